@@ -1,0 +1,30 @@
+//! A deterministic price-time matching core.
+//!
+//! The engine is a value: commands go in, events come out, and the same commands give the same
+//! events on every machine. It reads no clock, draws no random number, opens no file and starts no
+//! thread; time, like everything else, is part of a command. So a recorded day replays to the last
+//! byte, a model can judge every event, and whoever folds the events holds the same state.
+
+mod command;
+mod event;
+mod market;
+mod quantity;
+mod snapshot;
+
+#[doc = include_str!("../RULES.md")]
+pub mod rules {
+    /// The version of the rules that this engine follows. A snapshot of another version is refused.
+    pub const VERSION: u32 = 1;
+}
+
+pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrade, TimeInForce};
+pub use event::{
+    CancelReason, Clearing, EpochSummary, Event, Group, Header, Outcome, Party, Prices, Reason,
+    RequestMark, SideSummary, Sink, Turnover,
+};
+pub use market::{BadSymbol, Fees, Limits, MarketSpec, Phase, Pricing, Step, Symbol, Terms};
+pub use quantity::{
+    AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
+    Sequence, Side, Timestamp, TradeNumber,
+};
+pub use snapshot::{EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until};

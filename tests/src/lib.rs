@@ -1,0 +1,19 @@
+//! What judges the engine: a reference model that shares nothing with it but the words for what
+//! goes in and comes out, a consumer that folds events, a generator of random commands, and a
+//! language for tables of scenarios.
+
+pub mod compare;
+pub mod fold;
+pub mod generate;
+pub mod model;
+pub mod table;
+
+use pricetime_engine::{Command, EngineSnapshot, Group};
+
+/// What takes commands and has a state: the engine, or the model that judges it.
+pub trait Core {
+    /// Carries out one command and tells what happened.
+    fn apply(&mut self, command: &Command) -> Group;
+    /// The whole deciding state.
+    fn snapshot(&self) -> EngineSnapshot;
+}
