@@ -5,11 +5,30 @@
 //! thread; time, like everything else, is part of a command. So a recorded day replays to the last
 //! byte, a model can judge every event, and whoever folds the events holds the same state.
 
+mod amend;
+mod arena;
+mod auction;
+mod audit;
+mod book;
 mod command;
+mod crossing;
+mod digest;
+mod engine;
+mod epoch;
 mod event;
+mod heap;
+mod index;
+mod judge;
+mod ladder;
 mod market;
+
 mod quantity;
+mod restore;
 mod snapshot;
+mod stops;
+mod trie;
+mod view;
+mod window;
 
 #[doc = include_str!("../RULES.md")]
 pub mod rules {
@@ -17,7 +36,10 @@ pub mod rules {
     pub const VERSION: u32 = 1;
 }
 
+pub use audit::Broken;
+pub use book::Book;
 pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrade, TimeInForce};
+pub use engine::Engine;
 pub use event::{
     CancelReason, Clearing, EpochSummary, Event, Group, Header, Outcome, Party, Prices, Reason,
     RequestMark, SideSummary, Sink, Turnover,

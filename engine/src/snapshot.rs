@@ -98,6 +98,14 @@ pub struct OrderRecord {
     pub priority: Priority,
 }
 
+impl OrderRecord {
+    /// What the order shows when it enters a queue.
+    pub(crate) fn fresh_part(&self) -> Quantity {
+        self.display_quantity
+            .map_or(self.open, |display| display.min(self.open))
+    }
+}
+
 /// When a live order ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -1,0 +1,104 @@
+//! A change to a live order: in place where its place is earned, else out of the queue and in again.
+
+use crate::arena::Handle;
+use crate::book::{Book, Refusal};
+use crate::command::{Amend, OrderKind};
+use crate::event::{Event, Reason, Sink};
+use crate::market::Phase;
+use crate::quantity::AccountId;
+use crate::snapshot::OrderRecord;
+
+impl Book {
+    pub(crate) fn amend<S: Sink>(
+        &mut self,
+        account: AccountId,
+        amend: &Amend,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let refusal = |reference, reason| Refusal {
+            order: Some(amend.order),
+            reference,
+            reason,
+        };
+        if self.head.phase == Phase::Closed {
+            return Err(refusal(None, Reason::WrongPhase));
+        }
+        let handle = self
+            .find(amend.order)
+            .ok_or(refusal(None, Reason::UnknownOrder))?;
+        let order = self.arena.record(handle);
+        if order.party.account != account {
+            return Err(refusal(None, Reason::NotOwner));
+        }
+        let refusal = |reason| refusal(Some(order.party.reference), reason);
+        if self.head.phase == Phase::Halted {
+            return Err(refusal(Reason::WrongPhase));
+        }
+        let kind = changed(order.kind, amend);
+        let open = amend.quantity.unwrap_or(order.open);
+        let waits = order.kind.stop().is_some();
+        let enters = !waits && (amend.requeue || open > order.open || kind != order.kind);
+        self.judge_amend(&order, amend, kind, enters)
+            .map_err(refusal)?;
+        let mut changed = OrderRecord {
+            kind,
+            open,
+            ..order
+        };
+        if enters {
+            self.judge_entry(&changed, false).map_err(refusal)?;
+            changed.shown = changed.fresh_part();
+            self.enter_again(handle, changed, sink);
+        } else if waits {
+            self.change_stop(handle, changed, sink);
+        } else {
+            changed.shown = order.shown.min(open);
+            self.resize(handle, changed.shown, open.minus(changed.shown));
+            amended(&changed, sink);
+        }
+        self.cascade(sink);
+        Ok(())
+    }
+
+    /// Takes an order out of its queue and lets it enter anew.
+    fn enter_again<S: Sink>(&mut self, handle: Handle, mut order: OrderRecord, sink: &mut S) {
+        self.detach(handle);
+        order.priority = self.take_priority();
+        amended(&order, sink);
+        self.enter(order, sink);
+    }
+
+    /// Changes a stop where it waits, and elects it if its condition holds now.
+    fn change_stop<S: Sink>(&mut self, handle: Handle, order: OrderRecord, sink: &mut S) {
+        self.detach(handle);
+        amended(&order, sink);
+        self.enter_stop(order, sink);
+    }
+}
+
+/// The kind of order that an amend makes of another.
+fn changed(kind: OrderKind, amend: &Amend) -> OrderKind {
+    match kind {
+        OrderKind::Limit { price } => OrderKind::Limit {
+            price: amend.price.unwrap_or(price),
+        },
+        OrderKind::Market => OrderKind::Market,
+        OrderKind::Stop { stop } => OrderKind::Stop {
+            stop: amend.stop_price.unwrap_or(stop),
+        },
+        OrderKind::StopLimit { stop, price } => OrderKind::StopLimit {
+            stop: amend.stop_price.unwrap_or(stop),
+            price: amend.price.unwrap_or(price),
+        },
+    }
+}
+
+fn amended<S: Sink>(order: &OrderRecord, sink: &mut S) {
+    sink.event(&Event::Amended {
+        party: order.party,
+        kind: order.kind,
+        remaining: order.open,
+        shown: order.shown,
+        priority: order.priority,
+    });
+}

@@ -1,0 +1,236 @@
+//! The uniform price of a crossed book, and the trades at it.
+
+use crate::arena::Handle;
+use crate::book::Book;
+use crate::crossing::Fill;
+use crate::event::{Clearing, Sink};
+use crate::market::Phase;
+use crate::quantity::{Price, Quantity, Side};
+
+/// What stands at one price.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    price: Price,
+    bids: Quantity,
+    asks: Quantity,
+}
+
+/// The best candidates so far: neighbouring ticks with the same volume and size of surplus.
+#[derive(Clone, Copy)]
+struct Choice {
+    volume: Quantity,
+    lowest: Price,
+    highest: Price,
+    /// The surplus at the lowest and at the highest of them. It never grows with the price.
+    surplus: (i128, i128),
+}
+
+impl Choice {
+    /// Whether another candidate is better, as good, or worse.
+    fn rank(&self) -> (Quantity, core::cmp::Reverse<u128>) {
+        (
+            self.volume,
+            core::cmp::Reverse(self.surplus.0.unsigned_abs()),
+        )
+    }
+
+    /// The price among the candidates.
+    fn price(&self, reference: Option<Price>) -> Price {
+        match (self.surplus, reference) {
+            ((_, above), _) if above > 0 => self.highest,
+            ((below, _), _) if below < 0 => self.lowest,
+            (_, Some(reference)) => reference.clamp(self.lowest, self.highest),
+            (_, None) => {
+                let sum = i128::from(self.lowest.0).wrapping_add(i128::from(self.highest.0));
+                Price(i64::try_from(sum.div_euclid(2)).unwrap_or(self.lowest.0))
+            }
+        }
+    }
+}
+
+/// A range of ticks with the same demand and supply.
+fn candidate(lowest: Price, highest: Price, demand: Quantity, supply: Quantity) -> Choice {
+    let surplus = surplus(demand, supply);
+    Choice {
+        volume: demand.min(supply),
+        lowest,
+        highest,
+        surplus: (surplus, surplus),
+    }
+}
+
+fn surplus(demand: Quantity, supply: Quantity) -> i128 {
+    i128::from(demand.0).wrapping_sub(i128::from(supply.0))
+}
+
+/// The candidates that win among all ticks from the lowest to the highest step.
+///
+/// Demand and supply change only at the steps, so the ticks between two of them are judged together.
+fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Option<Choice> {
+    let mut demand = steps
+        .iter()
+        .fold(market_bids, |sum, step| sum.plus(step.bids));
+    let mut supply = market_asks;
+    let mut best: Option<Choice> = None;
+    let mut consider = |next: Choice| match &mut best {
+        Some(choice) if next.rank() < choice.rank() => {}
+        Some(choice) if next.rank() == choice.rank() => {
+            choice.highest = next.highest;
+            choice.surplus.1 = next.surplus.1;
+        }
+        _ => best = Some(next),
+    };
+    let next_prices = steps
+        .iter()
+        .skip(1)
+        .map(|step| Some(step.price))
+        .chain([None]);
+    for (step, next) in steps.iter().zip(next_prices) {
+        supply = supply.plus(step.asks);
+        consider(candidate(step.price, step.price, demand, supply));
+        demand = demand.minus(step.bids);
+        let (above, below) = (
+            step.price.up(1),
+            next.map_or(step.price, |price| price.down(1)),
+        );
+        if above <= below {
+            consider(candidate(above, below, demand, supply));
+        }
+    }
+    best
+}
+
+impl Book {
+    /// The price that an uncross would have now, and what would trade at it. In Call only.
+    #[must_use]
+    pub fn indicative(&self) -> Option<Clearing> {
+        if self.head.phase != Phase::Call {
+            return None;
+        }
+        self.clearing(&mut Vec::new())
+    }
+
+    /// The uniform price, if anything can trade. `steps` is room to work in.
+    fn clearing(&self, steps: &mut Vec<Step>) -> Option<Clearing> {
+        let reference = self.head.last_price.or(self.head.spec.terms.reference);
+        let (bids, asks) = (self.bids.unpriced().open, self.asks.unpriced().open);
+        self.collect(steps);
+        let choice = if steps.is_empty() {
+            candidate(reference?, reference?, bids, asks)
+        } else {
+            choose(steps, bids, asks)?
+        };
+        if choice.volume.is_zero() {
+            return None;
+        }
+        let price = choice.price(reference);
+        // The size of the surplus is the same at all candidates; its sign turns at most once.
+        let above = |step: &&Step| step.price >= price;
+        let below = |step: &&Step| step.price <= price;
+        let demand = steps
+            .iter()
+            .filter(above)
+            .fold(bids, |sum, step| sum.plus(step.bids));
+        let supply = steps
+            .iter()
+            .filter(below)
+            .fold(asks, |sum, step| sum.plus(step.asks));
+        Some(Clearing {
+            price,
+            volume: choice.volume,
+            surplus: surplus(demand, supply),
+        })
+    }
+
+    /// Lists what stands at each price of both sides, lowest price first.
+    fn collect(&self, steps: &mut Vec<Step>) {
+        steps.clear();
+        let none = Quantity::ZERO;
+        let bids = self.bids.levels().map(|l| Step {
+            price: l.price,
+            bids: l.open,
+            asks: none,
+        });
+        let asks = self.asks.levels().map(|l| Step {
+            price: l.price,
+            bids: none,
+            asks: l.open,
+        });
+        steps.extend(bids.chain(asks));
+        steps.sort_unstable_by_key(|step| step.price);
+        steps.dedup_by(|next, kept| {
+            let same = next.price == kept.price;
+            if same {
+                kept.bids = kept.bids.plus(next.bids);
+                kept.asks = kept.asks.plus(next.asks);
+            }
+            same
+        });
+    }
+
+    /// Trades what can trade at the uniform price.
+    pub(crate) fn uncross<S: Sink>(&mut self, sink: &mut S) -> Option<Clearing> {
+        let mut steps = core::mem::take(&mut self.steps);
+        let clearing = self.clearing(&mut steps);
+        self.steps = steps;
+        let price = clearing?.price;
+        while let (Some(bid), Some(ask)) =
+            (self.front(Side::Buy, price), self.front(Side::Sell, price))
+        {
+            self.pair(bid, ask, price, sink);
+        }
+        clearing
+    }
+
+    /// The first order of a side that trades at this price.
+    fn front(&self, side: Side, price: Price) -> Option<Handle> {
+        let ladder = self.ladder(side);
+        if ladder.unpriced().orders != 0 {
+            return Some(ladder.unpriced().head);
+        }
+        let best = ladder.best()?;
+        let trades = match side {
+            Side::Buy => best.price >= price,
+            Side::Sell => best.price <= price,
+        };
+        trades.then_some(best.head)
+    }
+
+    /// Trades two orders with each other as far as the smaller goes.
+    fn pair<S: Sink>(&mut self, bid: Handle, ask: Handle, price: Price, sink: &mut S) {
+        let (buyer, seller) = (*self.arena.order(bid), *self.arena.order(ask));
+        let quantity = buyer.open().min(seller.open());
+        let bought = (buyer.party, buyer.open().minus(quantity));
+        let sold = (seller.party, seller.open().minus(quantity));
+        let (maker, taker, taker_side) = if buyer.priority < seller.priority {
+            (bought, sold, Side::Sell)
+        } else {
+            (sold, bought, Side::Buy)
+        };
+        let fill = Fill {
+            maker: maker.0,
+            taker: taker.0,
+            taker_side,
+            price,
+            quantity,
+            maker_remaining: maker.1,
+            taker_remaining: taker.1,
+        };
+        self.traded(fill, sink);
+        self.shrink(bid, bought.1);
+        self.shrink(ask, sold.1);
+    }
+
+    /// Leaves this much of a resting order, at its place, its shown part afresh.
+    fn shrink(&mut self, handle: Handle, open: Quantity) {
+        if open.is_zero() {
+            self.detach(handle);
+            return;
+        }
+        let shown = self
+            .arena
+            .display(handle)
+            .map_or(open, |display| display.min(open));
+        self.resize(handle, shown, open.minus(shown));
+    }
+}

@@ -1,0 +1,467 @@
+//! One market: its orders, where each of them stands, and what a command does to them.
+//!
+//! An order is in exactly one place: in a queue of its side's ladder, among the stops, or nowhere
+//! while it is being worked off. [`Book::attach`] and [`Book::detach`] are the only ways in and out,
+//! so the index, the heaps and the totals cannot disagree with the queues.
+
+use crate::arena::{Arena, Handle, Place as Standing};
+use crate::auction::Step;
+use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
+use crate::crossing::Part;
+use crate::event::{CancelReason, Event, Party, Reason, SideSummary, Sink, Turnover};
+use crate::heap::Heap;
+use crate::index::Index;
+use crate::ladder::Ladder;
+use crate::market::{MarketSpec, Phase};
+use crate::quantity::{
+    AccountId, EpochNumber, MarketId, OrderId, Price, Priority, Quantity, Sequence, Side,
+    Timestamp, TradeNumber,
+};
+use crate::snapshot::{MarketHead, OrderRecord, RequestRecord, Until};
+use crate::stops::Stops;
+use crate::window::Window;
+
+/// One market.
+#[derive(Debug)]
+pub struct Book {
+    pub(crate) head: MarketHead,
+    pub(crate) arena: Arena,
+    pub(crate) index: Index,
+    pub(crate) bids: Ladder,
+    pub(crate) asks: Ladder,
+    pub(crate) buys: SideSummary,
+    pub(crate) sells: SideSummary,
+    pub(crate) stops: Stops,
+    /// Orders with an expiry, the earliest first.
+    pub(crate) expiries: Heap<(u64, u64)>,
+    /// Orders with a last epoch, the earliest first.
+    pub(crate) last_epochs: Heap<(u64, u64)>,
+    /// Ascending.
+    pub(crate) blocked: Vec<AccountId>,
+    pub(crate) window: Window,
+    /// The highest and lowest price that the running command has traded at.
+    pub(crate) range: Option<(Price, Price)>,
+    /// Room for the orders that one command cancels, kept so that none is allocated.
+    pub(crate) batch: Vec<(Priority, Handle)>,
+    /// Room for a dry run, kept for the same reason.
+    pub(crate) parts: Vec<Part>,
+    /// Room for the search of a uniform price, likewise.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// Why a command is refused, and the order that it is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) order: Option<OrderId>,
+    pub(crate) reference: Option<u64>,
+    pub(crate) reason: Reason,
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self {
+            order: None,
+            reference: None,
+            reason,
+        }
+    }
+}
+
+impl Book {
+    pub(crate) fn new(market: MarketId, spec: &MarketSpec, sequence: Sequence) -> Self {
+        Self::with_head(MarketHead {
+            market,
+            spec: *spec,
+            phase: Phase::Closed,
+            last_sequence: sequence,
+            last_price: None,
+            last_trade: TradeNumber(0),
+            next_priority: Priority(1),
+            epoch: EpochNumber(1),
+            epoch_first_sequence: sequence,
+            turnover: Turnover::default(),
+            accepted: 0,
+            cancelled: 0,
+        })
+    }
+
+    /// A market with these numbers and no orders.
+    pub(crate) fn with_head(head: MarketHead) -> Self {
+        Self {
+            head,
+            arena: Arena::default(),
+            index: Index::default(),
+            bids: Ladder::new(Side::Buy),
+            asks: Ladder::new(Side::Sell),
+            buys: SideSummary::default(),
+            sells: SideSummary::default(),
+            stops: Stops::default(),
+            expiries: Heap::default(),
+            last_epochs: Heap::default(),
+            blocked: Vec::new(),
+            window: Window::default(),
+            range: None,
+            batch: Vec::new(),
+            parts: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    /// Everything that a command does to a market that exists, once its sequence has passed.
+    pub(crate) fn apply<S: Sink>(
+        &mut self,
+        command: &Command,
+        now: Timestamp,
+        sink: &mut S,
+    ) -> crate::event::Outcome {
+        use crate::event::Outcome;
+        self.head.last_sequence = command.sequence;
+        self.range = None;
+        self.expire(now, sink);
+        if let Some(request) = command.request
+            && let Some(known) = self.window.find(command.account, request)
+        {
+            sink.event(&Event::Duplicate {
+                original: known.sequence,
+                outcome: known.outcome,
+                same_content: known.content == command.action.fingerprint(),
+            });
+            return Outcome::Duplicate;
+        }
+        let outcome = match self.carry_out(command, now, sink) {
+            Ok(()) => Outcome::Accepted,
+            Err(Refusal {
+                order,
+                reference,
+                reason,
+            }) => {
+                sink.event(&Event::Rejected {
+                    order,
+                    reference,
+                    reason,
+                });
+                Outcome::Rejected(reason)
+            }
+        };
+        self.remember(command, outcome);
+        outcome
+    }
+
+    /// Remembers what became of a command with a request id.
+    pub(crate) fn remember(&mut self, command: &Command, outcome: crate::event::Outcome) {
+        if let Some(request) = command.request {
+            let record = RequestRecord {
+                account: command.account,
+                request,
+                sequence: command.sequence,
+                outcome,
+                content: command.action.fingerprint(),
+            };
+            self.window
+                .remember(record, self.head.spec.limits.requests_max);
+        }
+    }
+
+    fn carry_out<S: Sink>(
+        &mut self,
+        command: &Command,
+        now: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let account = command.account;
+        let own = match &command.action {
+            Action::Place(_) | Action::Amend(_) | Action::Cancel { .. } => true,
+            Action::CancelAll { account: whose, .. } => *whose == Some(account),
+            Action::AddMarket(_)
+            | Action::SetMarket(_)
+            | Action::RemoveMarket
+            | Action::SetPhase(_)
+            | Action::CloseEpoch { .. }
+            | Action::AdvanceTime
+            | Action::BlockAccount(_)
+            | Action::UnblockAccount(_) => false,
+        };
+        if !own && !command.operator {
+            return Err(Reason::NotOperator.into());
+        }
+        match &command.action {
+            Action::Place(place) => self.place(account, place, now, sink),
+            Action::Amend(amend) => self.amend(account, amend, sink),
+            Action::Cancel { order } => self.cancel(command, *order, sink),
+            Action::CancelAll { account, side } => {
+                self.cancel_all(*account, *side, CancelReason::Requested, sink);
+                Ok(())
+            }
+            Action::SetPhase(phase) => self.set_phase(*phase, sink),
+            Action::CloseEpoch { number } => self.close_epoch(*number, sink),
+            Action::AdvanceTime => Ok(()),
+            Action::SetMarket(terms) => self.set_terms(terms, sink),
+            Action::BlockAccount(account) => self.block(*account, sink),
+            Action::UnblockAccount(account) => self.unblock(*account, sink),
+            // The engine keeps the list of markets: it has dealt with these.
+            Action::AddMarket(_) => Err(Reason::MarketExists.into()),
+            Action::RemoveMarket => self.may_be_removed(),
+        }
+    }
+
+    /// Works off a new order.
+    fn place<S: Sink>(
+        &mut self,
+        account: AccountId,
+        place: &Place,
+        now: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let party = Party {
+            order: place.order,
+            account,
+            reference: place.reference,
+        };
+        let refusal = |reason| Refusal {
+            order: Some(place.order),
+            reference: Some(place.reference),
+            reason,
+        };
+        let until = self.judge_place(account, place, now).map_err(refusal)?;
+        let order = OrderRecord {
+            party,
+            side: place.side,
+            kind: place.kind,
+            until,
+            post_only: place.post_only,
+            minimum_quantity: place.minimum_quantity,
+            display_quantity: place.display_quantity,
+            self_trade: place.self_trade,
+            open: place.quantity,
+            shown: Quantity::ZERO,
+            priority: self.head.next_priority,
+        };
+        self.judge_entry(&order, true).map_err(refusal)?;
+        self.take_priority();
+        self.head.accepted = self.head.accepted.saturating_add(1);
+        sink.event(&Event::Accepted {
+            account,
+            place: *place,
+            priority: order.priority,
+        });
+        if place.kind.stop().is_some() {
+            self.enter_stop(order, sink);
+        } else {
+            self.enter(order, sink);
+        }
+        self.cascade(sink);
+        Ok(())
+    }
+
+    fn cancel<S: Sink>(
+        &mut self,
+        command: &Command,
+        order: OrderId,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let refusal = |reason| Refusal {
+            order: Some(order),
+            reference: None,
+            reason,
+        };
+        let handle = self.find(order).ok_or(refusal(Reason::UnknownOrder))?;
+        if self.arena.order(handle).party.account != command.account && !command.operator {
+            return Err(refusal(Reason::NotOwner));
+        }
+        self.cancel_order(handle, CancelReason::Requested, sink);
+        Ok(())
+    }
+
+    /// Cancels every order that fits, in the order of their priorities.
+    pub(crate) fn cancel_all<S: Sink>(
+        &mut self,
+        account: Option<AccountId>,
+        side: Option<Side>,
+        reason: CancelReason,
+        sink: &mut S,
+    ) {
+        let mut batch = core::mem::take(&mut self.batch);
+        batch.extend(self.arena.handles().filter_map(|handle| {
+            let order = self.arena.order(handle);
+            let fits = account.is_none_or(|a| a == order.party.account)
+                && side.is_none_or(|s| s == order.side);
+            fits.then_some((order.priority, handle))
+        }));
+        self.cancel_batch(batch, reason, sink);
+    }
+
+    /// Cancels these orders in the order of their priorities, and keeps the emptied list.
+    pub(crate) fn cancel_batch<S: Sink>(
+        &mut self,
+        mut batch: Vec<(Priority, Handle)>,
+        reason: CancelReason,
+        sink: &mut S,
+    ) {
+        batch.sort_unstable_by_key(|(priority, _)| *priority);
+        for (_, handle) in batch.drain(..) {
+            self.cancel_order(handle, reason, sink);
+        }
+        self.batch = batch;
+    }
+
+    pub(crate) fn cancel_order<S: Sink>(
+        &mut self,
+        handle: Handle,
+        reason: CancelReason,
+        sink: &mut S,
+    ) {
+        let order = self.detach(handle);
+        self.cancelled(&order, reason, sink);
+    }
+
+    /// Says that an order, which stands nowhere any more, is gone.
+    pub(crate) fn cancelled<S: Sink>(
+        &mut self,
+        order: &OrderRecord,
+        reason: CancelReason,
+        sink: &mut S,
+    ) {
+        self.head.cancelled = self.head.cancelled.saturating_add(1);
+        sink.event(&Event::Cancelled {
+            party: order.party,
+            remaining: order.open,
+            reason,
+        });
+    }
+
+    /// Expires what is due.
+    fn expire<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
+        while let Some(((due, _), handle)) = self.expiries.first()
+            && due <= now.0
+        {
+            self.cancel_order(Handle(handle), CancelReason::Expired, sink);
+        }
+    }
+
+    /// The live order of this id.
+    pub(crate) fn find(&self, order: OrderId) -> Option<Handle> {
+        let is_it = |handle| self.arena.order(Handle(handle)).party.order == order;
+        self.index.find(order.0, is_it).map(Handle)
+    }
+
+    pub(crate) const fn ladder(&self, side: Side) -> &Ladder {
+        match side {
+            Side::Buy => &self.bids,
+            Side::Sell => &self.asks,
+        }
+    }
+
+    /// A side's ladder and totals, and the arena that its queues run through.
+    pub(crate) const fn side_mut(
+        &mut self,
+        side: Side,
+    ) -> (&mut Ladder, &mut SideSummary, &mut Arena) {
+        match side {
+            Side::Buy => (&mut self.bids, &mut self.buys, &mut self.arena),
+            Side::Sell => (&mut self.asks, &mut self.sells, &mut self.arena),
+        }
+    }
+
+    /// Takes the next place in time.
+    pub(crate) fn take_priority(&mut self) -> Priority {
+        let priority = self.head.next_priority;
+        self.head.next_priority = priority.next();
+        priority
+    }
+
+    /// Gives an order its place: at the tail of its queue, or among the stops.
+    pub(crate) fn attach(&mut self, order: &OrderRecord) {
+        let handle = self.arena.insert(order);
+        self.index.insert(order.party.order.0, handle.0);
+        let stop = order.kind.stop();
+        let (ladder, totals, arena) = self.side_mut(order.side);
+        if stop.is_none() {
+            totals.resting = totals.resting.saturating_add(1);
+            totals.resting_quantity = totals.resting_quantity.plus(order.open);
+            ladder.push(arena, handle);
+        } else {
+            totals.waiting = totals.waiting.saturating_add(1);
+            totals.waiting_quantity = totals.waiting_quantity.plus(order.open);
+        }
+        if let Some(stop) = stop {
+            self.stops.insert(order.side, stop, order.priority, handle);
+        }
+        self.schedule(handle, order.until, order.priority);
+    }
+
+    /// Takes an order from its place. Nothing remembers it but the record.
+    pub(crate) fn detach(&mut self, handle: Handle) -> OrderRecord {
+        let order = self.arena.record(handle);
+        let (ladder, totals, arena) = self.side_mut(order.side);
+        if matches!(arena.order(handle).place, Standing::Level(_)) {
+            totals.resting = totals.resting.saturating_sub(1);
+            totals.resting_quantity = totals.resting_quantity.minus(order.open);
+            ladder.unlink(arena, handle);
+        } else {
+            totals.waiting = totals.waiting.saturating_sub(1);
+            totals.waiting_quantity = totals.waiting_quantity.minus(order.open);
+            self.stops.remove(order.side, handle);
+        }
+        self.unschedule(handle, order.until);
+        self.index.remove(order.party.order.0, handle.0);
+        self.arena.remove(handle);
+        order
+    }
+
+    /// Sets what a resting order shows and hides, where it stands.
+    pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
+        let before = self.arena.order(handle).open();
+        let (ladder, totals, arena) = self.side_mut(arena_side(&self.arena, handle));
+        totals.resting_quantity = totals
+            .resting_quantity
+            .minus(before)
+            .plus(shown)
+            .plus(hidden);
+        ladder.resize(arena, handle, shown, hidden);
+    }
+
+    /// Notes when an order ends by itself.
+    pub(crate) fn schedule(&mut self, handle: Handle, until: Until, priority: Priority) {
+        match until {
+            Until::Time(time) => self.expiries.insert(handle.0, (time.0, priority.0)),
+            Until::Epoch(epoch) => self.last_epochs.insert(handle.0, (epoch.0, priority.0)),
+            Until::Cancelled | Until::Immediate | Until::Filled => {}
+        }
+    }
+
+    /// Takes such a note back.
+    pub(crate) fn unschedule(&mut self, handle: Handle, until: Until) {
+        match until {
+            Until::Time(_) => drop(self.expiries.remove(handle.0)),
+            Until::Epoch(_) => drop(self.last_epochs.remove(handle.0)),
+            Until::Cancelled | Until::Immediate | Until::Filled => {}
+        }
+    }
+}
+
+fn arena_side(arena: &Arena, handle: Handle) -> Side {
+    arena.order(handle).side
+}
+
+impl Book {
+    /// When an order with this time in force ends; `None` where that is before it began.
+    pub(crate) fn until(&self, time_in_force: TimeInForce, now: Timestamp) -> Option<Until> {
+        match time_in_force {
+            TimeInForce::GoodTillCancel => Some(Until::Cancelled),
+            TimeInForce::ImmediateOrCancel => Some(Until::Immediate),
+            TimeInForce::FillOrKill => Some(Until::Filled),
+            TimeInForce::GoodTillDate(time) => (time > now).then_some(Until::Time(time)),
+            TimeInForce::ForEpochs(epochs) => {
+                let last = self.head.epoch.0.checked_add(epochs.checked_sub(1)?)?;
+                Some(Until::Epoch(EpochNumber(last)))
+            }
+        }
+    }
+
+    /// Whether this kind of order may ever stand in a queue, now or elected later.
+    pub(crate) fn may_rest(&self, kind: OrderKind, until: Until) -> bool {
+        self.head.phase == Phase::Call
+            || kind.stop().is_some()
+            || (kind.price().is_some() && !matches!(until, Until::Immediate | Until::Filled))
+    }
+}

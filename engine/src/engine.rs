@@ -1,0 +1,212 @@
+//! The engine: markets, and the way of a command to one of them.
+
+use crate::book::Book;
+use crate::command::{Action, Command};
+use crate::digest::engine_digest;
+use crate::event::{Event, Header, Outcome, Reason, RequestMark, Sink};
+use crate::market::MarketSpec;
+use crate::quantity::{MarketId, OrderId, Sequence, Timestamp};
+use crate::rules;
+use crate::snapshot::EngineSnapshot;
+
+/// Markets under one sequence of commands.
+#[derive(Debug)]
+pub struct Engine {
+    markets_max: u32,
+    pub(crate) last_sequence: Sequence,
+    pub(crate) last_timestamp: Timestamp,
+    pub(crate) last_market: MarketId,
+    /// By id. Ids only go up, so a new market comes last.
+    pub(crate) books: Vec<Book>,
+}
+
+impl Engine {
+    /// An engine without markets that will hold at most `markets_max`.
+    #[must_use]
+    pub const fn new(markets_max: u32) -> Self {
+        Self {
+            markets_max,
+            last_sequence: Sequence(0),
+            last_timestamp: Timestamp(0),
+            last_market: MarketId(0),
+            books: Vec::new(),
+        }
+    }
+
+    /// How many markets the engine will hold.
+    #[must_use]
+    pub const fn markets_max(&self) -> u32 {
+        self.markets_max
+    }
+
+    /// The sequence of the last command, zero before the first.
+    #[must_use]
+    pub const fn last_sequence(&self) -> Sequence {
+        self.last_sequence
+    }
+
+    /// The time of the last command.
+    #[must_use]
+    pub const fn last_timestamp(&self) -> Timestamp {
+        self.last_timestamp
+    }
+
+    /// The market of this id.
+    #[must_use]
+    pub fn market(&self, market: MarketId) -> Option<&Book> {
+        self.position(market).and_then(|at| self.books.get(at))
+    }
+
+    /// The markets, by id.
+    pub fn markets(&self) -> impl Iterator<Item = &Book> {
+        self.books.iter()
+    }
+
+    fn position(&self, market: MarketId) -> Option<usize> {
+        self.books
+            .binary_search_by_key(&market, |book| book.head.market)
+            .ok()
+    }
+
+    /// Carries out one command. Total: whatever the command holds, what becomes of it is told in
+    /// events, and nothing panics or overflows.
+    pub fn apply<S: Sink>(&mut self, command: &Command, sink: &mut S) -> Outcome {
+        let now = self.last_timestamp.max(command.timestamp);
+        sink.begin(&Header {
+            sequence: command.sequence,
+            timestamp: now,
+            market: command.market,
+            account: command.account,
+            request: command.request.map(|id| RequestMark {
+                id,
+                content: command.action.fingerprint(),
+            }),
+            kind: command.action.kind(),
+        });
+        let outcome = self.carry_out(command, now, sink);
+        sink.end(outcome);
+        outcome
+    }
+
+    fn carry_out<S: Sink>(&mut self, command: &Command, now: Timestamp, sink: &mut S) -> Outcome {
+        let new = if let Action::AddMarket(spec) = &command.action {
+            Some(spec)
+        } else {
+            None
+        };
+        let at = self.position(command.market);
+        let in_sequence = command.sequence > self.last_sequence;
+        if in_sequence {
+            self.last_sequence = command.sequence;
+            self.last_timestamp = now;
+        }
+        let book = at.and_then(|at| self.books.get_mut(at));
+        match (book, new) {
+            (None, None) => refuse(command, Reason::UnknownMarket, sink),
+            _ if !in_sequence => refuse(command, Reason::OutOfSequence, sink),
+            (None, Some(spec)) => self.add_market(command, spec, sink),
+            (Some(book), _) => {
+                let outcome = book.apply(command, now, sink);
+                if outcome == Outcome::Accepted && matches!(command.action, Action::RemoveMarket) {
+                    self.books.retain(|book| book.head.market != command.market);
+                    sink.event(&Event::MarketRemoved);
+                }
+                outcome
+            }
+        }
+    }
+
+    fn add_market<S: Sink>(
+        &mut self,
+        command: &Command,
+        spec: &MarketSpec,
+        sink: &mut S,
+    ) -> Outcome {
+        if let Err(reason) = self.judge_market(command, spec) {
+            return refuse(command, reason, sink);
+        }
+        let mut book = Book::new(command.market, spec, command.sequence);
+        sink.event(&Event::MarketAdded(*spec));
+        book.remember(command, Outcome::Accepted);
+        self.last_market = command.market;
+        self.books.push(book);
+        Outcome::Accepted
+    }
+
+    fn judge_market(&self, command: &Command, spec: &MarketSpec) -> Result<(), Reason> {
+        if !command.operator {
+            return Err(Reason::NotOperator);
+        }
+        let taken = self
+            .books
+            .iter()
+            .any(|book| book.head.spec.symbol == spec.symbol);
+        if command.market <= self.last_market || taken {
+            return Err(Reason::MarketExists);
+        }
+        if !spec.is_valid() {
+            return Err(Reason::BadSpec);
+        }
+        if u32::try_from(self.books.len()).is_ok_and(|n| n >= self.markets_max) {
+            return Err(Reason::MarketsFull);
+        }
+        Ok(())
+    }
+
+    /// Everything that decides the future, as plain sorted records.
+    #[must_use]
+    pub fn snapshot(&self) -> EngineSnapshot {
+        EngineSnapshot {
+            markets: self.books.iter().map(Book::snapshot).collect(),
+            ..self.numbers()
+        }
+    }
+
+    /// One number for the whole state: equal states have equal digests, however they came about.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        let markets = self
+            .books
+            .iter()
+            .map(|book| (book.head.market, book.digest()));
+        engine_digest(&self.numbers(), markets)
+    }
+
+    fn numbers(&self) -> EngineSnapshot {
+        EngineSnapshot {
+            rules_version: rules::VERSION,
+            last_sequence: self.last_sequence,
+            last_timestamp: self.last_timestamp,
+            last_market: self.last_market,
+            markets: Vec::new(),
+        }
+    }
+}
+
+/// The order that a command names, if it names one.
+fn order_of(action: &Action) -> (Option<OrderId>, Option<u64>) {
+    match action {
+        Action::Place(place) => (Some(place.order), Some(place.reference)),
+        Action::Amend(amend) => (Some(amend.order), None),
+        Action::Cancel { order } => (Some(*order), None),
+        Action::AddMarket(_)
+        | Action::SetMarket(_)
+        | Action::RemoveMarket
+        | Action::CancelAll { .. }
+        | Action::SetPhase(_)
+        | Action::CloseEpoch { .. }
+        | Action::AdvanceTime
+        | Action::BlockAccount(_)
+        | Action::UnblockAccount(_) => (None, None),
+    }
+}
+
+fn refuse<S: Sink>(command: &Command, reason: Reason, sink: &mut S) -> Outcome {
+    let (order, reference) = order_of(&command.action);
+    sink.event(&Event::Rejected {
+        order,
+        reference,
+        reason,
+    });
+    Outcome::Rejected(reason)
+}

@@ -1,0 +1,175 @@
+//! Phases, epochs and the operator's other commands on a market.
+
+use crate::arena::Handle;
+use crate::book::{Book, Refusal};
+use crate::event::{CancelReason, EpochSummary, Event, Reason, SideSummary, Sink, Turnover};
+use crate::market::{MarketSpec, Phase, Terms};
+use crate::quantity::{AccountId, EpochNumber, Sequence, Side};
+
+impl Book {
+    /// Closes the current epoch and opens the next.
+    pub(crate) fn close_epoch<S: Sink>(
+        &mut self,
+        number: EpochNumber,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        if number != self.head.epoch {
+            return Err(Reason::WrongEpoch.into());
+        }
+        let clearing = match self.head.phase {
+            Phase::Call => self.uncross(sink),
+            Phase::Continuous | Phase::Halted | Phase::Closed => None,
+        };
+        self.cascade(sink);
+        self.end_last_epochs(number, sink);
+        let head = &self.head;
+        sink.event(&Event::EpochClosed(EpochSummary {
+            number,
+            first_sequence: head.epoch_first_sequence,
+            last_sequence: head.last_sequence,
+            turnover: head.turnover,
+            last_trade: head.last_trade,
+            accepted: head.accepted,
+            cancelled: head.cancelled,
+            clearing,
+            bids: self.summary(Side::Buy),
+            asks: self.summary(Side::Sell),
+            next_priority: head.next_priority,
+        }));
+        let head = &mut self.head;
+        head.epoch = number.next();
+        head.epoch_first_sequence = Sequence(head.last_sequence.0.saturating_add(1));
+        head.turnover = Turnover::default();
+        head.accepted = 0;
+        head.cancelled = 0;
+        Ok(())
+    }
+
+    /// Ends the orders whose last epoch this is.
+    fn end_last_epochs<S: Sink>(&mut self, number: EpochNumber, sink: &mut S) {
+        while let Some(((last, _), handle)) = self.last_epochs.first()
+            && last <= number.0
+        {
+            self.cancel_order(Handle(handle), CancelReason::EpochEnded, sink);
+        }
+    }
+
+    /// One side in numbers.
+    pub(crate) fn summary(&self, side: Side) -> SideSummary {
+        let totals = match side {
+            Side::Buy => self.buys,
+            Side::Sell => self.sells,
+        };
+        SideSummary {
+            best: self.ladder(side).best().map(|level| level.price),
+            ..totals
+        }
+    }
+
+    pub(crate) fn set_phase<S: Sink>(&mut self, to: Phase, sink: &mut S) -> Result<(), Refusal> {
+        let from = self.head.phase;
+        if from == to {
+            return Err(Reason::NoChange.into());
+        }
+        match to {
+            Phase::Closed => self.cancel_all(None, None, CancelReason::MarketClosed, sink),
+            Phase::Continuous => {
+                if self.is_crossed() || self.holds_market_orders() {
+                    self.uncross(sink);
+                    self.cancel_market_orders(sink);
+                }
+            }
+            Phase::Call | Phase::Halted => {}
+        }
+        self.head.phase = to;
+        sink.event(&Event::PhaseChanged { from, to });
+        self.cascade(sink);
+        Ok(())
+    }
+
+    /// Whether the best bid reaches the best ask.
+    pub(crate) fn is_crossed(&self) -> bool {
+        match (self.bids.best(), self.asks.best()) {
+            (Some(bid), Some(ask)) => bid.price >= ask.price,
+            (None, _) | (_, None) => false,
+        }
+    }
+
+    /// Whether market orders rest, as they may in Call.
+    pub(crate) fn holds_market_orders(&self) -> bool {
+        self.bids.unpriced().orders != 0 || self.asks.unpriced().orders != 0
+    }
+
+    fn cancel_market_orders<S: Sink>(&mut self, sink: &mut S) {
+        let mut batch = core::mem::take(&mut self.batch);
+        for ladder in [&self.bids, &self.asks] {
+            let queue = ladder.queue(&self.arena, ladder.unpriced());
+            batch.extend(queue.map(|handle| (self.arena.order(handle).priority, handle)));
+        }
+        self.cancel_batch(batch, CancelReason::NoLiquidity, sink);
+    }
+
+    pub(crate) fn set_terms<S: Sink>(
+        &mut self,
+        terms: &Terms,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let spec = MarketSpec {
+            terms: *terms,
+            ..self.head.spec
+        };
+        if !spec.is_valid() {
+            return Err(Reason::BadSpec.into());
+        }
+        if spec == self.head.spec {
+            return Err(Reason::NoChange.into());
+        }
+        self.head.spec = spec;
+        sink.event(&Event::MarketSet(*terms));
+        Ok(())
+    }
+
+    pub(crate) fn may_be_removed(&self) -> Result<(), Refusal> {
+        if self.arena.live() != 0 {
+            return Err(Reason::MarketNotEmpty.into());
+        }
+        if self.head.phase != Phase::Closed {
+            return Err(Reason::WrongPhase.into());
+        }
+        Ok(())
+    }
+
+    pub(crate) fn is_blocked(&self, account: AccountId) -> bool {
+        self.blocked.binary_search(&account).is_ok()
+    }
+
+    pub(crate) fn block<S: Sink>(
+        &mut self,
+        account: AccountId,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let Err(at) = self.blocked.binary_search(&account) else {
+            return Err(Reason::NoChange.into());
+        };
+        let max = usize::try_from(self.head.spec.limits.blocked_max).unwrap_or(usize::MAX);
+        if self.blocked.len() >= max {
+            return Err(Reason::BlockedFull.into());
+        }
+        self.blocked.insert(at, account);
+        sink.event(&Event::AccountBlocked(account));
+        Ok(())
+    }
+
+    pub(crate) fn unblock<S: Sink>(
+        &mut self,
+        account: AccountId,
+        sink: &mut S,
+    ) -> Result<(), Refusal> {
+        let Ok(at) = self.blocked.binary_search(&account) else {
+            return Err(Reason::NoChange.into());
+        };
+        self.blocked.remove(at);
+        sink.event(&Event::AccountUnblocked(account));
+        Ok(())
+    }
+}

@@ -1,0 +1,279 @@
+//! A queue by key from which anything can be taken, wherever it stands.
+
+/// A heap of handles by key, smallest first, that knows where each handle stands.
+///
+/// Which of two equal keys comes first depends on what happened before, so keys that decide
+/// anything have to be unique.
+#[derive(Clone, Debug)]
+pub(crate) struct Heap<K> {
+    /// No entry is smaller than its parent. With four children to a parent the tree is half as high
+    /// as a binary one, and the children lie side by side.
+    entries: Vec<(K, u32)>,
+    /// By handle, its place in `entries`.
+    places: Vec<u32>,
+}
+
+/// The place of a handle that is not in the heap.
+const ABSENT: u32 = u32::MAX;
+const CHILDREN: usize = 4;
+
+impl<K> Default for Heap<K> {
+    /// A heap that holds nothing and has allocated nothing.
+    fn default() -> Self {
+        Self {
+            entries: Vec::new(),
+            places: Vec::new(),
+        }
+    }
+}
+
+impl<K: Copy + Ord> Heap<K> {
+    /// How many handles it holds.
+    pub(crate) const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it holds nothing.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The smallest key and its handle.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<(K, u32)> {
+        self.entries.first().copied()
+    }
+
+    /// The key of a handle.
+    pub(crate) fn key(&self, handle: u32) -> Option<K> {
+        let place = self.place(handle)?;
+        self.entries.get(place).map(|&(key, _)| key)
+    }
+
+    /// Every key and handle, the smallest first, the others in no order that means anything.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (K, u32)> {
+        self.entries.iter().copied()
+    }
+
+    /// Adds a handle that is not there yet.
+    pub(crate) fn insert(&mut self, handle: u32, key: K) {
+        assert!(self.place(handle).is_none(), "a handle has one key");
+        let room = at(handle).saturating_add(1);
+        if self.places.len() < room {
+            self.places.resize(room, ABSENT);
+        }
+        self.entries.push((key, handle));
+        self.rise(self.entries.len().saturating_sub(1), (key, handle));
+    }
+
+    /// Takes a handle out and gives its key, if it was there.
+    #[expect(clippy::indexing_slicing, reason = "a handle's place is in the heap")]
+    pub(crate) fn remove(&mut self, handle: u32) -> Option<K> {
+        let place = self.place(handle)?;
+        let (key, _) = self.entries[place];
+        self.places[at(handle)] = ABSENT;
+        // The last entry takes the empty place, unless it was the last one that left.
+        let last = self.entries.pop()?;
+        if place < self.entries.len() {
+            self.settle(place, key, last);
+        }
+        Some(key)
+    }
+
+    /// Gives a handle that is there another key.
+    #[expect(clippy::indexing_slicing, reason = "a handle's place is in the heap")]
+    pub(crate) fn replace(&mut self, handle: u32, key: K) {
+        let place = self.place(handle);
+        let place = place.expect("only what is there changes its key");
+        self.settle(place, self.entries[place].0, (key, handle));
+    }
+
+    /// Forgets every handle and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.places.clear();
+    }
+
+    /// Whether the heap is in order and every handle stands where it is said to.
+    pub(crate) fn check(&self) -> bool {
+        let known = self.places.iter().filter(|&&place| place != ABSENT).count();
+        let sound = |(place, &(key, handle)): (usize, &(K, u32))| {
+            let parent = self.entries.get(parent(place));
+            self.place(handle) == Some(place)
+                && (place == 0 || parent.is_some_and(|&(above, _)| above <= key))
+        };
+        known == self.entries.len() && self.entries.iter().enumerate().all(sound)
+    }
+
+    fn place(&self, handle: u32) -> Option<usize> {
+        let place = *self.places.get(at(handle))?;
+        (place != ABSENT).then(|| at(place))
+    }
+
+    /// Brings an entry in at a place whose key was `old`: neighbours above are not larger than it,
+    /// those below not smaller.
+    fn settle(&mut self, place: usize, old: K, entry: (K, u32)) {
+        if entry.0 < old {
+            self.rise(place, entry);
+        } else {
+            self.sink(place, entry);
+        }
+    }
+
+    /// Puts an entry at a free place or, while the parent is larger, further up.
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "a parent stands before its children"
+    )]
+    fn rise(&mut self, mut place: usize, entry: (K, u32)) {
+        while place > 0 {
+            let above = parent(place);
+            if self.entries[above].0 <= entry.0 {
+                break;
+            }
+            self.write(place, self.entries[above]);
+            place = above;
+        }
+        self.write(place, entry);
+    }
+
+    /// Puts an entry at a free place or, while a child is smaller, further down.
+    #[expect(clippy::indexing_slicing, reason = "the range ends with the entries")]
+    fn sink(&mut self, mut place: usize, entry: (K, u32)) {
+        loop {
+            let begin = place.saturating_mul(CHILDREN).saturating_add(1);
+            let end = begin.saturating_add(CHILDREN).min(self.entries.len());
+            let children = begin..end;
+            let Some(least) = children.min_by_key(|&child| self.entries[child].0) else {
+                break;
+            };
+            if entry.0 <= self.entries[least].0 {
+                break;
+            }
+            self.write(place, self.entries[least]);
+            place = least;
+        }
+        self.write(place, entry);
+    }
+
+    /// The only place where an entry moves, so that its handle always knows.
+    #[expect(clippy::indexing_slicing, reason = "both have room since the insert")]
+    fn write(&mut self, place: usize, entry: (K, u32)) {
+        self.entries[place] = entry;
+        self.places[at(entry.1)] = u32::try_from(place).unwrap_or(ABSENT);
+    }
+}
+
+const fn parent(place: usize) -> usize {
+    place.saturating_sub(1) / CHILDREN
+}
+
+/// A handle or a place as an index.
+fn at(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::Heap;
+
+    struct Random(u64);
+
+    impl Random {
+        fn below(&mut self, end: u32) -> u32 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            let number = (self.0 >> 11).checked_rem(u64::from(end)).unwrap_or(0);
+            u32::try_from(number).unwrap()
+        }
+    }
+
+    /// A heap under test beside what std has to say, keyed like the expiries.
+    #[derive(Default)]
+    struct Pair {
+        heap: Heap<(u32, u32)>,
+        keys: BTreeMap<u32, (u32, u32)>,
+        order: BTreeSet<((u32, u32), u32)>,
+    }
+
+    impl Pair {
+        /// Does one thing with one handle; `number` makes the key unique.
+        fn step(&mut self, random: &mut Random, handle: u32, number: u32) {
+            let key = (random.below(50), number);
+            let old = self.keys.get(&handle).copied();
+            assert_eq!(self.heap.key(handle), old);
+            if let Some(old) = old {
+                self.order.remove(&(old, handle));
+                if random.below(2) == 0 {
+                    assert_eq!(self.heap.remove(handle), Some(old));
+                    self.keys.remove(&handle);
+                    return;
+                }
+                self.heap.replace(handle, key);
+            } else {
+                assert_eq!(self.heap.remove(handle), None);
+                self.heap.insert(handle, key);
+            }
+            self.keys.insert(handle, key);
+            self.order.insert((key, handle));
+        }
+    }
+
+    #[test]
+    fn it_does_what_a_sorted_set_does() {
+        let mut random = Random(23);
+        let mut pair = Pair::default();
+        for number in 0..300_000 {
+            // The range wanders, so that the heap empties and fills again.
+            let range = if number & 0x8000 == 0 { 2_000 } else { 10 };
+            let handle = random.below(range);
+            pair.step(&mut random, handle, number);
+            assert_eq!(pair.heap.first(), pair.order.first().copied());
+            assert_eq!(pair.heap.len(), pair.order.len());
+            if number % 1_000 == 0 {
+                assert!(pair.heap.check());
+                let held: BTreeSet<((u32, u32), u32)> = pair.heap.iter().collect();
+                assert_eq!(held, pair.order);
+            }
+        }
+        assert!(pair.heap.len() > 100, "the walk filled the heap");
+        while let Some((key, handle)) = pair.heap.first() {
+            assert_eq!(pair.order.pop_first(), Some((key, handle)));
+            assert_eq!(pair.heap.remove(handle), Some(key));
+        }
+        assert!(pair.heap.is_empty() && pair.order.is_empty() && pair.heap.check());
+    }
+
+    #[test]
+    fn a_cleared_heap_starts_again() {
+        let mut heap = Heap::default();
+        heap.insert(5, 50);
+        heap.insert(2, 20);
+        heap.clear();
+        assert_eq!(
+            (heap.first(), heap.key(5), heap.remove(2)),
+            (None, None, None)
+        );
+        heap.insert(5, 7);
+        assert_eq!(heap.first(), Some((7, 5)));
+        assert!(heap.check());
+    }
+
+    #[test]
+    fn check_sees_a_broken_heap() {
+        let mut heap = Heap::default();
+        heap.insert(0, 1);
+        heap.insert(1, 2);
+        let mut unordered = heap.clone();
+        unordered.entries.swap(0, 1);
+        unordered.places.swap(0, 1);
+        let mut misplaced = heap.clone();
+        misplaced.places.swap(0, 1);
+        let mut leftover = heap.clone();
+        leftover.places.push(0);
+        assert!(heap.check() && !unordered.check() && !misplaced.check() && !leftover.check());
+    }
+}

@@ -1,0 +1,173 @@
+//! Whether a command may be carried out: the first reason against it that holds.
+
+use crate::book::Book;
+use crate::command::{Amend, OrderKind, Place, TimeInForce};
+use crate::event::Reason;
+use crate::market::{MarketSpec, Phase, Step};
+use crate::quantity::{AccountId, Price, Quantity, Timestamp};
+use crate::snapshot::{OrderRecord, Until};
+
+impl MarketSpec {
+    /// Whether every bound holds. It is these that keep every sum of the core within its type.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        let Self {
+            tick,
+            lot,
+            quantity_max,
+            limits,
+            terms,
+            symbol: _,
+            pricing: _,
+        } = self;
+        let fee = |ppm: i32| (-1_000_000..=1_000_000).contains(&ppm);
+        let count = |n: u32| n <= crate::market::Limits::COUNT_MAX;
+        let stock = u128::from(quantity_max.0).checked_mul(u128::from(limits.orders_max));
+        Step::is_valid(*tick)
+            && Step::is_valid(*lot)
+            && terms.price_min <= terms.price_max
+            && !quantity_max.is_zero()
+            && limits.orders_max != 0
+            && limits.parts_max != 0
+            && count(limits.orders_max)
+            && count(limits.requests_max)
+            && count(limits.blocked_max)
+            && fee(terms.fees.maker_ppm)
+            && fee(terms.fees.taker_ppm)
+            && terms.reference.is_none_or(|p| self.is_in_band(p))
+            && self.is_payable(terms.price_min)
+            && self.is_payable(terms.price_max)
+            && stock.is_some_and(|lots| lots <= 1 << 63)
+    }
+
+    /// Whether an order may have this price.
+    #[must_use]
+    pub fn is_in_band(&self, price: Price) -> bool {
+        self.terms.price_min <= price && price <= self.terms.price_max
+    }
+
+    /// Whether the largest order at this price stays within 2^94.
+    pub(crate) fn is_payable(&self, price: Price) -> bool {
+        price.times(self.quantity_max).0.unsigned_abs() <= 1 << 94
+    }
+
+    /// Whether an iceberg of this size comes in a legal number of parts.
+    fn is_divisible(&self, open: Quantity, display: Quantity) -> bool {
+        open.0.div_ceil(display.0.max(1)) <= u64::from(self.limits.parts_max)
+    }
+}
+
+fn require(holds: bool, otherwise: Reason) -> Result<(), Reason> {
+    if holds { Ok(()) } else { Err(otherwise) }
+}
+
+impl Book {
+    /// Judges a new order by what can be said without looking at the other side.
+    pub(crate) fn judge_place(
+        &self,
+        account: AccountId,
+        place: &Place,
+        now: Timestamp,
+    ) -> Result<Until, Reason> {
+        let spec = &self.head.spec;
+        let quantity = place.quantity;
+        let open = matches!(self.head.phase, Phase::Continuous | Phase::Call);
+        require(open, Reason::WrongPhase)?;
+        require(!self.is_blocked(account), Reason::AccountBlocked)?;
+        self.judge_quantity(quantity)?;
+        for price in [place.kind.stop(), place.kind.price()]
+            .into_iter()
+            .flatten()
+        {
+            require(spec.is_in_band(price), Reason::PriceOutOfBand)?;
+        }
+        require(self.find(place.order).is_none(), Reason::DuplicateOrderId)?;
+        if let Some(display) = place.display_quantity {
+            let fits = !display.is_zero() && display <= quantity;
+            require(
+                fits && spec.is_divisible(quantity, display),
+                Reason::BadDisplayQuantity,
+            )?;
+        }
+        if let Some(minimum) = place.minimum_quantity {
+            require(
+                !minimum.is_zero() && minimum <= quantity,
+                Reason::BadMinimumQuantity,
+            )?;
+        }
+        require(self.is_combinable(place), Reason::BadCombination)?;
+        self.until(place.time_in_force, now)
+            .ok_or(Reason::AlreadyExpired)
+    }
+
+    /// Whether the attributes of a new order go together.
+    fn is_combinable(&self, place: &Place) -> bool {
+        let now_or_never = matches!(
+            place.time_in_force,
+            TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill
+        );
+        let unpriced = place.kind.price().is_none();
+        let stop = place.kind.stop().is_some();
+        let ioc = place.time_in_force == TimeInForce::ImmediateOrCancel;
+        !(place.post_only && (unpriced || stop || now_or_never))
+            && !(place.display_quantity.is_some() && (unpriced || now_or_never))
+            && (place.minimum_quantity.is_none() || ioc)
+            && !(self.head.phase == Phase::Call && (now_or_never || place.post_only))
+    }
+
+    /// Judges an order by what it would meet: `WouldTake`, and `BookFull` for a new one.
+    pub(crate) fn judge_entry(&mut self, order: &OrderRecord, new: bool) -> Result<(), Reason> {
+        if order.post_only && self.head.phase == Phase::Continuous {
+            let trades = self.would_trade(order, order.kind.price(), Quantity(1));
+            require(!trades, Reason::WouldTake)?;
+        }
+        let full = new
+            && self.arena.live() >= self.head.spec.limits.orders_max
+            && self.may_rest(order.kind, order.until);
+        require(!full, Reason::BookFull)
+    }
+
+    fn judge_quantity(&self, quantity: Quantity) -> Result<(), Reason> {
+        require(!quantity.is_zero(), Reason::ZeroQuantity)?;
+        require(
+            quantity <= self.head.spec.quantity_max,
+            Reason::QuantityTooLarge,
+        )
+    }
+
+    /// Judges a change to a live order, from `Changed` to `BadCombination`. `kind` is what the order
+    /// would be afterwards and `enters` whether it would leave its queue.
+    pub(crate) fn judge_amend(
+        &self,
+        order: &OrderRecord,
+        amend: &Amend,
+        kind: OrderKind,
+        enters: bool,
+    ) -> Result<(), Reason> {
+        let spec = &self.head.spec;
+        let open = amend.quantity.unwrap_or(order.open);
+        require(
+            amend.if_open.is_none_or(|o| o == order.open),
+            Reason::Changed,
+        )?;
+        self.judge_quantity(open)?;
+        let judged = |old: Option<Price>, new: Option<Price>| {
+            new.is_none_or(|p| spec.is_in_band(p) || (!enters && old == new))
+        };
+        let prices =
+            judged(order.kind.price(), kind.price()) && judged(order.kind.stop(), kind.stop());
+        require(prices, Reason::PriceOutOfBand)?;
+        let display = order.display_quantity;
+        require(
+            display.is_none_or(|d| spec.is_divisible(open, d)),
+            Reason::BadDisplayQuantity,
+        )?;
+        require(
+            order.minimum_quantity.is_none_or(|m| m <= open),
+            Reason::BadMinimumQuantity,
+        )?;
+        let priced = amend.price.is_none() || order.kind.price().is_some();
+        let stopped = amend.stop_price.is_none() || order.kind.stop().is_some();
+        require(priced && stopped, Reason::BadCombination)
+    }
+}

@@ -1,0 +1,215 @@
+//! One side of a book: prices lead to levels, the best first, and a level is a queue of orders.
+//!
+//! The queue's links live in the orders themselves, so every change goes through the arena that
+//! holds them. Market orders that rest in Call have no price; they queue in a level of their own.
+
+use crate::arena::{Arena, Handle, Place};
+use crate::quantity::{Price, Quantity, Side};
+use crate::trie::Trie;
+
+/// The level of the market orders.
+const UNPRICED: u32 = 0;
+
+/// The orders of one price, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Level {
+    pub(crate) price: Price,
+    pub(crate) head: Handle,
+    tail: Handle,
+    pub(crate) orders: u32,
+    /// The sum of what the orders show.
+    pub(crate) shown: Quantity,
+    /// The sum of what the orders hold, hidden parts included.
+    pub(crate) open: Quantity,
+}
+
+impl Level {
+    const fn new(price: Price) -> Self {
+        Self {
+            price,
+            head: Handle::NONE,
+            tail: Handle::NONE,
+            orders: 0,
+            shown: Quantity::ZERO,
+            open: Quantity::ZERO,
+        }
+    }
+}
+
+/// One side's levels.
+#[derive(Debug)]
+pub(crate) struct Ladder {
+    side: Side,
+    prices: Trie,
+    levels: Vec<Level>,
+    free: Vec<u32>,
+}
+
+fn slot(level: u32) -> usize {
+    usize::try_from(level).unwrap_or(usize::MAX)
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a level's number names a slot; bounds are checked"
+)]
+impl Ladder {
+    pub(crate) fn new(side: Side) -> Self {
+        let unpriced = Level::new(Price(0));
+        Self {
+            side,
+            prices: Trie::default(),
+            levels: vec![unpriced],
+            free: Vec::new(),
+        }
+    }
+
+    /// Prices as keys, the best the smallest.
+    const fn key(&self, price: Price) -> u64 {
+        let ascending = price.0.cast_unsigned() ^ (1 << 63);
+        match self.side {
+            Side::Buy => !ascending,
+            Side::Sell => ascending,
+        }
+    }
+
+    fn level(&self, level: u32) -> &Level {
+        &self.levels[slot(level)]
+    }
+
+    /// The queue of the market orders.
+    pub(crate) fn unpriced(&self) -> &Level {
+        self.level(UNPRICED)
+    }
+
+    /// The best level.
+    pub(crate) fn best(&self) -> Option<&Level> {
+        self.prices.first().map(|(_, level)| self.level(level))
+    }
+
+    /// The level of a price.
+    pub(crate) fn at(&self, price: Price) -> Option<&Level> {
+        self.prices
+            .get(self.key(price))
+            .map(|level| self.level(level))
+    }
+
+    /// The next level behind a price.
+    pub(crate) fn after(&self, price: Price) -> Option<&Level> {
+        self.prices
+            .after(self.key(price))
+            .map(|(_, level)| self.level(level))
+    }
+
+    /// The levels, best first.
+    pub(crate) fn levels(&self) -> impl Iterator<Item = &Level> {
+        core::iter::successors(self.best(), |level| self.after(level.price))
+    }
+
+    /// The market orders' level, then the others, best first.
+    pub(crate) fn all_levels(&self) -> impl Iterator<Item = &Level> {
+        core::iter::once(self.unpriced()).chain(self.levels())
+    }
+
+    /// How many prices have a level.
+    pub(crate) const fn len(&self) -> usize {
+        self.prices.len()
+    }
+
+    /// The orders of a level, oldest first.
+    pub(crate) fn queue<'a>(
+        &self,
+        arena: &'a Arena,
+        level: &Level,
+    ) -> impl Iterator<Item = Handle> + use<'a> {
+        let some = |handle: Handle| (handle != Handle::NONE).then_some(handle);
+        core::iter::successors(some(level.head), move |at| some(arena.order(*at).next))
+    }
+
+    /// Puts an order at the tail of its price's queue.
+    pub(crate) fn push(&mut self, arena: &mut Arena, handle: Handle) {
+        let number = match arena.price(handle) {
+            None => UNPRICED,
+            Some(price) => match self.prices.get(self.key(price)) {
+                Some(level) => level,
+                None => self.open_level(price),
+            },
+        };
+        let level = &mut self.levels[slot(number)];
+        let order = arena.order_mut(handle);
+        order.place = Place::Level(number);
+        order.previous = level.tail;
+        order.next = Handle::NONE;
+        level.orders = level.orders.saturating_add(1);
+        level.shown = level.shown.plus(order.shown);
+        level.open = level.open.plus(order.open());
+        if level.tail == Handle::NONE {
+            level.head = handle;
+        } else {
+            arena.order_mut(level.tail).next = handle;
+        }
+        level.tail = handle;
+    }
+
+    /// Takes an order out of its queue, and its level with it where it was the last one.
+    pub(crate) fn unlink(&mut self, arena: &mut Arena, handle: Handle) {
+        let order = *arena.order(handle);
+        let Place::Level(number) = order.place else {
+            return;
+        };
+        let level = &mut self.levels[slot(number)];
+        level.orders = level.orders.saturating_sub(1);
+        level.shown = level.shown.minus(order.shown);
+        level.open = level.open.minus(order.open());
+        if order.previous == Handle::NONE {
+            level.head = order.next;
+        } else {
+            arena.order_mut(order.previous).next = order.next;
+        }
+        if order.next == Handle::NONE {
+            level.tail = order.previous;
+        } else {
+            arena.order_mut(order.next).previous = order.previous;
+        }
+        arena.order_mut(handle).place = Place::Waiting;
+        if level.orders == 0 && number != UNPRICED {
+            let price = level.price;
+            self.prices.remove(self.key(price));
+            self.free.push(number);
+        }
+    }
+
+    /// Sets what an order shows and hides, where it stands in its queue.
+    pub(crate) fn resize(
+        &mut self,
+        arena: &mut Arena,
+        handle: Handle,
+        shown: Quantity,
+        hidden: Quantity,
+    ) {
+        let order = arena.order_mut(handle);
+        let Place::Level(number) = order.place else {
+            return;
+        };
+        let level = &mut self.levels[slot(number)];
+        level.shown = level.shown.minus(order.shown).plus(shown);
+        level.open = level.open.minus(order.open()).plus(shown.plus(hidden));
+        order.shown = shown;
+        order.hidden = hidden;
+    }
+
+    fn open_level(&mut self, price: Price) -> u32 {
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.levels[slot(number)] = Level::new(price);
+                number
+            }
+            None => {
+                self.levels.push(Level::new(price));
+                u32::try_from(self.levels.len().wrapping_sub(1)).unwrap_or(u32::MAX)
+            }
+        };
+        self.prices.insert(self.key(price), number);
+        number
+    }
+}

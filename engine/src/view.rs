@@ -1,0 +1,160 @@
+//! Questions about a market that change nothing.
+
+use crate::book::Book;
+use crate::digest::blocked_digest;
+use crate::ladder;
+use crate::market::{MarketSpec, Phase};
+use crate::quantity::{AccountId, MarketId, OrderId, Price, Quantity, Side};
+use crate::snapshot::{MarketHead, MarketSnapshot, OrderRecord, RequestRecord};
+
+/// What the orders of one price show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// The price.
+    pub price: Price,
+    /// The sum of the shown quantities.
+    pub quantity: Quantity,
+    /// How many orders.
+    pub orders: u32,
+}
+
+impl From<&ladder::Level> for Level {
+    fn from(level: &ladder::Level) -> Self {
+        Self {
+            price: level.price,
+            quantity: level.shown,
+            orders: level.orders,
+        }
+    }
+}
+
+/// A live order and its place in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderView {
+    /// The order.
+    pub record: OrderRecord,
+    /// What stands before it at its price; `None` for a stop that waits.
+    pub ahead: Option<Ahead>,
+}
+
+/// What stands before an order at its price.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// How many orders.
+    pub orders: u32,
+    /// The sum of their shown quantities.
+    pub quantity: Quantity,
+}
+
+impl Book {
+    /// The market's id.
+    #[must_use]
+    pub const fn market(&self) -> MarketId {
+        self.head.market
+    }
+
+    /// The market's spec, with its terms as they are now.
+    #[must_use]
+    pub const fn spec(&self) -> &MarketSpec {
+        &self.head.spec
+    }
+
+    /// The market's phase.
+    #[must_use]
+    pub const fn phase(&self) -> Phase {
+        self.head.phase
+    }
+
+    /// What the market has once: phase, counters, the epoch so far.
+    #[must_use]
+    pub const fn head(&self) -> &MarketHead {
+        &self.head
+    }
+
+    /// How many orders are live, waiting stops included.
+    #[must_use]
+    pub const fn live(&self) -> u32 {
+        self.arena.live()
+    }
+
+    /// The best level of a side.
+    #[must_use]
+    pub fn best(&self, side: Side) -> Option<Level> {
+        self.ladder(side).best().map(Level::from)
+    }
+
+    /// What a side shows at a price.
+    #[must_use]
+    pub fn depth(&self, side: Side, price: Price) -> Option<Level> {
+        self.ladder(side).at(price).map(Level::from)
+    }
+
+    /// A side's levels, best first; take as many as you want.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
+        self.ladder(side).levels().map(Level::from)
+    }
+
+    /// A live order, and how much stands before it. Takes time with the length of its queue.
+    #[must_use]
+    pub fn order(&self, order: OrderId) -> Option<OrderView> {
+        let handle = self.find(order)?;
+        let record = self.arena.record(handle);
+        let ladder = self.ladder(record.side);
+        let level = match record.kind.price() {
+            _ if record.kind.stop().is_some() => None,
+            Some(price) => ladder.at(price),
+            None => Some(ladder.unpriced()),
+        };
+        let ahead = level.map(|level| {
+            let before = ladder
+                .queue(&self.arena, level)
+                .take_while(|at| *at != handle);
+            before.fold(Ahead::default(), |sum, at| Ahead {
+                orders: sum.orders.saturating_add(1),
+                quantity: sum.quantity.plus(self.arena.order(at).shown),
+            })
+        });
+        Some(OrderView { record, ahead })
+    }
+
+    /// The live orders of an account, by priority. Takes time with the number of all orders.
+    #[must_use]
+    pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
+        self.records(|order| order.party.account == account)
+    }
+
+    /// The live orders that fit, by priority.
+    fn records(&self, fits: impl Fn(&OrderRecord) -> bool) -> Vec<OrderRecord> {
+        let all = self.arena.handles().map(|handle| self.arena.record(handle));
+        let mut records: Vec<_> = all.filter(fits).collect();
+        records.sort_unstable_by_key(|order| order.priority);
+        records
+    }
+
+    /// Everything that decides this market's future, as plain sorted records.
+    #[must_use]
+    pub fn snapshot(&self) -> MarketSnapshot {
+        MarketSnapshot {
+            head: self.head,
+            resting: self.records(|order| order.kind.stop().is_none()),
+            waiting: self.records(|order| order.kind.stop().is_some()),
+            blocked: self.blocked.clone(),
+            requests: self.window.iter().copied().collect(),
+        }
+    }
+
+    /// One number for the market's state: the wrapping sum of its records' digests.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        let orders = self
+            .arena
+            .handles()
+            .map(|handle| self.arena.record(handle).digest());
+        let blocked = self.blocked.iter().copied().map(blocked_digest);
+        let requests = self.window.iter().map(RequestRecord::digest);
+        orders
+            .chain(blocked)
+            .chain(requests)
+            .fold(self.head.digest(), u128::wrapping_add)
+    }
+}
