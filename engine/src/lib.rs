@@ -12,6 +12,8 @@ mod audit;
 mod book;
 mod command;
 mod crossing;
+#[cfg(feature = "decimal")]
+mod decimal;
 mod digest;
 mod engine;
 mod epoch;
@@ -27,6 +29,8 @@ mod restore;
 mod snapshot;
 mod stops;
 mod trie;
+#[cfg(feature = "uuid")]
+mod uuid;
 mod view;
 mod window;
 
@@ -39,6 +43,8 @@ pub mod rules {
 pub use audit::Broken;
 pub use book::Book;
 pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrade, TimeInForce};
+#[cfg(feature = "decimal")]
+pub use decimal::BadDecimal;
 pub use engine::Engine;
 pub use event::{
     CancelReason, Clearing, EpochSummary, Event, Group, Header, Outcome, Party, Prices, Reason,

@@ -1,0 +1,259 @@
+//! Decimals at the edge: exact to ticks and lots, or refused, and back. Nothing here rounds.
+
+use core::fmt;
+
+use rust_decimal::Decimal;
+
+use crate::market::{MarketSpec, Step};
+use crate::quantity::{Notional, Price, Quantity};
+
+/// Why a decimal is no price or quantity of a market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BadDecimal {
+    /// The price is no whole number of ticks.
+    PriceNotOnTick,
+    /// The quantity is no whole number of lots.
+    QuantityNotOnLot,
+    /// The number is beyond what the core counts with, or a quantity below zero.
+    OutOfRange,
+}
+
+impl fmt::Display for BadDecimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::PriceNotOnTick => "the price is not a whole number of the market's ticks",
+            Self::QuantityNotOnLot => "the quantity is not a whole number of the market's lots",
+            Self::OutOfRange => "the number is out of range",
+        })
+    }
+}
+
+impl core::error::Error for BadDecimal {}
+
+impl MarketSpec {
+    /// The price in ticks of a decimal.
+    ///
+    /// # Errors
+    /// [`BadDecimal`] where it is between two ticks or out of range.
+    pub fn price(&self, price: Decimal) -> Result<Price, BadDecimal> {
+        let ticks = steps(price, self.tick).ok_or(BadDecimal::PriceNotOnTick)?;
+        i64::try_from(ticks)
+            .map(Price)
+            .map_err(|_| BadDecimal::OutOfRange)
+    }
+
+    /// The quantity in lots of a decimal.
+    ///
+    /// # Errors
+    /// [`BadDecimal`] where it is between two lots, negative or out of range.
+    pub fn quantity(&self, quantity: Decimal) -> Result<Quantity, BadDecimal> {
+        let lots = steps(quantity, self.lot).ok_or(BadDecimal::QuantityNotOnLot)?;
+        u64::try_from(lots)
+            .map(Quantity)
+            .map_err(|_| BadDecimal::OutOfRange)
+    }
+
+    /// A price as people write it.
+    #[must_use]
+    pub fn show_price(&self, price: Price) -> String {
+        show(i128::from(price.0), &[self.tick])
+    }
+
+    /// A quantity as people write it.
+    #[must_use]
+    pub fn show_quantity(&self, quantity: Quantity) -> String {
+        show(i128::from(quantity.0), &[self.lot])
+    }
+
+    /// A notional as people write it: more digits than a `Decimal` holds, if need be.
+    #[must_use]
+    pub fn show_notional(&self, notional: Notional) -> String {
+        show(notional.0, &[self.tick, self.lot])
+    }
+}
+
+/// How many steps a decimal is; `None` where it is no whole number of them. What is beyond an `i128`
+/// of steps counts as the end of it.
+fn steps(decimal: Decimal, step: Step) -> Option<i128> {
+    if !step.is_valid() {
+        return None;
+    }
+    let decimal = decimal.normalize();
+    let mantissa = i128::from(step.mantissa);
+    // decimal = units × 10^−scale, and a step is mantissa × 10^exponent.
+    let shift = i64::from(decimal.scale()).saturating_add(i64::from(step.exponent));
+    let power = 10_i128.checked_pow(u32::try_from(shift.unsigned_abs()).ok()?);
+    let units = decimal.mantissa();
+    if shift > 0 {
+        let divisor = power.and_then(|p| p.checked_mul(mantissa));
+        return divide(units, divisor);
+    }
+    // units × 10^−shift / mantissa: first what they share, so that the product stays small.
+    let Some(scaled) = power.and_then(|p| units.checked_mul(p)) else {
+        let exact = units == 0 || is_multiple(units, shift.unsigned_abs(), step.mantissa);
+        return exact.then_some(if units < 0 { i128::MIN } else { i128::MAX });
+    };
+    divide(scaled, Some(mantissa))
+}
+
+/// The exact quotient. A divisor beyond an `i128` divides only zero.
+fn divide(units: i128, divisor: Option<i128>) -> Option<i128> {
+    match divisor {
+        Some(divisor) => (units.checked_rem(divisor)? == 0).then(|| units.checked_div(divisor))?,
+        None => (units == 0).then_some(0),
+    }
+}
+
+/// Whether `units × 10^zeros` is a multiple of `mantissa`, by the remainders alone.
+fn is_multiple(units: i128, zeros: u64, mantissa: u64) -> bool {
+    let modulus = u128::from(mantissa);
+    let start = units
+        .unsigned_abs()
+        .checked_rem(modulus)
+        .unwrap_or_default();
+    let times_ten = |rest: u128, _| {
+        rest.saturating_mul(10)
+            .checked_rem(modulus)
+            .unwrap_or_default()
+    };
+    (0..zeros).fold(start, times_ten) == 0
+}
+
+/// `count` times the product of the steps, digit by digit.
+fn show(count: i128, sizes: &[Step]) -> String {
+    // Little-endian decimal digits.
+    let mut digits: Vec<u64> = Vec::new();
+    let mut rest = count.unsigned_abs();
+    while rest != 0 {
+        digits.push(u64::try_from(rest.wrapping_rem(10)).unwrap_or_default());
+        rest = rest.wrapping_div(10);
+    }
+    let mut exponent = 0_i64;
+    for step in sizes {
+        multiply(&mut digits, step.mantissa.min(Step::MANTISSA_MAX));
+        exponent = exponent.saturating_add(i64::from(step.exponent));
+    }
+    let zeros = usize::try_from(exponent).unwrap_or_default();
+    digits.splice(..0, core::iter::repeat_n(0, zeros));
+    let places = usize::try_from(exponent.saturating_neg()).unwrap_or_default();
+    let least = places.saturating_add(1);
+    if digits.len() < least {
+        digits.resize(least, 0);
+    }
+    let mut text = String::with_capacity(digits.len().saturating_add(2));
+    if count < 0 {
+        text.push('-');
+    }
+    for (place, digit) in digits.iter().enumerate().rev() {
+        let digit = u32::try_from(*digit)
+            .ok()
+            .and_then(|d| char::from_digit(d, 10));
+        text.push(digit.unwrap_or('?'));
+        if place == places && place != 0 {
+            text.push('.');
+        }
+    }
+    text
+}
+
+/// Multiplies a number of little-endian decimal digits.
+fn multiply(digits: &mut Vec<u64>, factor: u64) {
+    let mut carry = 0_u64;
+    for digit in digits.iter_mut() {
+        // At most 9 × 10^9 plus a carry below 10^10.
+        let sum = digit.saturating_mul(factor).saturating_add(carry);
+        *digit = sum.wrapping_rem(10);
+        carry = sum.wrapping_div(10);
+    }
+    while carry != 0 {
+        digits.push(carry.wrapping_rem(10));
+        carry = carry.wrapping_div(10);
+    }
+    while digits.last() == Some(&0) {
+        digits.pop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::{Fees, Limits, Pricing, Symbol, Terms};
+
+    fn spec(tick: Step, lot: Step) -> MarketSpec {
+        MarketSpec {
+            symbol: Symbol::new("X").unwrap(),
+            tick,
+            lot,
+            pricing: Pricing::Maker,
+            quantity_max: Quantity(1),
+            limits: Limits::default(),
+            terms: Terms {
+                price_min: Price(0),
+                price_max: Price(0),
+                protection_ticks: None,
+                reference: None,
+                fees: Fees::default(),
+            },
+        }
+    }
+
+    fn step(mantissa: u64, exponent: i8) -> Step {
+        Step { mantissa, exponent }
+    }
+
+    fn decimal(text: &str) -> Decimal {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_on_the_tick_converts_and_comes_back() {
+        let spec = spec(step(25, -4), step(5, 1));
+        for (text, ticks) in [("0.0025", 1), ("-1.0", -400), ("0", 0), ("12.3450", 4938)] {
+            let price = spec.price(decimal(text)).unwrap();
+            assert_eq!(price, Price(ticks));
+            assert_eq!(decimal(&spec.show_price(price)), decimal(text));
+        }
+        assert_eq!(spec.quantity(decimal("150")), Ok(Quantity(3)));
+        assert_eq!(spec.show_quantity(Quantity(3)), "150");
+    }
+
+    #[test]
+    fn what_is_between_two_ticks_is_refused() {
+        let spec = spec(step(25, -4), step(5, 1));
+        assert_eq!(
+            spec.price(decimal("0.0001")),
+            Err(BadDecimal::PriceNotOnTick)
+        );
+        assert_eq!(
+            spec.price(decimal("0.00250001")),
+            Err(BadDecimal::PriceNotOnTick)
+        );
+        assert_eq!(
+            spec.quantity(decimal("149")),
+            Err(BadDecimal::QuantityNotOnLot)
+        );
+        assert_eq!(spec.quantity(decimal("-50")), Err(BadDecimal::OutOfRange));
+        let small = self::spec(step(1, -28), step(3, -28));
+        assert_eq!(small.price(Decimal::MAX), Err(BadDecimal::OutOfRange));
+        assert_eq!(small.quantity(Decimal::MAX), Err(BadDecimal::OutOfRange));
+        assert_eq!(
+            small.quantity(decimal("79000000000000000000000000000")),
+            Err(BadDecimal::QuantityNotOnLot)
+        );
+        let large = self::spec(step(1, 28), step(1, 28));
+        assert_eq!(large.price(decimal("0.1")), Err(BadDecimal::PriceNotOnTick));
+    }
+
+    #[test]
+    fn a_notional_prints_all_its_digits() {
+        let spec = spec(step(1, -4), step(1, -2));
+        assert_eq!(spec.show_notional(Notional(1_234_567)), "1.234567");
+        assert_eq!(spec.show_notional(Notional(-5)), "-0.000005");
+        assert_eq!(spec.show_notional(Notional(0)), "0.000000");
+        let wide = self::spec(step(999_999_999, 28), step(1_000_000_000, 0));
+        let text = wide.show_notional(Notional(i128::MAX));
+        assert_eq!(text.len(), 85);
+        assert!(text.starts_with("17014118329032804827"));
+        assert!(text.ends_with(&"0".repeat(37)));
+    }
+}
