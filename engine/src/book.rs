@@ -188,6 +188,9 @@ impl Book {
             Action::Place(place) => self.place(account, place, now, sink),
             Action::Amend(amend) => self.amend(account, amend, sink),
             Action::Cancel { order } => self.cancel(command, *order, sink),
+            Action::CancelAll { .. } if self.head.phase == Phase::Closed => {
+                Err(Reason::UnknownOrder.into())
+            }
             Action::CancelAll { account, side } => {
                 self.cancel_all(*account, *side, CancelReason::Requested, sink);
                 Ok(())

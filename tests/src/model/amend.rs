@@ -1,0 +1,136 @@
+//! Amend: what is refused, what keeps its place, what enters again.
+
+use pricetime_engine::{
+    AccountId, Amend, Event, OrderKind, OrderRecord, Phase, Price, Quantity, Reason,
+};
+
+use super::book::{Book, full_part, waits};
+use super::market::refuse;
+
+/// The order as it would be, before it is known where it goes.
+fn changed(old: &OrderRecord, amend: &Amend) -> OrderRecord {
+    let kind = match old.kind {
+        OrderKind::Limit { price } => OrderKind::Limit {
+            price: amend.price.unwrap_or(price),
+        },
+        OrderKind::Market => OrderKind::Market,
+        OrderKind::Stop { stop } => OrderKind::Stop {
+            stop: amend.stop_price.unwrap_or(stop),
+        },
+        OrderKind::StopLimit { stop, price } => OrderKind::StopLimit {
+            stop: amend.stop_price.unwrap_or(stop),
+            price: amend.price.unwrap_or(price),
+        },
+    };
+    OrderRecord {
+        kind,
+        open: amend.quantity.unwrap_or(old.open),
+        ..*old
+    }
+}
+
+/// Whether a resting order gives up its place.
+fn re_enters(old: &OrderRecord, new: &OrderRecord, amend: &Amend) -> bool {
+    !waits(old) && (new.kind != old.kind || new.open > old.open || amend.requeue)
+}
+
+impl Book {
+    /// Amend, in any phase.
+    pub(super) fn amend(&mut self, account: AccountId, amend: &Amend) -> Result<(), Reason> {
+        let phase = self.head.phase;
+        refuse(phase == Phase::Closed, Reason::WrongPhase)?;
+        let old = *self.get(amend.order).ok_or(Reason::UnknownOrder)?;
+        refuse(old.party.account != account, Reason::NotOwner)?;
+        refuse(phase == Phase::Halted, Reason::WrongPhase)?;
+        refuse(
+            amend.if_open.is_some_and(|open| open != old.open),
+            Reason::Changed,
+        )?;
+        let new = changed(&old, amend);
+        self.judge_amend(&old, &new, amend)?;
+
+        self.orders.retain(|o| o.party.order != amend.order);
+        if waits(&old) {
+            self.amended(&new);
+            self.wait_or_elect(new);
+        } else if re_enters(&old, &new, amend) {
+            self.enter_again(new);
+        } else {
+            let shown = old.shown.min(new.open);
+            let new = OrderRecord { shown, ..new };
+            self.amended(&new);
+            self.orders.push(new);
+        }
+        self.cascade();
+        Ok(())
+    }
+
+    /// What is wrong with the change, first that holds.
+    fn judge_amend(
+        &self,
+        old: &OrderRecord,
+        new: &OrderRecord,
+        amend: &Amend,
+    ) -> Result<(), Reason> {
+        let zero = amend.quantity == Some(Quantity(0));
+        refuse(zero, Reason::ZeroQuantity)?;
+        refuse(
+            new.open > self.head.spec.quantity_max,
+            Reason::QuantityTooLarge,
+        )?;
+        let judged = [
+            (old.kind.price(), new.kind.price()),
+            (old.kind.stop(), new.kind.stop()),
+        ];
+        let enters = re_enters(old, new, amend);
+        let outside = |(old, new): (Option<Price>, Option<Price>)| {
+            (enters || new != old) && new.is_some_and(|price| !self.in_band(price))
+        };
+        refuse(judged.into_iter().any(outside), Reason::PriceOutOfBand)?;
+        refuse(
+            new.display_quantity
+                .is_some_and(|display| self.too_many_parts(new.open, display)),
+            Reason::BadDisplayQuantity,
+        )?;
+        refuse(
+            new.minimum_quantity.is_some_and(|least| least > new.open),
+            Reason::BadMinimumQuantity,
+        )?;
+        let price_it_has_not = amend.price.is_some() && old.kind.price().is_none();
+        let stop_it_has_not = amend.stop_price.is_some() && old.kind.stop().is_none();
+        refuse(price_it_has_not || stop_it_has_not, Reason::BadCombination)?;
+        refuse(
+            enters && new.post_only && self.would_take(new),
+            Reason::WouldTake,
+        )
+    }
+
+    /// Whether an order that re-enters trades in Continuous; it is out of the book by then.
+    fn would_take(&self, new: &OrderRecord) -> bool {
+        let mut without = self.clone();
+        without.orders.retain(|o| o.party.order != new.party.order);
+        self.head.phase == Phase::Continuous && without.would_trade(new) > 0
+    }
+
+    /// The order, which has left the book, enters it again as a new one would.
+    fn enter_again(&mut self, mut new: OrderRecord) {
+        new.priority = self.take_priority();
+        new.shown = full_part(&new);
+        self.amended(&new);
+        if self.head.phase == Phase::Continuous {
+            self.work(new);
+        } else {
+            self.rest(new);
+        }
+    }
+
+    fn amended(&mut self, order: &OrderRecord) {
+        self.events.push(Event::Amended {
+            party: order.party,
+            kind: order.kind,
+            remaining: order.open,
+            shown: order.shown,
+            priority: order.priority,
+        });
+    }
+}

@@ -1,0 +1,218 @@
+//! The reference model: the rules of matching once more, as plainly as they can be said.
+//!
+//! A market is a list of orders, resting ones and waiting stops together, in no order of its own.
+//! Whenever the rules ask for the first, the best or the oldest, the list is searched for it; what
+//! would happen is found out by letting it happen to a copy. There is nothing here to be kept in
+//! step with anything else, so what is written is what the rules say, or it is wrong.
+//!
+//! Nothing is borrowed from the core but the words: commands, events and records.
+
+mod amend;
+mod auction;
+mod book;
+mod continuous;
+mod epoch;
+mod market;
+mod place;
+mod stops;
+#[cfg(test)]
+mod tests;
+
+use pricetime_engine::{
+    Action, Clearing, Command, EngineSnapshot, Event, Group, Header, MarketId, MarketSpec, Outcome,
+    Phase, Price, Quantity, Reason, RequestMark, Sequence, Side, Timestamp, rules,
+};
+
+use crate::Core;
+use market::{Market, operator, refuse};
+
+/// The naive engine.
+#[derive(Clone, Debug)]
+pub struct Model {
+    markets_max: u32,
+    last_sequence: Sequence,
+    last_timestamp: Timestamp,
+    last_market: MarketId,
+    markets: Vec<Market>,
+}
+
+/// What a command came to.
+type Answer = (Vec<Event>, Outcome);
+
+impl Core for Model {
+    fn apply(&mut self, command: &Command) -> Group {
+        let now = command.timestamp.max(self.last_timestamp);
+        let request = command.request.map(|id| RequestMark {
+            id,
+            content: command.action.fingerprint(),
+        });
+        let (events, outcome) = self.answer(command, now);
+        let header = Header {
+            sequence: command.sequence,
+            timestamp: now,
+            market: command.market,
+            account: command.account,
+            request,
+            kind: command.action.kind(),
+        };
+        Group {
+            header,
+            events,
+            outcome,
+        }
+    }
+
+    fn snapshot(&self) -> EngineSnapshot {
+        EngineSnapshot {
+            rules_version: rules::VERSION,
+            last_sequence: self.last_sequence,
+            last_timestamp: self.last_timestamp,
+            last_market: self.last_market,
+            // Ids only go up, so the markets are in the order in which they were added.
+            markets: self.markets.iter().map(Market::snapshot).collect(),
+        }
+    }
+}
+
+impl Model {
+    /// An engine without markets that takes up to `markets_max` of them.
+    #[must_use]
+    pub fn new(markets_max: u32) -> Self {
+        Self {
+            markets_max,
+            last_sequence: Sequence(0),
+            last_timestamp: Timestamp(0),
+            last_market: MarketId(0),
+            markets: Vec::new(),
+        }
+    }
+
+    /// The limit orders of a side by price, best first: the price, what is shown at it, and how
+    /// many orders.
+    #[must_use]
+    pub fn levels(&self, market: MarketId, side: Side) -> Vec<(Price, Quantity, u32)> {
+        let at = self.find(market);
+        at.map_or_else(Vec::new, |at| self.markets[at].book.levels(side))
+    }
+
+    /// What an uncross would do now. Only Call has an answer.
+    #[must_use]
+    pub fn indicative(&self, market: MarketId) -> Option<Clearing> {
+        let book = &self.markets[self.find(market)?].book;
+        let call = book.head.phase == Phase::Call;
+        call.then(|| book.clearing()).flatten()
+    }
+
+    /// How many orders are live, in all markets together.
+    #[must_use]
+    pub fn live(&self) -> usize {
+        self.markets.iter().map(|m| m.book.orders.len()).sum()
+    }
+
+    fn find(&self, market: MarketId) -> Option<usize> {
+        self.markets
+            .iter()
+            .position(|m| m.book.head.market == market)
+    }
+
+    /// What happens to a command, in the order of the fine print.
+    fn answer(&mut self, command: &Command, now: Timestamp) -> Answer {
+        let late = command.sequence <= self.last_sequence;
+        let found = self.find(command.market);
+        let spec = if let Action::AddMarket(spec) = &command.action {
+            Some(spec)
+        } else {
+            None
+        };
+        if !late {
+            self.last_sequence = command.sequence;
+            self.last_timestamp = now;
+        }
+        match (found, spec) {
+            (None, None) => refusal(command, None, Reason::UnknownMarket),
+            _ if late => refusal(command, None, Reason::OutOfSequence),
+            (Some(at), _) => self.answer_in_market(at, command, now),
+            (None, Some(spec)) => self.add_market(command, spec),
+        }
+    }
+
+    /// Expiries, then the duplicate or what the command does, then the window.
+    fn answer_in_market(&mut self, at: usize, command: &Command, now: Timestamp) -> Answer {
+        let market = &mut self.markets[at];
+        market.book.begin(command.sequence);
+        market.book.expire(now);
+        if let Some(duplicate) = market.duplicate(command) {
+            market.book.events.push(duplicate);
+            return (market.book.take_events(), Outcome::Duplicate);
+        }
+        let done = market.carry_out(command, now);
+        let mut events = market.book.take_events();
+        let outcome = match done {
+            Ok(()) => Outcome::Accepted,
+            Err(reason) => {
+                let (rejected, outcome) = refusal(command, Some(market), reason);
+                events.extend(rejected);
+                outcome
+            }
+        };
+        market.remember(command, outcome);
+        if outcome == Outcome::Accepted && command.action == Action::RemoveMarket {
+            self.markets.remove(at);
+        }
+        (events, outcome)
+    }
+
+    /// AddMarket under an id that no market has now.
+    fn add_market(&mut self, command: &Command, spec: &MarketSpec) -> Answer {
+        if let Err(reason) = self.judge_new_market(command, spec) {
+            return refusal(command, None, reason);
+        }
+        self.last_market = command.market;
+        let mut market = Market::new(command, spec);
+        market.remember(command, Outcome::Accepted);
+        self.markets.push(market);
+        (vec![Event::MarketAdded(*spec)], Outcome::Accepted)
+    }
+
+    fn judge_new_market(&self, command: &Command, spec: &MarketSpec) -> Result<(), Reason> {
+        let mut books = self.markets.iter().map(|m| &m.book);
+        let symbol_taken = books.any(|b| b.head.spec.symbol == spec.symbol);
+        let count = u64::try_from(self.markets.len()).unwrap_or(u64::MAX);
+        operator(command)?;
+        refuse(
+            command.market <= self.last_market || symbol_taken,
+            Reason::MarketExists,
+        )?;
+        refuse(market::is_bad(spec), Reason::BadSpec)?;
+        refuse(count >= u64::from(self.markets_max), Reason::MarketsFull)
+    }
+}
+
+/// One `Rejected`, with the order that the command named and its reference where the speaker may
+/// know it. `market` is the one that judged the command, if it came that far.
+fn refusal(command: &Command, market: Option<&Market>, reason: Reason) -> Answer {
+    let (order, reference) = match command.action {
+        Action::Place(place) => (Some(place.order), Some(place.reference)),
+        Action::Amend(amend) => {
+            let live = market.and_then(|m| m.book.get(amend.order));
+            let own = live.filter(|o| o.party.account == command.account);
+            (Some(amend.order), own.map(|o| o.party.reference))
+        }
+        Action::Cancel { order } => (Some(order), None),
+        Action::AddMarket(_)
+        | Action::SetMarket(_)
+        | Action::RemoveMarket
+        | Action::CancelAll { .. }
+        | Action::SetPhase(_)
+        | Action::CloseEpoch { .. }
+        | Action::AdvanceTime
+        | Action::BlockAccount(_)
+        | Action::UnblockAccount(_) => (None, None),
+    };
+    let rejected = Event::Rejected {
+        order,
+        reference,
+        reason,
+    };
+    (vec![rejected], Outcome::Rejected(reason))
+}

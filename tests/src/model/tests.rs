@@ -1,0 +1,474 @@
+//! The model on its own: one scene for each rule that is easy to get wrong.
+
+use pricetime_engine::{
+    AccountId, Action, Amend, CancelReason, Clearing, Command, EpochNumber, Event, Fees, Limits,
+    MarketId, MarketSpec, OrderId, OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity,
+    Reason, RequestId, SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+};
+
+use super::Model;
+use crate::Core as _;
+
+const MARKET: MarketId = MarketId(1);
+
+fn spec(reference: Option<i64>) -> MarketSpec {
+    MarketSpec {
+        symbol: Symbol::new("X").unwrap(),
+        tick: Step::ONE,
+        lot: Step::ONE,
+        pricing: Pricing::Maker,
+        quantity_max: Quantity(1 << 20),
+        limits: Limits::default(),
+        terms: Terms {
+            price_min: Price(-1_000),
+            price_max: Price(1_000),
+            protection_ticks: None,
+            reference: reference.map(Price),
+            fees: Fees::default(),
+        },
+    }
+}
+
+/// A model and what is said to it.
+struct Scene {
+    model: Model,
+    sequence: u64,
+}
+
+impl Scene {
+    fn new(phase: Phase, reference: Option<i64>) -> Self {
+        let mut scene = Self {
+            model: Model::new(4),
+            sequence: 0,
+        };
+        scene.done(Action::AddMarket(spec(reference)));
+        scene.done(Action::SetPhase(phase));
+        scene
+    }
+
+    fn say(&mut self, account: u128, action: Action) -> (Vec<Event>, Outcome) {
+        self.sequence += 1;
+        let command = Command {
+            sequence: Sequence(self.sequence),
+            timestamp: Timestamp(self.sequence),
+            market: MARKET,
+            account: AccountId(account),
+            operator: account == 0,
+            request: None,
+            action,
+        };
+        let group = self.model.apply(&command);
+        (group.events, group.outcome)
+    }
+
+    /// Said by an operator, who is never refused here.
+    fn done(&mut self, action: Action) -> Vec<Event> {
+        let (events, outcome) = self.say(0, action);
+        assert_eq!(outcome, Outcome::Accepted, "{action:?}");
+        events
+    }
+
+    /// Placed by the account of the order's own number.
+    fn place(&mut self, place: Place) -> Vec<Event> {
+        let (events, outcome) = self.say(place.order.0, Action::Place(place));
+        assert_eq!(outcome, Outcome::Accepted, "{place:?}");
+        events
+    }
+
+    fn bids(&self) -> Vec<(i64, u64, u32)> {
+        let levels = self.model.levels(MARKET, Side::Buy).into_iter();
+        levels.map(|(p, q, n)| (p.0, q.0, n)).collect()
+    }
+}
+
+fn order(name: u128, side: Side, quantity: u64, kind: OrderKind) -> Place {
+    Place {
+        order: OrderId(name),
+        reference: 0,
+        side,
+        kind,
+        quantity: Quantity(quantity),
+        time_in_force: TimeInForce::GoodTillCancel,
+        post_only: false,
+        minimum_quantity: None,
+        display_quantity: None,
+        self_trade: SelfTrade::None,
+    }
+}
+
+fn limit(name: u128, side: Side, quantity: u64, price: i64) -> Place {
+    let price = Price(price);
+    order(name, side, quantity, OrderKind::Limit { price })
+}
+
+fn market(name: u128, side: Side, quantity: u64) -> Place {
+    order(name, side, quantity, OrderKind::Market)
+}
+
+fn stop(name: u128, side: Side, quantity: u64, stop: i64) -> Place {
+    let stop = Price(stop);
+    order(name, side, quantity, OrderKind::Stop { stop })
+}
+
+/// The story of a group: what happened to whom, in one word each.
+fn story(events: &[Event]) -> Vec<String> {
+    let tell = |event: &Event| match event {
+        Event::Accepted { place, .. } => format!("accepted {}", place.order),
+        Event::Traded {
+            maker,
+            taker,
+            price,
+            quantity,
+            ..
+        } => format!(
+            "{} takes {quantity} of {} @ {price}",
+            taker.order, maker.order
+        ),
+        Event::Replenished { party, shown, .. } => format!("{} shows {shown}", party.order),
+        Event::Triggered { party, .. } => format!("triggered {}", party.order),
+        Event::Reduced { party, by, .. } => format!("{} loses {by}", party.order),
+        Event::Amended { party, .. } => format!("amended {}", party.order),
+        Event::Cancelled { party, reason, .. } => format!("{} gone: {reason:?}", party.order),
+        Event::EpochClosed(_) => "closed".to_owned(),
+        other @ (Event::Rejected { .. }
+        | Event::PhaseChanged { .. }
+        | Event::MarketAdded(_)
+        | Event::MarketSet(_)
+        | Event::MarketRemoved
+        | Event::AccountBlocked(_)
+        | Event::AccountUnblocked(_)
+        | Event::Duplicate { .. }) => format!("{other:?}"),
+    };
+    events.iter().map(tell).collect()
+}
+
+#[test]
+fn the_best_price_goes_first_and_then_the_oldest() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    scene.place(limit(1, Side::Buy, 5, 100));
+    scene.place(limit(2, Side::Buy, 5, 101));
+    scene.place(limit(3, Side::Buy, 5, 101));
+    let events = scene.place(limit(4, Side::Sell, 12, 100));
+    let told = [
+        "accepted 4",
+        "4 takes 5 of 2 @ 101",
+        "4 takes 5 of 3 @ 101",
+        "4 takes 2 of 1 @ 100",
+    ];
+    assert_eq!(story(&events), told);
+    assert_eq!(scene.bids(), [(100, 3, 1)]);
+}
+
+#[test]
+fn an_iceberg_shows_its_next_part_at_the_tail() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    scene.place(Place {
+        display_quantity: Some(Quantity(4)),
+        ..limit(1, Side::Buy, 10, 100)
+    });
+    scene.place(limit(2, Side::Buy, 3, 100));
+    let events = scene.place(market(3, Side::Sell, 9));
+    let told = [
+        "accepted 3",
+        "3 takes 4 of 1 @ 100",
+        "1 shows 4",
+        "3 takes 3 of 2 @ 100",
+        "3 takes 2 of 1 @ 100",
+    ];
+    assert_eq!(story(&events), told);
+    assert_eq!(scene.bids(), [(100, 2, 1)]);
+    assert_eq!(scene.model.live(), 1);
+}
+
+#[test]
+fn stops_elect_one_another() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    scene.place(limit(1, Side::Buy, 1, 100));
+    scene.place(limit(2, Side::Buy, 1, 99));
+    scene.place(limit(3, Side::Buy, 1, 98));
+    scene.place(stop(4, Side::Sell, 1, 99));
+    scene.place(stop(5, Side::Sell, 2, 100));
+    let events = scene.place(market(6, Side::Sell, 1));
+    let told = [
+        "accepted 6",
+        "6 takes 1 of 1 @ 100",
+        "triggered 5",
+        "5 takes 1 of 2 @ 99",
+        "5 takes 1 of 3 @ 98",
+        "triggered 4",
+        "4 gone: NoLiquidity",
+    ];
+    assert_eq!(story(&events), told);
+    assert_eq!(scene.model.live(), 0);
+}
+
+#[test]
+fn fill_or_kill_counts_only_what_trades() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    scene.place(limit(1, Side::Sell, 5, 100));
+    let own = Place {
+        time_in_force: TimeInForce::FillOrKill,
+        self_trade: SelfTrade::Decrement,
+        ..limit(2, Side::Buy, 5, 100)
+    };
+    let (events, _) = scene.say(1, Action::Place(own));
+    assert_eq!(story(&events), ["accepted 2", "2 gone: FillOrKill"]);
+    let (events, _) = scene.say(7, Action::Place(own));
+    assert_eq!(story(&events), ["accepted 2", "2 takes 5 of 1 @ 100"]);
+}
+
+#[test]
+fn decrement_uses_up_the_part_that_an_iceberg_shows() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    scene.place(Place {
+        display_quantity: Some(Quantity(2)),
+        ..limit(1, Side::Sell, 5, 100)
+    });
+    let own = Place {
+        self_trade: SelfTrade::Decrement,
+        ..limit(2, Side::Buy, 3, 100)
+    };
+    let (events, _) = scene.say(1, Action::Place(own));
+    let told = [
+        "accepted 2",
+        "1 loses 2",
+        "2 loses 2",
+        "1 shows 2",
+        "1 loses 1",
+        "2 loses 1",
+    ];
+    assert_eq!(story(&events), told);
+}
+
+#[test]
+fn a_market_order_is_protected() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    let terms = Terms {
+        protection_ticks: Some(1),
+        ..spec(None).terms
+    };
+    scene.done(Action::SetMarket(terms));
+    scene.place(limit(1, Side::Sell, 1, 100));
+    scene.place(limit(2, Side::Sell, 1, 102));
+    let events = scene.place(market(3, Side::Buy, 2));
+    let told = [
+        "accepted 3",
+        "3 takes 1 of 1 @ 100",
+        "3 gone: PriceProtection",
+    ];
+    assert_eq!(story(&events), told);
+}
+
+#[test]
+fn an_amend_that_only_shrinks_keeps_its_place() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    scene.place(limit(1, Side::Buy, 5, 100));
+    scene.place(limit(2, Side::Buy, 5, 100));
+    let amend = Amend {
+        order: OrderId(1),
+        price: Some(Price(100)),
+        quantity: Some(Quantity(3)),
+        stop_price: None,
+        if_open: Some(Quantity(5)),
+        requeue: false,
+    };
+    let (_, outcome) = scene.say(1, Action::Amend(amend));
+    assert_eq!(outcome, Outcome::Accepted);
+    let (_, outcome) = scene.say(1, Action::Amend(amend));
+    assert_eq!(outcome, Outcome::Rejected(Reason::Changed));
+    let events = scene.place(market(3, Side::Sell, 1));
+    assert_eq!(story(&events), ["accepted 3", "3 takes 1 of 1 @ 100"]);
+
+    let requeue = Amend {
+        if_open: None,
+        quantity: None,
+        requeue: true,
+        ..amend
+    };
+    scene.say(1, Action::Amend(requeue));
+    let events = scene.place(market(4, Side::Sell, 1));
+    assert_eq!(story(&events), ["accepted 4", "4 takes 1 of 2 @ 100"]);
+}
+
+#[test]
+fn an_uncross_trades_at_one_price_and_elects_into_the_call() {
+    let mut scene = Scene::new(Phase::Call, None);
+    scene.place(limit(1, Side::Buy, 10, 105));
+    scene.place(market(2, Side::Buy, 2));
+    scene.place(limit(3, Side::Sell, 8, 100));
+    scene.place(limit(4, Side::Sell, 8, 103));
+    scene.place(stop(5, Side::Buy, 1, 101));
+    let clearing = Clearing {
+        price: Price(103),
+        volume: Quantity(12),
+        surplus: -4,
+    };
+    assert_eq!(scene.model.indicative(MARKET), Some(clearing));
+    let number = EpochNumber(1);
+    let events = scene.done(Action::CloseEpoch { number });
+    let told = [
+        "3 takes 2 of 2 @ 103",
+        "3 takes 6 of 1 @ 103",
+        "4 takes 4 of 1 @ 103",
+        "triggered 5",
+        "closed",
+    ];
+    assert_eq!(story(&events), told);
+    let events = scene.done(Action::SetPhase(Phase::Continuous));
+    assert_eq!(story(&events)[0], "5 takes 1 of 4 @ 103");
+}
+
+#[test]
+fn a_gap_between_prices_is_judged_as_its_ticks() {
+    for (reference, price) in [(None, -1), (Some(1), 1), (Some(900), 5), (Some(-900), -6)] {
+        let mut scene = Scene::new(Phase::Call, reference);
+        scene.place(limit(1, Side::Buy, 1, 5));
+        scene.place(limit(2, Side::Sell, 1, -6));
+        let clearing = scene.model.indicative(MARKET).unwrap();
+        assert_eq!(clearing.price, Price(price), "reference {reference:?}");
+    }
+}
+
+/// Steps 1 to 4 of the uniform price, word by word, over every tick.
+fn tick_by_tick(orders: &[Place], reference: Option<i64>) -> Option<Clearing> {
+    let limits = || orders.iter().filter_map(|o| o.kind.price());
+    let at = |price: i64| {
+        let sum = |side: Side| -> i128 {
+            let willing = orders.iter().filter(|o| o.side == side);
+            let willing = willing.filter(|o| match (o.kind.price(), side) {
+                (None, _) => true,
+                (Some(limit), Side::Buy) => limit.0 >= price,
+                (Some(limit), Side::Sell) => limit.0 <= price,
+            });
+            willing.map(|o| i128::from(o.quantity.0)).sum()
+        };
+        let (demand, supply) = (sum(Side::Buy), sum(Side::Sell));
+        (price, demand.min(supply), demand - supply)
+    };
+    let ticks = match (limits().min(), limits().max()) {
+        (Some(lowest), Some(highest)) => lowest.0..=highest.0,
+        (None, _) | (_, None) => reference?..=reference?,
+    };
+    let all: Vec<(i64, i128, i128)> = ticks.map(at).collect();
+    let volume = all.iter().map(|t| t.1).max()?;
+    let mut left: Vec<_> = all.into_iter().filter(|t| t.1 == volume).collect();
+    let least = left.iter().map(|t| t.2.abs()).min()?;
+    left.retain(|t| t.2.abs() == least);
+    let (lowest, highest) = (left[0], left[left.len() - 1]);
+    let price = if left.iter().all(|t| t.2 > 0) {
+        highest.0
+    } else if left.iter().all(|t| t.2 < 0) {
+        lowest.0
+    } else if let Some(reference) = reference {
+        left.iter()
+            .map(|t| t.0)
+            .min_by_key(|t| (t - reference).abs())?
+    } else {
+        (lowest.0 + highest.0).div_euclid(2)
+    };
+    let (price, volume, surplus) = at(price);
+    (volume > 0).then(|| Clearing {
+        price: Price(price),
+        volume: Quantity(u64::try_from(volume).unwrap()),
+        surplus,
+    })
+}
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % bound
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+    }
+
+    fn side(&mut self) -> Side {
+        self.pick(&[Side::Buy, Side::Sell])
+    }
+}
+
+#[test]
+fn the_uniform_price_is_the_one_that_every_tick_gives() {
+    let mut dice = Dice(7);
+    for _ in 0..3_000 {
+        let references = [None, Some(-30), Some(-3), Some(0), Some(4)];
+        let reference = dice.pick(&references);
+        let mut scene = Scene::new(Phase::Call, reference);
+        let mut orders = Vec::new();
+        for name in 1..=u128::from(dice.below(9)) {
+            let (side, quantity) = (dice.side(), 1 + dice.below(4));
+            let place = match dice.below(5) {
+                0 => market(name, side, quantity),
+                _ => {
+                    let price = i64::try_from(dice.below(24)).unwrap() - 12;
+                    limit(name, side, quantity, price)
+                }
+            };
+            scene.place(place);
+            orders.push(place);
+        }
+        let expected = tick_by_tick(&orders, reference);
+        assert_eq!(scene.model.indicative(MARKET), expected, "{orders:?}");
+        let cleared = scene.done(Action::CloseEpoch {
+            number: EpochNumber(1),
+        });
+        let volume: u64 = cleared.iter().map(traded).sum();
+        assert_eq!(volume, expected.map_or(0, |c| c.volume.0), "{orders:?}");
+    }
+}
+
+fn traded(event: &Event) -> u64 {
+    if let Event::Traded { quantity, .. } = event {
+        quantity.0
+    } else {
+        0
+    }
+}
+
+#[test]
+fn the_window_knows_what_was_asked() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    let mut command = Command {
+        sequence: Sequence(10),
+        timestamp: Timestamp(0),
+        market: MARKET,
+        account: AccountId(1),
+        operator: false,
+        request: Some(RequestId(1)),
+        action: Action::AdvanceTime,
+    };
+    scene.model.apply(&command);
+    command.sequence = Sequence(11);
+    command.operator = true;
+    let group = scene.model.apply(&command);
+    let duplicate = Event::Duplicate {
+        original: Sequence(10),
+        outcome: Outcome::Rejected(Reason::NotOperator),
+        same_content: true,
+    };
+    assert_eq!(group.events, [duplicate]);
+    assert_eq!(group.header.timestamp, Timestamp(2), "time never goes back");
+}
+
+#[test]
+fn what_is_due_goes_even_before_a_refusal() {
+    let mut scene = Scene::new(Phase::Continuous, None);
+    scene.place(Place {
+        time_in_force: TimeInForce::GoodTillDate(Timestamp(4)),
+        ..limit(1, Side::Buy, 1, 1)
+    });
+    let (events, outcome) = scene.say(1, Action::Cancel { order: OrderId(1) });
+    assert_eq!(outcome, Outcome::Rejected(Reason::UnknownOrder));
+    let gone = format!("1 gone: {:?}", CancelReason::Expired);
+    assert_eq!(story(&events)[0], gone);
+    assert_eq!(events.len(), 2);
+}
+
+mod wild;
