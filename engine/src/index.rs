@@ -97,18 +97,6 @@ impl Index {
         self.len = self.len.saturating_sub(1);
     }
 
-    /// Every handle, in no order that means anything.
-    pub(crate) fn handles(&self) -> impl Iterator<Item = u32> {
-        let taken = self.slots.iter().filter(|&&slot| slot != FREE);
-        taken.map(|&slot| handle(slot))
-    }
-
-    /// Forgets every id and keeps the room.
-    pub(crate) fn clear(&mut self) {
-        self.slots.fill(FREE);
-        self.len = 0;
-    }
-
     /// Writes a slot where its probe first finds room; at most half of the table is taken.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "places are below the length")]
@@ -208,24 +196,10 @@ fn handle(slot: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use super::{Index, SLOTS_MIN};
-
-    struct Random(u64);
-
-    impl Random {
-        fn next(&mut self) -> u64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            self.0
-        }
-
-        fn below(&mut self, end: u64) -> u64 {
-            (self.next() >> 11).checked_rem(end).unwrap_or(0)
-        }
-    }
+    use crate::random::Random;
 
     /// Every slot is reachable from its home, and the table is at most a quarter full.
     fn assert_sound(index: &Index) {
@@ -269,13 +243,9 @@ mod tests {
             }
             if step % 1_000 == 0 {
                 assert_sound(&index);
-                let handles: BTreeSet<u32> = index.handles().collect();
-                assert_eq!(handles, map.values().copied().collect());
             }
         }
         assert!(map.len() > 10, "the walk filled the map");
-        index.clear();
-        assert_eq!((index.len(), index.handles().count()), (0, 0));
     }
 
     #[test]

@@ -25,6 +25,8 @@ mod ladder;
 mod market;
 
 mod quantity;
+#[cfg(test)]
+mod random;
 mod restore;
 mod snapshot;
 mod stops;

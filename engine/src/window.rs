@@ -75,3 +75,46 @@ impl Window {
                 .all(|r| self.find(r.account, r.request) == Some(r))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Outcome;
+    use crate::quantity::Sequence;
+    use crate::random::Random;
+
+    #[test]
+    fn it_remembers_the_last_ones_and_no_others() {
+        let mut random = Random(7);
+        let mut window = Window {
+            first: MASK.wrapping_sub(100),
+            ..Window::default()
+        };
+        let mut known: VecDeque<RequestRecord> = VecDeque::new();
+        for sequence in 1..20_000 {
+            let account = AccountId(u128::from(random.below(3)));
+            let request = RequestId(u128::from(random.below(60)));
+            let found = known
+                .iter()
+                .find(|r| (r.account, r.request) == (account, request));
+            assert_eq!(window.find(account, request), found);
+            if found.is_none() {
+                let outcome = Outcome::Accepted;
+                let sequence = Sequence(sequence);
+                let record = RequestRecord {
+                    account,
+                    request,
+                    sequence,
+                    outcome,
+                    content: 0,
+                };
+                window.remember(record, 40);
+                known.push_back(record);
+                if known.len() > 40 {
+                    known.pop_front();
+                }
+            }
+            assert!(window.iter().eq(&known) && window.check());
+        }
+    }
+}
