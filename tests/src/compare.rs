@@ -1,1 +1,249 @@
-//! (in the making)
+//! The engine under trial: the same steps for it and for the model, and everything that either says
+//! or holds compared after each.
+//!
+//! A [`Trial`] carries out steps and reports the first difference. [`run`] lets a generator make
+//! the steps of a seed; where they part ways, the steps are shrunk to a few that still do.
+
+mod differ;
+mod shrink;
+mod spoil;
+mod subject;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use pricetime_engine::{Command, EngineSnapshot, Group, MarketSnapshot, Side};
+
+use crate::Core;
+use crate::fold::Fold;
+use crate::generate::tally::Tally;
+use crate::generate::{Generator, Step};
+use crate::model::Model;
+
+pub use subject::Subject;
+
+use differ::{same, same_groups, same_state};
+
+/// Books with more live orders than this are looked at less often.
+const SMALL: usize = 256;
+
+/// How often a large book is looked at, and how often a small one is asked the dearer questions.
+const SELDOM: u64 = 64;
+
+/// One subject beside the model and the fold of the subject's events.
+#[derive(Debug)]
+pub struct Trial<S> {
+    subject: S,
+    model: Model,
+    fold: Fold,
+    markets_max: u32,
+    steps: u64,
+    seen: EngineSnapshot,
+}
+
+impl<S: Subject> Trial<S> {
+    /// A trial from the start.
+    #[must_use]
+    pub fn new(markets_max: u32) -> Self {
+        let model = Model::new(markets_max);
+        Self {
+            subject: S::new(markets_max),
+            seen: model.snapshot(),
+            model,
+            fold: Fold::default(),
+            markets_max,
+            steps: 0,
+        }
+    }
+
+    /// The state when it was last looked at.
+    #[must_use]
+    pub const fn seen(&self) -> &EngineSnapshot {
+        &self.seen
+    }
+
+    /// Carries out a step. Every command's group goes to `watch`, with the market as it was before
+    /// where that is known.
+    ///
+    /// # Errors
+    /// What the subject says or holds otherwise than the model.
+    pub fn step(
+        &mut self,
+        step: &Step,
+        watch: &mut impl FnMut(&Command, Option<&MarketSnapshot>, &Group),
+    ) -> Result<(), String> {
+        self.steps += 1;
+        match step {
+            Step::Apply(command) => self.apply(std::slice::from_ref(command), watch)?,
+            Step::Batch(commands) => self.apply(commands, watch)?,
+            Step::Restore => self.restore()?,
+        }
+        let live: usize = self.seen.markets.iter().map(count).sum();
+        if live <= SMALL || self.steps.is_multiple_of(SELDOM) {
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    fn apply(
+        &mut self,
+        commands: &[Command],
+        watch: &mut impl FnMut(&Command, Option<&MarketSnapshot>, &Group),
+    ) -> Result<(), String> {
+        let groups = guard("the core", || self.subject.apply_all(commands))?;
+        same("the number of groups", &groups.len(), &commands.len())?;
+        for (command, group) in commands.iter().zip(&groups) {
+            let exact = self.fold.last_sequence() == self.seen.last_sequence;
+            let mut markets = self.seen.markets.iter().filter(|_| exact);
+            let before = markets.find(|m| m.head.market == command.market);
+            watch(command, before, group);
+            let expected = guard("the model", || self.model.apply(command))?;
+            same_groups(group, &expected)?;
+            self.fold.take(group);
+        }
+        Ok(())
+    }
+
+    /// Puts an engine made from a snapshot in the old one's place.
+    fn restore(&mut self) -> Result<(), String> {
+        let snapshot = guard("the core", || self.subject.snapshot())?;
+        let digest = guard("the core", || self.subject.digest())?;
+        same("the digest and the snapshot's", &digest, &snapshot.digest())?;
+        let restored = guard("restore", || {
+            self.subject.restored(self.markets_max, &snapshot)
+        })?;
+        let restored = restored.map_err(|error| format!("restore refused: {error}"))?;
+        let again = guard("the restored core", || restored.snapshot())?;
+        same_state("restored", &again, &snapshot)?;
+        same("the digest after a restore", &restored.digest(), &digest)?;
+        guard("restore of a spoiled snapshot", || {
+            self.subject.refuses_spoiled(self.markets_max, &snapshot)
+        })??;
+        self.subject = restored;
+        Ok(())
+    }
+
+    /// Compares all that can be asked.
+    fn look(&mut self) -> Result<(), String> {
+        let state = self.model.snapshot();
+        guard("the core, asked,", || self.ask(&state))??;
+        same_state("the fold", &self.fold.snapshot(), &state)?;
+        self.seen = state;
+        Ok(())
+    }
+
+    fn ask(&self, state: &EngineSnapshot) -> Result<(), String> {
+        let subject = &self.subject;
+        subject
+            .audit()
+            .map_err(|broken| format!("audit: {broken}"))?;
+        same_state("the core", &subject.snapshot(), state)?;
+        for market in state.markets.iter().map(|m| m.head.market) {
+            for side in [Side::Buy, Side::Sell] {
+                let what = format_args!("levels of {side:?} in market {market}");
+                let levels = subject.levels(market, side);
+                same(what, &levels, &self.model.levels(market, side))?;
+            }
+            let what = format_args!("indicative price of market {market}");
+            let clearing = subject.indicative(market);
+            same(what, &clearing, &self.model.indicative(market))?;
+        }
+        if self.steps.is_multiple_of(SELDOM) {
+            same("digest", &subject.digest(), &state.digest())?;
+            subject.answers(state)?;
+        }
+        Ok(())
+    }
+}
+
+fn count(market: &MarketSnapshot) -> usize {
+    market.resting.len() + market.waiting.len()
+}
+
+/// Turns a panic into a difference: nothing that decodes may cause one.
+fn guard<T>(who: &str, work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        format!("{who} panicked: {}", text.unwrap_or("without words"))
+    })
+}
+
+/// A seed whose run found a difference.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed.
+    pub seed: u64,
+    /// How many commands of it, and the last one shows it.
+    pub commands: usize,
+    /// What the run found.
+    pub difference: String,
+    /// The steps that are left after shrinking.
+    pub steps: Vec<Step>,
+    /// What these find.
+    pub shrunk: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seed, commands) = (self.seed, self.commands);
+        writeln!(
+            f,
+            "cargo run --profile ci -p pricetime-tests --bin walk -- --seed {seed} --commands {commands}"
+        )?;
+        writeln!(f, "found: {}", self.difference)?;
+        writeln!(f, "{} steps are enough:", self.steps.len())?;
+        for step in &self.steps {
+            writeln!(f, "    {step:?}")?;
+        }
+        write!(f, "then: {}", self.shrunk)
+    }
+}
+
+/// Runs a seed, or its first commands, and counts what happened.
+///
+/// # Errors
+/// The first difference between the subject and the model, with the fewest steps to it.
+pub fn run<S: Subject>(
+    seed: u64,
+    commands_max: usize,
+    tally: &mut Tally,
+) -> Result<(), Box<Failure>> {
+    let mut generator = Generator::new(seed);
+    let markets_max = generator.profile().markets_max;
+    let mut trial = Trial::<S>::new(markets_max);
+    let mut steps = Vec::new();
+    let mut commands = 0;
+    while commands < commands_max {
+        let Some(step) = generator.step(trial.seen()) else {
+            break;
+        };
+        commands += match &step {
+            Step::Apply(_) => 1,
+            Step::Batch(batch) => batch.len(),
+            Step::Restore => {
+                tally.restores += 1;
+                0
+            }
+        };
+        steps.push(step);
+        let last = &steps[steps.len() - 1];
+        let outcome = trial.step(last, &mut |command, before, group| {
+            tally.count(command, before, group);
+        });
+        if let Err(difference) = outcome {
+            let (steps, shrunk) = shrink::shrink::<S>(markets_max, steps, &difference);
+            return Err(Box::new(Failure {
+                seed,
+                commands,
+                difference,
+                steps,
+                shrunk,
+            }));
+        }
+    }
+    tally.end();
+    Ok(())
+}

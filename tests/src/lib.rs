@@ -6,6 +6,7 @@ pub mod compare;
 pub mod fold;
 pub mod generate;
 pub mod model;
+pub mod record;
 pub mod table;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};

@@ -1,0 +1,65 @@
+//! The promise: once it is warm, the core allocates nothing, whatever it is asked to do.
+
+use std::hint::black_box;
+
+use allocation_counter::measure;
+use pricetime_engine::{Action, Command, Engine, Sequence, Timestamp};
+use pricetime_tests::record::day;
+
+/// Stamps from here on leave no room for the same day once more.
+const FAR: u64 = 1 << 62;
+
+/// The commands of a day that can come again, stamped to follow what the engine has seen. Markets
+/// are not removed, nor added a second time: that is the one thing that may allocate.
+fn again(commands: &[Command], engine: &Engine) -> Vec<Command> {
+    let (first, time) = (engine.last_sequence().0 == 0, engine.last_timestamp().0);
+    let lasting = commands.iter().filter(|command| {
+        let adds = matches!(command.action, Action::AddMarket(_));
+        let removes = matches!(command.action, Action::RemoveMarket);
+        let near = command.sequence.0 < FAR && command.timestamp.0 < FAR;
+        near && !removes && (first || !adds)
+    });
+    let stamped = lasting
+        .zip(engine.last_sequence().0 + 1..)
+        .map(|(command, sequence)| {
+            let timestamp = if first {
+                command.timestamp
+            } else {
+                Timestamp(time + sequence)
+            };
+            Command {
+                sequence: Sequence(sequence),
+                timestamp,
+                ..*command
+            }
+        });
+    stamped.collect()
+}
+
+#[test]
+fn a_warm_core_allocates_nothing() {
+    let mut done = 0;
+    for seed in 300..340 {
+        let day = day(seed);
+        let mut engine = Engine::new(day.markets_max);
+        for _ in 0..10 {
+            for command in again(&day.commands, &engine) {
+                engine.apply(&command, &mut ());
+            }
+        }
+        let commands = again(&day.commands, &engine);
+        let counted = measure(|| {
+            for command in &commands {
+                engine.apply(command, &mut ());
+            }
+        });
+        assert_eq!(counted.count_total, 0, "seed {seed}: {counted:?}");
+        done += commands.len();
+    }
+    assert!(done > 10_000, "only {done} commands");
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(measure(|| drop(black_box(Box::new(7_u64)))).count_total, 1);
+}

@@ -1,0 +1,79 @@
+//! The first thing in which two values differ, in words.
+
+use std::fmt::{Debug, Display};
+
+use pricetime_engine::{EngineSnapshot, Group, MarketSnapshot};
+
+/// Whether both are the same.
+pub(super) fn same<T: PartialEq + Debug>(
+    what: impl Display,
+    core: &T,
+    model: &T,
+) -> Result<(), String> {
+    if core == model {
+        return Ok(());
+    }
+    Err(format!("{what}:\n     core {core:?}\n    model {model:?}"))
+}
+
+/// Whether both rows are the same, else the first place where they are not.
+fn same_rows<T: PartialEq + Debug>(what: &str, core: &[T], model: &[T]) -> Result<(), String> {
+    if core == model {
+        return Ok(());
+    }
+    let parts = |at: &usize| core.get(*at) != model.get(*at);
+    let at = (0..core.len().max(model.len())).find(parts).unwrap_or(0);
+    same(format_args!("{what} {at}"), &core.get(at), &model.get(at))
+}
+
+pub(super) fn same_groups(core: &Group, model: &Group) -> Result<(), String> {
+    if core == model {
+        return Ok(());
+    }
+    let sequence = core.header.sequence;
+    let of = |what: &str| format!("command {sequence}, {what}");
+    same(of("header"), &core.header, &model.header)?;
+    same_rows(&of("event"), &core.events, &model.events)?;
+    same(of("outcome"), &core.outcome, &model.outcome)
+}
+
+/// Whether `who` holds the state that the model holds.
+pub(super) fn same_state(
+    who: &str,
+    held: &EngineSnapshot,
+    model: &EngineSnapshot,
+) -> Result<(), String> {
+    if held == model {
+        return Ok(());
+    }
+    let of = |what: &str| format!("state of {who}, {what}");
+    let ids = |state: &EngineSnapshot| -> Vec<_> {
+        state
+            .markets
+            .iter()
+            .map(|market| market.head.market)
+            .collect()
+    };
+    same(
+        of("rules version"),
+        &held.rules_version,
+        &model.rules_version,
+    )?;
+    same(of("sequence"), &held.last_sequence, &model.last_sequence)?;
+    same(of("time"), &held.last_timestamp, &model.last_timestamp)?;
+    same(of("last market"), &held.last_market, &model.last_market)?;
+    same(of("markets"), &ids(held), &ids(model))?;
+    for (held, model) in held.markets.iter().zip(&model.markets) {
+        same_market(&of(&format!("market {}", model.head.market)), held, model)?;
+    }
+    Ok(())
+}
+
+fn same_market(of: &str, held: &MarketSnapshot, model: &MarketSnapshot) -> Result<(), String> {
+    let of = |what: &str| format!("{of}, {what}");
+    same(of("head"), &held.head, &model.head)?;
+    same_rows(&of("resting order"), &held.resting, &model.resting)?;
+    same_rows(&of("waiting stop"), &held.waiting, &model.waiting)?;
+    same_rows(&of("blocked account"), &held.blocked, &model.blocked)?;
+    same_rows(&of("request"), &held.requests, &model.requests)
+}

@@ -1,0 +1,159 @@
+//! What can be tried: the engine, and whatever else behaves like one.
+
+use pricetime_engine::{
+    Clearing, Command, Engine, EngineSnapshot, Group, MarketId, MarketSnapshot, OrderRecord, Price,
+    Quantity, Side,
+};
+
+use super::differ::same;
+use super::spoil;
+use crate::Core;
+use crate::generate::random::Random;
+
+/// A core that can be asked everything that the model is asked.
+pub trait Subject: Core + Sized {
+    /// One without markets.
+    fn new(markets_max: u32) -> Self;
+
+    /// Carries out commands in a row.
+    fn apply_all(&mut self, commands: &[Command]) -> Vec<Group> {
+        commands.iter().map(|command| self.apply(command)).collect()
+    }
+
+    /// Another one with this state.
+    ///
+    /// # Errors
+    /// Why the snapshot is refused.
+    fn restored(&self, markets_max: u32, snapshot: &EngineSnapshot) -> Result<Self, String>;
+
+    /// Whether snapshots with something wrong do no harm.
+    ///
+    /// # Errors
+    /// What harm one did.
+    fn refuses_spoiled(&self, _markets_max: u32, _snapshot: &EngineSnapshot) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// One number for the state.
+    fn digest(&self) -> u128 {
+        self.snapshot().digest()
+    }
+
+    /// Whether its own invariants hold.
+    ///
+    /// # Errors
+    /// The one that does not.
+    fn audit(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// A side's levels, best first: price, shown quantity, number of orders.
+    fn levels(&self, market: MarketId, side: Side) -> Vec<(Price, Quantity, u32)>;
+
+    /// What an uncross would do now.
+    fn indicative(&self, market: MarketId) -> Option<Clearing>;
+
+    /// Whether every other question is answered as this state says.
+    ///
+    /// # Errors
+    /// The first that is not.
+    fn answers(&self, _state: &EngineSnapshot) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl Core for Engine {
+    fn apply(&mut self, command: &Command) -> Group {
+        let mut groups = Vec::with_capacity(1);
+        let outcome = Self::apply(self, command, &mut groups);
+        let group = groups.pop().expect("a command has a group");
+        assert!(groups.is_empty(), "a command has one group");
+        assert_eq!(outcome, group.outcome, "the outcome is the group's");
+        group
+    }
+
+    fn snapshot(&self) -> EngineSnapshot {
+        Self::snapshot(self)
+    }
+}
+
+impl Subject for Engine {
+    fn new(markets_max: u32) -> Self {
+        Self::new(markets_max)
+    }
+
+    fn apply_all(&mut self, commands: &[Command]) -> Vec<Group> {
+        let mut groups = Vec::with_capacity(commands.len());
+        for command in commands {
+            Self::apply(self, command, &mut groups);
+        }
+        groups
+    }
+
+    fn restored(&self, markets_max: u32, snapshot: &EngineSnapshot) -> Result<Self, String> {
+        let mut engine = Self::new(markets_max);
+        // Twice: into nothing, and in place of another state.
+        engine.restore(snapshot).map_err(|e| e.to_string())?;
+        engine.restore(snapshot).map_err(|e| e.to_string())?;
+        Self::audit(&engine).map_err(|e| format!("audit after it: {e}"))?;
+        Ok(engine)
+    }
+
+    fn refuses_spoiled(&self, markets_max: u32, snapshot: &EngineSnapshot) -> Result<(), String> {
+        let mut random = Random::new(snapshot.last_sequence.0);
+        (0..4).try_for_each(|_| spoil::check(markets_max, snapshot, &mut random))
+    }
+
+    fn digest(&self) -> u128 {
+        Self::digest(self)
+    }
+
+    fn audit(&self) -> Result<(), String> {
+        Self::audit(self).map_err(|e| e.to_string())
+    }
+
+    fn levels(&self, market: MarketId, side: Side) -> Vec<(Price, Quantity, u32)> {
+        let market = self.market(market);
+        let levels = market.into_iter().flat_map(|market| market.levels(side));
+        levels
+            .map(|level| (level.price, level.quantity, level.orders))
+            .collect()
+    }
+
+    fn indicative(&self, market: MarketId) -> Option<Clearing> {
+        self.market(market)?.indicative()
+    }
+
+    fn answers(&self, state: &EngineSnapshot) -> Result<(), String> {
+        same("markets", &self.markets().count(), &state.markets.len())?;
+        for market in &state.markets {
+            let digest = self.market(market.head.market).map(|book| book.digest());
+            same("a market's digest", &digest, &Some(market.digest()))?;
+            for order in market.resting.iter().chain(&market.waiting) {
+                let view = self
+                    .market(market.head.market)
+                    .and_then(|book| book.order(order.party.order));
+                let record = view.map(|view| view.record);
+                same("an order asked for by its id", &record, &Some(*order))?;
+                let ahead = view
+                    .and_then(|view| view.ahead)
+                    .map(|a| (a.orders, a.quantity));
+                same("what stands before it", &ahead, &ahead_of(market, order))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What stands before an order at its price, in orders and in what they show.
+fn ahead_of(market: &MarketSnapshot, order: &OrderRecord) -> Option<(u32, Quantity)> {
+    let before = |other: &&OrderRecord| {
+        other.side == order.side && other.kind == order.kind && other.priority < order.priority
+    };
+    let add = |(orders, quantity): (u32, Quantity), other: &OrderRecord| {
+        (orders + 1, Quantity(quantity.0 + other.shown.0))
+    };
+    let rests = order.kind.stop().is_none();
+    let queue = market.resting.iter().filter(before);
+    rests.then(|| queue.fold((0, Quantity::ZERO), add))
+}

@@ -1,0 +1,144 @@
+//! That differences are found and shrunk: the model under trial, with one thing wrong in it.
+
+use pricetime_engine::{
+    Action, Clearing, Command, EngineSnapshot, Event, Group, MarketId, Price, Quantity, Side,
+};
+
+use super::{Subject, run};
+use crate::Core;
+use crate::generate::Step;
+use crate::generate::tally::Tally;
+use crate::model::Model;
+
+/// Nothing is wrong.
+const NOTHING: u8 = 0;
+/// An iceberg's next part says another priority.
+const EVENT: u8 = 1;
+/// Of three waiting stops the last one is not in the state.
+const STATE: u8 = 2;
+/// Amends that ask for a requeue panic.
+const PANIC: u8 = 3;
+/// Trades have another price once the core was restored.
+const RESTORE: u8 = 4;
+/// The bids are told without the best.
+const LEVELS: u8 = 5;
+
+/// The model with a fault.
+struct Faulty<const FAULT: u8> {
+    model: Model,
+    restored: bool,
+}
+
+impl<const FAULT: u8> Core for Faulty<FAULT> {
+    fn apply(&mut self, command: &Command) -> Group {
+        if let Action::Amend(amend) = command.action {
+            assert!(FAULT != PANIC || !amend.requeue, "a panic on purpose");
+        }
+        let mut group = self.model.apply(command);
+        for event in &mut group.events {
+            if let Event::Replenished { priority, .. } = event
+                && FAULT == EVENT
+            {
+                priority.0 += 1;
+            }
+            if let Event::Traded { price, .. } = event
+                && FAULT == RESTORE
+                && self.restored
+            {
+                price.0 += 1;
+            }
+        }
+        group
+    }
+
+    fn snapshot(&self) -> EngineSnapshot {
+        let mut state = self.model.snapshot();
+        for market in &mut state.markets {
+            if FAULT == STATE && market.waiting.len() >= 3 {
+                market.waiting.pop();
+            }
+        }
+        state
+    }
+}
+
+impl<const FAULT: u8> Subject for Faulty<FAULT> {
+    fn new(markets_max: u32) -> Self {
+        Self {
+            model: Model::new(markets_max),
+            restored: false,
+        }
+    }
+
+    fn restored(&self, _: u32, _: &EngineSnapshot) -> Result<Self, String> {
+        Ok(Self {
+            model: self.model.clone(),
+            restored: true,
+        })
+    }
+
+    fn levels(&self, market: MarketId, side: Side) -> Vec<(Price, Quantity, u32)> {
+        let mut levels = self.model.levels(market, side);
+        if FAULT == LEVELS && side == Side::Buy && !levels.is_empty() {
+            levels.remove(0);
+        }
+        levels
+    }
+
+    fn indicative(&self, market: MarketId) -> Option<Clearing> {
+        self.model.indicative(market)
+    }
+}
+
+/// The steps that are left of the first run that shows the fault, and what it says.
+fn found<const FAULT: u8>() -> (Vec<Step>, String) {
+    let mut tally = Tally::default();
+    let failure = (1..60).find_map(|seed| run::<Faulty<FAULT>>(seed, 2_000, &mut tally).err());
+    let failure = failure.expect("a fault is found");
+    let text = failure.to_string();
+    assert!(text.starts_with("cargo run --profile ci -p pricetime-tests --bin walk -- --seed "));
+    assert!(failure.steps.len() <= 12, "{text}");
+    (failure.steps, failure.shrunk)
+}
+
+#[test]
+fn the_model_agrees_with_itself() {
+    let mut tally = Tally::default();
+    for seed in 1..6 {
+        let outcome = run::<Faulty<NOTHING>>(seed, 1_000, &mut tally);
+        assert!(outcome.is_ok(), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_wrong_event_is_found() {
+    let (_, shrunk) = found::<EVENT>();
+    assert!(shrunk.contains("Replenished"), "{shrunk}");
+}
+
+#[test]
+fn a_wrong_state_is_found() {
+    let (steps, shrunk) = found::<STATE>();
+    assert!(shrunk.contains("waiting stop"), "{shrunk}");
+    // The market, its phase, three stops and a look.
+    assert!(steps.len() <= 6, "{steps:?}");
+}
+
+#[test]
+fn a_panic_is_a_difference() {
+    let (steps, shrunk) = found::<PANIC>();
+    assert!(shrunk.contains("a panic on purpose"), "{shrunk}");
+    assert_eq!(steps.len(), 1, "{steps:?}");
+}
+
+#[test]
+fn a_restore_that_forgets_is_found() {
+    let (steps, _) = found::<RESTORE>();
+    assert!(steps.contains(&Step::Restore), "{steps:?}");
+}
+
+#[test]
+fn wrong_levels_are_found() {
+    let (_, shrunk) = found::<LEVELS>();
+    assert!(shrunk.contains("levels of Buy"), "{shrunk}");
+}

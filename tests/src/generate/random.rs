@@ -1,0 +1,96 @@
+//! Numbers that look random and are the same for the same seed, on every machine.
+
+/// A stream of numbers (splitmix64).
+#[derive(Clone, Debug)]
+pub struct Random(u64);
+
+impl Random {
+    /// The stream of this seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// 64 bits.
+    pub const fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `n`; zero where `n` is.
+    pub fn below(&mut self, n: u64) -> u64 {
+        ((u128::from(self.bits()) * u128::from(n)) >> 64) as u64
+    }
+
+    /// A number from `low` to `high`, both included.
+    pub fn within(&mut self, low: u64, high: u64) -> u64 {
+        let width = high.saturating_sub(low);
+        low + self.below(width.saturating_add(1))
+    }
+
+    /// A number from `middle - spread` to `middle + spread`, held at the ends of its type.
+    pub fn around(&mut self, middle: i64, spread: u64) -> i64 {
+        let away = self.below(spread.saturating_add(1));
+        if self.chance(50) {
+            middle.saturating_add_unsigned(away)
+        } else {
+            middle.saturating_sub_unsigned(away)
+        }
+    }
+
+    /// Whether something with a chance of so many in a hundred happens.
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    /// Whether something that happens once in `n` happens.
+    pub fn once_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    /// One of these.
+    pub fn pick<T: Copy, const N: usize>(&mut self, from: [T; N]) -> T {
+        from[self.below(N as u64) as usize]
+    }
+
+    /// One of these, if there is any.
+    pub fn any<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        from.get(self.below(from.len() as u64) as usize)
+    }
+
+    /// One of these, each as often as its weight says. The first where all weigh nothing.
+    pub fn weighted<T: Copy>(&mut self, from: &[(u64, T)]) -> T {
+        let sum = from.iter().map(|(weight, _)| weight).sum();
+        let mut at = self.below(sum);
+        for (weight, item) in from {
+            if at < *weight {
+                return *item;
+            }
+            at -= weight;
+        }
+        from[0].1
+    }
+
+    /// A number with a liking for the ends of the types that it may be used as.
+    pub fn edge(&mut self) -> u64 {
+        let power = 1_u64 << self.below(64);
+        let near = self.below(3);
+        match self.below(8) {
+            0 => near,
+            1 => u64::MAX - near,
+            2 => (i64::MAX as u64).wrapping_sub(near),
+            3 => (i64::MIN as u64).wrapping_add(near),
+            4 => power.wrapping_sub(1).wrapping_add(near),
+            5 => self.below(16),
+            6 => self.bits() & (power - 1),
+            _ => self.bits(),
+        }
+    }
+
+    /// Something, in so many of a hundred cases.
+    pub fn maybe<T>(&mut self, percent: u64, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        self.chance(percent).then(|| make(self))
+    }
+}

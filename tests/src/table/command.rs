@@ -1,0 +1,304 @@
+//! A line's left side as a command.
+
+use pricetime_engine::{
+    AccountId, Action, Amend, EpochNumber, MarketId, OrderId, OrderKind, Place, Price, Quantity,
+    RequestId, SelfTrade, Sequence, Side, Terms, TimeInForce, Timestamp,
+};
+
+use super::spec::{self, MarketLine};
+use super::words::{Read, id, number};
+
+/// What stands in front of a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Prefix {
+    pub(super) market: Option<MarketId>,
+    pub(super) time: Option<Timestamp>,
+    pub(super) sequence: Option<Sequence>,
+}
+
+/// A command but for its stamps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spoken {
+    pub(super) account: AccountId,
+    pub(super) operator: bool,
+    pub(super) request: Option<RequestId>,
+    pub(super) action: Action,
+    /// The market, where the action itself says which (`add id=2`).
+    pub(super) market: Option<MarketId>,
+}
+
+/// Takes `in 2:`, `at 10:` and `seq 7:` from the front of a line.
+pub(super) fn prefixed(mut line: &str) -> Read<(Prefix, &str)> {
+    let mut prefix = Prefix::default();
+    while let Some((head, rest)) = line.split_once(": ") {
+        match head.split_once(' ') {
+            Some(("in", n)) => prefix.market = Some(MarketId(number(n)?)),
+            Some(("at", n)) => prefix.time = Some(Timestamp(number(n)?)),
+            Some(("seq", n)) => prefix.sequence = Some(Sequence(number(n)?)),
+            Some(_) | None => break,
+        }
+        line = rest.trim_start();
+    }
+    Ok((prefix, line))
+}
+
+/// The rest of a line, word by word.
+pub(super) struct Words<'a>(std::vec::IntoIter<&'a str>);
+
+impl<'a> Words<'a> {
+    pub(super) fn new(line: &'a str) -> Self {
+        Self(line.split_whitespace().collect::<Vec<_>>().into_iter())
+    }
+
+    pub(super) fn next(&mut self) -> Option<&'a str> {
+        self.0.next()
+    }
+
+    fn word(&mut self, what: &str) -> Read<&'a str> {
+        self.0.next().ok_or_else(|| format!("{what} is missing"))
+    }
+
+    fn order(&mut self) -> Read<OrderId> {
+        self.word("the order").and_then(id).map(OrderId)
+    }
+
+    fn account(&mut self) -> Read<AccountId> {
+        self.word("the account").and_then(id).map(AccountId)
+    }
+
+    fn price(&mut self) -> Read<Price> {
+        self.word("the price").and_then(number).map(Price)
+    }
+
+    fn quantity(&mut self) -> Read<Quantity> {
+        self.word("the quantity").and_then(number).map(Quantity)
+    }
+}
+
+/// The operator's account.
+pub(super) fn operator() -> AccountId {
+    AccountId(id("op").expect("a name"))
+}
+
+/// What may end every command.
+#[derive(Default)]
+struct Ending {
+    speaker: Option<AccountId>,
+    operator: bool,
+    request: Option<RequestId>,
+}
+
+impl Ending {
+    /// Takes the word if it belongs to an ending.
+    fn take(&mut self, word: &str, words: &mut Words<'_>) -> Read<()> {
+        match word {
+            "by" => self.speaker = Some(words.account()?),
+            "operator" => self.operator = true,
+            "request" => self.request = Some(RequestId(number(words.word("the request")?)?)),
+            other => return Err(format!("`{other}` means nothing here")),
+        }
+        Ok(())
+    }
+
+    fn spoken(self, named: AccountId, action: Action) -> Spoken {
+        let account = self.speaker.unwrap_or(named);
+        let operator = self.operator || account == operator();
+        Spoken {
+            account,
+            operator,
+            request: self.request,
+            action,
+            market: None,
+        }
+    }
+}
+
+/// The command of this line. `market` and `terms` are those that a `set` begins from.
+pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
+    let mut words = Words::new(line);
+    match words.word("the command")? {
+        "place" => place(&mut words),
+        "amend" => amend(&mut words),
+        "cancel" => {
+            let (order, account) = (words.order()?, words.account()?);
+            finish(words, account, Action::Cancel { order })
+        }
+        "cancel-all" => cancel_all(&mut words),
+        "phase" => {
+            let phase = spec::phase(words.word("the phase")?)?;
+            finish(words, operator(), Action::SetPhase(phase))
+        }
+        "close" => {
+            if words.next() != Some("epoch") {
+                return Err("`close epoch N` is how an epoch is closed".to_owned());
+            }
+            let number = EpochNumber(number(words.word("the epoch")?)?);
+            finish(words, operator(), Action::CloseEpoch { number })
+        }
+        "advance" => finish(words, operator(), Action::AdvanceTime),
+        "block" => {
+            let account = words.account()?;
+            finish(words, operator(), Action::BlockAccount(account))
+        }
+        "unblock" => {
+            let account = words.account()?;
+            finish(words, operator(), Action::UnblockAccount(account))
+        }
+        "remove" => finish(words, operator(), Action::RemoveMarket),
+        "add" => {
+            let (pairs, ending) = split_pairs(words);
+            let line = MarketLine::read(market, &pairs)?;
+            let spoken = finish(ending, operator(), Action::AddMarket(line.spec))?;
+            Ok(Spoken {
+                market: Some(line.market),
+                ..spoken
+            })
+        }
+        "set" => {
+            let (pairs, ending) = split_pairs(words);
+            finish(
+                ending,
+                operator(),
+                Action::SetMarket(spec::changed(terms, &pairs)?),
+            )
+        }
+        other => Err(format!("`{other}` is no command")),
+    }
+}
+
+/// The action with what is left of the line as its ending.
+fn finish(mut words: Words<'_>, named: AccountId, action: Action) -> Read<Spoken> {
+    let mut ending = Ending::default();
+    while let Some(word) = words.next() {
+        ending.take(word, &mut words)?;
+    }
+    Ok(ending.spoken(named, action))
+}
+
+fn split_pairs(words: Words<'_>) -> (Vec<&str>, Words<'_>) {
+    let (pairs, rest): (Vec<&str>, Vec<&str>) = words.0.partition(|word| word.contains('='));
+    (pairs, Words(rest.into_iter()))
+}
+
+fn place<'a>(words: &mut Words<'a>) -> Read<Spoken> {
+    let (order, account) = (words.order()?, words.account()?);
+    let side = match words.word("the side")? {
+        "buy" => Side::Buy,
+        "sell" => Side::Sell,
+        other => return Err(format!("`{other}` is no side")),
+    };
+    // What its owner calls it: the letters of its name, as far as they fit.
+    let reference = u64::try_from(order.0 & u128::from(u64::MAX)).unwrap_or_default();
+    let mut place = Place {
+        order,
+        reference,
+        side,
+        kind: OrderKind::Market,
+        quantity: words.quantity()?,
+        time_in_force: TimeInForce::GoodTillCancel,
+        post_only: false,
+        minimum_quantity: None,
+        display_quantity: None,
+        self_trade: SelfTrade::None,
+    };
+    let (mut price, mut stop, mut market) = (None, None, false);
+    let mut ending = Ending::default();
+    while let Some(word) = words.next() {
+        match word {
+            "@" => price = Some(words.price()?),
+            "market" => market = true,
+            "stop" => stop = Some(words.price()?),
+            other => attribute(&mut place, &mut ending, other, words)?,
+        }
+    }
+    place.kind = match (price, stop, market) {
+        (Some(price), None, false) => OrderKind::Limit { price },
+        (None, None, true) => OrderKind::Market,
+        (None, Some(stop), false) => OrderKind::Stop { stop },
+        (Some(price), Some(stop), false) => OrderKind::StopLimit { stop, price },
+        (Some(_) | None, Some(_) | None, _) => {
+            return Err("one of `@ PRICE`, `market`, `stop PRICE` says what kind".to_owned());
+        }
+    };
+    Ok(ending.spoken(account, Action::Place(place)))
+}
+
+fn attribute<'a>(
+    place: &mut Place,
+    ending: &mut Ending,
+    word: &str,
+    words: &mut Words<'a>,
+) -> Read<()> {
+    match word {
+        "ioc" => place.time_in_force = TimeInForce::ImmediateOrCancel,
+        "fok" => place.time_in_force = TimeInForce::FillOrKill,
+        "gtd" => {
+            let time = Timestamp(number(words.word("the time")?)?);
+            place.time_in_force = TimeInForce::GoodTillDate(time);
+        }
+        "epochs" => {
+            place.time_in_force = TimeInForce::ForEpochs(number(words.word("the number")?)?);
+        }
+        "post-only" => place.post_only = true,
+        "min" => place.minimum_quantity = Some(words.quantity()?),
+        "show" => place.display_quantity = Some(words.quantity()?),
+        "ref" => place.reference = number(words.word("the reference")?)?,
+        "stp" => {
+            place.self_trade = match words.word("the mode")? {
+                "none" => SelfTrade::None,
+                "cancel-taker" => SelfTrade::CancelTaker,
+                "cancel-maker" => SelfTrade::CancelMaker,
+                "cancel-both" => SelfTrade::CancelBoth,
+                "decrement" => SelfTrade::Decrement,
+                other => return Err(format!("`{other}` is no mode")),
+            }
+        }
+        other => ending.take(other, words)?,
+    }
+    Ok(())
+}
+
+fn amend(words: &mut Words<'_>) -> Read<Spoken> {
+    let (order, account) = (words.order()?, words.account()?);
+    let mut amend = Amend {
+        order,
+        price: None,
+        quantity: None,
+        stop_price: None,
+        if_open: None,
+        requeue: false,
+    };
+    let mut ending = Ending::default();
+    while let Some(word) = words.next() {
+        match word {
+            "qty" => amend.quantity = Some(words.quantity()?),
+            "@" => amend.price = Some(words.price()?),
+            "stop" => amend.stop_price = Some(words.price()?),
+            "if-open" => amend.if_open = Some(words.quantity()?),
+            "requeue" => amend.requeue = true,
+            other => ending.take(other, words)?,
+        }
+    }
+    Ok(ending.spoken(account, Action::Amend(amend)))
+}
+
+fn cancel_all(words: &mut Words<'_>) -> Read<Spoken> {
+    let whose = match words.word("whose")? {
+        "everyone" => None,
+        name => Some(AccountId(id(name)?)),
+    };
+    let mut side = None;
+    let mut ending = Ending::default();
+    while let Some(word) = words.next() {
+        match word {
+            "buys" => side = Some(Side::Buy),
+            "sells" => side = Some(Side::Sell),
+            other => ending.take(other, words)?,
+        }
+    }
+    let action = Action::CancelAll {
+        account: whose,
+        side,
+    };
+    Ok(ending.spoken(whose.unwrap_or_else(operator), action))
+}

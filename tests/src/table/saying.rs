@@ -1,0 +1,106 @@
+//! One thing said in words, some of which a reader may leave out.
+
+use std::fmt::Display;
+
+/// One event or one fact. Its words in order; the optional ones only count if they are written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Saying(Vec<Piece>);
+
+#[derive(Clone, Debug)]
+struct Piece {
+    text: String,
+    optional: bool,
+}
+
+impl Saying {
+    /// Something that begins with these words.
+    pub(super) fn new(text: impl Display) -> Self {
+        Self::default().must(text)
+    }
+
+    /// Adds words that have to be written.
+    pub(super) fn must(mut self, text: impl Display) -> Self {
+        self.0.push(Piece {
+            text: text.to_string(),
+            optional: false,
+        });
+        self
+    }
+
+    /// Adds words that may be left out.
+    pub(super) fn may(mut self, text: impl Display) -> Self {
+        self.0.push(Piece {
+            text: text.to_string(),
+            optional: true,
+        });
+        self
+    }
+
+    /// Adds words that have to be written where there are any.
+    pub(super) fn must_if(self, holds: bool, text: impl Display) -> Self {
+        if holds { self.must(text) } else { self }
+    }
+
+    /// Complains where a value is not the one that is due.
+    pub(super) fn due<V: PartialEq + Display>(self, what: &str, got: V, due: V) -> Self {
+        let complaint = format!("({what} {got} not {due})");
+        self.must_if(got != due, complaint)
+    }
+
+    /// The words that have to be written.
+    pub(super) fn plain(&self) -> String {
+        let words = self
+            .0
+            .iter()
+            .filter(|p| !p.optional)
+            .map(|p| p.text.as_str());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// All words, the optional ones in brackets.
+    pub(super) fn full(&self) -> String {
+        let word = |p: &Piece| {
+            if p.optional {
+                format!("[{}]", p.text)
+            } else {
+                p.text.clone()
+            }
+        };
+        self.0.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether this is what the line says.
+    pub(super) fn fits(&self, expected: &str) -> bool {
+        let mut rest: Vec<&str> = expected.split_whitespace().collect();
+        for piece in &self.0 {
+            let words: Vec<&str> = piece.text.split_whitespace().collect();
+            if rest.starts_with(&words) {
+                rest.drain(..words.len());
+            } else if !piece.optional {
+                return false;
+            }
+        }
+        rest.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn optional_words_count_only_if_written() {
+        let said = Saying::new("traded")
+            .must("A1 3 @ 100")
+            .may("no 4")
+            .may("left 0/2");
+        assert!(said.fits("traded A1 3 @ 100"));
+        assert!(said.fits("traded  A1 3 @ 100 left 0/2"));
+        assert!(said.fits("traded A1 3 @ 100 no 4 left 0/2"));
+        assert!(!said.fits("traded A1 3 @ 100 no 5"));
+        assert!(!said.fits("traded A1 3"));
+        assert!(!said.fits("traded A1 3 @ 100 and more"));
+        assert_eq!(said.clone().due("side", 1, 1).plain(), "traded A1 3 @ 100");
+        assert!(!said.due("side", 1, 2).fits("traded A1 3 @ 100"));
+    }
+}
