@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use pricetime_engine::{
     AccountId, Action, Command, EpochNumber, EpochSummary, Event, MarketId, MarketSpec, Notional,
-    OrderId, OrderKind, Party, Phase, Price, Prices, Priority, Quantity, Reason, RequestId,
+    OrderId, OrderKind, Party, Phase, Place, Price, Prices, Priority, Quantity, Reason, RequestId,
     Sequence, Side, SideSummary, Terms, Timestamp, TradeNumber, Turnover,
 };
 
@@ -139,50 +139,70 @@ impl Market {
         turnover.trades += 1;
     }
 
+    fn placed(&mut self, account: AccountId, place: &Place, priority: Priority) {
+        let (order, reference) = (place.order, place.reference);
+        let order = Order {
+            party: Party {
+                order,
+                account,
+                reference,
+            },
+            side: place.side,
+            kind: place.kind,
+            open: place.quantity,
+            priority,
+        };
+        self.orders.insert(place.order, order);
+        self.accepted += 1;
+        self.enters(place.order, priority);
+    }
+
+    fn amended(&mut self, order: OrderId, kind: OrderKind, open: Quantity, priority: Priority) {
+        if let Some(known) = self.orders.get_mut(&order) {
+            (known.kind, known.open) = (kind, open);
+            if known.priority != priority {
+                self.enters(order, priority);
+            }
+        }
+    }
+
+    fn triggered(&mut self, order: OrderId, priority: Priority) {
+        self.enters(order, priority);
+        if let Some(known) = self.orders.get_mut(&order) {
+            let limit = |price| OrderKind::Limit { price };
+            known.kind = known.kind.price().map_or(OrderKind::Market, limit);
+        }
+    }
+
+    fn next_epoch(&mut self, closed: EpochNumber, sequence: Sequence) {
+        self.epoch = EpochNumber(closed.0.saturating_add(1));
+        self.first_sequence = Sequence(sequence.0.saturating_add(1));
+        self.turnover = Turnover::default();
+        (self.accepted, self.cancelled) = (0, 0);
+    }
+
     fn take(&mut self, event: &Event, sequence: Sequence) {
-        match *event {
+        match event {
             Event::Accepted {
                 account,
                 place,
                 priority,
-            } => {
-                let party = Party {
-                    order: place.order,
-                    account,
-                    reference: place.reference,
-                };
-                let (side, kind, open) = (place.side, place.kind, place.quantity);
-                self.orders.insert(
-                    place.order,
-                    Order {
-                        party,
-                        side,
-                        kind,
-                        open,
-                        priority,
-                    },
-                );
-                self.accepted += 1;
-                self.enters(place.order, priority);
-            }
+            } => self.placed(*account, place, *priority),
             Event::Traded {
                 number,
                 maker,
                 taker,
-                price,
-                quantity,
                 maker_remaining,
                 taker_remaining,
                 ..
             } => {
-                self.last_trade = number;
-                self.left_with(maker.order, maker_remaining);
-                self.left_with(taker.order, taker_remaining);
-                self.traded(price, quantity);
+                self.last_trade = *number;
+                self.left_with(maker.order, *maker_remaining);
+                self.left_with(taker.order, *taker_remaining);
             }
             Event::Reduced {
                 party, remaining, ..
-            } => self.left_with(party.order, remaining),
+            } => self.left_with(party.order, *remaining),
             Event::Amended {
                 party,
                 kind,
@@ -190,42 +210,31 @@ impl Market {
                 priority,
                 ..
             } => {
-                if let Some(order) = self.orders.get_mut(&party.order) {
-                    order.kind = kind;
-                    order.open = remaining;
-                    if order.priority != priority {
-                        self.enters(party.order, priority);
-                    }
-                }
+                self.amended(party.order, *kind, *remaining, *priority);
             }
             Event::Cancelled { party, .. } => {
                 self.orders.remove(&party.order);
                 self.cancelled += 1;
             }
-            Event::Triggered { party, priority } => {
-                self.enters(party.order, priority);
-                if let Some(order) = self.orders.get_mut(&party.order) {
-                    let limit = |price| OrderKind::Limit { price };
-                    order.kind = order.kind.price().map_or(OrderKind::Market, limit);
-                }
-            }
+            Event::Triggered { party, priority } => self.triggered(party.order, *priority),
             Event::Replenished {
                 party, priority, ..
-            } => self.enters(party.order, priority),
-            Event::PhaseChanged { to, .. } => self.phase = to,
-            Event::EpochClosed(summary) => {
-                self.epoch = EpochNumber(summary.number.0.saturating_add(1));
-                self.first_sequence = Sequence(sequence.0.saturating_add(1));
-                self.turnover = Turnover::default();
-                (self.accepted, self.cancelled) = (0, 0);
-            }
-            Event::MarketSet(terms) => self.terms = terms,
+            } => self.enters(party.order, *priority),
+            Event::PhaseChanged { to, .. } => self.phase = *to,
+            Event::EpochClosed(summary) => self.next_epoch(summary.number, sequence),
+            Event::MarketSet(terms) => self.terms = *terms,
             Event::Rejected { .. }
             | Event::MarketAdded(_)
             | Event::MarketRemoved
             | Event::AccountBlocked(_)
             | Event::AccountUnblocked(_)
             | Event::Duplicate { .. } => {}
+        }
+        if let Event::Traded {
+            price, quantity, ..
+        } = event
+        {
+            self.traded(*price, *quantity);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Events in the table's words.
 
 use pricetime_engine::{
-    Action, Command, EpochSummary, Event, Group, OrderId, OrderKind, Outcome, Party, Price,
+    AccountId, Action, Command, EpochSummary, Event, Group, OrderId, Outcome, Party, Place, Price,
     Priority, Quantity, Reason, SideSummary,
 };
 
@@ -104,80 +104,48 @@ impl Reader<'_> {
     }
 
     fn say(&self, event: &Event) -> Saying {
-        match *event {
+        match event {
             Event::Accepted {
                 account,
                 place,
                 priority,
-            } => {
-                let due = matches!(self.command.action, Action::Place(p) if p == place);
-                let saying = Saying::new("accepted").must_if(!due, "(another order)");
-                let saying = saying.due("account", name(account.0), name(self.command.account.0));
-                self.entry(saying, priority)
-            }
+            } => self.accepted(*account, place, *priority),
             Event::Rejected {
                 order,
                 reference,
                 reason,
-            } => self.rejected(order, reference, reason),
+            } => self.rejected(*order, *reference, *reason),
             Event::Traded { .. } => self.traded(event),
-            Event::Reduced {
-                party,
-                by,
-                remaining,
-                shown,
-            } => {
-                let left = self.open(party).0.saturating_sub(by.0);
-                let saying = self.party(Saying::new("reduced"), party);
-                let saying = saying.must(format!("by {by} to {remaining}"));
-                let saying = saying.must_if(shown != remaining, format!("showing {shown}"));
-                saying.due("remaining", remaining.0, left)
-            }
-            Event::Amended {
-                party,
-                kind,
-                remaining,
-                shown,
-                priority,
-            } => self.amended(party, kind, (remaining, shown), priority),
+            Event::Reduced { .. } => self.reduced(event),
+            Event::Amended { .. } => self.amended(event),
             Event::Cancelled {
                 party,
                 remaining,
                 reason,
             } => {
                 let reason = format!("{reason:?}");
-                self.party(Saying::new("cancelled"), party)
+                self.party(Saying::new("cancelled"), *party)
                     .must(remaining)
                     .must_if(reason != "Requested", reason)
-                    .due("remaining", remaining.0, self.open(party).0)
+                    .due("remaining", remaining.0, self.open(*party).0)
             }
             Event::Triggered { party, priority } => {
-                self.entry(self.party(Saying::new("triggered"), party), priority)
+                self.entry(self.party(Saying::new("triggered"), *party), *priority)
             }
-            Event::Replenished {
-                party,
-                remaining,
-                shown,
-                priority,
-            } => {
-                let saying = self.named(Saying::new("replenished"), party);
-                let saying = saying.must(format!("showing {shown} of {remaining}"));
-                let saying = saying.due("remaining", remaining.0, self.open(party).0);
-                self.entry(saying, priority)
-            }
+            Event::Replenished { .. } => self.replenished(event),
+            Event::EpochClosed(summary) => self.closed(summary),
             Event::PhaseChanged { from, to } => {
                 let due = self.market().map_or("none", |m| phase_name(m.phase));
                 Saying::new("now")
-                    .must(phase_name(to))
-                    .due("from", phase_name(from), due)
+                    .must(phase_name(*to))
+                    .due("from", phase_name(*from), due)
             }
-            Event::EpochClosed(summary) => self.closed(&summary),
             Event::MarketAdded(spec) => {
-                let due = matches!(self.command.action, Action::AddMarket(s) if s == spec);
+                let due = Action::AddMarket(*spec) == self.command.action;
                 Saying::new("market added").must_if(!due, "(another spec)")
             }
             Event::MarketSet(terms) => {
-                let due = matches!(self.command.action, Action::SetMarket(t) if t == terms);
+                let due = Action::SetMarket(*terms) == self.command.action;
                 Saying::new("terms set").must_if(!due, "(other terms)")
             }
             Event::MarketRemoved => Saying::new("market removed"),
@@ -190,12 +158,54 @@ impl Reader<'_> {
             } => {
                 let due = self.ledger.original(self.command).map_or(0, |s| s.0);
                 Saying::new("duplicate")
-                    .must(outcome(of))
+                    .must(outcome(*of))
                     .may(format!("of {original}"))
                     .must_if(!same_content, "other content")
                     .due("original", original.0, due)
             }
         }
+    }
+
+    fn accepted(&self, account: AccountId, place: &Place, priority: Priority) -> Saying {
+        let due = Action::Place(*place) == self.command.action;
+        let saying = Saying::new("accepted").must_if(!due, "(another order)");
+        let saying = saying.due("account", name(account.0), name(self.command.account.0));
+        self.entry(saying, priority)
+    }
+
+    fn reduced(&self, event: &Event) -> Saying {
+        let Event::Reduced {
+            party,
+            by,
+            remaining,
+            shown,
+        } = *event
+        else {
+            return Saying::default();
+        };
+        let left = self.open(party).0.saturating_sub(by.0);
+        self.party(Saying::new("reduced"), party)
+            .must(format!("by {by} to {remaining}"))
+            .must_if(shown != remaining, format!("showing {shown}"))
+            .due("remaining", remaining.0, left)
+    }
+
+    fn replenished(&self, event: &Event) -> Saying {
+        let Event::Replenished {
+            party,
+            remaining,
+            shown,
+            priority,
+        } = *event
+        else {
+            return Saying::default();
+        };
+        let saying = self.named(Saying::new("replenished"), party);
+        let saying = saying.must(format!("showing {shown} of {remaining}"));
+        self.entry(
+            saying.due("remaining", remaining.0, self.open(party).0),
+            priority,
+        )
     }
 
     /// Adds an order's name, and what of its party is not as known.
@@ -310,13 +320,17 @@ impl Reader<'_> {
             .must_if(!sides, "(another side)")
     }
 
-    fn amended(
-        &self,
-        party: Party,
-        kind: OrderKind,
-        (remaining, shown): (Quantity, Quantity),
-        priority: Priority,
-    ) -> Saying {
+    fn amended(&self, event: &Event) -> Saying {
+        let Event::Amended {
+            party,
+            kind,
+            remaining,
+            shown,
+            priority,
+        } = *event
+        else {
+            return Saying::default();
+        };
         let saying = self.party(Saying::new("amended"), party).must(remaining);
         let before = self.market().and_then(|m| m.order(party.order));
         let same = before.map(|o| std::mem::discriminant(&o.kind));
