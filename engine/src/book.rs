@@ -327,6 +327,8 @@ impl Book {
         self.head.cancelled = self.head.cancelled.saturating_add(1);
         sink.event(&Event::Cancelled {
             party: order.party,
+            side: order.side,
+            price: order.kind.price(),
             remaining: order.open,
             reason,
         });

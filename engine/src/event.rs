@@ -267,6 +267,10 @@ pub enum Event {
     Cancelled {
         /// The order.
         party: Party,
+        /// Its side.
+        side: Side,
+        /// Its limit price, where it had one: with the side it says where depth went away.
+        price: Option<Price>,
         /// What had not traded.
         remaining: Quantity,
         /// Why.

@@ -154,6 +154,8 @@ impl Book {
         self.head.cancelled += 1;
         self.events.push(Event::Cancelled {
             party: order.party,
+            side: order.side,
+            price: order.kind.price(),
             remaining: order.open,
             reason,
         });

@@ -120,14 +120,19 @@ impl Reader<'_> {
             Event::Amended { .. } => self.amended(event),
             Event::Cancelled {
                 party,
+                side,
+                price,
                 remaining,
                 reason,
             } => {
                 let reason = format!("{reason:?}");
+                let order = self.market().and_then(|m| m.order(party.order));
+                let stood = order.map(|o| (o.side, o.kind.price()));
                 self.party(Saying::new("cancelled"), *party)
                     .must(remaining)
                     .must_if(reason != "Requested", reason)
                     .due("remaining", remaining.0, self.open(*party).0)
+                    .must_if(stood != Some((*side, *price)), "(from where it did not stand)")
             }
             Event::Triggered { party, priority } => {
                 self.entry(self.party(Saying::new("triggered"), *party), *priority)
