@@ -19,20 +19,10 @@ fn again(commands: &[Command], engine: &Engine) -> Vec<Command> {
         let near = command.sequence.0 < FAR && command.timestamp.0 < FAR;
         near && !removes && (first || !adds)
     });
-    let stamped = lasting
-        .zip(engine.last_sequence().0 + 1..)
-        .map(|(command, sequence)| {
-            let timestamp = if first {
-                command.timestamp
-            } else {
-                Timestamp(time + sequence)
-            };
-            Command {
-                sequence: Sequence(sequence),
-                timestamp,
-                ..*command
-            }
-        });
+    let stamped = lasting.zip(engine.last_sequence().0 + 1..).map(|(command, sequence)| {
+        let timestamp = if first { command.timestamp } else { Timestamp(time + sequence) };
+        Command { sequence: Sequence(sequence), timestamp, ..*command }
+    });
     stamped.collect()
 }
 

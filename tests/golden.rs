@@ -65,9 +65,7 @@ impl Judged for TheModel {
 fn tables() -> Vec<(PathBuf, String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
     let entries = fs::read_dir(&folder).expect("tests/golden is a folder");
-    let mut paths: Vec<PathBuf> = entries
-        .map(|e| e.expect("a readable entry").path())
-        .collect();
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("a readable entry").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "txt"));
     paths.sort();
     let read = |path: PathBuf| {
@@ -92,11 +90,7 @@ fn judge<C: Judged>(who: &str, update: bool, core: impl Fn(u32) -> C) -> usize {
         failures.extend(verdict.failures);
     }
     let count = failures.len();
-    assert!(
-        failures.is_empty(),
-        "{who}: {count} lines fail\n\n{}\n",
-        failures.join("\n\n")
-    );
+    assert!(failures.is_empty(), "{who}: {count} lines fail\n\n{}\n", failures.join("\n\n"));
     scenarios
 }
 
@@ -104,10 +98,7 @@ fn judge<C: Judged>(who: &str, update: bool, core: impl Fn(u32) -> C) -> usize {
 fn the_engine_does_what_the_tables_say() {
     let update = std::env::var("PRICETIME_GOLDEN").is_ok_and(|mode| mode == "update");
     let scenarios = judge("the engine", update, |max| TheEngine(Engine::new(max)));
-    assert!(
-        scenarios >= 160,
-        "only {scenarios} scenarios: was a table lost?"
-    );
+    assert!(scenarios >= 160, "only {scenarios} scenarios: was a table lost?");
 }
 
 #[test]
@@ -133,26 +124,8 @@ fn a_table_that_is_right_passes() {
 /// Every single word of an expectation counts.
 #[test]
 fn a_table_that_is_wrong_anywhere_fails() {
-    let right = [
-        "accepted, ",
-        "2 @ 101",
-        "@ 101,",
-        "showing 2",
-        "of 3",
-        "A1 1",
-        "B1 2",
-        "102 |",
-    ];
-    let wrong = [
-        "",
-        "3 @ 101",
-        "@ 100,",
-        "showing 1",
-        "of 4",
-        "A2 1",
-        "B2 2",
-        "103 |",
-    ];
+    let right = ["accepted, ", "2 @ 101", "@ 101,", "showing 2", "of 3", "A1 1", "B1 2", "102 |"];
+    let wrong = ["", "3 @ 101", "@ 100,", "showing 1", "of 4", "A2 1", "B2 2", "103 |"];
     for (right, wrong) in right.into_iter().zip(wrong) {
         let (head, tail) = TABLE.rsplit_once(right).expect("the table holds it");
         let failures = play(&format!("{head}{wrong}{tail}")).failures;
@@ -186,10 +159,6 @@ fn a_line_that_cannot_be_read_fails() {
         "in 2: book - | -",
     ];
     for line in broken {
-        assert_eq!(
-            play(&format!("scenario: one\n{line}\n")).failures.len(),
-            1,
-            "{line}"
-        );
+        assert_eq!(play(&format!("scenario: one\n{line}\n")).failures.len(), 1, "{line}");
     }
 }

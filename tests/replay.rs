@@ -46,9 +46,7 @@ fn a_restore_anywhere_changes_nothing() {
                 engine.apply(command, &mut groups);
             }
             let mut restored = Engine::new(day.markets_max);
-            restored
-                .restore(&engine.snapshot())
-                .expect("a snapshot of a sound engine");
+            restored.restore(&engine.snapshot()).expect("a snapshot of a sound engine");
             assert_eq!(restored.digest(), engine.digest(), "seed {seed}");
             engine = restored;
         }
@@ -61,30 +59,17 @@ fn a_restore_anywhere_changes_nothing() {
 fn fixed_day() -> Vec<Command> {
     let spec = MarketSpec {
         symbol: Symbol::new("FIXED").expect("a symbol"),
-        tick: Step {
-            mantissa: 1,
-            exponent: -4,
-        },
-        lot: Step {
-            mantissa: 1,
-            exponent: -2,
-        },
+        tick: Step { mantissa: 1, exponent: -4 },
+        lot: Step { mantissa: 1, exponent: -2 },
         pricing: Pricing::Midpoint,
         quantity_max: Quantity(1_000),
-        limits: Limits {
-            orders_max: 100,
-            requests_max: 20,
-            ..Limits::default()
-        },
+        limits: Limits { orders_max: 100, requests_max: 20, ..Limits::default() },
         terms: Terms {
             price_min: Price(-50),
             price_max: Price(50),
             protection_ticks: Some(8),
             reference: Some(Price(3)),
-            fees: Fees {
-                maker_ppm: -10,
-                taker_ppm: 30,
-            },
+            fees: Fees { maker_ppm: -10, taker_ppm: 30 },
         },
     };
     let mut random = Random(2_026);
@@ -92,9 +77,7 @@ fn fixed_day() -> Vec<Command> {
         0 => Action::AddMarket(spec),
         _ if at % 1_000 == 1 => Action::SetPhase(Phase::Continuous),
         _ if at % 1_000 == 600 => Action::SetPhase(Phase::Call),
-        _ if at % 500 == 499 => Action::CloseEpoch {
-            number: EpochNumber(at / 500 + 1),
-        },
+        _ if at % 500 == 499 => Action::CloseEpoch { number: EpochNumber(at / 500 + 1) },
         _ => random.action(),
     });
     let stamped = actions.zip(1..).map(|(action, at): (Action, u64)| Command {
@@ -103,9 +86,7 @@ fn fixed_day() -> Vec<Command> {
         market: MarketId(1),
         account: AccountId(u128::from(at % 5)),
         operator: !matches!(action, Action::Place(_) | Action::Amend(_)),
-        request: at
-            .is_multiple_of(3)
-            .then_some(RequestId(u128::from(at / 6))),
+        request: at.is_multiple_of(3).then_some(RequestId(u128::from(at / 6))),
         action,
     });
     stamped.collect()
@@ -115,10 +96,7 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, end: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695);
         (self.0 >> 33) % end
     }
 
@@ -148,11 +126,7 @@ impl Random {
         Place {
             order,
             reference: self.below(1_000),
-            side: if self.below(2) == 0 {
-                Side::Buy
-            } else {
-                Side::Sell
-            },
+            side: if self.below(2) == 0 { Side::Buy } else { Side::Sell },
             kind: match self.below(8) {
                 0 => OrderKind::Market,
                 1 => OrderKind::Stop { stop },
@@ -184,25 +158,11 @@ impl Random {
 /// stored digests and recorded days of this version of the rules mean nothing any more.
 #[test]
 fn a_fixed_day_has_the_digest_that_it_has_everywhere() {
-    let day = Day {
-        markets_max: 1,
-        commands: fixed_day(),
-    };
+    let day = Day { markets_max: 1, commands: fixed_day() };
     let (engine, groups) = replay(&day);
     let head = *engine.market(MarketId(1)).expect("it was added").head();
-    let accepted = groups
-        .iter()
-        .filter(|g| g.outcome == Outcome::Accepted)
-        .count();
-    let facts = (
-        accepted,
-        head.last_trade.0,
-        head.epoch.0,
-        head.next_priority.0,
-    );
+    let accepted = groups.iter().filter(|g| g.outcome == Outcome::Accepted).count();
+    let facts = (accepted, head.last_trade.0, head.epoch.0, head.next_priority.0);
     assert_eq!(facts, (2_223, 2_020, 11, 3_121));
-    assert_eq!(
-        format!("{:#034x}", engine.digest()),
-        "0x7bba7ba849c1d44e534d8dd5d8cc4440"
-    );
+    assert_eq!(format!("{:#034x}", engine.digest()), "0x7bba7ba849c1d44e534d8dd5d8cc4440");
 }

@@ -15,18 +15,12 @@ impl Book {
         amend: &Amend,
         sink: &mut S,
     ) -> Result<(), Refusal> {
-        let refusal = |reference, reason| Refusal {
-            order: Some(amend.order),
-            reference,
-            reason,
-        };
+        let refusal = |reference, reason| Refusal { order: Some(amend.order), reference, reason };
         if self.head.phase == Phase::Closed {
             return Err(refusal(None, Reason::WrongPhase));
         }
-        let handle = self
-            .find(amend.order)
-            .ok_or(refusal(None, Reason::UnknownOrder))?;
-        let order = self.arena.record(handle);
+        let handle = self.find(amend.order).ok_or(refusal(None, Reason::UnknownOrder))?;
+        let order = self.record(handle);
         if order.party.account != account {
             return Err(refusal(None, Reason::NotOwner));
         }
@@ -38,19 +32,14 @@ impl Book {
         let open = amend.quantity.unwrap_or(order.open);
         let waits = order.kind.stop().is_some();
         let enters = !waits && (amend.requeue || open > order.open || kind != order.kind);
-        self.judge_amend(&order, amend, kind, enters)
-            .map_err(refusal)?;
-        let mut changed = OrderRecord {
-            kind,
-            open,
-            ..order
-        };
+        self.judge_amend(&order, amend, kind, enters).map_err(refusal)?;
+        let mut changed = OrderRecord { kind, open, ..order };
         if enters {
             self.judge_entry(&changed, false).map_err(refusal)?;
             changed.shown = changed.fresh_part();
-            self.enter_again(handle, changed, sink);
+            self.enter_again(handle, &mut changed, sink);
         } else if waits {
-            self.change_stop(handle, changed, sink);
+            self.change_stop(handle, &mut changed, sink);
         } else {
             changed.shown = order.shown.min(open);
             self.resize(handle, changed.shown, open.minus(changed.shown));
@@ -61,17 +50,17 @@ impl Book {
     }
 
     /// Takes an order out of its queue and lets it enter anew.
-    fn enter_again<S: Sink>(&mut self, handle: Handle, mut order: OrderRecord, sink: &mut S) {
-        self.detach(handle);
+    fn enter_again<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
+        self.remove(handle);
         order.priority = self.take_priority();
-        amended(&order, sink);
+        amended(order, sink);
         self.enter(order, sink);
     }
 
     /// Changes a stop where it waits, and elects it if its condition holds now.
-    fn change_stop<S: Sink>(&mut self, handle: Handle, order: OrderRecord, sink: &mut S) {
-        self.detach(handle);
-        amended(&order, sink);
+    fn change_stop<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
+        self.remove(handle);
+        amended(order, sink);
         self.enter_stop(order, sink);
     }
 }
@@ -79,13 +68,9 @@ impl Book {
 /// The kind of order that an amend makes of another.
 fn changed(kind: OrderKind, amend: &Amend) -> OrderKind {
     match kind {
-        OrderKind::Limit { price } => OrderKind::Limit {
-            price: amend.price.unwrap_or(price),
-        },
+        OrderKind::Limit { price } => OrderKind::Limit { price: amend.price.unwrap_or(price) },
         OrderKind::Market => OrderKind::Market,
-        OrderKind::Stop { stop } => OrderKind::Stop {
-            stop: amend.stop_price.unwrap_or(stop),
-        },
+        OrderKind::Stop { stop } => OrderKind::Stop { stop: amend.stop_price.unwrap_or(stop) },
         OrderKind::StopLimit { stop, price } => OrderKind::StopLimit {
             stop: amend.stop_price.unwrap_or(stop),
             price: amend.price.unwrap_or(price),

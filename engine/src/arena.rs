@@ -1,8 +1,12 @@
 //! The live orders of a market: slots that are used again, named by typed handles.
+//!
+//! What matching reads of an order fits 80 bytes. A plain limit order has no more than that; what
+//! only some orders have (a hidden part, an end, a stop price) stands in a second row that plain
+//! orders neither fill nor read.
 
 use crate::command::{OrderKind, SelfTrade};
 use crate::event::Party;
-use crate::quantity::{Price, Priority, Quantity, Side};
+use crate::quantity::{AccountId, OrderId, Price, Priority, Quantity, Side};
 use crate::snapshot::{OrderRecord, Until};
 
 /// The slot of a live order.
@@ -14,74 +18,79 @@ impl Handle {
     pub(crate) const NONE: Self = Self(u32::MAX);
 }
 
-/// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// The slot is free.
-    Free,
-    /// Outside the book, a stop.
-    Waiting,
-    /// In the queue of this level of its side.
-    Level(u32),
-}
+/// In place of a level: the slot is free.
+const FREE: u32 = u32::MAX;
+/// In place of a level: the order stands in no queue.
+const APART: u32 = u32::MAX - 1;
+/// The order has nothing in the second row.
+const PLAIN: u32 = u32::MAX;
 
 /// What matching reads of an order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
-    pub(crate) party: Party,
+    pub(crate) id: OrderId,
+    pub(crate) account: AccountId,
+    pub(crate) reference: u64,
     pub(crate) shown: Quantity,
-    pub(crate) hidden: Quantity,
     pub(crate) priority: Priority,
-    pub(crate) place: Place,
+    level: u32,
     pub(crate) next: Handle,
     pub(crate) previous: Handle,
+    /// The place in the second row.
+    more: u32,
     pub(crate) side: Side,
+    post_only: bool,
+    self_trade: SelfTrade,
 }
 
 impl Order {
-    /// What has not traded, shown or not.
-    pub(crate) fn open(&self) -> Quantity {
-        self.shown.plus(self.hidden)
+    pub(crate) const fn party(&self) -> Party {
+        Party { order: self.id, account: self.account, reference: self.reference }
+    }
+
+    /// The level that it queues in.
+    pub(crate) const fn level(&self) -> Option<u32> {
+        if self.level < APART { Some(self.level) } else { None }
+    }
+
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.more == PLAIN
     }
 }
 
-/// What only the rarer commands read. Quantities of zero stand for none.
+/// What only some orders have.
 #[derive(Clone, Copy, Debug)]
-struct Rest {
+struct More {
     kind: OrderKind,
     until: Until,
-    minimum: Quantity,
-    display: Quantity,
-    post_only: bool,
-    self_trade: SelfTrade,
+    minimum: Option<Quantity>,
+    display: Option<Quantity>,
+    hidden: Quantity,
 }
 
 /// Live orders and free slots.
 #[derive(Debug)]
 pub(crate) struct Arena {
     orders: Vec<Order>,
-    rest: Vec<Rest>,
     free: Handle,
     live: u32,
+    more: Vec<More>,
+    more_free: Vec<u32>,
 }
 
 impl Default for Arena {
     fn default() -> Self {
-        Self {
-            orders: Vec::new(),
-            rest: Vec::new(),
-            free: Handle::NONE,
-            live: 0,
-        }
+        let (orders, more, more_free) = (Vec::new(), Vec::new(), Vec::new());
+        Self { orders, free: Handle::NONE, live: 0, more, more_free }
     }
 }
 
-fn slot(handle: Handle) -> usize {
-    usize::try_from(handle.0).unwrap_or(usize::MAX)
+fn slot(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-fn some(quantity: Quantity) -> Option<Quantity> {
-    (!quantity.is_zero()).then_some(quantity)
+fn number(slot: usize) -> u32 {
+    u32::try_from(slot).unwrap_or(u32::MAX)
 }
 
 #[expect(
@@ -94,99 +103,153 @@ impl Arena {
         self.live
     }
 
+    #[inline]
     pub(crate) fn order(&self, handle: Handle) -> &Order {
-        &self.orders[slot(handle)]
+        &self.orders[slot(handle.0)]
     }
 
+    #[inline]
     pub(crate) fn order_mut(&mut self, handle: Handle) -> &mut Order {
-        &mut self.orders[slot(handle)]
+        &mut self.orders[slot(handle.0)]
     }
 
-    /// The order's kind, with its prices.
-    pub(crate) fn kind(&self, handle: Handle) -> OrderKind {
-        self.rest[slot(handle)].kind
+    /// Puts an order into a queue, or apart from all.
+    #[inline]
+    pub(crate) fn set_level(&mut self, handle: Handle, level: Option<u32>) {
+        self.orders[slot(handle.0)].level = level.unwrap_or(APART);
+    }
+
+    fn more(&self, handle: Handle) -> Option<&More> {
+        self.more.get(slot(self.order(handle).more))
+    }
+
+    /// The kind of the order, unless it is a plain limit order.
+    pub(crate) fn kind(&self, handle: Handle) -> Option<OrderKind> {
+        self.more(handle).map(|more| more.kind)
     }
 
     /// When the order ends by itself.
     pub(crate) fn until(&self, handle: Handle) -> Until {
-        self.rest[slot(handle)].until
+        self.more(handle).map_or(Until::Cancelled, |more| more.until)
     }
 
     /// The size of the parts that the order shows.
     pub(crate) fn display(&self, handle: Handle) -> Option<Quantity> {
-        some(self.rest[slot(handle)].display)
+        self.more(handle)?.display
     }
 
-    /// The limit price, where there is one.
-    pub(crate) fn price(&self, handle: Handle) -> Option<Price> {
-        self.kind(handle).price()
+    /// What the order does not show.
+    #[inline]
+    pub(crate) fn hidden(&self, handle: Handle) -> Quantity {
+        self.more(handle).map_or(Quantity::ZERO, |more| more.hidden)
     }
 
-    /// The whole order as a record.
-    pub(crate) fn record(&self, handle: Handle) -> OrderRecord {
-        let order = &self.orders[slot(handle)];
-        let rest = &self.rest[slot(handle)];
+    /// What has not traded, shown or not.
+    #[inline]
+    pub(crate) fn open(&self, handle: Handle) -> Quantity {
+        self.order(handle).shown.plus(self.hidden(handle))
+    }
+
+    /// Sets what an order shows and hides. A plain order hides nothing.
+    #[inline]
+    pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
+        let order = &mut self.orders[slot(handle.0)];
+        order.shown = shown;
+        if let Some(more) = self.more.get_mut(slot(order.more)) {
+            more.hidden = hidden;
+        }
+    }
+
+    /// The whole order as a record. A plain one stands at this price.
+    pub(crate) fn record(&self, handle: Handle, price: Price) -> OrderRecord {
+        let order = self.order(handle);
+        let more = self.more(handle).copied().unwrap_or(More {
+            kind: OrderKind::Limit { price },
+            until: Until::Cancelled,
+            minimum: None,
+            display: None,
+            hidden: Quantity::ZERO,
+        });
         OrderRecord {
-            party: order.party,
+            party: order.party(),
             side: order.side,
-            kind: rest.kind,
-            until: rest.until,
-            post_only: rest.post_only,
-            minimum_quantity: some(rest.minimum),
-            display_quantity: some(rest.display),
-            self_trade: rest.self_trade,
-            open: order.open(),
+            kind: more.kind,
+            until: more.until,
+            post_only: order.post_only,
+            minimum_quantity: more.minimum,
+            display_quantity: more.display,
+            self_trade: order.self_trade,
+            open: order.shown.plus(more.hidden),
             shown: order.shown,
             priority: order.priority,
         }
     }
 
     /// Takes an order in. It stands nowhere yet.
+    #[inline]
     pub(crate) fn insert(&mut self, record: &OrderRecord) -> Handle {
+        let plain = matches!(record.kind, OrderKind::Limit { .. })
+            && record.until == Until::Cancelled
+            && record.display_quantity.is_none();
         let order = Order {
-            party: record.party,
+            id: record.party.order,
+            account: record.party.account,
+            reference: record.party.reference,
             shown: record.shown,
-            hidden: record.open.minus(record.shown),
             priority: record.priority,
-            place: Place::Waiting,
+            level: APART,
             next: Handle::NONE,
             previous: Handle::NONE,
+            more: if plain { PLAIN } else { self.insert_more(record) },
             side: record.side,
-        };
-        let rest = Rest {
-            kind: record.kind,
-            until: record.until,
-            minimum: record.minimum_quantity.unwrap_or_default(),
-            display: record.display_quantity.unwrap_or_default(),
             post_only: record.post_only,
             self_trade: record.self_trade,
         };
         self.live = self.live.saturating_add(1);
         let handle = self.free;
         if handle == Handle::NONE {
-            let fresh = u32::try_from(self.orders.len()).unwrap_or(u32::MAX);
             self.orders.push(order);
-            self.rest.push(rest);
-            return Handle(fresh);
+            return Handle(number(self.orders.len()).wrapping_sub(1));
         }
-        self.free = self.orders[slot(handle)].next;
-        self.orders[slot(handle)] = order;
-        self.rest[slot(handle)] = rest;
+        let slot = &mut self.orders[slot(handle.0)];
+        self.free = slot.next;
+        *slot = order;
         handle
     }
 
+    fn insert_more(&mut self, record: &OrderRecord) -> u32 {
+        let more = More {
+            kind: record.kind,
+            until: record.until,
+            minimum: record.minimum_quantity,
+            display: record.display_quantity,
+            hidden: record.open.minus(record.shown),
+        };
+        if let Some(at) = self.more_free.pop() {
+            self.more[slot(at)] = more;
+            return at;
+        }
+        self.more.push(more);
+        number(self.more.len()).wrapping_sub(1)
+    }
+
     /// Frees the slot of an order that stands nowhere any more.
+    #[inline]
     pub(crate) fn remove(&mut self, handle: Handle) {
-        let order = &mut self.orders[slot(handle)];
-        order.place = Place::Free;
+        let order = &mut self.orders[slot(handle.0)];
+        order.level = FREE;
         order.next = self.free;
         self.free = handle;
         self.live = self.live.saturating_sub(1);
+        if order.more != PLAIN {
+            self.more_free.push(order.more);
+            order.more = PLAIN;
+        }
     }
 
     /// Every live order, in no order that means anything.
     pub(crate) fn handles(&self) -> impl Iterator<Item = Handle> {
-        let live = |(order, at): (&Order, u32)| (order.place != Place::Free).then_some(Handle(at));
+        let live = |(order, at): (&Order, u32)| (order.level != FREE).then_some(Handle(at));
         self.orders.iter().zip(0_u32..).filter_map(live)
     }
 }

@@ -28,10 +28,7 @@ struct Choice {
 impl Choice {
     /// Whether another candidate is better, as good, or worse.
     fn rank(&self) -> (Quantity, core::cmp::Reverse<u128>) {
-        (
-            self.volume,
-            core::cmp::Reverse(self.surplus.0.unsigned_abs()),
-        )
+        (self.volume, core::cmp::Reverse(self.surplus.0.unsigned_abs()))
     }
 
     /// The price among the candidates.
@@ -51,12 +48,7 @@ impl Choice {
 /// A range of ticks with the same demand and supply.
 fn candidate(lowest: Price, highest: Price, demand: Quantity, supply: Quantity) -> Choice {
     let surplus = surplus(demand, supply);
-    Choice {
-        volume: demand.min(supply),
-        lowest,
-        highest,
-        surplus: (surplus, surplus),
-    }
+    Choice { volume: demand.min(supply), lowest, highest, surplus: (surplus, surplus) }
 }
 
 fn surplus(demand: Quantity, supply: Quantity) -> i128 {
@@ -67,9 +59,7 @@ fn surplus(demand: Quantity, supply: Quantity) -> i128 {
 ///
 /// Demand and supply change only at the steps, so the ticks between two of them are judged together.
 fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Option<Choice> {
-    let mut demand = steps
-        .iter()
-        .fold(market_bids, |sum, step| sum.plus(step.bids));
+    let mut demand = steps.iter().fold(market_bids, |sum, step| sum.plus(step.bids));
     let mut supply = market_asks;
     let mut best: Option<Choice> = None;
     let mut consider = |next: Choice| match &mut best {
@@ -80,19 +70,12 @@ fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Optio
         }
         _ => best = Some(next),
     };
-    let next_prices = steps
-        .iter()
-        .skip(1)
-        .map(|step| Some(step.price))
-        .chain([None]);
+    let next_prices = steps.iter().skip(1).map(|step| Some(step.price)).chain([None]);
     for (step, next) in steps.iter().zip(next_prices) {
         supply = supply.plus(step.asks);
         consider(candidate(step.price, step.price, demand, supply));
         demand = demand.minus(step.bids);
-        let (above, below) = (
-            step.price.up(1),
-            next.map_or(step.price, |price| price.down(1)),
-        );
+        let (above, below) = (step.price.up(1), next.map_or(step.price, |price| price.down(1)));
         if above <= below {
             consider(candidate(above, below, demand, supply));
         }
@@ -113,7 +96,7 @@ impl Book {
     /// The uniform price, if anything can trade. `steps` is room to work in.
     fn clearing(&self, steps: &mut Vec<Step>) -> Option<Clearing> {
         let reference = self.head.last_price.or(self.head.spec.terms.reference);
-        let (bids, asks) = (self.bids.unpriced().open, self.asks.unpriced().open);
+        let (bids, asks) = (self.bids.unpriced().open(), self.asks.unpriced().open());
         self.collect(steps);
         let choice = if steps.is_empty() {
             candidate(reference?, reference?, bids, asks)
@@ -127,35 +110,17 @@ impl Book {
         // The size of the surplus is the same at all candidates; its sign turns at most once.
         let above = |step: &&Step| step.price >= price;
         let below = |step: &&Step| step.price <= price;
-        let demand = steps
-            .iter()
-            .filter(above)
-            .fold(bids, |sum, step| sum.plus(step.bids));
-        let supply = steps
-            .iter()
-            .filter(below)
-            .fold(asks, |sum, step| sum.plus(step.asks));
-        Some(Clearing {
-            price,
-            volume: choice.volume,
-            surplus: surplus(demand, supply),
-        })
+        let demand = steps.iter().filter(above).fold(bids, |sum, step| sum.plus(step.bids));
+        let supply = steps.iter().filter(below).fold(asks, |sum, step| sum.plus(step.asks));
+        Some(Clearing { price, volume: choice.volume, surplus: surplus(demand, supply) })
     }
 
     /// Lists what stands at each price of both sides, lowest price first.
     fn collect(&self, steps: &mut Vec<Step>) {
         steps.clear();
         let none = Quantity::ZERO;
-        let bids = self.bids.levels().map(|l| Step {
-            price: l.price,
-            bids: l.open,
-            asks: none,
-        });
-        let asks = self.asks.levels().map(|l| Step {
-            price: l.price,
-            bids: none,
-            asks: l.open,
-        });
+        let bids = self.bids.levels().map(|l| Step { price: l.price, bids: l.open(), asks: none });
+        let asks = self.asks.levels().map(|l| Step { price: l.price, bids: none, asks: l.open() });
         steps.extend(bids.chain(asks));
         steps.sort_unstable_by_key(|step| step.price);
         steps.dedup_by(|next, kept| {
@@ -198,10 +163,11 @@ impl Book {
 
     /// Trades two orders with each other as far as the smaller goes.
     fn pair<S: Sink>(&mut self, bid: Handle, ask: Handle, price: Price, sink: &mut S) {
-        let (buyer, seller) = (*self.arena.order(bid), *self.arena.order(ask));
-        let quantity = buyer.open().min(seller.open());
-        let bought = (buyer.party, buyer.open().minus(quantity));
-        let sold = (seller.party, seller.open().minus(quantity));
+        let (buyer, seller) = (self.arena.order(bid), self.arena.order(ask));
+        let (wanted, offered) = (self.arena.open(bid), self.arena.open(ask));
+        let quantity = wanted.min(offered);
+        let bought = (buyer.party(), wanted.minus(quantity));
+        let sold = (seller.party(), offered.minus(quantity));
         let (maker, taker, taker_side) = if buyer.priority < seller.priority {
             (bought, sold, Side::Sell)
         } else {
@@ -224,13 +190,10 @@ impl Book {
     /// Leaves this much of a resting order, at its place, its shown part afresh.
     fn shrink(&mut self, handle: Handle, open: Quantity) {
         if open.is_zero() {
-            self.detach(handle);
+            self.remove(handle);
             return;
         }
-        let shown = self
-            .arena
-            .display(handle)
-            .map_or(open, |display| display.min(open));
+        let shown = self.arena.display(handle).map_or(open, |display| display.min(open));
         self.resize(handle, shown, open.minus(shown));
     }
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::arena::{Handle, Place};
+use crate::arena::Handle;
 use crate::book::Book;
 use crate::engine::Engine;
 use crate::event::SideSummary;
@@ -23,11 +23,7 @@ pub struct Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.market {
-            Some(market) => write!(
-                f,
-                "market {market}: it does not hold that {}",
-                self.invariant
-            ),
+            Some(market) => write!(f, "market {market}: it does not hold that {}", self.invariant),
             None => write!(f, "it does not hold that {}", self.invariant),
         }
     }
@@ -56,17 +52,12 @@ impl Book {
     /// # Errors
     /// The first one that does not hold.
     pub fn audit(&self) -> Result<(), Broken> {
-        let broken = |invariant| Broken {
-            market: Some(self.head.market),
-            invariant,
-        };
+        let broken = |invariant| Broken { market: Some(self.head.market), invariant };
         self.audit_all().map_err(broken)
     }
 
     pub(crate) fn audit_all(&self) -> Result<(), &'static str> {
-        let seen = self
-            .audit_side(Side::Buy)?
-            .saturating_add(self.audit_side(Side::Sell)?);
+        let seen = self.audit_side(Side::Buy)?.saturating_add(self.audit_side(Side::Sell)?);
         let waiting = self.buys.waiting.saturating_add(self.sells.waiting);
         holds(
             self.arena.live() == seen.saturating_add(waiting),
@@ -77,19 +68,11 @@ impl Book {
             "orders_max bounds the orders",
         )?;
         let live = usize::try_from(self.arena.live()).unwrap_or(usize::MAX);
-        holds(
-            self.index.len() == live,
-            "the index holds the live orders and no other",
-        )?;
+        holds(self.index.len() == live, "the index holds the live orders and no other")?;
         let handles: Vec<Handle> = self.arena.handles().collect();
-        handles
-            .iter()
-            .try_for_each(|handle| self.audit_order(*handle))?;
+        handles.iter().try_for_each(|handle| self.audit_order(*handle))?;
         let count = |until: fn(&Until) -> bool| {
-            handles
-                .iter()
-                .filter(|handle| until(&self.arena.until(**handle)))
-                .count()
+            handles.iter().filter(|handle| until(&self.arena.until(**handle))).count()
         };
         let agree = self.expiries.len() == count(|u| matches!(u, Until::Time(_)))
             && self.last_epochs.len() == count(|u| matches!(u, Until::Epoch(_)))
@@ -97,29 +80,14 @@ impl Book {
             && self.expiries.check()
             && self.last_epochs.check()
             && self.stops.check();
-        holds(
-            agree,
-            "expiries, last epochs and stops are those of the live orders",
-        )?;
-        let mut priorities: Vec<_> = handles
-            .iter()
-            .map(|handle| self.arena.order(*handle).priority)
-            .collect();
+        holds(agree, "expiries, last epochs and stops are those of the live orders")?;
+        let mut priorities: Vec<_> =
+            handles.iter().map(|handle| self.arena.order(*handle).priority).collect();
         priorities.sort_unstable();
-        let unique = priorities
-            .windows(2)
-            .all(|pair| pair.first() != pair.last());
-        let below = priorities
-            .last()
-            .is_none_or(|last| *last < self.head.next_priority);
-        holds(
-            unique && below,
-            "priorities are unique and below the next one",
-        )?;
-        holds(
-            self.window.check(),
-            "the request window finds what it remembers",
-        )?;
+        let unique = priorities.windows(2).all(|pair| pair.first() != pair.last());
+        let below = priorities.last().is_none_or(|last| *last < self.head.next_priority);
+        holds(unique && below, "priorities are unique and below the next one")?;
+        holds(self.window.check(), "the request window finds what it remembers")?;
         holds(self.blocked.is_sorted(), "blocked accounts ascend")?;
         self.audit_phase()
     }
@@ -128,10 +96,7 @@ impl Book {
         match self.head.phase {
             Phase::Continuous => {
                 holds(!self.is_crossed(), "a book in Continuous is not crossed")?;
-                holds(
-                    !self.holds_market_orders(),
-                    "no market order rests in Continuous",
-                )
+                holds(!self.holds_market_orders(), "no market order rests in Continuous")
             }
             Phase::Closed => holds(self.arena.live() == 0, "a closed market holds no orders"),
             Phase::Call | Phase::Halted => Ok(()),
@@ -159,25 +124,20 @@ impl Book {
             last = Some(level.price);
             levels = levels.saturating_add(1);
         }
-        holds(
-            levels == ladder.len(),
-            "every level is reached from the best",
-        )?;
+        holds(levels == ladder.len(), "every level is reached from the best")?;
         let totals = self.summary(side);
         let agree =
             totals.resting == sums.resting && totals.resting_quantity == sums.resting_quantity;
         holds(agree, "a side's totals are the sums over its levels")?;
         let waits = |handle: &Handle| {
             let order = self.arena.order(*handle);
-            order.side == side && order.place == Place::Waiting
+            order.side == side && order.level().is_none()
         };
         let waiting = self
             .arena
             .handles()
             .filter(waits)
-            .fold(Quantity::ZERO, |sum, handle| {
-                sum.plus(self.arena.order(handle).open())
-            });
+            .fold(Quantity::ZERO, |sum, handle| sum.plus(self.arena.open(handle)));
         holds(
             waiting == totals.waiting_quantity,
             "a side's waiting total is the sum of its stops",
@@ -197,23 +157,16 @@ impl Book {
         for handle in ladder.queue(&self.arena, level) {
             let order = self.arena.order(handle);
             holds(order.side == side, "an order stands on its own side")?;
-            holds(
-                last.is_none_or(|p| p < order.priority),
-                "a queue is in the order of priority",
-            )?;
-            let at = self.arena.price(handle);
-            let priced = at.is_none_or(|price| price == level.price);
+            holds(last.is_none_or(|p| p < order.priority), "a queue is in the order of priority")?;
+            let priced = self.price(handle).is_none_or(|price| price == level.price);
             holds(priced, "an order stands at its own price")?;
-            holds(
-                !order.shown.is_zero(),
-                "every order in a queue shows something",
-            )?;
+            holds(!order.shown.is_zero(), "every order in a queue shows something")?;
             last = Some(order.priority);
             orders = orders.saturating_add(1);
             shown = shown.plus(order.shown);
-            open = open.plus(order.open());
+            open = open.plus(self.arena.open(handle));
         }
-        let agree = orders == level.orders && shown == level.shown && open == level.open;
+        let agree = orders == level.orders && shown == level.shown && open == level.open();
         holds(agree, "a level's totals are the sums over its queue")?;
         sums.resting = sums.resting.saturating_add(orders);
         sums.resting_quantity = sums.resting_quantity.plus(open);
@@ -221,16 +174,10 @@ impl Book {
     }
 
     fn audit_order(&self, handle: Handle) -> Result<(), &'static str> {
-        let order = self.arena.record(handle);
-        holds(
-            self.find(order.party.order) == Some(handle),
-            "the index finds every live order",
-        )?;
-        let stands = self.arena.order(handle).place != Place::Waiting;
-        holds(
-            stands == order.kind.stop().is_none(),
-            "stops wait and everything else rests",
-        )?;
+        let order = self.record(handle);
+        holds(self.find(order.party.order) == Some(handle), "the index finds every live order")?;
+        let stands = self.arena.order(handle).level().is_some();
+        holds(stands == order.kind.stop().is_none(), "stops wait and everything else rests")?;
         if let Some(stop) = order.kind.stop() {
             let held = self.stops.holds(order.side, stop, order.priority, handle);
             holds(held, "a waiting stop is among the stops")?;
@@ -260,39 +207,24 @@ impl Book {
             (false, None) => hidden == Some(0),
             (false, Some(display)) => (1..=display.0).contains(&order.shown.0) && hidden.is_some(),
         };
-        holds(
-            shown,
-            "an order shows all of itself, an iceberg at most its display quantity",
-        )?;
+        holds(shown, "an order shows all of itself, an iceberg at most its display quantity")?;
         if let (Some(display), Some(hidden)) = (order.display_quantity, hidden) {
             let divisible = !display.is_zero()
                 && hidden.div_ceil(display.0) <= u64::from(spec.limits.parts_max);
-            holds(
-                divisible && priced && !now_or_never,
-                "an iceberg has a legal number of parts",
-            )?;
+            holds(divisible && priced && !now_or_never, "an iceberg has a legal number of parts")?;
         }
         let minimum = order.minimum_quantity.is_none_or(|minimum| {
             waits && order.until == Until::Immediate && 0 < minimum.0 && minimum <= order.open
         });
-        holds(
-            minimum,
-            "only an IOC stop keeps a minimum, from 1 to its quantity",
-        )?;
+        holds(minimum, "only an IOC stop keeps a minimum, from 1 to its quantity")?;
         holds(waits || !now_or_never, "no IOC or FOK order rests")?;
         holds(
             !order.post_only || (!waits && priced && !now_or_never),
             "only a resting limit order is post-only",
         )?;
         let prices = [order.kind.price(), order.kind.stop()];
-        let payable = prices
-            .into_iter()
-            .flatten()
-            .all(|price| spec.is_payable(price));
-        holds(
-            payable,
-            "quantity_max at an order's price stays within 2^94",
-        )?;
+        let payable = prices.into_iter().flatten().all(|price| spec.is_payable(price));
+        holds(payable, "quantity_max at an order's price stays within 2^94")?;
         let ends = match order.until {
             Until::Epoch(last) => last >= self.head.epoch,
             Until::Cancelled | Until::Immediate | Until::Filled | Until::Time(_) => true,

@@ -4,7 +4,7 @@
 //! while it is being worked off. [`Book::attach`] and [`Book::detach`] are the only ways in and out,
 //! so the index, the heaps and the totals cannot disagree with the queues.
 
-use crate::arena::{Arena, Handle, Place as Standing};
+use crate::arena::{Arena, Handle};
 use crate::auction::Step;
 use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
 use crate::crossing::Part;
@@ -57,13 +57,25 @@ pub(crate) struct Refusal {
     pub(crate) reason: Reason,
 }
 
+/// An order that is gone, as far as its last event tells of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gone {
+    pub(crate) party: Party,
+    pub(crate) side: Side,
+    pub(crate) price: Option<Price>,
+    pub(crate) remaining: Quantity,
+}
+
+impl From<&OrderRecord> for Gone {
+    fn from(order: &OrderRecord) -> Self {
+        let price = order.kind.price();
+        Self { party: order.party, side: order.side, price, remaining: order.open }
+    }
+}
+
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
-        Self {
-            order: None,
-            reference: None,
-            reason,
-        }
+        Self { order: None, reference: None, reason }
     }
 }
 
@@ -130,16 +142,8 @@ impl Book {
         }
         let outcome = match self.carry_out(command, now, sink) {
             Ok(()) => Outcome::Accepted,
-            Err(Refusal {
-                order,
-                reference,
-                reason,
-            }) => {
-                sink.event(&Event::Rejected {
-                    order,
-                    reference,
-                    reason,
-                });
+            Err(Refusal { order, reference, reason }) => {
+                sink.event(&Event::Rejected { order, reference, reason });
                 Outcome::Rejected(reason)
             }
         };
@@ -157,8 +161,7 @@ impl Book {
                 outcome,
                 content: command.action.fingerprint(),
             };
-            self.window
-                .remember(record, self.head.spec.limits.requests_max);
+            self.window.remember(record, self.head.spec.limits.requests_max);
         }
     }
 
@@ -215,18 +218,11 @@ impl Book {
         now: Timestamp,
         sink: &mut S,
     ) -> Result<(), Refusal> {
-        let party = Party {
-            order: place.order,
-            account,
-            reference: place.reference,
-        };
-        let refusal = |reason| Refusal {
-            order: Some(place.order),
-            reference: Some(place.reference),
-            reason,
-        };
+        let party = Party { order: place.order, account, reference: place.reference };
+        let refusal =
+            |reason| Refusal { order: Some(place.order), reference: Some(place.reference), reason };
         let until = self.judge_place(account, place, now).map_err(refusal)?;
-        let order = OrderRecord {
+        let mut order = OrderRecord {
             party,
             side: place.side,
             kind: place.kind,
@@ -242,15 +238,11 @@ impl Book {
         self.judge_entry(&order, true).map_err(refusal)?;
         self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
-        sink.event(&Event::Accepted {
-            account,
-            place: *place,
-            priority: order.priority,
-        });
+        sink.event(&Event::Accepted { account, place: *place, priority: order.priority });
         if place.kind.stop().is_some() {
-            self.enter_stop(order, sink);
+            self.enter_stop(&mut order, sink);
         } else {
-            self.enter(order, sink);
+            self.enter(&mut order, sink);
         }
         self.cascade(sink);
         Ok(())
@@ -262,13 +254,9 @@ impl Book {
         order: OrderId,
         sink: &mut S,
     ) -> Result<(), Refusal> {
-        let refusal = |reason| Refusal {
-            order: Some(order),
-            reference: None,
-            reason,
-        };
+        let refusal = |reason| Refusal { order: Some(order), reference: None, reason };
         let handle = self.find(order).ok_or(refusal(Reason::UnknownOrder))?;
-        if self.arena.order(handle).party.account != command.account && !command.operator {
+        if self.arena.order(handle).account != command.account && !command.operator {
             return Err(refusal(Reason::NotOwner));
         }
         self.cancel_order(handle, CancelReason::Requested, sink);
@@ -286,8 +274,8 @@ impl Book {
         let mut batch = core::mem::take(&mut self.batch);
         batch.extend(self.arena.handles().filter_map(|handle| {
             let order = self.arena.order(handle);
-            let fits = account.is_none_or(|a| a == order.party.account)
-                && side.is_none_or(|s| s == order.side);
+            let fits =
+                account.is_none_or(|a| a == order.account) && side.is_none_or(|s| s == order.side);
             fits.then_some((order.priority, handle))
         }));
         self.cancel_batch(batch, reason, sink);
@@ -313,25 +301,22 @@ impl Book {
         reason: CancelReason,
         sink: &mut S,
     ) {
-        let order = self.detach(handle);
-        self.cancelled(&order, reason, sink);
+        let order = self.arena.order(handle);
+        let gone = Gone {
+            party: order.party(),
+            side: order.side,
+            price: self.price(handle),
+            remaining: self.arena.open(handle),
+        };
+        self.remove(handle);
+        self.cancelled(gone, reason, sink);
     }
 
     /// Says that an order, which stands nowhere any more, is gone.
-    pub(crate) fn cancelled<S: Sink>(
-        &mut self,
-        order: &OrderRecord,
-        reason: CancelReason,
-        sink: &mut S,
-    ) {
+    pub(crate) fn cancelled<S: Sink>(&mut self, gone: Gone, reason: CancelReason, sink: &mut S) {
+        let Gone { party, side, price, remaining } = gone;
         self.head.cancelled = self.head.cancelled.saturating_add(1);
-        sink.event(&Event::Cancelled {
-            party: order.party,
-            side: order.side,
-            price: order.kind.price(),
-            remaining: order.open,
-            reason,
-        });
+        sink.event(&Event::Cancelled { party, side, price, remaining, reason });
     }
 
     /// Expires what is due.
@@ -345,7 +330,7 @@ impl Book {
 
     /// The live order of this id.
     pub(crate) fn find(&self, order: OrderId) -> Option<Handle> {
-        let is_it = |handle| self.arena.order(Handle(handle)).party.order == order;
+        let is_it = |handle| self.arena.order(Handle(handle)).id == order;
         self.index.find(order.0, is_it).map(Handle)
     }
 
@@ -375,53 +360,77 @@ impl Book {
     }
 
     /// Gives an order its place: at the tail of its queue, or among the stops.
+    #[inline]
     pub(crate) fn attach(&mut self, order: &OrderRecord) {
         let handle = self.arena.insert(order);
         self.index.insert(order.party.order.0, handle.0);
-        let stop = order.kind.stop();
         let (ladder, totals, arena) = self.side_mut(order.side);
-        if stop.is_none() {
-            totals.resting = totals.resting.saturating_add(1);
-            totals.resting_quantity = totals.resting_quantity.plus(order.open);
-            ladder.push(arena, handle);
-        } else {
-            totals.waiting = totals.waiting.saturating_add(1);
-            totals.waiting_quantity = totals.waiting_quantity.plus(order.open);
-        }
-        if let Some(stop) = stop {
-            self.stops.insert(order.side, stop, order.priority, handle);
+        match order.kind.stop() {
+            None => {
+                totals.resting = totals.resting.saturating_add(1);
+                totals.resting_quantity = totals.resting_quantity.plus(order.open);
+                ladder.push(arena, handle, order.kind.price());
+            }
+            Some(stop) => {
+                totals.waiting = totals.waiting.saturating_add(1);
+                totals.waiting_quantity = totals.waiting_quantity.plus(order.open);
+                self.stops.insert(order.side, stop, order.priority, handle);
+            }
         }
         self.schedule(handle, order.until, order.priority);
     }
 
     /// Takes an order from its place. Nothing remembers it but the record.
     pub(crate) fn detach(&mut self, handle: Handle) -> OrderRecord {
-        let order = self.arena.record(handle);
-        let (ladder, totals, arena) = self.side_mut(order.side);
-        if matches!(arena.order(handle).place, Standing::Level(_)) {
+        let record = self.record(handle);
+        self.remove(handle);
+        record
+    }
+
+    /// Takes an order from its place and forgets it.
+    #[inline]
+    pub(crate) fn remove(&mut self, handle: Handle) {
+        let open = self.arena.open(handle);
+        let order = self.arena.order(handle);
+        let (id, side, plain) = (order.id, order.side, order.is_plain());
+        let (ladder, totals, arena) = self.side_mut(side);
+        if arena.order(handle).level().is_some() {
             totals.resting = totals.resting.saturating_sub(1);
-            totals.resting_quantity = totals.resting_quantity.minus(order.open);
+            totals.resting_quantity = totals.resting_quantity.minus(open);
             ladder.unlink(arena, handle);
         } else {
             totals.waiting = totals.waiting.saturating_sub(1);
-            totals.waiting_quantity = totals.waiting_quantity.minus(order.open);
-            self.stops.remove(order.side, handle);
+            totals.waiting_quantity = totals.waiting_quantity.minus(open);
+            self.stops.remove(side, handle);
         }
-        self.unschedule(handle, order.until);
-        self.index.remove(order.party.order.0, handle.0);
+        if !plain {
+            self.unschedule(handle, self.arena.until(handle));
+        }
+        self.index.remove(id.0, handle.0);
         self.arena.remove(handle);
-        order
+    }
+
+    /// A live order as a record.
+    pub(crate) fn record(&self, handle: Handle) -> OrderRecord {
+        let order = self.arena.order(handle);
+        self.arena.record(handle, self.ladder(order.side).price(order))
+    }
+
+    /// The limit price of a live order, where it has one.
+    pub(crate) fn price(&self, handle: Handle) -> Option<Price> {
+        let order = self.arena.order(handle);
+        match self.arena.kind(handle) {
+            Some(kind) => kind.price(),
+            None => Some(self.ladder(order.side).price(order)),
+        }
     }
 
     /// Sets what a resting order shows and hides, where it stands.
+    #[inline]
     pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
-        let before = self.arena.order(handle).open();
-        let (ladder, totals, arena) = self.side_mut(arena_side(&self.arena, handle));
-        totals.resting_quantity = totals
-            .resting_quantity
-            .minus(before)
-            .plus(shown)
-            .plus(hidden);
+        let before = self.arena.open(handle);
+        let (ladder, totals, arena) = self.side_mut(self.arena.order(handle).side);
+        totals.resting_quantity = totals.resting_quantity.minus(before).plus(shown).plus(hidden);
         ladder.resize(arena, handle, shown, hidden);
     }
 
@@ -442,10 +451,6 @@ impl Book {
             Until::Cancelled | Until::Immediate | Until::Filled => {}
         }
     }
-}
-
-fn arena_side(arena: &Arena, handle: Handle) -> Side {
-    arena.order(handle).side
 }
 
 impl Book {

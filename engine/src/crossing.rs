@@ -48,10 +48,10 @@ fn reaches(side: Side, bound: Option<Price>, price: Price) -> bool {
 
 impl Book {
     /// Lets an order enter: in Continuous it takes what it can first; what may rest of it rests.
-    pub(crate) fn enter<S: Sink>(&mut self, mut order: OrderRecord, sink: &mut S) {
-        if self.head.phase == Phase::Call || self.work_off(&mut order, sink) {
+    pub(crate) fn enter<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) {
+        if self.head.phase == Phase::Call || self.work_off(order, sink) {
             order.shown = order.fresh_part();
-            self.attach(&order);
+            self.attach(order);
         }
     }
 
@@ -60,15 +60,15 @@ impl Book {
         let bound = self.bound(order);
         let needed = match order.until {
             Until::Filled => Some((order.open, CancelReason::FillOrKill)),
-            Until::Immediate => order
-                .minimum_quantity
-                .map(|m| (m, CancelReason::ImmediateOrCancel)),
+            Until::Immediate => {
+                order.minimum_quantity.map(|m| (m, CancelReason::ImmediateOrCancel))
+            }
             Until::Cancelled | Until::Time(_) | Until::Epoch(_) => None,
         };
         if let Some((quantity, reason)) = needed
             && !self.would_trade(order, bound, quantity)
         {
-            self.cancelled(order, reason, sink);
+            self.cancelled((&*order).into(), reason, sink);
             return false;
         }
         let way = self.cross(order, bound, sink);
@@ -91,7 +91,7 @@ impl Book {
                 }
             }
         };
-        self.cancelled(order, reason, sink);
+        self.cancelled((&*order).into(), reason, sink);
         false
     }
 
@@ -119,7 +119,7 @@ impl Book {
         {
             let (maker, price) = (best.head, best.price);
             let own = taker.self_trade != SelfTrade::None
-                && self.arena.order(maker).party.account == taker.party.account;
+                && self.arena.order(maker).account == taker.party.account;
             if !own {
                 self.trade(taker, maker, price, sink);
                 continue;
@@ -146,7 +146,7 @@ impl Book {
         sink: &mut S,
     ) {
         let order = self.arena.order(maker);
-        let (party, maker_open) = (order.party, order.open());
+        let (party, maker_open) = (order.party(), self.arena.open(maker));
         let quantity = taker.open.min(order.shown);
         let price = match (self.head.spec.pricing, taker.kind.price()) {
             (Pricing::Midpoint, Some(limit)) => midpoint(level, limit),
@@ -168,9 +168,7 @@ impl Book {
 
     /// Counts a trade and tells of it.
     pub(crate) fn traded<S: Sink>(&mut self, fill: Fill, sink: &mut S) {
-        let Fill {
-            price, quantity, ..
-        } = fill;
+        let Fill { price, quantity, .. } = fill;
         let head = &mut self.head;
         head.last_price = Some(price);
         head.last_trade = head.last_trade.next();
@@ -209,9 +207,9 @@ impl Book {
         let order = self.arena.order(maker);
         let by = taker.open.min(order.shown);
         sink.event(&Event::Reduced {
-            party: order.party,
+            party: order.party(),
             by,
-            remaining: order.open().minus(by),
+            remaining: self.arena.open(maker).minus(by),
             shown: order.shown.minus(by),
         });
         taker.open = taker.open.minus(by);
@@ -227,18 +225,18 @@ impl Book {
     /// Takes `quantity` off what a resting order shows. Used up, it shows its next part at the tail,
     /// or is gone.
     fn consume<S: Sink>(&mut self, maker: Handle, quantity: Quantity, sink: &mut S) {
-        let order = *self.arena.order(maker);
-        let shown = order.shown.minus(quantity);
+        let shown = self.arena.order(maker).shown.minus(quantity);
+        let hidden = self.arena.hidden(maker);
         if !shown.is_zero() {
-            self.resize(maker, shown, order.hidden);
+            self.resize(maker, shown, hidden);
             return;
         }
-        if order.hidden.is_zero() {
-            self.detach(maker);
+        if hidden.is_zero() {
+            self.remove(maker);
             return;
         }
         let mut record = self.detach(maker);
-        record.open = order.hidden;
+        record.open = hidden;
         record.shown = record.fresh_part();
         record.priority = self.take_priority();
         self.attach(&record);
@@ -258,16 +256,13 @@ impl Book {
         needed: Quantity,
     ) -> bool {
         let mut parts = core::mem::take(&mut self.parts);
-        let mut run = DryRun {
-            left: taker.open,
-            needed,
-        };
+        let mut run = DryRun { left: taker.open, needed };
         for level in self.ladder(taker.side.opposite()).levels() {
             if run.is_over() || !reaches(taker.side, bound, level.price) {
                 break;
             }
             if taker.self_trade == SelfTrade::None {
-                run.meet(level.open);
+                run.meet(level.open());
             } else if !self.run_through(&mut run, taker, level, &mut parts) {
                 break;
             }
@@ -289,7 +284,7 @@ impl Book {
         parts.clear();
         for handle in self.ladder(taker.side.opposite()).queue(&self.arena, level) {
             let order = self.arena.order(handle);
-            let own = order.party.account == taker.party.account;
+            let own = order.account == taker.party.account;
             match taker.self_trade {
                 SelfTrade::CancelMaker if own => continue,
                 SelfTrade::CancelTaker | SelfTrade::CancelBoth if own => return false,
@@ -303,13 +298,10 @@ impl Book {
             if run.is_over() {
                 return false;
             }
-            if !order.hidden.is_zero() {
-                let display = self.arena.display(handle).unwrap_or(order.hidden);
-                parts.push(Part {
-                    hidden: order.hidden,
-                    display,
-                    own,
-                });
+            let hidden = self.arena.hidden(handle);
+            if !hidden.is_zero() {
+                let display = self.arena.display(handle).unwrap_or(hidden);
+                parts.push(Part { hidden, display, own });
             }
         }
         // The hidden parts come up behind all that stood there, in the same order, round by round.
@@ -354,9 +346,7 @@ impl DryRun {
 
 /// Halfway from the maker's price to the taker's limit, the half tick dropped toward the maker.
 fn midpoint(maker: Price, limit: Price) -> Price {
-    let way = i128::from(limit.0)
-        .wrapping_sub(i128::from(maker.0))
-        .wrapping_div(2);
+    let way = i128::from(limit.0).wrapping_sub(i128::from(maker.0)).wrapping_div(2);
     let price = i128::from(maker.0).wrapping_add(way);
     // Between two prices there are only prices.
     Price(i64::try_from(price).unwrap_or(maker.0))

@@ -37,9 +37,7 @@ impl MarketSpec {
     /// [`BadDecimal`] where it is between two ticks or out of range.
     pub fn price(&self, price: Decimal) -> Result<Price, BadDecimal> {
         let ticks = steps(price, self.tick).ok_or(BadDecimal::PriceNotOnTick)?;
-        i64::try_from(ticks)
-            .map(Price)
-            .map_err(|_| BadDecimal::OutOfRange)
+        i64::try_from(ticks).map(Price).map_err(|_| BadDecimal::OutOfRange)
     }
 
     /// The quantity in lots of a decimal.
@@ -48,9 +46,7 @@ impl MarketSpec {
     /// [`BadDecimal`] where it is between two lots, negative or out of range.
     pub fn quantity(&self, quantity: Decimal) -> Result<Quantity, BadDecimal> {
         let lots = steps(quantity, self.lot).ok_or(BadDecimal::QuantityNotOnLot)?;
-        u64::try_from(lots)
-            .map(Quantity)
-            .map_err(|_| BadDecimal::OutOfRange)
+        u64::try_from(lots).map(Quantity).map_err(|_| BadDecimal::OutOfRange)
     }
 
     /// A price as people write it.
@@ -107,15 +103,9 @@ fn divide(units: i128, divisor: Option<i128>) -> Option<i128> {
 /// Whether `units × 10^zeros` is a multiple of `mantissa`, by the remainders alone.
 fn is_multiple(units: i128, zeros: u64, mantissa: u64) -> bool {
     let modulus = u128::from(mantissa);
-    let start = units
-        .unsigned_abs()
-        .checked_rem(modulus)
-        .unwrap_or_default();
-    let times_ten = |rest: u128, _| {
-        rest.saturating_mul(10)
-            .checked_rem(modulus)
-            .unwrap_or_default()
-    };
+    let start = units.unsigned_abs().checked_rem(modulus).unwrap_or_default();
+    let times_ten =
+        |rest: u128, _| rest.saturating_mul(10).checked_rem(modulus).unwrap_or_default();
     (0..zeros).fold(start, times_ten) == 0
 }
 
@@ -145,9 +135,7 @@ fn show(count: i128, sizes: &[Step]) -> String {
         text.push('-');
     }
     for (place, digit) in digits.iter().enumerate().rev() {
-        let digit = u32::try_from(*digit)
-            .ok()
-            .and_then(|d| char::from_digit(d, 10));
+        let digit = u32::try_from(*digit).ok().and_then(|d| char::from_digit(d, 10));
         text.push(digit.unwrap_or('?'));
         if place == places && place != 0 {
             text.push('.');
@@ -220,18 +208,9 @@ mod tests {
     #[test]
     fn what_is_between_two_ticks_is_refused() {
         let spec = spec(step(25, -4), step(5, 1));
-        assert_eq!(
-            spec.price(decimal("0.0001")),
-            Err(BadDecimal::PriceNotOnTick)
-        );
-        assert_eq!(
-            spec.price(decimal("0.00250001")),
-            Err(BadDecimal::PriceNotOnTick)
-        );
-        assert_eq!(
-            spec.quantity(decimal("149")),
-            Err(BadDecimal::QuantityNotOnLot)
-        );
+        assert_eq!(spec.price(decimal("0.0001")), Err(BadDecimal::PriceNotOnTick));
+        assert_eq!(spec.price(decimal("0.00250001")), Err(BadDecimal::PriceNotOnTick));
+        assert_eq!(spec.quantity(decimal("149")), Err(BadDecimal::QuantityNotOnLot));
         assert_eq!(spec.quantity(decimal("-50")), Err(BadDecimal::OutOfRange));
         let small = self::spec(step(1, -28), step(3, -28));
         assert_eq!(small.price(Decimal::MAX), Err(BadDecimal::OutOfRange));

@@ -33,10 +33,8 @@ struct Words(SipHasher13);
 
 impl Words {
     fn of(kind: u64) -> Self {
-        let mut words = Self(SipHasher13::new_with_keys(
-            0x7072_6963_6574_696d,
-            0x6520_6469_6765_7374,
-        ));
+        let mut words =
+            Self(SipHasher13::new_with_keys(0x7072_6963_6574_696d, 0x6520_6469_6765_7374));
         words.put(kind);
         words
     }
@@ -103,17 +101,10 @@ impl MarketSnapshot {
     /// The market's digest: the wrapping sum of its records'.
     #[must_use]
     pub fn digest(&self) -> u128 {
-        let orders = self
-            .resting
-            .iter()
-            .chain(&self.waiting)
-            .map(OrderRecord::digest);
+        let orders = self.resting.iter().chain(&self.waiting).map(OrderRecord::digest);
         let blocked = self.blocked.iter().copied().map(blocked_digest);
         let requests = self.requests.iter().map(RequestRecord::digest);
-        orders
-            .chain(blocked)
-            .chain(requests)
-            .fold(self.head.digest(), u128::wrapping_add)
+        orders.chain(blocked).chain(requests).fold(self.head.digest(), u128::wrapping_add)
     }
 }
 

@@ -63,9 +63,7 @@ impl Engine {
     }
 
     fn position(&self, market: MarketId) -> Option<usize> {
-        self.books
-            .binary_search_by_key(&market, |book| book.head.market)
-            .ok()
+        self.books.binary_search_by_key(&market, |book| book.head.market).ok()
     }
 
     /// Carries out one command. Total: whatever the command holds, what becomes of it is told in
@@ -77,10 +75,9 @@ impl Engine {
             timestamp: now,
             market: command.market,
             account: command.account,
-            request: command.request.map(|id| RequestMark {
-                id,
-                content: command.action.fingerprint(),
-            }),
+            request: command
+                .request
+                .map(|id| RequestMark { id, content: command.action.fingerprint() }),
             kind: command.action.kind(),
         });
         let outcome = self.carry_out(command, now, sink);
@@ -89,11 +86,7 @@ impl Engine {
     }
 
     fn carry_out<S: Sink>(&mut self, command: &Command, now: Timestamp, sink: &mut S) -> Outcome {
-        let new = if let Action::AddMarket(spec) = &command.action {
-            Some(spec)
-        } else {
-            None
-        };
+        let new = if let Action::AddMarket(spec) = &command.action { Some(spec) } else { None };
         let at = self.position(command.market);
         let in_sequence = command.sequence > self.last_sequence;
         if in_sequence {
@@ -137,10 +130,7 @@ impl Engine {
         if !command.operator {
             return Err(Reason::NotOperator);
         }
-        let taken = self
-            .books
-            .iter()
-            .any(|book| book.head.spec.symbol == spec.symbol);
+        let taken = self.books.iter().any(|book| book.head.spec.symbol == spec.symbol);
         if command.market <= self.last_market || taken {
             return Err(Reason::MarketExists);
         }
@@ -165,10 +155,7 @@ impl Engine {
     /// One number for the whole state: equal states have equal digests, however they came about.
     #[must_use]
     pub fn digest(&self) -> u128 {
-        let markets = self
-            .books
-            .iter()
-            .map(|book| (book.head.market, book.digest()));
+        let markets = self.books.iter().map(|book| (book.head.market, book.digest()));
         engine_digest(&self.numbers(), markets)
     }
 
@@ -203,10 +190,6 @@ fn order_of(action: &Action) -> (Option<OrderId>, Option<u64>) {
 
 fn refuse<S: Sink>(command: &Command, reason: Reason, sink: &mut S) -> Outcome {
     let (order, reference) = order_of(&command.action);
-    sink.event(&Event::Rejected {
-        order,
-        reference,
-        reason,
-    });
+    sink.event(&Event::Rejected { order, reference, reason });
     Outcome::Rejected(reason)
 }

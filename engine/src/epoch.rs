@@ -60,10 +60,7 @@ impl Book {
             Side::Buy => self.buys,
             Side::Sell => self.sells,
         };
-        SideSummary {
-            best: self.ladder(side).best().map(|level| level.price),
-            ..totals
-        }
+        SideSummary { best: self.ladder(side).best().map(|level| level.price), ..totals }
     }
 
     pub(crate) fn set_phase<S: Sink>(&mut self, to: Phase, sink: &mut S) -> Result<(), Refusal> {
@@ -114,10 +111,7 @@ impl Book {
         terms: &Terms,
         sink: &mut S,
     ) -> Result<(), Refusal> {
-        let spec = MarketSpec {
-            terms: *terms,
-            ..self.head.spec
-        };
+        let spec = MarketSpec { terms: *terms, ..self.head.spec };
         if !spec.is_valid() {
             return Err(Reason::BadSpec.into());
         }

@@ -39,11 +39,7 @@ pub struct Group {
 
 impl Sink for Vec<Group> {
     fn begin(&mut self, header: &Header) {
-        self.push(Group {
-            header: *header,
-            events: Vec::new(),
-            outcome: Outcome::Accepted,
-        });
+        self.push(Group { header: *header, events: Vec::new(), outcome: Outcome::Accepted });
     }
 
     fn event(&mut self, event: &Event) {

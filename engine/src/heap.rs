@@ -20,10 +20,7 @@ const CHILDREN: usize = 4;
 impl<K> Default for Heap<K> {
     /// A heap that holds nothing and has allocated nothing.
     fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            places: Vec::new(),
-        }
+        Self { entries: Vec::new(), places: Vec::new() }
     }
 }
 
@@ -97,10 +94,7 @@ impl<K: Copy + Ord> Heap<K> {
     }
 
     /// Puts an entry at a free place or, while the parent is larger, further up.
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "a parent stands before its children"
-    )]
+    #[expect(clippy::indexing_slicing, reason = "a parent stands before its children")]
     fn rise(&mut self, mut place: usize, entry: (K, u32)) {
         while place > 0 {
             let above = parent(place);

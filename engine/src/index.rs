@@ -31,11 +31,7 @@ const SHIFT_MAX: u32 = TAG_BITS - 3;
 impl Default for Index {
     /// An index that holds nothing and has allocated nothing.
     fn default() -> Self {
-        Self {
-            slots: Vec::new(),
-            len: 0,
-            shift: SHIFT_MAX,
-        }
+        Self { slots: Vec::new(), len: 0, shift: SHIFT_MAX }
     }
 }
 
@@ -226,11 +222,7 @@ mod tests {
             let range = if step & 0x1_0000 == 0 { 3_000 } else { 40 };
             let handle = u32::try_from(random.below(range)).unwrap();
             let known = keys.get_mut(usize::try_from(handle).unwrap()).unwrap();
-            let key = if random.below(2) == 0 {
-                u128::from(random.below(5_000))
-            } else {
-                *known
-            };
+            let key = if random.below(2) == 0 { u128::from(random.below(5_000)) } else { *known };
             let found = index.find(key, |handle| map.get(&key) == Some(&handle));
             assert_eq!(found, map.get(&key).copied());
             if let Some(handle) = found {
@@ -282,10 +274,7 @@ mod tests {
         for (kind, key) in kinds.iter().enumerate() {
             let mut index = Index::default();
             for handle in 0..1 << 16 {
-                index.insert(
-                    key(u128::from(handle), random.next(), random.next()),
-                    handle,
-                );
+                index.insert(key(u128::from(handle), random.next(), random.next()), handle);
             }
             assert!(index.slots.len() > SLOTS_MIN);
             // The steps from home to place, over all ids: a sixth each at a quarter full.

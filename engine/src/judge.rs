@@ -11,15 +11,7 @@ impl MarketSpec {
     /// Whether every bound holds. It is these that keep every sum of the core within its type.
     #[must_use]
     pub fn is_valid(&self) -> bool {
-        let Self {
-            tick,
-            lot,
-            quantity_max,
-            limits,
-            terms,
-            symbol: _,
-            pricing: _,
-        } = self;
+        let Self { tick, lot, quantity_max, limits, terms, symbol: _, pricing: _ } = self;
         let fee = |ppm: i32| (-1_000_000..=1_000_000).contains(&ppm);
         let count = |n: u32| n <= crate::market::Limits::COUNT_MAX;
         let stock = u128::from(quantity_max.0).checked_mul(u128::from(limits.orders_max));
@@ -75,37 +67,25 @@ impl Book {
         require(open, Reason::WrongPhase)?;
         require(!self.is_blocked(account), Reason::AccountBlocked)?;
         self.judge_quantity(quantity)?;
-        for price in [place.kind.stop(), place.kind.price()]
-            .into_iter()
-            .flatten()
-        {
+        for price in [place.kind.stop(), place.kind.price()].into_iter().flatten() {
             require(spec.is_in_band(price), Reason::PriceOutOfBand)?;
         }
         require(self.find(place.order).is_none(), Reason::DuplicateOrderId)?;
         if let Some(display) = place.display_quantity {
             let fits = !display.is_zero() && display <= quantity;
-            require(
-                fits && spec.is_divisible(quantity, display),
-                Reason::BadDisplayQuantity,
-            )?;
+            require(fits && spec.is_divisible(quantity, display), Reason::BadDisplayQuantity)?;
         }
         if let Some(minimum) = place.minimum_quantity {
-            require(
-                !minimum.is_zero() && minimum <= quantity,
-                Reason::BadMinimumQuantity,
-            )?;
+            require(!minimum.is_zero() && minimum <= quantity, Reason::BadMinimumQuantity)?;
         }
         require(self.is_combinable(place), Reason::BadCombination)?;
-        self.until(place.time_in_force, now)
-            .ok_or(Reason::AlreadyExpired)
+        self.until(place.time_in_force, now).ok_or(Reason::AlreadyExpired)
     }
 
     /// Whether the attributes of a new order go together.
     fn is_combinable(&self, place: &Place) -> bool {
-        let now_or_never = matches!(
-            place.time_in_force,
-            TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill
-        );
+        let now_or_never =
+            matches!(place.time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill);
         let unpriced = place.kind.price().is_none();
         let stop = place.kind.stop().is_some();
         let ioc = place.time_in_force == TimeInForce::ImmediateOrCancel;
@@ -129,10 +109,7 @@ impl Book {
 
     fn judge_quantity(&self, quantity: Quantity) -> Result<(), Reason> {
         require(!quantity.is_zero(), Reason::ZeroQuantity)?;
-        require(
-            quantity <= self.head.spec.quantity_max,
-            Reason::QuantityTooLarge,
-        )
+        require(quantity <= self.head.spec.quantity_max, Reason::QuantityTooLarge)
     }
 
     /// Judges a change to a live order, from `Changed` to `BadCombination`. `kind` is what the order
@@ -146,10 +123,7 @@ impl Book {
     ) -> Result<(), Reason> {
         let spec = &self.head.spec;
         let open = amend.quantity.unwrap_or(order.open);
-        require(
-            amend.if_open.is_none_or(|o| o == order.open),
-            Reason::Changed,
-        )?;
+        require(amend.if_open.is_none_or(|o| o == order.open), Reason::Changed)?;
         self.judge_quantity(open)?;
         let judged = |old: Option<Price>, new: Option<Price>| {
             new.is_none_or(|p| spec.is_in_band(p) || (!enters && old == new))
@@ -158,14 +132,8 @@ impl Book {
             judged(order.kind.price(), kind.price()) && judged(order.kind.stop(), kind.stop());
         require(prices, Reason::PriceOutOfBand)?;
         let display = order.display_quantity;
-        require(
-            display.is_none_or(|d| spec.is_divisible(open, d)),
-            Reason::BadDisplayQuantity,
-        )?;
-        require(
-            order.minimum_quantity.is_none_or(|m| m <= open),
-            Reason::BadMinimumQuantity,
-        )?;
+        require(display.is_none_or(|d| spec.is_divisible(open, d)), Reason::BadDisplayQuantity)?;
+        require(order.minimum_quantity.is_none_or(|m| m <= open), Reason::BadMinimumQuantity)?;
         let priced = amend.price.is_none() || order.kind.price().is_some();
         let stopped = amend.stop_price.is_none() || order.kind.stop().is_some();
         require(priced && stopped, Reason::BadCombination)

@@ -3,12 +3,14 @@
 //! The queue's links live in the orders themselves, so every change goes through the arena that
 //! holds them. Market orders that rest in Call have no price; they queue in a level of their own.
 
-use crate::arena::{Arena, Handle, Place};
+use crate::arena::{Arena, Handle, Order};
 use crate::quantity::{Price, Quantity, Side};
 use crate::trie::Trie;
 
 /// The level of the market orders.
 const UNPRICED: u32 = 0;
+/// No level.
+const NONE: u32 = u32::MAX;
 
 /// The orders of one price, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +21,8 @@ pub(crate) struct Level {
     pub(crate) orders: u32,
     /// The sum of what the orders show.
     pub(crate) shown: Quantity,
-    /// The sum of what the orders hold, hidden parts included.
-    pub(crate) open: Quantity,
+    /// The sum of what they hide.
+    hidden: Quantity,
 }
 
 impl Level {
@@ -31,8 +33,13 @@ impl Level {
             tail: Handle::NONE,
             orders: 0,
             shown: Quantity::ZERO,
-            open: Quantity::ZERO,
+            hidden: Quantity::ZERO,
         }
+    }
+
+    /// The sum of what the orders hold, hidden parts included.
+    pub(crate) const fn open(&self) -> Quantity {
+        self.shown.plus(self.hidden)
     }
 }
 
@@ -43,25 +50,19 @@ pub(crate) struct Ladder {
     prices: Trie,
     levels: Vec<Level>,
     free: Vec<u32>,
+    /// The best level, at hand because every taker asks for it.
+    best: u32,
 }
 
 fn slot(level: u32) -> usize {
     usize::try_from(level).unwrap_or(usize::MAX)
 }
 
-#[expect(
-    clippy::indexing_slicing,
-    reason = "a level's number names a slot; bounds are checked"
-)]
+#[expect(clippy::indexing_slicing, reason = "a level's number names a slot; bounds are checked")]
 impl Ladder {
     pub(crate) fn new(side: Side) -> Self {
         let unpriced = Level::new(Price(0));
-        Self {
-            side,
-            prices: Trie::default(),
-            levels: vec![unpriced],
-            free: Vec::new(),
-        }
+        Self { side, prices: Trie::default(), levels: vec![unpriced], free: Vec::new(), best: NONE }
     }
 
     /// Prices as keys, the best the smallest.
@@ -84,21 +85,23 @@ impl Ladder {
 
     /// The best level.
     pub(crate) fn best(&self) -> Option<&Level> {
-        self.prices.first().map(|(_, level)| self.level(level))
+        self.levels.get(slot(self.best))
+    }
+
+    /// The price at which an order queues, or stands apart.
+    #[inline]
+    pub(crate) fn price(&self, order: &Order) -> Price {
+        order.level().map_or(Price(0), |level| self.level(level).price)
     }
 
     /// The level of a price.
     pub(crate) fn at(&self, price: Price) -> Option<&Level> {
-        self.prices
-            .get(self.key(price))
-            .map(|level| self.level(level))
+        self.prices.get(self.key(price)).map(|level| self.level(level))
     }
 
     /// The next level behind a price.
     pub(crate) fn after(&self, price: Price) -> Option<&Level> {
-        self.prices
-            .after(self.key(price))
-            .map(|(_, level)| self.level(level))
+        self.prices.after(self.key(price)).map(|(_, level)| self.level(level))
     }
 
     /// The levels, best first.
@@ -126,23 +129,25 @@ impl Ladder {
         core::iter::successors(some(level.head), move |at| some(arena.order(*at).next))
     }
 
-    /// Puts an order at the tail of its price's queue.
-    pub(crate) fn push(&mut self, arena: &mut Arena, handle: Handle) {
-        let number = match arena.price(handle) {
+    /// Puts an order at the tail of the queue of its price, or of the market orders.
+    #[inline]
+    pub(crate) fn push(&mut self, arena: &mut Arena, handle: Handle, price: Option<Price>) {
+        let number = match price {
             None => UNPRICED,
             Some(price) => match self.prices.get(self.key(price)) {
                 Some(level) => level,
                 None => self.open_level(price),
             },
         };
+        let hidden = arena.hidden(handle);
         let level = &mut self.levels[slot(number)];
         let order = arena.order_mut(handle);
-        order.place = Place::Level(number);
         order.previous = level.tail;
         order.next = Handle::NONE;
         level.orders = level.orders.saturating_add(1);
         level.shown = level.shown.plus(order.shown);
-        level.open = level.open.plus(order.open());
+        level.hidden = level.hidden.plus(hidden);
+        arena.set_level(handle, Some(number));
         if level.tail == Handle::NONE {
             level.head = handle;
         } else {
@@ -152,34 +157,34 @@ impl Ladder {
     }
 
     /// Takes an order out of its queue, and its level with it where it was the last one.
+    #[inline]
     pub(crate) fn unlink(&mut self, arena: &mut Arena, handle: Handle) {
-        let order = *arena.order(handle);
-        let Place::Level(number) = order.place else {
-            return;
-        };
+        let order = arena.order(handle);
+        let Some(number) = order.level() else { return };
+        let (previous, next) = (order.previous, order.next);
         let level = &mut self.levels[slot(number)];
         level.orders = level.orders.saturating_sub(1);
         level.shown = level.shown.minus(order.shown);
-        level.open = level.open.minus(order.open());
-        if order.previous == Handle::NONE {
-            level.head = order.next;
+        level.hidden = level.hidden.minus(arena.hidden(handle));
+        if previous == Handle::NONE {
+            level.head = next;
         } else {
-            arena.order_mut(order.previous).next = order.next;
+            arena.order_mut(previous).next = next;
         }
-        if order.next == Handle::NONE {
-            level.tail = order.previous;
+        if next == Handle::NONE {
+            level.tail = previous;
         } else {
-            arena.order_mut(order.next).previous = order.previous;
+            arena.order_mut(next).previous = previous;
         }
-        arena.order_mut(handle).place = Place::Waiting;
+        arena.set_level(handle, None);
         if level.orders == 0 && number != UNPRICED {
             let price = level.price;
-            self.prices.remove(self.key(price));
-            self.free.push(number);
+            self.close_level(number, price);
         }
     }
 
     /// Sets what an order shows and hides, where it stands in its queue.
+    #[inline]
     pub(crate) fn resize(
         &mut self,
         arena: &mut Arena,
@@ -187,15 +192,20 @@ impl Ladder {
         shown: Quantity,
         hidden: Quantity,
     ) {
-        let order = arena.order_mut(handle);
-        let Place::Level(number) = order.place else {
-            return;
-        };
+        let order = arena.order(handle);
+        let Some(number) = order.level() else { return };
         let level = &mut self.levels[slot(number)];
         level.shown = level.shown.minus(order.shown).plus(shown);
-        level.open = level.open.minus(order.open()).plus(shown.plus(hidden));
-        order.shown = shown;
-        order.hidden = hidden;
+        level.hidden = level.hidden.minus(arena.hidden(handle)).plus(hidden);
+        arena.resize(handle, shown, hidden);
+    }
+
+    fn close_level(&mut self, number: u32, price: Price) {
+        self.prices.remove(self.key(price));
+        self.free.push(number);
+        if number == self.best {
+            self.best = self.prices.first().map_or(NONE, |(_, level)| level);
+        }
     }
 
     fn open_level(&mut self, price: Price) -> u32 {
@@ -209,7 +219,11 @@ impl Ladder {
                 u32::try_from(self.levels.len().wrapping_sub(1)).unwrap_or(u32::MAX)
             }
         };
-        self.prices.insert(self.key(price), number);
+        let key = self.key(price);
+        self.prices.insert(key, number);
+        if self.best().is_none_or(|best| key < self.key(best.price)) {
+            self.best = number;
+        }
         number
     }
 }

@@ -82,12 +82,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            orders_max: 1 << 20,
-            requests_max: 65_536,
-            blocked_max: 65_536,
-            parts_max: 1_000,
-        }
+        Self { orders_max: 1 << 20, requests_max: 65_536, blocked_max: 65_536, parts_max: 1_000 }
     }
 }
 
@@ -106,10 +101,7 @@ impl Step {
     pub const MANTISSA_MAX: u64 = 1_000_000_000;
 
     /// Steps of one.
-    pub const ONE: Self = Self {
-        mantissa: 1,
-        exponent: 0,
-    };
+    pub const ONE: Self = Self { mantissa: 1, exponent: 0 };
 
     /// Whether both parts are within their bounds.
     #[must_use]

@@ -129,21 +129,13 @@ impl Quantity {
     /// The sum.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
-        Self(
-            self.0
-                .checked_add(other.0)
-                .expect("quantities are bounded so that no sum overflows"),
-        )
+        Self(self.0.checked_add(other.0).expect("quantities are bounded so that no sum overflows"))
     }
 
     /// The difference; `other` is not more than `self`.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
-        Self(
-            self.0
-                .checked_sub(other.0)
-                .expect("nothing gives more than it has"),
-        )
+        Self(self.0.checked_sub(other.0).expect("nothing gives more than it has"))
     }
 }
 

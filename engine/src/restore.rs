@@ -16,19 +16,13 @@ impl Engine {
     /// # Errors
     /// The first invariant that the snapshot breaks; the engine is as it was.
     pub fn restore(&mut self, snapshot: &EngineSnapshot) -> Result<(), Broken> {
-        let own = |invariant| Broken {
-            market: None,
-            invariant,
-        };
+        let own = |invariant| Broken { market: None, invariant };
         self.check_numbers(snapshot).map_err(own)?;
         let books: Result<Vec<Book>, Broken> = snapshot
             .markets
             .iter()
             .map(|market| {
-                let broken = |invariant| Broken {
-                    market: Some(market.head.market),
-                    invariant,
-                };
+                let broken = |invariant| Broken { market: Some(market.head.market), invariant };
                 Book::restored(market, snapshot.last_sequence).map_err(broken)
             })
             .collect();
@@ -41,34 +35,16 @@ impl Engine {
 
     fn check_numbers(&self, snapshot: &EngineSnapshot) -> Result<(), &'static str> {
         let version = snapshot.rules_version == rules::VERSION;
-        holds(
-            version,
-            "the snapshot was made under this version of the rules",
-        )?;
+        holds(version, "the snapshot was made under this version of the rules")?;
         let count = u32::try_from(snapshot.markets.len());
-        holds(
-            count.is_ok_and(|n| n <= self.markets_max()),
-            "markets_max bounds the markets",
-        )?;
+        holds(count.is_ok_and(|n| n <= self.markets_max()), "markets_max bounds the markets")?;
         let ids = snapshot.markets.iter().map(|market| market.head.market);
         let ascending = ids.clone().is_sorted_by(|a, b| a < b);
-        let bounded = ids
-            .clone()
-            .all(|id| MarketId(0) < id && id <= snapshot.last_market);
-        holds(
-            ascending && bounded,
-            "market ids ascend from 1 to the last one added",
-        )?;
-        let mut symbols: Vec<_> = snapshot
-            .markets
-            .iter()
-            .map(|m| m.head.spec.symbol)
-            .collect();
+        let bounded = ids.clone().all(|id| MarketId(0) < id && id <= snapshot.last_market);
+        holds(ascending && bounded, "market ids ascend from 1 to the last one added")?;
+        let mut symbols: Vec<_> = snapshot.markets.iter().map(|m| m.head.spec.symbol).collect();
         symbols.sort_unstable();
-        holds(
-            symbols.is_sorted_by(|a, b| a < b),
-            "no two markets share a symbol",
-        )
+        holds(symbols.is_sorted_by(|a, b| a < b), "no two markets share a symbol")
     }
 }
 
@@ -82,10 +58,7 @@ impl Book {
         let blocked = u32::try_from(snapshot.blocked.len());
         let ascending = snapshot.blocked.is_sorted_by(|a, b| a < b);
         let bounded = blocked.is_ok_and(|n| n <= limits.blocked_max);
-        holds(
-            ascending && bounded,
-            "blocked accounts ascend and are at most blocked_max",
-        )?;
+        holds(ascending && bounded, "blocked accounts ascend and are at most blocked_max")?;
         book.blocked.clone_from(&snapshot.blocked);
         book.restore_requests(&snapshot.requests)?;
         book.audit_all()?;
@@ -102,24 +75,15 @@ impl Book {
         holds(!closed, "a closed market holds no orders")?;
         let rest = |order: &OrderRecord| order.kind.stop().is_none();
         let sorted = |orders: &[OrderRecord]| orders.is_sorted_by(|a, b| a.priority < b.priority);
-        holds(
-            snapshot.resting.iter().all(rest),
-            "resting orders are no stops",
-        )?;
-        holds(
-            !snapshot.waiting.iter().any(rest),
-            "waiting orders are stops",
-        )?;
+        holds(snapshot.resting.iter().all(rest), "resting orders are no stops")?;
+        holds(!snapshot.waiting.iter().any(rest), "waiting orders are stops")?;
         let by_priority = sorted(&snapshot.resting) && sorted(&snapshot.waiting);
         holds(by_priority, "orders come by priority")?;
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
             self.check_record(order)?;
             let within = Priority(0) < order.priority && order.priority < self.head.next_priority;
             holds(within, "priorities are from 1 to below the next one")?;
-            holds(
-                self.find(order.party.order).is_none(),
-                "order ids are unique",
-            )?;
+            holds(self.find(order.party.order).is_none(), "order ids are unique")?;
             self.attach(order);
         }
         Ok(())
@@ -129,20 +93,12 @@ impl Book {
         let max = self.head.spec.limits.requests_max;
         let bounded = u32::try_from(requests.len()).is_ok_and(|n| n <= max);
         let ascending = requests.is_sorted_by(|a, b| a.sequence < b.sequence);
-        let seen = requests
-            .last()
-            .is_none_or(|r| r.sequence <= self.head.last_sequence);
-        holds(
-            bounded && ascending && seen,
-            "requests come by sequence, at most requests_max",
-        )?;
+        let seen = requests.last().is_none_or(|r| r.sequence <= self.head.last_sequence);
+        holds(bounded && ascending && seen, "requests come by sequence, at most requests_max")?;
         for record in requests {
             let known = self.window.find(record.account, record.request).is_some();
             holds(!known, "the window remembers a request once")?;
-            holds(
-                record.outcome != Outcome::Duplicate,
-                "the window remembers no duplicates",
-            )?;
+            holds(record.outcome != Outcome::Duplicate, "the window remembers no duplicates")?;
             self.window.remember(*record, max);
         }
         Ok(())
@@ -161,27 +117,14 @@ fn check_head(head: &MarketHead, engine: Sequence) -> Result<(), &'static str> {
         && head.epoch_first_sequence.0 <= head.last_sequence.0.saturating_add(1);
     holds(sequences, "a market's sequences are not above the engine's")?;
     let traded = head.last_price.is_some() == (head.last_trade > TradeNumber(0));
-    holds(
-        traded,
-        "there is a last price exactly when there was a trade",
-    )?;
-    let payable = head
-        .last_price
-        .is_none_or(|price| head.spec.is_payable(price));
+    holds(traded, "there is a last price exactly when there was a trade")?;
+    let payable = head.last_price.is_none_or(|price| head.spec.is_payable(price));
     holds(payable, "quantity_max at the last price stays within 2^94")?;
-    holds(
-        turnover_is_possible(head),
-        "the epoch's turnover is possible",
-    )
+    holds(turnover_is_possible(head), "the epoch's turnover is possible")
 }
 
 fn turnover_is_possible(head: &MarketHead) -> bool {
-    let Turnover {
-        prices,
-        volume,
-        notional,
-        trades,
-    } = head.turnover;
+    let Turnover { prices, volume, notional, trades } = head.turnover;
     match prices {
         None => volume == 0 && notional.0 == 0 && trades == 0,
         Some(p) => {

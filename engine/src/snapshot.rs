@@ -101,8 +101,7 @@ pub struct OrderRecord {
 impl OrderRecord {
     /// What the order shows when it enters a queue.
     pub(crate) fn fresh_part(&self) -> Quantity {
-        self.display_quantity
-            .map_or(self.open, |display| display.min(self.open))
+        self.display_quantity.map_or(self.open, |display| display.min(self.open))
     }
 }
 

@@ -60,7 +60,7 @@ impl Stops {
 
 impl Book {
     /// Lets a stop wait, or elects it at once where its condition holds against the last price.
-    pub(crate) fn enter_stop<S: Sink>(&mut self, order: OrderRecord, sink: &mut S) {
+    pub(crate) fn enter_stop<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) {
         let holds = match (order.kind.stop(), self.head.last_price) {
             (Some(stop), Some(last)) => match order.side {
                 Side::Buy => last >= stop,
@@ -71,7 +71,7 @@ impl Book {
         if holds && self.head.phase == Phase::Continuous {
             self.trigger(order, sink);
         } else {
-            self.attach(&order);
+            self.attach(order);
         }
     }
 
@@ -80,13 +80,13 @@ impl Book {
         while let Some((high, low)) = self.range
             && let Some(handle) = self.stops.elected(high, low)
         {
-            let order = self.detach(handle);
-            self.trigger(order, sink);
+            let mut order = self.detach(handle);
+            self.trigger(&mut order, sink);
         }
     }
 
     /// Turns an elected stop into the order that it stands for, and lets that enter.
-    fn trigger<S: Sink>(&mut self, mut order: OrderRecord, sink: &mut S) {
+    fn trigger<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) {
         order.kind = match order.kind {
             OrderKind::StopLimit { price, .. } | OrderKind::Limit { price } => {
                 OrderKind::Limit { price }
@@ -94,10 +94,7 @@ impl Book {
             OrderKind::Stop { .. } | OrderKind::Market => OrderKind::Market,
         };
         order.priority = self.take_priority();
-        sink.event(&Event::Triggered {
-            party: order.party,
-            priority: order.priority,
-        });
+        sink.event(&Event::Triggered { party: order.party, priority: order.priority });
         let reason = match order.until {
             Until::Immediate => Some(CancelReason::ImmediateOrCancel),
             Until::Filled => Some(CancelReason::FillOrKill),
@@ -105,7 +102,7 @@ impl Book {
         };
         match reason {
             Some(reason) if self.head.phase == Phase::Call => {
-                self.cancelled(&order, reason, sink);
+                self.cancelled((&*order).into(), reason, sink);
             }
             _ => self.enter(order, sink),
         }

@@ -46,10 +46,7 @@ impl Head {
     /// The empty node with this shift that covers `key`.
     fn new(key: u64, shift: u64) -> Self {
         let prefix = key.wrapping_shr(narrow(shift)) & !LOW;
-        Self {
-            span: prefix.wrapping_shl(narrow(shift)) | shift,
-            taken: 0,
-        }
+        Self { span: prefix.wrapping_shl(narrow(shift)) | shift, taken: 0 }
     }
 
     const fn is_leaf(self) -> bool {
@@ -82,14 +79,7 @@ impl Head {
 impl Default for Trie {
     /// A map that holds nothing and has allocated nothing.
     fn default() -> Self {
-        Self {
-            heads: Vec::new(),
-            slots: Vec::new(),
-            root: NONE,
-            front: NONE,
-            free: NONE,
-            len: 0,
-        }
+        Self { heads: Vec::new(), slots: Vec::new(), root: NONE, front: NONE, free: NONE, len: 0 }
     }
 }
 
@@ -269,11 +259,7 @@ impl Trie {
         }
         self.link(parent, key, top);
         // Where the front is not there at all, the leaf is the first.
-        if self
-            .heads
-            .get(at(self.front))
-            .is_none_or(|front| key < front.span)
-        {
+        if self.heads.get(at(self.front)).is_none_or(|front| key < front.span) {
             self.front = leaf;
         }
         leaf
@@ -298,11 +284,7 @@ impl Trie {
         }
         if leaf == self.front {
             // What is left next to the first leaf comes right after it.
-            self.front = if rest == NONE {
-                NONE
-            } else {
-                self.leftmost(rest)
-            };
+            self.front = if rest == NONE { NONE } else { self.leftmost(rest) };
         }
     }
 
@@ -396,10 +378,7 @@ fn at(number: u32) -> usize {
 }
 
 #[cfg(test)]
-#[expect(
-    clippy::arithmetic_side_effects,
-    reason = "a test that overflows fails"
-)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use std::collections::BTreeMap;
     use std::ops::Bound::{Excluded, Unbounded};
@@ -428,11 +407,7 @@ mod tests {
 
     /// No node is lost or used twice, and there are not more than there should be.
     fn assert_sound(trie: &Trie) {
-        let live = if trie.root == NONE {
-            0
-        } else {
-            nodes(trie, trie.root)
-        };
+        let live = if trie.root == NONE { 0 } else { nodes(trie, trie.root) };
         let mut free = 0;
         let mut node = trie.free;
         while node != NONE {

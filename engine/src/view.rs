@@ -20,11 +20,7 @@ pub struct Level {
 
 impl From<&ladder::Level> for Level {
     fn from(level: &ladder::Level) -> Self {
-        Self {
-            price: level.price,
-            quantity: level.shown,
-            orders: level.orders,
-        }
+        Self { price: level.price, quantity: level.shown, orders: level.orders }
     }
 }
 
@@ -98,7 +94,7 @@ impl Book {
     #[must_use]
     pub fn order(&self, order: OrderId) -> Option<OrderView> {
         let handle = self.find(order)?;
-        let record = self.arena.record(handle);
+        let record = self.record(handle);
         let ladder = self.ladder(record.side);
         let level = match record.kind.price() {
             _ if record.kind.stop().is_some() => None,
@@ -106,9 +102,7 @@ impl Book {
             None => Some(ladder.unpriced()),
         };
         let ahead = level.map(|level| {
-            let before = ladder
-                .queue(&self.arena, level)
-                .take_while(|at| *at != handle);
+            let before = ladder.queue(&self.arena, level).take_while(|at| *at != handle);
             before.fold(Ahead::default(), |sum, at| Ahead {
                 orders: sum.orders.saturating_add(1),
                 quantity: sum.quantity.plus(self.arena.order(at).shown),
@@ -125,7 +119,7 @@ impl Book {
 
     /// The live orders that fit, by priority.
     fn records(&self, fits: impl Fn(&OrderRecord) -> bool) -> Vec<OrderRecord> {
-        let all = self.arena.handles().map(|handle| self.arena.record(handle));
+        let all = self.arena.handles().map(|handle| self.record(handle));
         let mut records: Vec<_> = all.filter(fits).collect();
         records.sort_unstable_by_key(|order| order.priority);
         records
@@ -146,15 +140,9 @@ impl Book {
     /// One number for the market's state: the wrapping sum of its records' digests.
     #[must_use]
     pub fn digest(&self) -> u128 {
-        let orders = self
-            .arena
-            .handles()
-            .map(|handle| self.arena.record(handle).digest());
+        let orders = self.arena.handles().map(|handle| self.record(handle).digest());
         let blocked = self.blocked.iter().copied().map(blocked_digest);
         let requests = self.window.iter().map(RequestRecord::digest);
-        orders
-            .chain(blocked)
-            .chain(requests)
-            .fold(self.head.digest(), u128::wrapping_add)
+        orders.chain(blocked).chain(requests).fold(self.head.digest(), u128::wrapping_add)
     }
 }

@@ -27,13 +27,9 @@ fn key(account: AccountId, request: RequestId) -> u128 {
 impl Window {
     /// What the window knows of this request.
     pub(crate) fn find(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
-        let is_it = |handle| {
-            self.at(handle)
-                .is_some_and(|r| r.account == account && r.request == request)
-        };
-        self.index
-            .find(key(account, request), is_it)
-            .and_then(|handle| self.at(handle))
+        let is_it =
+            |handle| self.at(handle).is_some_and(|r| r.account == account && r.request == request);
+        self.index.find(key(account, request), is_it).and_then(|handle| self.at(handle))
     }
 
     fn at(&self, handle: u32) -> Option<&RequestRecord> {
@@ -50,15 +46,13 @@ impl Window {
         if self.requests.len() >= max
             && let Some(oldest) = self.requests.pop_front()
         {
-            self.index
-                .remove(key(oldest.account, oldest.request), self.first);
+            self.index.remove(key(oldest.account, oldest.request), self.first);
             self.first = self.first.wrapping_add(1) & MASK;
         }
         let back = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
         let handle = self.first.wrapping_add(back) & MASK;
         self.requests.push_back(record);
-        self.index
-            .insert(key(record.account, record.request), handle);
+        self.index.insert(key(record.account, record.request), handle);
     }
 
     /// The remembered requests, oldest first.
@@ -69,10 +63,7 @@ impl Window {
     /// Whether every request is found where it stands.
     pub(crate) fn check(&self) -> bool {
         self.index.len() == self.requests.len()
-            && self
-                .requests
-                .iter()
-                .all(|r| self.find(r.account, r.request) == Some(r))
+            && self.requests.iter().all(|r| self.find(r.account, r.request) == Some(r))
     }
 }
 
@@ -86,28 +77,17 @@ mod tests {
     #[test]
     fn it_remembers_the_last_ones_and_no_others() {
         let mut random = Random(7);
-        let mut window = Window {
-            first: MASK.wrapping_sub(100),
-            ..Window::default()
-        };
+        let mut window = Window { first: MASK.wrapping_sub(100), ..Window::default() };
         let mut known: VecDeque<RequestRecord> = VecDeque::new();
         for sequence in 1..20_000 {
             let account = AccountId(u128::from(random.below(3)));
             let request = RequestId(u128::from(random.below(60)));
-            let found = known
-                .iter()
-                .find(|r| (r.account, r.request) == (account, request));
+            let found = known.iter().find(|r| (r.account, r.request) == (account, request));
             assert_eq!(window.find(account, request), found);
             if found.is_none() {
                 let outcome = Outcome::Accepted;
                 let sequence = Sequence(sequence);
-                let record = RequestRecord {
-                    account,
-                    request,
-                    sequence,
-                    outcome,
-                    content: 0,
-                };
+                let record = RequestRecord { account, request, sequence, outcome, content: 0 };
                 window.remember(record, 40);
                 known.push_back(record);
                 if known.len() > 40 {

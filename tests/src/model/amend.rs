@@ -10,23 +10,15 @@ use super::market::refuse;
 /// The order as it would be, before it is known where it goes.
 fn changed(old: &OrderRecord, amend: &Amend) -> OrderRecord {
     let kind = match old.kind {
-        OrderKind::Limit { price } => OrderKind::Limit {
-            price: amend.price.unwrap_or(price),
-        },
+        OrderKind::Limit { price } => OrderKind::Limit { price: amend.price.unwrap_or(price) },
         OrderKind::Market => OrderKind::Market,
-        OrderKind::Stop { stop } => OrderKind::Stop {
-            stop: amend.stop_price.unwrap_or(stop),
-        },
+        OrderKind::Stop { stop } => OrderKind::Stop { stop: amend.stop_price.unwrap_or(stop) },
         OrderKind::StopLimit { stop, price } => OrderKind::StopLimit {
             stop: amend.stop_price.unwrap_or(stop),
             price: amend.price.unwrap_or(price),
         },
     };
-    OrderRecord {
-        kind,
-        open: amend.quantity.unwrap_or(old.open),
-        ..*old
-    }
+    OrderRecord { kind, open: amend.quantity.unwrap_or(old.open), ..*old }
 }
 
 /// Whether a resting order gives up its place.
@@ -42,10 +34,7 @@ impl Book {
         let old = *self.get(amend.order).ok_or(Reason::UnknownOrder)?;
         refuse(old.party.account != account, Reason::NotOwner)?;
         refuse(phase == Phase::Halted, Reason::WrongPhase)?;
-        refuse(
-            amend.if_open.is_some_and(|open| open != old.open),
-            Reason::Changed,
-        )?;
+        refuse(amend.if_open.is_some_and(|open| open != old.open), Reason::Changed)?;
         let new = changed(&old, amend);
         self.judge_amend(&old, &new, amend)?;
 
@@ -74,22 +63,15 @@ impl Book {
     ) -> Result<(), Reason> {
         let zero = amend.quantity == Some(Quantity(0));
         refuse(zero, Reason::ZeroQuantity)?;
-        refuse(
-            new.open > self.head.spec.quantity_max,
-            Reason::QuantityTooLarge,
-        )?;
-        let judged = [
-            (old.kind.price(), new.kind.price()),
-            (old.kind.stop(), new.kind.stop()),
-        ];
+        refuse(new.open > self.head.spec.quantity_max, Reason::QuantityTooLarge)?;
+        let judged = [(old.kind.price(), new.kind.price()), (old.kind.stop(), new.kind.stop())];
         let enters = re_enters(old, new, amend);
         let outside = |(old, new): (Option<Price>, Option<Price>)| {
             (enters || new != old) && new.is_some_and(|price| !self.in_band(price))
         };
         refuse(judged.into_iter().any(outside), Reason::PriceOutOfBand)?;
         refuse(
-            new.display_quantity
-                .is_some_and(|display| self.too_many_parts(new.open, display)),
+            new.display_quantity.is_some_and(|display| self.too_many_parts(new.open, display)),
             Reason::BadDisplayQuantity,
         )?;
         refuse(
@@ -99,10 +81,7 @@ impl Book {
         let price_it_has_not = amend.price.is_some() && old.kind.price().is_none();
         let stop_it_has_not = amend.stop_price.is_some() && old.kind.stop().is_none();
         refuse(price_it_has_not || stop_it_has_not, Reason::BadCombination)?;
-        refuse(
-            enters && new.post_only && self.would_take(new),
-            Reason::WouldTake,
-        )
+        refuse(enters && new.post_only && self.would_take(new), Reason::WouldTake)
     }
 
     /// Whether an order that re-enters trades in Continuous; it is out of the book by then.

@@ -64,12 +64,7 @@ impl Book {
         let ranges = limits.iter().map(|price| (*price, *price)).chain(gaps);
         let judged = ranges.map(|(low, high)| {
             let (volume, surplus) = self.volume_and_surplus(low);
-            Candidate {
-                low,
-                high,
-                volume,
-                surplus,
-            }
+            Candidate { low, high, volume, surplus }
         });
         judged.collect()
     }
@@ -110,16 +105,10 @@ impl Book {
             orders.find(|o| is_willing(o, price))
         };
         while let (Some(buy), Some(sell)) = (first(self, Side::Buy), first(self, Side::Sell)) {
-            let (mut maker, mut taker) = if buy.priority < sell.priority {
-                (buy, sell)
-            } else {
-                (sell, buy)
-            };
+            let (mut maker, mut taker) =
+                if buy.priority < sell.priority { (buy, sell) } else { (sell, buy) };
             let quantity = buy.open.min(sell.open);
-            let pair = Pair {
-                maker: &mut maker,
-                taker: &mut taker,
-            };
+            let pair = Pair { maker: &mut maker, taker: &mut taker };
             self.trade(pair, clearing.price, quantity);
             self.replace(maker);
             self.replace(taker);

@@ -38,13 +38,10 @@ pub(super) fn full_part(order: &OrderRecord) -> Quantity {
 /// The place of a resting order in its side, lowest first: market orders, then the better price,
 /// then the lower priority number.
 pub(super) fn rank(order: &OrderRecord) -> (i128, Priority) {
-    let price = order
-        .kind
-        .price()
-        .map_or(i128::MIN, |price| match order.side {
-            Side::Buy => -i128::from(price.0),
-            Side::Sell => i128::from(price.0),
-        });
+    let price = order.kind.price().map_or(i128::MIN, |price| match order.side {
+        Side::Buy => -i128::from(price.0),
+        Side::Sell => i128::from(price.0),
+    });
     (price, order.priority)
 }
 
@@ -221,12 +218,7 @@ impl Book {
 }
 
 fn count_trade(turnover: &mut Turnover, price: Price, quantity: Quantity) {
-    let first = Prices {
-        open: price,
-        high: price,
-        low: price,
-        close: price,
-    };
+    let first = Prices { open: price, high: price, low: price, close: price };
     let prices = turnover.prices.unwrap_or(first);
     turnover.prices = Some(Prices {
         open: prices.open,

@@ -61,21 +61,14 @@ impl Book {
     /// Lets a taker, which is not in the book, meet one maker after the other.
     fn take(&mut self, taker: &mut OrderRecord) -> Taken {
         let bound = self.bound(taker);
-        let mut taken = Taken {
-            traded: 0,
-            stopped: false,
-        };
+        let mut taken = Taken { traded: 0, stopped: false };
         while taker.open.0 > 0 && !taken.stopped {
             let Some(at) = self.first_maker(taker.side.opposite(), bound) else {
                 break;
             };
             let mut maker = self.orders.swap_remove(at);
             let same_account = maker.party.account == taker.party.account;
-            let mode = if same_account {
-                taker.self_trade
-            } else {
-                SelfTrade::None
-            };
+            let mode = if same_account { taker.self_trade } else { SelfTrade::None };
             match mode {
                 SelfTrade::None => {
                     taken.traded += self.trade_with(&mut maker, taker).0;

@@ -36,10 +36,7 @@ impl Book {
             clearing = self.uncross();
             self.cascade();
         }
-        self.cancel_each(
-            |o| o.until == Until::Epoch(number),
-            CancelReason::EpochEnded,
-        );
+        self.cancel_each(|o| o.until == Until::Epoch(number), CancelReason::EpochEnded);
         let head = &self.head;
         self.events.push(Event::EpochClosed(EpochSummary {
             number,

@@ -54,11 +54,7 @@ pub(super) fn is_bad(spec: &MarketSpec) -> bool {
 impl Market {
     /// The market as AddMarket leaves it.
     pub(super) fn new(command: &Command, spec: &MarketSpec) -> Self {
-        Self {
-            book: Book::new(command, spec),
-            blocked: Vec::new(),
-            requests: Vec::new(),
-        }
+        Self { book: Book::new(command, spec), blocked: Vec::new(), requests: Vec::new() }
     }
 
     pub(super) fn snapshot(&self) -> MarketSnapshot {
@@ -130,10 +126,7 @@ impl Market {
     }
 
     fn set_market(&mut self, terms: Terms) -> Result<(), Reason> {
-        let spec = MarketSpec {
-            terms,
-            ..self.book.head.spec
-        };
+        let spec = MarketSpec { terms, ..self.book.head.spec };
         refuse(is_bad(&spec), Reason::BadSpec)?;
         refuse(spec == self.book.head.spec, Reason::NoChange)?;
         self.book.head.spec = spec;
@@ -151,22 +144,15 @@ impl Market {
 
     fn place(&mut self, account: AccountId, place: &Place, now: Timestamp) -> Result<(), Reason> {
         let phase = self.book.head.phase;
-        refuse(
-            phase == Phase::Halted || phase == Phase::Closed,
-            Reason::WrongPhase,
-        )?;
+        refuse(phase == Phase::Halted || phase == Phase::Closed, Reason::WrongPhase)?;
         refuse(self.blocked.contains(&account), Reason::AccountBlocked)?;
         self.book.place(account, place, now)
     }
 
     fn cancel(&mut self, command: &Command, order: OrderId) -> Result<(), Reason> {
         let live = self.book.get(order).ok_or(Reason::UnknownOrder)?;
-        refuse(
-            live.party.account != command.account && !command.operator,
-            Reason::NotOwner,
-        )?;
-        self.book
-            .cancel_each(|o| o.party.order == order, CancelReason::Requested);
+        refuse(live.party.account != command.account && !command.operator, Reason::NotOwner)?;
+        self.book.cancel_each(|o| o.party.order == order, CancelReason::Requested);
         Ok(())
     }
 

@@ -42,10 +42,8 @@ type Answer = (Vec<Event>, Outcome);
 impl Core for Model {
     fn apply(&mut self, command: &Command) -> Group {
         let now = command.timestamp.max(self.last_timestamp);
-        let request = command.request.map(|id| RequestMark {
-            id,
-            content: command.action.fingerprint(),
-        });
+        let request =
+            command.request.map(|id| RequestMark { id, content: command.action.fingerprint() });
         let (events, outcome) = self.answer(command, now);
         let header = Header {
             sequence: command.sequence,
@@ -55,11 +53,7 @@ impl Core for Model {
             request,
             kind: command.action.kind(),
         };
-        Group {
-            header,
-            events,
-            outcome,
-        }
+        Group { header, events, outcome }
     }
 
     fn snapshot(&self) -> EngineSnapshot {
@@ -110,20 +104,14 @@ impl Model {
     }
 
     fn find(&self, market: MarketId) -> Option<usize> {
-        self.markets
-            .iter()
-            .position(|m| m.book.head.market == market)
+        self.markets.iter().position(|m| m.book.head.market == market)
     }
 
     /// What happens to a command, in the order of the fine print.
     fn answer(&mut self, command: &Command, now: Timestamp) -> Answer {
         let late = command.sequence <= self.last_sequence;
         let found = self.find(command.market);
-        let spec = if let Action::AddMarket(spec) = &command.action {
-            Some(spec)
-        } else {
-            None
-        };
+        let spec = if let Action::AddMarket(spec) = &command.action { Some(spec) } else { None };
         if !late {
             self.last_sequence = command.sequence;
             self.last_timestamp = now;
@@ -179,10 +167,7 @@ impl Model {
         let symbol_taken = books.any(|b| b.head.spec.symbol == spec.symbol);
         let count = u64::try_from(self.markets.len()).unwrap_or(u64::MAX);
         operator(command)?;
-        refuse(
-            command.market <= self.last_market || symbol_taken,
-            Reason::MarketExists,
-        )?;
+        refuse(command.market <= self.last_market || symbol_taken, Reason::MarketExists)?;
         refuse(market::is_bad(spec), Reason::BadSpec)?;
         refuse(count >= u64::from(self.markets_max), Reason::MarketsFull)
     }
@@ -209,10 +194,6 @@ fn refusal(command: &Command, market: Option<&Market>, reason: Reason) -> Answer
         | Action::BlockAccount(_)
         | Action::UnblockAccount(_) => (None, None),
     };
-    let rejected = Event::Rejected {
-        order,
-        reference,
-        reason,
-    };
+    let rejected = Event::Rejected { order, reference, reason };
     (vec![rejected], Outcome::Rejected(reason))
 }

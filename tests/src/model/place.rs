@@ -18,16 +18,10 @@ impl Book {
     ) -> Result<(), Reason> {
         self.judge_place(place)?;
         let mut order = OrderRecord {
-            party: Party {
-                order: place.order,
-                account,
-                reference: place.reference,
-            },
+            party: Party { order: place.order, account, reference: place.reference },
             side: place.side,
             kind: place.kind,
-            until: self
-                .until(place.time_in_force, now)
-                .ok_or(Reason::AlreadyExpired)?,
+            until: self.until(place.time_in_force, now).ok_or(Reason::AlreadyExpired)?,
             post_only: place.post_only,
             minimum_quantity: place.minimum_quantity,
             display_quantity: place.display_quantity,
@@ -37,19 +31,12 @@ impl Book {
             priority: self.head.next_priority,
         };
         let continuous = self.head.phase == Phase::Continuous;
-        refuse(
-            continuous && place.post_only && self.would_trade(&order) > 0,
-            Reason::WouldTake,
-        )?;
+        refuse(continuous && place.post_only && self.would_trade(&order) > 0, Reason::WouldTake)?;
         refuse(self.may_rest(place) && self.is_full(), Reason::BookFull)?;
 
         order.priority = self.take_priority();
         self.head.accepted += 1;
-        self.events.push(Event::Accepted {
-            account,
-            place: *place,
-            priority: order.priority,
-        });
+        self.events.push(Event::Accepted { account, place: *place, priority: order.priority });
         if waits(&order) {
             self.wait_or_elect(order);
         } else if continuous {
@@ -66,26 +53,15 @@ impl Book {
         let quantity = place.quantity;
         let beyond = |part: Quantity| part.0 == 0 || part > quantity;
         refuse(quantity.0 == 0, Reason::ZeroQuantity)?;
-        refuse(
-            quantity > self.head.spec.quantity_max,
-            Reason::QuantityTooLarge,
-        )?;
+        refuse(quantity > self.head.spec.quantity_max, Reason::QuantityTooLarge)?;
         let outside = |price: Option<Price>| price.is_some_and(|p| !self.in_band(p));
-        refuse(
-            outside(place.kind.price()) || outside(place.kind.stop()),
-            Reason::PriceOutOfBand,
-        )?;
+        refuse(outside(place.kind.price()) || outside(place.kind.stop()), Reason::PriceOutOfBand)?;
         refuse(self.get(place.order).is_some(), Reason::DuplicateOrderId)?;
         refuse(
-            place
-                .display_quantity
-                .is_some_and(|d| beyond(d) || self.too_many_parts(quantity, d)),
+            place.display_quantity.is_some_and(|d| beyond(d) || self.too_many_parts(quantity, d)),
             Reason::BadDisplayQuantity,
         )?;
-        refuse(
-            place.minimum_quantity.is_some_and(beyond),
-            Reason::BadMinimumQuantity,
-        )?;
+        refuse(place.minimum_quantity.is_some_and(beyond), Reason::BadMinimumQuantity)?;
         refuse(self.is_bad_combination(place), Reason::BadCombination)
     }
 

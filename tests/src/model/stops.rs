@@ -52,10 +52,7 @@ impl Book {
     fn elect(&mut self, mut order: OrderRecord) {
         order.kind = elected_kind(order.kind);
         order.priority = self.take_priority();
-        self.events.push(Event::Triggered {
-            party: order.party,
-            priority: order.priority,
-        });
+        self.events.push(Event::Triggered { party: order.party, priority: order.priority });
         if self.head.phase == Phase::Continuous {
             return self.work(order);
         }

@@ -37,10 +37,7 @@ struct Scene {
 
 impl Scene {
     fn new(phase: Phase, reference: Option<i64>) -> Self {
-        let mut scene = Self {
-            model: Model::new(4),
-            sequence: 0,
-        };
+        let mut scene = Self { model: Model::new(4), sequence: 0 };
         scene.done(Action::AddMarket(spec(reference)));
         scene.done(Action::SetPhase(phase));
         scene
@@ -114,16 +111,9 @@ fn stop(name: u128, side: Side, quantity: u64, stop: i64) -> Place {
 fn story(events: &[Event]) -> Vec<String> {
     let tell = |event: &Event| match event {
         Event::Accepted { place, .. } => format!("accepted {}", place.order),
-        Event::Traded {
-            maker,
-            taker,
-            price,
-            quantity,
-            ..
-        } => format!(
-            "{} takes {quantity} of {} @ {price}",
-            taker.order, maker.order
-        ),
+        Event::Traded { maker, taker, price, quantity, .. } => {
+            format!("{} takes {quantity} of {} @ {price}", taker.order, maker.order)
+        }
         Event::Replenished { party, shown, .. } => format!("{} shows {shown}", party.order),
         Event::Triggered { party, .. } => format!("triggered {}", party.order),
         Event::Reduced { party, by, .. } => format!("{} loses {by}", party.order),
@@ -149,12 +139,8 @@ fn the_best_price_goes_first_and_then_the_oldest() {
     scene.place(limit(2, Side::Buy, 5, 101));
     scene.place(limit(3, Side::Buy, 5, 101));
     let events = scene.place(limit(4, Side::Sell, 12, 100));
-    let told = [
-        "accepted 4",
-        "4 takes 5 of 2 @ 101",
-        "4 takes 5 of 3 @ 101",
-        "4 takes 2 of 1 @ 100",
-    ];
+    let told =
+        ["accepted 4", "4 takes 5 of 2 @ 101", "4 takes 5 of 3 @ 101", "4 takes 2 of 1 @ 100"];
     assert_eq!(story(&events), told);
     assert_eq!(scene.bids(), [(100, 3, 1)]);
 }
@@ -162,10 +148,7 @@ fn the_best_price_goes_first_and_then_the_oldest() {
 #[test]
 fn an_iceberg_shows_its_next_part_at_the_tail() {
     let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(Place {
-        display_quantity: Some(Quantity(4)),
-        ..limit(1, Side::Buy, 10, 100)
-    });
+    scene.place(Place { display_quantity: Some(Quantity(4)), ..limit(1, Side::Buy, 10, 100) });
     scene.place(limit(2, Side::Buy, 3, 100));
     let events = scene.place(market(3, Side::Sell, 9));
     let told = [
@@ -220,42 +203,22 @@ fn fill_or_kill_counts_only_what_trades() {
 #[test]
 fn decrement_uses_up_the_part_that_an_iceberg_shows() {
     let mut scene = Scene::new(Phase::Continuous, None);
-    scene.place(Place {
-        display_quantity: Some(Quantity(2)),
-        ..limit(1, Side::Sell, 5, 100)
-    });
-    let own = Place {
-        self_trade: SelfTrade::Decrement,
-        ..limit(2, Side::Buy, 3, 100)
-    };
+    scene.place(Place { display_quantity: Some(Quantity(2)), ..limit(1, Side::Sell, 5, 100) });
+    let own = Place { self_trade: SelfTrade::Decrement, ..limit(2, Side::Buy, 3, 100) };
     let (events, _) = scene.say(1, Action::Place(own));
-    let told = [
-        "accepted 2",
-        "1 loses 2",
-        "2 loses 2",
-        "1 shows 2",
-        "1 loses 1",
-        "2 loses 1",
-    ];
+    let told = ["accepted 2", "1 loses 2", "2 loses 2", "1 shows 2", "1 loses 1", "2 loses 1"];
     assert_eq!(story(&events), told);
 }
 
 #[test]
 fn a_market_order_is_protected() {
     let mut scene = Scene::new(Phase::Continuous, None);
-    let terms = Terms {
-        protection_ticks: Some(1),
-        ..spec(None).terms
-    };
+    let terms = Terms { protection_ticks: Some(1), ..spec(None).terms };
     scene.done(Action::SetMarket(terms));
     scene.place(limit(1, Side::Sell, 1, 100));
     scene.place(limit(2, Side::Sell, 1, 102));
     let events = scene.place(market(3, Side::Buy, 2));
-    let told = [
-        "accepted 3",
-        "3 takes 1 of 1 @ 100",
-        "3 gone: PriceProtection",
-    ];
+    let told = ["accepted 3", "3 takes 1 of 1 @ 100", "3 gone: PriceProtection"];
     assert_eq!(story(&events), told);
 }
 
@@ -279,12 +242,7 @@ fn an_amend_that_only_shrinks_keeps_its_place() {
     let events = scene.place(market(3, Side::Sell, 1));
     assert_eq!(story(&events), ["accepted 3", "3 takes 1 of 1 @ 100"]);
 
-    let requeue = Amend {
-        if_open: None,
-        quantity: None,
-        requeue: true,
-        ..amend
-    };
+    let requeue = Amend { if_open: None, quantity: None, requeue: true, ..amend };
     scene.say(1, Action::Amend(requeue));
     let events = scene.place(market(4, Side::Sell, 1));
     assert_eq!(story(&events), ["accepted 4", "4 takes 1 of 2 @ 100"]);
@@ -298,11 +256,7 @@ fn an_uncross_trades_at_one_price_and_elects_into_the_call() {
     scene.place(limit(3, Side::Sell, 8, 100));
     scene.place(limit(4, Side::Sell, 8, 103));
     scene.place(stop(5, Side::Buy, 1, 101));
-    let clearing = Clearing {
-        price: Price(103),
-        volume: Quantity(12),
-        surplus: -4,
-    };
+    let clearing = Clearing { price: Price(103), volume: Quantity(12), surplus: -4 };
     assert_eq!(scene.model.indicative(MARKET), Some(clearing));
     let number = EpochNumber(1);
     let events = scene.done(Action::CloseEpoch { number });
@@ -360,9 +314,7 @@ fn tick_by_tick(orders: &[Place], reference: Option<i64>) -> Option<Clearing> {
     } else if left.iter().all(|t| t.2 < 0) {
         lowest.0
     } else if let Some(reference) = reference {
-        left.iter()
-            .map(|t| t.0)
-            .min_by_key(|t| (t - reference).abs())?
+        left.iter().map(|t| t.0).min_by_key(|t| (t - reference).abs())?
     } else {
         (lowest.0 + highest.0).div_euclid(2)
     };
@@ -416,20 +368,14 @@ fn the_uniform_price_is_the_one_that_every_tick_gives() {
         }
         let expected = tick_by_tick(&orders, reference);
         assert_eq!(scene.model.indicative(MARKET), expected, "{orders:?}");
-        let cleared = scene.done(Action::CloseEpoch {
-            number: EpochNumber(1),
-        });
+        let cleared = scene.done(Action::CloseEpoch { number: EpochNumber(1) });
         let volume: u64 = cleared.iter().map(traded).sum();
         assert_eq!(volume, expected.map_or(0, |c| c.volume.0), "{orders:?}");
     }
 }
 
 fn traded(event: &Event) -> u64 {
-    if let Event::Traded { quantity, .. } = event {
-        quantity.0
-    } else {
-        0
-    }
+    if let Event::Traded { quantity, .. } = event { quantity.0 } else { 0 }
 }
 
 #[test]

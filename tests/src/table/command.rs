@@ -103,13 +103,7 @@ impl Ending {
     fn spoken(self, named: AccountId, action: Action) -> Spoken {
         let account = self.speaker.unwrap_or(named);
         let operator = self.operator || account == operator();
-        Spoken {
-            account,
-            operator,
-            request: self.request,
-            action,
-            market: None,
-        }
+        Spoken { account, operator, request: self.request, action, market: None }
     }
 }
 
@@ -149,18 +143,11 @@ pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
             let (pairs, ending) = split_pairs(words);
             let line = MarketLine::read(market, &pairs)?;
             let spoken = finish(ending, operator(), Action::AddMarket(line.spec))?;
-            Ok(Spoken {
-                market: Some(line.market),
-                ..spoken
-            })
+            Ok(Spoken { market: Some(line.market), ..spoken })
         }
         "set" => {
             let (pairs, ending) = split_pairs(words);
-            finish(
-                ending,
-                operator(),
-                Action::SetMarket(spec::changed(terms, &pairs)?),
-            )
+            finish(ending, operator(), Action::SetMarket(spec::changed(terms, &pairs)?))
         }
         other => Err(format!("`{other}` is no command")),
     }
@@ -296,9 +283,6 @@ fn cancel_all(words: &mut Words<'_>) -> Read<Spoken> {
             other => ending.take(other, words)?,
         }
     }
-    let action = Action::CancelAll {
-        account: whose,
-        side,
-    };
+    let action = Action::CancelAll { account: whose, side };
     Ok(ending.spoken(whose.unwrap_or_else(operator), action))
 }

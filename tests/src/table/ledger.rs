@@ -142,11 +142,7 @@ impl Market {
     fn placed(&mut self, account: AccountId, place: &Place, priority: Priority) {
         let (order, reference) = (place.order, place.reference);
         let order = Order {
-            party: Party {
-                order,
-                account,
-                reference,
-            },
+            party: Party { order, account, reference },
             side: place.side,
             kind: place.kind,
             open: place.quantity,
@@ -183,33 +179,14 @@ impl Market {
 
     fn take(&mut self, event: &Event, sequence: Sequence) {
         match event {
-            Event::Accepted {
-                account,
-                place,
-                priority,
-            } => self.placed(*account, place, *priority),
-            Event::Traded {
-                number,
-                maker,
-                taker,
-                maker_remaining,
-                taker_remaining,
-                ..
-            } => {
+            Event::Accepted { account, place, priority } => self.placed(*account, place, *priority),
+            Event::Traded { number, maker, taker, maker_remaining, taker_remaining, .. } => {
                 self.last_trade = *number;
                 self.left_with(maker.order, *maker_remaining);
                 self.left_with(taker.order, *taker_remaining);
             }
-            Event::Reduced {
-                party, remaining, ..
-            } => self.left_with(party.order, *remaining),
-            Event::Amended {
-                party,
-                kind,
-                remaining,
-                priority,
-                ..
-            } => {
+            Event::Reduced { party, remaining, .. } => self.left_with(party.order, *remaining),
+            Event::Amended { party, kind, remaining, priority, .. } => {
                 self.amended(party.order, *kind, *remaining, *priority);
             }
             Event::Cancelled { party, .. } => {
@@ -217,9 +194,7 @@ impl Market {
                 self.cancelled += 1;
             }
             Event::Triggered { party, priority } => self.triggered(party.order, *priority),
-            Event::Replenished {
-                party, priority, ..
-            } => self.enters(party.order, *priority),
+            Event::Replenished { party, priority, .. } => self.enters(party.order, *priority),
             Event::PhaseChanged { to, .. } => self.phase = *to,
             Event::EpochClosed(summary) => self.next_epoch(summary.number, sequence),
             Event::MarketSet(terms) => self.terms = *terms,
@@ -230,10 +205,7 @@ impl Market {
             | Event::AccountUnblocked(_)
             | Event::Duplicate { .. } => {}
         }
-        if let Event::Traded {
-            price, quantity, ..
-        } = event
-        {
+        if let Event::Traded { price, quantity, .. } = event {
             self.traded(*price, *quantity);
         }
     }
@@ -248,8 +220,7 @@ impl Ledger {
     pub(super) fn take(&mut self, command: &Command, event: &Event) {
         match event {
             Event::MarketAdded(spec) => {
-                self.markets
-                    .insert(command.market, Market::new(spec, command.sequence));
+                self.markets.insert(command.market, Market::new(spec, command.sequence));
             }
             Event::MarketRemoved => drop(self.markets.remove(&command.market)),
             Event::Accepted { .. }
@@ -281,9 +252,7 @@ impl Ledger {
     /// The command that a duplicate of this one is due to name.
     pub(super) fn original(&self, command: &Command) -> Option<Sequence> {
         let request = command.request?;
-        self.requests
-            .get(&(command.market, command.account, request))
-            .copied()
+        self.requests.get(&(command.market, command.account, request)).copied()
     }
 
     /// Takes note that a command is over.

@@ -29,10 +29,7 @@ pub struct Verdict {
 
 /// Plays a file against fresh cores; `core` makes one for so many markets.
 pub fn run<C: Judged>(file: &str, text: &str, core: impl Fn(u32) -> C) -> Verdict {
-    let mut verdict = Verdict {
-        rewritten: text.to_owned(),
-        ..Verdict::default()
-    };
+    let mut verdict = Verdict { rewritten: text.to_owned(), ..Verdict::default() };
     let scenarios = match scenarios(text) {
         Ok(scenarios) => scenarios,
         Err((line, problem)) => {
@@ -49,16 +46,12 @@ pub fn run<C: Judged>(file: &str, text: &str, core: impl Fn(u32) -> C) -> Verdic
         for step in &scenario.steps {
             if let Err(problem) = play.step(step, &mut corrections) {
                 let (line, name) = (step.line, &scenario.name);
-                verdict
-                    .failures
-                    .push(format!("{file}:{line}: in `{name}`:\n  {problem}"));
+                verdict.failures.push(format!("{file}:{line}: in `{name}`:\n  {problem}"));
             }
         }
         if scenario.steps.is_empty() {
             let (line, name) = (scenario.line, &scenario.name);
-            verdict
-                .failures
-                .push(format!("{file}:{line}: `{name}` is empty"));
+            verdict.failures.push(format!("{file}:{line}: `{name}` is empty"));
         }
     }
     verdict.rewritten = rewritten(text, &corrections);
@@ -146,18 +139,11 @@ impl<C: Judged> Play<C> {
             (vec![self.command(prefix, line)?], expected)
         };
         let fits = fits(&got, &expected)?;
-        let audited = self
-            .core
-            .audit()
-            .map_err(|broken| format!("the audit says: {broken}"));
+        let audited = self.core.audit().map_err(|broken| format!("the audit says: {broken}"));
         if fits {
             return audited;
         }
-        let arrow = if is_look {
-            word.to_owned()
-        } else {
-            format!("{} ->", step.left)
-        };
+        let arrow = if is_look { word.to_owned() } else { format!("{} ->", step.left) };
         let plain = text(&got, Saying::plain, is_look);
         if !step.repeated {
             let head = if is_look {
@@ -169,9 +155,7 @@ impl<C: Judged> Play<C> {
             corrections.insert(step.line, (step.lines, correction));
         }
         let full = text(&got, Saying::full, is_look);
-        Err(format!(
-            "{arrow}\n  expected: {expected}\n  got:      {plain}\n  in full:  {full}"
-        ))
+        Err(format!("{arrow}\n  expected: {expected}\n  got:      {plain}\n  in full:  {full}"))
     }
 
     /// Adds a market and opens it, unseen by the table.
@@ -182,10 +166,7 @@ impl<C: Judged> Play<C> {
             self.market = market.market;
         }
         self.begun = true;
-        let prefix = Prefix {
-            market: Some(market.market),
-            ..Prefix::default()
-        };
+        let prefix = Prefix { market: Some(market.market), ..Prefix::default() };
         self.unseen(prefix, Action::AddMarket(market.spec))?;
         if market.phase != Phase::Closed {
             self.unseen(prefix, Action::SetPhase(market.phase))?;
@@ -195,23 +176,14 @@ impl<C: Judged> Play<C> {
 
     fn unseen(&mut self, prefix: Prefix, action: Action) -> Read<()> {
         let account = operator();
-        let spoken = Spoken {
-            account,
-            operator: true,
-            request: None,
-            action,
-            market: None,
-        };
+        let spoken = Spoken { account, operator: true, request: None, action, market: None };
         let command = self.stamped(prefix, spoken);
         let group = self.core.apply(&command);
         let said = say(&mut self.ledger, &command, &group);
         if group.outcome == Outcome::Accepted {
             Ok(())
         } else {
-            Err(format!(
-                "the market cannot be opened: {}",
-                text(&[said], Saying::full, false)
-            ))
+            Err(format!("the market cannot be opened: {}", text(&[said], Saying::full, false)))
         }
     }
 

@@ -17,24 +17,10 @@ pub(super) fn say(ledger: &mut Ledger, command: &Command, group: &Group) -> Vec<
     for event in &group.events {
         if let Event::Triggered { party, .. } = event {
             let own = subject == Some(party.order);
-            sayings.push(
-                Reader {
-                    ledger,
-                    command,
-                    subject: subject.filter(|_| own),
-                }
-                .say(event),
-            );
+            sayings.push(Reader { ledger, command, subject: subject.filter(|_| own) }.say(event));
             subject = Some(party.order);
         } else {
-            sayings.push(
-                Reader {
-                    ledger,
-                    command,
-                    subject,
-                }
-                .say(event),
-            );
+            sayings.push(Reader { ledger, command, subject }.say(event));
         }
         ledger.take(command, event);
     }
@@ -45,32 +31,27 @@ pub(super) fn say(ledger: &mut Ledger, command: &Command, group: &Group) -> Vec<
 
 /// Complaints about the header and the outcome.
 fn frame(ledger: &Ledger, command: &Command, group: &Group) -> Option<Saying> {
-    let due = group
-        .events
-        .iter()
-        .fold(Outcome::Accepted, |due, event| match event {
-            Event::Rejected { reason, .. } => Outcome::Rejected(*reason),
-            Event::Duplicate { .. } => Outcome::Duplicate,
-            Event::Accepted { .. }
-            | Event::Traded { .. }
-            | Event::Reduced { .. }
-            | Event::Amended { .. }
-            | Event::Cancelled { .. }
-            | Event::Triggered { .. }
-            | Event::Replenished { .. }
-            | Event::PhaseChanged { .. }
-            | Event::EpochClosed(_)
-            | Event::MarketAdded(_)
-            | Event::MarketSet(_)
-            | Event::MarketRemoved
-            | Event::AccountBlocked(_)
-            | Event::AccountUnblocked(_) => due,
-        });
+    let due = group.events.iter().fold(Outcome::Accepted, |due, event| match event {
+        Event::Rejected { reason, .. } => Outcome::Rejected(*reason),
+        Event::Duplicate { .. } => Outcome::Duplicate,
+        Event::Accepted { .. }
+        | Event::Traded { .. }
+        | Event::Reduced { .. }
+        | Event::Amended { .. }
+        | Event::Cancelled { .. }
+        | Event::Triggered { .. }
+        | Event::Replenished { .. }
+        | Event::PhaseChanged { .. }
+        | Event::EpochClosed(_)
+        | Event::MarketAdded(_)
+        | Event::MarketSet(_)
+        | Event::MarketRemoved
+        | Event::AccountBlocked(_)
+        | Event::AccountUnblocked(_) => due,
+    });
     let header = &group.header;
     let content = header.request.map(|mark| (mark.id.0, mark.content));
-    let due_content = command
-        .request
-        .map(|id| (id.0, command.action.fingerprint()));
+    let due_content = command.request.map(|id| (id.0, command.action.fingerprint()));
     let saying = Saying::default()
         .due("outcome", outcome(group.outcome), outcome(due))
         .due("sequence", header.sequence.0, command.sequence.0)
@@ -105,26 +86,16 @@ impl Reader<'_> {
 
     fn say(&self, event: &Event) -> Saying {
         match event {
-            Event::Accepted {
-                account,
-                place,
-                priority,
-            } => self.accepted(*account, place, *priority),
-            Event::Rejected {
-                order,
-                reference,
-                reason,
-            } => self.rejected(*order, *reference, *reason),
+            Event::Accepted { account, place, priority } => {
+                self.accepted(*account, place, *priority)
+            }
+            Event::Rejected { order, reference, reason } => {
+                self.rejected(*order, *reference, *reason)
+            }
             Event::Traded { .. } => self.traded(event),
             Event::Reduced { .. } => self.reduced(event),
             Event::Amended { .. } => self.amended(event),
-            Event::Cancelled {
-                party,
-                side,
-                price,
-                remaining,
-                reason,
-            } => {
+            Event::Cancelled { party, side, price, remaining, reason } => {
                 let reason = format!("{reason:?}");
                 let order = self.market().and_then(|m| m.order(party.order));
                 let stood = order.map(|o| (o.side, o.kind.price()));
@@ -141,9 +112,7 @@ impl Reader<'_> {
             Event::EpochClosed(summary) => self.closed(summary),
             Event::PhaseChanged { from, to } => {
                 let due = self.market().map_or("none", |m| phase_name(m.phase));
-                Saying::new("now")
-                    .must(phase_name(*to))
-                    .due("from", phase_name(*from), due)
+                Saying::new("now").must(phase_name(*to)).due("from", phase_name(*from), due)
             }
             Event::MarketAdded(spec) => {
                 let due = Action::AddMarket(*spec) == self.command.action;
@@ -156,11 +125,7 @@ impl Reader<'_> {
             Event::MarketRemoved => Saying::new("market removed"),
             Event::AccountBlocked(account) => Saying::new("blocked").must(name(account.0)),
             Event::AccountUnblocked(account) => Saying::new("unblocked").must(name(account.0)),
-            Event::Duplicate {
-                original,
-                outcome: of,
-                same_content,
-            } => {
+            Event::Duplicate { original, outcome: of, same_content } => {
                 let due = self.ledger.original(self.command).map_or(0, |s| s.0);
                 Saying::new("duplicate")
                     .must(outcome(*of))
@@ -179,13 +144,7 @@ impl Reader<'_> {
     }
 
     fn reduced(&self, event: &Event) -> Saying {
-        let Event::Reduced {
-            party,
-            by,
-            remaining,
-            shown,
-        } = *event
-        else {
+        let Event::Reduced { party, by, remaining, shown } = *event else {
             return Saying::default();
         };
         let left = self.open(party).0.saturating_sub(by.0);
@@ -196,21 +155,12 @@ impl Reader<'_> {
     }
 
     fn replenished(&self, event: &Event) -> Saying {
-        let Event::Replenished {
-            party,
-            remaining,
-            shown,
-            priority,
-        } = *event
-        else {
+        let Event::Replenished { party, remaining, shown, priority } = *event else {
             return Saying::default();
         };
         let saying = self.named(Saying::new("replenished"), party);
         let saying = saying.must(format!("showing {shown} of {remaining}"));
-        self.entry(
-            saying.due("remaining", remaining.0, self.open(party).0),
-            priority,
-        )
+        self.entry(saying.due("remaining", remaining.0, self.open(party).0), priority)
     }
 
     /// Adds an order's name, and what of its party is not as known.
@@ -231,11 +181,7 @@ impl Reader<'_> {
         match self.market().and_then(|m| m.order(party.order)) {
             None => saying.must("(no live order)"),
             Some(order) => saying
-                .due(
-                    "account",
-                    name(party.account.0),
-                    name(order.party.account.0),
-                )
+                .due("account", name(party.account.0), name(order.party.account.0))
                 .due("reference", party.reference, order.party.reference),
         }
     }
@@ -248,9 +194,7 @@ impl Reader<'_> {
     /// Adds the number with which an order enters a queue.
     fn entry(&self, saying: Saying, priority: Priority) -> Saying {
         let due = self.market().map_or(0, |m| m.next_priority.0);
-        saying
-            .may(format!("#{priority}"))
-            .due("priority", priority.0, due)
+        saying.may(format!("#{priority}")).due("priority", priority.0, due)
     }
 
     fn rejected(&self, order: Option<OrderId>, reference: Option<u64>, reason: Reason) -> Saying {
@@ -263,9 +207,7 @@ impl Reader<'_> {
                 | Reason::NotOwner
                 | Reason::WrongPhase
         );
-        let known = due_order
-            .and_then(|o| self.market()?.order(o))
-            .map(|o| o.party.reference);
+        let known = due_order.and_then(|o| self.market()?.order(o)).map(|o| o.party.reference);
         let due = match &self.command.action {
             Action::Place(place) => Some(place.reference),
             Action::Amend(_) if !strangers => known,
@@ -310,9 +252,7 @@ impl Reader<'_> {
             saying = saying.must("x").must(name(taker.order.0));
         }
         let left = |party| self.open(party).0.saturating_sub(quantity.0);
-        let due_number = self
-            .market()
-            .map_or(0, |m| m.last_trade.0.saturating_add(1));
+        let due_number = self.market().map_or(0, |m| m.last_trade.0.saturating_add(1));
         let side = |party: Party| self.market()?.order(party.order).map(|o| o.side);
         let sides = (Some(taker_side), Some(taker_side.opposite())) == (side(taker), side(maker));
         self.known(saying, taker)
@@ -326,36 +266,19 @@ impl Reader<'_> {
     }
 
     fn amended(&self, event: &Event) -> Saying {
-        let Event::Amended {
-            party,
-            kind,
-            remaining,
-            shown,
-            priority,
-        } = *event
-        else {
+        let Event::Amended { party, kind, remaining, shown, priority } = *event else {
             return Saying::default();
         };
         let saying = self.party(Saying::new("amended"), party).must(remaining);
         let before = self.market().and_then(|m| m.order(party.order));
         let same = before.map(|o| std::mem::discriminant(&o.kind));
-        let due_shown = if kind.stop().is_some() {
-            Quantity::ZERO
-        } else {
-            remaining
-        };
+        let due_shown = if kind.stop().is_some() { Quantity::ZERO } else { remaining };
         let price = |price: Option<Price>| price.map_or(String::new(), |p| p.to_string());
         let saying = saying
             .must_if(kind.price().is_some(), format!("@ {}", price(kind.price())))
-            .must_if(
-                kind.stop().is_some(),
-                format!("stop {}", price(kind.stop())),
-            )
+            .must_if(kind.stop().is_some(), format!("stop {}", price(kind.stop())))
             .must_if(shown != due_shown, format!("showing {shown}"))
-            .must_if(
-                same != Some(std::mem::discriminant(&kind)),
-                "(another kind)",
-            );
+            .must_if(same != Some(std::mem::discriminant(&kind)), "(another kind)");
         if before.is_some_and(|o| o.priority == priority) {
             saying.may(format!("#{priority}"))
         } else {
@@ -370,10 +293,7 @@ impl Reader<'_> {
             saying = saying.must(format!("clearing {price} x {volume} surplus {surplus}"));
         }
         let turnover = got.turnover;
-        saying = saying.may(format!(
-            "sequences {}..{}",
-            got.first_sequence, got.last_sequence
-        ));
+        saying = saying.may(format!("sequences {}..{}", got.first_sequence, got.last_sequence));
         if let Some(p) = turnover.prices {
             let prices = (p.open, p.high, p.low, p.close);
             let (open, high, low, close) = prices;
@@ -381,24 +301,14 @@ impl Reader<'_> {
         }
         let (volume, notional, trades) = (turnover.volume, turnover.notional, turnover.trades);
         saying = saying
-            .may(format!(
-                "volume {volume} notional {notional} trades {trades}"
-            ))
+            .may(format!("volume {volume} notional {notional} trades {trades}"))
             .may(format!("last trade {}", got.last_trade))
-            .may(format!(
-                "accepted {} cancelled {}",
-                got.accepted, got.cancelled
-            ));
+            .may(format!("accepted {} cancelled {}", got.accepted, got.cancelled));
         saying = side(saying, got.bids, "bids", "buy stops");
         saying = side(saying, got.asks, "asks", "sell stops");
         saying = saying.may(format!("next #{}", got.next_priority));
         let due = self.market().map(|m| m.summary(self.command));
-        if due
-            == Some(EpochSummary {
-                clearing: None,
-                ..*got
-            })
-        {
+        if due == Some(EpochSummary { clearing: None, ..*got }) {
             return saying;
         }
         saying.must(format!("(not {due:?})"))
@@ -407,12 +317,7 @@ impl Reader<'_> {
 
 fn side(saying: Saying, side: SideSummary, resting: &str, waiting: &str) -> Saying {
     let best = side.best.map_or("-".to_owned(), |p| p.to_string());
-    let saying = saying.may(format!(
-        "{resting} {} for {} best {best}",
-        side.resting, side.resting_quantity
-    ));
-    saying.may(format!(
-        "{waiting} {} for {}",
-        side.waiting, side.waiting_quantity
-    ))
+    let saying =
+        saying.may(format!("{resting} {} for {} best {best}", side.resting, side.resting_quantity));
+    saying.may(format!("{waiting} {} for {}", side.waiting, side.waiting_quantity))
 }

@@ -20,19 +20,13 @@ impl Saying {
 
     /// Adds words that have to be written.
     pub(super) fn must(mut self, text: impl Display) -> Self {
-        self.0.push(Piece {
-            text: text.to_string(),
-            optional: false,
-        });
+        self.0.push(Piece { text: text.to_string(), optional: false });
         self
     }
 
     /// Adds words that may be left out.
     pub(super) fn may(mut self, text: impl Display) -> Self {
-        self.0.push(Piece {
-            text: text.to_string(),
-            optional: true,
-        });
+        self.0.push(Piece { text: text.to_string(), optional: true });
         self
     }
 
@@ -49,22 +43,14 @@ impl Saying {
 
     /// The words that have to be written.
     pub(super) fn plain(&self) -> String {
-        let words = self
-            .0
-            .iter()
-            .filter(|p| !p.optional)
-            .map(|p| p.text.as_str());
+        let words = self.0.iter().filter(|p| !p.optional).map(|p| p.text.as_str());
         words.collect::<Vec<_>>().join(" ")
     }
 
     /// All words, the optional ones in brackets.
     pub(super) fn full(&self) -> String {
         let word = |p: &Piece| {
-            if p.optional {
-                format!("[{}]", p.text)
-            } else {
-                p.text.clone()
-            }
+            if p.optional { format!("[{}]", p.text) } else { p.text.clone() }
         };
         self.0.iter().map(word).collect::<Vec<_>>().join(" ")
     }
@@ -90,10 +76,7 @@ mod tests {
 
     #[test]
     fn optional_words_count_only_if_written() {
-        let said = Saying::new("traded")
-            .must("A1 3 @ 100")
-            .may("no 4")
-            .may("left 0/2");
+        let said = Saying::new("traded").must("A1 3 @ 100").may("no 4").may("left 0/2");
         assert!(said.fits("traded A1 3 @ 100"));
         assert!(said.fits("traded  A1 3 @ 100 left 0/2"));
         assert!(said.fits("traded A1 3 @ 100 no 4 left 0/2"));

@@ -46,20 +46,13 @@ pub(super) fn scenarios(text: &str) -> Result<Vec<Scenario>, (usize, String)> {
             if scenarios.iter().any(|s| s.name == name) {
                 return Err(at("a scenario of this name stands above"));
             }
-            scenarios.push(Scenario {
-                name,
-                line,
-                steps: Vec::new(),
-            });
+            scenarios.push(Scenario { name, line, steps: Vec::new() });
         } else if let Some(name) = statement.text.strip_prefix("setup: ") {
             setup = Some(name.to_owned());
             setups.insert(name.to_owned(), Vec::new());
         } else {
             let steps = match statement.text.strip_prefix("after ") {
-                Some(name) => setups
-                    .get(name)
-                    .cloned()
-                    .ok_or_else(|| at("no such setup"))?,
+                Some(name) => setups.get(name).cloned().ok_or_else(|| at("no such setup"))?,
                 None => steps(&statement).map_err(|problem| (statement.line, problem))?,
             };
             let open = match &setup {
@@ -91,11 +84,7 @@ fn statements(text: &str) -> Vec<Statement> {
             }
             Some(_) | None => {
                 let text = said.trim().to_owned();
-                statements.push(Statement {
-                    line: at + 1,
-                    lines: 1,
-                    text,
-                });
+                statements.push(Statement { line: at + 1, lines: 1, text });
             }
         }
     }
@@ -110,13 +99,7 @@ fn steps(statement: &Statement) -> Read<Vec<Step>> {
             Some((left, right)) => (left.trim().to_owned(), Some(right.trim().to_owned())),
             None => (text, None),
         };
-        Step {
-            line: statement.line,
-            lines: statement.lines,
-            left,
-            right,
-            repeated,
-        }
+        Step { line: statement.line, lines: statement.lines, left, right, repeated }
     };
     Ok(written_out.into_iter().map(step).collect())
 }
@@ -132,10 +115,7 @@ mod tests {
                     repeat i 1..2: place C{i} -> z\n";
         let scenarios = scenarios(text).unwrap();
         let lefts: Vec<&str> = scenarios[0].steps.iter().map(|s| s.left.as_str()).collect();
-        assert_eq!(
-            lefts,
-            ["place A", "place B", "book - | -", "place C1", "place C2"]
-        );
+        assert_eq!(lefts, ["place A", "place B", "book - | -", "place C1", "place C2"]);
         let b = &scenarios[0].steps[1];
         assert_eq!(b.right.as_deref(), Some("accepted #1, traded y"));
         assert_eq!((b.line, b.lines, b.repeated), (7, 3, false));

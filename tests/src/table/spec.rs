@@ -34,11 +34,7 @@ impl MarketLine {
             limits: Limits::default(),
             terms,
         };
-        Self {
-            market,
-            spec,
-            phase: Phase::Continuous,
-        }
+        Self { market, spec, phase: Phase::Continuous }
     }
 
     /// The market of these words.
@@ -112,11 +108,7 @@ pub(super) const fn phase_name(phase: Phase) -> &'static str {
 }
 
 fn put_term(terms: &mut Terms, key: &str, value: &str) -> Read<()> {
-    let two = |between| {
-        value
-            .split_once(between)
-            .ok_or(format!("`{key}` wants two numbers"))
-    };
+    let two = |between| value.split_once(between).ok_or(format!("`{key}` wants two numbers"));
     match key {
         "band" => {
             let (low, high) = two("..")?;
@@ -126,10 +118,7 @@ fn put_term(terms: &mut Terms, key: &str, value: &str) -> Read<()> {
         "reference" => terms.reference = optional(value)?.map(Price),
         "fees" => {
             let (maker, taker) = two("/")?;
-            terms.fees = Fees {
-                maker_ppm: number(maker)?,
-                taker_ppm: number(taker)?,
-            };
+            terms.fees = Fees { maker_ppm: number(maker)?, taker_ppm: number(taker)? };
         }
         other => return Err(format!("`{other}` is nothing that a market has")),
     }
@@ -137,25 +126,15 @@ fn put_term(terms: &mut Terms, key: &str, value: &str) -> Read<()> {
 }
 
 fn optional<N: super::words::Ends>(value: &str) -> Read<Option<N>> {
-    if value == "none" {
-        Ok(None)
-    } else {
-        number(value).map(Some)
-    }
+    if value == "none" { Ok(None) } else { number(value).map(Some) }
 }
 
 fn step(value: &str) -> Read<Step> {
     let (mantissa, exponent) = value.split_once('e').unwrap_or((value, "0"));
-    Ok(Step {
-        mantissa: number(mantissa)?,
-        exponent: number(exponent)?,
-    })
+    Ok(Step { mantissa: number(mantissa)?, exponent: number(exponent)? })
 }
 
 fn pairs<'a>(words: &[&'a str]) -> Read<Vec<(&'a str, &'a str)>> {
-    let pair = |word: &&'a str| {
-        word.split_once('=')
-            .ok_or(format!("`{word}` is no key=value"))
-    };
+    let pair = |word: &&'a str| word.split_once('=').ok_or(format!("`{word}` is no key=value"));
     words.iter().map(pair).collect()
 }

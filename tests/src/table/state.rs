@@ -8,17 +8,8 @@ use super::spec::phase_name;
 use super::words::{Read, name};
 
 /// The words that a look begins with.
-pub(super) const LOOKS: [&str; 9] = [
-    "book",
-    "depth",
-    "best",
-    "stops",
-    "indicative",
-    "last",
-    "epoch",
-    "next",
-    "is",
-];
+pub(super) const LOOKS: [&str; 9] =
+    ["book", "depth", "best", "stops", "indicative", "last", "epoch", "next", "is"];
 
 /// What there is to see: lists, of which a book has two.
 pub(super) type View = Vec<Vec<Saying>>;
@@ -34,20 +25,12 @@ pub(super) fn look<C: Judged>(core: &C, market: MarketId, word: &str) -> Read<Vi
     let head = &state.head;
     let one = |text: String| vec![vec![Saying::new(text)]];
     Ok(match word {
-        "book" => [Side::Buy, Side::Sell]
-            .map(|side| orders(state, side))
-            .into(),
-        "depth" => [Side::Buy, Side::Sell]
-            .map(|side| levels(state, side))
-            .into(),
+        "book" => [Side::Buy, Side::Sell].map(|side| orders(state, side)).into(),
+        "depth" => [Side::Buy, Side::Sell].map(|side| levels(state, side)).into(),
         "best" => {
             let best = |side| sorted(state, side).iter().find_map(|o| o.kind.price());
             let word = |best: Option<Price>| best.map_or("-".to_owned(), |p| p.to_string());
-            one(format!(
-                "{} / {}",
-                word(best(Side::Buy)),
-                word(best(Side::Sell))
-            ))
+            one(format!("{} / {}", word(best(Side::Buy)), word(best(Side::Sell))))
         }
         "stops" => vec![state.waiting.iter().map(stop).collect()],
         "indicative" => {
@@ -60,13 +43,7 @@ pub(super) fn look<C: Judged>(core: &C, market: MarketId, word: &str) -> Read<Vi
         "next" => one(format!("#{}", head.next_priority)),
         "is" => one(phase_name(head.phase).to_owned()),
         "blocked" => {
-            vec![
-                state
-                    .blocked
-                    .iter()
-                    .map(|a| Saying::new(name(a.0)))
-                    .collect(),
-            ]
+            vec![state.blocked.iter().map(|a| Saying::new(name(a.0))).collect()]
         }
         other => return Err(format!("`{other}` is nothing to look at")),
     })
@@ -93,20 +70,10 @@ fn resting(order: &OrderRecord) -> Saying {
     let quantity = if order.shown == order.open {
         order.open.to_string()
     } else {
-        format!(
-            "{}+{}",
-            order.shown,
-            order.open.0.saturating_sub(order.shown.0)
-        )
+        format!("{}+{}", order.shown, order.open.0.saturating_sub(order.shown.0))
     };
-    let at = order
-        .kind
-        .price()
-        .map_or("market".to_owned(), |p| format!("@ {p}"));
-    let stopped = matches!(
-        order.kind,
-        OrderKind::Stop { .. } | OrderKind::StopLimit { .. }
-    );
+    let at = order.kind.price().map_or("market".to_owned(), |p| format!("@ {p}"));
+    let stopped = matches!(order.kind, OrderKind::Stop { .. } | OrderKind::StopLimit { .. });
     Saying::new(name(order.party.order.0))
         .must(format!("{quantity} {at}"))
         .must_if(stopped, "(a stop in the book)")
@@ -118,14 +85,8 @@ fn stop(order: &OrderRecord) -> Saying {
         Side::Buy => "buy",
         Side::Sell => "sell",
     };
-    let price = order
-        .kind
-        .price()
-        .map_or(String::new(), |p| format!("@ {p}"));
-    let stop = order
-        .kind
-        .stop()
-        .map_or("(no stop)".to_owned(), |p| format!("stop {p}"));
+    let price = order.kind.price().map_or(String::new(), |p| format!("@ {p}"));
+    let stop = order.kind.stop().map_or("(no stop)".to_owned(), |p| format!("stop {p}"));
     Saying::new(name(order.party.order.0))
         .must(format!("{side} {}", order.open))
         .must_if(!price.is_empty(), price)

@@ -40,22 +40,14 @@ pub(super) fn id(word: &str) -> Read<u128> {
         return u128::from_str_radix(digits, 16).map_err(|_| format!("`{word}` is no id"));
     }
     if word.is_empty() || word.len() > 16 || !word.bytes().all(in_name) {
-        return Err(format!(
-            "`{word}` is no name: up to 16 of A-Z a-z 0-9 . _ -"
-        ));
+        return Err(format!("`{word}` is no name: up to 16 of A-Z a-z 0-9 . _ -"));
     }
-    Ok(word
-        .bytes()
-        .fold(0, |id, letter| id << 8 | u128::from(letter)))
+    Ok(word.bytes().fold(0, |id, letter| id << 8 | u128::from(letter)))
 }
 
 /// The name of an id.
 pub(super) fn name(id: u128) -> String {
-    let letters: Vec<u8> = id
-        .to_be_bytes()
-        .into_iter()
-        .skip_while(|b| *b == 0)
-        .collect();
+    let letters: Vec<u8> = id.to_be_bytes().into_iter().skip_while(|b| *b == 0).collect();
     match String::from_utf8(letters) {
         Ok(name) if !name.is_empty() && name.bytes().all(in_name) && !name.starts_with("0x") => {
             name
@@ -78,24 +70,17 @@ pub(super) fn repeated(text: &str, keyword: &str) -> Read<Vec<String>> {
     let (variable, range) = head.split_once(' ').ok_or_else(broken)?;
     let (first, last) = range.split_once("..").ok_or_else(broken)?;
     let (first, last): (i64, i64) = (number(first)?, number(last)?);
-    let numbers: Vec<i64> = if first <= last {
-        (first..=last).collect()
-    } else {
-        (last..=first).rev().collect()
-    };
-    Ok(numbers
-        .into_iter()
-        .map(|n| filled_in(body, variable, n))
-        .collect())
+    let numbers: Vec<i64> =
+        if first <= last { (first..=last).collect() } else { (last..=first).rev().collect() };
+    Ok(numbers.into_iter().map(|n| filled_in(body, variable, n)).collect())
 }
 
 /// The text with every `{…}` about this variable worked out.
 fn filled_in(text: &str, variable: &str, value: i64) -> String {
     let mut filled = String::new();
     let mut rest = text;
-    while let Some((before, (inside, after))) = rest
-        .split_once('{')
-        .and_then(|(b, r)| Some((b, r.split_once('}')?)))
+    while let Some((before, (inside, after))) =
+        rest.split_once('{').and_then(|(b, r)| Some((b, r.split_once('}')?)))
     {
         filled.push_str(before);
         match sum(inside, variable, value) {
@@ -115,11 +100,7 @@ fn sum(text: &str, variable: &str, value: i64) -> Option<i64> {
         let (sign, term) = term.strip_prefix('-').map_or((1, term), |t| (-1, t.trim()));
         let mut product = sign;
         for factor in term.split('*').map(str::trim) {
-            product *= if factor == variable {
-                value
-            } else {
-                factor.parse().ok()?
-            };
+            product *= if factor == variable { value } else { factor.parse().ok()? };
         }
         total += product;
     }
@@ -143,10 +124,7 @@ mod tests {
     fn repetitions_are_written_out() {
         let lines = repeated("repeat i 1..3: S{i} {100-i} {2*i+1} {j}", "repeat").unwrap();
         assert_eq!(lines, ["S1 99 3 {j}", "S2 98 5 {j}", "S3 97 7 {j}"]);
-        assert_eq!(
-            repeated("repeat i 2..1: {i}", "repeat").unwrap(),
-            ["2", "1"]
-        );
+        assert_eq!(repeated("repeat i 2..1: {i}", "repeat").unwrap(), ["2", "1"]);
         assert_eq!(repeated("plain", "repeat").unwrap(), ["plain"]);
         assert!(repeated("repeat i: x", "repeat").is_err());
     }

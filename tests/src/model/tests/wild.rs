@@ -2,33 +2,8 @@
 
 use super::*;
 
-const NUMBERS: [u64; 12] = [
-    0,
-    1,
-    1,
-    2,
-    2,
-    3,
-    4,
-    7,
-    1 << 20,
-    1 << 63,
-    u64::MAX - 1,
-    u64::MAX,
-];
-const PRICES: [i64; 11] = [
-    i64::MIN,
-    i64::MIN + 1,
-    -2,
-    -1,
-    0,
-    1,
-    2,
-    3,
-    4,
-    i64::MAX - 1,
-    i64::MAX,
-];
+const NUMBERS: [u64; 12] = [0, 1, 1, 2, 2, 3, 4, 7, 1 << 20, 1 << 63, u64::MAX - 1, u64::MAX];
+const PRICES: [i64; 11] = [i64::MIN, i64::MIN + 1, -2, -1, 0, 1, 2, 3, 4, i64::MAX - 1, i64::MAX];
 
 fn price(dice: &mut Dice) -> Price {
     match dice.below(4) {
@@ -88,12 +63,7 @@ fn wild_order(dice: &mut Dice) -> Place {
 }
 
 fn wild_terms(dice: &mut Dice) -> Terms {
-    let bands = [
-        (-1_000, 1_000),
-        (i64::MIN, i64::MAX),
-        (3, -3),
-        (0, i64::MAX),
-    ];
+    let bands = [(-1_000, 1_000), (i64::MIN, i64::MAX), (3, -3), (0, i64::MAX)];
     let (low, high) = dice.pick(&bands);
     let fees = [0, 1_000_000, i32::MIN, i32::MAX];
     Terms {
@@ -101,10 +71,7 @@ fn wild_terms(dice: &mut Dice) -> Terms {
         price_max: Price(high),
         protection_ticks: maybe(dice, 2, |dice| quantity(dice).0),
         reference: maybe(dice, 2, price),
-        fees: Fees {
-            maker_ppm: dice.pick(&fees[..2]),
-            taker_ppm: dice.pick(&fees),
-        },
+        fees: Fees { maker_ppm: dice.pick(&fees[..2]), taker_ppm: dice.pick(&fees) },
     }
 }
 
@@ -114,10 +81,7 @@ fn wild_spec(dice: &mut Dice) -> MarketSpec {
     MarketSpec {
         symbol: Symbol::new(dice.pick(&["A", "B", "C"])).unwrap(),
         tick: Step::ONE,
-        lot: Step {
-            mantissa: 1 + dice.below(2),
-            exponent: dice.pick(&[0, 28, 29, i8::MIN]),
-        },
+        lot: Step { mantissa: 1 + dice.below(2), exponent: dice.pick(&[0, 28, 29, i8::MIN]) },
         pricing: dice.pick(&[Pricing::Maker, Pricing::Midpoint]),
         quantity_max: Quantity(dice.pick(&maxima)),
         limits: Limits {
@@ -157,9 +121,7 @@ fn wild_action(dice: &mut Dice, epoch: EpochNumber) -> Action {
     match dice.below(200) {
         0..=129 => Action::Place(wild_order(dice)),
         130..=169 => Action::Amend(wild_amend(dice)),
-        170..=175 => Action::Cancel {
-            order: OrderId(u128::from(dice.below(40))),
-        },
+        170..=175 => Action::Cancel { order: OrderId(u128::from(dice.below(40))) },
         176 => Action::CancelAll {
             account: maybe(dice, 2, |_| account),
             side: maybe(dice, 2, Dice::side),
@@ -197,17 +159,9 @@ fn assert_sound(model: &Model) {
 
 /// A market that takes prices from one end of the type to the other.
 fn wide() -> MarketSpec {
-    let terms = Terms {
-        price_min: Price(i64::MIN),
-        price_max: Price(i64::MAX),
-        ..spec(None).terms
-    };
-    MarketSpec {
-        quantity_max: Quantity(1 << 31),
-        pricing: Pricing::Midpoint,
-        terms,
-        ..spec(None)
-    }
+    let terms =
+        Terms { price_min: Price(i64::MIN), price_max: Price(i64::MAX), ..spec(None).terms };
+    MarketSpec { quantity_max: Quantity(1 << 31), pricing: Pricing::Midpoint, terms, ..spec(None) }
 }
 
 /// A command to a market that there is, or to the next one that could be.
@@ -220,11 +174,8 @@ fn wild_command(dice: &mut Dice, model: &Model, step: u64) -> Command {
         1.. if !markets.is_empty() => dice.pick(&markets),
         _ => new,
     };
-    let action = if heads.is_empty() {
-        Action::AddMarket(wide())
-    } else {
-        wild_action(dice, epoch)
-    };
+    let action =
+        if heads.is_empty() { Action::AddMarket(wide()) } else { wild_action(dice, epoch) };
     Command {
         sequence: Sequence(step - dice.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 3])),
         timestamp: Timestamp((step / 50).saturating_sub(dice.below(3))),
@@ -254,9 +205,7 @@ fn any_values_at_all() {
             account: AccountId(0),
             operator: true,
             request: None,
-            action: Action::CloseEpoch {
-                number: state.markets[0].head.epoch,
-            },
+            action: Action::CloseEpoch { number: state.markets[0].head.epoch },
         };
         assert_eq!(model.apply(&last).outcome, Outcome::Accepted);
         let again = model.apply(&last).outcome;
