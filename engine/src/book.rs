@@ -120,6 +120,7 @@ impl Book {
     }
 
     /// Everything that a command does to a market that exists, once its sequence has passed.
+    #[inline(always)]
     pub(crate) fn apply<S: Sink>(
         &mut self,
         command: &Command,
@@ -152,6 +153,7 @@ impl Book {
     }
 
     /// Remembers what became of a command with a request id.
+    #[inline]
     pub(crate) fn remember(&mut self, command: &Command, outcome: crate::event::Outcome) {
         if let Some(request) = command.request {
             let record = RequestRecord {
@@ -165,6 +167,7 @@ impl Book {
         }
     }
 
+    #[inline(always)]
     fn carry_out<S: Sink>(
         &mut self,
         command: &Command,
@@ -320,6 +323,7 @@ impl Book {
     }
 
     /// Expires what is due.
+    #[inline]
     fn expire<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         while let Some(((due, _), handle)) = self.expiries.first()
             && due <= now.0

@@ -62,12 +62,16 @@ impl Engine {
         self.books.iter()
     }
 
+    #[inline]
     fn position(&self, market: MarketId) -> Option<usize> {
         self.books.binary_search_by_key(&market, |book| book.head.market).ok()
     }
 
     /// Carries out one command. Total: whatever the command holds, what becomes of it is told in
     /// events, and nothing panics or overflows.
+    ///
+    /// Inlined down to the work of each action: who knows what it sends pays for no dispatch.
+    #[inline(always)]
     pub fn apply<S: Sink>(&mut self, command: &Command, sink: &mut S) -> Outcome {
         let now = self.last_timestamp.max(command.timestamp);
         sink.begin(&Header {
@@ -85,6 +89,7 @@ impl Engine {
         outcome
     }
 
+    #[inline(always)]
     fn carry_out<S: Sink>(&mut self, command: &Command, now: Timestamp, sink: &mut S) -> Outcome {
         let new = if let Action::AddMarket(spec) = &command.action { Some(spec) } else { None };
         let at = self.position(command.market);
