@@ -88,10 +88,7 @@ fn nothing_that_has_a_name_never_happens() {
     }
     let late = tally.refused(Reason::OutOfSequence);
     require("OutOfSequence".to_owned(), Some(&late));
-    assert!(
-        missing.is_empty(),
-        "never or hardly seen: {missing:?}\n{tally}"
-    );
+    assert!(missing.is_empty(), "never or hardly seen: {missing:?}\n{tally}");
     assert!(tally.live_max >= 300, "no large book: {}", tally.live_max);
 }
 
@@ -111,30 +108,15 @@ const CANCEL_REASONS: [CancelReason; 9] = [
 const REFUSALS: &[(ActionKind, &[Reason])] = &[
     (
         ActionKind::AddMarket,
-        &[
-            Reason::NotOperator,
-            Reason::MarketExists,
-            Reason::BadSpec,
-            Reason::MarketsFull,
-        ],
+        &[Reason::NotOperator, Reason::MarketExists, Reason::BadSpec, Reason::MarketsFull],
     ),
     (
         ActionKind::SetMarket,
-        &[
-            Reason::UnknownMarket,
-            Reason::NotOperator,
-            Reason::BadSpec,
-            Reason::NoChange,
-        ],
+        &[Reason::UnknownMarket, Reason::NotOperator, Reason::BadSpec, Reason::NoChange],
     ),
     (
         ActionKind::RemoveMarket,
-        &[
-            Reason::UnknownMarket,
-            Reason::NotOperator,
-            Reason::MarketNotEmpty,
-            Reason::WrongPhase,
-        ],
+        &[Reason::UnknownMarket, Reason::NotOperator, Reason::MarketNotEmpty, Reason::WrongPhase],
     ),
     (
         ActionKind::Place,
@@ -171,49 +153,14 @@ const REFUSALS: &[(ActionKind, &[Reason])] = &[
             Reason::WouldTake,
         ],
     ),
-    (
-        ActionKind::Cancel,
-        &[
-            Reason::UnknownMarket,
-            Reason::UnknownOrder,
-            Reason::NotOwner,
-        ],
-    ),
-    (
-        ActionKind::CancelAll,
-        &[
-            Reason::UnknownMarket,
-            Reason::NotOperator,
-            Reason::UnknownOrder,
-        ],
-    ),
-    (
-        ActionKind::SetPhase,
-        &[Reason::UnknownMarket, Reason::NotOperator, Reason::NoChange],
-    ),
-    (
-        ActionKind::CloseEpoch,
-        &[
-            Reason::UnknownMarket,
-            Reason::NotOperator,
-            Reason::WrongEpoch,
-        ],
-    ),
-    (
-        ActionKind::AdvanceTime,
-        &[Reason::UnknownMarket, Reason::NotOperator],
-    ),
+    (ActionKind::Cancel, &[Reason::UnknownMarket, Reason::UnknownOrder, Reason::NotOwner]),
+    (ActionKind::CancelAll, &[Reason::UnknownMarket, Reason::NotOperator, Reason::UnknownOrder]),
+    (ActionKind::SetPhase, &[Reason::UnknownMarket, Reason::NotOperator, Reason::NoChange]),
+    (ActionKind::CloseEpoch, &[Reason::UnknownMarket, Reason::NotOperator, Reason::WrongEpoch]),
+    (ActionKind::AdvanceTime, &[Reason::UnknownMarket, Reason::NotOperator]),
     (
         ActionKind::BlockAccount,
-        &[
-            Reason::UnknownMarket,
-            Reason::NotOperator,
-            Reason::NoChange,
-            Reason::BlockedFull,
-        ],
+        &[Reason::UnknownMarket, Reason::NotOperator, Reason::NoChange, Reason::BlockedFull],
     ),
-    (
-        ActionKind::UnblockAccount,
-        &[Reason::UnknownMarket, Reason::NotOperator, Reason::NoChange],
-    ),
+    (ActionKind::UnblockAccount, &[Reason::UnknownMarket, Reason::NotOperator, Reason::NoChange]),
 ];

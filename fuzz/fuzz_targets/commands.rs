@@ -9,11 +9,15 @@ use pricetime_tests::generate::Step;
 
 fuzz_target!(|data: &[u8]| {
     let mut bytes = Bytes(data);
+    let restores = bytes.word();
     let mut trial = Trial::<Engine>::new(MARKETS_MAX);
-    for command in bytes.commands() {
-        let step = if bytes.once_in(32) { Step::Restore } else { Step::Apply(command) };
-        if let Err(difference) = trial.step(&step, &mut |_, _, _| {}) {
-            panic!("{difference}");
+    for (at, command) in bytes.commands().into_iter().enumerate() {
+        // Each bit of the word stands for every 64th command.
+        let restore = (restores >> (at % 64) & 1 == 1).then_some(Step::Restore);
+        for step in restore.into_iter().chain([Step::Apply(command)]) {
+            if let Err(difference) = trial.step(&step, &mut |_, _, _| {}) {
+                panic!("{difference}");
+            }
         }
     }
 });

@@ -26,17 +26,18 @@ impl Bytes<'_> {
         *first
     }
 
-    fn word(&mut self) -> u64 {
+    /// Eight bytes as they are.
+    pub fn word(&mut self) -> u64 {
         u64::from_le_bytes([(); 8].map(|()| self.byte()))
     }
 
     /// One of these.
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[usize::from(self.byte()) % from.len()]
     }
 
     /// Seldom; never once the input is used up.
-    pub fn once_in(&mut self, times: u8) -> bool {
+    fn once_in(&mut self, times: u8) -> bool {
         self.byte() % times == times - 1
     }
 
@@ -147,13 +148,8 @@ impl Bytes<'_> {
     }
 
     fn terms(&mut self) -> Terms {
-        let (low, high) = self.pick(&[
-            (-20, 20),
-            (-1_000, 1_000),
-            (i64::MIN, i64::MAX),
-            (0, i64::MAX),
-            (5, -5),
-        ]);
+        let (low, high) =
+            self.pick(&[(-20, 20), (-1_000, 1_000), (i64::MIN, i64::MAX), (0, i64::MAX), (5, -5)]);
         Terms {
             price_min: Price(low),
             price_max: Price(high),

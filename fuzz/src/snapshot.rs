@@ -34,7 +34,7 @@ impl Bytes<'_> {
             2 => snapshot.last_timestamp = Timestamp(self.number()),
             3 => snapshot.last_market = MarketId(self.pick(&[0, 1, 2, 7, u32::MAX])),
             4 => snapshot.markets.reverse(),
-            5 => snapshot.markets.extend_from_within(..last.min(1)),
+            5 => snapshot.markets.extend_from_within(..snapshot.markets.len().min(1)),
             _ => {
                 if let Some(market) = snapshot.markets.get_mut(at) {
                     self.change_market(market);

@@ -6,6 +6,7 @@
 
 mod differ;
 mod shrink;
+mod sound;
 mod spoil;
 mod subject;
 #[cfg(test)]
@@ -29,7 +30,7 @@ use differ::{same, same_groups, same_state};
 /// Books with more live orders than this are looked at less often.
 const SMALL: usize = 256;
 
-/// How often a large book is looked at, and how often a small one is asked the dearer questions.
+/// One step in so many a large book is looked at and a small one asked the dearer questions.
 const SELDOM: u64 = 64;
 
 /// One subject beside the model and the fold of the subject's events.
@@ -40,6 +41,8 @@ pub struct Trial<S> {
     fold: Fold,
     markets_max: u32,
     steps: u64,
+    /// A book up to this size is asked the dearer questions after every step too.
+    tiny: usize,
     seen: EngineSnapshot,
 }
 
@@ -55,7 +58,14 @@ impl<S: Subject> Trial<S> {
             fold: Fold::default(),
             markets_max,
             steps: 0,
+            tiny: 0,
         }
+    }
+
+    /// A trial that asks everything after every step while books are small.
+    #[must_use]
+    pub fn closely(markets_max: u32) -> Self {
+        Self { tiny: SMALL / 4, ..Self::new(markets_max) }
     }
 
     /// The state when it was last looked at.
@@ -81,8 +91,9 @@ impl<S: Subject> Trial<S> {
             Step::Restore => self.restore()?,
         }
         let live: usize = self.seen.markets.iter().map(count).sum();
-        if live <= SMALL || self.steps.is_multiple_of(SELDOM) {
-            self.look()?;
+        let seldom = self.steps.is_multiple_of(SELDOM);
+        if live <= SMALL || seldom {
+            self.look(seldom || live < self.tiny)?;
         }
         Ok(())
     }
@@ -111,9 +122,7 @@ impl<S: Subject> Trial<S> {
         let snapshot = guard("the core", || self.subject.snapshot())?;
         let digest = guard("the core", || self.subject.digest())?;
         same("the digest and the snapshot's", &digest, &snapshot.digest())?;
-        let restored = guard("restore", || {
-            self.subject.restored(self.markets_max, &snapshot)
-        })?;
+        let restored = guard("restore", || self.subject.restored(self.markets_max, &snapshot))?;
         let restored = restored.map_err(|error| format!("restore refused: {error}"))?;
         let again = guard("the restored core", || restored.snapshot())?;
         same_state("restored", &again, &snapshot)?;
@@ -126,19 +135,17 @@ impl<S: Subject> Trial<S> {
     }
 
     /// Compares all that can be asked.
-    fn look(&mut self) -> Result<(), String> {
+    fn look(&mut self, closely: bool) -> Result<(), String> {
         let state = self.model.snapshot();
-        guard("the core, asked,", || self.ask(&state))??;
+        guard("the core, asked,", || self.ask(&state, closely))??;
         same_state("the fold", &self.fold.snapshot(), &state)?;
         self.seen = state;
         Ok(())
     }
 
-    fn ask(&self, state: &EngineSnapshot) -> Result<(), String> {
+    fn ask(&self, state: &EngineSnapshot, closely: bool) -> Result<(), String> {
         let subject = &self.subject;
-        subject
-            .audit()
-            .map_err(|broken| format!("audit: {broken}"))?;
+        subject.audit().map_err(|broken| format!("audit: {broken}"))?;
         same_state("the core", &subject.snapshot(), state)?;
         for market in state.markets.iter().map(|m| m.head.market) {
             for side in [Side::Buy, Side::Sell] {
@@ -150,7 +157,7 @@ impl<S: Subject> Trial<S> {
             let clearing = subject.indicative(market);
             same(what, &clearing, &self.model.indicative(market))?;
         }
-        if self.steps.is_multiple_of(SELDOM) {
+        if closely {
             same("digest", &subject.digest(), &state.digest())?;
             subject.answers(state)?;
         }
@@ -235,13 +242,7 @@ pub fn run<S: Subject>(
         });
         if let Err(difference) = outcome {
             let (steps, shrunk) = shrink::shrink::<S>(markets_max, steps, &difference);
-            return Err(Box::new(Failure {
-                seed,
-                commands,
-                difference,
-                steps,
-                shrunk,
-            }));
+            return Err(Box::new(Failure { seed, commands, difference, steps, shrunk }));
         }
     }
     tally.end();

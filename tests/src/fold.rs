@@ -35,11 +35,7 @@ struct Market {
 impl Fold {
     /// Takes the next group in.
     pub fn take(&mut self, group: &Group) {
-        let Group {
-            header,
-            events,
-            outcome,
-        } = group;
+        let Group { header, events, outcome } = group;
         // A number that is not above the last one was refused for it, and nothing moved.
         if header.sequence <= self.last_sequence {
             return;
@@ -110,11 +106,9 @@ impl Market {
 
     fn take(&mut self, event: &Event) {
         match event {
-            Event::Accepted {
-                account,
-                place,
-                priority,
-            } => self.accepted(*account, place, *priority),
+            Event::Accepted { account, place, priority } => {
+                self.accepted(*account, place, *priority)
+            }
             Event::Traded {
                 number,
                 maker,
@@ -131,23 +125,16 @@ impl Market {
                 self.traded(maker, *maker_remaining, Some(*quantity));
                 self.traded(taker, *taker_remaining, None);
             }
-            Event::Reduced {
-                party,
-                remaining,
-                shown,
-                by: _,
-            } => self.left(party, *remaining, |order| order.shown = *shown),
-            Event::Amended {
-                party,
-                kind,
-                remaining,
-                shown,
-                priority,
-            } => self.entered(party, *priority, |order| {
-                order.kind = *kind;
-                order.open = *remaining;
-                order.shown = *shown;
-            }),
+            Event::Reduced { party, remaining, shown, by: _ } => {
+                self.left(party, *remaining, |order| order.shown = *shown)
+            }
+            Event::Amended { party, kind, remaining, shown, priority } => {
+                self.entered(party, *priority, |order| {
+                    order.kind = *kind;
+                    order.open = *remaining;
+                    order.shown = *shown;
+                })
+            }
             Event::Cancelled { party, .. } => {
                 self.orders.remove(&party.order);
                 self.head.cancelled += 1;
@@ -156,15 +143,12 @@ impl Market {
                 order.kind = elected(order.kind);
                 order.shown = shown(order);
             }),
-            Event::Replenished {
-                party,
-                remaining,
-                shown,
-                priority,
-            } => self.entered(party, *priority, |order| {
-                order.open = *remaining;
-                order.shown = *shown;
-            }),
+            Event::Replenished { party, remaining, shown, priority } => {
+                self.entered(party, *priority, |order| {
+                    order.open = *remaining;
+                    order.shown = *shown;
+                })
+            }
             Event::PhaseChanged { to, from: _ } => self.head.phase = *to,
             Event::EpochClosed(summary) => self.closed(summary),
             Event::MarketSet(terms) => self.head.spec.terms = *terms,
@@ -181,11 +165,7 @@ impl Market {
     /// A new order stands where its kind says until an event takes it away again, be it later in
     /// the same group.
     fn accepted(&mut self, account: AccountId, place: &Place, priority: Priority) {
-        let party = Party {
-            order: place.order,
-            account,
-            reference: place.reference,
-        };
+        let party = Party { order: place.order, account, reference: place.reference };
         let mut order = OrderRecord {
             party,
             side: place.side,
@@ -279,9 +259,7 @@ impl Market {
     fn snapshot(&self) -> MarketSnapshot {
         let mut orders: Vec<_> = self.orders.values().copied().collect();
         orders.sort_unstable_by_key(|order| order.priority);
-        let (waiting, resting) = orders
-            .into_iter()
-            .partition(|order| order.kind.stop().is_some());
+        let (waiting, resting) = orders.into_iter().partition(|order| order.kind.stop().is_some());
         MarketSnapshot {
             head: self.head,
             resting,
@@ -297,9 +275,7 @@ fn shown(order: &OrderRecord) -> Quantity {
     if order.kind.stop().is_some() {
         return Quantity::ZERO;
     }
-    order
-        .display_quantity
-        .map_or(order.open, |display| display.min(order.open))
+    order.display_quantity.map_or(order.open, |display| display.min(order.open))
 }
 
 /// What a stop becomes.
@@ -313,12 +289,8 @@ fn elected(kind: OrderKind) -> OrderKind {
 }
 
 fn turn_over(turnover: &mut Turnover, price: Price, quantity: Quantity) {
-    let prices = turnover.prices.unwrap_or(Prices {
-        open: price,
-        high: price,
-        low: price,
-        close: price,
-    });
+    let prices =
+        turnover.prices.unwrap_or(Prices { open: price, high: price, low: price, close: price });
     let amount = i128::from(price.0) * i128::from(quantity.0);
     *turnover = Turnover {
         prices: Some(Prices {

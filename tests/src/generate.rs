@@ -112,11 +112,7 @@ impl Generator {
             if self.random.chance(40) {
                 again.action = self.draft(seen).action;
             }
-            return Command {
-                sequence,
-                timestamp,
-                ..again
-            };
+            return Command { sequence, timestamp, ..again };
         }
         let draft = if self.random.below(1_000) < self.profile.noise_per_mille {
             self.noise(seen)
@@ -144,11 +140,7 @@ impl Generator {
             return None;
         }
         self.requests += 1;
-        let back = if self.random.chance(4) {
-            self.random.below(10)
-        } else {
-            0
-        };
+        let back = if self.random.chance(4) { self.random.below(10) } else { 0 };
         let number = u128::from(self.requests.saturating_sub(back));
         Some(RequestId(number << (number % 3 * 40)))
     }
@@ -204,6 +196,7 @@ impl Generator {
         let kind = match phase {
             Phase::Closed if self.random.chance(50) => ActionKind::SetPhase,
             Phase::Closed if self.random.chance(10) => ActionKind::RemoveMarket,
+            Phase::Closed if self.random.chance(5) => ActionKind::CancelAll,
             Phase::Halted if self.random.chance(25) => ActionKind::SetPhase,
             Phase::Continuous | Phase::Call | Phase::Halted | Phase::Closed => {
                 self.random.weighted(&self.profile.actions)
@@ -287,12 +280,7 @@ impl Generator {
     }
 
     fn by_user(&mut self, market: &MarketSnapshot, account: AccountId, action: Action) -> Draft {
-        Draft {
-            market: market.head.market,
-            account,
-            operator: self.random.chance(3),
-            action,
-        }
+        Draft { market: market.head.market, account, operator: self.random.chance(3), action }
     }
 
     fn by_operator(&mut self, market: &MarketSnapshot, action: Action) -> Draft {

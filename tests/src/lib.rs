@@ -18,3 +18,8 @@ pub trait Core {
     /// The whole deciding state.
     fn snapshot(&self) -> EngineSnapshot;
 }
+
+/// The README's example compiles and does what it says.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -31,8 +31,5 @@ pub fn day(seed: u64) -> Day {
         }
         commands.extend(fresh);
     }
-    Day {
-        markets_max,
-        commands,
-    }
+    Day { markets_max, commands }
 }

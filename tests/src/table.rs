@@ -67,7 +67,7 @@
 //! The order that the command names, or the stop elected last, is the one meant where an event
 //! names none: the taker of a trade, or who was cancelled. `showing`, `requeued`, `clearing` and
 //! `other content` are left out only where there is nothing to say. What may be left out is checked
-//! all the same: a [`ledger`] keeps the books from the events alone, and where an event's number,
+//! all the same: a ledger keeps the books from the events alone, and where an event's number,
 //! priority, remainder, owner, reference, time or total is not the one due, the event is printed
 //! with `(number 5 not 4)`, which no line expects.
 //!

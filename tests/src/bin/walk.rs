@@ -18,11 +18,7 @@ struct Wish {
 }
 
 fn wish(mut words: impl Iterator<Item = String>) -> Option<Wish> {
-    let mut wish = Wish {
-        seed: 1,
-        commands: 100_000,
-        quiet: false,
-    };
+    let mut wish = Wish { seed: 1, commands: 100_000, quiet: false };
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seed" => wish.seed = words.next()?.parse().ok()?,
@@ -58,9 +54,5 @@ fn main() -> ExitCode {
 
 /// The exit code, unless nobody hears what was to be said.
 fn said(told: std::io::Result<()>, code: ExitCode) -> ExitCode {
-    if told.is_ok() {
-        code
-    } else {
-        ExitCode::FAILURE
-    }
+    if told.is_ok() { code } else { ExitCode::FAILURE }
 }

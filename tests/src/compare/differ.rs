@@ -48,17 +48,9 @@ pub(super) fn same_state(
     }
     let of = |what: &str| format!("state of {who}, {what}");
     let ids = |state: &EngineSnapshot| -> Vec<_> {
-        state
-            .markets
-            .iter()
-            .map(|market| market.head.market)
-            .collect()
+        state.markets.iter().map(|market| market.head.market).collect()
     };
-    same(
-        of("rules version"),
-        &held.rules_version,
-        &model.rules_version,
-    )?;
+    same(of("rules version"), &held.rules_version, &model.rules_version)?;
     same(of("sequence"), &held.last_sequence, &model.last_sequence)?;
     same(of("time"), &held.last_timestamp, &model.last_timestamp)?;
     same(of("last market"), &held.last_market, &model.last_market)?;

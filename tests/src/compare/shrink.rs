@@ -11,13 +11,13 @@ use pricetime_engine::{
 use super::{Subject, Trial};
 use crate::generate::Step;
 
-/// How many runs a search may take.
-const RUNS_MAX: u32 = 3_000;
+/// How many steps the runs of a search may take together.
+const STEPS_MAX: usize = 2_000_000;
 
 /// The search for fewer and plainer steps.
 struct Search<S> {
     markets_max: u32,
-    runs: u32,
+    spent: usize,
     steps: Vec<Step>,
     difference: String,
     subject: std::marker::PhantomData<S>,
@@ -31,7 +31,7 @@ pub(super) fn shrink<S: Subject>(
 ) -> (Vec<Step>, String) {
     let mut search = Search::<S> {
         markets_max,
-        runs: 0,
+        spent: 0,
         steps,
         difference: difference.to_owned(),
         subject: std::marker::PhantomData,
@@ -41,7 +41,7 @@ pub(super) fn shrink<S: Subject>(
     panic::set_hook(Box::new(|_| {}));
     search.flatten();
     search.remove();
-    while search.runs < RUNS_MAX && search.simplify() {
+    while search.spent < STEPS_MAX && search.simplify() {
         search.remove();
     }
     search.rename();
@@ -52,9 +52,9 @@ pub(super) fn shrink<S: Subject>(
 impl<S: Subject> Search<S> {
     /// Takes these steps instead if they show a difference too, up to where they do.
     fn take(&mut self, mut steps: Vec<Step>) -> bool {
-        self.runs += 1;
-        let mut trial = Trial::<S>::new(self.markets_max);
+        let mut trial = Trial::<S>::closely(self.markets_max);
         for at in 0..steps.len() {
+            self.spent += 1;
             if let Err(difference) = trial.step(&steps[at], &mut |_, _, _| ()) {
                 steps.truncate(at + 1);
                 self.steps = steps;
@@ -77,9 +77,9 @@ impl<S: Subject> Search<S> {
     /// Leaves out as much as possible: halves first, single steps last.
     fn remove(&mut self) {
         let mut size = self.steps.len().div_ceil(2);
-        while size > 0 && self.runs < RUNS_MAX {
+        while size > 0 && self.spent < STEPS_MAX {
             let mut end = self.steps.len();
-            while end > 0 && self.runs < RUNS_MAX {
+            while end > 0 && self.spent < STEPS_MAX {
                 let start = end.saturating_sub(size);
                 let mut fewer = self.steps.clone();
                 fewer.drain(start..end);
@@ -97,7 +97,7 @@ impl<S: Subject> Search<S> {
     fn simplify(&mut self) -> bool {
         let mut any = false;
         let mut at = 0;
-        while at < self.steps.len() && self.runs < RUNS_MAX {
+        while at < self.steps.len() && self.spent < STEPS_MAX {
             let Step::Apply(command) = self.steps[at] else {
                 at += 1;
                 continue;
@@ -163,10 +163,7 @@ impl Names {
             Action::Place(place) => self.order(&mut place.order),
             Action::Amend(amend) => self.order(&mut amend.order),
             Action::Cancel { order } => self.order(order),
-            Action::CancelAll {
-                account: Some(account),
-                ..
-            }
+            Action::CancelAll { account: Some(account), .. }
             | Action::BlockAccount(account)
             | Action::UnblockAccount(account) => self.account(account),
             Action::CancelAll { account: None, .. }
@@ -198,31 +195,19 @@ fn plainer(command: &Command) -> Vec<Command> {
             ways.push(changed);
         }
     };
-    way(Command {
-        request: None,
-        ..*command
-    });
-    way(Command {
-        timestamp: Timestamp(0),
-        ..*command
-    });
+    way(Command { request: None, ..*command });
+    way(Command { timestamp: Timestamp(0), ..*command });
     let act = |action| Command { action, ..*command };
     match command.action {
-        Action::Place(place) => plainer_places(place)
-            .into_iter()
-            .for_each(|place| way(act(Action::Place(place)))),
-        Action::Amend(amend) => plainer_amends(amend)
-            .into_iter()
-            .for_each(|amend| way(act(Action::Amend(amend)))),
+        Action::Place(place) => {
+            plainer_places(place).into_iter().for_each(|place| way(act(Action::Place(place))))
+        }
+        Action::Amend(amend) => {
+            plainer_amends(amend).into_iter().for_each(|amend| way(act(Action::Amend(amend))))
+        }
         Action::CancelAll { account, side } => {
-            way(act(Action::CancelAll {
-                account,
-                side: None,
-            }));
-            way(act(Action::CancelAll {
-                account: None,
-                side,
-            }));
+            way(act(Action::CancelAll { account, side: None }));
+            way(act(Action::CancelAll { account: None, side }));
         }
         Action::AddMarket(_)
         | Action::SetMarket(_)
@@ -239,37 +224,16 @@ fn plainer(command: &Command) -> Vec<Command> {
 
 fn plainer_places(place: Place) -> Vec<Place> {
     let mut ways = vec![
-        Place {
-            display_quantity: None,
-            ..place
-        },
-        Place {
-            minimum_quantity: None,
-            ..place
-        },
-        Place {
-            post_only: false,
-            ..place
-        },
-        Place {
-            time_in_force: TimeInForce::GoodTillCancel,
-            ..place
-        },
-        Place {
-            self_trade: SelfTrade::None,
-            ..place
-        },
-        Place {
-            reference: 0,
-            ..place
-        },
+        Place { display_quantity: None, ..place },
+        Place { minimum_quantity: None, ..place },
+        Place { post_only: false, ..place },
+        Place { time_in_force: TimeInForce::GoodTillCancel, ..place },
+        Place { self_trade: SelfTrade::None, ..place },
+        Place { reference: 0, ..place },
     ];
     for smaller in [1, 2, place.quantity.0 / 2] {
         if smaller < place.quantity.0 {
-            ways.push(Place {
-                quantity: Quantity(smaller),
-                ..place
-            });
+            ways.push(Place { quantity: Quantity(smaller), ..place });
         }
     }
     ways
@@ -277,25 +241,10 @@ fn plainer_places(place: Place) -> Vec<Place> {
 
 fn plainer_amends(amend: Amend) -> Vec<Amend> {
     vec![
-        Amend {
-            if_open: None,
-            ..amend
-        },
-        Amend {
-            requeue: false,
-            ..amend
-        },
-        Amend {
-            price: None,
-            ..amend
-        },
-        Amend {
-            quantity: None,
-            ..amend
-        },
-        Amend {
-            stop_price: None,
-            ..amend
-        },
+        Amend { if_open: None, ..amend },
+        Amend { requeue: false, ..amend },
+        Amend { price: None, ..amend },
+        Amend { quantity: None, ..amend },
+        Amend { stop_price: None, ..amend },
     ]
 }

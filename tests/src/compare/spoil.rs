@@ -3,11 +3,12 @@
 
 use pricetime_engine::{
     AccountId, Action, Command, Engine, EngineSnapshot, EpochNumber, MarketHead, MarketId,
-    MarketSnapshot, OrderId, OrderKind, OrderRecord, Outcome, Phase, Place, Price, Priority,
-    Quantity, SelfTrade, Sequence, Side, TimeInForce, Timestamp, TradeNumber, Until,
+    MarketSnapshot, OrderId, OrderKind, OrderRecord, Outcome, Phase, Place, Price, Prices,
+    Priority, Quantity, SelfTrade, Sequence, Side, TimeInForce, Timestamp, TradeNumber, Until,
 };
 
 use super::differ::{same, same_state};
+use super::sound;
 use crate::generate::random::Random;
 
 /// Spoils a snapshot in one place, restores it, and looks at what became of the engine.
@@ -21,15 +22,12 @@ pub(super) fn check(
     let mut spoiled = snapshot.clone();
     spoil(&mut spoiled, random);
     if engine.restore(&spoiled).is_err() {
-        return same_state(
-            "an engine after a refused restore",
-            &engine.snapshot(),
-            snapshot,
-        );
+        return same_state("an engine after a refused restore", &engine.snapshot(), snapshot);
     }
-    engine
-        .audit()
-        .map_err(|e| format!("audit of {spoiled:?}: {e}"))?;
+    if let Some(wrong) = sound::broken(markets_max, &spoiled) {
+        return Err(format!("restore took a snapshot in which {wrong}: {spoiled:?}"));
+    }
+    engine.audit().map_err(|e| format!("audit of {spoiled:?}: {e}"))?;
     same_state("restored from another", &engine.snapshot(), &spoiled)?;
     same("its digest", &engine.digest(), &spoiled.digest())?;
     let mut sequence = spoiled.last_sequence;
@@ -75,9 +73,7 @@ fn exercise(market: &MarketSnapshot) -> Vec<Action> {
         place(Side::Buy, u128::MAX),
         Action::SetPhase(Phase::Call),
         place(Side::Sell, u128::MAX - 1),
-        Action::CloseEpoch {
-            number: market.head.epoch,
-        },
+        Action::CloseEpoch { number: market.head.epoch },
         Action::SetPhase(Phase::Closed),
     ]
 }
@@ -135,23 +131,42 @@ fn spoil_request(market: &mut MarketSnapshot, random: &mut Random) {
 }
 
 fn spoil_head(head: &mut MarketHead, random: &mut Random) {
+    let counter = |random: &mut Random| {
+        let edge = random.edge();
+        random.pick([edge, 0, 1 << 63, (1 << 63) + 1])
+    };
     match random.below(16) {
         0 => head.market = MarketId(random.edge() as u32),
         1 => head.phase = phase(random),
         2 => head.last_sequence = Sequence(random.edge()),
         3 => head.last_price = random.maybe(70, |r| Price(r.edge() as i64)),
-        4 => head.last_trade = TradeNumber(random.edge()),
-        5 => head.next_priority = Priority(random.edge()),
-        6 => head.epoch = EpochNumber(random.edge()),
+        4 => head.last_trade = TradeNumber(counter(random)),
+        5 => head.next_priority = Priority(counter(random)),
+        6 => head.epoch = EpochNumber(counter(random)),
         7 => head.epoch_first_sequence = Sequence(random.edge()),
         8 => head.turnover.volume = u128::from(random.edge()),
         9 => head.turnover.notional.0 = i128::from(random.edge()) << 60,
         10 => head.turnover.trades = random.edge(),
-        11 => head.turnover.prices = None,
+        11 => spoil_prices(&mut head.turnover.prices, random),
         12 => head.accepted = random.edge(),
         13 => head.cancelled = random.edge(),
         14 => head.spec.quantity_max = Quantity(random.edge()),
         _ => head.spec.limits.orders_max = random.below(4) as u32,
+    }
+}
+
+fn spoil_prices(prices: &mut Option<Prices>, random: &mut Random) {
+    let edge = Price(random.edge() as i64);
+    if let Some(prices) = prices {
+        match random.below(4) {
+            0 => prices.open = edge,
+            1 => prices.high = edge,
+            2 => prices.low = edge,
+            _ => prices.close = edge,
+        }
+    }
+    if random.chance(20) {
+        *prices = None;
     }
 }
 
@@ -161,13 +176,12 @@ fn phase(random: &mut Random) -> Phase {
 
 fn spoil_order(market: &mut MarketSnapshot, random: &mut Random) {
     let waits = random.chance(30);
-    let orders = if waits {
-        &mut market.waiting
-    } else {
-        &mut market.resting
-    };
+    let orders = if waits { &mut market.waiting } else { &mut market.resting };
+    let next = market.head.next_priority.0;
     let another = random.any(orders).map(|order| order.party.order);
+    let last = orders.len().saturating_sub(1);
     let at = random.below(orders.len() as u64) as usize;
+    let at = random.pick([0, at, last]);
     let Some(order) = orders.get_mut(at) else {
         return;
     };
@@ -175,7 +189,7 @@ fn spoil_order(market: &mut MarketSnapshot, random: &mut Random) {
     match random.below(12) {
         0 => order.open = Quantity(edge),
         1 => order.shown = Quantity(edge),
-        2 => order.priority = Priority(edge),
+        2 => order.priority = Priority(random.pick([edge, 0, next, next.wrapping_sub(1)])),
         3 => order.side = order.side.opposite(),
         4 => order.kind = kind(random),
         5 => order.until = until(random),

@@ -1,8 +1,8 @@
 //! What can be tried: the engine, and whatever else behaves like one.
 
 use pricetime_engine::{
-    Clearing, Command, Engine, EngineSnapshot, Group, MarketId, MarketSnapshot, OrderRecord, Price,
-    Quantity, Side,
+    Book, Clearing, Command, Engine, EngineSnapshot, Group, MarketId, MarketSnapshot, OrderRecord,
+    Price, Quantity, Side,
 };
 
 use super::differ::same;
@@ -115,9 +115,7 @@ impl Subject for Engine {
     fn levels(&self, market: MarketId, side: Side) -> Vec<(Price, Quantity, u32)> {
         let market = self.market(market);
         let levels = market.into_iter().flat_map(|market| market.levels(side));
-        levels
-            .map(|level| (level.price, level.quantity, level.orders))
-            .collect()
+        levels.map(|level| (level.price, level.quantity, level.orders)).collect()
     }
 
     fn indicative(&self, market: MarketId) -> Option<Clearing> {
@@ -127,22 +125,41 @@ impl Subject for Engine {
     fn answers(&self, state: &EngineSnapshot) -> Result<(), String> {
         same("markets", &self.markets().count(), &state.markets.len())?;
         for market in &state.markets {
-            let digest = self.market(market.head.market).map(|book| book.digest());
-            same("a market's digest", &digest, &Some(market.digest()))?;
-            for order in market.resting.iter().chain(&market.waiting) {
-                let view = self
-                    .market(market.head.market)
-                    .and_then(|book| book.order(order.party.order));
-                let record = view.map(|view| view.record);
-                same("an order asked for by its id", &record, &Some(*order))?;
-                let ahead = view
-                    .and_then(|view| view.ahead)
-                    .map(|a| (a.orders, a.quantity));
-                same("what stands before it", &ahead, &ahead_of(market, order))?;
-            }
+            let book = self.market(market.head.market);
+            let book = book.ok_or("a market is not found by its id")?;
+            book_answers(book, market)?;
         }
         Ok(())
     }
+}
+
+fn book_answers(book: &Book, market: &MarketSnapshot) -> Result<(), String> {
+    let orders = || market.resting.iter().chain(&market.waiting);
+    same("a market's snapshot", &book.snapshot(), market)?;
+    same("a market's digest", &book.digest(), &market.digest())?;
+    same("a market's head", book.head(), &market.head)?;
+    same("live orders", &(book.live() as usize), &orders().count())?;
+    for side in [Side::Buy, Side::Sell] {
+        same("the best level", &book.best(side), &book.levels(side).next())?;
+        for level in book.levels(side) {
+            same("a level", &book.depth(side, level.price), &Some(level))?;
+        }
+    }
+    for order in orders() {
+        let view = book.order(order.party.order);
+        let record = view.map(|view| view.record);
+        same("an order asked for by its id", &record, &Some(*order))?;
+        let ahead = view.and_then(|view| view.ahead);
+        let ahead = ahead.map(|ahead| (ahead.orders, ahead.quantity));
+        same("what stands before it", &ahead, &ahead_of(market, order))?;
+    }
+    let Some(account) = orders().next().map(|order| order.party.account) else {
+        return Ok(());
+    };
+    let own = orders().filter(|order| order.party.account == account);
+    let mut own: Vec<_> = own.copied().collect();
+    own.sort_unstable_by_key(|order| order.priority);
+    same("an account's orders", &book.orders_of(account), &own)
 }
 
 /// What stands before an order at its price, in orders and in what they show.

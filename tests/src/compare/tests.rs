@@ -64,17 +64,11 @@ impl<const FAULT: u8> Core for Faulty<FAULT> {
 
 impl<const FAULT: u8> Subject for Faulty<FAULT> {
     fn new(markets_max: u32) -> Self {
-        Self {
-            model: Model::new(markets_max),
-            restored: false,
-        }
+        Self { model: Model::new(markets_max), restored: false }
     }
 
     fn restored(&self, _: u32, _: &EngineSnapshot) -> Result<Self, String> {
-        Ok(Self {
-            model: self.model.clone(),
-            restored: true,
-        })
+        Ok(Self { model: self.model.clone(), restored: true })
     }
 
     fn levels(&self, market: MarketId, side: Side) -> Vec<(Price, Quantity, u32)> {

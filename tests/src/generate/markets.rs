@@ -19,14 +19,8 @@ impl Generator {
             self.spoil(&mut spec);
         }
         let last = seen.last_market.0;
-        let away = self
-            .random
-            .weighted(&[(90, 1), (4, 2), (3, 0), (1, u32::MAX)]);
-        let market = if self.random.once_in(50) {
-            0
-        } else {
-            last.wrapping_add(away)
-        };
+        let away = self.random.weighted(&[(90, 1), (4, 2), (3, 0), (1, u32::MAX)]);
+        let market = if self.random.once_in(50) { 0 } else { last.wrapping_add(away) };
         Draft {
             market: MarketId(market),
             account: self.account(),
@@ -66,15 +60,9 @@ impl Generator {
     /// Terms around where trading is, mostly within their bounds.
     pub(super) fn terms(&mut self, quantity_max: Quantity) -> Terms {
         let taste = self.profile.prices;
-        let far = self
-            .random
-            .pick([taste.spread, taste.spread * 3, taste.far_spread]);
-        let below = self
-            .random
-            .within(taste.spread / 2 + 1, far.max(taste.spread) + 1);
-        let above = self
-            .random
-            .within(taste.spread / 2 + 1, far.max(taste.spread) + 1);
+        let far = self.random.pick([taste.spread, taste.spread * 3, taste.far_spread]);
+        let below = self.random.within(taste.spread / 2 + 1, far.max(taste.spread) + 1);
+        let above = self.random.within(taste.spread / 2 + 1, far.max(taste.spread) + 1);
         let mut low = self.centre.saturating_sub_unsigned(below);
         let mut high = self.centre.saturating_add_unsigned(above);
         if self.is(Theme::Ends) && self.random.chance(70) {
@@ -84,6 +72,10 @@ impl Generator {
                 (most.saturating_sub(9), most),
                 (-most, (-most).saturating_add(9)),
             ]);
+        }
+        if self.random.chance(3) {
+            // One price and no other.
+            (low, high) = (high, high);
         }
         let spread = taste.spread;
         let inside = self.random.around(self.centre, spread).clamp(low, high);
@@ -121,9 +113,7 @@ impl Generator {
 
     /// Breaks one bound, or goes exactly to it.
     fn spoil(&mut self, spec: &mut MarketSpec) {
-        let count = self
-            .random
-            .pick([Limits::COUNT_MAX, Limits::COUNT_MAX + 1, u32::MAX]);
+        let count = self.random.pick([Limits::COUNT_MAX, Limits::COUNT_MAX + 1, u32::MAX]);
         match self.random.below(12) {
             0 => spec.tick.mantissa = self.random.pick([0, Step::MANTISSA_MAX + 1]),
             1 => spec.lot.exponent = self.random.pick([-29, 29, i8::MIN, i8::MAX]),

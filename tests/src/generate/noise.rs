@@ -29,12 +29,7 @@ impl Generator {
             (Some(known), _) if random.chance(90) => known.head.market,
             _ => MarketId(random.edge() as u32),
         };
-        Draft {
-            market,
-            account,
-            operator: random.chance(30),
-            action,
-        }
+        Draft { market, account, operator: random.chance(30), action }
     }
 }
 
@@ -45,9 +40,7 @@ fn action(random: &mut Random) -> Action {
         2 => Action::RemoveMarket,
         3..7 => Action::Place(place(random)),
         7..10 => Action::Amend(amend(random)),
-        10 => Action::Cancel {
-            order: order(random),
-        },
+        10 => Action::Cancel { order: order(random) },
         11 => Action::CancelAll {
             account: random.maybe(50, |r| AccountId(wide(r))),
             side: random.maybe(50, side),
@@ -58,9 +51,7 @@ fn action(random: &mut Random) -> Action {
             Phase::Halted,
             Phase::Closed,
         ])),
-        13 => Action::CloseEpoch {
-            number: EpochNumber(random.edge()),
-        },
+        13 => Action::CloseEpoch { number: EpochNumber(random.edge()) },
         14 => Action::BlockAccount(AccountId(wide(random))),
         _ => Action::UnblockAccount(AccountId(wide(random))),
     }
@@ -133,10 +124,8 @@ fn amend(random: &mut Random) -> Amend {
 }
 
 fn spec(random: &mut Random) -> MarketSpec {
-    let step = |random: &mut Random| Step {
-        mantissa: random.edge(),
-        exponent: random.edge() as i8,
-    };
+    let step =
+        |random: &mut Random| Step { mantissa: random.edge(), exponent: random.edge() as i8 };
     MarketSpec {
         symbol: Symbol::new("NOISE").expect("five letters are a symbol"),
         tick: step(random),
@@ -159,9 +148,6 @@ fn terms(random: &mut Random) -> Terms {
         price_max: price(random),
         protection_ticks: random.maybe(50, Random::edge),
         reference: random.maybe(50, price),
-        fees: Fees {
-            maker_ppm: random.edge() as i32,
-            taker_ppm: random.edge() as i32,
-        },
+        fees: Fees { maker_ppm: random.edge() as i32, taker_ppm: random.edge() as i32 },
     }
 }

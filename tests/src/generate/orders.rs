@@ -17,10 +17,8 @@ impl Generator {
         let slip = self.random.chance(2);
         let rests = market.head.phase == Phase::Call && !slip;
         let time_in_force = self.time_in_force(market, rests);
-        let now_or_never = matches!(
-            time_in_force,
-            TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill
-        );
+        let now_or_never =
+            matches!(time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill);
         let limit = matches!(kind, OrderKind::Limit { .. });
         let may_hide = kind.price().is_some() && !now_or_never;
         let may_post = limit && !now_or_never && !rests;
@@ -71,9 +69,7 @@ impl Generator {
         }
         self.fit(market, record, &mut amend);
         let right = self.random.maybe(15, |_| open);
-        let wrong = self
-            .random
-            .maybe(4, |r| r.pick([open.0.saturating_add(1), open.0 - 1, 0]));
+        let wrong = self.random.maybe(4, |r| r.pick([open.0.saturating_add(1), open.0 - 1, 0]));
         amend.if_open = wrong.map(Quantity).or(right);
         (account, amend)
     }
@@ -122,13 +118,9 @@ impl Generator {
 
     fn kind(&mut self, market: &MarketSnapshot, side: Side) -> OrderKind {
         match self.random.weighted(&self.profile.orders.kinds) {
-            KindName::Limit => OrderKind::Limit {
-                price: self.price(market, side),
-            },
+            KindName::Limit => OrderKind::Limit { price: self.price(market, side) },
             KindName::Market => OrderKind::Market,
-            KindName::Stop => OrderKind::Stop {
-                stop: self.stop(market, side),
-            },
+            KindName::Stop => OrderKind::Stop { stop: self.stop(market, side) },
             KindName::StopLimit => OrderKind::StopLimit {
                 stop: self.stop(market, side),
                 price: self.price(market, side),
@@ -168,12 +160,13 @@ impl Generator {
         let most = market.head.spec.quantity_max.0;
         let usual = self.profile.orders.quantity_max.min(most);
         let huge = self.is(Theme::Ends) && self.random.chance(40);
+        let sweeps = if self.is(Theme::Stops) { 25 } else { 9 };
         Quantity(match self.random.below(100) {
             0 => 0,
             1 => most.saturating_add(1),
             2 => self.random.pick([most, u64::MAX]),
             // More than a level holds.
-            3..9 if !huge => self.random.within(1, usual.saturating_mul(8).min(most)),
+            at if 2 < at && at < sweeps => self.random.within(1, usual.saturating_mul(8).min(most)),
             _ if huge => most - self.random.below(most.min(3)),
             _ => self.random.within(1, usual),
         })
@@ -185,9 +178,7 @@ impl Generator {
             0 => 0,
             1 => quantity.0.saturating_add(1),
             2 => quantity.0,
-            _ => self
-                .random
-                .within(1, (quantity.0 / share).saturating_add(1)),
+            _ => self.random.within(1, (quantity.0 / share).saturating_add(1)),
         })
     }
 
@@ -199,8 +190,7 @@ impl Generator {
         }
         let last = market.head.last_price.filter(|_| self.random.chance(40));
         let terms = &market.head.spec.terms;
-        last.map_or(self.centre, |price| price.0)
-            .clamp(terms.price_min.0, terms.price_max.0)
+        last.map_or(self.centre, |price| price.0).clamp(terms.price_min.0, terms.price_max.0)
     }
 
     /// A limit price, mostly on the side's own side of the book.
@@ -208,10 +198,7 @@ impl Generator {
         let taste = self.profile.prices;
         let middle = self.middle(market);
         let away = self.random.below(taste.spread + 1);
-        let known = self
-            .random
-            .any(&market.resting)
-            .and_then(|r| r.kind.price());
+        let known = self.random.any(&market.resting).and_then(|r| r.kind.price());
         let price = match (self.random.below(100), known) {
             (0..12, Some(known)) => self.random.around(known.0, 1),
             _ if self.is(Theme::Ends) && self.random.chance(20) => self.random.edge() as i64,
@@ -233,6 +220,8 @@ impl Generator {
         let middle = self.middle(market);
         let away = self.random.below(spread + 1);
         let stop = match side {
+            // In Call a stop waits for a trade whatever the last price was.
+            _ if market.head.phase == Phase::Call => self.random.around(middle, spread),
             _ if self.random.chance(20) => self.random.around(middle, spread),
             Side::Buy => middle.saturating_add_unsigned(away + 1),
             Side::Sell => middle.saturating_sub_unsigned(away + 1),
@@ -246,9 +235,7 @@ impl Generator {
         Price(match self.random.below(150) {
             0 => price,
             1 => self.random.pick([low, high]),
-            2 => self
-                .random
-                .pick([low.saturating_sub(1), high.saturating_add(1)]),
+            2 => self.random.pick([low.saturating_sub(1), high.saturating_add(1)]),
             _ => price.clamp(low, high),
         })
     }

@@ -208,7 +208,7 @@ impl Profile {
             }
             Theme::Wide => {
                 self.prices.far = random.within(10, 60);
-                self.prices.far_spread = 1 << random.within(8, 40);
+                self.prices.far_spread = 1 << random.within(8, 62);
                 self.prices.wander = 5;
             }
             Theme::Ends => {
@@ -243,6 +243,7 @@ impl Profile {
         self.prices.wander = 0;
         self.orders.crossing_percent = random.pick([10, 20]);
         self.phases[0].0 = 200;
+        self.phases[1].0 = 60;
         self.weigh(ActionKind::CancelAll, 0);
     }
 
@@ -260,14 +261,12 @@ impl Profile {
         self.orders_max = random.within(300, 2_000) as u32;
         self.order_ids = 5_000;
         self.prices.spread = random.within(20, 2_000);
+        self.prices.far = random.pick([0, 30]);
+        self.prices.far_spread = 1 << random.within(12, 62);
         self.orders.crossing_percent = 8;
         self.orders.kinds[0].0 = 200;
-        self.phases = [
-            (40, Phase::Continuous),
-            (40, Phase::Call),
-            (4, Phase::Halted),
-            (0, Phase::Closed),
-        ];
+        self.phases =
+            [(40, Phase::Continuous), (40, Phase::Call), (4, Phase::Halted), (0, Phase::Closed)];
         self.weigh(ActionKind::Place, 400);
         self.weigh(ActionKind::RemoveMarket, 0);
         self.weigh(ActionKind::CancelAll, 0);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use pricetime_engine::{
-    Action, ActionKind, CancelReason, Command, Event, Group, MarketId, MarketSnapshot, OrderId,
-    OrderRecord, Outcome, Phase, Reason, Sequence,
+    ActionKind, CancelReason, Command, Event, Group, MarketId, MarketSnapshot, OrderId, Outcome,
+    Reason,
 };
 
 use super::live;

@@ -1,0 +1,214 @@
+//! The C interface of the public "Matching Engine Algorithm Performance Challenge"
+//! (flash1-dev/matching-engine-benchmark), over the very engine that users get.
+//!
+//! A message becomes a command, an event becomes a report, a question goes to the engine's own book:
+//! there is no other core here and nothing that the product does not do. The challenge's modify is an
+//! `Amend` with `requeue`.
+//!
+//! This is the one room with unsafe code. All of it rests on what the challenge promises of its
+//! harness: `engine_init` comes first, messages and questions come one at a time from one thread, a
+//! pointer that is handed over points to what its type says, and nothing comes after
+//! `engine_shutdown` but another `engine_init`.
+#![expect(unsafe_code, reason = "a C interface is made of pointers")]
+
+mod abi;
+mod reports;
+
+use core::cell::UnsafeCell;
+use core::ffi::c_void;
+
+use pricetime_engine::{
+    AccountId, Action, Amend, Command, Engine, Fees, Limits, MarketId, MarketSpec, OrderId,
+    OrderKind, Phase, Place, Price, Pricing, Quantity, SelfTrade, Sequence, Side, Step, Symbol,
+    Terms, TimeInForce, Timestamp,
+};
+
+pub use abi::{Cancel, Modify, NewOrder, Report, Transport};
+use reports::Reports;
+
+const MARKET: MarketId = MarketId(1);
+/// The challenge knows no accounts: everybody is one, and nobody minds trading with himself.
+const ACCOUNT: AccountId = AccountId(1);
+
+/// An engine, where its reports go, and the number of its last command.
+struct Run {
+    engine: Engine,
+    reports: Reports,
+    sequence: u64,
+}
+
+impl Run {
+    fn new(reports: Reports) -> Self {
+        let mut run = Self { engine: Engine::new(1), reports, sequence: 0 };
+        run.apply(Action::AddMarket(spec()), true);
+        run.apply(Action::SetPhase(Phase::Continuous), true);
+        run
+    }
+
+    #[inline(always)]
+    fn apply(&mut self, action: Action, operator: bool) {
+        self.sequence += 1;
+        let command = Command {
+            sequence: Sequence(self.sequence),
+            timestamp: Timestamp(self.sequence),
+            market: MARKET,
+            account: ACCOUNT,
+            operator,
+            request: None,
+            action,
+        };
+        self.engine.apply(&command, &mut self.reports);
+    }
+
+    fn best(&self, side: Side) -> Option<i64> {
+        Some(self.engine.market(MARKET)?.best(side)?.price.0)
+    }
+}
+
+/// A market as wide as the core allows for quantities of 32 bits.
+fn spec() -> MarketSpec {
+    MarketSpec {
+        symbol: Symbol::new("CHALLENGE").expect("a symbol"),
+        tick: Step { mantissa: 5, exponent: -3 },
+        lot: Step::ONE,
+        pricing: Pricing::Maker,
+        quantity_max: Quantity(u64::from(u32::MAX)),
+        limits: Limits { orders_max: Limits::COUNT_MAX, ..Limits::default() },
+        terms: Terms {
+            price_min: Price(-(1 << 61)),
+            price_max: Price(1 << 61),
+            protection_ticks: None,
+            reference: None,
+            fees: Fees::default(),
+        },
+    }
+}
+
+const fn side(number: u8) -> Side {
+    if number == 0 { Side::Buy } else { Side::Sell }
+}
+
+/// The run between `engine_init` and `engine_shutdown`.
+struct Current(UnsafeCell<Option<Run>>);
+
+// SAFETY: the harness calls from one thread at a time.
+unsafe impl Sync for Current {}
+
+static CURRENT: Current = Current(UnsafeCell::new(None));
+
+#[inline(always)]
+fn current() -> &'static mut Run {
+    // SAFETY: calls come one at a time, and none of them keeps the reference beyond its end.
+    let run = unsafe { &mut *CURRENT.0.get() };
+    run.as_mut().expect("engine_init comes first")
+}
+
+/// Begins a run.
+///
+/// # Safety
+/// `transport` points to a transport whose functions take `queue`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn engine_init(_nonce: u64, transport: *const Transport, queue: *mut c_void) {
+    // SAFETY: as the caller promises.
+    let push = unsafe { (*transport).push };
+    let run = Run::new(Reports::new(push, queue));
+    // SAFETY: calls come one at a time.
+    unsafe { *CURRENT.0.get() = Some(run) };
+}
+
+/// Ends the run.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_shutdown() {
+    // SAFETY: calls come one at a time.
+    unsafe { *CURRENT.0.get() = None };
+}
+
+/// Places an order.
+///
+/// # Safety
+/// `message` points to a message.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn engine_on_new_order(message: *const NewOrder) {
+    // SAFETY: as the caller promises.
+    let message = unsafe { &*message };
+    let time_in_force = match message.ioc {
+        0 => TimeInForce::GoodTillCancel,
+        _ => TimeInForce::ImmediateOrCancel,
+    };
+    let run = current();
+    run.reports.about(message.sequence, message.side);
+    let place = Place {
+        order: OrderId(u128::from(message.order)),
+        reference: 0,
+        side: side(message.side),
+        kind: OrderKind::Limit { price: Price(message.price) },
+        quantity: Quantity(u64::from(message.quantity)),
+        time_in_force,
+        post_only: false,
+        minimum_quantity: None,
+        display_quantity: None,
+        self_trade: SelfTrade::None,
+    };
+    run.apply(Action::Place(place), false);
+}
+
+/// Cancels an order.
+///
+/// # Safety
+/// `message` points to a message.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn engine_on_cancel(message: *const Cancel) {
+    // SAFETY: as the caller promises.
+    let message = unsafe { &*message };
+    let run = current();
+    run.reports.about(message.sequence, 0);
+    run.apply(Action::Cancel { order: OrderId(u128::from(message.order)) }, false);
+}
+
+/// Takes an order out of its queue and lets it enter again.
+///
+/// # Safety
+/// `message` points to a message.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn engine_on_modify(message: *const Modify) {
+    // SAFETY: as the caller promises.
+    let message = unsafe { &*message };
+    let run = current();
+    run.reports.about(message.sequence, message.side);
+    let amend = Amend {
+        order: OrderId(u128::from(message.order)),
+        price: Some(Price(message.price)),
+        quantity: Some(Quantity(u64::from(message.quantity))),
+        stop_price: None,
+        if_open: None,
+        requeue: true,
+    };
+    run.apply(Action::Amend(amend), false);
+}
+
+/// Nothing is ever put off, so there is nothing to wait for.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_flush() {}
+
+/// The best bid's price, or the lowest number there is.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_query_best_bid() -> i64 {
+    current().best(Side::Buy).unwrap_or(i64::MIN)
+}
+
+/// The best ask's price, or the highest number there is.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_query_best_ask() -> i64 {
+    current().best(Side::Sell).unwrap_or(i64::MAX)
+}
+
+/// What rests at a price.
+#[unsafe(no_mangle)]
+pub extern "C" fn engine_query_depth_at(price: i64, number: u8) -> u64 {
+    let market = current().engine.market(MARKET);
+    let level = market.and_then(|market| market.depth(side(number), Price(price)));
+    level.map_or(0, |level| level.quantity.0)
+}
+
+#[cfg(test)]
+mod tests;

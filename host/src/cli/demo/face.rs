@@ -1,0 +1,116 @@
+//! How the demo shows itself: a redrawn screen, plain lines, or JSON.
+
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use pricetime_engine::Engine;
+
+use super::crowd::MARKET;
+use super::report::{EPOCH_COLUMNS, EpochReport, Measured, Summary};
+use super::screen::Screen;
+use super::tape::Tape;
+
+/// A frame every so often is fluent to the eye and costs the core nothing to speak of.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// Where the demo shows itself.
+pub(super) struct Face<W> {
+    out: W,
+    style: Style,
+}
+
+enum Style {
+    Screen { screen: Screen, due: Instant },
+    Lines,
+    Json,
+}
+
+impl<W: Write> Face<W> {
+    /// Frames, each over the one before.
+    pub(super) fn screen(out: W) -> Self {
+        let screen = Screen::default();
+        let due = Instant::now();
+        Self { out, style: Style::Screen { screen, due } }
+    }
+
+    /// A line for every epoch.
+    pub(super) const fn lines(out: W) -> Self {
+        Self { out, style: Style::Lines }
+    }
+
+    /// A JSON object for every epoch.
+    pub(super) const fn json(out: W) -> Self {
+        Self { out, style: Style::Json }
+    }
+
+    /// Says what is about to be seen.
+    pub(super) fn begin(&mut self, seed: u64) -> io::Result<()> {
+        if matches!(self.style, Style::Json) {
+            return Ok(());
+        }
+        writeln!(self.out, "pricetime demo: a made-up energy market, seed {seed}, simulated time")?;
+        match self.style {
+            Style::Lines => writeln!(self.out, "{EPOCH_COLUMNS}"),
+            Style::Screen { .. } | Style::Json => writeln!(self.out),
+        }
+    }
+
+    /// Shows the epochs that have closed since the last time. A screen takes them with its frames.
+    pub(super) fn epochs(&mut self, engine: &Engine, tape: &mut Tape) -> io::Result<()> {
+        let Some(market) = engine.market(MARKET) else {
+            return Ok(());
+        };
+        if let Style::Screen { .. } = self.style {
+            tape.forget_epochs(Screen::EPOCHS);
+            return Ok(());
+        }
+        for epoch in tape.epochs.drain(..) {
+            let report = EpochReport::new(market.spec(), &epoch);
+            match self.style {
+                Style::Json => Self::object(&mut self.out, &report)?,
+                Style::Lines | Style::Screen { .. } => writeln!(self.out, "{report}")?,
+            }
+        }
+        self.out.flush()
+    }
+
+    /// Draws a frame where it is time for one.
+    pub(super) fn frame(
+        &mut self,
+        engine: &Engine,
+        tape: &Tape,
+        in_core: Duration,
+    ) -> io::Result<()> {
+        match &mut self.style {
+            Style::Screen { screen, due } if *due <= Instant::now() => {
+                *due = Instant::now() + FRAME;
+                screen.draw(&mut self.out, engine, tape, in_core)
+            }
+            Style::Screen { .. } | Style::Lines | Style::Json => Ok(()),
+        }
+    }
+
+    /// Shows how it ended.
+    pub(super) fn end(
+        &mut self,
+        engine: &Engine,
+        tape: &Tape,
+        summary: &Summary,
+        measured: &Measured,
+    ) -> io::Result<()> {
+        match &mut self.style {
+            Style::Json => Self::object(&mut self.out, summary)?,
+            Style::Lines => writeln!(self.out, "\n{summary}")?,
+            Style::Screen { screen, .. } => {
+                screen.draw(&mut self.out, engine, tape, measured.in_core)?;
+                writeln!(self.out, "\n{summary}")?;
+            }
+        }
+        self.out.flush()
+    }
+
+    fn object(out: &mut W, report: &impl serde::Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut *out, report)?;
+        writeln!(out)
+    }
+}

@@ -1,0 +1,150 @@
+//! What was said: the events of a batch, and what is worth keeping of them.
+
+use std::collections::VecDeque;
+
+use pricetime_engine::{
+    EpochSummary, Event, Header, Notional, Outcome, Price, Quantity, Side, Sink, Timestamp,
+};
+
+use super::time::START;
+
+/// How many of the last trades are kept.
+const TRADES: usize = 5;
+
+/// The events of the commands since they were last read.
+#[derive(Debug, Default)]
+pub(super) struct Fresh {
+    headers: Vec<Header>,
+    events: Vec<(usize, Event)>,
+    refused: u64,
+}
+
+impl Sink for Fresh {
+    fn begin(&mut self, header: &Header) {
+        self.headers.push(*header);
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.events.push((self.headers.len() - 1, *event));
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.refused += u64::from(outcome != Outcome::Accepted);
+    }
+}
+
+/// A trade as it is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trade {
+    pub(super) time: Timestamp,
+    pub(super) taker_side: Side,
+    pub(super) price: Price,
+    pub(super) quantity: Quantity,
+}
+
+/// A closed epoch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Epoch {
+    pub(super) begin: Timestamp,
+    pub(super) summary: EpochSummary,
+}
+
+/// What everything came to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) commands: u64,
+    pub(super) refused: u64,
+    pub(super) accepted: u64,
+    pub(super) amended: u64,
+    pub(super) cancelled: u64,
+    pub(super) elected: u64,
+    pub(super) replenished: u64,
+    pub(super) trades: u64,
+    pub(super) volume: Quantity,
+    pub(super) notional: Notional,
+    pub(super) epochs: u64,
+}
+
+/// The last trades, the epochs that nobody has shown yet, and the totals.
+#[derive(Debug)]
+pub(super) struct Tape {
+    pub(super) fresh: Fresh,
+    pub(super) trades: VecDeque<Trade>,
+    pub(super) epochs: VecDeque<Epoch>,
+    pub(super) totals: Totals,
+    epoch_begin: Timestamp,
+}
+
+impl Default for Tape {
+    fn default() -> Self {
+        Self {
+            fresh: Fresh::default(),
+            trades: VecDeque::new(),
+            epochs: VecDeque::new(),
+            totals: Totals::default(),
+            epoch_begin: START,
+        }
+    }
+}
+
+impl Tape {
+    /// Reads the fresh events and lets somebody listen.
+    pub(super) fn read(&mut self, mut listen: impl FnMut(&Header, &Event)) {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        for (at, event) in &fresh.events {
+            if let Some(header) = fresh.headers.get(*at) {
+                self.note(header, event);
+                listen(header, event);
+            }
+        }
+        self.totals.commands += fresh.headers.len() as u64;
+        self.totals.refused += fresh.refused;
+        fresh.headers.clear();
+        fresh.events.clear();
+        fresh.refused = 0;
+        self.fresh = fresh;
+    }
+
+    /// Keeps only the last epochs.
+    pub(super) fn forget_epochs(&mut self, keep: usize) {
+        let many = self.epochs.len().saturating_sub(keep);
+        self.epochs.drain(..many);
+    }
+
+    fn note(&mut self, header: &Header, event: &Event) {
+        let totals = &mut self.totals;
+        match event {
+            Event::Accepted { .. } => totals.accepted += 1,
+            Event::Amended { .. } => totals.amended += 1,
+            Event::Cancelled { .. } => totals.cancelled += 1,
+            Event::Triggered { .. } => totals.elected += 1,
+            Event::Replenished { .. } => totals.replenished += 1,
+            Event::Traded { taker_side, price, quantity, .. } => {
+                totals.trades += 1;
+                totals.volume = totals.volume.plus(*quantity);
+                totals.notional = totals.notional.plus(price.times(*quantity));
+                self.trades.truncate(TRADES - 1);
+                self.trades.push_front(Trade {
+                    time: header.timestamp,
+                    taker_side: *taker_side,
+                    price: *price,
+                    quantity: *quantity,
+                });
+            }
+            Event::EpochClosed(summary) => {
+                totals.epochs += 1;
+                self.epochs.push_back(Epoch { begin: self.epoch_begin, summary: *summary });
+                self.epoch_begin = header.timestamp;
+            }
+            Event::Rejected { .. }
+            | Event::Reduced { .. }
+            | Event::PhaseChanged { .. }
+            | Event::MarketAdded(_)
+            | Event::MarketSet(_)
+            | Event::MarketRemoved
+            | Event::AccountBlocked(_)
+            | Event::AccountUnblocked(_)
+            | Event::Duplicate { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! The promise: what ARCHITECTURE.md says must never be is not there. A failure names the place and
+//! quotes the sentence.
+//!
+//! These are searches for words, not proofs. Comments are left out, and so are unit tests at the end
+//! of a file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Crates that others build on, with the rooms of the house that each may see.
+const LIBRARIES: [(&str, &[&str]); 2] = [("engine", &[]), ("host", &["pricetime-engine"])];
+
+fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().expect("the workspace").to_owned()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = path.as_ref();
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every Rust file below a folder of the workspace, by name.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).expect("a folder that can be read");
+        for path in entries.map(|entry| entry.expect("an entry").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    assert!(!files.is_empty(), "{folder} holds no Rust file");
+    files.sort();
+    files
+}
+
+/// The lines of a file without comments and without the unit tests at its end.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or(line))
+        .enumerate()
+        .map(|(at, line)| (at + 1, line))
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+/// Where one of the words stands in these files.
+fn places(files: &[PathBuf], banned: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut places = Vec::new();
+    for file in files {
+        for (number, line) in code(&read(file)) {
+            for word in words(line).filter(|word| banned(word)) {
+                places.push(format!("{}:{number}: {word}", file.display()));
+            }
+        }
+    }
+    places
+}
+
+/// Fails with the sentence where there is anything that goes against it.
+fn hold(sentence: &str, against: &[String]) {
+    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = flat(&read(root().join("ARCHITECTURE.md")));
+    assert!(page.contains(&flat(sentence)), "ARCHITECTURE.md does not say any more: {sentence}");
+    assert!(
+        against.is_empty(),
+        "ARCHITECTURE.md says: \"{sentence}\"\nBut:\n{}",
+        against.join("\n")
+    );
+}
+
+fn never_in_engine(sentence: &str, banned: &[&str]) {
+    hold(sentence, &places(&sources("engine/src"), |word| banned.contains(&word)));
+}
+
+/// The dependencies that a manifest names, dev-dependencies left out, each as its line has it.
+fn dependencies(manifest: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut inside = false;
+    for line in manifest.lines().map(str::trim) {
+        if let Some(section) = line.strip_prefix('[') {
+            let section = section.trim_end_matches(']');
+            let (head, name) = section.rsplit_once("dependencies.").unwrap_or((section, ""));
+            let any = section.contains("dependencies") && !section.contains("dev-dependencies");
+            if any && !name.is_empty() {
+                found.push((name.to_owned(), head.to_owned()));
+            }
+            inside = any && name.is_empty();
+        } else if inside && let Some((name, rest)) = line.split_once(['=', '.']) {
+            found.push((name.trim().to_owned(), rest.to_owned()));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_engine_depends_on_a_fixed_list() {
+    let optional = ["rust_decimal", "serde", "uuid"];
+    let manifest = read(root().join("engine/Cargo.toml"));
+    let found = dependencies(&manifest);
+    assert!(found.iter().any(|(name, _)| name == "siphasher"), "{found:?}");
+    let against: Vec<_> = found
+        .into_iter()
+        .filter(|(name, rest)| {
+            let may = optional.contains(&name.as_str()) && rest.contains("optional = true");
+            name != "siphasher" && !may
+        })
+        .map(|(name, rest)| format!("engine/Cargo.toml: {name} = {rest}"))
+        .collect();
+    hold(
+        "The engine depends on `rust_decimal`, `serde`, `siphasher` and `uuid` at most, and all but \
+         `siphasher` are optional.",
+        &against,
+    );
+}
+
+#[test]
+fn the_engine_asks_nobody() {
+    never_in_engine(
+        "The engine reads no clock, no file, no environment and no network, and starts no thread.",
+        &[
+            "fs",
+            "net",
+            "io",
+            "env",
+            "process",
+            "thread",
+            "SystemTime",
+            "Instant",
+            "UNIX_EPOCH",
+            "tokio",
+            "async",
+            "redis",
+            "crossbeam",
+            "include_bytes",
+        ],
+    );
+}
+
+#[test]
+fn the_engine_knows_no_float() {
+    never_in_engine("There is no float in the engine.", &["f32", "f64"]);
+}
+
+#[test]
+fn the_engine_visits_no_hash_table() {
+    never_in_engine(
+        "The engine uses no hash table of the standard library, so no order of one decides anything.",
+        &["HashMap", "HashSet", "RandomState", "hash_map", "hash_set"],
+    );
+}
+
+#[test]
+fn the_engine_throws_no_dice() {
+    never_in_engine(
+        "The engine draws no random number.",
+        &["rand", "fastrand", "getrandom", "new_v4", "now_v7", "thread_rng"],
+    );
+}
+
+#[test]
+fn the_engine_is_safe() {
+    never_in_engine("There is no `unsafe` code in the engine.", &["unsafe"]);
+}
+
+#[test]
+fn the_engine_is_silent() {
+    let said =
+        ["print", "println", "eprint", "eprintln", "dbg", "log", "tracing", "stdout", "stderr"];
+    let made = ["format", "to_string"];
+    let mut files = sources("engine/src");
+    let mut against = places(&files, |word| said.contains(&word));
+    files.retain(|file| !file.ends_with("decimal.rs"));
+    against.extend(places(&files, |word| made.contains(&word)));
+    hold("The engine logs nothing and prints nothing, and only `decimal.rs` makes text.", &against);
+}
+
+#[test]
+fn the_model_works_by_itself() {
+    let files = sources("tests/src/model");
+    let mut against = places(&files, |word| ["Engine", "Subject", "Trial"].contains(&word));
+    // Whatever of the engine the model names, it names in an import: so the imports are all there is.
+    let works = ["Book", "Engine", "Level", "OrderView", "Broken"];
+    for file in &files {
+        let text: String = code(&read(file)).map(|(_, line)| format!("{line}\n")).collect();
+        for part in text.split("pricetime_engine::").skip(1) {
+            let import = part.split(';').next().unwrap_or(part);
+            let taken = words(import).filter(|word| works.contains(word));
+            against.extend(taken.map(|word| format!("{}: imports {word}", file.display())));
+            if import.trim_start().starts_with('*') {
+                against.push(format!("{}: imports everything", file.display()));
+            }
+        }
+    }
+    hold(
+        "The reference model never calls the engine's own book: a model that borrows the code it \
+         judges is no judge.",
+        &against,
+    );
+}
+
+#[test]
+fn no_library_sees_its_judges() {
+    let mut against = Vec::new();
+    for (room, may_see) in LIBRARIES {
+        let manifest = read(root().join(room).join("Cargo.toml"));
+        for (name, _) in dependencies(&manifest) {
+            if name.starts_with("pricetime") && !may_see.contains(&name.as_str()) {
+                against.push(format!("{room}/Cargo.toml: {name}"));
+            }
+        }
+    }
+    hold(
+        "No library depends on `tests`, `benches` or `fuzz`, and the engine depends on no other room.",
+        &against,
+    );
+}
+
+#[test]
+fn only_the_host_reads_the_clock() {
+    let clocks = ["Instant", "SystemTime", "UNIX_EPOCH"];
+    let libraries = LIBRARIES.iter().filter(|(room, _)| *room != "host");
+    let against: Vec<_> = libraries
+        .flat_map(|(room, _)| places(&sources(room), |word| clocks.contains(&word)))
+        .collect();
+    hold("Of all libraries only `host` reads the wall clock.", &against);
+}
+
+#[test]
+fn things_are_called_what_they_are() {
+    let empty = [
+        "manager",
+        "processor",
+        "handler",
+        "service",
+        "util",
+        "utils",
+        "helper",
+        "helpers",
+        "data",
+        "info",
+    ];
+    let files: Vec<_> = ["engine", "host", "benches", "fuzz/src", "fuzz/fuzz_targets", "tests"]
+        .iter()
+        .flat_map(|room| sources(room))
+        .collect();
+    let mut against = Vec::new();
+    for file in &files {
+        let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        if stem.split('_').any(|part| empty.contains(&part)) {
+            against.push(file.display().to_string());
+        }
+        for (number, line) in code(&read(file)) {
+            let mut before = "";
+            for word in words(line).filter(|word| !word.is_empty()) {
+                let named = ["struct", "enum", "trait", "mod", "fn", "type"].contains(&before);
+                if named && parts(word).any(|part| empty.contains(&part.as_str())) {
+                    against.push(format!("{}:{number}: {word}", file.display()));
+                }
+                before = word;
+            }
+        }
+    }
+    hold(
+        "Nothing is called manager, processor, handler, service, util, helper, data or info.",
+        &against,
+    );
+}
+
+/// The words that a name is made of.
+fn parts(name: &str) -> impl Iterator<Item = String> {
+    let mut parts = vec![String::new()];
+    for c in name.chars() {
+        if c == '_' || c.is_uppercase() {
+            parts.push(String::new());
+        }
+        if let Some(part) = parts.last_mut().filter(|_| c != '_') {
+            part.extend(c.to_lowercase());
+        }
+    }
+    parts.into_iter()
+}
+
+#[test]
+fn the_search_finds_what_is_there() {
+    let text =
+        "use std::fs; // no fs\n// f64\nlet x: f64 = 0.0;\n#[cfg(test)]\nmod tests {\n f32 }";
+    let found: Vec<_> = code(text)
+        .flat_map(|(number, line)| words(line).map(move |word| (number, word)))
+        .filter(|(_, word)| ["fs", "f32", "f64"].contains(word))
+        .collect();
+    assert_eq!(found, [(1, "fs"), (3, "f64")]);
+
+    let manifest = "[dependencies]\na.workspace = true\nb = { workspace = true }\n\
+                    [dev-dependencies]\nc = \"1\"\n[target.'cfg(unix)'.dependencies]\nd = \"1\"\n\
+                    [dependencies.e]\nversion = \"1\"\n[features]\nf = []\n";
+    let names: Vec<_> = dependencies(manifest).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["a", "b", "d", "e"]);
+
+    let split: Vec<_> = parts("DataStore_info").collect();
+    assert_eq!(split, ["", "data", "store", "info"]);
+}
