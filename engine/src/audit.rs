@@ -42,6 +42,9 @@ impl Engine {
     /// # Errors
     /// The first one that does not hold. That is a bug of this crate, or of the machine.
     pub fn audit(&self) -> Result<(), Broken> {
+        let agree = self.ids.iter().eq(self.books.iter().map(|book| &book.head.market));
+        holds(agree, "the list of ids is that of the markets")
+            .map_err(|invariant| Broken { market: None, invariant })?;
         self.books.iter().try_for_each(Book::audit)
     }
 }
