@@ -50,6 +50,25 @@ fn a_warm_core_allocates_nothing() {
 }
 
 #[test]
+fn what_was_reserved_is_not_allocated_and_decides_nothing() {
+    let day = day(301);
+    let mut plain = Engine::new(day.markets_max);
+    let mut roomy = Engine::new(day.markets_max);
+    for command in &day.commands {
+        plain.apply(command, &mut ());
+        roomy.apply(command, &mut ());
+        roomy.reserve(command.market, 500);
+    }
+    assert_eq!(roomy.audit(), Ok(()));
+    assert_eq!(roomy.digest(), plain.digest());
+    assert_eq!(roomy.snapshot(), plain.snapshot());
+    let markets: Vec<_> = roomy.markets().map(pricetime_engine::Book::market).collect();
+    assert!(!markets.is_empty());
+    let counted = measure(|| markets.iter().for_each(|market| roomy.reserve(*market, 500)));
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
 fn the_counter_counts() {
     assert_eq!(measure(|| drop(black_box(Box::new(7_u64)))).count_total, 1);
 }

@@ -233,6 +233,35 @@ impl Arena {
         number(self.more.len()).wrapping_sub(1)
     }
 
+    /// Makes slots for so many orders in all.
+    pub(crate) fn reserve(&mut self, orders: usize) {
+        let vacant = Order {
+            id: OrderId(0),
+            account: AccountId(0),
+            reference: 0,
+            shown: Quantity::ZERO,
+            priority: Priority(0),
+            level: FREE,
+            next: Handle::NONE,
+            previous: Handle::NONE,
+            more: PLAIN,
+            side: Side::Buy,
+            post_only: false,
+            self_trade: SelfTrade::None,
+        };
+        let first = self.orders.len();
+        self.orders.reserve_exact(orders.saturating_sub(first));
+        // A chain from the first to the last of them, so that the first is used first.
+        for at in first..orders {
+            let next = number(at).saturating_add(1);
+            let next = if number(orders) == next { self.free } else { Handle(next) };
+            self.orders.push(Order { next, ..vacant });
+        }
+        if first < orders {
+            self.free = Handle(number(first));
+        }
+    }
+
     /// Frees the slot of an order that stands nowhere any more.
     #[inline]
     pub(crate) fn remove(&mut self, handle: Handle) {

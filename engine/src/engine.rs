@@ -65,6 +65,17 @@ impl Engine {
         self.books.iter()
     }
 
+    /// Makes room for so many orders in a market (at most its `orders_max`) and touches it, so that
+    /// the first of them wait for no memory. Decides nothing: it is never needed, only faster.
+    pub fn reserve(&mut self, market: MarketId, orders: u32) {
+        if let Some(book) = self.position(market).and_then(|at| self.books.get_mut(at)) {
+            let orders = orders.min(book.head.spec.limits.orders_max);
+            let orders = usize::try_from(orders).unwrap_or(usize::MAX);
+            book.arena.reserve(orders);
+            book.index.reserve(orders);
+        }
+    }
+
     #[inline]
     fn position(&self, market: MarketId) -> Option<usize> {
         // Where no market was removed, a market stands where its id says.

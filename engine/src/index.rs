@@ -125,6 +125,18 @@ impl Index {
         self.slots[gap] = FREE;
     }
 
+    /// Makes room for so many ids, and touches it, so that adding them neither grows the table nor
+    /// waits for the system to hand out its memory.
+    pub(crate) fn reserve(&mut self, ids: usize) {
+        while self.slots.len() / 4 < ids && (self.slots.is_empty() || self.shift != 0) {
+            self.grow();
+        }
+        // Memory that is only known to be zero may not be there yet; what is written is.
+        for slot in core::hint::black_box(&mut self.slots) {
+            *slot = core::hint::black_box(*slot);
+        }
+    }
+
     /// Doubles the table. The homes keep their order, so both tables are walked front to back.
     #[cold]
     fn grow(&mut self) {

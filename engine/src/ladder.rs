@@ -5,12 +5,10 @@
 
 use crate::arena::{Arena, Handle, Order};
 use crate::quantity::{Price, Quantity, Side};
-use crate::trie::Trie;
+use crate::rungs::Rungs;
 
 /// The level of the market orders.
 const UNPRICED: u32 = 0;
-/// No level.
-const NONE: u32 = u32::MAX;
 
 /// The orders of one price, oldest first.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +45,9 @@ impl Level {
 #[derive(Debug)]
 pub(crate) struct Ladder {
     side: Side,
-    prices: Trie,
+    prices: Rungs,
     levels: Vec<Level>,
     free: Vec<u32>,
-    /// The best level, at hand because every taker asks for it.
-    best: u32,
 }
 
 fn slot(level: u32) -> usize {
@@ -62,7 +58,7 @@ fn slot(level: u32) -> usize {
 impl Ladder {
     pub(crate) fn new(side: Side) -> Self {
         let unpriced = Level::new(Price(0));
-        Self { side, prices: Trie::default(), levels: vec![unpriced], free: Vec::new(), best: NONE }
+        Self { side, prices: Rungs::default(), levels: vec![unpriced], free: Vec::new() }
     }
 
     /// Prices as keys, the best the smallest.
@@ -84,8 +80,9 @@ impl Ladder {
     }
 
     /// The best level.
+    #[inline]
     pub(crate) fn best(&self) -> Option<&Level> {
-        self.levels.get(slot(self.best))
+        self.prices.first().map(|(_, level)| self.level(level))
     }
 
     /// The price at which an order queues, or stands apart.
@@ -132,13 +129,7 @@ impl Ladder {
     /// Puts an order at the tail of the queue of its price, or of the market orders.
     #[inline]
     pub(crate) fn push(&mut self, arena: &mut Arena, handle: Handle, price: Option<Price>) {
-        let number = match price {
-            None => UNPRICED,
-            Some(price) => match self.prices.get(self.key(price)) {
-                Some(level) => level,
-                None => self.open_level(price),
-            },
-        };
+        let number = price.map_or(UNPRICED, |price| self.level_for(price));
         let hidden = arena.hidden(handle);
         let level = &mut self.levels[slot(number)];
         let order = arena.order_mut(handle);
@@ -203,27 +194,35 @@ impl Ladder {
     fn close_level(&mut self, number: u32, price: Price) {
         self.prices.remove(self.key(price));
         self.free.push(number);
-        if number == self.best {
-            self.best = self.prices.first().map_or(NONE, |(_, level)| level);
+    }
+
+    /// The level of a price, opened if there is none.
+    #[inline]
+    fn level_for(&mut self, price: Price) -> u32 {
+        let key = self.key(price);
+        let best = self.prices.first();
+        if let Some((best, level)) = best
+            && best == key
+        {
+            return level;
         }
+        // At and before the best nothing is searched.
+        let leads = best.is_none_or(|(best, _)| key < best);
+        if !leads && let Some(level) = self.prices.get(key) {
+            return level;
+        }
+        let number = self.open_level(price);
+        self.prices.insert(key, number);
+        number
     }
 
     fn open_level(&mut self, price: Price) -> u32 {
-        let number = match self.free.pop() {
-            Some(number) => {
-                self.levels[slot(number)] = Level::new(price);
-                number
-            }
-            None => {
-                self.levels.push(Level::new(price));
-                u32::try_from(self.levels.len().wrapping_sub(1)).unwrap_or(u32::MAX)
-            }
-        };
-        let key = self.key(price);
-        self.prices.insert(key, number);
-        if self.best().is_none_or(|best| key < self.key(best.price)) {
-            self.best = number;
+        let level = Level::new(price);
+        if let Some(number) = self.free.pop() {
+            self.levels[slot(number)] = level;
+            return number;
         }
-        number
+        self.levels.push(level);
+        u32::try_from(self.levels.len().wrapping_sub(1)).unwrap_or(u32::MAX)
     }
 }

@@ -28,6 +28,7 @@ mod quantity;
 #[cfg(test)]
 mod random;
 mod restore;
+mod rungs;
 mod snapshot;
 mod stops;
 mod trie;

@@ -30,6 +30,9 @@ const MARKET: MarketId = MarketId(1);
 /// The challenge knows no accounts: everybody is one, and nobody minds trading with himself.
 const ACCOUNT: AccountId = AccountId(1);
 
+/// For how many orders room is made at the start. More find room as they come.
+const ORDERS: u32 = 1 << 16;
+
 /// An engine, where its reports go, and the number of its last command.
 struct Run {
     engine: Engine,
@@ -42,6 +45,7 @@ impl Run {
         let mut run = Self { engine: Engine::new(1), reports, sequence: 0 };
         run.apply(Action::AddMarket(spec()), true);
         run.apply(Action::SetPhase(Phase::Continuous), true);
+        run.engine.reserve(MARKET, ORDERS);
         run
     }
 
@@ -186,9 +190,11 @@ pub unsafe extern "C" fn engine_on_modify(message: *const Modify) {
     run.apply(Action::Amend(amend), false);
 }
 
-/// Nothing is ever put off, so there is nothing to wait for.
+/// Hands on the last reports. Nothing else is ever put off.
 #[unsafe(no_mangle)]
-pub extern "C" fn engine_flush() {}
+pub extern "C" fn engine_flush() {
+    current().reports.flush();
+}
 
 /// The best bid's price, or the lowest number there is.
 #[unsafe(no_mangle)]

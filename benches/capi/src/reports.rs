@@ -6,10 +6,17 @@ use pricetime_engine::{ActionKind, Event, Header, OrderId, Outcome, Price, Quant
 
 use crate::abi::{Push, Report};
 
-/// Where reports go, and the message that they are about.
+/// How many reports are handed on in a row, as the product publishes events in batches.
+///
+/// One by one, the two threads fight over the lines of memory between them: the same build then ran
+/// at anything from 3 to 12 million messages a second, and in batches at 9 to 11.
+const BATCH: usize = 64;
+
+/// Where reports go, those that are still to go there, and the message that the next are about.
 pub(crate) struct Reports {
     push: Push,
     queue: *mut c_void,
+    batch: Vec<Report>,
     sequence: u64,
     side: u8,
     modifies: bool,
@@ -17,7 +24,8 @@ pub(crate) struct Reports {
 
 impl Reports {
     pub(crate) fn new(push: Push, queue: *mut c_void) -> Self {
-        Self { push, queue, sequence: 0, side: 0, modifies: false }
+        let batch = Vec::with_capacity(BATCH);
+        Self { push, queue, batch, sequence: 0, side: 0, modifies: false }
     }
 
     /// The next reports are about this message.
@@ -27,9 +35,19 @@ impl Reports {
     }
 
     #[inline]
-    fn report(&self, report: Report) {
-        while (self.push)(self.queue, &raw const report) == 0 {
-            core::hint::spin_loop();
+    fn report(&mut self, report: Report) {
+        self.batch.push(report);
+        if self.batch.len() == BATCH {
+            self.flush();
+        }
+    }
+
+    /// Hands on what is still here.
+    pub(crate) fn flush(&mut self) {
+        for report in self.batch.drain(..) {
+            while (self.push)(self.queue, &raw const report) == 0 {
+                core::hint::spin_loop();
+            }
         }
     }
 
@@ -78,12 +96,10 @@ impl Sink for Reports {
     #[inline(always)]
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Accepted { place, .. } => self.report(self.told(
-                Report::ACCEPTED,
-                place.order,
-                place.kind.price(),
-                place.quantity,
-            )),
+            Event::Accepted { place, .. } => {
+                let price = place.kind.price();
+                self.report(self.told(Report::ACCEPTED, place.order, price, place.quantity));
+            }
             Event::Traded { maker, taker, price, quantity, .. } => {
                 let told = self.told(Report::TRADED, taker.order, Some(*price), *quantity);
                 self.report(Report { maker: id(maker.order), taker: id(taker.order), ..told });

@@ -1,0 +1,219 @@
+//! The prices of one side of a book: the best few in a short sorted row, the rest in a trie.
+//!
+//! Levels come and go at the best price and right behind it, however many ticks lie between one
+//! price and the next. So what is kept at hand is chosen by rank and not by distance: the row costs
+//! the same in a book without gaps and in one whose prices are ten thousand ticks apart, where a
+//! window of ticks would be moved with every other order.
+//!
+//! 1. Every key in the row is smaller than every key in the trie.
+//! 2. The row holds `ROW_MIN` keys or more, or all there are.
+//!
+//! So the best price is the row's last. A row that is full hands its worst key to the trie, one that
+//! is short of keys gets the trie's first: a step costs at most one step of the trie, and since the
+//! two bounds are far apart, none is repeated by an order that comes and goes.
+
+use crate::trie::Trie;
+
+/// A map from `u64` to `u32` that is quickest at its smallest keys.
+#[derive(Debug, Default)]
+pub(crate) struct Rungs {
+    /// The smallest keys and their values, the smallest last, so that it comes and goes like on a
+    /// stack.
+    row: Vec<(u64, u32)>,
+    /// The others.
+    rest: Trie,
+}
+
+/// What the row holds of longer maps.
+const ROW_MIN: usize = 2;
+/// What the row never holds more of. Longer rows are searched longer and save hardly more.
+const ROW_MAX: usize = 4;
+
+impl Rungs {
+    /// How many keys it holds.
+    pub(crate) const fn len(&self) -> usize {
+        self.row.len().saturating_add(self.rest.len())
+    }
+
+    /// The smallest key and its value.
+    #[inline]
+    pub(crate) fn first(&self) -> Option<(u64, u32)> {
+        self.row.last().copied()
+    }
+
+    /// The value of `key`.
+    #[inline]
+    pub(crate) fn get(&self, key: u64) -> Option<u32> {
+        if self.row.first().is_none_or(|&(worst, _)| worst < key) {
+            return self.rest.get(key);
+        }
+        let found = self.row.iter().rfind(|&&(near, _)| near >= key);
+        found.filter(|&&(near, _)| near == key).map(|&(_, value)| value)
+    }
+
+    /// The smallest key above `key`, which need not be there itself, and its value.
+    #[inline]
+    pub(crate) fn after(&self, key: u64) -> Option<(u64, u32)> {
+        match self.place(key).checked_sub(1) {
+            Some(at) => self.row.get(at).copied(),
+            None => self.rest.after(key),
+        }
+    }
+
+    /// Adds a key that is not there yet.
+    #[inline]
+    pub(crate) fn insert(&mut self, key: u64, value: u32) {
+        let at = self.place(key);
+        assert!(self.row.get(at).is_none_or(|&(found, _)| found != key), "a key has one value");
+        if at == 0 && (self.row.len() == ROW_MAX || self.rest.len() > 0) {
+            self.rest.insert(key, value);
+        } else if self.row.len() < ROW_MAX {
+            self.row.insert(at, (key, value));
+        } else {
+            self.insert_full(at, key, value);
+        }
+    }
+
+    /// Takes a key out and gives its value, if it was there.
+    #[inline]
+    pub(crate) fn remove(&mut self, key: u64) -> Option<u32> {
+        let at = self.place(key);
+        match self.row.get(at) {
+            Some(&(found, value)) if found == key => {
+                // The last needs nothing moved.
+                if at.wrapping_add(1) == self.row.len() {
+                    self.row.pop();
+                } else {
+                    self.row.remove(at);
+                }
+                if self.row.len() < ROW_MIN && self.rest.len() > 0 {
+                    self.refill();
+                }
+                Some(value)
+            }
+            _ if at == 0 => self.rest.remove(key),
+            _ => None,
+        }
+    }
+
+    /// How many keys of the row are larger: where `key` is in it, or would be.
+    #[inline]
+    fn place(&self, key: u64) -> usize {
+        let larger = self.row.iter().rposition(|&(other, _)| other > key);
+        larger.map_or(0, |at| at.wrapping_add(1))
+    }
+
+    /// Inserts into a full row, not at its worst end, which goes to the trie.
+    #[cold]
+    fn insert_full(&mut self, at: usize, key: u64, value: u32) {
+        let (worst, of_worst) = self.row.remove(0);
+        self.rest.insert(worst, of_worst);
+        self.row.insert(at.wrapping_sub(1), (key, value));
+    }
+
+    /// Takes the trie's first key over.
+    #[cold]
+    fn refill(&mut self) {
+        if let Some((key, value)) = self.rest.first() {
+            self.rest.remove(key);
+            self.row.insert(0, (key, value));
+        }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::ops::Bound::{Excluded, Unbounded};
+
+    use super::{ROW_MAX, ROW_MIN, Rungs};
+    use crate::random::Random;
+
+    /// The row and the trie share the keys as they should, and none is lost.
+    fn assert_sound(prices: &Rungs, map: &BTreeMap<u64, u32>) {
+        assert_eq!(prices.len(), map.len());
+        assert!(prices.row.len() <= ROW_MAX);
+        assert!(prices.row.len() >= ROW_MIN || prices.rest.len() == 0);
+        let row = prices.row.iter().rev().copied();
+        let rest = core::iter::successors(prices.rest.first(), |&(key, _)| prices.rest.after(key));
+        assert!(row.chain(rest).eq(map.iter().map(|(&key, &value)| (key, value))));
+    }
+
+    /// A key as a book might hold it: mostly close to the best, at times far off or at an end.
+    fn some_key(random: &mut Random, best: u64) -> u64 {
+        let far = random.below(64);
+        match random.below(16) {
+            0 => random.next() >> far,
+            1 => u64::MAX - random.below(20),
+            2 => random.below(20),
+            3..6 => best.wrapping_add(1 << far),
+            6..9 => best.wrapping_sub(random.below(50)),
+            _ => best.wrapping_add(random.below(50)),
+        }
+    }
+
+    #[test]
+    fn it_does_what_a_sorted_map_does() {
+        let mut random = Random(23);
+        let mut prices = Rungs::default();
+        let mut map = BTreeMap::new();
+        let mut centre = 1 << 40;
+        for step in 0..400_000_u32 {
+            let best = map.first_key_value().map_or(centre, |(&key, _)| key);
+            let key = some_key(&mut random, if step & 1 == 0 { best } else { centre });
+            assert_eq!(prices.get(key), map.get(&key).copied());
+            let after = map.range((Excluded(key), Unbounded)).next();
+            assert_eq!(prices.after(key), after.map(|(&key, &value)| (key, value)));
+            // Growing, staying about as long and shrinking take turns, each down to nothing.
+            let grows = match step >> 10 & 3 {
+                0 => 7,
+                1 | 2 => 4,
+                _ => 1,
+            };
+            let grows = random.below(8) < grows;
+            if grows && !map.contains_key(&key) {
+                prices.insert(key, step);
+                map.insert(key, step);
+            } else if !grows {
+                let near = map.range(key..).next().map_or(key, |(&key, _)| key);
+                let gone = if random.below(3) == 0 { near } else { best };
+                assert_eq!(prices.remove(gone), map.remove(&gone));
+                assert_eq!(prices.remove(gone), None);
+            }
+            let first = map.first_key_value();
+            assert_eq!(prices.first(), first.map(|(&key, &value)| (key, value)));
+            if step % 8 == 0 || map.len() < 40 {
+                assert_sound(&prices, &map);
+            }
+            if map.is_empty() {
+                centre = match random.below(4) {
+                    0 => 10,
+                    1 => u64::MAX - 10,
+                    _ => random.next(),
+                };
+            }
+        }
+    }
+
+    #[test]
+    fn an_order_that_comes_and_goes_leaves_the_trie_alone() {
+        let mut prices = Rungs::default();
+        for key in (1..=100).rev() {
+            prices.insert(key, 1);
+        }
+        for best in 1..60 {
+            // The first time may move a key between the two, the second finds room and reserve.
+            prices.insert(0, 2);
+            assert_eq!(prices.remove(0), Some(2));
+            let before = (prices.row.len(), prices.rest.len());
+            for _ in 0..3 {
+                prices.insert(0, 2);
+                assert_eq!((prices.row.len(), prices.rest.len()), (before.0 + 1, before.1));
+                assert_eq!(prices.remove(0), Some(2));
+                assert_eq!((prices.row.len(), prices.rest.len()), before);
+            }
+            assert_eq!(prices.remove(best), Some(1));
+        }
+    }
+}
