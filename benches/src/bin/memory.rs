@@ -1,0 +1,63 @@
+//! What a resting order takes of memory. Linux only: it reads `/proc/self/status`.
+//!
+//! `cargo run --release -p pricetime-benches --bin memory -- [--orders N]
+//! [--prices narrow|wide|scattered] [--reserve]`
+//!
+//! Orders are made one by one and not kept, so that what the process grows by is the engine's. The
+//! highest that it ever was is told too: a table that doubles has the old one beside it for a while.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use clap::Parser;
+use pricetime_benches::{Orders, Prices, Shape};
+use pricetime_engine::{Engine, MarketId, Phase};
+
+/// Rests orders in one market and prints the memory that they take.
+#[derive(Parser)]
+struct Arguments {
+    /// How many orders.
+    #[arg(long, default_value_t = 10_000_000)]
+    orders: usize,
+    /// Where the prices lie: narrow, wide or scattered.
+    #[arg(long, default_value = "narrow")]
+    prices: Prices,
+    /// Make room for all of them first.
+    #[arg(long)]
+    reserve: bool,
+}
+
+/// A number of bytes from the process's status, by its name there.
+fn resident(field: &str) -> io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let digits = line.and_then(|line| line.trim_start_matches(':').split_whitespace().next());
+    let kilobytes = digits.and_then(|digits| digits.parse::<u64>().ok());
+    kilobytes.map(|kb| kb * 1024).ok_or_else(|| io::Error::other(format!("no {field} in status")))
+}
+
+fn main() -> io::Result<()> {
+    let Arguments { orders: count, prices, reserve } = Arguments::parse();
+    let mut orders = Orders::new(23, Shape { prices, ..Shape::of(count) });
+    let mut engine = Engine::new(1);
+    for command in orders.open(Phase::Continuous) {
+        engine.apply(&command, &mut ());
+    }
+    let before = resident("VmRSS")?;
+    let begun = Instant::now();
+    if reserve {
+        engine.reserve(MarketId(1), u32::try_from(count).unwrap_or(u32::MAX));
+    }
+    for _ in 0..count {
+        engine.apply(&orders.rest(), &mut ());
+    }
+    let taken = begun.elapsed().as_secs_f64();
+    let grown = resident("VmRSS")?.saturating_sub(before);
+    let highest = resident("VmHWM")?;
+    let live = engine.market(MarketId(1)).map_or(0, |market| market.live());
+    let each = grown / u64::from(live).max(1);
+    let mut out = io::stdout().lock();
+    writeln!(out, "{live} orders rest, {prices:?}, after {taken:.1} s")?;
+    writeln!(out, "{each} bytes each, {} MiB together", grown >> 20)?;
+    writeln!(out, "{} MiB was the most that the process ever held", highest >> 20)
+}

@@ -1,0 +1,228 @@
+//! Commands that depend on nothing that happened before.
+
+use core::str::FromStr;
+
+use pricetime_engine::{
+    AccountId, Action, Command, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind, Phase,
+    Place, Price, Pricing, Quantity, SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce,
+    Timestamp,
+};
+use pricetime_tests::generate::random::Random;
+
+/// Between the bids and the asks.
+pub(crate) const MIDDLE: Price = Price(1_000_000);
+/// On how many prices a side stands, unless it is scattered.
+const PRICES: u64 = 1_000;
+/// What lies between two prices that are wide apart: a thousand of them make 2^40. Odd, so that no
+/// structure over the bits of a price gets round numbers.
+const APART: u64 = (1 << 30) + 3;
+/// How far it is from the middle to the ends of the band where prices are not narrow.
+const BAND: u64 = 1 << 60;
+/// How many lots the smallest and the largest order have.
+const LOTS: (u64, u64) = (10, 1_000);
+/// In how many parts an iceberg comes.
+const PARTS: u64 = 5;
+
+/// Where the prices of orders lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prices {
+    /// On 1,000 neighbouring ticks of each side.
+    Narrow,
+    /// On 1,000 prices of each side that are 2^30 ticks apart, one order in a hundred at the end of
+    /// the band. Beside [`Prices::Narrow`] it shows what distance costs: there are as many levels.
+    Wide,
+    /// Anywhere on 2^40 ticks of each side, so that nearly every order is a level of its own; one in
+    /// a hundred at the end of the band. It shows what levels cost.
+    Scattered,
+}
+
+impl FromStr for Prices {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "narrow" => Ok(Self::Narrow),
+            "wide" => Ok(Self::Wide),
+            "scattered" => Ok(Self::Scattered),
+            _ => Err("prices are narrow, wide or scattered"),
+        }
+    }
+}
+
+/// What a book, or many of them, look like when a measurement begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// How many orders stand, all markets together.
+    pub standing: usize,
+    /// Where.
+    pub prices: Prices,
+    /// Over how many markets they are spread, as every command after them is.
+    pub markets: u32,
+}
+
+impl Shape {
+    /// One market with narrow prices.
+    #[must_use]
+    pub const fn of(standing: usize) -> Self {
+        Self { standing, prices: Prices::Narrow, markets: 1 }
+    }
+}
+
+/// Makes stamped commands. Its bids and asks never meet, save those of [`Orders::crossed`].
+#[derive(Debug)]
+pub struct Orders {
+    pub(crate) random: Random,
+    shape: Shape,
+    sequence: u64,
+    orders: u128,
+}
+
+impl Orders {
+    /// The commands of this seed.
+    #[must_use]
+    pub const fn new(seed: u64, shape: Shape) -> Self {
+        Self { random: Random::new(seed), shape, sequence: 0, orders: 0 }
+    }
+
+    /// The commands that add every market and move it to this phase.
+    pub fn open(&mut self, phase: Phase) -> Vec<Command> {
+        let mut commands = Vec::new();
+        for market in 1..=self.shape.markets {
+            let spec = spec(market, self.shape.prices);
+            for action in [Action::AddMarket(spec), Action::SetPhase(phase)] {
+                commands.push(self.operate(MarketId(market), action));
+            }
+        }
+        commands
+    }
+
+    /// An order that comes to rest.
+    pub fn rest(&mut self) -> Command {
+        let (market, side) = (self.market(), self.side());
+        let (price, quantity) = (self.price(side), self.quantity());
+        self.place(market, order(side, price, quantity))
+    }
+
+    /// An iceberg that comes to rest.
+    pub(crate) fn iceberg(&mut self) -> Command {
+        let (market, side) = (self.market(), self.side());
+        let (price, quantity) = (self.price(side), self.quantity());
+        let display_quantity = Some(Quantity(quantity.0.div_ceil(PARTS)));
+        self.place(market, Place { display_quantity, ..order(side, price, quantity) })
+    }
+
+    /// A stop that waits behind the other side's prices. What it takes in the end is little.
+    pub(crate) fn stop(&mut self) -> Command {
+        let (market, side) = (self.market(), self.side());
+        let (stop, quantity) = (self.price(side.opposite()), self.quantity());
+        let kind = OrderKind::StopLimit { stop, price: stop };
+        self.place(market, Place { kind, ..order(side, stop, quantity) })
+    }
+
+    /// As many bids as asks, every bid above every ask: for a market in Call.
+    pub fn crossed(&mut self) -> Command {
+        let side = if self.orders.is_multiple_of(2) { Side::Buy } else { Side::Sell };
+        let (market, price) = (self.market(), self.price(side.opposite()));
+        let quantity = self.quantity();
+        self.place(market, order(side, price, quantity))
+    }
+
+    /// An operator's command.
+    pub fn operate(&mut self, market: MarketId, action: Action) -> Command {
+        self.stamp(market, AccountId(0), action)
+    }
+
+    pub(crate) fn market(&mut self) -> MarketId {
+        match self.shape.markets {
+            1 => MarketId(1),
+            // At most the number of markets, which is a u32.
+            markets => MarketId(self.random.within(1, u64::from(markets)) as u32),
+        }
+    }
+
+    pub(crate) fn side(&mut self) -> Side {
+        self.random.pick([Side::Buy, Side::Sell])
+    }
+
+    fn quantity(&mut self) -> Quantity {
+        Quantity(self.random.within(LOTS.0, LOTS.1))
+    }
+
+    pub(crate) fn price(&mut self, side: Side) -> Price {
+        let away = match self.shape.prices {
+            Prices::Narrow => self.random.below(PRICES),
+            Prices::Wide | Prices::Scattered if self.random.once_in(100) => BAND,
+            Prices::Wide => self.random.below(PRICES) * APART,
+            Prices::Scattered => self.random.below(1 << 40),
+        };
+        match side {
+            Side::Buy => MIDDLE.down(1).down(away.min(BAND - 1)),
+            Side::Sell => MIDDLE.up(away),
+        }
+    }
+
+    /// Gives an order its id and its owner.
+    pub(crate) fn place(&mut self, market: MarketId, place: Place) -> Command {
+        self.orders += 1;
+        // Spread over all bits, as a UUID is.
+        let order = OrderId(self.orders.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+        let account = AccountId(u128::from(self.random.within(1, 1_000)));
+        self.stamp(market, account, Action::Place(Place { order, ..place }))
+    }
+
+    pub(crate) fn stamp(
+        &mut self,
+        market: MarketId,
+        account: AccountId,
+        action: Action,
+    ) -> Command {
+        self.sequence += 1;
+        Command {
+            sequence: Sequence(self.sequence),
+            timestamp: Timestamp(self.sequence * 1_000),
+            market,
+            account,
+            operator: account == AccountId(0),
+            request: None,
+            action,
+        }
+    }
+}
+
+/// A plain limit order that has no id yet.
+pub(crate) const fn order(side: Side, price: Price, quantity: Quantity) -> Place {
+    Place {
+        order: OrderId(0),
+        reference: 0,
+        side,
+        kind: OrderKind::Limit { price },
+        quantity,
+        time_in_force: TimeInForce::GoodTillCancel,
+        post_only: false,
+        minimum_quantity: None,
+        display_quantity: None,
+        self_trade: SelfTrade::None,
+    }
+}
+
+fn spec(market: u32, prices: Prices) -> MarketSpec {
+    let (price_min, price_max) = match prices {
+        Prices::Narrow => (Price(0), MIDDLE.up(MIDDLE.0.unsigned_abs())),
+        Prices::Wide | Prices::Scattered => (MIDDLE.down(BAND), MIDDLE.up(BAND)),
+    };
+    MarketSpec {
+        symbol: Symbol::new(&format!("BENCH-{market}")).expect("a symbol"),
+        tick: Step::ONE,
+        lot: Step::ONE,
+        pricing: Pricing::Maker,
+        quantity_max: Quantity(1 << 32),
+        limits: Limits { orders_max: 1 << 26, ..Limits::default() },
+        terms: Terms {
+            price_min,
+            price_max,
+            protection_ticks: None,
+            reference: None,
+            fees: Fees::default(),
+        },
+    }
+}
