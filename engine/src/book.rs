@@ -1,14 +1,10 @@
-//! One market: its orders, where each of them stands, and what a command does to them.
-//!
-//! An order is in exactly one place: in a queue of its side's ladder, among the stops, or nowhere
-//! while it is being worked off. [`Book::attach`] and [`Book::detach`] are the only ways in and out,
-//! so the index, the heaps and the totals cannot disagree with the queues.
+//! One market, and what a command does to it: place and cancel here, the rest in files of their own.
 
 use crate::arena::{Arena, Handle};
 use crate::auction::Step;
 use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
 use crate::crossing::Part;
-use crate::event::{CancelReason, Event, Party, Reason, SideSummary, Sink, Turnover};
+use crate::event::{CancelReason, Event, Outcome, Party, Reason, SideSummary, Sink, Turnover};
 use crate::heap::Heap;
 use crate::index::Index;
 use crate::ladder::Ladder;
@@ -126,8 +122,7 @@ impl Book {
         command: &Command,
         now: Timestamp,
         sink: &mut S,
-    ) -> crate::event::Outcome {
-        use crate::event::Outcome;
+    ) -> Outcome {
         self.head.last_sequence = command.sequence;
         self.range = None;
         self.expire(now, sink);
@@ -154,7 +149,7 @@ impl Book {
 
     /// Remembers what became of a command with a request id.
     #[inline]
-    pub(crate) fn remember(&mut self, command: &Command, outcome: crate::event::Outcome) {
+    pub(crate) fn remember(&mut self, command: &Command, outcome: Outcome) {
         if let Some(request) = command.request {
             let record = RequestRecord {
                 account: command.account,
@@ -332,132 +327,6 @@ impl Book {
         }
     }
 
-    /// The live order of this id.
-    pub(crate) fn find(&self, order: OrderId) -> Option<Handle> {
-        let is_it = |handle| self.arena.order(Handle(handle)).id == order;
-        self.index.find(order.0, is_it).map(Handle)
-    }
-
-    pub(crate) const fn ladder(&self, side: Side) -> &Ladder {
-        match side {
-            Side::Buy => &self.bids,
-            Side::Sell => &self.asks,
-        }
-    }
-
-    /// A side's ladder and totals, and the arena that its queues run through.
-    pub(crate) const fn side_mut(
-        &mut self,
-        side: Side,
-    ) -> (&mut Ladder, &mut SideSummary, &mut Arena) {
-        match side {
-            Side::Buy => (&mut self.bids, &mut self.buys, &mut self.arena),
-            Side::Sell => (&mut self.asks, &mut self.sells, &mut self.arena),
-        }
-    }
-
-    /// Takes the next place in time.
-    pub(crate) fn take_priority(&mut self) -> Priority {
-        let priority = self.head.next_priority;
-        self.head.next_priority = priority.next();
-        priority
-    }
-
-    /// Gives an order its place: at the tail of its queue, or among the stops.
-    #[inline]
-    pub(crate) fn attach(&mut self, order: &OrderRecord) {
-        let handle = self.arena.insert(order);
-        self.index.insert(order.party.order.0, handle.0);
-        let (ladder, totals, arena) = self.side_mut(order.side);
-        match order.kind.stop() {
-            None => {
-                totals.resting = totals.resting.saturating_add(1);
-                totals.resting_quantity = totals.resting_quantity.plus(order.open);
-                ladder.push(arena, handle, order.kind.price());
-            }
-            Some(stop) => {
-                totals.waiting = totals.waiting.saturating_add(1);
-                totals.waiting_quantity = totals.waiting_quantity.plus(order.open);
-                self.stops.insert(order.side, stop, order.priority, handle);
-            }
-        }
-        self.schedule(handle, order.until, order.priority);
-    }
-
-    /// Takes an order from its place. Nothing remembers it but the record.
-    pub(crate) fn detach(&mut self, handle: Handle) -> OrderRecord {
-        let record = self.record(handle);
-        self.remove(handle);
-        record
-    }
-
-    /// Takes an order from its place and forgets it.
-    #[inline]
-    pub(crate) fn remove(&mut self, handle: Handle) {
-        let open = self.arena.open(handle);
-        let order = self.arena.order(handle);
-        let (id, side, plain) = (order.id, order.side, order.is_plain());
-        let (ladder, totals, arena) = self.side_mut(side);
-        if arena.order(handle).level().is_some() {
-            totals.resting = totals.resting.saturating_sub(1);
-            totals.resting_quantity = totals.resting_quantity.minus(open);
-            ladder.unlink(arena, handle);
-        } else {
-            totals.waiting = totals.waiting.saturating_sub(1);
-            totals.waiting_quantity = totals.waiting_quantity.minus(open);
-            self.stops.remove(side, handle);
-        }
-        if !plain {
-            self.unschedule(handle, self.arena.until(handle));
-        }
-        self.index.remove(id.0, handle.0);
-        self.arena.remove(handle);
-    }
-
-    /// A live order as a record.
-    pub(crate) fn record(&self, handle: Handle) -> OrderRecord {
-        let order = self.arena.order(handle);
-        self.arena.record(handle, self.ladder(order.side).price(order))
-    }
-
-    /// The limit price of a live order, where it has one.
-    pub(crate) fn price(&self, handle: Handle) -> Option<Price> {
-        let order = self.arena.order(handle);
-        match self.arena.kind(handle) {
-            Some(kind) => kind.price(),
-            None => Some(self.ladder(order.side).price(order)),
-        }
-    }
-
-    /// Sets what a resting order shows and hides, where it stands.
-    #[inline]
-    pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
-        let before = self.arena.open(handle);
-        let (ladder, totals, arena) = self.side_mut(self.arena.order(handle).side);
-        totals.resting_quantity = totals.resting_quantity.minus(before).plus(shown).plus(hidden);
-        ladder.resize(arena, handle, shown, hidden);
-    }
-
-    /// Notes when an order ends by itself.
-    pub(crate) fn schedule(&mut self, handle: Handle, until: Until, priority: Priority) {
-        match until {
-            Until::Time(time) => self.expiries.insert(handle.0, (time.0, priority.0)),
-            Until::Epoch(epoch) => self.last_epochs.insert(handle.0, (epoch.0, priority.0)),
-            Until::Cancelled | Until::Immediate | Until::Filled => {}
-        }
-    }
-
-    /// Takes such a note back.
-    pub(crate) fn unschedule(&mut self, handle: Handle, until: Until) {
-        match until {
-            Until::Time(_) => drop(self.expiries.remove(handle.0)),
-            Until::Epoch(_) => drop(self.last_epochs.remove(handle.0)),
-            Until::Cancelled | Until::Immediate | Until::Filled => {}
-        }
-    }
-}
-
-impl Book {
     /// When an order with this time in force ends; `None` where that is before it began.
     pub(crate) fn until(&self, time_in_force: TimeInForce, now: Timestamp) -> Option<Until> {
         match time_in_force {

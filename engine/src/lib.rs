@@ -30,6 +30,7 @@ mod random;
 mod restore;
 mod rungs;
 mod snapshot;
+mod standing;
 mod stops;
 mod trie;
 #[cfg(feature = "uuid")]
