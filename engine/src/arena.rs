@@ -186,7 +186,7 @@ impl Arena {
     }
 
     /// Takes an order in. It stands nowhere yet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert(&mut self, record: &OrderRecord) -> Handle {
         let plain = matches!(record.kind, OrderKind::Limit { .. })
             && record.until == Until::Cancelled

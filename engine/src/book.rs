@@ -240,7 +240,7 @@ impl Book {
         if place.kind.stop().is_some() {
             self.enter_stop(&mut order, sink);
         } else {
-            self.enter(&mut order, sink);
+            self.enter(&order, sink);
         }
         self.cascade(sink);
         Ok(())

@@ -48,10 +48,32 @@ fn reaches(side: Side, bound: Option<Price>, price: Price) -> bool {
 
 impl Book {
     /// Lets an order enter: in Continuous it takes what it can first; what may rest of it rests.
-    pub(crate) fn enter<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) {
-        if self.head.phase == Phase::Call || self.work_off(order, sink) {
+    ///
+    /// Most orders meet nobody. They go to their place from registers; only one that has work to do
+    /// is written down as a taker.
+    #[inline(always)]
+    pub(crate) fn enter<S: Sink>(&mut self, order: &OrderRecord, sink: &mut S) {
+        if self.head.phase == Phase::Call || self.rests_at_once(order) {
+            self.attach(&OrderRecord { shown: order.fresh_part(), ..*order });
+        } else {
+            self.enter_as_taker(*order, sink);
+        }
+    }
+
+    /// Whether an order that enters in Continuous meets nobody and may rest.
+    #[inline(always)]
+    fn rests_at_once(&self, order: &OrderRecord) -> bool {
+        let Some(limit) = order.kind.price() else { return false };
+        let best = self.ladder(order.side.opposite()).best();
+        !matches!(order.until, Until::Immediate | Until::Filled)
+            && best.is_none_or(|best| !reaches(order.side, Some(limit), best.price))
+    }
+
+    #[inline(never)]
+    fn enter_as_taker<S: Sink>(&mut self, mut order: OrderRecord, sink: &mut S) {
+        if self.work_off(&mut order, sink) {
             order.shown = order.fresh_part();
-            self.attach(order);
+            self.attach(&order);
         }
     }
 

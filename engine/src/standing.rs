@@ -44,7 +44,7 @@ impl Book {
     }
 
     /// Gives an order its place: at the tail of its queue, or among the stops.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn attach(&mut self, order: &OrderRecord) {
         let handle = self.arena.insert(order);
         self.index.insert(order.party.order.0, handle.0);
