@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use pricetime_benches::{Batch, Flow, Orders, Prices, Shape};
+use pricetime_benches::{Batch, Flow, Orders, Prices, Shape, stand};
 use pricetime_engine::{Action, Command, Engine, EpochNumber, MarketId, Phase};
 
 const SEED: u64 = 23;
@@ -52,30 +52,22 @@ fn shapes() -> Vec<(BenchmarkId, Shape)> {
     shapes
 }
 
-fn engine(standing: &[Command]) -> Engine {
-    let mut engine = Engine::new(MARKETS);
-    for command in standing {
-        engine.apply(command, &mut ());
-    }
-    engine
-}
-
-/// How long so many commands take. After the flow's last one it begins anew, on a book made afresh.
-fn time(standing: &[Command], flow: &[Command], count: u64) -> Duration {
+/// How long so many commands take, judged by the whole flow: Criterion counts the making of books
+/// and would ask for a handful of commands, all of them cold. So the flow always runs to its end, on
+/// books made afresh as often as it takes, and the time of one command is multiplied.
+fn time(markets: u32, standing: &[Command], flow: &[Command], count: u64) -> Duration {
     let mut sink = Batch::default();
-    let mut taken = Duration::ZERO;
-    let mut left = usize::try_from(count).unwrap_or(usize::MAX);
-    while left > 0 {
-        let mut engine = engine(standing);
-        let now = &flow[..flow.len().min(left)];
-        left -= now.len();
+    let (mut taken, mut done) = (Duration::ZERO, 0);
+    while done < count {
+        let mut engine = stand(markets, standing);
         let begun = Instant::now();
-        for command in now {
+        for command in flow {
             black_box(engine.apply(black_box(command), &mut sink));
         }
         taken += begun.elapsed();
+        done += flow.len().max(1) as u64;
     }
-    taken
+    taken.mul_f64(count as f64 / done.max(1) as f64)
 }
 
 type Make = fn(&mut Flow, usize) -> Vec<Command>;
@@ -109,7 +101,7 @@ fn commands(criterion: &mut Criterion) {
             });
             group.bench_function(id, |bencher| {
                 let (standing, flow) = &*made;
-                bencher.iter_custom(|count| time(standing, flow, count));
+                bencher.iter_custom(|count| time(shape.markets, standing, flow, count));
             });
         }
         group.finish();
@@ -123,7 +115,7 @@ fn state(criterion: &mut Criterion) {
             let mut orders = Orders::new(SEED, Shape::of(book));
             let mut standing = orders.open(Phase::Continuous);
             standing.extend((0..book).map(|_| orders.rest()));
-            engine(&standing)
+            stand(1, &standing)
         });
         let snapshot = LazyCell::new(|| made.snapshot());
         group.throughput(Throughput::Elements(book as u64));
@@ -135,7 +127,7 @@ fn state(criterion: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("restore", book), |bencher| {
             bencher.iter(|| {
-                let mut copy = Engine::new(MARKETS);
+                let mut copy = Engine::new(1);
                 copy.restore(black_box(&snapshot)).map(|()| copy)
             });
         });
@@ -159,7 +151,7 @@ fn uncross(criterion: &mut Criterion) {
         });
         group.bench_function(name(prices, CROSSED), |bencher| {
             let (gathered, close) = &*made;
-            let fresh = || (engine(gathered), Batch::default());
+            let fresh = || (stand(1, gathered), Batch::default());
             let closed = |(mut engine, mut sink): (Engine, Batch)| {
                 black_box(engine.apply(black_box(close), &mut sink));
                 (engine, sink)

@@ -23,6 +23,7 @@ pub struct Flow {
     orders: Orders,
     engine: Engine,
     standing: Vec<Standing>,
+    standing_first: usize,
     places: HashMap<OrderId, usize>,
     /// What the last command did.
     groups: Vec<Group>,
@@ -36,6 +37,7 @@ impl Flow {
             orders: Orders::new(seed, shape),
             engine: Engine::new(shape.markets),
             standing: Vec::with_capacity(shape.standing),
+            standing_first: shape.standing,
             places: HashMap::with_capacity(shape.standing),
             groups: Vec::new(),
         };
@@ -81,9 +83,13 @@ impl Flow {
         (0..count).map(|_| one(self)).collect()
     }
 
-    /// The same with 4 icebergs and 4 stops among those that come to rest.
+    /// The same with 4 icebergs and 4 stops among those that come to rest. However long it is, the
+    /// number of orders stays within a twentieth of what it was: beyond, orders are cancelled where
+    /// others would have come, and the other way about.
     pub fn varied(&mut self, count: usize) -> Vec<Command> {
         let one = |flow: &mut Self| match flow.orders.random.below(100) {
+            0..39 if flow.standing.len() * 20 > flow.standing_first * 21 => flow.cancel(),
+            39..68 if flow.standing.len() * 20 < flow.standing_first * 19 => flow.rest(),
             0..31 => flow.rest(),
             31..35 => flow.say(Orders::iceberg),
             35..39 => flow.say(Orders::stop),
@@ -245,7 +251,7 @@ mod tests {
             (|flow| flow.amends(200), 1_000, 1_000),
             (|flow| flow.sweeps(10, 10), 850, 950),
             (|flow| flow.mixed(1_000), 850, 1_150),
-            (|flow| flow.varied(1_000), 850, 1_150),
+            (|flow| flow.varied(20_000), 930, 1_070),
         ];
         let shapes = [(Prices::Narrow, 1), (Prices::Wide, 1), (Prices::Scattered, 1)];
         for (prices, markets) in shapes.into_iter().chain([(Prices::Narrow, 10)]) {

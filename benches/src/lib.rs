@@ -11,7 +11,9 @@
 mod batch;
 mod flow;
 mod orders;
+mod stand;
 
 pub use batch::Batch;
 pub use flow::Flow;
 pub use orders::{Orders, Prices, Shape};
+pub use stand::stand;

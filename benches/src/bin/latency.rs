@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use clap::Parser;
 use hdrhistogram::Histogram;
-use pricetime_benches::{Batch, Flow, Prices, Shape};
-use pricetime_engine::{Action, Command, Engine, OrderKind, TimeInForce};
+use pricetime_benches::{Batch, Flow, Prices, Shape, stand};
+use pricetime_engine::{Action, Command, OrderKind, TimeInForce};
 
 /// Prints the service time of each kind of command, in nanoseconds.
 #[derive(Parser)]
@@ -89,10 +89,7 @@ fn measure(arguments: &Arguments, times: &mut Times) -> u64 {
     let (mut flow, standing) = Flow::new(seed, Shape { standing, prices, markets });
     let commands = flow.varied(commands);
     drop(flow);
-    let mut engine = Engine::new(markets);
-    for command in &standing {
-        engine.apply(command, &mut ());
-    }
+    let mut engine = stand(markets, &standing);
     for _ in 0..1_000_000 {
         let begun = Instant::now();
         times.note("clock", begun, Instant::now());
