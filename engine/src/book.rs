@@ -4,7 +4,9 @@ use crate::arena::{Arena, Handle};
 use crate::auction::Step;
 use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
 use crate::crossing::Part;
-use crate::event::{CancelReason, Event, Outcome, Party, Reason, SideSummary, Sink, Turnover};
+use crate::event::{
+    CancelReason, Event, Header, Outcome, Party, Reason, SideSummary, Sink, Turnover,
+};
 use crate::heap::Heap;
 use crate::index::Index;
 use crate::ladder::Ladder;
@@ -120,43 +122,43 @@ impl Book {
     pub(crate) fn apply<S: Sink>(
         &mut self,
         command: &Command,
-        now: Timestamp,
+        header: &Header,
         sink: &mut S,
     ) -> Outcome {
         self.head.last_sequence = command.sequence;
         self.range = None;
-        self.expire(now, sink);
-        if let Some(request) = command.request
-            && let Some(known) = self.window.find(command.account, request)
+        self.expire(header.timestamp, sink);
+        if let Some(request) = header.request
+            && let Some(known) = self.window.find(header.account, request.id)
         {
             sink.event(&Event::Duplicate {
                 original: known.sequence,
                 outcome: known.outcome,
-                same_content: known.content == command.action.fingerprint(),
+                same_content: known.content == request.content,
             });
             return Outcome::Duplicate;
         }
-        let outcome = match self.carry_out(command, now, sink) {
+        let outcome = match self.carry_out(command, header.timestamp, sink) {
             Ok(()) => Outcome::Accepted,
             Err(Refusal { order, reference, reason }) => {
                 sink.event(&Event::Rejected { order, reference, reason });
                 Outcome::Rejected(reason)
             }
         };
-        self.remember(command, outcome);
+        self.remember(header, outcome);
         outcome
     }
 
     /// Remembers what became of a command with a request id.
     #[inline]
-    pub(crate) fn remember(&mut self, command: &Command, outcome: Outcome) {
-        if let Some(request) = command.request {
+    pub(crate) fn remember(&mut self, header: &Header, outcome: Outcome) {
+        if let Some(request) = header.request {
             let record = RequestRecord {
-                account: command.account,
-                request,
-                sequence: command.sequence,
+                account: header.account,
+                request: request.id,
+                sequence: header.sequence,
                 outcome,
-                content: command.action.fingerprint(),
+                content: request.content,
             };
             self.window.remember(record, self.head.spec.limits.requests_max);
         }

@@ -93,7 +93,7 @@ impl Engine {
     #[inline(always)]
     pub fn apply<S: Sink>(&mut self, command: &Command, sink: &mut S) -> Outcome {
         let now = self.last_timestamp.max(command.timestamp);
-        sink.begin(&Header {
+        let header = Header {
             sequence: command.sequence,
             timestamp: now,
             market: command.market,
@@ -102,28 +102,29 @@ impl Engine {
                 .request
                 .map(|id| RequestMark { id, content: command.action.fingerprint() }),
             kind: command.action.kind(),
-        });
-        let outcome = self.carry_out(command, now, sink);
+        };
+        sink.begin(&header);
+        let outcome = self.carry_out(command, &header, sink);
         sink.end(outcome);
         outcome
     }
 
     #[inline(always)]
-    fn carry_out<S: Sink>(&mut self, command: &Command, now: Timestamp, sink: &mut S) -> Outcome {
+    fn carry_out<S: Sink>(&mut self, command: &Command, header: &Header, sink: &mut S) -> Outcome {
         let new = if let Action::AddMarket(spec) = &command.action { Some(spec) } else { None };
         let at = self.position(command.market);
         let in_sequence = command.sequence > self.last_sequence;
         if in_sequence {
             self.last_sequence = command.sequence;
-            self.last_timestamp = now;
+            self.last_timestamp = header.timestamp;
         }
         let book = at.and_then(|at| self.books.get_mut(at));
         match (book, new) {
             (None, None) => refuse(command, Reason::UnknownMarket, sink),
             _ if !in_sequence => refuse(command, Reason::OutOfSequence, sink),
-            (None, Some(spec)) => self.add_market(command, spec, sink),
+            (None, Some(spec)) => self.add_market(command, header, spec, sink),
             (Some(book), _) => {
-                let outcome = book.apply(command, now, sink);
+                let outcome = book.apply(command, header, sink);
                 if outcome == Outcome::Accepted && matches!(command.action, Action::RemoveMarket) {
                     self.books.retain(|book| book.head.market != command.market);
                     self.ids.retain(|id| *id != command.market);
@@ -137,6 +138,7 @@ impl Engine {
     fn add_market<S: Sink>(
         &mut self,
         command: &Command,
+        header: &Header,
         spec: &MarketSpec,
         sink: &mut S,
     ) -> Outcome {
@@ -145,7 +147,7 @@ impl Engine {
         }
         let mut book = Book::new(command.market, spec, command.sequence);
         sink.event(&Event::MarketAdded(*spec));
-        book.remember(command, Outcome::Accepted);
+        book.remember(header, Outcome::Accepted);
         self.last_market = command.market;
         self.books.push(book);
         self.ids.push(command.market);
