@@ -6,6 +6,7 @@
 
 use crate::command::{OrderKind, SelfTrade};
 use crate::event::Party;
+use crate::ladder::Seat;
 use crate::quantity::{AccountId, OrderId, Price, Priority, Quantity, Side};
 use crate::snapshot::{OrderRecord, Until};
 
@@ -23,7 +24,7 @@ const FREE: u32 = u32::MAX;
 /// In place of a level: the order stands in no queue.
 const APART: u32 = u32::MAX - 1;
 /// The order has nothing in the second row.
-const PLAIN: u32 = u32::MAX;
+pub(crate) const PLAIN: u32 = u32::MAX;
 
 /// What matching reads of an order.
 #[derive(Clone, Copy, Debug)]
@@ -33,14 +34,14 @@ pub(crate) struct Order {
     pub(crate) reference: u64,
     pub(crate) shown: Quantity,
     pub(crate) priority: Priority,
-    level: u32,
+    pub(crate) level: u32,
     pub(crate) next: Handle,
     pub(crate) previous: Handle,
     /// The place in the second row.
-    more: u32,
+    pub(crate) more: u32,
     pub(crate) side: Side,
-    post_only: bool,
-    self_trade: SelfTrade,
+    pub(crate) post_only: bool,
+    pub(crate) self_trade: SelfTrade,
 }
 
 impl Order {
@@ -51,6 +52,15 @@ impl Order {
     /// The level that it queues in.
     pub(crate) const fn level(&self) -> Option<u32> {
         if self.level < APART { Some(self.level) } else { None }
+    }
+
+    /// Where it queues.
+    pub(crate) const fn seat(&self) -> Option<Seat> {
+        if self.level < APART {
+            Some(Seat { level: self.level, previous: self.previous })
+        } else {
+            None
+        }
     }
 
     pub(crate) const fn is_plain(&self) -> bool {
@@ -111,12 +121,6 @@ impl Arena {
     #[inline]
     pub(crate) fn order_mut(&mut self, handle: Handle) -> &mut Order {
         &mut self.orders[slot(handle.0)]
-    }
-
-    /// Puts an order into a queue, or apart from all.
-    #[inline]
-    pub(crate) fn set_level(&mut self, handle: Handle, level: Option<u32>) {
-        self.orders[slot(handle.0)].level = level.unwrap_or(APART);
     }
 
     fn more(&self, handle: Handle) -> Option<&More> {
@@ -185,36 +189,46 @@ impl Arena {
         }
     }
 
-    /// Takes an order in. It stands nowhere yet.
-    #[inline(always)]
-    pub(crate) fn insert(&mut self, record: &OrderRecord) -> Handle {
+    /// The slot that the next order takes.
+    #[inline]
+    pub(crate) fn vacant(&self) -> Handle {
+        if self.free == Handle::NONE { Handle(number(self.orders.len())) } else { self.free }
+    }
+
+    /// Takes an order in: into a queue where it has a seat, else apart from all.
+    pub(crate) fn insert(&mut self, record: &OrderRecord, seat: Option<Seat>) {
         let plain = matches!(record.kind, OrderKind::Limit { .. })
             && record.until == Until::Cancelled
             && record.display_quantity.is_none();
-        let order = Order {
+        let seat = seat.unwrap_or(Seat { level: APART, previous: Handle::NONE });
+        let more = if plain { PLAIN } else { self.insert_more(record) };
+        self.put(Order {
             id: record.party.order,
             account: record.party.account,
             reference: record.party.reference,
             shown: record.shown,
             priority: record.priority,
-            level: APART,
+            level: seat.level,
             next: Handle::NONE,
-            previous: Handle::NONE,
-            more: if plain { PLAIN } else { self.insert_more(record) },
+            previous: seat.previous,
+            more,
             side: record.side,
             post_only: record.post_only,
             self_trade: record.self_trade,
-        };
+        });
+    }
+
+    /// Puts an order into the vacant slot.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, order: Order) {
         self.live = self.live.saturating_add(1);
-        let handle = self.free;
-        if handle == Handle::NONE {
+        if self.free == Handle::NONE {
             self.orders.push(order);
-            return Handle(number(self.orders.len()).wrapping_sub(1));
+            return;
         }
-        let slot = &mut self.orders[slot(handle.0)];
+        let slot = &mut self.orders[slot(self.free.0)];
         self.free = slot.next;
         *slot = order;
-        handle
     }
 
     fn insert_more(&mut self, record: &OrderRecord) -> u32 {

@@ -211,6 +211,7 @@ impl Book {
     }
 
     /// Works off a new order.
+    #[inline(always)]
     fn place<S: Sink>(
         &mut self,
         account: AccountId,
@@ -218,10 +219,25 @@ impl Book {
         now: Timestamp,
         sink: &mut S,
     ) -> Result<(), Refusal> {
-        let party = Party { order: place.order, account, reference: place.reference };
         let refusal =
             |reason| Refusal { order: Some(place.order), reference: Some(place.reference), reason };
-        let until = self.judge_place(account, place, now).map_err(refusal)?;
+        let judged = match place.plain_limit() {
+            Some(limit) => self.place_plain(account, place, limit, sink),
+            None => self.place_with_conditions(account, place, now, sink),
+        };
+        judged.map_err(refusal)
+    }
+
+    #[inline(never)]
+    fn place_with_conditions<S: Sink>(
+        &mut self,
+        account: AccountId,
+        place: &Place,
+        now: Timestamp,
+        sink: &mut S,
+    ) -> Result<(), Reason> {
+        let party = Party { order: place.order, account, reference: place.reference };
+        let until = self.judge_place(account, place, now)?;
         let mut order = OrderRecord {
             party,
             side: place.side,
@@ -235,7 +251,7 @@ impl Book {
             shown: Quantity::ZERO,
             priority: self.head.next_priority,
         };
-        self.judge_entry(&order, true).map_err(refusal)?;
+        self.judge_entry(&order, true)?;
         self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
         sink.event(&Event::Accepted { account, place: *place, priority: order.priority });

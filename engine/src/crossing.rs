@@ -70,7 +70,7 @@ impl Book {
     }
 
     #[inline(never)]
-    fn enter_as_taker<S: Sink>(&mut self, mut order: OrderRecord, sink: &mut S) {
+    pub(crate) fn enter_as_taker<S: Sink>(&mut self, mut order: OrderRecord, sink: &mut S) {
         if self.work_off(&mut order, sink) {
             order.shown = order.fresh_part();
             self.attach(&order);

@@ -49,7 +49,8 @@ impl MarketSpec {
     }
 }
 
-fn require(holds: bool, otherwise: Reason) -> Result<(), Reason> {
+#[inline(always)]
+pub(crate) fn require(holds: bool, otherwise: Reason) -> Result<(), Reason> {
     if holds { Ok(()) } else { Err(otherwise) }
 }
 
@@ -67,9 +68,9 @@ impl Book {
         require(open, Reason::WrongPhase)?;
         require(!self.is_blocked(account), Reason::AccountBlocked)?;
         self.judge_quantity(quantity)?;
-        for price in [place.kind.stop(), place.kind.price()].into_iter().flatten() {
-            require(spec.is_in_band(price), Reason::PriceOutOfBand)?;
-        }
+        let in_band = |price: Option<Price>| price.is_none_or(|price| spec.is_in_band(price));
+        let prices = in_band(place.kind.stop()) && in_band(place.kind.price());
+        require(prices, Reason::PriceOutOfBand)?;
         require(self.find(place.order).is_none(), Reason::DuplicateOrderId)?;
         if let Some(display) = place.display_quantity {
             let fits = !display.is_zero() && display <= quantity;
@@ -107,7 +108,7 @@ impl Book {
         require(!full, Reason::BookFull)
     }
 
-    fn judge_quantity(&self, quantity: Quantity) -> Result<(), Reason> {
+    pub(crate) fn judge_quantity(&self, quantity: Quantity) -> Result<(), Reason> {
         require(!quantity.is_zero(), Reason::ZeroQuantity)?;
         require(quantity <= self.head.spec.quantity_max, Reason::QuantityTooLarge)
     }

@@ -41,10 +41,19 @@ impl Level {
     }
 }
 
+/// Where an order queues.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    pub(crate) level: u32,
+    /// The order before it.
+    pub(crate) previous: Handle,
+}
+
 /// One side's levels.
 #[derive(Debug)]
 pub(crate) struct Ladder {
-    side: Side,
+    /// What turns prices into keys.
+    mask: u64,
     prices: Rungs,
     levels: Vec<Level>,
     free: Vec<u32>,
@@ -58,16 +67,17 @@ fn slot(level: u32) -> usize {
 impl Ladder {
     pub(crate) fn new(side: Side) -> Self {
         let unpriced = Level::new(Price(0));
-        Self { side, prices: Rungs::default(), levels: vec![unpriced], free: Vec::new() }
+        // The sign is turned round, so that keys ascend as prices do; the bids' are complemented.
+        let mask = match side {
+            Side::Buy => u64::MAX >> 1,
+            Side::Sell => 1 << 63,
+        };
+        Self { mask, prices: Rungs::default(), levels: vec![unpriced], free: Vec::new() }
     }
 
     /// Prices as keys, the best the smallest.
     const fn key(&self, price: Price) -> u64 {
-        let ascending = price.0.cast_unsigned() ^ (1 << 63);
-        match self.side {
-            Side::Buy => !ascending,
-            Side::Sell => ascending,
-        }
+        price.0.cast_unsigned() ^ self.mask
     }
 
     fn level(&self, level: u32) -> &Level {
@@ -83,6 +93,12 @@ impl Ladder {
     #[inline]
     pub(crate) fn best(&self) -> Option<&Level> {
         self.prices.first().map(|(_, level)| self.level(level))
+    }
+
+    /// Whether an order of the other side with this limit would meet somebody here.
+    #[inline]
+    pub(crate) fn is_met_by(&self, limit: Price) -> bool {
+        self.prices.first().is_some_and(|(best, _)| best <= self.key(limit))
     }
 
     /// The price at which an order queues, or stands apart.
@@ -126,37 +142,44 @@ impl Ladder {
         core::iter::successors(some(level.head), move |at| some(arena.order(*at).next))
     }
 
-    /// Puts an order at the tail of the queue of its price, or of the market orders.
+    /// Makes room for an order at the tail of the queue of its price, or of the market orders, and
+    /// says where: its level and the order before it.
     #[inline]
-    pub(crate) fn push(&mut self, arena: &mut Arena, handle: Handle, price: Option<Price>) {
+    pub(crate) fn admit(
+        &mut self,
+        arena: &mut Arena,
+        handle: Handle,
+        price: Option<Price>,
+        (shown, hidden): (Quantity, Quantity),
+    ) -> Seat {
         let number = price.map_or(UNPRICED, |price| self.level_for(price));
-        let hidden = arena.hidden(handle);
         let level = &mut self.levels[slot(number)];
-        let order = arena.order_mut(handle);
-        order.previous = level.tail;
-        order.next = Handle::NONE;
         level.orders = level.orders.saturating_add(1);
-        level.shown = level.shown.plus(order.shown);
+        level.shown = level.shown.plus(shown);
         level.hidden = level.hidden.plus(hidden);
-        arena.set_level(handle, Some(number));
-        if level.tail == Handle::NONE {
+        let previous = core::mem::replace(&mut level.tail, handle);
+        if previous == Handle::NONE {
             level.head = handle;
         } else {
-            arena.order_mut(level.tail).next = handle;
+            arena.order_mut(previous).next = handle;
         }
-        level.tail = handle;
+        Seat { level: number, previous }
     }
 
-    /// Takes an order out of its queue, and its level with it where it was the last one.
+    /// Takes an order, and what it shows and hides, out of its queue, and its level with it where it
+    /// was the last one.
     #[inline]
-    pub(crate) fn unlink(&mut self, arena: &mut Arena, handle: Handle) {
-        let order = arena.order(handle);
-        let Some(number) = order.level() else { return };
-        let (previous, next) = (order.previous, order.next);
+    pub(crate) fn dismiss(
+        &mut self,
+        arena: &mut Arena,
+        Seat { level: number, previous }: Seat,
+        next: Handle,
+        (shown, hidden): (Quantity, Quantity),
+    ) {
         let level = &mut self.levels[slot(number)];
         level.orders = level.orders.saturating_sub(1);
-        level.shown = level.shown.minus(order.shown);
-        level.hidden = level.hidden.minus(arena.hidden(handle));
+        level.shown = level.shown.minus(shown);
+        level.hidden = level.hidden.minus(hidden);
         if previous == Handle::NONE {
             level.head = next;
         } else {
@@ -167,7 +190,6 @@ impl Ladder {
         } else {
             arena.order_mut(next).previous = previous;
         }
-        arena.set_level(handle, None);
         if level.orders == 0 && number != UNPRICED {
             let price = level.price;
             self.close_level(number, price);

@@ -23,6 +23,7 @@ mod index;
 mod judge;
 mod ladder;
 mod market;
+mod plain;
 
 mod quantity;
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 use crate::arena::{Arena, Handle};
 use crate::book::Book;
+use crate::command::OrderKind;
 use crate::event::SideSummary;
 use crate::ladder::Ladder;
 use crate::quantity::{OrderId, Price, Priority, Quantity, Side};
@@ -44,23 +45,25 @@ impl Book {
     }
 
     /// Gives an order its place: at the tail of its queue, or among the stops.
-    #[inline(always)]
     pub(crate) fn attach(&mut self, order: &OrderRecord) {
-        let handle = self.arena.insert(order);
-        self.index.insert(order.party.order.0, handle.0);
+        let handle = self.arena.vacant();
         let (ladder, totals, arena) = self.side_mut(order.side);
         match order.kind.stop() {
             None => {
                 totals.resting = totals.resting.saturating_add(1);
                 totals.resting_quantity = totals.resting_quantity.plus(order.open);
-                ladder.push(arena, handle, order.kind.price());
+                let parts = (order.shown, order.open.minus(order.shown));
+                let seat = ladder.admit(arena, handle, order.kind.price(), parts);
+                arena.insert(order, Some(seat));
             }
             Some(stop) => {
                 totals.waiting = totals.waiting.saturating_add(1);
                 totals.waiting_quantity = totals.waiting_quantity.plus(order.open);
+                arena.insert(order, None);
                 self.stops.insert(order.side, stop, order.priority, handle);
             }
         }
+        self.index.insert(order.party.order.0, handle.0);
         self.schedule(handle, order.until, order.priority);
     }
 
@@ -74,23 +77,23 @@ impl Book {
     /// Takes an order from its place and forgets it.
     #[inline]
     pub(crate) fn remove(&mut self, handle: Handle) {
-        let open = self.arena.open(handle);
-        let order = self.arena.order(handle);
-        let (id, side, plain) = (order.id, order.side, order.is_plain());
-        let (ladder, totals, arena) = self.side_mut(side);
-        if arena.order(handle).level().is_some() {
+        let order = *self.arena.order(handle);
+        let hidden = self.arena.hidden(handle);
+        let open = order.shown.plus(hidden);
+        let (ladder, totals, arena) = self.side_mut(order.side);
+        if let Some(seat) = order.seat() {
             totals.resting = totals.resting.saturating_sub(1);
             totals.resting_quantity = totals.resting_quantity.minus(open);
-            ladder.unlink(arena, handle);
+            ladder.dismiss(arena, seat, order.next, (order.shown, hidden));
         } else {
             totals.waiting = totals.waiting.saturating_sub(1);
             totals.waiting_quantity = totals.waiting_quantity.minus(open);
-            self.stops.remove(side, handle);
+            self.stops.remove(order.side, handle);
         }
-        if !plain {
+        if !order.is_plain() {
             self.unschedule(handle, self.arena.until(handle));
         }
-        self.index.remove(id.0, handle.0);
+        self.index.remove(order.id.0, handle.0);
         self.arena.remove(handle);
     }
 
@@ -103,10 +106,10 @@ impl Book {
     /// The limit price of a live order, where it has one.
     pub(crate) fn price(&self, handle: Handle) -> Option<Price> {
         let order = self.arena.order(handle);
-        match self.arena.kind(handle) {
-            Some(kind) => kind.price(),
-            None => Some(self.ladder(order.side).price(order)),
+        if order.is_plain() {
+            return Some(self.ladder(order.side).price(order));
         }
+        self.arena.kind(handle).and_then(OrderKind::price)
     }
 
     /// Sets what a resting order shows and hides, where it stands.

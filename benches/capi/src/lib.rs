@@ -31,7 +31,7 @@ const MARKET: MarketId = MarketId(1);
 const ACCOUNT: AccountId = AccountId(1);
 
 /// For how many orders room is made at the start. More find room as they come.
-const ORDERS: u32 = 1 << 16;
+const ORDERS: u32 = 1 << 14;
 
 /// An engine, where its reports go, and the number of its last command.
 struct Run {

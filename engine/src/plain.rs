@@ -1,0 +1,127 @@
+//! The way of the order that most orders are: a limit order without conditions.
+//!
+//! It goes by the same rules as every other order and through the same doors; it only carries less.
+//! What it does not have is not judged, and where it meets nobody, which is the rule, it goes from
+//! the command straight to its slot, with no record of it written down in between.
+
+use crate::arena::{Order, PLAIN};
+use crate::book::Book;
+use crate::command::{OrderKind, Place, TimeInForce};
+use crate::event::{Event, Party, Reason, Sink};
+use crate::judge::require;
+use crate::market::Phase;
+use crate::quantity::{AccountId, Price, Priority, Quantity};
+use crate::snapshot::{OrderRecord, Until};
+
+impl Place {
+    /// The limit of an order without conditions.
+    #[inline(always)]
+    pub(crate) fn plain_limit(&self) -> Option<Price> {
+        let plain = self.time_in_force == TimeInForce::GoodTillCancel
+            && !self.post_only
+            && self.minimum_quantity.is_none()
+            && self.display_quantity.is_none();
+        match self.kind {
+            OrderKind::Limit { price } if plain => Some(price),
+            OrderKind::Limit { .. }
+            | OrderKind::Market
+            | OrderKind::Stop { .. }
+            | OrderKind::StopLimit { .. } => None,
+        }
+    }
+}
+
+impl Book {
+    /// Works off a plain order.
+    #[inline(always)]
+    pub(crate) fn place_plain<S: Sink>(
+        &mut self,
+        account: AccountId,
+        place: &Place,
+        limit: Price,
+        sink: &mut S,
+    ) -> Result<(), Reason> {
+        self.judge_plain(account, place, limit)?;
+        let priority = self.take_priority();
+        self.head.accepted = self.head.accepted.saturating_add(1);
+        sink.event(&Event::Accepted { account, place: *place, priority });
+        if self.head.phase == Phase::Continuous
+            && self.ladder(place.side.opposite()).is_met_by(limit)
+        {
+            self.take_plain(account, place, priority, sink);
+        } else {
+            self.rest_plain(account, place, limit, priority);
+        }
+        Ok(())
+    }
+
+    /// As [`Book::judge_place`] and [`Book::judge_entry`] judge, in the same order.
+    #[inline(always)]
+    fn judge_plain(
+        &self,
+        account: AccountId,
+        place: &Place,
+        limit: Price,
+    ) -> Result<(), Reason> {
+        let open = matches!(self.head.phase, Phase::Continuous | Phase::Call);
+        require(open, Reason::WrongPhase)?;
+        require(!self.is_blocked(account), Reason::AccountBlocked)?;
+        self.judge_quantity(place.quantity)?;
+        require(self.head.spec.is_in_band(limit), Reason::PriceOutOfBand)?;
+        require(self.find(place.order).is_none(), Reason::DuplicateOrderId)?;
+        require(self.arena.live() < self.head.spec.limits.orders_max, Reason::BookFull)
+    }
+
+    /// Gives an order that meets nobody its slot.
+    #[inline(always)]
+    fn rest_plain(&mut self, account: AccountId, place: &Place, limit: Price, priority: Priority) {
+        let handle = self.arena.vacant();
+        let quantity = place.quantity;
+        let (ladder, totals, arena) = self.side_mut(place.side);
+        totals.resting = totals.resting.saturating_add(1);
+        totals.resting_quantity = totals.resting_quantity.plus(quantity);
+        let seat = ladder.admit(arena, handle, Some(limit), (quantity, Quantity::ZERO));
+        let next = crate::arena::Handle::NONE;
+        arena.put(Order {
+            id: place.order,
+            account,
+            reference: place.reference,
+            shown: quantity,
+            priority,
+            level: seat.level,
+            next,
+            previous: seat.previous,
+            more: PLAIN,
+            side: place.side,
+            post_only: false,
+            self_trade: place.self_trade,
+        });
+        self.index.insert(place.order.0, handle.0);
+    }
+
+    /// Lets an order that meets somebody take.
+    #[inline(never)]
+    fn take_plain<S: Sink>(
+        &mut self,
+        account: AccountId,
+        place: &Place,
+        priority: Priority,
+        sink: &mut S,
+    ) {
+        let order = OrderRecord {
+            party: Party { order: place.order, account, reference: place.reference },
+            side: place.side,
+            kind: place.kind,
+            until: Until::Cancelled,
+            post_only: false,
+            minimum_quantity: None,
+            display_quantity: None,
+            self_trade: place.self_trade,
+            open: place.quantity,
+            shown: Quantity::ZERO,
+            priority,
+        };
+        self.enter_as_taker(order, sink);
+        self.cascade(sink);
+    }
+}
