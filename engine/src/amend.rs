@@ -20,22 +20,39 @@ impl Book {
             return Err(refusal(None, Reason::WrongPhase));
         }
         let handle = self.find(amend.order).ok_or(refusal(None, Reason::UnknownOrder))?;
-        let order = self.record(handle);
-        if order.party.account != account {
+        let order = self.arena.order(handle);
+        if order.account != account {
             return Err(refusal(None, Reason::NotOwner));
         }
-        let refusal = |reason| refusal(Some(order.party.reference), reason);
+        let reference = order.reference;
+        let refusal = |reason| refusal(Some(reference), reason);
         if self.head.phase == Phase::Halted {
             return Err(refusal(Reason::WrongPhase));
         }
+        let changed = if order.is_plain() && !order.post_only {
+            self.amend_plain(handle, amend, sink)
+        } else {
+            self.amend_with_conditions(handle, amend, sink)
+        };
+        changed.map_err(refusal)
+    }
+
+    #[inline(never)]
+    fn amend_with_conditions<S: Sink>(
+        &mut self,
+        handle: Handle,
+        amend: &Amend,
+        sink: &mut S,
+    ) -> Result<(), Reason> {
+        let order = self.record(handle);
         let kind = changed(order.kind, amend);
         let open = amend.quantity.unwrap_or(order.open);
         let waits = order.kind.stop().is_some();
         let enters = !waits && (amend.requeue || open > order.open || kind != order.kind);
-        self.judge_amend(&order, amend, kind, enters).map_err(refusal)?;
+        self.judge_amend(&order, amend, kind, enters)?;
         let mut changed = OrderRecord { kind, open, ..order };
         if enters {
-            self.judge_entry(&changed, false).map_err(refusal)?;
+            self.judge_entry(&changed, false)?;
             changed.shown = changed.fresh_part();
             self.enter_again(handle, &mut changed, sink);
         } else if waits {

@@ -161,7 +161,7 @@ impl Book {
             let order = self.arena.order(handle);
             holds(order.side == side, "an order stands on its own side")?;
             holds(last.is_none_or(|p| p < order.priority), "a queue is in the order of priority")?;
-            let priced = self.price(handle).is_none_or(|price| price == level.price);
+            let priced = self.record(handle).kind.price().is_none_or(|price| price == level.price);
             holds(priced, "an order stands at its own price")?;
             holds(!order.shown.is_zero(), "every order in a queue shows something")?;
             last = Some(order.priority);

@@ -311,20 +311,14 @@ impl Book {
         self.batch = batch;
     }
 
+    /// Takes an order out of the book and says so.
     pub(crate) fn cancel_order<S: Sink>(
         &mut self,
         handle: Handle,
         reason: CancelReason,
         sink: &mut S,
     ) {
-        let order = self.arena.order(handle);
-        let gone = Gone {
-            party: order.party(),
-            side: order.side,
-            price: self.price(handle),
-            remaining: self.arena.open(handle),
-        };
-        self.remove(handle);
+        let gone = self.remove(handle);
         self.cancelled(gone, reason, sink);
     }
 

@@ -167,7 +167,7 @@ impl Ladder {
     }
 
     /// Takes an order, and what it shows and hides, out of its queue, and its level with it where it
-    /// was the last one.
+    /// was the last one. Says the level's price.
     #[inline]
     pub(crate) fn dismiss(
         &mut self,
@@ -175,8 +175,9 @@ impl Ladder {
         Seat { level: number, previous }: Seat,
         next: Handle,
         (shown, hidden): (Quantity, Quantity),
-    ) {
+    ) -> Price {
         let level = &mut self.levels[slot(number)];
+        let price = level.price;
         level.orders = level.orders.saturating_sub(1);
         level.shown = level.shown.minus(shown);
         level.hidden = level.hidden.minus(hidden);
@@ -191,9 +192,9 @@ impl Ladder {
             arena.order_mut(next).previous = previous;
         }
         if level.orders == 0 && number != UNPRICED {
-            let price = level.price;
             self.close_level(number, price);
         }
+        price
     }
 
     /// Sets what an order shows and hides, where it stands in its queue.

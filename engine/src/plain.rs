@@ -4,13 +4,13 @@
 //! What it does not have is not judged, and where it meets nobody, which is the rule, it goes from
 //! the command straight to its slot, with no record of it written down in between.
 
-use crate::arena::{Order, PLAIN};
+use crate::arena::{Handle, Order, PLAIN};
 use crate::book::Book;
-use crate::command::{OrderKind, Place, TimeInForce};
+use crate::command::{Amend, OrderKind, Place, TimeInForce};
 use crate::event::{Event, Party, Reason, Sink};
 use crate::judge::require;
 use crate::market::Phase;
-use crate::quantity::{AccountId, Price, Priority, Quantity};
+use crate::quantity::{AccountId, Price, Priority, Quantity, Side};
 use crate::snapshot::{OrderRecord, Until};
 
 impl Place {
@@ -45,14 +45,18 @@ impl Book {
         let priority = self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
         sink.event(&Event::Accepted { account, place: *place, priority });
-        if self.head.phase == Phase::Continuous
-            && self.ladder(place.side.opposite()).is_met_by(limit)
-        {
+        if self.meets(place.side, limit) {
             self.take_plain(account, place, priority, sink);
         } else {
             self.rest_plain(account, place, limit, priority);
         }
         Ok(())
+    }
+
+    /// Whether an order of this side with this limit trades at once.
+    #[inline(always)]
+    fn meets(&self, side: Side, limit: Price) -> bool {
+        self.head.phase == Phase::Continuous && self.ladder(side.opposite()).is_met_by(limit)
     }
 
     /// As [`Book::judge_place`] and [`Book::judge_entry`] judge, in the same order.
@@ -81,7 +85,6 @@ impl Book {
         totals.resting = totals.resting.saturating_add(1);
         totals.resting_quantity = totals.resting_quantity.plus(quantity);
         let seat = ladder.admit(arena, handle, Some(limit), (quantity, Quantity::ZERO));
-        let next = crate::arena::Handle::NONE;
         arena.put(Order {
             id: place.order,
             account,
@@ -89,7 +92,7 @@ impl Book {
             shown: quantity,
             priority,
             level: seat.level,
-            next,
+            next: Handle::NONE,
             previous: seat.previous,
             more: PLAIN,
             side: place.side,
@@ -97,6 +100,51 @@ impl Book {
             self_trade: place.self_trade,
         });
         self.index.insert(place.order.0, handle.0);
+    }
+
+    /// Changes a plain order that may take. Out of its queue and in again it keeps its slot, and with it
+    /// its place in the index, unless it meets somebody.
+    pub(crate) fn amend_plain<S: Sink>(
+        &mut self,
+        handle: Handle,
+        amend: &Amend,
+        sink: &mut S,
+    ) -> Result<(), Reason> {
+        let order = *self.arena.order(handle);
+        let before = self.ladder(order.side).price(&order);
+        let (open, limit) =
+            (amend.quantity.unwrap_or(order.shown), amend.price.unwrap_or(before));
+        let enters = amend.requeue || open > order.shown || limit != before;
+        require(amend.if_open.is_none_or(|o| o == order.shown), Reason::Changed)?;
+        self.judge_quantity(open)?;
+        require(!enters || self.head.spec.is_in_band(limit), Reason::PriceOutOfBand)?;
+        require(amend.stop_price.is_none(), Reason::BadCombination)?;
+        let priority = if enters { self.take_priority() } else { order.priority };
+        sink.event(&Event::Amended {
+            party: order.party(),
+            kind: OrderKind::Limit { price: limit },
+            remaining: open,
+            shown: open,
+            priority,
+        });
+        if !enters {
+            self.resize(handle, open, Quantity::ZERO);
+        } else if self.meets(order.side, limit) {
+            let record = self.detach(handle);
+            let kind = OrderKind::Limit { price: limit };
+            self.enter_as_taker(OrderRecord { kind, open, priority, ..record }, sink);
+            self.cascade(sink);
+        } else if let Some(seat) = order.seat() {
+            let (ladder, totals, arena) = self.side_mut(order.side);
+            totals.resting_quantity = totals.resting_quantity.minus(order.shown).plus(open);
+            ladder.dismiss(arena, seat, order.next, (order.shown, Quantity::ZERO));
+            let seat = ladder.admit(arena, handle, Some(limit), (open, Quantity::ZERO));
+            let (level, previous) = (seat.level, seat.previous);
+            let next = Handle::NONE;
+            *arena.order_mut(handle) =
+                Order { shown: open, priority, level, next, previous, ..order };
+        }
+        Ok(())
     }
 
     /// Lets an order that meets somebody take.

@@ -5,11 +5,10 @@
 //! queues in step, all of them or none.
 
 use crate::arena::{Arena, Handle};
-use crate::book::Book;
-use crate::command::OrderKind;
+use crate::book::{Book, Gone};
 use crate::event::SideSummary;
 use crate::ladder::Ladder;
-use crate::quantity::{OrderId, Price, Priority, Quantity, Side};
+use crate::quantity::{OrderId, Priority, Quantity, Side};
 use crate::snapshot::{OrderRecord, Until};
 
 impl Book {
@@ -74,42 +73,41 @@ impl Book {
         record
     }
 
-    /// Takes an order from its place and forgets it.
-    #[inline]
-    pub(crate) fn remove(&mut self, handle: Handle) {
+    /// Takes an order from its place and forgets it, but for what its last event tells of it.
+    #[inline(always)]
+    pub(crate) fn remove(&mut self, handle: Handle) -> Gone {
         let order = *self.arena.order(handle);
+        let (kind, until) = if order.is_plain() {
+            (None, Until::Cancelled)
+        } else {
+            (self.arena.kind(handle), self.arena.until(handle))
+        };
         let hidden = self.arena.hidden(handle);
         let open = order.shown.plus(hidden);
         let (ladder, totals, arena) = self.side_mut(order.side);
+        let mut price = None;
         if let Some(seat) = order.seat() {
             totals.resting = totals.resting.saturating_sub(1);
             totals.resting_quantity = totals.resting_quantity.minus(open);
-            ladder.dismiss(arena, seat, order.next, (order.shown, hidden));
+            price = Some(ladder.dismiss(arena, seat, order.next, (order.shown, hidden)));
         } else {
             totals.waiting = totals.waiting.saturating_sub(1);
             totals.waiting_quantity = totals.waiting_quantity.minus(open);
             self.stops.remove(order.side, handle);
         }
-        if !order.is_plain() {
-            self.unschedule(handle, self.arena.until(handle));
+        if let Some(kind) = kind {
+            price = kind.price();
+            self.unschedule(handle, until);
         }
         self.index.remove(order.id.0, handle.0);
         self.arena.remove(handle);
+        Gone { party: order.party(), side: order.side, price, remaining: open }
     }
 
     /// A live order as a record.
     pub(crate) fn record(&self, handle: Handle) -> OrderRecord {
         let order = self.arena.order(handle);
         self.arena.record(handle, self.ladder(order.side).price(order))
-    }
-
-    /// The limit price of a live order, where it has one.
-    pub(crate) fn price(&self, handle: Handle) -> Option<Price> {
-        let order = self.arena.order(handle);
-        if order.is_plain() {
-            return Some(self.ladder(order.side).price(order));
-        }
-        self.arena.kind(handle).and_then(OrderKind::price)
     }
 
     /// Sets what a resting order shows and hides, where it stands.
