@@ -4,6 +4,8 @@
 //! events on every machine. It reads no clock, draws no random number, opens no file and starts no
 //! thread; time, like everything else, is part of a command. So a recorded day replays to the last
 //! byte, a model can judge every event, and whoever folds the events holds the same state.
+//!
+//! A host that wants the engine on a thread of its own finds one in `thread` (feature `thread`).
 
 mod amend;
 mod arena;
@@ -24,7 +26,6 @@ mod judge;
 mod ladder;
 mod market;
 mod plain;
-
 mod quantity;
 #[cfg(test)]
 mod random;
@@ -33,6 +34,8 @@ mod rungs;
 mod snapshot;
 mod standing;
 mod stops;
+#[cfg(feature = "thread")]
+pub mod thread;
 mod trie;
 #[cfg(feature = "uuid")]
 mod uuid;
@@ -61,3 +64,4 @@ pub use quantity::{
     Sequence, Side, Timestamp, TradeNumber,
 };
 pub use snapshot::{EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until};
+pub use view::{Level, OrderView};

@@ -61,12 +61,7 @@ impl Book {
 
     /// As [`Book::judge_place`] and [`Book::judge_entry`] judge, in the same order.
     #[inline(always)]
-    fn judge_plain(
-        &self,
-        account: AccountId,
-        place: &Place,
-        limit: Price,
-    ) -> Result<(), Reason> {
+    fn judge_plain(&self, account: AccountId, place: &Place, limit: Price) -> Result<(), Reason> {
         let open = matches!(self.head.phase, Phase::Continuous | Phase::Call);
         require(open, Reason::WrongPhase)?;
         require(!self.is_blocked(account), Reason::AccountBlocked)?;
@@ -112,8 +107,7 @@ impl Book {
     ) -> Result<(), Reason> {
         let order = *self.arena.order(handle);
         let before = self.ladder(order.side).price(&order);
-        let (open, limit) =
-            (amend.quantity.unwrap_or(order.shown), amend.price.unwrap_or(before));
+        let (open, limit) = (amend.quantity.unwrap_or(order.shown), amend.price.unwrap_or(before));
         let enters = amend.requeue || open > order.shown || limit != before;
         require(amend.if_open.is_none_or(|o| o == order.shown), Reason::Changed)?;
         self.judge_quantity(open)?;

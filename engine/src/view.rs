@@ -4,7 +4,7 @@ use crate::book::Book;
 use crate::digest::blocked_digest;
 use crate::ladder;
 use crate::market::{MarketSpec, Phase};
-use crate::quantity::{AccountId, MarketId, OrderId, Price, Quantity, Side};
+use crate::quantity::{AccountId, MarketId, OrderId, Price, Quantity, Side, Timestamp};
 use crate::snapshot::{MarketHead, MarketSnapshot, OrderRecord, RequestRecord};
 
 /// What the orders of one price show.
@@ -109,6 +109,12 @@ impl Book {
             })
         });
         Some(OrderView { record, ahead })
+    }
+
+    /// When the next order ends by its own time, where one does.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.expiries.first().map(|((due, _), _)| Timestamp(due))
     }
 
     /// The live orders of an account, by priority. Takes time with the number of all orders.

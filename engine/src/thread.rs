@@ -1,0 +1,389 @@
+//! The dedicated thread: many submit, one works, batch by batch.
+//!
+//! What the work is, the host says with a [`Work`]; in a host it is the sequencer with its engine.
+//! Whoever has an [`Entrance`] may submit, from any thread and without ever waiting: where there is
+//! no room it is told so. If the work fails or panics, the thread ends, the reason is kept, and
+//! everybody who submits from then on is told that it has stopped.
+//!
+//! This is the only place in the crate that starts a thread. It reads no clock: the work says how
+//! long it may be left alone, and is called in time even where nobody submits.
+
+use core::fmt;
+use core::time::Duration;
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
+
+/// What is done on the thread.
+pub trait Work: Send + 'static {
+    /// What is submitted.
+    type Item: Send + 'static;
+
+    /// Carries out a batch and leaves it empty. It comes empty when there is nothing but time that
+    /// has passed. Says after how long it wants to be called again at the latest.
+    ///
+    /// # Errors
+    /// It cannot go on: the thread ends, and this is the reason.
+    fn step(&mut self, batch: &mut Vec<Self::Item>) -> Result<Option<Duration>, String>;
+}
+
+/// How the thread waits for work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It looks again at once: the quickest, and a whole core for ever.
+    Spin,
+    /// It lets others have the core and looks again.
+    Yield,
+    /// It sleeps until there is work.
+    Park,
+}
+
+impl Default for Wait {
+    /// Parks where there are two cores or fewer, else yields.
+    fn default() -> Self {
+        match std::thread::available_parallelism() {
+            Ok(cores) if cores.get() > 2 => Self::Yield,
+            Ok(_) | Err(_) => Self::Park,
+        }
+    }
+}
+
+/// What a thread is like.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Its name.
+    pub name: String,
+    /// How much may wait for it.
+    pub capacity: usize,
+    /// How much of that is kept for what is urgent.
+    pub reserve: usize,
+    /// How much it takes at a time.
+    pub batch: usize,
+    /// How it waits.
+    pub wait: Wait,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let name = String::from("pricetime-core");
+        Self { name, capacity: 65_536, reserve: 1_024, batch: 1_024, wait: Wait::default() }
+    }
+}
+
+/// Why something was not taken, with the thing itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused<T> {
+    /// There is no room now.
+    Busy(T),
+    /// The thread has ended.
+    Stopped(T),
+}
+
+impl<T> fmt::Display for Refused<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy(_) => "the core has more waiting than it takes; try again",
+            Self::Stopped(_) => "the core has stopped",
+        })
+    }
+}
+
+impl<T: fmt::Debug> core::error::Error for Refused<T> {}
+
+/// What waits for the thread.
+enum Waiting<T> {
+    Item(T),
+    /// Nothing behind this is looked at.
+    Close,
+}
+
+/// Where work is submitted.
+#[derive(Debug)]
+pub struct Entrance<T> {
+    sender: Sender<Waiting<T>>,
+    /// What is not urgent is refused where this much waits.
+    room: usize,
+    end: Arc<End>,
+}
+
+/// How the thread ended, once it has: in order, or with the reason why not.
+type End = OnceLock<Result<(), String>>;
+
+impl<T> Clone for Entrance<T> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone(), room: self.room, end: Arc::clone(&self.end) }
+    }
+}
+
+impl<T> Entrance<T> {
+    /// Submits without waiting.
+    ///
+    /// # Errors
+    /// There is no room, or the thread has ended; the item comes back.
+    pub fn submit(&self, item: T) -> Result<(), Refused<T>> {
+        // Others may come between the question and the answer: the reserve is then that much smaller.
+        if self.sender.len() < self.room {
+            self.submit_urgently(item)
+        } else if self.end.get().is_some() {
+            Err(Refused::Stopped(item))
+        } else {
+            Err(Refused::Busy(item))
+        }
+    }
+
+    /// Submits without waiting, into the reserve too.
+    ///
+    /// # Errors
+    /// There is no room, or the thread has ended; the item comes back.
+    pub fn submit_urgently(&self, item: T) -> Result<(), Refused<T>> {
+        match self.sender.try_send(Waiting::Item(item)) {
+            Ok(()) | Err(TrySendError::Full(Waiting::Close)) => Ok(()),
+            Err(TrySendError::Full(Waiting::Item(item))) => Err(Refused::Busy(item)),
+            Err(TrySendError::Disconnected(Waiting::Item(item))) => Err(Refused::Stopped(item)),
+            Err(TrySendError::Disconnected(Waiting::Close)) => Ok(()),
+        }
+    }
+}
+
+/// A running thread.
+#[derive(Debug)]
+pub struct Thread<W: Work> {
+    handle: JoinHandle<Option<W>>,
+    sender: Sender<Waiting<W::Item>>,
+    end: Arc<End>,
+}
+
+impl<W: Work> Thread<W> {
+    /// Why the work failed or panicked, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.end.get()?.as_ref().err().map(String::as_str)
+    }
+
+    /// Lets the thread do what was submitted so far, ends it, and gives the work back.
+    ///
+    /// # Errors
+    /// The work failed or panicked: the reason.
+    pub fn close(self) -> Result<W, String> {
+        // Where nobody listens any more it has ended already.
+        let _ = self.sender.send(Waiting::Close);
+        let work = self.handle.join().ok().flatten();
+        work.ok_or_else(|| self.end.get().cloned().and_then(Result::err).unwrap_or_default())
+    }
+}
+
+/// Starts a thread for this work.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn spawn<W: Work>(options: &Options, work: W) -> io::Result<(Entrance<W::Item>, Thread<W>)> {
+    let (sender, receiver) = crossbeam_channel::bounded(options.capacity.max(1));
+    let end = Arc::new(End::new());
+    let (ended, wait, batch) = (Arc::clone(&end), options.wait, options.batch.max(1));
+    let room = options.capacity.saturating_sub(options.reserve).max(1);
+    let handle = std::thread::Builder::new().name(options.name.clone()).spawn(move || {
+        let run = AssertUnwindSafe(|| run(work, &receiver, wait, batch));
+        let run = catch_unwind(run).unwrap_or_else(|panic| Err(reason(panic.as_ref())));
+        // Before the receiver goes, so that who is told that it has stopped can ask why.
+        let _ = ended.set(run.as_ref().map(|_| ()).map_err(Clone::clone));
+        drop(receiver);
+        run.ok()
+    })?;
+    let entrance = Entrance { sender: sender.clone(), room, end: Arc::clone(&end) };
+    Ok((entrance, Thread { handle, sender, end }))
+}
+
+/// How often a thread that does not sleep looks in vain before the work is called for nothing.
+const LOOKS: u32 = 1_024;
+
+fn run<W: Work>(
+    mut work: W,
+    receiver: &Receiver<Waiting<W::Item>>,
+    wait: Wait,
+    batch_max: usize,
+) -> Result<W, String> {
+    let mut batch = Vec::with_capacity(batch_max);
+    let mut alone = work.step(&mut batch)?;
+    loop {
+        let mut open = true;
+        match next(receiver, wait, alone) {
+            Some(Waiting::Item(first)) => batch.push(first),
+            Some(Waiting::Close) => open = false,
+            None => {}
+        }
+        while open && batch.len() < batch_max {
+            match receiver.try_recv() {
+                Ok(Waiting::Item(item)) => batch.push(item),
+                Ok(Waiting::Close) | Err(TryRecvError::Disconnected) => open = false,
+                Err(TryRecvError::Empty) => break,
+            }
+        }
+        alone = work.step(&mut batch)?;
+        batch.clear();
+        if !open {
+            return Ok(work);
+        }
+    }
+}
+
+/// The next that waits, or nothing where the work wants to be called without.
+fn next<T>(receiver: &Receiver<T>, wait: Wait, alone: Option<Duration>) -> Option<T> {
+    if wait == Wait::Park {
+        return match alone {
+            None => receiver.recv().ok(),
+            Some(alone) => receiver.recv_timeout(alone).ok(),
+        };
+    }
+    let mut looks = 0_u32;
+    loop {
+        match receiver.try_recv() {
+            Ok(item) => return Some(item),
+            Err(TryRecvError::Empty) if looks < LOOKS || alone.is_none() => {}
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => return None,
+        }
+        looks = looks.saturating_add(1);
+        if wait == Wait::Spin {
+            core::hint::spin_loop();
+        } else {
+            std::thread::yield_now();
+        }
+    }
+}
+
+fn reason(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| String::from("a panic without words"))
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// Sends on what it gets, and panics at zero.
+    struct Echo(mpsc::Sender<u64>);
+
+    impl Work for Echo {
+        type Item = u64;
+
+        fn step(&mut self, batch: &mut Vec<u64>) -> Result<Option<Duration>, String> {
+            for item in batch.drain(..) {
+                assert_ne!(item, 0, "zero came");
+                self.0.send(item).expect("the test listens");
+            }
+            Ok(None)
+        }
+    }
+
+    fn options(wait: Wait) -> Options {
+        Options { capacity: 64, reserve: 4, batch: 8, wait, ..Options::default() }
+    }
+
+    #[test]
+    fn many_submit_and_each_is_served_in_its_order() {
+        for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
+            let (sender, got) = mpsc::channel();
+            let (entrance, thread) = spawn(&options(wait), Echo(sender)).expect("a thread");
+            std::thread::scope(|scope| {
+                for from in 0..3_u64 {
+                    let entrance = entrance.clone();
+                    scope.spawn(move || {
+                        for item in 1..=2_000 {
+                            while entrance.submit(from << 32 | item).is_err() {
+                                std::thread::yield_now();
+                            }
+                        }
+                    });
+                }
+            });
+            thread.close().expect("it ends in order");
+            let mut last = [0; 3];
+            for item in got {
+                let from = usize::try_from(item >> 32).expect("a number");
+                let last = last.get_mut(from).expect("one of three");
+                assert_eq!(item & 0xffff_ffff, *last + 1, "in the order of its submitter");
+                *last += 1;
+            }
+            assert_eq!(last, [2_000; 3]);
+            assert_eq!(entrance.submit(1), Err(Refused::Stopped(1)));
+        }
+    }
+
+    /// Works only when it is let.
+    struct Held(mpsc::Receiver<()>, usize);
+
+    impl Work for Held {
+        type Item = u64;
+
+        fn step(&mut self, batch: &mut Vec<u64>) -> Result<Option<Duration>, String> {
+            if !batch.is_empty() {
+                // A sender that is gone lets everything through.
+                let _ = self.0.recv();
+            }
+            self.1 += batch.len();
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn what_is_urgent_has_a_reserve() {
+        let (open, held) = mpsc::channel();
+        let (entrance, thread) = spawn(&options(Wait::Park), Held(held, 0)).expect("a thread");
+        let mut taken = 0;
+        while entrance.submit(1).is_ok() {
+            taken += 1;
+        }
+        assert!(taken >= 60, "what is not urgent has all but the reserve");
+        let mut urgent = 0;
+        while entrance.submit_urgently(2).is_ok() {
+            urgent += 1;
+        }
+        assert!(urgent >= 4, "the reserve is there");
+        assert_eq!(entrance.submit(1), Err(Refused::Busy(1)));
+        drop(open);
+        assert_eq!(thread.close().expect("it ends in order").1, taken + urgent);
+    }
+
+    #[test]
+    fn a_panic_stops_it_and_the_reason_is_kept() {
+        let (sender, _got) = mpsc::channel();
+        let (entrance, thread) = spawn(&options(Wait::Park), Echo(sender)).expect("a thread");
+        entrance.submit(0).expect("it runs");
+        while entrance.submit(1) != Err(Refused::Stopped(1)) {
+            std::thread::yield_now();
+        }
+        assert!(thread.failure().is_some_and(|why| why.contains("zero came")));
+        assert!(thread.close().is_err_and(|why| why.contains("zero came")));
+    }
+
+    /// Counts how often it is called for nothing.
+    struct Idle(mpsc::Sender<()>);
+
+    impl Work for Idle {
+        type Item = ();
+
+        fn step(&mut self, batch: &mut Vec<()>) -> Result<Option<Duration>, String> {
+            batch.clear();
+            // Nobody may listen any more when it ends.
+            let _ = self.0.send(());
+            Ok(Some(Duration::from_millis(1)))
+        }
+    }
+
+    #[test]
+    fn it_is_called_in_time_without_work() {
+        for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
+            let (sender, calls) = mpsc::channel();
+            let (_entrance, thread) = spawn(&options(wait), Idle(sender)).expect("a thread");
+            assert_eq!(calls.iter().take(5).count(), 5);
+            assert!(thread.close().is_ok());
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! When epochs close.
+
+use std::time::Duration;
+
+use pricetime_engine::Timestamp;
+
+/// When the epochs of all markets close by themselves. One more may be closed at any time by an
+/// operator's `CloseEpoch`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gates {
+    /// Never by themselves.
+    #[default]
+    OnRequest,
+    /// Whenever the clock shows a multiple of this since 1970-01-01T00:00Z: with 15 minutes at :00,
+    /// :15, :30 and :45 UTC.
+    Aligned(Duration),
+    /// This long after the last close, or after the start.
+    Every(Duration),
+    /// After this many commands.
+    Commands(u64),
+}
+
+/// The gates of a running host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schedule {
+    gates: Gates,
+    /// When the next one is due, for those that go by time.
+    due: Option<Timestamp>,
+    /// How many commands came since the last one.
+    commands: u64,
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1)
+}
+
+impl Schedule {
+    /// The gates from here on. `last` is the time of the last thing that happened: the first gate
+    /// after it is due, even where that is long ago.
+    pub(crate) fn new(gates: Gates, last: Timestamp) -> Self {
+        Self { gates, due: next(gates, last), commands: 0 }
+    }
+
+    /// The gate that is due at `now`, if one is, and with it all that were missed: only the first of
+    /// several is closed, and the epoch that opens with it runs to the next gate from now.
+    pub(crate) fn pass(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.due.filter(|due| *due <= now)?;
+        self.due = next(self.gates, now);
+        self.commands = 0;
+        Some(due)
+    }
+
+    /// Counts a command. Says whether it was the last of its epoch.
+    pub(crate) fn count(&mut self) -> bool {
+        let Gates::Commands(most) = self.gates else { return false };
+        self.commands = self.commands.saturating_add(1);
+        if self.commands < most.max(1) {
+            return false;
+        }
+        self.commands = 0;
+        true
+    }
+
+    /// How long it is until the next gate.
+    pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
+        self.due.map(|due| Duration::from_nanos(due.0.saturating_sub(now.0)))
+    }
+}
+
+fn next(gates: Gates, after: Timestamp) -> Option<Timestamp> {
+    match gates {
+        Gates::OnRequest | Gates::Commands(_) => None,
+        Gates::Aligned(interval) => {
+            let interval = nanoseconds(interval);
+            (after.0 / interval).checked_add(1)?.checked_mul(interval).map(Timestamp)
+        }
+        Gates::Every(interval) => after.0.checked_add(nanoseconds(interval)).map(Timestamp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: u64 = 60_000_000_000;
+    const QUARTER: Duration = Duration::from_secs(15 * 60);
+
+    #[test]
+    fn aligned_gates_stand_on_the_clock() {
+        let mut gates = Schedule::new(Gates::Aligned(QUARTER), Timestamp(7 * MINUTE));
+        assert_eq!(gates.left(Timestamp(14 * MINUTE)), Some(Duration::from_secs(60)));
+        assert_eq!(gates.pass(Timestamp(15 * MINUTE - 1)), None);
+        assert_eq!(gates.pass(Timestamp(15 * MINUTE)), Some(Timestamp(15 * MINUTE)));
+        assert_eq!(gates.pass(Timestamp(15 * MINUTE)), None);
+        assert_eq!(gates.left(Timestamp(15 * MINUTE)), Some(QUARTER));
+    }
+
+    #[test]
+    fn of_several_missed_only_the_first_is_closed() {
+        let mut gates = Schedule::new(Gates::Aligned(QUARTER), Timestamp(7 * MINUTE));
+        assert_eq!(gates.pass(Timestamp(50 * MINUTE)), Some(Timestamp(15 * MINUTE)));
+        assert_eq!(gates.pass(Timestamp(50 * MINUTE)), None);
+        assert_eq!(gates.pass(Timestamp(60 * MINUTE)), Some(Timestamp(60 * MINUTE)));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_moves_no_gate() {
+        let mut gates = Schedule::new(Gates::Every(QUARTER), Timestamp(100 * MINUTE));
+        assert_eq!(gates.pass(Timestamp(3 * MINUTE)), None);
+        assert_eq!(gates.pass(Timestamp(115 * MINUTE)), Some(Timestamp(115 * MINUTE)));
+    }
+
+    #[test]
+    fn commands_are_counted() {
+        let mut gates = Schedule::new(Gates::Commands(3), Timestamp(0));
+        let closed: Vec<bool> = (0..7).map(|_| gates.count()).collect();
+        assert_eq!(closed, [false, false, true, false, false, true, false]);
+        assert_eq!(gates.pass(Timestamp(u64::MAX)), None);
+        assert_eq!(gates.left(Timestamp(0)), None);
+    }
+
+    #[test]
+    fn gates_end_with_the_type() {
+        let mut gates = Schedule::new(Gates::Every(QUARTER), Timestamp(u64::MAX - 1));
+        assert_eq!(gates.pass(Timestamp(u64::MAX)), None);
+    }
+}

@@ -1,0 +1,236 @@
+//! The host: threads put together, and what can be asked of them.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pricetime_engine::thread::{Entrance, Refused};
+use pricetime_engine::{
+    AccountId, Action, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
+};
+use pricetime_persistence::{FolderError, RecoveryError};
+use tokio::sync::oneshot;
+
+use crate::options::Options;
+use crate::publisher::Publisher;
+use crate::sequencer::{Draft, Item};
+use crate::start::{self, Started, Threads};
+use crate::status::{Shared, Status, Stopped};
+use crate::subscription::{AccountFeed, MarketFeed};
+use crate::ticket::Ticket;
+use crate::view::MarketView;
+
+/// Why a host cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// There is no way back to what it held.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] io::Error),
+    /// In this process a disk error befell it.
+    #[error(
+        "the disk of {} failed under this process, so nobody knows what it holds: start a new \
+         process", .0.display()
+    )]
+    Poisoned(
+        /// The folder.
+        PathBuf,
+    ),
+}
+
+/// A running engine with everything around it. Its methods may be called from any thread.
+///
+/// [`close`](Self::close) ends it in order. Dropping it does the same and hides what went wrong.
+#[derive(Debug)]
+pub struct Host {
+    entrance: Entrance<Item>,
+    public: Arc<Mutex<Publisher>>,
+    shared: Arc<Shared>,
+    /// What a subscription has room for.
+    room: usize,
+    folder: PathBuf,
+    /// How it came back.
+    start: Start,
+    threads: Option<Threads>,
+}
+
+/// How a host came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// The name of the history that it continues.
+    pub history: String,
+    /// The sequence of the snapshot that it began with, zero where there was none.
+    pub snapshot: u64,
+    /// How many commands it replayed after that.
+    pub replayed: u64,
+    /// Snapshots that could not be read and were not needed: somebody should look at that disk.
+    pub damaged: Vec<String>,
+    /// The history that was given up, where a loss was accepted.
+    pub lost: Option<String>,
+}
+
+/// Folders whose disk failed under this process.
+static POISONED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic may have left half done under a lock is told of as stopped, not as locked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Host {
+    /// Opens a data folder, brings back what it holds, and starts. An empty or missing folder
+    /// becomes a new one.
+    ///
+    /// # Errors
+    /// Where the folder cannot be had, and where there is no way back to everything that was
+    /// acknowledged; the error names the file and what can be done.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let (folder, room) = (options.folder.clone(), options.subscription);
+        if locked(&POISONED).contains(&folder) {
+            return Err(OpenError::Poisoned(folder));
+        }
+        let Started { entrance, public, shared, threads, start } = start::start(options)?;
+        Ok(Self { entrance, public, shared, room, folder, start, threads: Some(threads) })
+    }
+
+    /// How it came back when it was opened.
+    #[must_use]
+    pub const fn start(&self) -> &Start {
+        &self.start
+    }
+
+    /// Submits a command, and never waits. The ticket resolves when what it did is durable.
+    ///
+    /// # Errors
+    /// `Busy` where as much waits as there is room for (cancels have a reserve), `Stopped` where the
+    /// host has ended; the draft comes back.
+    pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused<Draft>> {
+        let (sender, answer) = oneshot::channel();
+        self.enter(draft, Some(sender))?;
+        Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
+    }
+
+    /// Submits a command without wanting an answer: it comes with a subscription, or with
+    /// [`outcome`](Self::outcome).
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub fn tell(&self, draft: Draft) -> Result<(), Refused<Draft>> {
+        self.enter(draft, None)
+    }
+
+    fn enter(
+        &self,
+        draft: Draft,
+        answer: Option<oneshot::Sender<pricetime_engine::Group>>,
+    ) -> Result<(), Refused<Draft>> {
+        let urgent = matches!(draft.action, Action::Cancel { .. } | Action::CancelAll { .. });
+        let item = Item::Draft(draft, answer);
+        let entered =
+            if urgent { self.entrance.submit_urgently(item) } else { self.entrance.submit(item) };
+        entered.map_err(|refused| match refused {
+            Refused::Busy(_) => Refused::Busy(draft),
+            Refused::Stopped(_) => Refused::Stopped(draft),
+        })
+    }
+
+    /// What became of an account's request, for who lost the answer: known as long as the market's
+    /// window of requests reaches back, and never before it is durable.
+    #[must_use]
+    pub fn outcome(
+        &self,
+        market: MarketId,
+        account: AccountId,
+        request: RequestId,
+    ) -> Option<RequestRecord> {
+        locked(&self.public).image.market(market)?.request(account, request).copied()
+    }
+
+    /// A market's book as everybody may know it, best levels first, `depth` of them.
+    #[must_use]
+    pub fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
+        locked(&self.public).view(market, depth)
+    }
+
+    /// A market's book as the core has it at this moment: a crash may still take it back. Resolves
+    /// from the core's thread, behind what was submitted before.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub fn latest(
+        &self,
+        market: MarketId,
+        depth: usize,
+    ) -> Result<oneshot::Receiver<Option<MarketView>>, Refused<()>> {
+        let (reply, view) = oneshot::channel();
+        match self.entrance.submit(Item::Latest(market, depth, reply)) {
+            Ok(()) => Ok(view),
+            Err(Refused::Busy(_)) => Err(Refused::Busy(())),
+            Err(Refused::Stopped(_)) => Err(Refused::Stopped(())),
+        }
+    }
+
+    /// What a market is, with its terms as they are now.
+    #[must_use]
+    pub fn spec(&self, market: MarketId) -> Option<MarketSpec> {
+        Some(locked(&self.public).image.market(market)?.head().spec)
+    }
+
+    /// A live order.
+    #[must_use]
+    pub fn order(&self, market: MarketId, order: OrderId) -> Option<OrderRecord> {
+        locked(&self.public).image.market(market)?.order(order).copied()
+    }
+
+    /// A market's book as of now, and everything behind it without a gap: what anybody may see.
+    #[must_use]
+    pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
+        locked(&self.public).subscribe(market, self.room)
+    }
+
+    /// An account's orders in a market as of now, and everything behind that without a gap: what
+    /// only it may see.
+    #[must_use]
+    pub fn subscribe_account(&self, market: MarketId, account: AccountId) -> Option<AccountFeed> {
+        locked(&self.public).subscribe_account(market, account, self.room)
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.shared.status()
+    }
+
+    /// Ends in order: what was submitted so far is carried out, made durable and told; the journal
+    /// is sealed and a last snapshot written.
+    ///
+    /// # Errors
+    /// Something had stopped before: the reason.
+    pub fn close(mut self) -> Result<(), Stopped> {
+        self.end();
+        match self.shared.status().stopped {
+            Some(reason) => Err(Stopped { reason }),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self) {
+        let Some(threads) = self.threads.take() else { return };
+        threads.end(&self.shared);
+        if self.shared.is_disk_failed() {
+            locked(&POISONED).insert(self.folder.clone());
+        }
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,44 @@
+//! The process around a matching core, to embed.
+//!
+//! A [`Host`] runs the engine on a thread of its own and loses nothing. Commands are submitted from
+//! any thread or task, without waiting; the core's thread gives each a number and a time and carries
+//! it out; the journal's thread makes it durable; and only then anybody hears of it: the ticket that
+//! the submitter holds, the views, the subscribers. After a crash the same folder opens with
+//! everything in it that anybody was told of.
+//!
+//! ```text
+//!  submit ──▶ ring ──▶ core ──▶ journal ──▶ publisher ──▶ tickets, views, subscribers
+//!                      stamp,    write,      image           │
+//!                      apply     sync                        └▶ keeper: local snapshots
+//! ```
+//!
+//! Each arrow is a bounded queue. A slow disk fills the ring until it answers `Busy`; a slow reader
+//! is let go; nobody waits for anybody on the core's thread but the core for the journal.
+
+mod batch;
+mod gates;
+mod host;
+mod keeper;
+mod options;
+mod publisher;
+mod scribe;
+mod sequencer;
+mod start;
+mod status;
+mod subscription;
+mod ticket;
+mod view;
+
+pub use pricetime_engine as engine;
+pub use pricetime_engine::thread::{Options as CoreOptions, Refused, Wait};
+pub use pricetime_persistence as persistence;
+
+pub use gates::Gates;
+pub use host::{Host, OpenError, Start};
+pub use options::{Options, Retention};
+pub use scribe::Policy;
+pub use sequencer::{Clock, Draft, WallClock};
+pub use status::{Status, Stopped};
+pub use subscription::{AccountFeed, Ended, MarketFeed, MarketUpdate, TradeView, Updates};
+pub use ticket::Ticket;
+pub use view::MarketView;

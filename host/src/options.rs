@@ -1,0 +1,86 @@
+//! What a host is like.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pricetime_engine::thread;
+use pricetime_persistence::{Disk, JournalOptions, RealDisk};
+
+use crate::gates::Gates;
+use crate::scribe::Policy;
+use crate::sequencer::{Clock, WallClock};
+
+/// How much of the journal is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retention {
+    /// All of it: everything that ever happened can be replayed and looked into.
+    #[default]
+    All,
+    /// What the oldest kept snapshot needs to be replayed from.
+    Snapshots,
+}
+
+/// What a host is like. [`Options::new`] gives what is meant for production.
+pub struct Options {
+    /// The data folder: journal, snapshots and the name of their history.
+    pub folder: PathBuf,
+    /// How many markets there may be at a time.
+    pub markets_max: u32,
+    /// When epochs close by themselves.
+    pub gates: Gates,
+    /// When a command counts as durable.
+    pub policy: Policy,
+    /// The core's thread and its ring.
+    pub core: thread::Options,
+    /// Called on the core's thread before it does anything else, to pin it for instance.
+    pub on_start: Option<Box<dyn FnOnce() + Send>>,
+    /// How many batches may wait for the journal before the core waits for it.
+    pub batches: usize,
+    /// How many updates a subscription has room for.
+    pub subscription: usize,
+    /// How many local snapshots are kept, two at least.
+    pub snapshots: usize,
+    /// How much of the journal is kept.
+    pub retention: Retention,
+    /// The journal's files.
+    pub journal: JournalOptions,
+    /// Opens what would otherwise be refused because its end is lost: under a new history.
+    pub accept_loss: bool,
+    /// What time it is.
+    pub clock: Box<dyn Clock>,
+    /// Where files are.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Options {
+    /// The defaults, with this data folder.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            markets_max: 10_000,
+            gates: Gates::default(),
+            policy: Policy::default(),
+            core: thread::Options::default(),
+            on_start: None,
+            batches: 64,
+            subscription: 4_096,
+            snapshots: 2,
+            retention: Retention::default(),
+            journal: JournalOptions::default(),
+            accept_loss: false,
+            clock: Box::new(WallClock),
+            disk: Arc::new(RealDisk),
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("folder", &self.folder)
+            .field("gates", &self.gates)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}

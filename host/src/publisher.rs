@@ -1,0 +1,204 @@
+//! What is durable, told: the image that views read, and the subscribers.
+//!
+//! The image is folded from events that are durable and from nothing else, so a view never shows
+//! what a crash could take back. Folding, subscribing and looking take turns at one lock: who
+//! subscribes gets a book as of some sequence and is served from the very next one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pricetime_engine::{
+    AccountId, Event, Group, Header, Level, MarketId, Outcome, Price, Quantity, Sequence, Side,
+};
+use pricetime_persistence::image::{Image, MarketImage};
+use tokio::sync::mpsc;
+
+use crate::subscription::{
+    AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of, seen_by,
+};
+use crate::view::{self, MarketView};
+
+/// A level's place.
+type Touched = (Side, Price);
+
+/// The image, and who wants to hear of it.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    pub(crate) image: Image,
+    markets: BTreeMap<MarketId, Vec<mpsc::Sender<Arc<MarketUpdate>>>>,
+    accounts: BTreeMap<(MarketId, AccountId), Vec<mpsc::Sender<Group>>>,
+}
+
+impl Publisher {
+    pub(crate) const fn new(image: Image) -> Self {
+        Self { image, markets: BTreeMap::new(), accounts: BTreeMap::new() }
+    }
+
+    /// Takes a durable group in and tells of it.
+    pub(crate) fn publish(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
+        let watched = self.markets.contains_key(&header.market);
+        let mut touched = if watched { self.touched(header.market, events) } else { Vec::new() };
+        self.image.fold(header, events, outcome);
+        if watched {
+            touched.extend(self.touched(header.market, events));
+            touched.sort_unstable_by_key(|(side, price)| (*side == Side::Sell, *price));
+            touched.dedup();
+            self.tell_market(header, events, touched);
+        }
+        self.tell_accounts(header, events, outcome);
+    }
+
+    /// Where the orders that these events name stand now.
+    fn touched(&self, market: MarketId, events: &[Event]) -> Vec<Touched> {
+        let Some(market) = self.image.market(market) else { return Vec::new() };
+        let orders = events.iter().flat_map(orders_of).flatten();
+        orders
+            .filter_map(|order| market.order(order))
+            .filter(|order| order.kind.stop().is_none())
+            .filter_map(|order| Some((order.side, order.kind.price()?)))
+            .collect()
+    }
+
+    fn tell_market(&mut self, header: &Header, events: &[Event], touched: Vec<Touched>) {
+        let market = self.image.market(header.market);
+        let update = update(header, events, market, touched);
+        let nothing = update.trades.is_empty()
+            && update.levels.is_empty()
+            && update.phase.is_none()
+            && update.closed.is_none()
+            && !update.removed;
+        let Some(readers) = self.markets.get_mut(&header.market) else { return };
+        if nothing {
+            // A reader who went away is noticed in quiet times too.
+            readers.retain(|reader| !reader.is_closed());
+        } else {
+            let update = Arc::new(update);
+            readers.retain(|reader| reader.try_send(Arc::clone(&update)).is_ok());
+        }
+        if readers.is_empty() {
+            self.markets.remove(&header.market);
+        }
+    }
+
+    fn tell_accounts(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
+        if self.accounts.is_empty() {
+            return;
+        }
+        let of_market = (header.market, AccountId(0))..=(header.market, AccountId(u128::MAX));
+        let mut gone = Vec::new();
+        for (key, readers) in self.accounts.range_mut(of_market) {
+            let account = key.1;
+            let speaks = header.account == account;
+            let events: Vec<Event> =
+                events.iter().filter_map(|event| seen_by(event, account, speaks)).collect();
+            if events.is_empty() && !speaks {
+                readers.retain(|reader| !reader.is_closed());
+            } else {
+                let header = seen_header(header, speaks);
+                let outcome = if speaks { outcome } else { Outcome::Accepted };
+                let group = Group { header, events, outcome };
+                readers.retain(|reader| reader.try_send(group.clone()).is_ok());
+            }
+            if readers.is_empty() {
+                gone.push(*key);
+            }
+        }
+        for key in gone {
+            self.accounts.remove(&key);
+        }
+    }
+
+    /// A market as of now.
+    pub(crate) fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
+        let image = self.image.market(market)?;
+        Some(view::of_image(image, self.image.last_sequence(), depth))
+    }
+
+    pub(crate) fn subscribe(&mut self, market: MarketId, room: usize) -> Option<MarketFeed> {
+        let book = self.view(market, usize::MAX)?;
+        let (sender, receiver) = mpsc::channel(room.max(1));
+        self.markets.entry(market).or_default().push(sender);
+        Some(MarketFeed { book, updates: Updates(receiver) })
+    }
+
+    pub(crate) fn subscribe_account(
+        &mut self,
+        market: MarketId,
+        account: AccountId,
+        room: usize,
+    ) -> Option<AccountFeed> {
+        let orders = self.image.market(market)?.orders_of(account);
+        let (sender, receiver) = mpsc::channel(room.max(1));
+        self.accounts.entry((market, account)).or_default().push(sender);
+        let sequence = self.image.last_sequence();
+        Some(AccountFeed { sequence, orders, updates: Updates(receiver) })
+    }
+
+    /// Lets every subscriber go.
+    pub(crate) fn let_go(&mut self) {
+        self.markets.clear();
+        self.accounts.clear();
+    }
+
+    /// Every command up to this one is in the image.
+    pub(crate) const fn sequence(&self) -> Sequence {
+        self.image.last_sequence()
+    }
+}
+
+/// A header without what is another account's business.
+fn seen_header(header: &Header, speaks: bool) -> Header {
+    if speaks {
+        return *header;
+    }
+    Header { account: AccountId(0), request: None, ..*header }
+}
+
+fn update(
+    header: &Header,
+    events: &[Event],
+    market: Option<&MarketImage>,
+    touched: Vec<Touched>,
+) -> MarketUpdate {
+    let level = |(side, price): Touched| {
+        let level = market.and_then(|market| market.level(side, price));
+        let (quantity, orders) =
+            level.map_or((Quantity::ZERO, 0), |level| (level.quantity, level.orders));
+        (side, Level { price, quantity, orders })
+    };
+    let mut update = MarketUpdate {
+        market: header.market,
+        sequence: header.sequence,
+        timestamp: header.timestamp,
+        trades: Vec::new(),
+        levels: touched.into_iter().map(level).collect(),
+        phase: None,
+        closed: None,
+        removed: false,
+    };
+    for event in events {
+        match event {
+            Event::Traded { number, price, quantity, taker_side, .. } => {
+                let (number, price, quantity) = (*number, *price, *quantity);
+                let trade = TradeView { number, price, quantity, taker_side: *taker_side };
+                update.trades.push(trade);
+            }
+            Event::PhaseChanged { to, .. } => update.phase = Some(*to),
+            Event::EpochClosed(summary) => update.closed = Some(*summary),
+            Event::MarketRemoved => update.removed = true,
+            Event::Accepted { .. }
+            | Event::Rejected { .. }
+            | Event::Reduced { .. }
+            | Event::Amended { .. }
+            | Event::Cancelled { .. }
+            | Event::Triggered { .. }
+            | Event::Replenished { .. }
+            | Event::MarketAdded(_)
+            | Event::MarketSet(_)
+            | Event::AccountBlocked(_)
+            | Event::AccountUnblocked(_)
+            | Event::Duplicate { .. } => {}
+        }
+    }
+    update
+}

@@ -1,0 +1,121 @@
+//! The journal's thread: one write and one sync for all that waits, then on to the publisher.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use pricetime_persistence::{Journal, JournalError};
+
+use crate::batch::Batch;
+use crate::status::Shared;
+
+/// When a command counts as durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// When its record is on disk. Nothing is ever taken back.
+    #[default]
+    Sync,
+    /// When it is written, with a sync at these intervals. A crash of the process loses nothing; a
+    /// power cut may take back the last interval, told or not.
+    Interval(Duration),
+    /// At once, without a journal: everything is gone with the process. For benchmarks.
+    None,
+}
+
+/// After this long without work a mark is written: how far the journal is durable.
+const QUIET: Duration = Duration::from_millis(20);
+/// Batches that share one sync at most.
+const GROUP_MAX: usize = 256;
+
+/// Keeps the journal.
+pub(crate) struct Scribe {
+    /// None under [`Policy::None`].
+    pub(crate) journal: Option<Journal>,
+    pub(crate) policy: Policy,
+    pub(crate) incoming: Receiver<Batch>,
+    /// To the publisher.
+    pub(crate) next: Sender<Batch>,
+    /// Below what the journal may be dropped, as the keeper says.
+    pub(crate) floors: Receiver<pricetime_engine::Sequence>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Scribe {
+    /// Works until the core hands on nothing any more; then closes the journal in order.
+    pub(crate) fn run(mut self) {
+        let Some(mut journal) = self.journal.take() else { return self.pass_on() };
+        if let Err(error) = self.keep(&mut journal).and_then(|()| journal.seal()) {
+            self.shared.fail_disk(format!("the journal failed: {error}"));
+        }
+    }
+
+    /// Hands on without a journal.
+    fn pass_on(&self) {
+        for batch in &self.incoming {
+            if self.next.send(batch).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn keep(&self, journal: &mut Journal) -> Result<(), JournalError> {
+        let mut group = Vec::with_capacity(GROUP_MAX);
+        let mut synced = Instant::now();
+        let mut marked = true;
+        loop {
+            match self.incoming.recv_timeout(self.patience(synced, marked)) {
+                Ok(batch) => group.push(batch),
+                Err(RecvTimeoutError::Timeout) => {
+                    journal.sync()?;
+                    synced = Instant::now();
+                    if !marked {
+                        journal.mark()?;
+                        marked = true;
+                    }
+                    self.drop_old(journal);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+            group.extend(self.incoming.try_iter().take(GROUP_MAX - 1));
+            for batch in &group {
+                for command in &batch.commands {
+                    journal.append(command)?;
+                }
+            }
+            journal.write()?;
+            if self.is_due(synced) {
+                journal.sync()?;
+                synced = Instant::now();
+            }
+            marked = false;
+            for batch in group.drain(..) {
+                // The publisher only ends after this thread, or with a panic that it reports.
+                let _ = self.next.send(batch);
+            }
+        }
+    }
+
+    fn is_due(&self, synced: Instant) -> bool {
+        match self.policy {
+            Policy::Sync | Policy::None => true,
+            Policy::Interval(interval) => synced.elapsed() >= interval,
+        }
+    }
+
+    /// How long it may wait for the next batch.
+    fn patience(&self, synced: Instant, marked: bool) -> Duration {
+        match self.policy {
+            Policy::Interval(interval) if !marked => interval.saturating_sub(synced.elapsed()),
+            _ if marked => Duration::from_secs(3_600),
+            Policy::Sync | Policy::None | Policy::Interval(_) => QUIET,
+        }
+    }
+
+    /// Drops what nobody needs any more. What cannot be dropped now is dropped the next time.
+    fn drop_old(&self, journal: &mut Journal) {
+        if let Some(floor) = self.floors.try_iter().last() {
+            let _ = journal.retain_from(floor);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What runs on the core's thread: it stamps, inserts what is due, applies, and hands on.
+//!
+//! It alone reads the wall clock, once a step. Time never goes back: where the clock does, the last
+//! time seen holds until the clock has caught up.
+
+use std::fmt;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+use pricetime_engine::thread::Work;
+use pricetime_engine::{
+    AccountId, Action, Command, Engine, Group, MarketId, RequestId, Sequence, Timestamp,
+};
+use tokio::sync::oneshot;
+
+use crate::batch::Batch;
+use crate::gates::Schedule;
+use crate::view::{self, MarketView};
+
+/// Says what time it is, in nanoseconds since 1970-01-01T00:00Z.
+pub trait Clock: Send + 'static {
+    /// The time now. It may go back.
+    fn now(&mut self) -> Timestamp;
+}
+
+/// The clock on the wall.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WallClock;
+
+impl Clock for WallClock {
+    fn now(&mut self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        // Before 1970 it is 1970.
+        let nanoseconds = since.map_or(0, |since| since.as_nanos());
+        Timestamp(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
+    }
+}
+
+/// A command before it has a number and a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The market it speaks to.
+    pub market: MarketId,
+    /// Who speaks.
+    pub account: AccountId,
+    /// Whether the speaker may do what only operators may.
+    pub operator: bool,
+    /// The idempotency key: who repeats a command under the same one is told what became of the
+    /// first.
+    pub request: Option<RequestId>,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// What is submitted to the core's thread.
+#[derive(Debug)]
+pub(crate) enum Item {
+    Draft(Draft, Option<oneshot::Sender<Group>>),
+    /// The book as the core has it now, durable or not.
+    Latest(MarketId, usize, oneshot::Sender<Option<MarketView>>),
+}
+
+/// How long the core sleeps at most while an order waits for its end.
+const LAPSE: Duration = Duration::from_millis(250);
+
+/// The core's work.
+pub(crate) struct Sequencer {
+    pub(crate) engine: Engine,
+    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) schedule: Schedule,
+    pub(crate) batch: Batch,
+    /// To the journal.
+    pub(crate) next: Sender<Batch>,
+    /// Called once, first of all.
+    pub(crate) on_start: Option<Box<dyn FnOnce() + Send>>,
+    /// Batches that were told of come back to be filled again.
+    pub(crate) used: Receiver<Batch>,
+}
+
+impl fmt::Debug for Sequencer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sequencer").field("schedule", &self.schedule).finish_non_exhaustive()
+    }
+}
+
+impl Work for Sequencer {
+    type Item = Item;
+
+    fn step(&mut self, items: &mut Vec<Item>) -> Result<Option<Duration>, String> {
+        if let Some(on_start) = self.on_start.take() {
+            on_start();
+        }
+        let now = self.engine.last_timestamp().max(self.clock.now());
+        if let Some(gate) = self.schedule.pass(now) {
+            self.close_epochs(gate);
+        }
+        let idle = items.is_empty();
+        if idle {
+            self.let_time_pass(now);
+        }
+        for item in items.drain(..) {
+            match item {
+                Item::Draft(draft, ticket) => {
+                    if let Some(ticket) = ticket {
+                        self.batch.waiting.push((self.batch.len(), ticket));
+                    }
+                    self.carry_out(draft, now);
+                    if self.schedule.count() {
+                        self.close_epochs(now);
+                    }
+                }
+                Item::Latest(market, depth, reply) => {
+                    let sequence = self.engine.last_sequence();
+                    let book = self.engine.market(market);
+                    // Who does not wait any more needs no answer.
+                    let _ = reply.send(book.map(|book| view::of_book(book, sequence, depth)));
+                }
+            }
+        }
+        self.hand_on()?;
+        let left = self.schedule.left(now);
+        // Who has nothing to do looks whether an order will end; who has, looks when it has not.
+        let ends = !idle || self.engine.markets().any(|book| book.next_expiry().is_some());
+        Ok(if ends { Some(left.map_or(LAPSE, |left| left.min(LAPSE))) } else { left })
+    }
+}
+
+impl Sequencer {
+    fn carry_out(&mut self, draft: Draft, timestamp: Timestamp) {
+        let Draft { market, account, operator, request, action } = draft;
+        let sequence = Sequence(self.engine.last_sequence().0.saturating_add(1));
+        let command = Command { sequence, timestamp, market, account, operator, request, action };
+        self.batch.commands.push(command);
+        self.engine.apply(&command, &mut self.batch);
+    }
+
+    /// Says something to a market in the host's own name.
+    fn command(&mut self, market: MarketId, action: Action, timestamp: Timestamp) {
+        let account = AccountId(0);
+        let draft = Draft { market, account, operator: true, request: None, action };
+        self.carry_out(draft, timestamp);
+    }
+
+    /// Closes the epoch of every market.
+    fn close_epochs(&mut self, gate: Timestamp) {
+        let markets: Vec<_> =
+            self.engine.markets().map(|book| (book.head().market, book.head().epoch)).collect();
+        for (market, number) in markets {
+            self.command(market, Action::CloseEpoch { number }, gate);
+        }
+    }
+
+    /// Lets orders expire where nobody says anything.
+    fn let_time_pass(&mut self, now: Timestamp) {
+        let due = |expiry: Option<Timestamp>| expiry.is_some_and(|expiry| expiry <= now);
+        let markets: Vec<_> = self
+            .engine
+            .markets()
+            .filter(|book| due(book.next_expiry()))
+            .map(|book| book.head().market)
+            .collect();
+        for market in markets {
+            self.command(market, Action::AdvanceTime, now);
+        }
+    }
+
+    /// Hands the batch on. Where the journal is behind, this waits for it, and what is submitted
+    /// meanwhile fills the ring until it answers `Busy`.
+    fn hand_on(&mut self) -> Result<(), String> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let empty = self.used.try_recv().unwrap_or_default();
+        let full = std::mem::replace(&mut self.batch, empty);
+        self.next.send(full).map_err(|_| String::from("the journal's thread has ended"))
+    }
+}

@@ -1,0 +1,183 @@
+//! Starting and ending: which thread hears what from whom.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use pricetime_engine::thread::{self, Entrance, Thread};
+use pricetime_engine::{EngineSnapshot, Event, Outcome};
+use pricetime_persistence::image::Image;
+use pricetime_persistence::{Folder, History, Recovery, RecoveryOptions};
+
+use crate::batch::Batch;
+use crate::gates::Schedule;
+use crate::host::{OpenError, Start};
+use crate::keeper::Keeper;
+use crate::options::{Options, Retention};
+use crate::publisher::Publisher;
+use crate::scribe::{Policy, Scribe};
+use crate::sequencer::{Item, Sequencer};
+use crate::status::Shared;
+
+/// What a host is made of.
+pub(crate) struct Started {
+    pub(crate) entrance: Entrance<Item>,
+    pub(crate) public: Arc<Mutex<Publisher>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) threads: Threads,
+    pub(crate) start: Start,
+}
+
+/// The threads of a host, in the order in which they end.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    core: Thread<Sequencer>,
+    rest: Vec<JoinHandle<()>>,
+    /// Held until the last thread has ended.
+    _folder: Folder,
+}
+
+impl Threads {
+    /// Ends one after the other: each hears of nothing more once the one before it has ended.
+    pub(crate) fn end(self, shared: &Shared) {
+        if let Err(reason) = self.core.close() {
+            shared.stop(format!("the core failed: {reason}"));
+        }
+        for thread in self.rest {
+            // A thread that panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Opens the folder, brings back what it holds, and starts the threads.
+pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
+    let disk = Arc::clone(&options.disk);
+    let mut folder = Folder::open_on(disk, &options.folder, History::fresh())?;
+    let how = RecoveryOptions {
+        journal: options.journal,
+        snapshots_keep: options.snapshots,
+        accept_loss: options.accept_loss,
+    };
+    let recovery = Recovery::open(&mut folder, options.markets_max, &how)?;
+    let mut image = Image::from_snapshot(recovery.base());
+    let recovered = recovery.replay(&mut image, |_| ())?;
+    let start = Start {
+        history: recovered.history.to_string(),
+        snapshot: recovered.base.0,
+        replayed: recovered.replayed,
+        damaged: recovered.damaged.iter().map(ToString::to_string).collect(),
+        lost: recovered.lost.map(|lost| lost.to_string()),
+    };
+    let shared = Arc::new(Shared::default());
+    shared.set_durable(recovered.engine.last_sequence());
+    shared.set_snapshot(recovered.base);
+    let public = Arc::new(Mutex::new(Publisher::new(image)));
+
+    let (to_journal, from_core) = bounded(options.batches.max(1));
+    let (to_publisher, durable) = bounded(options.batches.max(1));
+    let (give_back, used) = bounded(options.batches.max(1));
+    let (to_keeper, states) = bounded(1);
+    let (say_floor, floors) = bounded(16);
+
+    let sequencer = Sequencer {
+        schedule: Schedule::new(options.gates, recovered.engine.last_timestamp()),
+        engine: recovered.engine,
+        clock: options.clock,
+        batch: Batch::default(),
+        next: to_journal,
+        used,
+        on_start: options.on_start,
+    };
+    let scribe = Scribe {
+        journal: (options.policy != Policy::None).then_some(recovered.journal),
+        policy: options.policy,
+        incoming: from_core,
+        next: to_publisher,
+        floors,
+        shared: Arc::clone(&shared),
+    };
+    let keeper = Keeper {
+        snapshots: recovered.snapshots,
+        incoming: states,
+        floors: (options.retention == Retention::Snapshots).then_some(say_floor),
+        shared: Arc::clone(&shared),
+    };
+    let teller = Teller {
+        public: Arc::clone(&public),
+        durable,
+        give_back,
+        to_keeper: (options.policy != Policy::None).then_some(to_keeper),
+        shared: Arc::clone(&shared),
+    };
+    let (entrance, core) = thread::spawn(&options.core, sequencer)?;
+    let named = |name: &str| Builder::new().name(format!("pricetime-{name}"));
+    let rest = vec![
+        named("journal").spawn(move || scribe.run())?,
+        named("publisher").spawn(move || teller.run())?,
+        named("keeper").spawn(move || keeper.run())?,
+    ];
+    let threads = Threads { core, rest, _folder: folder };
+    Ok(Started { entrance, public, shared, threads, start })
+}
+
+/// The publisher's thread: takes batches that are durable, tells of them, and hands the state to
+/// the keeper when an epoch has closed.
+struct Teller {
+    public: Arc<Mutex<Publisher>>,
+    durable: Receiver<Batch>,
+    give_back: Sender<Batch>,
+    to_keeper: Option<Sender<EngineSnapshot>>,
+    shared: Arc<Shared>,
+}
+
+impl Teller {
+    fn run(self) {
+        for mut batch in &self.durable {
+            let closed = self.tell(&batch);
+            if let Some(last) = batch.commands.last() {
+                self.shared.set_durable(last.sequence);
+            }
+            batch.answer();
+            batch.clear();
+            // Where enough empty batches wait already, this one goes.
+            let _ = self.give_back.try_send(batch);
+            // A keeper that is still at the last one is left alone.
+            if closed && self.to_keeper.as_ref().is_some_and(|keeper| keeper.is_empty()) {
+                self.keep();
+            }
+        }
+        let public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        let unsaved = public.sequence() > self.shared.snapshot();
+        drop(public);
+        if unsaved && self.shared.is_well() {
+            self.keep();
+        }
+        self.public.lock().unwrap_or_else(PoisonError::into_inner).let_go();
+    }
+
+    /// Tells of a batch. Says whether an epoch closed in it.
+    fn tell(&self, batch: &Batch) -> bool {
+        let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = false;
+        for (header, events, outcome) in batch.groups() {
+            public.publish(header, events, outcome);
+            closed |= outcome == Outcome::Accepted
+                && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
+        }
+        if let Some(fault) = public.image.fault() {
+            self.shared.fault(fault.to_string());
+        }
+        closed
+    }
+
+    fn keep(&self) {
+        if self.shared.is_faulty() {
+            return;
+        }
+        let Some(keeper) = &self.to_keeper else { return };
+        let state = self.public.lock().unwrap_or_else(PoisonError::into_inner).image.snapshot();
+        // A keeper that has ended has said why.
+        let _ = keeper.send(state);
+    }
+}

@@ -1,0 +1,165 @@
+//! What subscribers get: a book as of a sequence, and then everything behind it without a gap.
+
+use std::sync::Arc;
+
+use pricetime_engine::{
+    AccountId, EpochSummary, Event, Group, Level, MarketId, OrderId, OrderRecord, Party, Phase,
+    Price, Quantity, Sequence, Side, Timestamp, TradeNumber,
+};
+use tokio::sync::mpsc;
+
+use crate::view::MarketView;
+
+/// A trade as everybody may see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TradeView {
+    /// Its number in the market.
+    pub number: TradeNumber,
+    /// At which price.
+    pub price: Price,
+    /// How much.
+    pub quantity: Quantity,
+    /// What the one who came did.
+    pub taker_side: Side,
+}
+
+/// What one command changed of a market, as far as everybody may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarketUpdate {
+    /// The market.
+    pub market: MarketId,
+    /// The command's number.
+    pub sequence: Sequence,
+    /// The command's time.
+    pub timestamp: Timestamp,
+    /// What traded, in order.
+    pub trades: Vec<TradeView>,
+    /// The levels that changed, as they are now. One without orders is gone.
+    pub levels: Vec<(Side, Level)>,
+    /// The phase, where it changed.
+    pub phase: Option<Phase>,
+    /// The epoch that closed, where one did.
+    pub closed: Option<EpochSummary>,
+    /// Whether the market is gone.
+    pub removed: bool,
+}
+
+/// A market's book and what happens to it from then on.
+#[derive(Debug)]
+pub struct MarketFeed {
+    /// The book as of its sequence.
+    pub book: MarketView,
+    /// Everything behind that.
+    pub updates: Updates<Arc<MarketUpdate>>,
+}
+
+/// An account's orders in a market and what happens to it from then on.
+#[derive(Debug)]
+pub struct AccountFeed {
+    /// Every command up to this one is in the orders.
+    pub sequence: Sequence,
+    /// The live orders, by priority.
+    pub orders: Vec<OrderRecord>,
+    /// Everything behind that: the account's own events, with the other sides of its trades
+    /// blotted out.
+    pub updates: Updates<Group>,
+}
+
+/// Why a subscription gives nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the subscription has ended: the reader was too slow, or the host was closed")]
+pub struct Ended;
+
+/// A subscription's updates, in sequence order.
+///
+/// Each has room for a fixed number that are not read yet. A reader who lets it fill up is let go:
+/// he gets what is in it and then [`Ended`], and subscribes anew. Nobody else waits for him.
+#[derive(Debug)]
+pub struct Updates<T>(pub(crate) mpsc::Receiver<T>);
+
+impl<T> Updates<T> {
+    /// The next one, waiting for it in an asynchronous task.
+    ///
+    /// # Errors
+    /// The subscription has ended.
+    pub async fn next(&mut self) -> Result<T, Ended> {
+        self.0.recv().await.ok_or(Ended)
+    }
+
+    /// The next one, waiting for it on this thread.
+    ///
+    /// # Errors
+    /// The subscription has ended.
+    ///
+    /// # Panics
+    /// In an asynchronous task.
+    pub fn wait(&mut self) -> Result<T, Ended> {
+        self.0.blocking_recv().ok_or(Ended)
+    }
+
+    /// The next one if it is there already.
+    ///
+    /// # Errors
+    /// The subscription has ended.
+    pub fn try_next(&mut self) -> Result<Option<T>, Ended> {
+        match self.0.try_recv() {
+            Ok(update) => Ok(Some(update)),
+            Err(mpsc::error::TryRecvError::Empty) => Ok(None),
+            Err(mpsc::error::TryRecvError::Disconnected) => Err(Ended),
+        }
+    }
+}
+
+/// The orders that an event names.
+pub(crate) fn orders_of(event: &Event) -> [Option<OrderId>; 2] {
+    match event {
+        Event::Accepted { place, .. } => [Some(place.order), None],
+        Event::Traded { maker, taker, .. } => [Some(maker.order), Some(taker.order)],
+        Event::Reduced { party, .. }
+        | Event::Amended { party, .. }
+        | Event::Cancelled { party, .. }
+        | Event::Triggered { party, .. }
+        | Event::Replenished { party, .. } => [Some(party.order), None],
+        Event::Rejected { .. }
+        | Event::PhaseChanged { .. }
+        | Event::EpochClosed(_)
+        | Event::MarketAdded(_)
+        | Event::MarketSet(_)
+        | Event::MarketRemoved
+        | Event::AccountBlocked(_)
+        | Event::AccountUnblocked(_)
+        | Event::Duplicate { .. } => [None, None],
+    }
+}
+
+/// The event as an account may see it. `speaks` says whether the command is the account's.
+pub(crate) fn seen_by(event: &Event, account: AccountId, speaks: bool) -> Option<Event> {
+    let own = |party: &Party| party.account == account;
+    let seen = match event {
+        Event::Accepted { account: whose, .. } => *whose == account,
+        Event::Traded { maker, taker, .. } => own(maker) || own(taker),
+        Event::Reduced { party, .. }
+        | Event::Amended { party, .. }
+        | Event::Cancelled { party, .. }
+        | Event::Triggered { party, .. }
+        | Event::Replenished { party, .. } => own(party),
+        Event::Rejected { .. } | Event::Duplicate { .. } => speaks,
+        Event::AccountBlocked(whose) | Event::AccountUnblocked(whose) => *whose == account,
+        Event::PhaseChanged { .. }
+        | Event::EpochClosed(_)
+        | Event::MarketAdded(_)
+        | Event::MarketSet(_)
+        | Event::MarketRemoved => true,
+    };
+    let mut event = seen.then_some(*event)?;
+    if let Event::Traded { maker, taker, maker_remaining, taker_remaining, .. } = &mut event {
+        let nobody = Party { order: OrderId(0), account: AccountId(0), reference: 0 };
+        if !own(maker) {
+            (*maker, *maker_remaining) = (nobody, Quantity::ZERO);
+        }
+        if !own(taker) {
+            (*taker, *taker_remaining) = (nobody, Quantity::ZERO);
+        }
+    }
+    Some(event)
+}

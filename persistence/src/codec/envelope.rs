@@ -1,0 +1,91 @@
+//! What stands before everything that is stored as a whole.
+//!
+//! ```text
+//! 0   8  magic "PRICETIM"
+//! 8   2  format
+//! 10  2  kind
+//! 12  4  version of the rules
+//! 16  8  length of the payload
+//! 24  4  zeros
+//! 28  4  CRC32C of bytes 0 to 27 and of the payload
+//! 32     payload
+//! ```
+
+use super::{CodecError, FORMAT};
+
+/// How many bytes stand before the payload.
+pub const ENVELOPE_LENGTH: usize = 32;
+
+const MAGIC: [u8; 8] = *b"PRICETIM";
+const CHECKED: usize = 28;
+
+/// What is in an envelope. The numbers never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The header of a segment of the journal.
+    Segment = 1,
+    /// A local snapshot.
+    Snapshot = 2,
+}
+
+/// An envelope that has been opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    /// The version of the engine's rules under which it was written.
+    pub rules_version: u32,
+    /// What is in it.
+    pub payload: &'a [u8],
+}
+
+/// Puts an envelope around bytes: the first [`ENVELOPE_LENGTH`] of them are its room, the rest is
+/// the payload.
+pub fn seal_envelope(kind: Kind, rules_version: u32, bytes: &mut [u8]) {
+    let Some((head, payload)) = bytes.split_first_chunk_mut::<ENVELOPE_LENGTH>() else {
+        panic!("there is room for the envelope");
+    };
+    head[..8].copy_from_slice(&MAGIC);
+    head[8..10].copy_from_slice(&FORMAT.to_le_bytes());
+    head[10..12].copy_from_slice(&(kind as u16).to_le_bytes());
+    head[12..16].copy_from_slice(&rules_version.to_le_bytes());
+    head[16..24].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    head[24..CHECKED].fill(0);
+    let sum = crc32c::crc32c_append(crc32c::crc32c(&head[..CHECKED]), payload);
+    head[CHECKED..].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// Opens an envelope of this kind. Bytes after its payload are not looked at.
+///
+/// # Errors
+/// Where it is not the envelope of exactly these bytes.
+pub fn open_envelope(kind: Kind, bytes: &[u8]) -> Result<Envelope<'_>, CodecError> {
+    let (head, rest) = bytes.split_first_chunk::<ENVELOPE_LENGTH>().ok_or(CodecError::Cut)?;
+    let (magic, fields) = head.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
+    let [f0, f1, k0, k1, r0, r1, r2, r3, fields @ ..] = fields else {
+        return Err(CodecError::Cut);
+    };
+    let (length, fields) = fields.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
+    let (_, sum) = fields.split_first_chunk::<4>().ok_or(CodecError::Cut)?;
+    if *magic != MAGIC {
+        return Err(CodecError::Magic);
+    }
+    let present = rest.len() as u64;
+    let stated = u64::from_le_bytes(*length);
+    let whole = usize::try_from(stated).ok().and_then(|stated| rest.get(..stated));
+    let checked = crc32c::crc32c(&head[..CHECKED]);
+    let right = |payload| crc32c::crc32c_append(checked, payload).to_le_bytes() == *sum;
+    // A wrong version in an envelope that is whole was written by another program; in a damaged one
+    // it says nothing.
+    let payload = whole.ok_or(CodecError::Length { stated, present })?;
+    if !right(payload) {
+        return Err(CodecError::Checksum);
+    }
+    let format = u16::from_le_bytes([*f0, *f1]);
+    if format != FORMAT {
+        return Err(CodecError::Format { found: format });
+    }
+    let found = u16::from_le_bytes([*k0, *k1]);
+    if found != kind as u16 {
+        return Err(CodecError::Kind { expected: kind as u16, found });
+    }
+    Ok(Envelope { rules_version: u32::from_le_bytes([*r0, *r1, *r2, *r3]), payload })
+}

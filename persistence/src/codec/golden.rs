@@ -1,0 +1,1 @@
+//! The bytes of everything that is stored, spelled out: whoever changes one breaks every journal.

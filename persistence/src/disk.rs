@@ -1,0 +1,150 @@
+//! The little that is asked of a file system.
+//!
+//! Journal and snapshots reach files through [`Disk`] alone. It says what is durable when: bytes
+//! after [`DiskFile::sync`], names after [`Disk::sync_folder`], and until then any part of them may
+//! be gone after a power cut, in any order.
+
+use core::fmt;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+/// A place for files.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// Makes a folder, and those above it; one that is there already is left as it is.
+    fn create_folder(&self, folder: &Path) -> io::Result<()>;
+    /// The names in a folder, in order.
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+    /// Makes an empty file, in place of one that may be there.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Opens a file that is there, to read and to write.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
+    /// Gives a file another name in the same folder, in place of a file that may have it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a folder durable.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Makes the file if need be and locks it against everybody else until the lock is dropped.
+    /// [`io::ErrorKind::WouldBlock`] where somebody holds it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+}
+
+/// One open file.
+pub trait DiskFile: fmt::Debug + Send {
+    /// How long it is.
+    fn length(&self) -> io::Result<u64>;
+    /// Fills a row of bytes from here, short only where the file ends; says how many.
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
+    /// Writes all of these bytes here.
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Makes it this long, with room on the disk for all of it; what is new reads as zeros.
+    fn preallocate(&mut self, length: u64) -> io::Result<()>;
+    /// Makes its bytes and its length durable.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// Holds a lock for as long as it lives.
+pub trait Lock: fmt::Debug + Send + Sync {}
+
+/// The file system of this machine.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RealDisk;
+
+impl Disk for RealDisk {
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::create_dir_all(folder)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(folder)? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut how = OpenOptions::new();
+        let file = how.read(true).write(true).create(true).truncate(true).open(path)?;
+        Ok(Box::new(RealFile(file)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        Ok(Box::new(RealFile(file)))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let mut how = OpenOptions::new();
+        let file = how.read(true).write(true).create(true).truncate(false).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Box::new(RealLock { _file: file })),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.0.read_at(rest, offset + done as u64) {
+                Ok(0) => break,
+                Ok(many) => done += many,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(bytes, offset)
+    }
+
+    fn preallocate(&mut self, length: u64) -> io::Result<()> {
+        let flags = rustix::fs::FallocateFlags::empty();
+        match rustix::fs::fallocate(&self.0, flags, 0, length) {
+            Ok(()) => Ok(()),
+            // A file system without the call still gets the length; a full disk then shows later.
+            Err(rustix::io::Errno::OPNOTSUPP) => self.0.set_len(length),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        // fdatasync: the bytes, and of the rest what is needed to find them, length included.
+        self.0.sync_data()
+    }
+}
+
+/// The lock goes with the open file.
+#[derive(Debug)]
+struct RealLock {
+    _file: File,
+}
+
+impl Lock for RealLock {}

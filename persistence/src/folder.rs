@@ -1,0 +1,232 @@
+//! The folder in which an engine is kept: whose it is, and that it is ours alone.
+//!
+//! ```text
+//! lock                         locked while a process has the folder open
+//! history                      which history is the current one
+//! <history>/journal/           its journal
+//! <history>/snapshots/         its snapshots
+//! ```
+//!
+//! A history has a folder to itself, because then one rename of the file `history` moves everything
+//! to a new one at once, and what was there before stays untouched until an operator removes it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::disk::{Disk, Lock, RealDisk};
+use crate::history::History;
+
+const LOCK: &str = "lock";
+const HISTORY: &str = "history";
+const UNFINISHED: &str = "history.tmp";
+const TITLE: &str = "pricetime data folder, format 1";
+
+/// Whether the journal of a history has been made: from then on a missing one is a loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    New,
+    Kept,
+}
+
+/// An open data folder. While it lives, no other process opens it.
+#[derive(Debug)]
+pub struct Folder {
+    disk: Arc<dyn Disk>,
+    path: PathBuf,
+    history: History,
+    stage: Stage,
+    _lock: Box<dyn Lock>,
+}
+
+/// Why a data folder cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// The disk refused something.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error("{} is in use by another process: stop that one first", .0.display())]
+    InUse(
+        /// The folder.
+        PathBuf,
+    ),
+    /// The folder is not empty and does not say whose it is.
+    #[error(
+        "{} holds {found} but no file \"history\": name an empty folder, or put that file back",
+        folder.display()
+    )]
+    NotOurs {
+        /// The folder.
+        folder: PathBuf,
+        /// Something that is in it.
+        found: String,
+    },
+    /// The file that says whose it is cannot be read.
+    #[error("{} cannot be read as a history file: put back a copy of it", .0.display())]
+    Damaged(
+        /// The file.
+        PathBuf,
+    ),
+}
+
+fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+    move |source| FolderError::Io { doing, path: path.to_owned(), source }
+}
+
+impl Folder {
+    /// Opens a data folder on this machine's file system; an empty or missing one becomes that of a
+    /// fresh history.
+    ///
+    /// # Errors
+    /// Where the disk refuses, where another process has it, and where it holds something else.
+    pub fn open(path: &Path) -> Result<Self, FolderError> {
+        Self::open_on(Arc::new(RealDisk), path, History::fresh())
+    }
+
+    /// Opens a data folder on this disk; an empty or missing one becomes that of `fresh`.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(disk: Arc<dyn Disk>, path: &Path, fresh: History) -> Result<Self, FolderError> {
+        disk.create_folder(path).map_err(io_error("create", path))?;
+        if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
+            disk.sync_folder(above).map_err(io_error("sync", above))?;
+        }
+        let lock = disk.lock(&path.join(LOCK)).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => FolderError::InUse(path.to_owned()),
+            _ => io_error("lock", path)(error),
+        })?;
+        let names = disk.list(path).map_err(io_error("list", path))?;
+        let known = names.iter().any(|name| name == HISTORY);
+        let (history, stage) = if known {
+            read(&*disk, &path.join(HISTORY))?
+        } else {
+            let ours = |name: &&String| *name == LOCK || *name == UNFINISHED;
+            if let Some(found) = names.iter().find(|name| !ours(name)) {
+                let found = found.clone();
+                return Err(FolderError::NotOurs { folder: path.to_owned(), found });
+            }
+            write(&*disk, path, fresh, Stage::New)?;
+            (fresh, Stage::New)
+        };
+        let folder = Self { disk, path: path.to_owned(), history, stage, _lock: lock };
+        // A rename that was never synced may be all there is of the file that was just read.
+        folder.disk.sync_folder(path).map_err(io_error("sync", path))?;
+        if stage == Stage::New {
+            folder.prepare(history)?;
+        }
+        Ok(folder)
+    }
+
+    /// The current history.
+    #[must_use]
+    pub const fn history(&self) -> History {
+        self.history
+    }
+
+    /// Where its journal is.
+    #[must_use]
+    pub fn journal(&self) -> PathBuf {
+        self.journal_of(self.history)
+    }
+
+    /// Where its snapshots are.
+    #[must_use]
+    pub fn snapshots(&self) -> PathBuf {
+        self.snapshots_of(self.history)
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What it is on.
+    #[must_use]
+    pub fn disk(&self) -> Arc<dyn Disk> {
+        Arc::clone(&self.disk)
+    }
+
+    /// Whether nothing was ever kept in it.
+    pub(crate) fn is_new(&self) -> bool {
+        self.stage == Stage::New
+    }
+
+    pub(crate) fn journal_of(&self, history: History) -> PathBuf {
+        self.path.join(history.to_string()).join("journal")
+    }
+
+    pub(crate) fn snapshots_of(&self, history: History) -> PathBuf {
+        self.path.join(history.to_string()).join("snapshots")
+    }
+
+    /// Makes the folders of a history, durable with their names when this returns.
+    pub(crate) fn prepare(&self, history: History) -> Result<(), FolderError> {
+        let own = self.path.join(history.to_string());
+        for folder in [self.journal_of(history), self.snapshots_of(history)] {
+            self.disk.create_folder(&folder).map_err(io_error("create", &folder))?;
+        }
+        self.disk.sync_folder(&own).map_err(io_error("sync", &own))?;
+        self.disk.sync_folder(&self.path).map_err(io_error("sync", &self.path))
+    }
+
+    /// Makes this history, whose journal is there now, the current one.
+    pub(crate) fn keep(&mut self, history: History) -> Result<(), FolderError> {
+        write(&*self.disk, &self.path, history, Stage::Kept)?;
+        self.history = history;
+        self.stage = Stage::Kept;
+        Ok(())
+    }
+}
+
+fn text(history: History, stage: Stage) -> String {
+    let journal = match stage {
+        Stage::New => "new",
+        Stage::Kept => "kept",
+    };
+    let said = format!("{TITLE}\nhistory {history}\njournal {journal}\n");
+    let sum = crc32c::crc32c(said.as_bytes());
+    format!("{said}check {sum:08x}\n")
+}
+
+fn write(
+    disk: &dyn Disk,
+    folder: &Path,
+    history: History,
+    stage: Stage,
+) -> Result<(), FolderError> {
+    let unfinished = folder.join(UNFINISHED);
+    let mut file = disk.create(&unfinished).map_err(io_error("create", &unfinished))?;
+    let text = text(history, stage);
+    file.write_at(0, text.as_bytes()).map_err(io_error("write", &unfinished))?;
+    file.sync().map_err(io_error("sync", &unfinished))?;
+    let path = folder.join(HISTORY);
+    disk.rename(&unfinished, &path).map_err(io_error("rename", &unfinished))?;
+    disk.sync_folder(folder).map_err(io_error("sync", folder))
+}
+
+fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
+    let file = disk.open(path).map_err(io_error("open", path))?;
+    let mut bytes = [0; 256];
+    let read = file.read_at(0, &mut bytes).map_err(io_error("read", path))?;
+    let found = bytes.get(..read).unwrap_or_default();
+    let parsed = || {
+        let said = core::str::from_utf8(found).ok()?;
+        let line = said.lines().find_map(|line| line.strip_prefix("history "))?;
+        let history = line.parse().ok()?;
+        // Whatever is not exactly what we would write is not ours.
+        let stages = [Stage::New, Stage::Kept];
+        let stage = stages.into_iter().find(|stage| text(history, *stage) == said)?;
+        Some((history, stage))
+    };
+    parsed().ok_or_else(|| FolderError::Damaged(path.to_owned()))
+}

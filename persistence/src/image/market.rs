@@ -1,0 +1,374 @@
+//! One market of the image, and what each event does to it.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use foldhash::HashMap;
+use pricetime_engine::{
+    AccountId, EpochNumber, EpochSummary, Event, Header, Level, MarketHead, MarketSnapshot,
+    MarketSpec, Notional, OrderId, OrderKind, OrderRecord, Outcome, Party, Phase, Place, Price,
+    Prices, Priority, Quantity, RequestId, RequestRecord, Sequence, Side, SideSummary, TimeInForce,
+    TradeNumber, Turnover, Until,
+};
+
+use super::sides::Sides;
+
+/// A market as the events say it is.
+#[derive(Clone, Debug)]
+pub struct MarketImage {
+    head: MarketHead,
+    orders: HashMap<OrderId, OrderRecord>,
+    sides: Sides,
+    blocked: BTreeSet<AccountId>,
+    requests: VecDeque<RequestRecord>,
+    /// The requests by key: where they stand in the row of all that were ever remembered.
+    request_index: HashMap<(AccountId, RequestId), u64>,
+    /// How many requests were forgotten.
+    forgotten: u64,
+}
+
+impl MarketImage {
+    pub(super) fn new(header: &Header, spec: &MarketSpec) -> Self {
+        Self::with_head(MarketHead {
+            market: header.market,
+            spec: *spec,
+            phase: Phase::Closed,
+            last_sequence: header.sequence,
+            last_price: None,
+            last_trade: TradeNumber(0),
+            next_priority: Priority(1),
+            epoch: EpochNumber(1),
+            epoch_first_sequence: header.sequence,
+            turnover: Turnover::default(),
+            accepted: 0,
+            cancelled: 0,
+        })
+    }
+
+    fn with_head(head: MarketHead) -> Self {
+        Self {
+            head,
+            orders: HashMap::default(),
+            sides: Sides::default(),
+            blocked: BTreeSet::new(),
+            requests: VecDeque::new(),
+            request_index: HashMap::default(),
+            forgotten: 0,
+        }
+    }
+
+    pub(super) fn from_snapshot(snapshot: &MarketSnapshot) -> Self {
+        let mut market = Self::with_head(snapshot.head);
+        for order in snapshot.resting.iter().chain(&snapshot.waiting) {
+            market.put(*order);
+        }
+        market.blocked.extend(&snapshot.blocked);
+        for request in &snapshot.requests {
+            market.keep(*request);
+        }
+        market
+    }
+
+    /// The phase, the counters, the epoch so far.
+    #[must_use]
+    pub const fn head(&self) -> &MarketHead {
+        &self.head
+    }
+
+    /// A live order.
+    #[must_use]
+    pub fn order(&self, order: OrderId) -> Option<&OrderRecord> {
+        self.orders.get(&order)
+    }
+
+    /// An account's live orders, by priority. Takes time with the number of all orders.
+    #[must_use]
+    pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
+        self.sorted(|order| order.party.account == account)
+    }
+
+    /// What a side shows at a price.
+    #[must_use]
+    pub fn level(&self, side: Side, price: Price) -> Option<Level> {
+        self.sides.level(side, price)
+    }
+
+    /// A side's levels, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
+        self.sides.levels(side)
+    }
+
+    /// One side in numbers.
+    #[must_use]
+    pub fn totals(&self, side: Side) -> SideSummary {
+        self.sides.totals(side)
+    }
+
+    /// What became of a request, as long as the window reaches back.
+    #[must_use]
+    pub fn request(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
+        let at = self.request_index.get(&(account, request))?.checked_sub(self.forgotten)?;
+        self.requests.get(usize::try_from(at).ok()?)
+    }
+
+    /// The market's deciding state.
+    #[must_use]
+    pub fn snapshot(&self) -> MarketSnapshot {
+        let orders = self.sorted(|_| true);
+        let (waiting, resting) = orders.into_iter().partition(|order| order.kind.stop().is_some());
+        MarketSnapshot {
+            head: self.head,
+            resting,
+            waiting,
+            blocked: self.blocked.iter().copied().collect(),
+            requests: self.requests.iter().copied().collect(),
+        }
+    }
+
+    fn sorted(&self, fits: impl Fn(&OrderRecord) -> bool) -> Vec<OrderRecord> {
+        let mut orders: Vec<_> = self.orders.values().filter(|o| fits(o)).copied().collect();
+        orders.sort_unstable_by_key(|order| order.priority);
+        orders
+    }
+
+    /// A command has come by.
+    pub(super) const fn pass(&mut self, sequence: Sequence) {
+        self.head.last_sequence = sequence;
+    }
+
+    /// Takes an event in. Says what is wrong where it cannot be.
+    pub(super) fn take(&mut self, event: &Event) -> Result<(), &'static str> {
+        match event {
+            Event::Accepted { account, place, priority } => {
+                self.accepted(*account, place, *priority);
+            }
+            Event::Traded {
+                number,
+                maker,
+                taker,
+                price,
+                quantity,
+                maker_remaining,
+                taker_remaining,
+                taker_side: _,
+            } => {
+                self.head.last_trade = *number;
+                self.head.last_price = Some(*price);
+                turn_over(&mut self.head.turnover, *price, *quantity);
+                self.traded(maker, *maker_remaining, Some(*quantity));
+                self.traded(taker, *taker_remaining, None);
+            }
+            Event::Reduced { party, remaining, shown, by: _ } => {
+                self.left(party, *remaining, |order| order.shown = *shown);
+            }
+            Event::Amended { party, kind, remaining, shown, priority } => {
+                self.entered(party, *priority, |order| {
+                    (order.kind, order.open, order.shown) = (*kind, *remaining, *shown);
+                });
+            }
+            Event::Cancelled { party, .. } => {
+                self.drop_order(party.order);
+                self.head.cancelled = self.head.cancelled.saturating_add(1);
+            }
+            Event::Triggered { party, priority } => self.entered(party, *priority, |order| {
+                order.kind = elected(order.kind);
+                order.shown = shown(order);
+            }),
+            Event::Replenished { party, remaining, shown, priority } => {
+                self.entered(party, *priority, |order| {
+                    (order.open, order.shown) = (*remaining, *shown);
+                });
+            }
+            Event::PhaseChanged { to, from: _ } => self.head.phase = *to,
+            Event::EpochClosed(summary) => return self.closed(summary),
+            Event::MarketSet(terms) => self.head.spec.terms = *terms,
+            Event::AccountBlocked(account) => _ = self.blocked.insert(*account),
+            Event::AccountUnblocked(account) => _ = self.blocked.remove(account),
+            // The first two are the engine's; the others say that nothing happened.
+            Event::MarketAdded(_)
+            | Event::MarketRemoved
+            | Event::Rejected { .. }
+            | Event::Duplicate { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// A new order stands where its kind says until an event takes it away again, be it later in
+    /// the same group.
+    fn accepted(&mut self, account: AccountId, place: &Place, priority: Priority) {
+        let mut order = OrderRecord {
+            party: Party { order: place.order, account, reference: place.reference },
+            side: place.side,
+            kind: place.kind,
+            until: self.until(place.time_in_force),
+            post_only: place.post_only,
+            minimum_quantity: place.minimum_quantity,
+            display_quantity: place.display_quantity,
+            self_trade: place.self_trade,
+            open: place.quantity,
+            shown: Quantity::ZERO,
+            priority,
+        };
+        order.shown = shown(&order);
+        self.put(order);
+        self.count_priority(priority);
+        self.head.accepted = self.head.accepted.saturating_add(1);
+    }
+
+    fn until(&self, time_in_force: TimeInForce) -> Until {
+        match time_in_force {
+            TimeInForce::GoodTillCancel => Until::Cancelled,
+            TimeInForce::ImmediateOrCancel => Until::Immediate,
+            TimeInForce::FillOrKill => Until::Filled,
+            TimeInForce::GoodTillDate(time) => Until::Time(time),
+            TimeInForce::ForEpochs(epochs) => {
+                let last = self.head.epoch.0.saturating_add(epochs.saturating_sub(1));
+                Until::Epoch(EpochNumber(last))
+            }
+        }
+    }
+
+    /// An order traded. In Continuous a maker gives of what it shows and a taker of the whole; in
+    /// any other phase it was an uncross, which takes both as a whole.
+    fn traded(&mut self, party: &Party, remaining: Quantity, given: Option<Quantity>) {
+        let given = given.filter(|_| self.head.phase == Phase::Continuous);
+        self.left(party, remaining, |order| {
+            order.shown = given.map_or_else(
+                || shown(order),
+                |given| Quantity(order.shown.0.saturating_sub(given.0)),
+            );
+        });
+    }
+
+    /// An order has so much left, or is gone. What it shows of that is `show`'s.
+    fn left(&mut self, party: &Party, remaining: Quantity, show: impl FnOnce(&mut OrderRecord)) {
+        if remaining.is_zero() {
+            self.drop_order(party.order);
+        } else {
+            self.change(party.order, |order| {
+                order.open = remaining;
+                show(order);
+            });
+        }
+    }
+
+    /// An order has this place in time.
+    fn entered(&mut self, party: &Party, at: Priority, change: impl FnOnce(&mut OrderRecord)) {
+        self.change(party.order, |order| {
+            order.priority = at;
+            change(order);
+        });
+        self.count_priority(at);
+    }
+
+    /// The next place in time is counted from the highest ever given.
+    fn count_priority(&mut self, given: Priority) {
+        let next = Priority(given.0.saturating_add(1));
+        self.head.next_priority = self.head.next_priority.max(next);
+    }
+
+    fn put(&mut self, order: OrderRecord) {
+        self.sides.add(&order);
+        if let Some(old) = self.orders.insert(order.party.order, order) {
+            self.sides.take(&old);
+        }
+    }
+
+    fn change(&mut self, order: OrderId, change: impl FnOnce(&mut OrderRecord)) {
+        if let Some(record) = self.orders.get_mut(&order) {
+            self.sides.take(record);
+            change(record);
+            self.sides.add(record);
+        }
+    }
+
+    fn drop_order(&mut self, order: OrderId) {
+        if let Some(record) = self.orders.remove(&order) {
+            self.sides.take(&record);
+        }
+    }
+
+    /// The epoch's totals must be ours; then its counts begin anew.
+    fn closed(&mut self, summary: &EpochSummary) -> Result<(), &'static str> {
+        let same = self.compare(summary);
+        self.head.epoch = EpochNumber(summary.number.0.saturating_add(1));
+        self.head.epoch_first_sequence = Sequence(summary.last_sequence.0.saturating_add(1));
+        self.head.turnover = Turnover::default();
+        self.head.accepted = 0;
+        self.head.cancelled = 0;
+        same
+    }
+
+    fn compare(&self, summary: &EpochSummary) -> Result<(), &'static str> {
+        let head = &self.head;
+        let same = |holds: bool, what| if holds { Ok(()) } else { Err(what) };
+        same(summary.number == head.epoch, "the epoch's number")?;
+        same(summary.first_sequence == head.epoch_first_sequence, "the epoch's first command")?;
+        same(summary.turnover == head.turnover, "what traded")?;
+        same(summary.last_trade == head.last_trade, "the last trade's number")?;
+        same(summary.accepted == head.accepted, "the count of accepted orders")?;
+        same(summary.cancelled == head.cancelled, "the count of cancelled orders")?;
+        same(summary.next_priority == head.next_priority, "the next priority")?;
+        same(summary.bids == self.totals(Side::Buy), "the bids")?;
+        same(summary.asks == self.totals(Side::Sell), "the asks")
+    }
+
+    /// A command with a key is remembered, refused or not, unless it only repeated another.
+    pub(super) fn remember(&mut self, header: &Header, outcome: Outcome) {
+        if let Some(mark) = header.request.filter(|_| outcome != Outcome::Duplicate) {
+            self.keep(RequestRecord {
+                account: header.account,
+                request: mark.id,
+                sequence: header.sequence,
+                outcome,
+                content: mark.content,
+            });
+        }
+    }
+
+    fn keep(&mut self, record: RequestRecord) {
+        let at = self.forgotten.saturating_add(self.requests.len() as u64);
+        self.request_index.insert((record.account, record.request), at);
+        self.requests.push_back(record);
+        while self.requests.len() > self.head.spec.limits.requests_max as usize
+            && let Some(old) = self.requests.pop_front()
+        {
+            self.forgotten = self.forgotten.saturating_add(1);
+            self.request_index.remove(&(old.account, old.request));
+        }
+    }
+}
+
+/// What an order shows when its shown part is made afresh: nothing while it waits.
+fn shown(order: &OrderRecord) -> Quantity {
+    if order.kind.stop().is_some() {
+        return Quantity::ZERO;
+    }
+    order.display_quantity.map_or(order.open, |display| display.min(order.open))
+}
+
+/// What a stop becomes.
+fn elected(kind: OrderKind) -> OrderKind {
+    match kind {
+        OrderKind::Stop { .. } | OrderKind::Market => OrderKind::Market,
+        OrderKind::StopLimit { price, .. } | OrderKind::Limit { price } => {
+            OrderKind::Limit { price }
+        }
+    }
+}
+
+fn turn_over(turnover: &mut Turnover, price: Price, quantity: Quantity) {
+    let prices =
+        turnover.prices.unwrap_or(Prices { open: price, high: price, low: price, close: price });
+    let amount = i128::from(price.0) * i128::from(quantity.0);
+    *turnover = Turnover {
+        prices: Some(Prices {
+            open: prices.open,
+            high: prices.high.max(price),
+            low: prices.low.min(price),
+            close: price,
+        }),
+        volume: turnover.volume.saturating_add(u128::from(quantity.0)),
+        notional: Notional(turnover.notional.0.saturating_add(amount)),
+        trades: turnover.trades.saturating_add(1),
+    };
+}

@@ -1,0 +1,97 @@
+//! What the two sides of a book show, price by price.
+
+use core::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use pricetime_engine::{Level, OrderRecord, Price, Quantity, Side, SideSummary};
+
+/// The levels and totals of both sides.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sides {
+    bids: BTreeMap<Reverse<Price>, (Quantity, u32)>,
+    asks: BTreeMap<Price, (Quantity, u32)>,
+    buys: SideSummary,
+    sells: SideSummary,
+}
+
+impl Sides {
+    /// An order stands where its record says.
+    pub(super) fn add(&mut self, order: &OrderRecord) {
+        let totals = self.totals_mut(order.side);
+        if order.kind.stop().is_some() {
+            totals.waiting = totals.waiting.saturating_add(1);
+            totals.waiting_quantity.0 = totals.waiting_quantity.0.wrapping_add(order.open.0);
+            return;
+        }
+        totals.resting = totals.resting.saturating_add(1);
+        totals.resting_quantity.0 = totals.resting_quantity.0.wrapping_add(order.open.0);
+        let Some(price) = order.kind.price() else { return };
+        let (quantity, orders) = match order.side {
+            Side::Buy => self.bids.entry(Reverse(price)).or_default(),
+            Side::Sell => self.asks.entry(price).or_default(),
+        };
+        quantity.0 = quantity.0.wrapping_add(order.shown.0);
+        *orders = orders.saturating_add(1);
+    }
+
+    /// An order that stood where its record says stands there no more.
+    pub(super) fn take(&mut self, order: &OrderRecord) {
+        let totals = self.totals_mut(order.side);
+        if order.kind.stop().is_some() {
+            totals.waiting = totals.waiting.saturating_sub(1);
+            totals.waiting_quantity.0 = totals.waiting_quantity.0.wrapping_sub(order.open.0);
+            return;
+        }
+        totals.resting = totals.resting.saturating_sub(1);
+        totals.resting_quantity.0 = totals.resting_quantity.0.wrapping_sub(order.open.0);
+        let Some(price) = order.kind.price() else { return };
+        match order.side {
+            Side::Buy => shrink(&mut self.bids, Reverse(price), order.shown),
+            Side::Sell => shrink(&mut self.asks, price, order.shown),
+        }
+    }
+
+    const fn totals_mut(&mut self, side: Side) -> &mut SideSummary {
+        match side {
+            Side::Buy => &mut self.buys,
+            Side::Sell => &mut self.sells,
+        }
+    }
+
+    /// One side in numbers.
+    pub(super) fn totals(&self, side: Side) -> SideSummary {
+        let totals = match side {
+            Side::Buy => self.buys,
+            Side::Sell => self.sells,
+        };
+        SideSummary { best: self.levels(side).next().map(|level| level.price), ..totals }
+    }
+
+    /// What a side shows at a price.
+    pub(super) fn level(&self, side: Side, price: Price) -> Option<Level> {
+        let found = match side {
+            Side::Buy => self.bids.get(&Reverse(price)),
+            Side::Sell => self.asks.get(&price),
+        };
+        found.map(|&(quantity, orders)| Level { price, quantity, orders })
+    }
+
+    /// A side's levels, best first.
+    pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
+        let of = |price, &(quantity, orders): &(Quantity, u32)| Level { price, quantity, orders };
+        let bids = self.bids.iter().map(move |(Reverse(price), level)| of(*price, level));
+        let asks = self.asks.iter().map(move |(price, level)| of(*price, level));
+        let (buys, sells) = (side == Side::Buy, side == Side::Sell);
+        bids.take_while(move |_| buys).chain(asks.take_while(move |_| sells))
+    }
+}
+
+/// Takes an order off a level, and the level with it where it was the last one.
+fn shrink<K: Ord>(levels: &mut BTreeMap<K, (Quantity, u32)>, at: K, shown: Quantity) {
+    let Some((quantity, orders)) = levels.get_mut(&at) else { return };
+    quantity.0 = quantity.0.wrapping_sub(shown.0);
+    *orders = orders.saturating_sub(1);
+    if *orders == 0 {
+        levels.remove(&at);
+    }
+}

@@ -1,0 +1,170 @@
+//! The reading end of the journal.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pricetime_engine::{Command, Sequence};
+
+use super::record::{self, Kind, Record, SPAN_MAX};
+use super::segment::{self, START, Segment};
+use super::{Damage, JournalError, io_error};
+use crate::codec::decode_command;
+use crate::disk::Disk;
+use crate::history::History;
+
+/// How much is read from the disk at a time.
+const WINDOW: usize = 1 << 20;
+
+/// Reads a journal, also while it is being written.
+#[derive(Clone, Debug)]
+pub struct JournalReader {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    history: History,
+}
+
+/// Commands, one after another; nothing follows an error.
+#[derive(Debug)]
+pub struct Commands {
+    reader: JournalReader,
+    expected: Sequence,
+    through: Sequence,
+    /// Where the segment after this one begins, if there is one yet.
+    successor: Option<Sequence>,
+    segment: Segment,
+    /// What was read of it, from which byte on, and how far it is used up.
+    window: Vec<u8>,
+    offset: u64,
+    at: usize,
+    done: bool,
+}
+
+impl JournalReader {
+    /// Reads the journal in this folder.
+    #[must_use]
+    pub fn new(disk: Arc<dyn Disk>, folder: &Path, history: History) -> Self {
+        Self { disk, folder: folder.to_owned(), history }
+    }
+
+    /// The commands from `from` to `through`, which must be durable: only those can be told from
+    /// what is being written at the same time.
+    ///
+    /// # Errors
+    /// Where `from` was dropped, and where its file cannot be read.
+    pub fn read(&self, from: Sequence, through: Sequence) -> Result<Commands, JournalError> {
+        let firsts = segment::list(&*self.disk, &self.folder)?;
+        let oldest = *firsts.first().ok_or_else(|| JournalError::Missing(self.folder.clone()))?;
+        let after = firsts.partition_point(|first| *first <= from);
+        let Some(first) = after.checked_sub(1).and_then(|at| firsts.get(at)) else {
+            let folder = self.folder.clone();
+            return Err(JournalError::Gone { folder, asked: from, oldest });
+        };
+        let mut commands = Commands {
+            expected: *first,
+            through,
+            successor: firsts.get(after).copied(),
+            segment: Segment::open(&*self.disk, &self.folder, self.history, *first)?,
+            reader: self.clone(),
+            window: Vec::new(),
+            offset: START,
+            at: 0,
+            done: through < from,
+        };
+        while !commands.done && commands.expected < from {
+            commands.step(|_| Ok(()))?;
+        }
+        Ok(commands)
+    }
+}
+
+impl Commands {
+    /// Goes one command on and makes something of its record.
+    #[inline]
+    fn step<T>(
+        &mut self,
+        make: impl FnOnce(&Record<'_>) -> Result<T, Damage>,
+    ) -> Result<T, JournalError> {
+        loop {
+            if self.successor == Some(self.expected) {
+                self.turn(self.expected)?;
+            }
+            if self.window.len() - self.at < SPAN_MAX {
+                self.refill()?;
+            }
+            let rest = self.window.get(self.at..).unwrap_or_default();
+            let record = record::parse(rest, self.segment.header.salt);
+            let Some(record) = record.filter(|record| record.head.sequence == self.expected) else {
+                self.end_of_segment()?;
+                continue;
+            };
+            let span = record.span;
+            if record.head.kind != Kind::Command {
+                self.at += span;
+                continue;
+            }
+            let made = make(&record).map_err(|what| self.damaged(what))?;
+            self.at += span;
+            self.expected = Sequence(self.expected.0.saturating_add(1));
+            return Ok(made);
+        }
+    }
+
+    /// Here no record can be read. Right if a segment begins with the next command, which may have
+    /// come to be since we looked.
+    #[cold]
+    fn end_of_segment(&mut self) -> Result<(), JournalError> {
+        let firsts = segment::list(&*self.reader.disk, &self.reader.folder)?;
+        if self.segment.header.first < self.expected && firsts.contains(&self.expected) {
+            self.successor = Some(self.expected);
+            return Ok(());
+        }
+        Err(self.damaged(Damage::Unreadable))
+    }
+
+    /// Turns to the segment that begins with this command.
+    #[cold]
+    fn turn(&mut self, first: Sequence) -> Result<(), JournalError> {
+        let JournalReader { disk, folder, history } = &self.reader;
+        self.segment = Segment::open(&**disk, folder, *history, first)?;
+        let firsts = segment::list(&**disk, folder)?;
+        self.successor = firsts.into_iter().find(|other| *other > first);
+        self.window.clear();
+        self.offset = START;
+        self.at = 0;
+        Ok(())
+    }
+
+    #[cold]
+    fn refill(&mut self) -> Result<(), JournalError> {
+        self.offset += self.at as u64;
+        self.at = 0;
+        let left = self.segment.header.length.saturating_sub(self.offset);
+        self.window.resize(usize::try_from(left).unwrap_or(WINDOW).min(WINDOW), 0);
+        let read = self.segment.file.read_at(self.offset, &mut self.window);
+        let read = read.map_err(io_error("read", &self.segment.path))?;
+        self.window.truncate(read);
+        Ok(())
+    }
+
+    fn damaged(&self, what: Damage) -> JournalError {
+        let offset = self.offset + self.at as u64;
+        let file = self.segment.path.clone();
+        JournalError::Damaged { file, offset, sequence: self.expected, what }
+    }
+}
+
+impl Iterator for Commands {
+    type Item = Result<Command, JournalError>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done || self.expected > self.through {
+            return None;
+        }
+        let sequence = self.expected;
+        let command =
+            self.step(|record| decode_command(sequence, record.payload).map_err(Damage::Command));
+        self.done = command.is_err();
+        Some(command)
+    }
+}

@@ -1,0 +1,110 @@
+//! One record: its head, its checksum and what it carries.
+
+use pricetime_engine::Sequence;
+
+use crate::codec::COMMAND_MAX;
+
+/// How many bytes stand before the payload.
+pub(super) const HEAD: usize = 24;
+
+/// Records begin at multiples of this.
+pub(super) const ALIGN: usize = 8;
+
+/// No record is longer than this.
+pub(super) const SPAN_MAX: usize = HEAD + COMMAND_MAX;
+
+/// What a record is. The numbers never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A command.
+    Command = 1,
+    /// Nothing but the word that everything before it is durable.
+    Mark = 2,
+    /// The same, at an orderly close.
+    Seal = 3,
+}
+
+/// What a record says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub(super) kind: Kind,
+    /// The command's number; of a mark or seal that of the next command.
+    pub(super) sequence: Sequence,
+    /// What was known to be durable when it was written.
+    pub(super) durable: Sequence,
+}
+
+/// A record whose checksum is right.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'a> {
+    pub(super) head: Head,
+    pub(super) payload: &'a [u8],
+    /// How many bytes it takes, head and filling included.
+    pub(super) span: usize,
+}
+
+/// Closes a record that begins at `begun`: the room for its head, then the payload up to the end.
+#[inline]
+pub(super) fn close(out: &mut Vec<u8>, begun: usize, salt: u32, head: Head) {
+    let length = out.len() - begun - HEAD;
+    debug_assert!(length <= COMMAND_MAX, "no command is longer than COMMAND_MAX");
+    out.resize(out.len().next_multiple_of(ALIGN), 0);
+    let word = (head.kind as u32) << 24 | length as u32;
+    let record = &mut out[begun..];
+    record[4..8].copy_from_slice(&word.to_le_bytes());
+    record[8..16].copy_from_slice(&head.sequence.0.to_le_bytes());
+    record[16..HEAD].copy_from_slice(&head.durable.0.to_le_bytes());
+    check(record, salt);
+}
+
+/// Writes the checksum of a record that is otherwise complete.
+#[inline]
+pub(super) fn check(record: &mut [u8], salt: u32) {
+    let sum = crc32c::crc32c_append(salt, &record[4..]);
+    record[..4].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// The record that these bytes begin with, if its checksum is right.
+#[inline]
+pub(super) fn parse(bytes: &[u8], salt: u32) -> Option<Record<'_>> {
+    let (fixed, _) = bytes.split_first_chunk::<HEAD>()?;
+    let (kind, length) = shape(fixed)?;
+    let span = (HEAD + length).next_multiple_of(ALIGN);
+    let record = bytes.get(..span)?;
+    if crc32c::crc32c_append(salt, &record[4..]) != word(fixed, 0) {
+        return None;
+    }
+    let head =
+        Head { kind, sequence: Sequence(long(fixed, 8)), durable: Sequence(long(fixed, 16)) };
+    Some(Record { head, payload: &record[HEAD..HEAD + length], span })
+}
+
+/// Whether these bytes might begin a record that says that `sequence` was durable. Quick: most
+/// bytes that are no record fail here, before a checksum is taken.
+#[inline]
+pub(super) fn may_state(bytes: &[u8], sequence: Sequence) -> bool {
+    let Some((fixed, _)) = bytes.split_first_chunk::<HEAD>() else {
+        return false;
+    };
+    shape(fixed).is_some() && long(fixed, 16) >= sequence.0 && long(fixed, 8) > long(fixed, 16)
+}
+
+fn shape(fixed: &[u8; HEAD]) -> Option<(Kind, usize)> {
+    let word = word(fixed, 4);
+    let kind = match word >> 24 {
+        1 => Kind::Command,
+        2 => Kind::Mark,
+        3 => Kind::Seal,
+        _ => return None,
+    };
+    let length = (word & 0x00ff_ffff) as usize;
+    (length <= COMMAND_MAX).then_some((kind, length))
+}
+
+fn word(fixed: &[u8; HEAD], at: usize) -> u32 {
+    u32::from_le_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]])
+}
+
+fn long(fixed: &[u8; HEAD], at: usize) -> u64 {
+    u64::from(word(fixed, at)) | u64::from(word(fixed, at + 4)) << 32
+}

@@ -1,0 +1,92 @@
+//! What is at the end of a journal: the rule that tells a torn tail from damage.
+
+use pricetime_engine::Sequence;
+
+use super::Damage;
+use super::record::{self, ALIGN, Kind, Record};
+use super::segment::{Header, START};
+
+/// What the last segment holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scanned {
+    /// Where its last good record ends.
+    pub(super) end: usize,
+    /// The command that comes next.
+    pub(super) next: Sequence,
+    /// Where the first command stands that no record calls durable; `end` if there is none.
+    pub(super) doubtful: usize,
+    /// Whether the last good record is a seal.
+    pub(super) sealed: bool,
+    /// Whether there is anything but zeros behind `end`.
+    pub(super) torn: bool,
+}
+
+/// Damage, where it begins and what should stand there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) offset: usize,
+    pub(super) sequence: Sequence,
+    pub(super) what: Damage,
+}
+
+/// Reads the last segment from its first record on. Where a record is bad, everything behind it is
+/// searched for a good one that says that the bad one was durable.
+pub(super) fn scan(bytes: &[u8], header: &Header) -> Result<Scanned, Found> {
+    let mut stated = Sequence(header.first.0.saturating_sub(1));
+    let mut sealed = false;
+    let (end, next) = walk(bytes, header, |_, record| {
+        stated = stated.max(record.head.durable);
+        sealed = record.head.kind == Kind::Seal;
+        true
+    });
+    if let Some((offset, durable)) = denied(bytes, header.salt, end, next) {
+        let what = Damage::Denied { offset: offset as u64, durable };
+        return Err(Found { offset: end, sequence: next, what });
+    }
+    let mut doubtful = end;
+    walk(bytes, header, |at, record| {
+        let beyond = record.head.kind == Kind::Command && record.head.sequence > stated;
+        if beyond {
+            doubtful = at;
+        }
+        !beyond
+    });
+    let torn = bytes.iter().skip(end).any(|byte| *byte != 0);
+    Ok(Scanned { end, next, doubtful, sealed, torn })
+}
+
+/// Visits good records in order until one is bad or the visitor has seen enough; says where it
+/// stopped and which command should stand there.
+fn walk(
+    bytes: &[u8],
+    header: &Header,
+    mut visit: impl FnMut(usize, &Record<'_>) -> bool,
+) -> (usize, Sequence) {
+    let mut at = START as usize;
+    let mut next = header.first;
+    while let Some(record) = bytes.get(at..).and_then(|rest| record::parse(rest, header.salt)) {
+        if record.head.sequence != next || !visit(at, &record) {
+            break;
+        }
+        if record.head.kind == Kind::Command {
+            next = Sequence(next.0.saturating_add(1));
+        }
+        at += record.span;
+    }
+    (at, next)
+}
+
+/// The first good record from here on that says that `sequence` was durable. Lengths cannot be
+/// trusted here, so every place where a record might begin is looked at.
+fn denied(bytes: &[u8], salt: u32, from: usize, sequence: Sequence) -> Option<(usize, Sequence)> {
+    for at in (from..bytes.len()).step_by(ALIGN) {
+        let rest = bytes.get(at..)?;
+        if !record::may_state(rest, sequence) {
+            continue;
+        }
+        if let Some(record) = record::parse(rest, salt) {
+            return Some((at, record.head.durable));
+        }
+    }
+    None
+}

@@ -1,0 +1,154 @@
+//! One file of the journal: its name, its header, and how it comes to be.
+
+use std::path::{Path, PathBuf};
+
+use pricetime_engine::{Sequence, rules};
+
+use super::{Damage, JournalError, io_error};
+use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, open_envelope, seal_envelope};
+use crate::disk::{Disk, DiskFile};
+use crate::history::History;
+
+/// Where the records begin: the header has a sector to itself.
+pub(super) const START: u64 = 512;
+
+const SUFFIX: &str = ".journal";
+const UNFINISHED: &str = ".journal.tmp";
+const HEADER: usize = ENVELOPE_LENGTH + 36;
+
+/// What a segment says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) history: History,
+    pub(super) first: Sequence,
+    /// How long the file was made.
+    pub(super) length: u64,
+    /// What the checksums of its records begin with.
+    pub(super) salt: u32,
+}
+
+/// An open segment.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) header: Header,
+    pub(super) path: PathBuf,
+    pub(super) file: Box<dyn DiskFile>,
+}
+
+impl Header {
+    pub(super) fn new(history: History, first: Sequence, length: u64) -> Self {
+        Self { history, first, length, salt: salt(history, first) }
+    }
+
+    fn to_bytes(self) -> Vec<u8> {
+        let mut bytes = vec![0; ENVELOPE_LENGTH];
+        bytes.extend_from_slice(&self.history.0.to_le_bytes());
+        bytes.extend_from_slice(&self.first.0.to_le_bytes());
+        bytes.extend_from_slice(&self.length.to_le_bytes());
+        bytes.extend_from_slice(&self.salt.to_le_bytes());
+        seal_envelope(Kind::Segment, rules::VERSION, &mut bytes);
+        bytes
+    }
+
+    /// The header of these bytes, and the version of the rules that it states.
+    fn from_bytes(bytes: &[u8]) -> Result<(Self, u32), CodecError> {
+        let envelope = open_envelope(Kind::Segment, bytes)?;
+        let (history, rest) = envelope.payload.split_first_chunk().ok_or(CodecError::Cut)?;
+        let (first, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
+        let (length, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
+        let (salt, _) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
+        let header = Self {
+            history: History(u128::from_le_bytes(*history)),
+            first: Sequence(u64::from_le_bytes(*first)),
+            length: u64::from_le_bytes(*length),
+            salt: u32::from_le_bytes(*salt),
+        };
+        Ok((header, envelope.rules_version))
+    }
+}
+
+/// The salt follows from history and first sequence, so that the writer knows that of the next
+/// segment before there is one. It keeps a record that strayed into another file from counting.
+pub(super) fn salt(history: History, first: Sequence) -> u32 {
+    let sum = crc32c::crc32c(&history.0.to_le_bytes());
+    crc32c::crc32c_append(sum, &first.0.to_le_bytes())
+}
+
+/// The file of the segment that begins with this command.
+pub(super) fn path(folder: &Path, first: Sequence) -> PathBuf {
+    folder.join(format!("{:020}{SUFFIX}", first.0))
+}
+
+/// The first sequences of the segments in a folder, ascending.
+pub(super) fn list(disk: &dyn Disk, folder: &Path) -> Result<Vec<Sequence>, JournalError> {
+    let names = match disk.list(folder) {
+        Ok(names) => names,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(io_error("list", folder)(error)),
+    };
+    let number = |name: &String| name.strip_suffix(SUFFIX)?.parse().ok().map(Sequence);
+    let mut firsts: Vec<_> = names.iter().filter_map(number).collect();
+    firsts.sort_unstable();
+    Ok(firsts)
+}
+
+/// Removes what a crash left of a segment that had no name yet.
+pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> Result<(), JournalError> {
+    let names = disk.list(folder).map_err(io_error("list", folder))?;
+    for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
+        let path = folder.join(name);
+        disk.remove(&path).map_err(io_error("remove", &path))?;
+    }
+    Ok(())
+}
+
+impl Segment {
+    /// Makes a segment, durable with its name when this returns.
+    pub(super) fn create(
+        disk: &dyn Disk,
+        folder: &Path,
+        header: Header,
+    ) -> Result<Self, JournalError> {
+        let path = path(folder, header.first);
+        let unfinished = folder.join(format!("{:020}{UNFINISHED}", header.first.0));
+        let mut file = disk.create(&unfinished).map_err(io_error("create", &unfinished))?;
+        file.preallocate(header.length).map_err(io_error("make room for", &unfinished))?;
+        file.write_at(0, &header.to_bytes()).map_err(io_error("write", &unfinished))?;
+        file.sync().map_err(io_error("sync", &unfinished))?;
+        disk.rename(&unfinished, &path).map_err(io_error("rename", &unfinished))?;
+        disk.sync_folder(folder).map_err(io_error("sync", folder))?;
+        Ok(Self { header, path, file })
+    }
+
+    /// Opens a segment and checks that it is what its name and the history say.
+    pub(super) fn open(
+        disk: &dyn Disk,
+        folder: &Path,
+        history: History,
+        first: Sequence,
+    ) -> Result<Self, JournalError> {
+        let path = path(folder, first);
+        let file = disk.open(&path).map_err(io_error("open", &path))?;
+        let mut bytes = [0; HEADER];
+        let read = file.read_at(0, &mut bytes).map_err(io_error("read", &path))?;
+        let present = file.length().map_err(io_error("read", &path))?;
+        let damaged =
+            |what| JournalError::Damaged { file: path.clone(), offset: 0, sequence: first, what };
+        let (header, found) = Header::from_bytes(bytes.get(..read).unwrap_or_default())
+            .map_err(|error| damaged(Damage::Header(error)))?;
+        if header.history != history {
+            let found = header.history;
+            return Err(JournalError::OtherHistory { file: path, found, ours: history });
+        }
+        if found != rules::VERSION {
+            return Err(JournalError::OtherRules { file: path, found, ours: rules::VERSION });
+        }
+        if header.first != first {
+            return Err(damaged(Damage::Name(header.first)));
+        }
+        if present < header.length {
+            return Err(damaged(Damage::Short { stated: header.length, present }));
+        }
+        Ok(Self { header, path, file })
+    }
+}

@@ -1,0 +1,354 @@
+//! The writing end of the journal.
+
+use core::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pricetime_engine::{Command, Sequence};
+
+use super::record::{self, HEAD, Head, Kind};
+use super::scan::{Found, Scanned, scan};
+use super::segment::{self, Header, START, Segment};
+use super::{Commands, JournalError, JournalOptions, JournalReader, Position, Tail, io_error};
+use crate::codec::encode_command;
+use crate::disk::Disk;
+use crate::history::History;
+
+/// How much is zeroed in one write.
+const ZEROS: usize = 1 << 20;
+
+/// The one writer of a journal. [`append`](Self::append) only fills a buffer;
+/// [`commit`](Self::commit) writes and syncs, and then the commands are durable.
+///
+/// After an error of the disk it answers [`JournalError::Poisoned`] for ever: the kernel may have
+/// dropped what it could not write, and a later sync that succeeds proves nothing.
+#[derive(Debug)]
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    segment_bytes: u64,
+    opened: Tail,
+    /// The first sequences of all segments, ascending.
+    firsts: Vec<Sequence>,
+    /// The segment that is written now, and how far.
+    segment: Segment,
+    offset: u64,
+    /// Records that are not written yet, and where among them new segments begin.
+    pending: Vec<u8>,
+    breaks: Vec<Break>,
+    /// The segment into which the next record goes, once everything pending is written.
+    last: Header,
+    tail: u64,
+    appended: Sequence,
+    written: Sequence,
+    durable: Sequence,
+    poison: Option<String>,
+}
+
+/// From here on the pending bytes belong to a new segment.
+#[derive(Clone, Copy, Debug)]
+struct Break {
+    at: usize,
+    header: Header,
+}
+
+impl Journal {
+    /// Makes the first segment of a journal that begins with the command `first`.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn create(
+        disk: &dyn Disk,
+        folder: &Path,
+        history: History,
+        first: Sequence,
+        options: JournalOptions,
+    ) -> Result<(), JournalError> {
+        segment::remove_unfinished(disk, folder)?;
+        if segment::list(disk, folder)?.is_empty() {
+            Segment::create(disk, folder, Header::new(history, first, length(options)))?;
+        }
+        Ok(())
+    }
+
+    /// Opens a journal behind its last command. A torn tail is cut off; what no record calls durable
+    /// is written again and synced, because bytes that can be read need not be on the disk.
+    ///
+    /// Only the last segment is read. Damage in an earlier one shows when it is replayed.
+    ///
+    /// # Errors
+    /// Where the disk refuses, where there is no journal, and where it is damaged.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        history: History,
+        options: JournalOptions,
+    ) -> Result<Self, JournalError> {
+        let firsts = segment::list(&*disk, folder)?;
+        let first = *firsts.last().ok_or_else(|| JournalError::Missing(folder.to_owned()))?;
+        segment::remove_unfinished(&*disk, folder)?;
+        let mut segment = Segment::open(&*disk, folder, history, first)?;
+        let (scanned, bytes) = look(&segment)?;
+        mend(&mut segment, &scanned, &bytes)?;
+        disk.sync_folder(folder).map_err(io_error("sync", folder))?;
+        let at = Position { segment: first, offset: scanned.end as u64 };
+        let last = Sequence(scanned.next.0.saturating_sub(1));
+        let opened = Tail { last, sealed: scanned.sealed, cut: scanned.torn.then_some(at) };
+        Ok(Self {
+            disk,
+            folder: folder.to_owned(),
+            segment_bytes: length(options),
+            opened,
+            firsts,
+            offset: at.offset,
+            pending: Vec::new(),
+            breaks: Vec::new(),
+            last: segment.header,
+            tail: at.offset,
+            segment,
+            appended: last,
+            written: last,
+            durable: last,
+            poison: None,
+        })
+    }
+
+    /// What was found when it was opened.
+    #[must_use]
+    pub const fn opened(&self) -> Tail {
+        self.opened
+    }
+
+    /// The last command that was appended.
+    #[must_use]
+    pub const fn appended(&self) -> Sequence {
+        self.appended
+    }
+
+    /// The last command that is durable.
+    #[must_use]
+    pub const fn durable(&self) -> Sequence {
+        self.durable
+    }
+
+    /// The first command of the oldest segment.
+    #[must_use]
+    pub fn oldest(&self) -> Sequence {
+        self.firsts.first().copied().unwrap_or(self.segment.header.first)
+    }
+
+    /// Where the next record will stand.
+    #[must_use]
+    pub const fn position(&self) -> Position {
+        Position { segment: self.last.first, offset: self.tail }
+    }
+
+    /// How many bytes wait to be written.
+    #[must_use]
+    pub const fn pending_bytes(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Takes the next command into the buffer. No input or output.
+    ///
+    /// # Errors
+    /// Where it is not the next one, and after an error of the disk.
+    #[inline]
+    pub fn append(&mut self, command: &Command) -> Result<(), JournalError> {
+        self.healthy()?;
+        let expected = Sequence(self.appended.0.saturating_add(1));
+        if command.sequence != expected {
+            return Err(JournalError::NotDense { expected, found: command.sequence });
+        }
+        self.push(Kind::Command, |out| encode_command(command, out));
+        self.appended = expected;
+        Ok(())
+    }
+
+    /// Writes the buffer and syncs; says which command is durable now.
+    ///
+    /// # Errors
+    /// Where the disk refuses; from then on always.
+    pub fn commit(&mut self) -> Result<Sequence, JournalError> {
+        self.write()?;
+        self.sync()
+    }
+
+    /// Writes the buffer without a sync: a power cut may still take it, a crash of the process not.
+    ///
+    /// # Errors
+    /// Where the disk refuses; from then on always.
+    pub fn write(&mut self) -> Result<(), JournalError> {
+        self.healthy()?;
+        let done = self.write_pending();
+        self.poisoned_by(done)
+    }
+
+    /// Makes durable what is written; says which command is durable now.
+    ///
+    /// # Errors
+    /// Where the disk refuses; from then on always.
+    pub fn sync(&mut self) -> Result<Sequence, JournalError> {
+        self.healthy()?;
+        if self.durable < self.written {
+            let done = self.segment.file.sync().map_err(io_error("sync", &self.segment.path));
+            self.poisoned_by(done)?;
+            self.durable = self.written;
+        }
+        Ok(self.durable)
+    }
+
+    /// Writes down how far the journal is durable, so that damage to the last batch is known for
+    /// damage. For when nothing waits; needs no sync of its own.
+    ///
+    /// # Errors
+    /// Where the disk refuses; from then on always.
+    pub fn mark(&mut self) -> Result<(), JournalError> {
+        self.healthy()?;
+        self.push(Kind::Mark, |_| ());
+        self.write()
+    }
+
+    /// Closes it in order: commits, and says so at its end.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn seal(mut self) -> Result<(), JournalError> {
+        self.commit()?;
+        self.push(Kind::Seal, |_| ());
+        self.write()?;
+        self.segment.file.sync().map_err(io_error("sync", &self.segment.path))
+    }
+
+    /// Drops whole segments that hold nothing at or above `sequence`, the oldest first, each for
+    /// good before the next, so that a power cut leaves no hole. Says what the oldest command is.
+    ///
+    /// # Errors
+    /// Where the disk refuses. That breaks nothing: what was not dropped is dropped the next time.
+    pub fn retain_from(&mut self, sequence: Sequence) -> Result<Sequence, JournalError> {
+        self.healthy()?;
+        while let [oldest, next, ..] = self.firsts[..]
+            && next <= sequence
+        {
+            let path = segment::path(&self.folder, oldest);
+            self.disk.remove(&path).map_err(io_error("remove", &path))?;
+            self.firsts.remove(0);
+            self.disk.sync_folder(&self.folder).map_err(io_error("sync", &self.folder))?;
+        }
+        Ok(self.oldest())
+    }
+
+    /// What reads this journal, here or on another thread, while it is being written.
+    #[must_use]
+    pub fn reader(&self) -> JournalReader {
+        let history = self.segment.header.history;
+        JournalReader::new(Arc::clone(&self.disk), &self.folder, history)
+    }
+
+    /// The durable commands from this one on.
+    ///
+    /// # Errors
+    /// Where it was dropped, and where its file cannot be read.
+    pub fn read(&self, from: Sequence) -> Result<Commands, JournalError> {
+        self.reader().read(from, self.durable)
+    }
+
+    #[inline]
+    fn healthy(&self) -> Result<(), JournalError> {
+        match &self.poison {
+            None => Ok(()),
+            Some(reason) => Err(JournalError::Poisoned(reason.clone())),
+        }
+    }
+
+    fn poisoned_by<T>(&mut self, done: Result<T, JournalError>) -> Result<T, JournalError> {
+        if let Err(error) = &done {
+            self.poison = Some(error.to_string());
+        }
+        done
+    }
+
+    /// Puts a record behind the others, into a new segment where the old one has no room for it.
+    #[inline]
+    fn push(&mut self, kind: Kind, payload: impl FnOnce(&mut Vec<u8>)) {
+        let begun = self.pending.len();
+        self.pending.extend_from_slice(&[0; HEAD]);
+        payload(&mut self.pending);
+        let sequence = Sequence(self.appended.0.saturating_add(1));
+        let head = Head { kind, sequence, durable: self.durable };
+        record::close(&mut self.pending, begun, self.last.salt, head);
+        let span = (self.pending.len() - begun) as u64;
+        if self.tail + span > self.last.length {
+            self.last = Header::new(self.last.history, sequence, self.segment_bytes);
+            self.tail = START;
+            self.breaks.push(Break { at: begun, header: self.last });
+            record::check(&mut self.pending[begun..], self.last.salt);
+        }
+        self.tail += span;
+    }
+
+    fn write_pending(&mut self) -> Result<(), JournalError> {
+        let mut from = 0;
+        for Break { at, header } in mem::take(&mut self.breaks) {
+            self.write_piece(from, at)?;
+            from = at;
+            // What a segment holds is durable before it has a successor.
+            self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
+            self.durable = Sequence(header.first.0.saturating_sub(1));
+            self.written = self.durable;
+            self.segment = Segment::create(&*self.disk, &self.folder, header)?;
+            self.firsts.push(header.first);
+            self.offset = START;
+        }
+        self.write_piece(from, self.pending.len())?;
+        self.pending.clear();
+        self.written = self.appended;
+        Ok(())
+    }
+
+    fn write_piece(&mut self, from: usize, to: usize) -> Result<(), JournalError> {
+        let piece = self.pending.get(from..to).unwrap_or_default();
+        if !piece.is_empty() {
+            let written = self.segment.file.write_at(self.offset, piece);
+            written.map_err(io_error("write", &self.segment.path))?;
+            self.offset += piece.len() as u64;
+        }
+        Ok(())
+    }
+}
+
+fn length(options: JournalOptions) -> u64 {
+    options.segment_bytes.max(JournalOptions::SEGMENT_BYTES_MIN)
+}
+
+/// Reads a segment as the last one.
+fn look(segment: &Segment) -> Result<(Scanned, Vec<u8>), JournalError> {
+    let Segment { header, path, file } = segment;
+    let damaged = |found: Found| {
+        let Found { offset, sequence, what } = found;
+        JournalError::Damaged { file: path.clone(), offset: offset as u64, sequence, what }
+    };
+    let mut bytes = vec![0; usize::try_from(header.length).unwrap_or(usize::MAX)];
+    file.read_at(0, &mut bytes).map_err(io_error("read", path))?;
+    let scanned = scan(&bytes, header).map_err(damaged)?;
+    Ok((scanned, bytes))
+}
+
+/// Makes the disk agree with what was read: what is doubtful is written again, the rest zeroed.
+fn mend(segment: &mut Segment, scanned: &Scanned, bytes: &[u8]) -> Result<(), JournalError> {
+    let Segment { header, path, file } = segment;
+    let doubtful = bytes.get(scanned.doubtful..scanned.end).unwrap_or_default();
+    if !doubtful.is_empty() {
+        file.write_at(scanned.doubtful as u64, doubtful).map_err(io_error("write", path))?;
+    }
+    // To the very end, even where zeros can be read: after a failed sync the disk may hold older
+    // bytes than can be read, and those must not come back behind commands that are yet to come.
+    let zeros = vec![0; ZEROS];
+    let mut at = scanned.end as u64;
+    while at < header.length {
+        let many = usize::try_from(header.length - at).unwrap_or(ZEROS).min(ZEROS);
+        file.write_at(at, &zeros[..many]).map_err(io_error("zero", path))?;
+        at += many as u64;
+    }
+    file.sync().map_err(io_error("sync", path))
+}

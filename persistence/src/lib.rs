@@ -1,0 +1,42 @@
+//! What keeps an engine over a power cut.
+//!
+//! The engine is a value, and the same commands make the same value. So what has to be kept is the
+//! commands, in order, each before anybody hears what it did: that is the [`Journal`]. Everything
+//! else only shortens the way back: a [`LocalSnapshots`] folder holds states to start from, and
+//! [`Recovery`] puts the newest of them and the journal after it together again.
+//!
+//! Two things are told apart everywhere. What power loss can do (the end of the last write is
+//! missing, in any of its sectors) is repaired in silence, for nobody was told of it. What power
+//! loss cannot do is damage, and is refused with the name of the file and the place in it; nothing
+//! is ever skipped.
+//!
+//! Nothing here reads a clock or starts a thread. Files are reached through [`Disk`] alone, so that
+//! a test can put a disk in its place that fails as real ones do.
+
+pub mod codec;
+mod history;
+pub mod image;
+
+#[cfg(feature = "local")]
+mod disk;
+#[cfg(feature = "local")]
+mod folder;
+#[cfg(feature = "local")]
+mod journal;
+#[cfg(feature = "local")]
+mod local;
+#[cfg(feature = "local")]
+mod recovery;
+
+pub use history::{BadHistory, History};
+
+#[cfg(feature = "local")]
+pub use disk::{Disk, DiskFile, Lock, RealDisk};
+#[cfg(feature = "local")]
+pub use folder::{Folder, FolderError};
+#[cfg(feature = "local")]
+pub use journal::{Commands, Journal, JournalError, JournalOptions, JournalReader, Position, Tail};
+#[cfg(feature = "local")]
+pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
+#[cfg(feature = "local")]
+pub use recovery::{Progress, Recovered, Recovery, RecoveryError, RecoveryOptions, recover};

@@ -1,0 +1,277 @@
+//! The way back: the newest snapshot and the journal after it make the engine again.
+
+use pricetime_engine::{Broken, Engine, EngineSnapshot, Sequence, Sink};
+
+use crate::folder::{Folder, FolderError};
+use crate::history::History;
+use crate::journal::{Journal, JournalError, JournalOptions};
+use crate::local::{LocalSnapshots, Newest, SnapshotError};
+
+/// Between two reports of progress.
+const REPORT_EVERY: u64 = 1 << 14;
+
+/// How to come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecoveryOptions {
+    /// How the journal is kept.
+    pub journal: JournalOptions,
+    /// How many snapshots are kept.
+    pub snapshots_keep: usize,
+    /// Whether to go on where the journal's end is lost. That starts a new history, whose sequence
+    /// begins above the highest found; what was there stays in its folder.
+    pub accept_loss: bool,
+}
+
+impl Default for RecoveryOptions {
+    fn default() -> Self {
+        Self { journal: JournalOptions::default(), snapshots_keep: 2, accept_loss: false }
+    }
+}
+
+/// How far a replay has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Commands replayed.
+    pub replayed: u64,
+    /// Of how many.
+    pub of: u64,
+}
+
+/// Why there is no way back.
+#[derive(Debug, thiserror::Error)]
+pub enum RecoveryError {
+    /// The data folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The snapshots.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The journal ends before the snapshot.
+    #[error(
+        "the journal ends with command {journal}, but there is a snapshot of command {snapshot}: \
+         the end of the journal is lost; put it back, or accept the loss"
+    )]
+    Lost {
+        /// The journal's last command.
+        journal: Sequence,
+        /// The snapshot's.
+        snapshot: Sequence,
+    },
+    /// The journal begins after the snapshot.
+    #[error(
+        "the journal begins with command {journal}, but the newest snapshot that can be read is of \
+         command {snapshot}: what lies between is gone; put it back, or accept the loss{}",
+        named(damaged)
+    )]
+    Gap {
+        /// The journal's first command.
+        journal: Sequence,
+        /// The snapshot's last; zero where there is none.
+        snapshot: Sequence,
+        /// Newer snapshots that cannot be read.
+        damaged: Vec<SnapshotError>,
+    },
+    /// A snapshot that no engine can hold.
+    #[error("the snapshot of command {sequence} breaks a rule: {broken:?}")]
+    Broken {
+        /// The snapshot.
+        sequence: Sequence,
+        /// Which.
+        broken: Broken,
+    },
+    /// A snapshot whose state is not the one that was saved.
+    #[error("the snapshot of command {sequence} has digest {found:032x}, it states {stated:032x}")]
+    Digest {
+        /// The snapshot.
+        sequence: Sequence,
+        /// What it states.
+        stated: u128,
+        /// What the engine says that holds it.
+        found: u128,
+    },
+}
+
+fn named(damaged: &[SnapshotError]) -> String {
+    damaged.iter().map(|error| format!("; {error}")).collect()
+}
+
+/// The first half of the way back: the snapshot is restored and the journal open; nothing has been
+/// replayed. Here who rebuilds something from events takes the state that they start from.
+#[derive(Debug)]
+pub struct Recovery {
+    engine: Engine,
+    base: EngineSnapshot,
+    journal: Journal,
+    snapshots: LocalSnapshots,
+    history: History,
+    damaged: Vec<SnapshotError>,
+    lost: Option<History>,
+}
+
+/// Everything back.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The engine, after the journal's last command.
+    pub engine: Engine,
+    /// The journal, ready for the next one.
+    pub journal: Journal,
+    /// The snapshots.
+    pub snapshots: LocalSnapshots,
+    /// Whose all this is.
+    pub history: History,
+    /// The sequence of the snapshot that it began with; zero where there was none.
+    pub base: Sequence,
+    /// How many commands were replayed after that.
+    pub replayed: u64,
+    /// Newer snapshots that are damaged, and were not needed: somebody should look at that disk.
+    pub damaged: Vec<SnapshotError>,
+    /// The history that was given up, where a loss was accepted.
+    pub lost: Option<History>,
+}
+
+/// Comes back in one go: [`Recovery::open`] and [`Recovery::replay`].
+///
+/// # Errors
+/// As both of them.
+pub fn recover<S: Sink>(
+    folder: &mut Folder,
+    markets_max: u32,
+    options: &RecoveryOptions,
+    sink: &mut S,
+    progress: impl FnMut(Progress),
+) -> Result<Recovered, RecoveryError> {
+    Recovery::open(folder, markets_max, options)?.replay(sink, progress)
+}
+
+impl Recovery {
+    /// Restores the newest good snapshot and opens the journal.
+    ///
+    /// # Errors
+    /// Where the disk refuses, where something durable is damaged or lost, and where snapshot and
+    /// journal do not fit together.
+    pub fn open(
+        folder: &mut Folder,
+        markets_max: u32,
+        options: &RecoveryOptions,
+    ) -> Result<Self, RecoveryError> {
+        let disk = folder.disk();
+        let history = folder.history();
+        if folder.is_new() {
+            let (journal, first) = (folder.journal(), Sequence(1));
+            Journal::create(&*disk, &journal, history, first, options.journal)?;
+            folder.keep(history)?;
+        }
+        let keep = options.snapshots_keep;
+        let snapshots = LocalSnapshots::open(disk.clone(), &folder.snapshots(), history, keep)?;
+        let Newest { found, damaged } = snapshots.newest()?;
+        let mut engine = Engine::new(markets_max);
+        if let Some(loaded) = &found {
+            let sequence = loaded.snapshot.last_sequence;
+            let broken = |broken| RecoveryError::Broken { sequence, broken };
+            engine.restore(&loaded.snapshot).map_err(broken)?;
+            let (stated, found) = (loaded.digest, engine.digest());
+            if found != stated {
+                return Err(RecoveryError::Digest { sequence, stated, found });
+            }
+        }
+        let base = found.map_or_else(|| engine.snapshot(), |loaded| loaded.snapshot);
+        let journal = Journal::open(disk, &folder.journal(), history, options.journal);
+        let (refused, highest) = match journal {
+            Err(missing @ JournalError::Missing(_)) => (missing.into(), base.last_sequence),
+            journal => {
+                let journal = journal?;
+                let Some(refused) = misfit(&base, &journal) else {
+                    let lost = None;
+                    return Ok(Self { engine, base, journal, snapshots, history, damaged, lost });
+                };
+                (refused, base.last_sequence.max(journal.durable()))
+            }
+        };
+        if !options.accept_loss {
+            return Err(match refused {
+                RecoveryError::Gap { journal, snapshot, .. } => {
+                    RecoveryError::Gap { journal, snapshot, damaged }
+                }
+                other => other,
+            });
+        }
+        let anew = Self::begin_anew(
+            folder,
+            engine,
+            EngineSnapshot { last_sequence: highest, ..base },
+            options,
+        )?;
+        Ok(Self { damaged, ..anew })
+    }
+
+    /// The state with which the replay begins.
+    #[must_use]
+    pub const fn base(&self) -> &EngineSnapshot {
+        &self.base
+    }
+
+    /// How many commands are to be replayed.
+    #[must_use]
+    pub const fn to_replay(&self) -> u64 {
+        self.journal.durable().0.saturating_sub(self.base.last_sequence.0)
+    }
+
+    /// Carries out every command after the snapshot again. The sink hears what each did.
+    ///
+    /// # Errors
+    /// Where the disk refuses, and where the journal is damaged.
+    pub fn replay<S: Sink>(
+        self,
+        sink: &mut S,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Recovered, RecoveryError> {
+        let of = self.to_replay();
+        let Self { mut engine, base, journal, snapshots, history, damaged, lost } = self;
+        let base = base.last_sequence;
+        let mut replayed = 0;
+        for command in journal.read(Sequence(base.0.saturating_add(1)))? {
+            engine.apply(&command?, sink);
+            replayed += 1;
+            if replayed % REPORT_EVERY == 0 {
+                progress(Progress { replayed, of });
+            }
+        }
+        progress(Progress { replayed, of });
+        Ok(Recovered { engine, journal, snapshots, history, base, replayed, damaged, lost })
+    }
+
+    /// Starts a new history from this state. The old one stays the current one until all of the new
+    /// one is durable.
+    fn begin_anew(
+        folder: &mut Folder,
+        mut engine: Engine,
+        base: EngineSnapshot,
+        options: &RecoveryOptions,
+    ) -> Result<Self, RecoveryError> {
+        let (disk, lost, history) = (folder.disk(), folder.history(), History::fresh());
+        let (at, first) = (folder.journal_of(history), Sequence(base.last_sequence.0 + 1));
+        folder.prepare(history)?;
+        Journal::create(&*disk, &at, history, first, options.journal)?;
+        let own = folder.snapshots_of(history);
+        let snapshots = LocalSnapshots::open(disk.clone(), &own, history, options.snapshots_keep)?;
+        let sequence = snapshots.save(&base)?;
+        engine.restore(&base).map_err(|broken| RecoveryError::Broken { sequence, broken })?;
+        folder.keep(history)?;
+        let journal = Journal::open(disk, &at, history, options.journal)?;
+        let (damaged, lost) = (Vec::new(), Some(lost));
+        Ok(Self { engine, base, journal, snapshots, history, damaged, lost })
+    }
+}
+
+/// Why this journal does not continue this state, if it does not.
+fn misfit(base: &EngineSnapshot, journal: &Journal) -> Option<RecoveryError> {
+    let (snapshot, last, oldest) = (base.last_sequence, journal.durable(), journal.oldest());
+    if last < snapshot {
+        return Some(RecoveryError::Lost { journal: last, snapshot });
+    }
+    let gap = RecoveryError::Gap { journal: oldest, snapshot, damaged: Vec::new() };
+    (oldest.0 > snapshot.0.saturating_add(1)).then_some(gap)
+}
