@@ -120,6 +120,12 @@ impl<T> Clone for Entrance<T> {
 }
 
 impl<T> Entrance<T> {
+    /// Why the work failed or panicked, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&str> {
+        self.end.get()?.as_ref().err().map(String::as_str)
+    }
+
     /// Submits without waiting.
     ///
     /// # Errors
@@ -158,12 +164,6 @@ pub struct Thread<W: Work> {
 }
 
 impl<W: Work> Thread<W> {
-    /// Why the work failed or panicked, if it did.
-    #[must_use]
-    pub fn failure(&self) -> Option<&str> {
-        self.end.get()?.as_ref().err().map(String::as_str)
-    }
-
     /// Lets the thread do what was submitted so far, ends it, and gives the work back.
     ///
     /// # Errors
@@ -359,7 +359,7 @@ mod tests {
         while entrance.submit(1) != Err(Refused::Stopped(1)) {
             std::thread::yield_now();
         }
-        assert!(thread.failure().is_some_and(|why| why.contains("zero came")));
+        assert!(entrance.failure().is_some_and(|why| why.contains("zero came")));
         assert!(thread.close().is_err_and(|why| why.contains("zero came")));
     }
 

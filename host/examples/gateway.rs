@@ -22,7 +22,7 @@ use axum::http::StatusCode;
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use pricetime::engine::{
-    AccountId, Action, Amend, Fees, Level, Limits, MarketId, MarketSpec, OrderId, OrderKind,
+    AccountId, Action, Amend, Event, Fees, Level, Limits, MarketId, MarketSpec, OrderId, OrderKind,
     Outcome, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol,
     Terms, TimeInForce,
 };
@@ -169,9 +169,28 @@ async fn carry_out(gateway: &Gateway, draft: Draft) -> Reply {
         Outcome::Accepted | Outcome::Duplicate => StatusCode::OK,
         Outcome::Rejected(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
+    let events: Vec<Value> =
+        group.events.iter().filter_map(|event| told(&gateway.spec, event)).collect();
     let reply = json!({ "sequence": group.header.sequence, "outcome": group.outcome,
-        "events": group.events });
+        "events": events });
     if status == StatusCode::OK { Ok(Json(reply)) } else { Err((status, reply.to_string())) }
+}
+
+/// An event in the words of this gateway. What its orders cannot do does not come up.
+fn told(spec: &MarketSpec, event: &Event) -> Option<Value> {
+    Some(match event {
+        Event::Accepted { place, .. } => json!({ "accepted": Uuid::from(place.order) }),
+        Event::Traded { number, maker, taker, price, quantity, .. } => json!({ "traded": {
+            "trade": number.uuid(MARKET), "maker": Uuid::from(maker.order),
+            "taker": Uuid::from(taker.order), "price": spec.show_price(*price),
+            "quantity": spec.show_quantity(*quantity) } }),
+        Event::Amended { party, remaining, .. } => json!({ "amended": Uuid::from(party.order),
+            "remaining": spec.show_quantity(*remaining) }),
+        Event::Cancelled { party, remaining, reason, .. } => json!({
+            "cancelled": Uuid::from(party.order), "reason": reason,
+            "remaining": spec.show_quantity(*remaining) }),
+        _other => return None,
+    })
 }
 
 async fn book(State(gateway): State<Arc<Gateway>>) -> Reply {

@@ -201,10 +201,19 @@ impl Host {
         locked(&self.public).subscribe_account(market, account, self.room)
     }
 
+    /// One number for the whole durable state. Takes time with the number of all orders.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        locked(&self.public).image.snapshot().digest()
+    }
+
     /// How it is.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.shared.status()
+        let mut status = self.shared.status();
+        let core = || self.entrance.failure().map(|why| format!("the core failed: {why}"));
+        status.stopped = status.stopped.or_else(core);
+        status
     }
 
     /// Ends in order: what was submitted so far is carried out, made durable and told; the journal

@@ -92,7 +92,9 @@ impl Shared {
 
     pub(crate) fn stopped(&self) -> Stopped {
         let reason = self.stopped.get().cloned();
-        Stopped { reason: reason.unwrap_or_else(|| String::from("it was closed")) }
+        Stopped {
+            reason: reason.unwrap_or_else(|| String::from("it ended before there was an answer")),
+        }
     }
 
     pub(crate) fn status(&self) -> Status {

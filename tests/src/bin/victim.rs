@@ -1,0 +1,57 @@
+//! A process to be killed: `victim FOLDER SEED FIRST` opens a host and submits commands without end,
+//! each under a request id of its own. A line on standard output says what was acknowledged:
+//! number, sequence, and whether it was a repetition. `tests/crash.rs` kills it at any moment.
+
+use std::collections::VecDeque;
+use std::io::{self, Write as _};
+
+use pricetime::engine::{AccountId, Action, Outcome, Phase};
+use pricetime::persistence::JournalOptions;
+use pricetime::{Draft, Gates, Host, Options, Refused, Ticket};
+use pricetime_tests::load;
+
+/// How many commands are on their way at a time.
+const IN_FLIGHT: usize = 64;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = || arguments.next().ok_or("victim FOLDER SEED FIRST");
+    let (folder, seed, first) = (next()?, next()?.parse()?, next()?.parse()?);
+    let host = Host::open(Options {
+        journal: JournalOptions { segment_bytes: 1 << 15 },
+        gates: Gates::Commands(97),
+        ..Options::new(folder)
+    })?;
+    if host.spec(load::MARKET).is_none() {
+        for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
+            let (account, market) = (AccountId(1), load::MARKET);
+            let draft = Draft { market, account, operator: true, request: None, action };
+            // After a crash between the two the second is still to come; the first is refused then.
+            host.submit(draft)?.wait()?;
+        }
+    }
+    submit(&host, seed, first)
+}
+
+fn submit(host: &Host, seed: u64, first: u64) -> Result<(), Box<dyn std::error::Error>> {
+    let mut waiting: VecDeque<(u64, Ticket)> = VecDeque::new();
+    let mut out = io::stdout().lock();
+    for number in first.. {
+        if waiting.len() == IN_FLIGHT
+            && let Some((number, ticket)) = waiting.pop_front()
+        {
+            let group = ticket.wait()?;
+            let again = group.outcome == Outcome::Duplicate;
+            writeln!(out, "{number} {} {again}", group.header.sequence.0)?;
+            out.flush()?;
+        }
+        loop {
+            match host.submit(load::draft(seed, number)) {
+                Ok(ticket) => break waiting.push_back((number, ticket)),
+                Err(Refused::Busy(_)) => std::thread::yield_now(),
+                Err(refused @ Refused::Stopped(_)) => return Err(refused.into()),
+            }
+        }
+    }
+    Ok(())
+}

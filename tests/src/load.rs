@@ -1,0 +1,80 @@
+//! Commands by number, for tests that submit the same ones again after a crash.
+
+use pricetime::Draft;
+use pricetime_engine::{
+    AccountId, Action, Amend, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind, Place, Price,
+    Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
+};
+
+/// The one market.
+pub const MARKET: MarketId = MarketId(1);
+
+/// A market whose window remembers more requests than a test is in doubt about.
+///
+/// # Panics
+/// Never: the symbol is one.
+#[must_use]
+pub fn spec() -> MarketSpec {
+    MarketSpec {
+        symbol: Symbol::new("LOAD").expect("a symbol"),
+        tick: Step::ONE,
+        lot: Step::ONE,
+        pricing: Pricing::Maker,
+        quantity_max: Quantity(1_000),
+        limits: Limits::default(),
+        terms: Terms {
+            price_min: Price(-100),
+            price_max: Price(100),
+            protection_ticks: None,
+            reference: None,
+            fees: Fees::default(),
+        },
+    }
+}
+
+/// A number that looks like chance and follows from two others.
+const fn mixed(seed: u64, number: u64) -> u64 {
+    let mut word = seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+/// The order that a command places, cancels or amends.
+fn order(seed: u64, number: u64) -> OrderId {
+    OrderId(u128::from(seed) << 64 | u128::from(number))
+}
+
+/// The command of a number, under the number as its request id.
+#[must_use]
+pub fn draft(seed: u64, number: u64) -> Draft {
+    let chance = mixed(seed, number);
+    let account = AccountId(u128::from(chance % 5) + 10);
+    let earlier = number.saturating_sub(chance >> 8 & 15);
+    let action = match chance >> 16 & 7 {
+        0 => Action::Cancel { order: order(seed, earlier) },
+        1 => Action::Amend(Amend {
+            order: order(seed, earlier),
+            price: None,
+            quantity: Some(Quantity(1 + (chance >> 24) % 9)),
+            stop_price: None,
+            if_open: None,
+            requeue: false,
+        }),
+        _ => Action::Place(Place {
+            order: order(seed, number),
+            reference: number,
+            side: if chance >> 20 & 1 == 0 { Side::Buy } else { Side::Sell },
+            kind: OrderKind::Limit { price: Price((chance >> 32 & 15).cast_signed() - 8) },
+            quantity: Quantity(1 + (chance >> 24) % 9),
+            time_in_force: TimeInForce::GoodTillCancel,
+            post_only: false,
+            minimum_quantity: None,
+            display_quantity: None,
+            self_trade: SelfTrade::CancelTaker,
+        }),
+    };
+    let request = Some(RequestId(u128::from(number)));
+    // A request is its account's own, so an amend or cancel of another's order is just refused.
+    Draft { market: MARKET, account, operator: false, request, action }
+}
