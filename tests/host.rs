@@ -155,7 +155,7 @@ fn many_submit_and_the_journal_prescribes_the_state() {
             let host = &host;
             scope.spawn(move || {
                 let place = |n: u128| {
-                    let side = if (n + account) % 2 == 0 { Side::Buy } else { Side::Sell };
+                    let side = if (n + account).is_multiple_of(2) { Side::Buy } else { Side::Sell };
                     let price = i64::try_from(n * 7 % 40).expect("small") - 20;
                     let draft = of(AccountId(account), limit(account << 64 | n, side, price, 5));
                     loop {

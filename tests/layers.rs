@@ -8,7 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Crates that others build on, with the rooms of the house that each may see.
-const LIBRARIES: [(&str, &[&str]); 2] = [("engine", &[]), ("host", &["pricetime-engine"])];
+const LIBRARIES: [(&str, &[&str]); 3] = [
+    ("engine", &[]),
+    ("persistence", &["pricetime-engine"]),
+    ("host", &["pricetime-engine", "pricetime-persistence"]),
+];
 
 fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -222,6 +226,12 @@ fn only_the_host_reads_the_clock() {
         .flat_map(|(room, _)| places(&sources(room), |word| clocks.contains(&word)))
         .collect();
     hold("Of all libraries only `host` reads the wall clock.", &against);
+    let others: Vec<PathBuf> = sources("host/src")
+        .into_iter()
+        .filter(|file| !file.ends_with("sequencer.rs") && !file.iter().any(|part| part == "cli"))
+        .collect();
+    let against = places(&others, |word| ["SystemTime", "UNIX_EPOCH"].contains(&word));
+    hold("Of its embedding API only `sequencer.rs` does.", &against);
 }
 
 #[test]

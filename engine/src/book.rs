@@ -271,11 +271,13 @@ impl Book {
         sink: &mut S,
     ) -> Result<(), Refusal> {
         let refusal = |reason| Refusal { order: Some(order), reference: None, reason };
-        let handle = self.find(order).ok_or(refusal(Reason::UnknownOrder))?;
+        let found = self.find_spot(order).map_err(|_| refusal(Reason::UnknownOrder));
+        let (handle, spot) = found?;
         if self.arena.order(handle).account != command.account && !command.operator {
             return Err(refusal(Reason::NotOwner));
         }
-        self.cancel_order(handle, CancelReason::Requested, sink);
+        let gone = self.remove_at(spot, handle);
+        self.cancelled(gone, CancelReason::Requested, sink);
         Ok(())
     }
 

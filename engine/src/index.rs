@@ -16,6 +16,13 @@ pub(crate) struct Index {
     shift: u32,
 }
 
+/// Where an id stands in the index, or would. It holds until the index next changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    tag: u64,
+    place: usize,
+}
+
 /// A free slot. Zero, so that the system can hand out a large table without touching it.
 const FREE: u64 = 0;
 /// Set in every slot that is taken, so that tag 0 with handle 0 differs from a free slot.
@@ -45,18 +52,29 @@ impl Index {
     /// fits, which one time in 2^32 is a stranger.
     #[inline]
     pub(crate) fn find(&self, key: u128, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        self.find_spot(key, is_it).ok().map(|(handle, _)| handle)
+    }
+
+    /// The handle of `key` and where it stands, or where `key` would stand.
+    #[inline(always)]
+    pub(crate) fn find_spot(
+        &self,
+        key: u128,
+        is_it: impl Fn(u32) -> bool,
+    ) -> Result<(u32, Spot), Spot> {
         let tag = tag(key);
         let mut place = self.home(tag);
         loop {
+            let spot = Spot { tag, place };
             // An index that has no slots yet ends here.
-            let slot = *self.slots.get(place)?;
+            let slot = self.slots.get(place).copied().unwrap_or(FREE);
             if slot == FREE {
-                return None;
+                return Err(spot);
             }
             if slot >> TAG_BITS == tag {
                 let handle = handle(slot);
                 if is_it(handle) {
-                    return Some(handle);
+                    return Ok((handle, spot));
                 }
             }
             place = self.next(place);
@@ -73,6 +91,31 @@ impl Index {
             self.grow();
         }
         self.put(tag(key) << TAG_BITS | TAKEN | handle);
+    }
+
+    /// Adds the key that was looked for in vain, with a handle below 2^31.
+    #[inline]
+    pub(crate) fn insert_at(&mut self, spot: Spot, handle: u32) {
+        let handle = u64::from(handle);
+        assert!(handle <= HANDLE, "a handle is below 2^31");
+        let entry = spot.tag << TAG_BITS | TAKEN | handle;
+        self.len = self.len.saturating_add(1);
+        if self.len > self.slots.len() / 4 {
+            self.grow();
+            self.put(entry);
+        } else if let Some(slot) = self.slots.get_mut(spot.place) {
+            assert!(*slot == FREE, "a spot holds until the next change");
+            *slot = entry;
+        }
+    }
+
+    /// Takes out the key that was found there with this handle.
+    #[inline]
+    pub(crate) fn remove_at(&mut self, spot: Spot, handle: u32) {
+        let wanted = spot.tag << TAG_BITS | TAKEN | u64::from(handle);
+        assert!(self.slots.get(spot.place) == Some(&wanted), "a spot holds until the next change");
+        self.close(spot.place);
+        self.len = self.len.saturating_sub(1);
     }
 
     /// Takes out `key`, which is there with this handle.
@@ -237,13 +280,25 @@ mod tests {
             let key = if random.below(2) == 0 { u128::from(random.below(5_000)) } else { *known };
             let found = index.find(key, |handle| map.get(&key) == Some(&handle));
             assert_eq!(found, map.get(&key).copied());
-            if let Some(handle) = found {
-                index.remove(key, handle);
-                map.remove(&key);
-            } else if map.get(known) != Some(&handle) {
-                index.insert(key, handle);
-                map.insert(key, handle);
-                *known = key;
+            let spot = index.find_spot(key, |handle| map.get(&key) == Some(&handle));
+            assert_eq!(spot.map(|(handle, _)| handle).ok(), found);
+            match spot {
+                Ok((handle, spot)) => {
+                    match step % 2 {
+                        0 => index.remove(key, handle),
+                        _ => index.remove_at(spot, handle),
+                    }
+                    map.remove(&key);
+                }
+                Err(_) if map.get(known) == Some(&handle) => {}
+                Err(spot) => {
+                    match step % 2 {
+                        0 => index.insert(key, handle),
+                        _ => index.insert_at(spot, handle),
+                    }
+                    map.insert(key, handle);
+                    *known = key;
+                }
             }
             if step % 1_000 == 0 {
                 assert_sound(&index);

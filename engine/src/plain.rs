@@ -8,6 +8,7 @@ use crate::arena::{Handle, Order, PLAIN};
 use crate::book::Book;
 use crate::command::{Amend, OrderKind, Place, TimeInForce};
 use crate::event::{Event, Party, Reason, Sink};
+use crate::index::Spot;
 use crate::judge::require;
 use crate::market::Phase;
 use crate::quantity::{AccountId, Price, Priority, Quantity, Side};
@@ -41,14 +42,14 @@ impl Book {
         limit: Price,
         sink: &mut S,
     ) -> Result<(), Reason> {
-        self.judge_plain(account, place, limit)?;
+        let spot = self.judge_plain(account, place, limit)?;
         let priority = self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
         sink.event(&Event::Accepted { account, place: *place, priority });
         if self.meets(place.side, limit) {
             self.take_plain(account, place, priority, sink);
         } else {
-            self.rest_plain(account, place, limit, priority);
+            self.rest_plain(account, place, limit, (priority, spot));
         }
         Ok(())
     }
@@ -59,21 +60,29 @@ impl Book {
         self.head.phase == Phase::Continuous && self.ladder(side.opposite()).is_met_by(limit)
     }
 
-    /// As [`Book::judge_place`] and [`Book::judge_entry`] judge, in the same order.
+    /// As [`Book::judge_place`] and [`Book::judge_entry`] judge, in the same order. Says where the
+    /// index has room for it.
     #[inline(always)]
-    fn judge_plain(&self, account: AccountId, place: &Place, limit: Price) -> Result<(), Reason> {
+    fn judge_plain(&self, account: AccountId, place: &Place, limit: Price) -> Result<Spot, Reason> {
         let open = matches!(self.head.phase, Phase::Continuous | Phase::Call);
         require(open, Reason::WrongPhase)?;
         require(!self.is_blocked(account), Reason::AccountBlocked)?;
         self.judge_quantity(place.quantity)?;
         require(self.head.spec.is_in_band(limit), Reason::PriceOutOfBand)?;
-        require(self.find(place.order).is_none(), Reason::DuplicateOrderId)?;
-        require(self.arena.live() < self.head.spec.limits.orders_max, Reason::BookFull)
+        let Err(spot) = self.find_spot(place.order) else { return Err(Reason::DuplicateOrderId) };
+        require(self.arena.live() < self.head.spec.limits.orders_max, Reason::BookFull)?;
+        Ok(spot)
     }
 
     /// Gives an order that meets nobody its slot.
     #[inline(always)]
-    fn rest_plain(&mut self, account: AccountId, place: &Place, limit: Price, priority: Priority) {
+    fn rest_plain(
+        &mut self,
+        account: AccountId,
+        place: &Place,
+        limit: Price,
+        (priority, spot): (Priority, Spot),
+    ) {
         let handle = self.arena.vacant();
         let quantity = place.quantity;
         let (ladder, totals, arena) = self.side_mut(place.side);
@@ -94,7 +103,7 @@ impl Book {
             post_only: false,
             self_trade: place.self_trade,
         });
-        self.index.insert(place.order.0, handle.0);
+        self.index.insert_at(spot, handle.0);
     }
 
     /// Changes a plain order that may take. Out of its queue and in again it keeps its slot, and with it

@@ -80,6 +80,8 @@ impl Book {
         holds(!snapshot.waiting.iter().any(rest), "waiting orders are stops")?;
         let by_priority = sorted(&snapshot.resting) && sorted(&snapshot.waiting);
         holds(by_priority, "orders come by priority")?;
+        self.arena.reserve(count.unwrap_or(0));
+        self.index.reserve(count.unwrap_or(0));
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
             self.check_record(order)?;
             let within = Priority(0) < order.priority && order.priority < self.head.next_priority;

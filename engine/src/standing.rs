@@ -7,6 +7,7 @@
 use crate::arena::{Arena, Handle};
 use crate::book::{Book, Gone};
 use crate::event::SideSummary;
+use crate::index::Spot;
 use crate::ladder::Ladder;
 use crate::quantity::{OrderId, Priority, Quantity, Side};
 use crate::snapshot::{OrderRecord, Until};
@@ -16,6 +17,13 @@ impl Book {
     pub(crate) fn find(&self, order: OrderId) -> Option<Handle> {
         let is_it = |handle| self.arena.order(Handle(handle)).id == order;
         self.index.find(order.0, is_it).map(Handle)
+    }
+
+    /// The live order of this id and where the index has it, or where it would.
+    #[inline(always)]
+    pub(crate) fn find_spot(&self, order: OrderId) -> Result<(Handle, Spot), Spot> {
+        let is_it = |handle| self.arena.order(Handle(handle)).id == order;
+        self.index.find_spot(order.0, is_it).map(|(handle, spot)| (Handle(handle), spot))
     }
 
     pub(crate) const fn ladder(&self, side: Side) -> &Ladder {
@@ -76,6 +84,22 @@ impl Book {
     /// Takes an order from its place and forgets it, but for what its last event tells of it.
     #[inline(always)]
     pub(crate) fn remove(&mut self, handle: Handle) -> Gone {
+        let gone = self.take_out(handle);
+        self.index.remove(gone.party.order.0, handle.0);
+        gone
+    }
+
+    /// As [`Book::remove`], for who has just looked the order up.
+    #[inline(always)]
+    pub(crate) fn remove_at(&mut self, spot: Spot, handle: Handle) -> Gone {
+        let gone = self.take_out(handle);
+        self.index.remove_at(spot, handle.0);
+        gone
+    }
+
+    /// Takes an order from everywhere but the index.
+    #[inline(always)]
+    fn take_out(&mut self, handle: Handle) -> Gone {
         let order = *self.arena.order(handle);
         let (kind, until) = if order.is_plain() {
             (None, Until::Cancelled)
@@ -99,7 +123,6 @@ impl Book {
             price = kind.price();
             self.unschedule(handle, until);
         }
-        self.index.remove(order.id.0, handle.0);
         self.arena.remove(handle);
         Gone { party: order.party(), side: order.side, price, remaining: open }
     }

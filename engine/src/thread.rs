@@ -16,7 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError};
+use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, TrySendError};
 
 /// What is done on the thread.
 pub trait Work: Send + 'static {
@@ -105,6 +105,8 @@ enum Waiting<T> {
 #[derive(Debug)]
 pub struct Entrance<T> {
     sender: Sender<Waiting<T>>,
+    /// Only to empty the ring once the thread has ended.
+    receiver: Receiver<Waiting<T>>,
     /// What is not urgent is refused where this much waits.
     room: usize,
     end: Arc<End>,
@@ -115,7 +117,8 @@ type End = OnceLock<Result<(), String>>;
 
 impl<T> Clone for Entrance<T> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), room: self.room, end: Arc::clone(&self.end) }
+        let (sender, receiver) = (self.sender.clone(), self.receiver.clone());
+        Self { sender, receiver, room: self.room, end: Arc::clone(&self.end) }
     }
 }
 
@@ -132,10 +135,8 @@ impl<T> Entrance<T> {
     /// There is no room, or the thread has ended; the item comes back.
     pub fn submit(&self, item: T) -> Result<(), Refused<T>> {
         // Others may come between the question and the answer: the reserve is then that much smaller.
-        if self.sender.len() < self.room {
+        if self.sender.len() < self.room || self.end.get().is_some() {
             self.submit_urgently(item)
-        } else if self.end.get().is_some() {
-            Err(Refused::Stopped(item))
         } else {
             Err(Refused::Busy(item))
         }
@@ -146,13 +147,26 @@ impl<T> Entrance<T> {
     /// # Errors
     /// There is no room, or the thread has ended; the item comes back.
     pub fn submit_urgently(&self, item: T) -> Result<(), Refused<T>> {
-        match self.sender.try_send(Waiting::Item(item)) {
-            Ok(()) | Err(TrySendError::Full(Waiting::Close)) => Ok(()),
-            Err(TrySendError::Full(Waiting::Item(item))) => Err(Refused::Busy(item)),
-            Err(TrySendError::Disconnected(Waiting::Item(item))) => Err(Refused::Stopped(item)),
-            Err(TrySendError::Disconnected(Waiting::Close)) => Ok(()),
+        if self.end.get().is_some() {
+            return Err(Refused::Stopped(item));
         }
+        match self.sender.try_send(Waiting::Item(item)) {
+            Ok(()) | Err(TrySendError::Full(Waiting::Close)) => {}
+            Err(TrySendError::Full(Waiting::Item(item))) => return Err(Refused::Busy(item)),
+            // This entrance is a receiver itself.
+            Err(TrySendError::Disconnected(_)) => {}
+        }
+        // It may have ended in between and never look again. Then nobody may wait for the item.
+        if self.end.get().is_some() {
+            empty(&self.receiver);
+        }
+        Ok(())
     }
+}
+
+/// Drops all that waits.
+fn empty<T>(receiver: &Receiver<T>) {
+    while receiver.try_recv().is_ok() {}
 }
 
 /// A running thread.
@@ -169,8 +183,15 @@ impl<W: Work> Thread<W> {
     /// # Errors
     /// The work failed or panicked: the reason.
     pub fn close(self) -> Result<W, String> {
-        // Where nobody listens any more it has ended already.
-        let _ = self.sender.send(Waiting::Close);
+        let soon = Duration::from_millis(10);
+        while self.end.get().is_none() {
+            if !matches!(
+                self.sender.send_timeout(Waiting::Close, soon),
+                Err(SendTimeoutError::Timeout(_))
+            ) {
+                break;
+            }
+        }
         let work = self.handle.join().ok().flatten();
         work.ok_or_else(|| self.end.get().cloned().and_then(Result::err).unwrap_or_default())
     }
@@ -182,18 +203,17 @@ impl<W: Work> Thread<W> {
 /// The system gives no thread.
 pub fn spawn<W: Work>(options: &Options, work: W) -> io::Result<(Entrance<W::Item>, Thread<W>)> {
     let (sender, receiver) = crossbeam_channel::bounded(options.capacity.max(1));
-    let end = Arc::new(End::new());
+    let (end, kept) = (Arc::new(End::new()), receiver.clone());
     let (ended, wait, batch) = (Arc::clone(&end), options.wait, options.batch.max(1));
     let room = options.capacity.saturating_sub(options.reserve).max(1);
     let handle = std::thread::Builder::new().name(options.name.clone()).spawn(move || {
         let run = AssertUnwindSafe(|| run(work, &receiver, wait, batch));
         let run = catch_unwind(run).unwrap_or_else(|panic| Err(reason(panic.as_ref())));
-        // Before the receiver goes, so that who is told that it has stopped can ask why.
         let _ = ended.set(run.as_ref().map(|_| ()).map_err(Clone::clone));
-        drop(receiver);
+        empty(&receiver);
         run.ok()
     })?;
-    let entrance = Entrance { sender: sender.clone(), room, end: Arc::clone(&end) };
+    let entrance = Entrance { sender: sender.clone(), receiver: kept, room, end: Arc::clone(&end) };
     Ok((entrance, Thread { handle, sender, end }))
 }
 
@@ -349,6 +369,54 @@ mod tests {
         assert_eq!(entrance.submit(1), Err(Refused::Busy(1)));
         drop(open);
         assert_eq!(thread.close().expect("it ends in order").1, taken + urgent);
+    }
+
+    /// Says when it is dropped.
+    struct Dropped(mpsc::Sender<()>);
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+
+    /// Fails at its first batch.
+    struct Failing(mpsc::Receiver<()>);
+
+    impl Work for Failing {
+        type Item = Dropped;
+
+        fn step(&mut self, batch: &mut Vec<Dropped>) -> Result<Option<Duration>, String> {
+            if batch.is_empty() {
+                return Ok(None);
+            }
+            let _ = self.0.recv();
+            Err(String::from("it had enough"))
+        }
+    }
+
+    #[test]
+    fn what_a_dead_thread_never_looked_at_is_dropped() {
+        for _ in 0..50 {
+            let (open, held) = mpsc::channel();
+            let (entrance, thread) = spawn(&options(Wait::Park), Failing(held)).expect("a thread");
+            let (say, gone) = mpsc::channel();
+            let mut taken = 0;
+            while entrance.submit(Dropped(say.clone())).is_ok() {
+                taken += 1;
+                if taken == 30 {
+                    open.send(()).expect("it waits");
+                }
+                if taken > 60 {
+                    std::thread::yield_now();
+                }
+            }
+            drop(open);
+            assert!(thread.close().is_err_and(|why| why == "it had enough"));
+            drop(say);
+            assert!(gone.iter().count() >= taken, "the entrance is still there, the items are not");
+            drop(entrance);
+        }
     }
 
     #[test]

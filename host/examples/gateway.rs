@@ -189,7 +189,18 @@ fn told(spec: &MarketSpec, event: &Event) -> Option<Value> {
         Event::Cancelled { party, remaining, reason, .. } => json!({
             "cancelled": Uuid::from(party.order), "reason": reason,
             "remaining": spec.show_quantity(*remaining) }),
-        _other => return None,
+        Event::Rejected { .. }
+        | Event::Reduced { .. }
+        | Event::Triggered { .. }
+        | Event::Replenished { .. }
+        | Event::PhaseChanged { .. }
+        | Event::EpochClosed(_)
+        | Event::MarketAdded(_)
+        | Event::MarketSet(_)
+        | Event::MarketRemoved
+        | Event::AccountBlocked(_)
+        | Event::AccountUnblocked(_)
+        | Event::Duplicate { .. } => return None,
     })
 }
 

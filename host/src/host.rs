@@ -109,8 +109,8 @@ impl Host {
     ///
     /// # Errors
     /// `Busy` where as much waits as there is room for (cancels have a reserve), `Stopped` where the
-    /// host has ended; the draft comes back.
-    pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused<Draft>> {
+    /// host has ended.
+    pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused<()>> {
         let (sender, answer) = oneshot::channel();
         self.enter(draft, Some(sender))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
@@ -121,7 +121,7 @@ impl Host {
     ///
     /// # Errors
     /// As [`submit`](Self::submit).
-    pub fn tell(&self, draft: Draft) -> Result<(), Refused<Draft>> {
+    pub fn tell(&self, draft: Draft) -> Result<(), Refused<()>> {
         self.enter(draft, None)
     }
 
@@ -129,14 +129,14 @@ impl Host {
         &self,
         draft: Draft,
         answer: Option<oneshot::Sender<pricetime_engine::Group>>,
-    ) -> Result<(), Refused<Draft>> {
+    ) -> Result<(), Refused<()>> {
         let urgent = matches!(draft.action, Action::Cancel { .. } | Action::CancelAll { .. });
         let item = Item::Draft(draft, answer);
         let entered =
             if urgent { self.entrance.submit_urgently(item) } else { self.entrance.submit(item) };
         entered.map_err(|refused| match refused {
-            Refused::Busy(_) => Refused::Busy(draft),
-            Refused::Stopped(_) => Refused::Stopped(draft),
+            Refused::Busy(_) => Refused::Busy(()),
+            Refused::Stopped(_) => Refused::Stopped(()),
         })
     }
 

@@ -27,6 +27,18 @@ const QUIET: Duration = Duration::from_millis(20);
 /// Batches that share one sync at most.
 const GROUP_MAX: usize = 256;
 
+/// Why it cannot go on.
+enum End {
+    Journal(JournalError),
+    Publisher,
+}
+
+impl From<JournalError> for End {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
 /// Keeps the journal.
 pub(crate) struct Scribe {
     /// None under [`Policy::None`].
@@ -43,22 +55,34 @@ pub(crate) struct Scribe {
 impl Scribe {
     /// Works until the core hands on nothing any more; then closes the journal in order.
     pub(crate) fn run(mut self) {
-        let Some(mut journal) = self.journal.take() else { return self.pass_on() };
-        if let Err(error) = self.keep(&mut journal).and_then(|()| journal.seal()) {
-            self.shared.fail_disk(format!("the journal failed: {error}"));
+        let kept = match self.journal.take() {
+            None => self.pass_on(),
+            Some(mut journal) => self.keep(&mut journal).and_then(|()| Ok(journal.seal()?)),
+        };
+        match kept {
+            Ok(()) => {}
+            Err(End::Journal(error)) => {
+                self.shared.fail_disk(format!("the journal failed: {error}"))
+            }
+            Err(End::Publisher) => self.shared.stop(String::from("the publisher failed")),
         }
+        // Nothing more goes on. What still comes is dropped here and now: a batch that stayed in the
+        // queue would let its tickets wait for ever. The core sees in its next step that it is over.
+        let Self { incoming, next, .. } = self;
+        drop(next);
+        incoming.iter().for_each(drop);
     }
 
     /// Hands on without a journal.
-    fn pass_on(&self) {
-        for batch in &self.incoming {
-            if self.next.send(batch).is_err() {
-                return;
-            }
-        }
+    fn pass_on(&self) -> Result<(), End> {
+        self.incoming.iter().try_for_each(|batch| self.hand_on(batch))
     }
 
-    fn keep(&self, journal: &mut Journal) -> Result<(), JournalError> {
+    fn hand_on(&self, batch: Batch) -> Result<(), End> {
+        self.next.send(batch).map_err(|_| End::Publisher)
+    }
+
+    fn keep(&self, journal: &mut Journal) -> Result<(), End> {
         let mut group = Vec::with_capacity(GROUP_MAX);
         let mut synced = Instant::now();
         let mut marked = true;
@@ -90,8 +114,7 @@ impl Scribe {
             }
             marked = false;
             for batch in group.drain(..) {
-                // The publisher only ends after this thread, or with a panic that it reports.
-                let _ = self.next.send(batch);
+                self.hand_on(batch)?;
             }
         }
     }

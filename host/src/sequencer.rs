@@ -4,6 +4,7 @@
 //! time seen holds until the clock has caught up.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::gates::Schedule;
+use crate::status::Shared;
 use crate::view::{self, MarketView};
 
 /// Says what time it is, in nanoseconds since 1970-01-01T00:00Z.
@@ -54,6 +56,7 @@ pub struct Draft {
 
 /// What is submitted to the core's thread.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are drafts")]
 pub(crate) enum Item {
     Draft(Draft, Option<oneshot::Sender<Group>>),
     /// The book as the core has it now, durable or not.
@@ -73,6 +76,8 @@ pub(crate) struct Sequencer {
     pub(crate) next: Sender<Batch>,
     /// Called once, first of all.
     pub(crate) on_start: Option<Box<dyn FnOnce() + Send>>,
+    /// Whether the others are still there.
+    pub(crate) shared: Arc<Shared>,
     /// Batches that were told of come back to be filled again.
     pub(crate) used: Receiver<Batch>,
 }
@@ -118,6 +123,9 @@ impl Work for Sequencer {
             }
         }
         self.hand_on()?;
+        if !self.shared.is_well() {
+            return Err(self.shared.stopped().reason);
+        }
         let left = self.schedule.left(now);
         // Who has nothing to do looks whether an order will end; who has, looks when it has not.
         let ends = !idle || self.engine.markets().any(|book| book.next_expiry().is_some());

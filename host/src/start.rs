@@ -60,8 +60,10 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
         accept_loss: options.accept_loss,
     };
     let recovery = Recovery::open(&mut folder, options.markets_max, &how)?;
-    let mut image = Image::from_snapshot(recovery.base());
-    let recovered = recovery.replay(&mut image, |_| ())?;
+    // The image is made from the state at the end: folding all the events on the way takes longer.
+    let image = (recovery.to_replay() == 0).then(|| Image::from_snapshot(recovery.base()));
+    let recovered = recovery.replay(&mut (), |_| ())?;
+    let image = image.unwrap_or_else(|| Image::from_snapshot(&recovered.engine.snapshot()));
     let start = Start {
         history: recovered.history.to_string(),
         snapshot: recovered.base.0,
@@ -88,6 +90,7 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
         next: to_journal,
         used,
         on_start: options.on_start,
+        shared: Arc::clone(&shared),
     };
     let scribe = Scribe {
         journal: (options.policy != Policy::None).then_some(recovered.journal),

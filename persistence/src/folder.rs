@@ -96,13 +96,13 @@ impl Folder {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, path: &Path, fresh: History) -> Result<Self, FolderError> {
-        disk.create_folder(path).map_err(io_error("create", path))?;
-        if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
-            disk.sync_folder(above).map_err(io_error("sync", above))?;
-        }
-        let lock = disk.lock(&path.join(LOCK)).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => FolderError::InUse(path.to_owned()),
-            _ => io_error("lock", path)(error),
+        create(&*disk, path)?;
+        let lock = disk.lock(&path.join(LOCK)).map_err(|error| {
+            if error.kind() == io::ErrorKind::WouldBlock {
+                FolderError::InUse(path.to_owned())
+            } else {
+                io_error("lock", path)(error)
+            }
         })?;
         let names = disk.list(path).map_err(io_error("list", path))?;
         let known = names.iter().any(|name| name == HISTORY);
@@ -186,6 +186,20 @@ impl Folder {
         self.stage = Stage::Kept;
         Ok(())
     }
+}
+
+/// Makes the folder and those above it. Their names are durable when this returns: a folder that is
+/// there by chance takes everything in it along when the power goes.
+fn create(disk: &dyn Disk, path: &Path) -> Result<(), FolderError> {
+    let above = |folder: &Path| match folder.parent() {
+        Some(above) if above.as_os_str().is_empty() => Some(PathBuf::from(".")),
+        above => above.map(Path::to_owned),
+    };
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && disk.list(folder).is_err();
+    let missing = path.ancestors().skip(1).take_while(is_missing).filter_map(above);
+    let unsure: Vec<PathBuf> = above(path).into_iter().chain(missing).collect();
+    disk.create_folder(path).map_err(io_error("create", path))?;
+    unsure.iter().try_for_each(|above| disk.sync_folder(above).map_err(io_error("sync", above)))
 }
 
 fn text(history: History, stage: Stage) -> String {

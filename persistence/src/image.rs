@@ -5,6 +5,7 @@
 //! record; at each close of an epoch the totals in the event are compared, and a difference is kept
 //! as a [`Fault`].
 
+mod changes;
 mod market;
 mod sides;
 
@@ -14,6 +15,7 @@ use pricetime_engine::{
     EngineSnapshot, Event, Header, MarketId, Outcome, Sequence, Sink, Timestamp, rules,
 };
 
+pub use changes::Changes;
 pub use market::MarketImage;
 
 /// The state that the groups taken so far add up to.
@@ -72,6 +74,12 @@ impl Image {
         self.last_sequence
     }
 
+    /// The time of the last command.
+    #[must_use]
+    pub const fn last_timestamp(&self) -> Timestamp {
+        self.last_timestamp
+    }
+
     /// A market.
     #[must_use]
     pub fn market(&self, market: MarketId) -> Option<&MarketImage> {
@@ -89,6 +97,13 @@ impl Image {
         self.fault.as_ref()
     }
 
+    /// What has become of a market's orders since this was last asked, or since the image was made;
+    /// `None` where there is no such market (any more).
+    pub fn take_changes(&mut self, market: MarketId) -> Option<Changes> {
+        let sequence = self.last_sequence;
+        self.markets.get_mut(&market).map(|market| market.take_changes(sequence))
+    }
+
     /// The whole deciding state.
     #[must_use]
     pub fn snapshot(&self) -> EngineSnapshot {
@@ -99,6 +114,12 @@ impl Image {
             last_market: self.last_market,
             markets: self.markets.values().map(MarketImage::snapshot).collect(),
         }
+    }
+
+    /// One number for the whole state, equal to the core's. Takes time with the number of orders.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        self.snapshot().digest()
     }
 }
 

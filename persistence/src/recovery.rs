@@ -179,7 +179,7 @@ impl Recovery {
         }
         let base = found.map_or_else(|| engine.snapshot(), |loaded| loaded.snapshot);
         let journal = Journal::open(disk, &folder.journal(), history, options.journal);
-        let (refused, highest) = match journal {
+        let (mut refused, highest) = match journal {
             Err(missing @ JournalError::Missing(_)) => (missing.into(), base.last_sequence),
             journal => {
                 let journal = journal?;
@@ -191,12 +191,10 @@ impl Recovery {
             }
         };
         if !options.accept_loss {
-            return Err(match refused {
-                RecoveryError::Gap { journal, snapshot, .. } => {
-                    RecoveryError::Gap { journal, snapshot, damaged }
-                }
-                other => other,
-            });
+            if let RecoveryError::Gap { damaged: named, .. } = &mut refused {
+                *named = damaged;
+            }
+            return Err(refused);
         }
         let anew = Self::begin_anew(
             folder,

@@ -3,8 +3,10 @@
 //! language for tables of scenarios.
 
 pub mod compare;
+pub mod disk;
 pub mod fold;
 pub mod generate;
+pub mod load;
 pub mod model;
 pub mod record;
 pub mod table;

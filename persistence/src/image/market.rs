@@ -10,6 +10,7 @@ use pricetime_engine::{
     TradeNumber, Turnover, Until,
 };
 
+use super::changes::{Changed, Changes};
 use super::sides::Sides;
 
 /// A market as the events say it is.
@@ -17,6 +18,7 @@ use super::sides::Sides;
 pub struct MarketImage {
     head: MarketHead,
     orders: HashMap<OrderId, OrderRecord>,
+    changed: Changed,
     sides: Sides,
     blocked: BTreeSet<AccountId>,
     requests: VecDeque<RequestRecord>,
@@ -48,6 +50,7 @@ impl MarketImage {
         Self {
             head,
             orders: HashMap::default(),
+            changed: Changed::default(),
             sides: Sides::default(),
             blocked: BTreeSet::new(),
             requests: VecDeque::new(),
@@ -58,9 +61,12 @@ impl MarketImage {
 
     pub(super) fn from_snapshot(snapshot: &MarketSnapshot) -> Self {
         let mut market = Self::with_head(snapshot.head);
+        market.orders.reserve(snapshot.resting.len().saturating_add(snapshot.waiting.len()));
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
             market.put(*order);
         }
+        // Whoever asks for changes begins with what the snapshot holds.
+        market.changed = Changed::default();
         market.blocked.extend(&snapshot.blocked);
         for request in &snapshot.requests {
             market.keep(*request);
@@ -86,6 +92,12 @@ impl MarketImage {
         self.sorted(|order| order.party.account == account)
     }
 
+    /// The best level of a side.
+    #[must_use]
+    pub fn best(&self, side: Side) -> Option<Level> {
+        self.levels(side).next()
+    }
+
     /// What a side shows at a price.
     #[must_use]
     pub fn level(&self, side: Side, price: Price) -> Option<Level> {
@@ -108,6 +120,32 @@ impl MarketImage {
     pub fn request(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
         let at = self.request_index.get(&(account, request))?.checked_sub(self.forgotten)?;
         self.requests.get(usize::try_from(at).ok()?)
+    }
+
+    /// How many orders have changed since changes were last taken: at most those that were live
+    /// then and those that are now.
+    #[must_use]
+    pub fn changed(&self) -> usize {
+        self.changed.len()
+    }
+
+    pub(super) fn take_changes(&mut self, sequence: Sequence) -> Changes {
+        self.changed.take(sequence, &self.orders)
+    }
+
+    /// One number for the market's state, equal to the core's. Takes time with the number of orders.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        // A digest is a sum over records, so the orders need not be sorted for it.
+        let rest = MarketSnapshot {
+            head: self.head,
+            resting: Vec::new(),
+            waiting: Vec::new(),
+            blocked: self.blocked.iter().copied().collect(),
+            requests: self.requests.iter().copied().collect(),
+        };
+        let orders = self.orders.values().map(OrderRecord::digest);
+        orders.fold(rest.digest(), u128::wrapping_add)
     }
 
     /// The market's deciding state.
@@ -270,6 +308,9 @@ impl MarketImage {
         self.sides.add(&order);
         if let Some(old) = self.orders.insert(order.party.order, order) {
             self.sides.take(&old);
+            self.changed.differs(order.party.order);
+        } else {
+            self.changed.came(order.party.order);
         }
     }
 
@@ -278,12 +319,14 @@ impl MarketImage {
             self.sides.take(record);
             change(record);
             self.sides.add(record);
+            self.changed.differs(order);
         }
     }
 
     fn drop_order(&mut self, order: OrderId) {
         if let Some(record) = self.orders.remove(&order) {
             self.sides.take(&record);
+            self.changed.went(order);
         }
     }
 
@@ -303,6 +346,7 @@ impl MarketImage {
         let same = |holds: bool, what| if holds { Ok(()) } else { Err(what) };
         same(summary.number == head.epoch, "the epoch's number")?;
         same(summary.first_sequence == head.epoch_first_sequence, "the epoch's first command")?;
+        same(summary.last_sequence == head.last_sequence, "the epoch's last command")?;
         same(summary.turnover == head.turnover, "what traded")?;
         same(summary.last_trade == head.last_trade, "the last trade's number")?;
         same(summary.accepted == head.accepted, "the count of accepted orders")?;

@@ -1,0 +1,343 @@
+//! A disk in memory that fails as real ones do.
+//!
+//! It keeps what can be read and what is durable apart. A power cut leaves what is durable and any
+//! part of the rest: sectors of unsynced writes one by one, names one by one. One call can be chosen
+//! to fail: the power goes in the middle of it, a write stops half-way, the disk is full, or a sync
+//! fails, after which, as on Linux, the lost sectors count as clean and a later sync succeeds
+//! without writing them.
+
+mod content;
+mod names;
+pub mod trials;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pricetime_persistence::{Disk, DiskFile, Lock};
+
+use crate::generate::random::Random;
+use content::Content;
+use names::{Entry, Names};
+
+/// How a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The power goes in the middle of it.
+    PowerCut,
+    /// A write stops half-way.
+    ShortWrite,
+    /// There is no room.
+    NoSpace,
+    /// A sync fails; whatever else it hits just fails.
+    BadSync,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::PowerCut, Self::ShortWrite, Self::NoSpace, Self::BadSync];
+}
+
+/// A disk in memory. Clones are the same disk.
+#[derive(Clone, Debug)]
+pub struct FaultyDisk(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    random: Random,
+    names: Names,
+    files: Vec<Content>,
+    locked: BTreeSet<PathBuf>,
+    calls: u64,
+    plan: Option<(u64, Fault)>,
+    fired: Option<Fault>,
+    /// Whether the power is off.
+    off: bool,
+    /// Files and locks of an earlier life are dead.
+    life: u64,
+}
+
+/// What a planned fault makes of a call.
+enum Verdict {
+    Go,
+    Fail(Fault, io::Error),
+}
+
+impl FaultyDisk {
+    /// An empty disk whose accidents follow from a seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(State {
+            random: Random::new(seed),
+            names: Names::default(),
+            files: Vec::new(),
+            locked: BTreeSet::new(),
+            calls: 0,
+            plan: None,
+            fired: None,
+            off: false,
+            life: 0,
+        })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the call that comes after so many others fail.
+    pub fn fail_after(&self, calls: u64, fault: Fault) {
+        let mut state = self.state();
+        state.plan = Some((state.calls + calls, fault));
+        state.fired = None;
+    }
+
+    /// Which fault has happened since the last plan.
+    #[must_use]
+    pub fn fired(&self) -> Option<Fault> {
+        self.state().fired
+    }
+
+    /// Cuts the power and switches it on again.
+    pub fn power_cycle(&self) {
+        let mut state = self.state();
+        let State { random, names, files, .. } = &mut *state;
+        names.power_cut(random);
+        files.iter_mut().for_each(|file| file.power_cut(random));
+        drop(state);
+        self.restart_process();
+    }
+
+    /// Ends the process that used the disk, and starts the next. What can be read stays.
+    pub fn restart_process(&self) {
+        let mut state = self.state();
+        (state.off, state.plan, state.fired) = (false, None, None);
+        state.life += 1;
+        state.locked.clear();
+    }
+
+    /// The files that can be found below a folder, and how long they are.
+    #[must_use]
+    pub fn files(&self, below: &Path) -> Vec<(PathBuf, u64)> {
+        let state = self.state();
+        let found = state.names.files(below);
+        found.map(|(path, file)| (path.clone(), state.files[file].length())).collect()
+    }
+
+    /// Turns one bit of a file over, for good.
+    pub fn flip(&self, path: &Path, offset: u64, bit: u32) {
+        let mut state = self.state();
+        if let Some(Entry::File(file)) = state.names.find(path) {
+            state.files[file].flip(offset, bit);
+        }
+    }
+}
+
+impl State {
+    /// Counts a call, and lets the planned fault happen if it is its turn.
+    fn call(&mut self) -> Verdict {
+        if self.off {
+            return Verdict::Fail(Fault::NoSpace, io::Error::other("the power is off"));
+        }
+        let at = self.calls;
+        self.calls += 1;
+        let Some((_, fault)) = self.plan.filter(|(planned, _)| *planned == at) else {
+            return Verdict::Go;
+        };
+        self.fired = Some(fault);
+        let error = match fault {
+            Fault::PowerCut => {
+                self.off = true;
+                io::Error::other("the power goes")
+            }
+            Fault::ShortWrite | Fault::NoSpace => io::ErrorKind::StorageFull.into(),
+            Fault::BadSync => io::Error::from_raw_os_error(5),
+        };
+        Verdict::Fail(fault, error)
+    }
+
+    /// A call that happens whole or not at all; in a power cut perhaps.
+    fn all_or_nothing(&mut self) -> io::Result<Option<io::Error>> {
+        match self.call() {
+            Verdict::Go => Ok(None),
+            Verdict::Fail(Fault::PowerCut, error) if self.random.chance(50) => Ok(Some(error)),
+            Verdict::Fail(_, error) => Err(error),
+        }
+    }
+
+    /// A call that only looks.
+    fn look(&mut self) -> io::Result<()> {
+        match self.call() {
+            Verdict::Go => Ok(()),
+            Verdict::Fail(_, error) => Err(error),
+        }
+    }
+}
+
+fn done<T>(value: T, error: Option<io::Error>) -> io::Result<T> {
+    error.map_or(Ok(value), Err)
+}
+
+impl Disk for FaultyDisk {
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let error = state.all_or_nothing()?;
+        state.names.create_folder(folder);
+        done((), error)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let mut state = self.state();
+        state.look()?;
+        state.names.list(folder)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = self.state();
+        let error = state.all_or_nothing()?;
+        let file = state.files.len();
+        state.files.push(Content::default());
+        state.names.create(path, file)?;
+        let life = state.life;
+        done(Box::new(FaultyFile { disk: self.clone(), file, life }), error)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        let mut state = self.state();
+        state.look()?;
+        match state.names.find(path) {
+            Some(Entry::File(file)) => {
+                let life = state.life;
+                Ok(Box::new(FaultyFile { disk: self.clone(), file, life }))
+            }
+            Some(Entry::Folder) | None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let error = state.all_or_nothing()?;
+        state.names.rename(from, to)?;
+        done((), error)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let error = state.all_or_nothing()?;
+        state.names.remove(path)?;
+        done((), error)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let error = state.all_or_nothing()?;
+        state.names.sync(folder)?;
+        done((), error)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        let mut state = self.state();
+        state.look()?;
+        if state.names.find(path).is_none() {
+            let file = state.files.len();
+            state.files.push(Content::default());
+            state.names.create(path, file)?;
+        }
+        if !state.locked.insert(path.to_owned()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let life = state.life;
+        Ok(Box::new(FaultyLock { disk: self.clone(), path: path.to_owned(), life }))
+    }
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    disk: FaultyDisk,
+    file: usize,
+    life: u64,
+}
+
+impl FaultyFile {
+    /// The disk, as long as this file was opened in its present life.
+    fn state(&self) -> io::Result<MutexGuard<'_, State>> {
+        let state = self.disk.state();
+        if state.life == self.life { Ok(state) } else { Err(io::Error::other("an earlier life")) }
+    }
+}
+
+impl DiskFile for FaultyFile {
+    fn length(&self) -> io::Result<u64> {
+        let mut state = self.state()?;
+        state.look()?;
+        Ok(state.files[self.file].length())
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        let mut state = self.state()?;
+        state.look()?;
+        Ok(state.files[self.file].read(offset, into))
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut state = self.state()?;
+        let verdict = state.call();
+        let State { random, files, .. } = &mut *state;
+        let content = &mut files[self.file];
+        match verdict {
+            Verdict::Go => content.write(offset, bytes),
+            Verdict::Fail(Fault::PowerCut | Fault::ShortWrite, error) => {
+                let many = random.within(0, bytes.len() as u64) as usize;
+                content.write(offset, &bytes[..many]);
+                return Err(error);
+            }
+            Verdict::Fail(Fault::NoSpace | Fault::BadSync, error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn preallocate(&mut self, length: u64) -> io::Result<()> {
+        let mut state = self.state()?;
+        let error = state.all_or_nothing()?;
+        state.files[self.file].resize(length);
+        done((), error)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let mut state = self.state()?;
+        let verdict = state.call();
+        let State { random, files, .. } = &mut *state;
+        let content = &mut files[self.file];
+        match verdict {
+            Verdict::Go => content.sync(),
+            Verdict::Fail(Fault::BadSync, error) => {
+                content.bad_sync(random);
+                return Err(error);
+            }
+            Verdict::Fail(Fault::PowerCut, error) if random.chance(25) => {
+                content.sync();
+                return Err(error);
+            }
+            Verdict::Fail(_, error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct FaultyLock {
+    disk: FaultyDisk,
+    path: PathBuf,
+    life: u64,
+}
+
+impl Lock for FaultyLock {}
+
+impl Drop for FaultyLock {
+    fn drop(&mut self) {
+        let mut state = self.disk.state();
+        if state.life == self.life {
+            state.locked.remove(&self.path);
+        }
+    }
+}

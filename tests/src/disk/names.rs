@@ -1,0 +1,120 @@
+//! The names on a disk: those that can be seen, and those that are durable.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::generate::random::Random;
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    Folder,
+    /// The file of this number.
+    File(usize),
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    live: BTreeMap<PathBuf, Entry>,
+    durable: BTreeMap<PathBuf, Entry>,
+}
+
+fn missing<T>() -> io::Result<T> {
+    Err(io::ErrorKind::NotFound.into())
+}
+
+/// Whether this folder is the root, which is always there.
+fn is_root(folder: &Path) -> bool {
+    folder.parent().is_none() || folder.as_os_str().is_empty()
+}
+
+impl Names {
+    pub(super) fn find(&self, path: &Path) -> Option<Entry> {
+        self.live.get(path).copied()
+    }
+
+    pub(super) fn files<'a>(
+        &'a self,
+        below: &'a Path,
+    ) -> impl Iterator<Item = (&'a PathBuf, usize)> + 'a {
+        self.live.iter().filter_map(move |(path, entry)| match entry {
+            Entry::File(file) if path.starts_with(below) => Some((path, *file)),
+            Entry::File(_) | Entry::Folder => None,
+        })
+    }
+
+    pub(super) fn create_folder(&mut self, folder: &Path) {
+        for part in folder.ancestors().filter(|part| !is_root(part)) {
+            self.live.entry(part.to_owned()).or_insert(Entry::Folder);
+        }
+    }
+
+    pub(super) fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.check(folder)?;
+        let inside = self.live.keys().filter(|path| path.parent() == Some(folder));
+        let name = |path: &PathBuf| path.file_name()?.to_str().map(str::to_owned);
+        Ok(inside.filter_map(name).collect())
+    }
+
+    pub(super) fn create(&mut self, path: &Path, file: usize) -> io::Result<()> {
+        self.check(path.parent().unwrap_or(path))?;
+        self.live.insert(path.to_owned(), Entry::File(file));
+        Ok(())
+    }
+
+    pub(super) fn rename(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+        let Some(entry) = self.live.remove(from) else {
+            return missing();
+        };
+        self.live.insert(to.to_owned(), entry);
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
+        self.live.remove(path).map_or_else(missing, |_| Ok(()))
+    }
+
+    pub(super) fn sync(&mut self, folder: &Path) -> io::Result<()> {
+        self.check(folder)?;
+        for path in self.changed() {
+            if path.parent() == Some(folder) {
+                self.land(&path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Some changes land; then only what is durable can be seen.
+    pub(super) fn power_cut(&mut self, random: &mut Random) {
+        let percent = random.pick([0, 50, 100]);
+        for path in self.changed() {
+            if random.chance(percent) {
+                self.land(&path);
+            }
+        }
+        // What is in a folder that was lost is lost with it.
+        let kept: BTreeSet<_> = self.durable.keys().cloned().collect();
+        self.durable
+            .retain(|path, _| path.ancestors().all(|part| is_root(part) || kept.contains(part)));
+        self.live.clone_from(&self.durable);
+    }
+
+    fn check(&self, folder: &Path) -> io::Result<()> {
+        let there = is_root(folder) || self.find(folder) == Some(Entry::Folder);
+        if there { Ok(()) } else { missing() }
+    }
+
+    fn changed(&self) -> Vec<PathBuf> {
+        let all: BTreeSet<_> = self.live.keys().chain(self.durable.keys()).collect();
+        let differs = |path: &&&PathBuf| self.live.get(**path) != self.durable.get(**path);
+        all.iter().filter(differs).map(|path| (*path).clone()).collect()
+    }
+
+    fn land(&mut self, path: &Path) {
+        match self.live.get(path) {
+            Some(entry) => self.durable.insert(path.to_owned(), *entry),
+            None => self.durable.remove(path),
+        };
+    }
+}
