@@ -1,0 +1,209 @@
+//! The promise: a journal gives back every command that it called durable, or refuses and names the
+//! damage; and a mere power cut, be it during the recovery from another, is never refused.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pricetime_engine::{
+    AccountId, Action, Command, Engine, EngineSnapshot, Phase, Sequence, Timestamp,
+};
+use pricetime_persistence::{Disk, History, Journal, JournalError, JournalOptions, LocalSnapshots};
+use pricetime_tests::disk::{Fault, FaultyDisk};
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::load;
+
+const FOLDER: &str = "/journal";
+const OURS: History = History(7);
+const OPTIONS: JournalOptions = JournalOptions { segment_bytes: 4_096 };
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
+    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
+}
+
+fn command(seed: u64, sequence: u64) -> Command {
+    let draft = load::draft(seed, sequence);
+    Command {
+        sequence: Sequence(sequence),
+        timestamp: Timestamp(sequence),
+        market: draft.market,
+        account: draft.account,
+        operator: draft.operator,
+        request: draft.request,
+        action: draft.action,
+    }
+}
+
+fn open(disk: &FaultyDisk) -> Result<Journal, JournalError> {
+    Journal::open(Arc::new(disk.clone()), Path::new(FOLDER), OURS, OPTIONS)
+}
+
+/// Writes batches until all is done or the disk fails. What was durable by then, and what had been
+/// before the last batch.
+fn write(disk: &FaultyDisk, seed: u64, random: &mut Random) -> Result<(u64, u64), JournalError> {
+    let mut journal = open(disk)?;
+    let (mut durable, mut before) = (journal.durable().0, journal.durable().0);
+    for _ in 0..1 + random.below(12) {
+        for _ in 0..1 + random.below(20) {
+            let next = Sequence(journal.appended().0 + 1);
+            journal.append(&command(seed, next.0))?;
+        }
+        let Ok(Sequence(now)) = journal.commit() else { return Ok((durable, before)) };
+        (durable, before) = (now, durable);
+        if random.below(3) == 0 {
+            if journal.mark().is_err() {
+                return Ok((durable, before));
+            }
+            // From here on even damage to the last batch is known for damage, once it is written.
+        }
+    }
+    Ok((durable, before))
+}
+
+/// Every command of the journal.
+fn read(disk: &FaultyDisk) -> Result<Vec<Command>, JournalError> {
+    open(disk)?.read(Sequence(1))?.collect()
+}
+
+fn assert_holds(found: &[Command], seed: u64, at_least: u64) {
+    assert!(found.len() as u64 >= at_least, "{} of {at_least} are there", found.len());
+    for (at, found) in (1..).zip(found) {
+        assert_eq!(*found, command(seed, at));
+    }
+}
+
+fn fresh(seed: u64) -> FaultyDisk {
+    let disk = FaultyDisk::new(seed);
+    let folder = Path::new(FOLDER);
+    disk.create_folder(folder).expect("a folder");
+    disk.sync_folder(Path::new("/")).expect("its name");
+    Journal::create(&disk, folder, OURS, Sequence(1), OPTIONS).expect("a journal");
+    disk
+}
+
+#[test]
+fn power_cuts_and_failing_calls_take_nothing_back_and_are_never_refused() {
+    let trials = number("PRICETIME_TRIALS", 300);
+    let seed = number("PRICETIME_SEED", 1);
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    let mut failed = 0_u64;
+    for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
+        let mut random = Random::new(trial);
+        let disk = fresh(trial);
+        let mut durable = 0;
+        // Life after life on the same disk, some of which end during the recovery.
+        for _ in 0..4 {
+            let fault = Fault::ALL[usize::try_from(random.below(4)).expect("small")];
+            disk.fail_after(random.below(60), fault);
+            match write(&disk, trial, &mut random) {
+                Ok((now, _)) => durable = durable.max(now),
+                Err(JournalError::Io { .. } | JournalError::Poisoned(_)) => {}
+                Err(refused) => panic!("trial {trial}: {refused}"),
+            }
+            failed += u64::from(disk.fired().is_some());
+            if random.below(2) == 0 { disk.power_cycle() } else { disk.restart_process() }
+        }
+        let found = read(&disk).unwrap_or_else(|refused| panic!("trial {trial}: {refused}"));
+        assert_holds(&found, trial, durable);
+    }
+    assert!(failed > trials, "{failed} faults in {trials} trials");
+}
+
+#[test]
+fn a_flipped_bit_is_refused_by_name_or_does_not_matter() {
+    let trials = number("PRICETIME_TRIALS", 300);
+    let seed = number("PRICETIME_SEED", 1).wrapping_add(1_000);
+    let (mut refused, mut harmless) = (0_u64, 0_u64);
+    for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
+        let mut random = Random::new(trial);
+        let disk = fresh(trial);
+        let (durable, before) = write(&disk, trial, &mut random).expect("nothing fails");
+        disk.power_cycle();
+        let files = disk.files(Path::new(FOLDER));
+        let at = usize::try_from(random.below(files.len() as u64)).expect("small");
+        let (path, length) = &files[at];
+        let bit = u32::try_from(random.below(8)).expect("small");
+        disk.flip(path, random.below(*length), bit);
+        match read(&disk) {
+            Ok(found) => {
+                // Only of the last batch, which nothing calls durable yet, may damage look torn.
+                assert_holds(&found, trial, before);
+                harmless += u64::from(found.len() as u64 >= durable);
+            }
+            Err(JournalError::Damaged { file, .. }) => {
+                assert_eq!(&file, path, "trial {trial}: the file is named");
+                refused += 1;
+            }
+            Err(JournalError::OtherHistory { .. } | JournalError::OtherRules { .. }) => {
+                panic!("trial {trial}: a checksum comes first")
+            }
+            Err(other) => panic!("trial {trial}: {other}"),
+        }
+    }
+    eprintln!("of {trials} flipped bits {refused} were refused and {harmless} did not matter");
+    assert!(refused > trials / 10 && harmless > 0);
+}
+
+/// A state with so many orders, at the sequence after them.
+fn state(seed: u64, orders: u64) -> EngineSnapshot {
+    let mut engine = Engine::new(1);
+    let market = load::MARKET;
+    let account = AccountId(1);
+    let opening = [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)];
+    for (sequence, action) in (1..).zip(opening) {
+        let (sequence, timestamp) = (Sequence(sequence), Timestamp(0));
+        let (operator, request) = (true, None);
+        let command = Command { sequence, timestamp, market, account, operator, request, action };
+        engine.apply(&command, &mut ());
+    }
+    for sequence in 3..3 + orders {
+        engine.apply(&command(seed, sequence), &mut ());
+    }
+    engine.snapshot()
+}
+
+#[test]
+fn a_snapshot_is_there_whole_or_told_of() {
+    let trials = number("PRICETIME_TRIALS", 300);
+    let seed = number("PRICETIME_SEED", 1).wrapping_add(2_000);
+    let (mut failed, mut fell_back) = (0_u64, 0_u64);
+    for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
+        let mut random = Random::new(trial);
+        let disk = FaultyDisk::new(trial);
+        let folder = Path::new(FOLDER);
+        disk.create_folder(folder).expect("a folder");
+        disk.sync_folder(Path::new("/")).expect("its name");
+        let open = || LocalSnapshots::open(Arc::new(disk.clone()), folder, OURS, 2);
+        let mut saved: Option<EngineSnapshot> = None;
+        for life in 0..3_u64 {
+            let fault = Fault::ALL[usize::try_from(random.below(4)).expect("small")];
+            disk.fail_after(random.below(40), fault);
+            if let Ok(snapshots) = open() {
+                for orders in 1..5 {
+                    let state = state(trial, life * 8 + orders);
+                    if snapshots.save(&state).is_ok() {
+                        saved = Some(state);
+                    }
+                }
+            }
+            failed += u64::from(disk.fired().is_some());
+            disk.power_cycle();
+        }
+        let snapshots = open().expect("a power cut is not refused");
+        let newest = snapshots.newest().expect("nothing is damaged");
+        assert!(newest.damaged.is_empty(), "trial {trial}: a name is a whole snapshot");
+        let found = newest.found.map(|loaded| loaded.snapshot);
+        let sequence = |state: &Option<EngineSnapshot>| state.as_ref().map(|s| s.last_sequence);
+        assert!(sequence(&found) >= sequence(&saved), "trial {trial}: what was saved is there");
+        if let Some(found) = found {
+            assert_eq!(found, state(trial, found.last_sequence.0 - 2), "trial {trial}");
+            // Of a damaged one it is told, and the one before serves.
+            let newest = disk.files(folder).into_iter().max().expect("it is there");
+            disk.flip(&newest.0, random.below(newest.1), 3);
+            let after = snapshots.newest().expect("the older one can be read");
+            assert_eq!(after.damaged.len(), 1, "trial {trial}");
+            fell_back += u64::from(after.found.is_some());
+        }
+    }
+    assert!(failed > trials / 4 && fell_back > 0, "{failed} faults, {fell_back} fell back");
+}
