@@ -13,7 +13,8 @@ pub(super) struct Scanned {
     pub(super) end: usize,
     /// The command that comes next.
     pub(super) next: Sequence,
-    /// Where the first command stands that no record calls durable; `end` if there is none.
+    /// Where the last command ends that a record calls durable. What is behind it, marks included,
+    /// can be read, but need not be on the disk.
     pub(super) doubtful: usize,
     /// Whether the last good record is a seal.
     pub(super) sealed: bool,
@@ -43,13 +44,13 @@ pub(super) fn scan(bytes: &[u8], header: &Header) -> Result<Scanned, Found> {
         let what = Damage::Denied { offset: offset as u64, durable };
         return Err(Found { offset: end, sequence: next, what });
     }
-    let mut doubtful = end;
+    let mut doubtful = START as usize;
     walk(bytes, header, |at, record| {
-        let beyond = record.head.kind == Kind::Command && record.head.sequence > stated;
-        if beyond {
-            doubtful = at;
+        let command = record.head.kind == Kind::Command;
+        if command && record.head.sequence <= stated {
+            doubtful = at + record.span;
         }
-        !beyond
+        !command || record.head.sequence <= stated
     });
     let torn = bytes.iter().skip(end).any(|byte| *byte != 0);
     Ok(Scanned { end, next, doubtful, sealed, torn })
