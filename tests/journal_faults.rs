@@ -50,11 +50,8 @@ fn write(disk: &FaultyDisk, seed: u64, random: &mut Random) -> Result<(u64, u64)
         }
         let Ok(Sequence(now)) = journal.commit() else { return Ok((durable, before)) };
         (durable, before) = (now, durable);
-        if random.below(3) == 0 {
-            if journal.mark().is_err() {
-                return Ok((durable, before));
-            }
-            // From here on even damage to the last batch is known for damage, once it is written.
+        if random.below(3) == 0 && journal.mark().is_err() {
+            return Ok((durable, before));
         }
     }
     Ok((durable, before))
