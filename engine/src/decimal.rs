@@ -61,6 +61,12 @@ impl MarketSpec {
         show(i128::from(quantity.0), &[self.lot])
     }
 
+    /// Lots of either sign as people write them: sums and differences of quantities.
+    #[must_use]
+    pub fn show_lots(&self, lots: i128) -> String {
+        show(lots, &[self.lot])
+    }
+
     /// A notional as people write it: more digits than a `Decimal` holds, if need be.
     #[must_use]
     pub fn show_notional(&self, notional: Notional) -> String {

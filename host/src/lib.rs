@@ -18,6 +18,7 @@
 mod batch;
 mod gates;
 mod host;
+pub mod json;
 mod keeper;
 mod options;
 mod publisher;
