@@ -16,6 +16,7 @@
 //! is let go; nobody waits for anybody on the core's thread but the core for the journal.
 
 mod batch;
+mod follower;
 mod gates;
 mod host;
 pub mod json;
@@ -34,6 +35,7 @@ pub use pricetime_engine as engine;
 pub use pricetime_engine::thread::{Options as CoreOptions, Refused, Wait};
 pub use pricetime_persistence as persistence;
 
+pub use follower::Follower;
 pub use gates::Gates;
 pub use host::{Host, OpenError, Start};
 pub use options::{Options, Retention};

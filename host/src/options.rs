@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pricetime_engine::thread;
-use pricetime_persistence::{Disk, JournalOptions, RealDisk};
+use pricetime_persistence::{Disk, JournalOptions, Progress, RealDisk};
 
+use crate::follower::Follower;
 use crate::gates::Gates;
 use crate::scribe::Policy;
 use crate::sequencer::{Clock, WallClock};
@@ -47,6 +48,10 @@ pub struct Options {
     pub journal: JournalOptions,
     /// Opens what would otherwise be refused because its end is lost: under a new history.
     pub accept_loss: bool,
+    /// Hears of everything that is durable.
+    pub follower: Option<Box<dyn Follower>>,
+    /// Hears how far the replay has come while the host is opened.
+    pub progress: Option<Box<dyn FnMut(Progress) + Send>>,
     /// What time it is.
     pub clock: Box<dyn Clock>,
     /// Where files are.
@@ -69,6 +74,8 @@ impl Options {
             retention: Retention::default(),
             journal: JournalOptions::default(),
             accept_loss: false,
+            follower: None,
+            progress: None,
             clock: Box::new(WallClock),
             disk: Arc::new(RealDisk),
         }

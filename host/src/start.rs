@@ -10,6 +10,7 @@ use pricetime_persistence::image::Image;
 use pricetime_persistence::{Folder, History, Recovery, RecoveryOptions};
 
 use crate::batch::Batch;
+use crate::follower::Follower;
 use crate::gates::Schedule;
 use crate::host::{OpenError, Start};
 use crate::keeper::Keeper;
@@ -62,7 +63,8 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
     let recovery = Recovery::open(&mut folder, options.markets_max, &how)?;
     // The image is made from the state at the end: folding all the events on the way takes longer.
     let image = (recovery.to_replay() == 0).then(|| Image::from_snapshot(recovery.base()));
-    let recovered = recovery.replay(&mut (), |_| ())?;
+    let mut progress = options.progress.unwrap_or_else(|| Box::new(|_| ()));
+    let recovered = recovery.replay(&mut (), |at| progress(at))?;
     let image = image.unwrap_or_else(|| Image::from_snapshot(&recovered.engine.snapshot()));
     let start = Start {
         history: recovered.history.to_string(),
@@ -74,6 +76,11 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
     let shared = Arc::new(Shared::default());
     shared.set_durable(recovered.engine.last_sequence());
     shared.set_snapshot(recovered.base);
+    let mut follower = options.follower;
+    if let Some(follower) = &mut follower {
+        let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
+        follower.start(&heads);
+    }
     let public = Arc::new(Mutex::new(Publisher::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));
@@ -108,6 +115,7 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
     };
     let teller = Teller {
         public: Arc::clone(&public),
+        follower,
         durable,
         give_back,
         to_keeper: (options.policy != Policy::None).then_some(to_keeper),
@@ -128,6 +136,7 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
 /// the keeper when an epoch has closed.
 struct Teller {
     public: Arc<Mutex<Publisher>>,
+    follower: Option<Box<dyn Follower>>,
     durable: Receiver<Batch>,
     give_back: Sender<Batch>,
     to_keeper: Option<Sender<EngineSnapshot>>,
@@ -135,9 +144,18 @@ struct Teller {
 }
 
 impl Teller {
-    fn run(self) {
-        for mut batch in &self.durable {
+    fn run(mut self) {
+        let durable = self.durable.clone();
+        for mut batch in &durable {
             let closed = self.tell(&batch);
+            if let Some(follower) = &mut self.follower {
+                batch.groups().for_each(|(header, events, outcome)| {
+                    follower.group(header, events, outcome);
+                });
+                if durable.is_empty() {
+                    follower.pause();
+                }
+            }
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);
             }
