@@ -3,6 +3,7 @@
 mod answers;
 mod listen;
 mod markets;
+mod push;
 mod session;
 mod tell;
 

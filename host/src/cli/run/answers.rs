@@ -3,19 +3,20 @@
 use std::io;
 use std::sync::Arc;
 
+use pricetime::Ticket;
 use pricetime::engine::{
     Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Step, Symbol, Terms,
 };
 use pricetime::json::{
-    Answer, Book, Done, Ended, FORMAT, Line, OrderFound, OrderLine, Orders, OutcomeFound, Refused,
-    Status, Subscribe, Update, Welcome,
+    Answer, Book, Done, FORMAT, Line, OrderFound, OrderLine, Orders, OutcomeFound, Refused, Status,
+    Subscribe, Welcome,
 };
-use pricetime::{AccountFeed, MarketFeed, Ticket};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::Desk;
+use super::push::{Push, push_account, push_market};
 
 /// Above so many bytes answers are written at once.
 const BUFFER: usize = 1 << 16;
@@ -48,6 +49,8 @@ pub(super) struct Writer<W> {
     pushed: mpsc::Receiver<Answer>,
     push: mpsc::Sender<Answer>,
     subscriptions: usize,
+    /// Turns true when the subscriptions are to come to an end.
+    closing: watch::Sender<bool>,
 }
 
 /// A spec for groups of markets that do not exist, in which no decimal stands.
@@ -72,14 +75,15 @@ pub(super) fn no_spec() -> MarketSpec {
 impl<W: AsyncWrite + Unpin> Writer<W> {
     pub(super) fn new(desk: Arc<Desk>, to: W) -> Self {
         let (push, pushed) = mpsc::channel(PUSHED_MAX);
-        Self { desk, to, buffer: Vec::with_capacity(2 * BUFFER), pushed, push, subscriptions: 0 }
+        let (closing, _) = watch::channel(false);
+        let buffer = Vec::with_capacity(2 * BUFFER);
+        Self { desk, to, buffer, pushed, push, subscriptions: 0, closing }
     }
 
     /// Works until nothing more can be owed.
     pub(super) async fn run(mut self, mut owed: mpsc::Receiver<Item>) -> io::Result<()> {
         loop {
             let next = tokio::select! {
-                biased;
                 item = owed.recv() => item.map(Ok),
                 Some(pushed) = self.pushed.recv() => Some(Err(pushed)),
             };
@@ -90,6 +94,21 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             }
             let idle = owed.is_empty() && self.pushed.is_empty();
             if idle || self.buffer.len() >= BUFFER {
+                self.flush().await?;
+            }
+        }
+        self.last_pushes().await
+    }
+
+    /// Writes what the subscriptions had brought by now, and ends them.
+    async fn last_pushes(mut self) -> io::Result<()> {
+        // They all see it: each has a receiver of its own.
+        let _ = self.closing.send(true);
+        let (push, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.push, push));
+        while let Some(pushed) = self.pushed.recv().await {
+            self.put(&pushed)?;
+            if self.buffer.len() >= BUFFER {
                 self.flush().await?;
             }
         }
@@ -243,7 +262,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     fn subscribe(&mut self, line: u64, asked: &Subscribe) -> Option<Answer> {
         let id = MarketId(asked.market);
         let spec = self.desk.host.spec(id)?;
-        let push = self.push.clone();
+        let push = Push { to: self.push.clone(), closing: self.closing.subscribe() };
         let line = Some(line);
         let first = match asked.account {
             None => {
@@ -268,42 +287,4 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.subscriptions += 1;
         Some(first)
     }
-}
-
-/// Brings a market's updates until one of the two ends.
-async fn push_market(mut feed: MarketFeed, spec: MarketSpec, push: mpsc::Sender<Answer>) {
-    let market = feed.book.market.0;
-    let why = loop {
-        match feed.updates.next().await {
-            Ok(update) => {
-                if push.send(Answer::Update(Update::of(&update, &spec))).await.is_err() {
-                    return;
-                }
-            }
-            Err(ended) => break ended.to_string(),
-        }
-    };
-    // Where the writer has gone nobody wants to know.
-    let _ = push.send(Answer::Ended(Ended { market, account: None, why })).await;
-}
-
-/// Brings an account's own events until one of the two ends.
-async fn push_account(
-    mut feed: AccountFeed,
-    (market, account): (MarketId, Uuid),
-    spec: MarketSpec,
-    push: mpsc::Sender<Answer>,
-) {
-    let why = loop {
-        match feed.updates.next().await {
-            Ok(group) => {
-                if push.send(Answer::Own(Done::of_group(&group, &spec))).await.is_err() {
-                    return;
-                }
-            }
-            Err(ended) => break ended.to_string(),
-        }
-    };
-    let ended = Ended { market: market.0, account: Some(account), why };
-    let _ = push.send(Answer::Ended(ended)).await;
 }
