@@ -244,3 +244,23 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
     };
     parsed().ok_or_else(|| FolderError::Damaged(path.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_file_has_these_bytes() {
+        let history = History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
+        let golden = |journal, check| {
+            format!(
+                "pricetime data folder, format 1\n\
+                 history 00010203-0405-0607-0809-0a0b0c0d0e0f\n\
+                 journal {journal}\n\
+                 check {check}\n"
+            )
+        };
+        assert_eq!(text(history, Stage::New), golden("new", "7fae895f"));
+        assert_eq!(text(history, Stage::Kept), golden("kept", "d1f0c06f"));
+    }
+}
