@@ -165,8 +165,8 @@ fn a_snapshot_that_is_cut_or_goes_on_is_refused() {
     }
 }
 
-/// A list may state no more records than there are bytes for, and no text in a record is longer than
-/// a record may be.
+/// A list states at most as many records as there are bytes for, and no text in a record is longer
+/// than a record may be.
 #[test]
 fn a_length_that_cannot_be_is_refused() {
     let golden = bytes(GOLDEN);
