@@ -189,17 +189,25 @@ impl Folder {
 }
 
 /// Makes the folder and those above it. Their names are durable when this returns: a folder that is
-/// there by chance takes everything in it along when the power goes.
+/// there by chance takes everything in it along when the power goes. All of them, because one that is
+/// there already may have been made by a process that came no further.
 fn create(disk: &dyn Disk, path: &Path) -> Result<(), FolderError> {
-    let above = |folder: &Path| match folder.parent() {
-        Some(above) if above.as_os_str().is_empty() => Some(PathBuf::from(".")),
-        above => above.map(Path::to_owned),
-    };
-    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && disk.list(folder).is_err();
-    let missing = path.ancestors().skip(1).take_while(is_missing).filter_map(above);
-    let unsure: Vec<PathBuf> = above(path).into_iter().chain(missing).collect();
     disk.create_folder(path).map_err(io_error("create", path))?;
-    unsure.iter().try_for_each(|above| disk.sync_folder(above).map_err(io_error("sync", above)))
+    for (above, folder) in path.ancestors().skip(1).enumerate() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        match disk.sync_folder(folder) {
+            // Further up are folders of others, in which we can have made nothing.
+            Err(error) if above > 0 && is_foreign(&error) => {}
+            synced => synced.map_err(io_error("sync", folder))?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether a folder cannot be synced because it may not be read or cannot change.
+fn is_foreign(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem)
 }
 
 fn text(history: History, stage: Stage) -> String {
@@ -243,4 +251,24 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
         Some((history, stage))
     };
     parsed().ok_or_else(|| FolderError::Damaged(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_file_has_these_bytes() {
+        let history = History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
+        let golden = |journal, check| {
+            format!(
+                "pricetime data folder, format 1\n\
+                 history 00010203-0405-0607-0809-0a0b0c0d0e0f\n\
+                 journal {journal}\n\
+                 check {check}\n"
+            )
+        };
+        assert_eq!(text(history, Stage::New), golden("new", "7fae895f"));
+        assert_eq!(text(history, Stage::Kept), golden("kept", "d1f0c06f"));
+    }
 }

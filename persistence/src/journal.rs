@@ -20,6 +20,8 @@
 //!           24   payload, filled up with zeros to a multiple of 8
 //! ```
 
+#[cfg(test)]
+mod golden;
 mod reader;
 mod record;
 mod scan;

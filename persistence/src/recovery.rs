@@ -17,8 +17,10 @@ pub struct RecoveryOptions {
     pub journal: JournalOptions,
     /// How many snapshots are kept.
     pub snapshots_keep: usize,
-    /// Whether to go on where the journal's end is lost. That starts a new history, whose sequence
-    /// begins above the highest found; what was there stays in its folder.
+    /// Whether to go on where the journal's end is lost. That starts a new history, whose sequence,
+    /// time and market ids begin above the highest found; what was there stays in its folder. The
+    /// epochs and trades of a market go on from the snapshot's numbers: how many there were after it
+    /// cannot be known from commands alone.
     pub accept_loss: bool,
 }
 
@@ -179,15 +181,15 @@ impl Recovery {
         }
         let base = found.map_or_else(|| engine.snapshot(), |loaded| loaded.snapshot);
         let journal = Journal::open(disk, &folder.journal(), history, options.journal);
-        let (mut refused, highest) = match journal {
-            Err(missing @ JournalError::Missing(_)) => (missing.into(), base.last_sequence),
+        let (mut refused, rest) = match journal {
+            Err(missing @ JournalError::Missing(_)) => (missing.into(), None),
             journal => {
                 let journal = journal?;
                 let Some(refused) = misfit(&base, &journal) else {
                     let lost = None;
                     return Ok(Self { engine, base, journal, snapshots, history, damaged, lost });
                 };
-                (refused, base.last_sequence.max(journal.durable()))
+                (refused, Some(journal))
             }
         };
         if !options.accept_loss {
@@ -196,12 +198,8 @@ impl Recovery {
             }
             return Err(refused);
         }
-        let anew = Self::begin_anew(
-            folder,
-            engine,
-            EngineSnapshot { last_sequence: highest, ..base },
-            options,
-        )?;
+        let base = rest.iter().try_fold(base, above)?;
+        let anew = Self::begin_anew(folder, engine, base, options)?;
         Ok(Self { damaged, ..anew })
     }
 
@@ -262,6 +260,28 @@ impl Recovery {
         let (damaged, lost) = (Vec::new(), Some(lost));
         Ok(Self { engine, base, journal, snapshots, history, damaged, lost })
     }
+}
+
+/// This state, with numbers above those in the journal that does not continue it, as far as that is
+/// not damaged.
+fn above(mut base: EngineSnapshot, journal: &Journal) -> Result<EngineSnapshot, JournalError> {
+    base.last_sequence = base.last_sequence.max(journal.durable());
+    match raise(&mut base, journal) {
+        Ok(()) | Err(JournalError::Damaged { .. }) => Ok(base),
+        Err(error) => Err(error),
+    }
+}
+
+fn raise(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalError> {
+    for command in journal.read(journal.oldest())? {
+        let command = command?;
+        base.last_timestamp = base.last_timestamp.max(command.timestamp);
+        // Anybody may name a market that never was.
+        if command.operator {
+            base.last_market = base.last_market.max(command.market);
+        }
+    }
+    Ok(())
 }
 
 /// Why this journal does not continue this state, if it does not.
