@@ -15,12 +15,12 @@ use super::{FREE, Index, SLOTS_MIN, TAG_BITS, handle};
 
 /// How many slots of the old table are moved with each id that is added; in tests the least that ends
 /// in time, so that the index hardly ever does not grow.
-const MOVED: usize = if cfg!(test) { MOVED_MIN } else { 32 };
+const MOVED: usize = if cfg!(any(test, tight)) { MOVED_MIN } else { 32 };
 /// The table has to grow again when a quarter as many ids as it had slots has been added; by then all
 /// of them must have been moved.
 const MOVED_MIN: usize = 4;
 /// How many slots of the old table are given back to the system at a time: 64 KiB.
-const GIVEN_BACK: usize = if cfg!(test) { 64 } else { 1 << 13 };
+const GIVEN_BACK: usize = if cfg!(any(test, tight)) { 64 } else { 1 << 13 };
 
 impl Index {
     /// What has to be done before an id is added to an index that grows, or has to.
