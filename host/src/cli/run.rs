@@ -30,6 +30,8 @@ use session::{Met, Session};
 #[command(after_help = "Try:
   pricetime run --config pricetime.toml --unix ./pricetime.sock
   pricetime run --once --input orders.jsonl        carry out a file and end
+  pricetime run --once --ignore-times --input day.jsonl --answers none
+                                                   the same with a recording
   echo '{\"status\":{}}' | pricetime run --once      ask and end
 
 Commands come from --input, --unix and --tcp; without any of them from standard input. Each gets an
@@ -46,6 +48,9 @@ pub(crate) struct Run {
     /// Where the answers to --input go: - for standard output, or "none".
     #[arg(long, value_name = "WHERE", default_value = "-")]
     answers: String,
+    /// Take the lines of a recording without the times at which they happened.
+    #[arg(long)]
+    ignore_times: bool,
     /// End when the input has ended.
     #[arg(long)]
     once: bool,
@@ -66,6 +71,7 @@ struct Desk {
     host: Host,
     token: Option<String>,
     line_max: usize,
+    ignore_times: bool,
     /// Turns true when everybody is to come to an end.
     stop: watch::Receiver<bool>,
 }
@@ -144,6 +150,7 @@ impl Run {
             host,
             token: config.token.clone(),
             line_max: config.line_max,
+            ignore_times: self.ignore_times,
             stop: stopped,
         });
         let listeners = Listeners::open(config).await?;

@@ -161,8 +161,9 @@ impl Session {
                 }
             };
         };
-        if line.time().is_some() {
-            return Err("a running market has its own clock: leave out `time`, or replay it".into());
+        if line.time().is_some() && !self.desk.ignore_times {
+            let why = "a running market has its own clock: leave out `time`, or --ignore-times";
+            return Err(why.into());
         }
         let spec = match &line {
             Line::AddMarket(_) => None,
