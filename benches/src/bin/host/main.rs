@@ -1,24 +1,27 @@
-//! What a host does: commands a second, the time from submitting to the durable answer, and the
-//! time to come back.
+//! What a host does: commands a second, the time from submitting to the durable answer, what it
+//! feels of an epoch that closes, and the time to come back.
 //!
 //! `cargo run --release -p pricetime-benches --bin host -- [--folder F] [--seconds S]
-//! [--orders N]`
+//! [--orders N] [--only rates|latencies|epochs|restart]`
 //!
 //! One process, one market, the commands of `Flow`. Rates are of a closed loop in which each
-//! submitter keeps a window of commands on their way. Latencies are of an open loop: command `n` is
-//! due at a fixed time, and what counts runs from then, so a stall is charged to everybody who came
-//! during it. The submitters run on the same cores as the host; what they take is part of it.
+//! submitter keeps a window of commands on their way. Latencies are of an open loop, described in
+//! `open_loop.rs`. Whoever submits runs on the same cores as the host; what that takes is said.
 
-use std::collections::VecDeque;
+mod drive;
+mod epochs;
+mod open_loop;
+mod restart;
+
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
-use hdrhistogram::Histogram;
+use clap::{Parser, ValueEnum};
 use pricetime::engine::Command;
-use pricetime::{Draft, Host, Options, Policy, Refused, Ticket};
-use pricetime_benches::{Flow, Prices, Shape};
+use pricetime::{Host, Options, Policy};
+
+use crate::drive::{WINDOW, flow, load};
 
 /// Measures an embedded host.
 #[derive(Parser)]
@@ -32,40 +35,44 @@ struct Arguments {
     /// How many orders a restart brings back.
     #[arg(long, default_value_t = 1_000_000)]
     orders: usize,
+    /// What is measured; everything where nothing is said.
+    #[arg(long)]
+    only: Option<Part>,
+}
+
+/// A part of the measurements.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Rates,
+    Latencies,
+    Epochs,
+    Restart,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// How many commands of one submitter are on their way.
-const WINDOW: usize = 4_096;
 /// How many orders stand while rates and latencies are measured.
 const STANDING: usize = 10_000;
+/// How many stand while epochs close.
+const STANDING_EPOCHS: usize = 100_000;
 
 fn main() -> Result<(), Failure> {
-    let arguments = Arguments::parse();
-    let long = Duration::from_secs(arguments.seconds);
-    let bench = Bench { folder: arguments.folder, long };
-    let none = bench.rate(Policy::None, 1)?;
-    say(format_args!("commands a second, without journal, 1 submitter: {none:.0}"))?;
-    let none_4 = bench.rate(Policy::None, 4)?;
-    say(format_args!("commands a second, without journal, 4 submitters: {none_4:.0}"))?;
-    let sync = bench.rate(Policy::Sync, 1)?;
-    say(format_args!("commands a second, sync, 1 submitter: {sync:.0} (1/{:.2})", none / sync))?;
-    let sync_4 = bench.rate(Policy::Sync, 4)?;
-    let factor = none_4 / sync_4;
-    say(format_args!("commands a second, sync, 4 submitters: {sync_4:.0} (1/{factor:.2})"))?;
-    for percent in [10, 50, 90] {
-        let times = bench.latency(sync * f64::from(percent) / 100.0)?;
-        let at = |quantile| Duration::from_nanos(times.value_at_quantile(quantile));
-        say(format_args!(
-            "submit to durable at {percent} % of that: p50 {:.1?}, p99 {:.1?}, p99.9 {:.1?}, max {:.1?}",
-            at(0.5),
-            at(0.99),
-            at(0.999),
-            Duration::from_nanos(times.max())
-        ))?;
+    let Arguments { folder, seconds, orders, only } = Arguments::parse();
+    let bench = Bench { folder, long: Duration::from_secs(seconds) };
+    let wanted = |part| only.is_none_or(|only| only == part);
+    if wanted(Part::Rates) {
+        bench.rates()?;
     }
-    bench.restart(arguments.orders)
+    if wanted(Part::Latencies) {
+        bench.latencies()?;
+    }
+    if wanted(Part::Epochs) {
+        bench.epochs(STANDING_EPOCHS)?;
+    }
+    if wanted(Part::Restart) {
+        bench.restart(orders)?;
+    }
+    Ok(())
 }
 
 fn say(line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
@@ -77,43 +84,6 @@ struct Bench {
     long: Duration,
 }
 
-fn draft(command: &Command) -> Draft {
-    let Command { market, account, operator, action, .. } = *command;
-    Draft { market, account, operator, request: None, action }
-}
-
-/// A flow beside so many standing orders: what opens the book, and what comes then.
-fn flow(standing: usize, count: usize) -> (Vec<Command>, Vec<Command>) {
-    let shape = Shape { standing, markets: 1, prices: Prices::Narrow };
-    let (mut flow, opening) = Flow::new(23, shape);
-    let commands = flow.varied(count);
-    (opening, commands)
-}
-
-fn submit(host: &Host, draft: Draft) -> Result<Ticket, Failure> {
-    loop {
-        match host.submit(draft) {
-            Ok(ticket) => return Ok(ticket),
-            Err(Refused::Busy(_)) => std::thread::yield_now(),
-            Err(refused @ Refused::Stopped(_)) => return Err(refused.into()),
-        }
-    }
-}
-
-/// Submits all of them and waits for the last answer.
-fn load(host: &Host, commands: &[Command]) -> Result<(), Failure> {
-    let mut waiting = VecDeque::with_capacity(WINDOW);
-    for command in commands {
-        if waiting.len() == WINDOW
-            && let Some(first) = waiting.pop_front()
-        {
-            Ticket::wait(first)?;
-        }
-        waiting.push_back(submit(host, draft(command))?);
-    }
-    waiting.into_iter().try_for_each(|ticket| Ok(ticket.wait().map(drop)?))
-}
-
 impl Bench {
     fn open(&self, policy: Policy) -> Result<Host, Failure> {
         Ok(Host::open(Options { policy, ..Options::new(&self.folder) })?)
@@ -121,6 +91,18 @@ impl Bench {
 
     fn clean(&self) -> Result<(), Failure> {
         Ok(std::fs::remove_dir_all(&self.folder)?)
+    }
+
+    fn rates(&self) -> Result<(), Failure> {
+        for submitters in [1, 4] {
+            let none = self.rate(Policy::None, submitters)?;
+            let sync = self.rate(Policy::Sync, submitters)?;
+            say(format_args!(
+                "commands a second, {submitters} submitter(s): sync {sync:.0}, without journal {none:.0} (1/{:.2})",
+                none / sync
+            ))?;
+        }
+        Ok(())
     }
 
     /// Commands a second from so many submitters.
@@ -154,71 +136,18 @@ impl Bench {
         Ok(rate)
     }
 
-    /// The times from when each command was due to its durable answer, at a rate.
-    fn latency(&self, rate: f64) -> Result<Histogram<u64>, Failure> {
-        let count = (rate * self.long.as_secs_f64()) as usize;
-        let (opening, commands) = flow(STANDING, count.max(1));
-        let host = self.open(Policy::Sync)?;
-        load(&host, &opening)?;
-        let (send, receive) = std::sync::mpsc::channel::<(Instant, Ticket)>();
-        let begin = Instant::now();
-        let times = std::thread::scope(|scope| {
-            let waiter = scope.spawn(move || -> Result<Histogram<u64>, Failure> {
-                let mut times = Histogram::new_with_bounds(1, 60_000_000_000, 3)?;
-                for (due, ticket) in receive {
-                    ticket.wait()?;
-                    times.saturating_record(due.elapsed().as_nanos() as u64);
-                }
-                Ok(times)
-            });
-            for (at, command) in commands.iter().enumerate() {
-                let due = begin + Duration::from_secs_f64(at as f64 / rate);
-                while Instant::now() < due {
-                    std::thread::yield_now();
-                }
-                send.send((due, submit(&host, draft(command))?))?;
-            }
-            drop(send);
-            waiter.join().map_err(|_| "the waiter panicked")?
-        });
-        host.close()?;
-        self.clean()?;
-        times
-    }
-
-    /// How long it takes to come back, from a snapshot and from the journal alone.
-    fn restart(&self, orders: usize) -> Result<(), Failure> {
-        let (opening, _) = flow(orders, 1);
-        let host = self.open(Policy::Sync)?;
-        load(&host, &opening)?;
-        host.close()?;
-        let begin = Instant::now();
-        let host = self.open(Policy::Sync)?;
-        let long = begin.elapsed();
-        let replayed = host.start().replayed;
-        say(format_args!(
-            "{orders} orders back from a snapshot in {long:.2?} ({replayed} replayed)"
-        ))?;
-        host.close()?;
-        self.remove_snapshots()?;
-        let begin = Instant::now();
-        let host = self.open(Policy::Sync)?;
-        let long = begin.elapsed();
-        let rate = host.start().replayed as f64 / long.as_secs_f64();
-        say(format_args!(
-            "the same from the journal alone in {long:.2?}: {rate:.0} commands a second"
-        ))?;
-        host.close()?;
-        self.clean()
-    }
-
-    fn remove_snapshots(&self) -> Result<(), Failure> {
-        for history in std::fs::read_dir(&self.folder)? {
-            let snapshots: PathBuf = history?.path().join("snapshots");
-            if snapshots.is_dir() {
-                std::fs::remove_dir_all(&snapshots)?;
-                std::fs::create_dir(&snapshots)?;
-            }
+    /// The times from submitting to the durable answer at shares of the highest rate.
+    fn latencies(&self) -> Result<(), Failure> {
+        let highest = self.rate(Policy::Sync, 1)?;
+        for percent in [10, 50, 90] {
+            let rate = highest * f64::from(percent) / 100.0;
+            let (opening, commands) = flow(STANDING, (rate * self.long.as_secs_f64()) as usize);
+            let host = self.open(Policy::Sync)?;
+            load(&host, &opening)?;
+            let run = open_loop::run(&host, &commands, rate)?;
+            host.close()?;
+            self.clean()?;
+            say(format_args!("submit to durable at {percent} %, {rate:.0} a second: {run}"))?;
         }
         Ok(())
     }
