@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use pricetime_engine::thread::{self, Entrance, Thread};
 use pricetime_engine::{EngineSnapshot, Event, Outcome};
 use pricetime_persistence::image::Image;
-use pricetime_persistence::{Folder, History, Recovery, RecoveryOptions};
+use pricetime_persistence::{Folder, History, Recovered, Recovery, RecoveryError, RecoveryOptions};
 
 use crate::batch::Batch;
 use crate::gates::Schedule;
@@ -59,11 +59,9 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
         snapshots_keep: options.snapshots,
         accept_loss: options.accept_loss,
     };
-    let recovery = Recovery::open(&mut folder, options.markets_max, &how)?;
-    // The image is made from the state at the end: folding all the events on the way takes longer.
-    let image = (recovery.to_replay() == 0).then(|| Image::from_snapshot(recovery.base()));
-    let recovered = recovery.replay(&mut (), |_| ())?;
-    let image = image.unwrap_or_else(|| Image::from_snapshot(&recovered.engine.snapshot()));
+    let (recovery, image) =
+        Recovery::open_beside(&mut folder, options.markets_max, &how, Image::from_snapshot)?;
+    let (recovered, image) = bring_back(recovery, image)?;
     let start = Start {
         history: recovered.history.to_string(),
         snapshot: recovered.base.0,
@@ -122,6 +120,20 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
     ];
     let threads = Threads { core, rest, _folder: folder };
     Ok(Started { entrance, public, shared, threads, start })
+}
+
+/// Replays what is to be replayed. A short way is folded into the image that is there; after a long
+/// one it is made anew from the state at its end, which is quicker than to fold so many events.
+fn bring_back(recovery: Recovery, mut image: Image) -> Result<(Recovered, Image), RecoveryError> {
+    let there: usize = recovery.base().markets.iter().map(|market| market.resting.len()).sum();
+    if recovery.to_replay() <= there as u64 {
+        let recovered = recovery.replay(&mut image, |_| ())?;
+        return Ok((recovered, image));
+    }
+    drop(image);
+    let recovered = recovery.replay(&mut (), |_| ())?;
+    let image = Image::from_snapshot(&recovered.engine.snapshot());
+    Ok((recovered, image))
 }
 
 /// The publisher's thread: takes batches that are durable, tells of them, and hands the state to
