@@ -7,7 +7,9 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use pricetime_engine::thread::{self, Entrance, Thread};
 use pricetime_engine::{EngineSnapshot, Event, Outcome};
 use pricetime_persistence::image::Image;
-use pricetime_persistence::{Folder, History, Recovery, RecoveryOptions};
+use pricetime_persistence::{
+    Folder, History, Progress, Recovered, Recovery, RecoveryError, RecoveryOptions,
+};
 
 use crate::batch::Batch;
 use crate::follower::Follower;
@@ -60,12 +62,10 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
         snapshots_keep: options.snapshots,
         accept_loss: options.accept_loss,
     };
-    let recovery = Recovery::open(&mut folder, options.markets_max, &how)?;
-    // The image is made from the state at the end: folding all the events on the way takes longer.
-    let image = (recovery.to_replay() == 0).then(|| Image::from_snapshot(recovery.base()));
+    let (recovery, image) =
+        Recovery::open_beside(&mut folder, options.markets_max, &how, Image::from_snapshot)?;
     let mut progress = options.progress.unwrap_or_else(|| Box::new(|_| ()));
-    let recovered = recovery.replay(&mut (), |at| progress(at))?;
-    let image = image.unwrap_or_else(|| Image::from_snapshot(&recovered.engine.snapshot()));
+    let (recovered, image) = bring_back(recovery, image, |at| progress(at))?;
     let start = Start {
         history: recovered.history.to_string(),
         snapshot: recovered.base.0,
@@ -130,6 +130,24 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
     ];
     let threads = Threads { core, rest, _folder: folder };
     Ok(Started { entrance, public, shared, threads, start })
+}
+
+/// Replays what is to be replayed. A short way is folded into the image that is there; after a long
+/// one it is made anew from the state at its end, which is quicker than to fold so many events.
+fn bring_back(
+    recovery: Recovery,
+    mut image: Image,
+    progress: impl FnMut(Progress),
+) -> Result<(Recovered, Image), RecoveryError> {
+    let there: usize = recovery.base().markets.iter().map(|market| market.resting.len()).sum();
+    if recovery.to_replay() <= there as u64 {
+        let recovered = recovery.replay(&mut image, progress)?;
+        return Ok((recovered, image));
+    }
+    drop(image);
+    let recovered = recovery.replay(&mut (), progress)?;
+    let image = Image::from_snapshot(&recovered.engine.snapshot());
+    Ok((recovered, image))
 }
 
 /// The publisher's thread: takes batches that are durable, tells of them, and hands the state to

@@ -1,11 +1,13 @@
 //! The way back: the newest snapshot and the journal after it make the engine again.
 
+use std::panic::resume_unwind;
+
 use pricetime_engine::{Broken, Engine, EngineSnapshot, Sequence, Sink};
 
 use crate::folder::{Folder, FolderError};
 use crate::history::History;
 use crate::journal::{Journal, JournalError, JournalOptions};
-use crate::local::{LocalSnapshots, Newest, SnapshotError};
+use crate::local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 
 /// Between two reports of progress.
 const REPORT_EVERY: u64 = 1 << 14;
@@ -159,6 +161,20 @@ impl Recovery {
         markets_max: u32,
         options: &RecoveryOptions,
     ) -> Result<Self, RecoveryError> {
+        Self::open_beside(folder, markets_max, options, |_| ()).map(|(recovery, ())| recovery)
+    }
+
+    /// The same, and makes something else of the state that the replay begins with, on a thread of
+    /// its own while the engine is restored from it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_beside<T: Send>(
+        folder: &mut Folder,
+        markets_max: u32,
+        options: &RecoveryOptions,
+        make: impl Fn(&EngineSnapshot) -> T + Sync,
+    ) -> Result<(Self, T), RecoveryError> {
         let disk = folder.disk();
         let history = folder.history();
         if folder.is_new() {
@@ -169,25 +185,29 @@ impl Recovery {
         let keep = options.snapshots_keep;
         let snapshots = LocalSnapshots::open(disk.clone(), &folder.snapshots(), history, keep)?;
         let Newest { found, damaged } = snapshots.newest()?;
-        let mut engine = Engine::new(markets_max);
-        if let Some(loaded) = &found {
-            let sequence = loaded.snapshot.last_sequence;
-            let broken = |broken| RecoveryError::Broken { sequence, broken };
-            engine.restore(&loaded.snapshot).map_err(broken)?;
-            let (stated, found) = (loaded.digest, engine.digest());
-            if found != stated {
-                return Err(RecoveryError::Digest { sequence, stated, found });
-            }
-        }
-        let base = found.map_or_else(|| engine.snapshot(), |loaded| loaded.snapshot);
-        let journal = Journal::open(disk, &folder.journal(), history, options.journal);
+        let (base, stated) = match found {
+            Some(Loaded { snapshot, digest }) => (snapshot, Some(digest)),
+            None => (Engine::new(markets_max).snapshot(), None),
+        };
+        let journal_folder = folder.journal();
+        let (engine, made, journal) = std::thread::scope(|scope| {
+            let beside = scope.spawn(|| {
+                let journal = Journal::open(disk, &journal_folder, history, options.journal);
+                (make(&base), journal)
+            });
+            let engine = restored(markets_max, &base, stated);
+            let (made, journal) = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (engine, made, journal)
+        });
+        let engine = engine?;
         let (mut refused, rest) = match journal {
             Err(missing @ JournalError::Missing(_)) => (missing.into(), None),
             journal => {
                 let journal = journal?;
                 let Some(refused) = misfit(&base, &journal) else {
                     let lost = None;
-                    return Ok(Self { engine, base, journal, snapshots, history, damaged, lost });
+                    let found = Self { engine, base, journal, snapshots, history, damaged, lost };
+                    return Ok((found, made));
                 };
                 (refused, Some(journal))
             }
@@ -200,7 +220,8 @@ impl Recovery {
         }
         let base = rest.iter().try_fold(base, above)?;
         let anew = Self::begin_anew(folder, engine, base, options)?;
-        Ok(Self { damaged, ..anew })
+        let made = make(&anew.base);
+        Ok((Self { damaged, ..anew }, made))
     }
 
     /// The state with which the replay begins.
@@ -282,6 +303,25 @@ fn raise(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalErro
         }
     }
     Ok(())
+}
+
+/// An engine with this state, which must have the digest that was stated with it.
+fn restored(
+    markets_max: u32,
+    base: &EngineSnapshot,
+    stated: Option<u128>,
+) -> Result<Engine, RecoveryError> {
+    let mut engine = Engine::new(markets_max);
+    if let Some(stated) = stated {
+        let sequence = base.last_sequence;
+        let broken = |broken| RecoveryError::Broken { sequence, broken };
+        engine.restore(base).map_err(broken)?;
+        let found = engine.digest();
+        if found != stated {
+            return Err(RecoveryError::Digest { sequence, stated, found });
+        }
+    }
+    Ok(engine)
 }
 
 /// Why this journal does not continue this state, if it does not.
