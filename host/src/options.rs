@@ -36,7 +36,8 @@ pub struct Options {
     pub core: thread::Options,
     /// Called on the core's thread before it does anything else, to pin it for instance.
     pub on_start: Option<Box<dyn FnOnce() + Send>>,
-    /// How many batches may wait for the journal before the core waits for it.
+    /// How many batches may wait for the journal before they grow instead. The core itself waits where
+    /// it is ahead of the disk by as many commands as its ring has room for.
     pub batches: usize,
     /// How many updates a subscription has room for.
     pub subscription: usize,

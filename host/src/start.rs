@@ -5,8 +5,8 @@ use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use pricetime_engine::thread::{self, Entrance, Thread};
-use pricetime_engine::{EngineSnapshot, Event, Outcome};
-use pricetime_persistence::image::Image;
+use pricetime_engine::{Event, Outcome};
+use pricetime_persistence::image::{Frozen, Image};
 use pricetime_persistence::{
     Folder, History, Progress, Recovered, Recovery, RecoveryError, RecoveryOptions,
 };
@@ -43,8 +43,9 @@ pub(crate) struct Threads {
 impl Threads {
     /// Ends one after the other: each hears of nothing more once the one before it has ended.
     pub(crate) fn end(self, shared: &Shared) {
-        if let Err(reason) = self.core.close() {
-            shared.stop(format!("the core failed: {reason}"));
+        match self.core.close() {
+            Ok(core) => core.end(),
+            Err(reason) => shared.stop(format!("the core failed: {reason}")),
         }
         for thread in self.rest {
             // A thread that panicked has said so.
@@ -95,6 +96,7 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
         clock: options.clock,
         batch: Batch::default(),
         next: to_journal,
+        ahead_max: options.core.capacity as u64,
         used,
         on_start: options.on_start,
         shared: Arc::clone(&shared),
@@ -150,6 +152,9 @@ fn bring_back(
     Ok((recovered, image))
 }
 
+/// A batch with room for more commands is not filled again.
+const ROOM_MAX: usize = 4_096;
+
 /// The publisher's thread: takes batches that are durable, tells of them, and hands the state to
 /// the keeper when an epoch has closed.
 struct Teller {
@@ -157,7 +162,7 @@ struct Teller {
     follower: Option<Box<dyn Follower>>,
     durable: Receiver<Batch>,
     give_back: Sender<Batch>,
-    to_keeper: Option<Sender<EngineSnapshot>>,
+    to_keeper: Option<Sender<Frozen>>,
     shared: Arc<Shared>,
 }
 
@@ -179,8 +184,11 @@ impl Teller {
             }
             batch.answer();
             batch.clear();
-            // Where enough empty batches wait already, this one goes.
-            let _ = self.give_back.try_send(batch);
+            // Where enough empty batches wait already, this one goes, and so does one that grew large
+            // while the disk stalled.
+            if batch.room() <= ROOM_MAX {
+                let _ = self.give_back.try_send(batch);
+            }
             // A keeper that is still at the last one is left alone.
             if closed && self.to_keeper.as_ref().is_some_and(|keeper| keeper.is_empty()) {
                 self.keep();
@@ -215,7 +223,7 @@ impl Teller {
             return;
         }
         let Some(keeper) = &self.to_keeper else { return };
-        let state = self.public.lock().unwrap_or_else(PoisonError::into_inner).image.snapshot();
+        let state = self.public.lock().unwrap_or_else(PoisonError::into_inner).image.freeze();
         // A keeper that has ended has said why.
         let _ = keeper.send(state);
     }
