@@ -10,6 +10,7 @@ mod frozen;
 mod market;
 mod sides;
 mod slots;
+mod state;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use pricetime_engine::{
 pub use changes::Changes;
 pub use frozen::Frozen;
 pub use market::MarketImage;
+pub use state::{MarketState, Orders};
 
 /// The state that the groups taken so far add up to.
 #[derive(Clone, Debug, Default)]

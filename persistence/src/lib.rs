@@ -27,6 +27,8 @@ mod journal;
 mod local;
 #[cfg(feature = "local")]
 mod recovery;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 pub use history::{BadHistory, History};
 
