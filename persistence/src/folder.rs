@@ -18,13 +18,13 @@ use crate::disk::{Disk, Lock, RealDisk};
 use crate::history::History;
 
 const LOCK: &str = "lock";
-const HISTORY: &str = "history";
+pub(crate) const HISTORY: &str = "history";
 const UNFINISHED: &str = "history.tmp";
 const TITLE: &str = "pricetime data folder, format 1";
 
 /// Whether the journal of a history has been made: from then on a missing one is a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     New,
     Kept,
 }
@@ -52,6 +52,15 @@ pub enum FolderError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is none.
+    #[error(
+        "{} is no data folder, it holds no file \"history\": name one that a market has run in",
+        .0.display()
+    )]
+    Missing(
+        /// The folder.
+        PathBuf,
+    ),
     /// Another process has it.
     #[error("{} is in use by another process: stop that one first", .0.display())]
     InUse(
@@ -77,7 +86,7 @@ pub enum FolderError {
     ),
 }
 
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
     move |source| FolderError::Io { doing, path: path.to_owned(), source }
 }
 
@@ -162,11 +171,11 @@ impl Folder {
     }
 
     pub(crate) fn journal_of(&self, history: History) -> PathBuf {
-        self.path.join(history.to_string()).join("journal")
+        journal_in(&self.path, history)
     }
 
     pub(crate) fn snapshots_of(&self, history: History) -> PathBuf {
-        self.path.join(history.to_string()).join("snapshots")
+        snapshots_in(&self.path, history)
     }
 
     /// Makes the folders of a history, durable with their names when this returns.
@@ -186,6 +195,16 @@ impl Folder {
         self.stage = Stage::Kept;
         Ok(())
     }
+}
+
+/// Where a data folder has the journal of a history.
+pub(crate) fn journal_in(folder: &Path, history: History) -> PathBuf {
+    folder.join(history.to_string()).join("journal")
+}
+
+/// Where it has its snapshots.
+pub(crate) fn snapshots_in(folder: &Path, history: History) -> PathBuf {
+    folder.join(history.to_string()).join("snapshots")
 }
 
 /// Makes the folder and those above it. Their names are durable when this returns: a folder that is
@@ -228,7 +247,7 @@ fn write(
     disk.sync_folder(folder).map_err(io_error("sync", folder))
 }
 
-fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
+pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
     let file = disk.open(path).map_err(io_error("open", path))?;
     let mut bytes = [0; 256];
     let read = file.read_at(0, &mut bytes).map_err(io_error("read", path))?;
