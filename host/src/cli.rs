@@ -2,6 +2,8 @@
 
 mod demo;
 mod failure;
+mod look;
+mod replay;
 
 use std::io;
 use std::process::ExitCode;
@@ -21,6 +23,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Replay(replay::Replay),
 }
 
 const EXAMPLES: &str = "\
@@ -39,6 +42,7 @@ From the source tree, `cargo run --release -- demo` is the same as `pricetime de
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Some(Command::Demo(demo)) => quiet(demo.run()),
+        Some(Command::Replay(replay)) => replay.run(),
         None => quiet(Cli::command().print_help()),
     };
     done.map_or_else(Failure::end, |()| ExitCode::SUCCESS)
