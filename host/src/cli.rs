@@ -2,8 +2,10 @@
 
 mod demo;
 mod failure;
+mod inspect;
 mod look;
 mod replay;
+mod verify;
 
 use std::io;
 use std::process::ExitCode;
@@ -24,6 +26,8 @@ pub(crate) struct Cli {
 enum Command {
     Demo(demo::Demo),
     Replay(replay::Replay),
+    Inspect(inspect::Inspect),
+    Verify(verify::Verify),
 }
 
 const EXAMPLES: &str = "\
@@ -43,6 +47,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Some(Command::Demo(demo)) => quiet(demo.run()),
         Some(Command::Replay(replay)) => replay.run(),
+        Some(Command::Inspect(inspect)) => inspect.run(),
+        Some(Command::Verify(verify)) => verify.run(),
         None => quiet(Cli::command().print_help()),
     };
     done.map_or_else(Failure::end, |()| ExitCode::SUCCESS)

@@ -6,6 +6,7 @@ mod at;
 mod judge;
 mod origin;
 mod stop;
+mod travel;
 mod words;
 
 use std::fmt;
@@ -23,7 +24,8 @@ pub(super) use at::At;
 pub(super) use judge::Judge;
 pub(super) use origin::{Begun, Origin};
 pub(super) use stop::{Stop, ended};
-pub(super) use words::{grouped, word};
+pub(super) use travel::Travel;
+pub(super) use words::{grouped, table, word};
 
 use super::failure::{Code, Failure};
 

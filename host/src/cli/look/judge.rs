@@ -53,31 +53,38 @@ impl Judge {
     }
 
     fn snapshot(&self, sequence: Sequence, replayed: u128) -> Result<String, String> {
-        let loaded = self.snapshots.load(sequence).map_err(|error| error.to_string())?;
-        let mut own = Engine::new(self.markets);
-        restore(&mut own, &loaded)?;
-        if let Err(broken) = own.audit() {
-            return Err(format!("the snapshot of command {sequence} breaks a rule: {broken:?}"));
-        }
-        if loaded.digest != replayed {
+        let own = held(&self.snapshots, sequence, self.markets)?.digest();
+        if own != replayed {
             return Err(format!(
-                "the snapshot of command {sequence} has digest {:032x}, the replay {replayed:032x}: \
-                 one of the two is not what happened",
-                loaded.digest
+                "the snapshot of command {sequence} has digest {own:032x}, the replay \
+                 {replayed:032x}: one of the two is not what happened"
             ));
         }
         Ok(format!("snapshot of command {sequence}: restores, and is the replay's state"))
+    }
+
+    /// What can be said of a snapshot without a replay.
+    pub(in super::super) fn alone(
+        snapshots: &LocalSnapshots,
+        sequence: Sequence,
+        markets: u32,
+    ) -> Result<String, String> {
+        held(snapshots, sequence, markets)?;
+        Ok(format!(
+            "snapshot of command {sequence}: restores; there is no replay to compare it with"
+        ))
     }
 
     /// Names the snapshots that the replay should have come to and did not.
     pub(in super::super) fn miss_rest(&mut self, engine: &Engine) {
         let at = engine.last_sequence();
         for sequence in std::mem::take(&mut self.ahead) {
-            let text = format!(
+            let missed = format!(
                 "there is a snapshot of command {sequence}, but the replay ended with command {at}: \
                  the journal between is lost or damaged"
             );
-            self.found.push((false, text));
+            let own = held(&self.snapshots, sequence, self.markets);
+            self.found.push((false, own.err().unwrap_or(missed)));
         }
     }
 
@@ -103,4 +110,14 @@ impl Judge {
             Err(broken) => (false, format!("the core breaks a rule at command {at}: {broken:?}")),
         });
     }
+}
+
+/// An engine that holds the state of a snapshot: restored, audited, with the digest that it states.
+fn held(snapshots: &LocalSnapshots, sequence: Sequence, markets: u32) -> Result<Engine, String> {
+    let loaded = snapshots.load(sequence).map_err(|error| error.to_string())?;
+    let mut engine = Engine::new(markets);
+    restore(&mut engine, &loaded)?;
+    let broken = |broken| format!("the snapshot of command {sequence} breaks a rule: {broken:?}");
+    engine.audit().map_err(broken)?;
+    Ok(engine)
 }

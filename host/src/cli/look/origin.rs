@@ -55,12 +55,13 @@ impl Seen {
         let fits = |sequence: &Sequence| {
             sequence.0.saturating_add(1) >= oldest.0 && *sequence <= self.journal.durable
         };
+        if origin == Origin::Oldest && oldest == Sequence(1) {
+            return Ok(None);
+        }
         let mut known: Vec<Sequence> =
             self.look.snapshots().list()?.into_iter().filter(fits).collect();
         if let Origin::Before(_) = origin {
             known.reverse();
-        } else if oldest == Sequence(1) {
-            return Ok(None);
         }
         for sequence in known {
             if let Origin::Before(At::Sequence(at)) = origin

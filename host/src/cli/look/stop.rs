@@ -15,6 +15,16 @@ pub(in super::super) enum Stop {
     Failed(Failure),
 }
 
+impl Stop {
+    /// Why, in words.
+    pub(in super::super) fn text(&self) -> String {
+        match self {
+            Self::Left => String::from("the reader has left"),
+            Self::Failed(failure) => failure.text().to_owned(),
+        }
+    }
+}
+
 /// What the program says of an end.
 pub(in super::super) fn ended(done: Result<(), Stop>) -> Result<(), Failure> {
     match done {

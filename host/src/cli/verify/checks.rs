@@ -1,0 +1,191 @@
+//! The checks, one after the other. What is wrong is said, and the next one begins.
+
+use std::io;
+
+use pricetime_engine::Sequence;
+use pricetime_persistence::{JournalError, JournalSight, Look, SegmentSight, SnapshotError};
+
+use super::super::look::{self, Judge, Origin, Seen, Stop};
+use super::Voice;
+
+/// What is checked, and who says what was found.
+pub(super) struct Checks<'a> {
+    pub(super) look: &'a Look,
+    pub(super) voice: &'a mut Voice,
+    pub(super) markets: u32,
+}
+
+/// What was wrong: an error of the disk ends everything, for then nothing is known.
+fn wrong(error: JournalError) -> Result<String, Stop> {
+    match error {
+        JournalError::Io { .. } | JournalError::OtherRules { .. } => Err(error.into()),
+        JournalError::Missing(_)
+        | JournalError::Damaged { .. }
+        | JournalError::OtherHistory { .. }
+        | JournalError::NotDense { .. }
+        | JournalError::Gone { .. }
+        | JournalError::Poisoned(_) => Ok(error.to_string()),
+    }
+}
+
+impl Checks<'_> {
+    /// All of them.
+    pub(super) fn all(mut self) -> Result<(), Stop> {
+        let segments = match self.look.segments() {
+            Ok(segments) => segments,
+            Err(error) => {
+                self.voice.say("journal", Err(wrong(error)?))?;
+                return self.snapshots_alone();
+            }
+        };
+        let journal = match self.look.journal() {
+            Ok(journal) => Ok(journal),
+            Err(error) => Err(wrong(error)?),
+        };
+        let is_whole = self.segments(&segments, journal.as_ref().ok())?;
+        let journal = match journal {
+            Ok(journal) => journal,
+            Err(text) => {
+                self.voice.say("journal", Err(text))?;
+                return self.snapshots_alone();
+            }
+        };
+        self.end(&journal)?;
+        let seen = Seen { look: self.look.clone(), journal };
+        self.replay(&seen, is_whole)
+    }
+
+    /// Every file of the journal. Says whether all are right.
+    fn segments(
+        &mut self,
+        segments: &[SegmentSight],
+        journal: Option<&JournalSight>,
+    ) -> Result<bool, Stop> {
+        let bar = look::bar(Some(segments.len() as u64), "reading the journal");
+        let mut is_whole = true;
+        for (at, segment) in segments.iter().enumerate() {
+            let successor = segments.get(at + 1).map(|next| next.first);
+            let Some(through) = journal.map(|journal| journal.durable).or(successor) else {
+                // The last file is damaged: that is told of with the journal's end.
+                continue;
+            };
+            let found = match self.look.check(segment.first, successor, through) {
+                Ok(check) => {
+                    let name = segment.path.file_name().unwrap_or_default().to_string_lossy();
+                    Ok(format!(
+                        "{name}: commands {} to {}, {} marks, {} of {} bytes used",
+                        segment.first, check.last, check.marks, check.used, segment.bytes
+                    ))
+                }
+                Err(error) => Err(wrong(error)?),
+            };
+            is_whole &= found.is_ok();
+            bar.suspend(|| self.voice.say("segment", found))?;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(is_whole)
+    }
+
+    /// How the journal ends.
+    fn end(&mut self, journal: &JournalSight) -> io::Result<()> {
+        let JournalSight { durable, last, sealed, torn, .. } = journal;
+        let oldest = journal.oldest();
+        let mut text = format!("commands {oldest} to {durable} are durable");
+        if *sealed {
+            text += ", and it was closed in order";
+        }
+        if last > durable {
+            text += &format!(
+                "; {} more can be read of which nothing says that they are durable: not checked",
+                last.0 - durable.0
+            );
+        }
+        if let Some(torn) = torn {
+            text += &format!(
+                "; unfinished bytes begin at byte {} of the last file: being written, or torn by a \
+                 power cut; that is no damage, nobody was told of them",
+                torn.offset
+            );
+        }
+        self.voice.say("journal", Ok(text))
+    }
+
+    /// Replays everything that is kept and holds it against the snapshots, the epochs and the image.
+    fn replay(&mut self, seen: &Seen, is_whole: bool) -> Result<(), Stop> {
+        let snapshots = self.look.snapshots();
+        let all = match snapshots.list() {
+            Ok(all) => all,
+            // A folder without snapshots still has its journal.
+            Err(error @ SnapshotError::Io { .. }) => {
+                self.voice.say("snapshot", Err(error.to_string()))?;
+                Vec::new()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let begun = match seen.begin(Origin::Oldest, self.markets) {
+            Ok(begun) => begun,
+            Err(stop) => {
+                self.voice.say("replay", Err(stop.text()))?;
+                return self.snapshots_alone();
+            }
+        };
+        let after = begun.engine.last_sequence();
+        let mut engine = begun.engine;
+        let mut image = Judge::image(begun.base.as_ref());
+        let mut judge = Judge::new(snapshots, &all, after, self.markets);
+        if after > Sequence(0) {
+            let what = format!("snapshot of command {after}: restores; the replay begins with it");
+            self.voice.say("snapshot", Ok(what))?;
+        }
+        for earlier in all.iter().filter(|sequence| **sequence < after) {
+            let what = format!("snapshot of command {earlier} cannot be begun with; not compared");
+            self.voice.say("snapshot", Err(what))?;
+        }
+        let bar = look::bar(Some(begun.through.0.saturating_sub(after.0)), "replaying");
+        let broken = loop {
+            let batch = match begun.commands.next() {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            };
+            for command in &batch {
+                engine.apply(command, &mut image);
+                if judge.next() == Some(command.sequence) {
+                    judge.compare(&engine);
+                }
+            }
+            bar.inc(batch.len() as u64);
+            begun.commands.give_back(batch);
+        };
+        bar.finish_and_clear();
+        judge.miss_rest(&engine);
+        judge.finish(&engine, &image);
+        for (right, text) in judge.found {
+            self.voice.say("replay", if right { Ok(text) } else { Err(text) })?;
+        }
+        let (at, digest) = (engine.last_sequence(), engine.digest());
+        match broken {
+            None => self.voice.say("digest", Ok(format!("{digest:032x} at command {at}")))?,
+            // What a check of its file has said already need not be said again.
+            Some(error) => {
+                let text = wrong(error)?;
+                let what =
+                    if is_whole { text } else { format!("the replay ended behind command {at}") };
+                self.voice.say("replay", Err(what))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The snapshots, where there is no replay to compare them with.
+    fn snapshots_alone(&mut self) -> Result<(), Stop> {
+        let snapshots = self.look.snapshots();
+        let all = snapshots.list()?;
+        for sequence in &all {
+            let found = Judge::alone(&snapshots, *sequence, self.markets);
+            self.voice.say("snapshot", found)?;
+        }
+        Ok(())
+    }
+}
