@@ -1,10 +1,12 @@
 //! The command line, and the help that teaches it.
 
+mod archive;
 mod demo;
 mod failure;
 mod inspect;
 mod look;
 mod replay;
+mod snapshot;
 mod verify;
 
 use std::io;
@@ -28,6 +30,8 @@ enum Command {
     Replay(replay::Replay),
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
+    Snapshot(snapshot::Snapshot),
+    Archive(archive::Archive),
 }
 
 const EXAMPLES: &str = "\
@@ -49,6 +53,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Replay(replay)) => replay.run(),
         Some(Command::Inspect(inspect)) => inspect.run(),
         Some(Command::Verify(verify)) => verify.run(),
+        Some(Command::Snapshot(snapshot)) => snapshot.run(),
+        Some(Command::Archive(archive)) => archive.run(),
         None => quiet(Cli::command().print_help()),
     };
     done.map_or_else(Failure::end, |()| ExitCode::SUCCESS)

@@ -17,9 +17,9 @@ use std::sync::Arc;
 use crate::disk::{Disk, Lock, RealDisk};
 use crate::history::History;
 
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 pub(crate) const HISTORY: &str = "history";
-const UNFINISHED: &str = "history.tmp";
+pub(crate) const UNFINISHED: &str = "history.tmp";
 const TITLE: &str = "pricetime data folder, format 1";
 
 /// Whether the journal of a history has been made: from then on a missing one is a loss.
@@ -221,7 +221,7 @@ fn create(disk: &dyn Disk, path: &Path) -> Result<(), FolderError> {
     unsure.iter().try_for_each(|above| disk.sync_folder(above).map_err(io_error("sync", above)))
 }
 
-fn text(history: History, stage: Stage) -> String {
+pub(crate) fn text(history: History, stage: Stage) -> String {
     let journal = match stage {
         Stage::New => "new",
         Stage::Kept => "kept",

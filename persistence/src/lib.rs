@@ -46,6 +46,6 @@ pub use journal::{
 #[cfg(feature = "local")]
 pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 #[cfg(feature = "local")]
-pub use look::Look;
+pub use look::{ArchiveError, Look, Packed, unpack};
 #[cfg(feature = "local")]
 pub use recovery::{Progress, Recovered, Recovery, RecoveryError, RecoveryOptions, recover};

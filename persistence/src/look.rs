@@ -4,6 +4,9 @@
 //! Only what is known to be durable counts. Behind it a running process may have written more, which
 //! it has told nobody of yet.
 
+mod archive;
+mod unpack;
+
 use core::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +20,10 @@ use crate::history::History;
 use crate::journal::{
     self, CutSegment, JournalError, JournalReader, JournalSight, SegmentCheck, SegmentSight,
 };
-use crate::local::{LocalSnapshots, SnapshotError};
+use crate::local::LocalSnapshots;
+
+pub use archive::{ArchiveError, Packed};
+pub use unpack::unpack;
 
 /// A data folder that is looked at.
 #[derive(Clone, Debug)]
@@ -142,12 +148,9 @@ impl Look {
         LocalSnapshots::seen(Arc::clone(&self.disk), &folder, self.history)
     }
 
-    /// The bytes of a snapshot's file.
-    ///
-    /// # Errors
-    /// Where the disk refuses.
-    pub fn snapshot_bytes(&self, sequence: Sequence) -> Result<Vec<u8>, SnapshotError> {
-        self.snapshots().bytes(sequence)
+    /// The bytes of the file that says whose the folder is.
+    pub(crate) fn history_bytes(&self) -> Vec<u8> {
+        folder::text(self.history, self.stage).into_bytes()
     }
 
     /// Where the journal is.

@@ -133,7 +133,7 @@ impl Teller<'_> {
             self.line(part, event, spec)?;
         }
         if let Some(place) = place {
-            writeln!(self.out, "            why: it stands in its queue: {}", place.text())?;
+            writeln!(self.out, "            why: {}", place.text())?;
         }
         Ok(())
     }

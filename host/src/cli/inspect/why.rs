@@ -144,7 +144,7 @@ impl Place {
             1 => format!("1 ({better_quantity}) at a better one"),
             many => format!("{many} ({better_quantity}) at better ones"),
         };
-        format!("{at_price}, {at_better}")
+        format!("in its queue {at_price}, {at_better}")
     }
 }
 
