@@ -208,17 +208,22 @@ pub(crate) fn snapshots_in(folder: &Path, history: History) -> PathBuf {
 }
 
 /// Makes the folder and those above it. Their names are durable when this returns: a folder that is
-/// there by chance takes everything in it along when the power goes.
+/// there by chance takes everything in it along when the power goes. An earlier opening may have made
+/// them and ended before it synced them; so until something is kept here, all of them are synced.
 fn create(disk: &dyn Disk, path: &Path) -> Result<(), FolderError> {
-    let above = |folder: &Path| match folder.parent() {
-        Some(above) if above.as_os_str().is_empty() => Some(PathBuf::from(".")),
-        above => above.map(Path::to_owned),
-    };
-    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && disk.list(folder).is_err();
-    let missing = path.ancestors().skip(1).take_while(is_missing).filter_map(above);
-    let unsure: Vec<PathBuf> = above(path).into_iter().chain(missing).collect();
     disk.create_folder(path).map_err(io_error("create", path))?;
-    unsure.iter().try_for_each(|above| disk.sync_folder(above).map_err(io_error("sync", above)))
+    let is_kept = matches!(read(disk, &path.join(HISTORY)), Ok((_, Stage::Kept)));
+    let here = Path::new(".");
+    let above = path.ancestors().skip(1);
+    let above = above.map(|folder| if folder.as_os_str().is_empty() { here } else { folder });
+    for (at, folder) in above.enumerate().take(if is_kept { 1 } else { usize::MAX }) {
+        match disk.sync_folder(folder) {
+            // Further up there are folders that we may not open; those we made are not among them.
+            Err(error) if at > 0 && error.kind() == io::ErrorKind::PermissionDenied => {}
+            done => done.map_err(io_error("sync", folder))?,
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn text(history: History, stage: Stage) -> String {

@@ -67,8 +67,10 @@ impl Journal {
         segment::remove_unfinished(disk, folder)?;
         if segment::list(disk, folder)?.is_empty() {
             Segment::create(disk, folder, Header::new(history, first, length(options)))?;
+            return Ok(());
         }
-        Ok(())
+        // One that a crash left has its name perhaps not on the disk yet, and from now on it counts.
+        disk.sync_folder(folder).map_err(io_error("sync", folder))
     }
 
     /// Opens a journal behind its last command. A torn tail is cut off; what no record calls durable
