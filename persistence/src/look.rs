@@ -20,7 +20,7 @@ use crate::history::History;
 use crate::journal::{
     self, CutSegment, JournalError, JournalReader, JournalSight, SegmentCheck, SegmentSight,
 };
-use crate::local::LocalSnapshots;
+use crate::local::{LocalSnapshots, SnapshotError};
 
 pub use archive::{ArchiveError, Packed};
 pub use unpack::unpack;
@@ -92,8 +92,16 @@ impl Look {
     /// Where the disk refuses, where there is none, and where its last file is damaged.
     pub fn journal(&self) -> Result<JournalSight, JournalError> {
         // The snapshots first: what one holds is durable, so the journal, seen later, reaches it.
-        let held = self.snapshots().list().ok().and_then(|all| all.last().copied());
-        let held = held.unwrap_or_default();
+        let held = match self.snapshots().list() {
+            Ok(all) => all.last().copied().unwrap_or_default(),
+            Err(SnapshotError::Io { doing, path, source })
+                if source.kind() != io::ErrorKind::NotFound =>
+            {
+                return Err(JournalError::Io { doing, path, source });
+            }
+            // Without its snapshots a journal still says a lot by itself.
+            Err(_) => Sequence(0),
+        };
         journal::sight(&*self.disk, &self.journal_folder(), self.history, held)
     }
 

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pricetime_engine::Sequence;
 use pricetime_persistence::{JournalSight, Look, RealDisk};
 
 pub(super) use ahead::Ahead;
@@ -51,6 +52,9 @@ pub(super) struct Markets {
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) look: Look,
+    /// Of which commands there were snapshots, before the journal was looked at: so it reaches them,
+    /// whatever is written meanwhile.
+    pub(super) snapshots: Vec<Sequence>,
     pub(super) journal: JournalSight,
 }
 
@@ -62,8 +66,9 @@ impl Seen {
             let text = format!("{} is new: nothing has ever been kept in it", folder.display());
             return Err(Failure::new(Code::Failed, text).into());
         }
+        let snapshots = look.snapshots().list()?;
         let journal = look.journal()?;
-        Ok(Self { look, journal })
+        Ok(Self { look, snapshots, journal })
     }
 }
 

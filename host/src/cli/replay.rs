@@ -30,7 +30,7 @@ use run::Run;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pricetime replay ./data                              the whole journal, and the digest at its end
+  pricetime replay                                     the journal in ./data or $PRICETIME_FOLDER
   pricetime replay ./data --verify                     hold it against snapshots, epochs and image
   pricetime replay ./data --until epoch:7@2            up to the close of epoch 7 of market 2
   pricetime replay ./data --commands day.jsonl         export the journal as JSON lines ...
@@ -44,7 +44,7 @@ column, and the others go on; the exit code is 4 then. It is 3 where --verify fi
 the journal is damaged. It works beside a running process, up to what is known to be durable.")]
 pub(super) struct Replay {
     /// A data folder, or files of JSON lines; - is standard input
-    #[arg(required = true, value_name = "FOLDER|FILE")]
+    #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
     from: Vec<PathBuf>,
     /// Stop after this command, or after an epoch's close: 1200, epoch:7, epoch:7@MARKET
     #[arg(long, value_name = "MOMENT")]
@@ -96,8 +96,8 @@ impl Replay {
         let mut run = Run::new(engine, self.until)?;
         run.write_to(self.events.as_deref(), self.commands.as_deref())?;
         if self.verify {
-            let all = seen.look.snapshots().list()?;
-            let judge = Judge::new(seen.look.snapshots(), &all, after, self.markets.markets_max);
+            let all = &seen.snapshots;
+            let judge = Judge::new(seen.look.snapshots(), all, after, self.markets.markets_max);
             run.judged_by(judge, base.as_ref());
         }
         drop(base);

@@ -96,7 +96,7 @@ pub(crate) fn draft(number: u64) -> Draft {
             self_trade: SelfTrade::CancelTaker,
         }),
     };
-    let market = MarketId(1 + u32::from(number % 7 == 0));
+    let market = MarketId(1 + u32::from(number.is_multiple_of(7)));
     let request = Some(RequestId(u128::from(number)));
     Draft {
         market,

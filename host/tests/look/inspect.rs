@@ -94,9 +94,8 @@ fn the_journal_is_listed_with_what_became_of_it() {
 fn an_order_s_life_is_told_with_its_reasons() {
     let made = made();
     let groups = groups(&made);
-    let traded = |event: &Event| match event {
-        Event::Traded { maker, .. } => Some(maker.order),
-        _ => None,
+    let traded = |event: &Event| {
+        if let Event::Traded { maker, .. } = event { Some(maker.order) } else { None }
     };
     let of_one = |group: &&Group| group.header.market == MarketId(1);
     let events = groups.iter().filter(of_one).flat_map(|group| &group.events);
@@ -109,17 +108,16 @@ fn an_order_s_life_is_told_with_its_reasons() {
     assert!(lines.iter().any(|line| line["why"]["place"].is_object()), "{lines:?}");
     assert!(lines.last().is_some_and(|line| line["order"]["market"] == 1));
 
-    let cancelled = events.clone().find_map(|event| match event {
-        Event::Cancelled { party, .. } => Some(Uuid::from(party.order).to_string()),
-        _ => None,
-    });
-    let cancelled = cancelled.expect("a cancel");
+    let cancelled = |event: &Event| {
+        if let Event::Cancelled { party, .. } = event { Some(party.order) } else { None }
+    };
+    let cancelled = events.clone().find_map(cancelled).expect("a cancel");
+    let cancelled = Uuid::from(cancelled).to_string();
     inspect(&made, &["order", "1", &cancelled, "--why"]).says(0, &["ended with", "why: ", "gone"]);
-    let refused = events.clone().find_map(|event| match event {
-        Event::Rejected { order, .. } => order.map(|order| Uuid::from(order).to_string()),
-        _ => None,
-    });
-    let refused = refused.expect("a refusal");
+    let refused = |event: &Event| {
+        if let Event::Rejected { order, .. } = event { *order } else { None }
+    };
+    let refused = Uuid::from(events.clone().find_map(refused).expect("a refusal")).to_string();
     inspect(&made, &["order", "1", &refused, "--why"]).says(0, &["refused", "why: "]);
     let never = Uuid::from_u128(1).to_string();
     inspect(&made, &["order", "1", &never]).says(1, &["no command up to"]);

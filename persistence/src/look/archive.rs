@@ -109,8 +109,8 @@ impl Look {
             progress(at as u64 + 1, of);
         }
         for sequence in known.into_iter().filter(|sequence| *sequence <= through) {
-            snapshots.load(sequence)?;
-            let bytes = snapshots.bytes(sequence)?;
+            let checked = snapshots.load(sequence).and_then(|_| snapshots.bytes(sequence));
+            let Some(bytes) = present(checked)? else { continue };
             let path = snapshots.path(sequence);
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             piece(out, &format!("{own}/snapshots/{name}"), bytes.len() as u64, &bytes)?;
@@ -128,6 +128,16 @@ impl Look {
         out.write_all(&bytes)?;
         out.flush()?;
         Ok(Packed { history: own, through, files })
+    }
+}
+
+/// A snapshot that was dropped since it was listed is not missed: there is a newer one.
+fn present<T>(found: Result<T, SnapshotError>) -> Result<Option<T>, SnapshotError> {
+    match found {
+        Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        found => found.map(Some),
     }
 }
 

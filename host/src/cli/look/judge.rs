@@ -2,10 +2,11 @@
 //! epochs, and the image that the events add up to.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind::NotFound;
 
 use pricetime_engine::{Engine, EngineSnapshot, Sequence};
-use pricetime_persistence::LocalSnapshots;
 use pricetime_persistence::image::Image;
+use pricetime_persistence::{LocalSnapshots, SnapshotError};
 
 use super::origin::restore;
 
@@ -53,7 +54,10 @@ impl Judge {
     }
 
     fn snapshot(&self, sequence: Sequence, replayed: u128) -> Result<String, String> {
-        let own = held(&self.snapshots, sequence, self.markets)?.digest();
+        let Some(own) = held(&self.snapshots, sequence, self.markets)? else {
+            return Ok(format!("snapshot of command {sequence}: dropped meanwhile"));
+        };
+        let own = own.digest();
         if own != replayed {
             return Err(format!(
                 "the snapshot of command {sequence} has digest {own:032x}, the replay \
@@ -113,11 +117,19 @@ impl Judge {
 }
 
 /// An engine that holds the state of a snapshot: restored, audited, with the digest that it states.
-fn held(snapshots: &LocalSnapshots, sequence: Sequence, markets: u32) -> Result<Engine, String> {
-    let loaded = snapshots.load(sequence).map_err(|error| error.to_string())?;
+/// None where the process that runs there has dropped it since it was listed.
+fn held(
+    snapshots: &LocalSnapshots,
+    sequence: Sequence,
+    markets: u32,
+) -> Result<Option<Engine>, String> {
+    let loaded = match snapshots.load(sequence) {
+        Err(SnapshotError::Io { source, .. }) if source.kind() == NotFound => return Ok(None),
+        loaded => loaded.map_err(|error| error.to_string())?,
+    };
     let mut engine = Engine::new(markets);
     restore(&mut engine, &loaded)?;
     let broken = |broken| format!("the snapshot of command {sequence} breaks a rule: {broken:?}");
     engine.audit().map_err(broken)?;
-    Ok(engine)
+    Ok(Some(engine))
 }

@@ -1,5 +1,7 @@
 //! Where a replay begins: with nothing, or with a snapshot.
 
+use std::io::ErrorKind::NotFound;
+
 use pricetime_engine::{Engine, EngineSnapshot, EpochNumber, MarketId, Sequence};
 use pricetime_persistence::{Loaded, SnapshotError};
 
@@ -58,8 +60,7 @@ impl Seen {
         if origin == Origin::Oldest && oldest == Sequence(1) {
             return Ok(None);
         }
-        let mut known: Vec<Sequence> =
-            self.look.snapshots().list()?.into_iter().filter(fits).collect();
+        let mut known: Vec<Sequence> = self.snapshots.iter().copied().filter(fits).collect();
         if let Origin::Before(_) = origin {
             known.reverse();
         }
@@ -75,6 +76,8 @@ impl Seen {
                 Err(error @ SnapshotError::Damaged { .. }) => {
                     note(format_args!("passed over: {error}"))
                 }
+                // Dropped since: there is a newer one then.
+                Err(SnapshotError::Io { source, .. }) if source.kind() == NotFound => {}
                 Err(error) => return Err(error.into()),
             }
         }

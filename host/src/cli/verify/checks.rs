@@ -1,9 +1,9 @@
 //! The checks, one after the other. What is wrong is said, and the next one begins.
 
-use std::io;
+use std::io::{self, ErrorKind::NotFound};
 
 use pricetime_engine::Sequence;
-use pricetime_persistence::{JournalError, JournalSight, Look, SegmentSight, SnapshotError};
+use pricetime_persistence::{JournalError, JournalSight, Look, SegmentSight};
 
 use super::super::look::{self, Judge, Origin, Seen, Stop};
 use super::Voice;
@@ -28,6 +28,13 @@ fn wrong(error: JournalError) -> Result<String, Stop> {
     }
 }
 
+/// A journal without its last file, which is damaged: what is before that can still be replayed.
+fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSight> {
+    let damaged = segments.pop().filter(|_| !segments.is_empty())?;
+    let durable = Sequence(damaged.first.0.saturating_sub(1));
+    Some(JournalSight { segments, durable, last: durable, sealed: false, torn: None })
+}
+
 impl Checks<'_> {
     /// All of them.
     pub(super) fn all(mut self) -> Result<(), Stop> {
@@ -38,44 +45,51 @@ impl Checks<'_> {
                 return self.snapshots_alone();
             }
         };
-        let journal = match self.look.journal() {
-            Ok(journal) => Ok(journal),
-            Err(error) => Err(wrong(error)?),
-        };
-        let is_whole = self.segments(&segments, journal.as_ref().ok())?;
-        let journal = match journal {
-            Ok(journal) => journal,
-            Err(text) => {
-                self.voice.say("journal", Err(text))?;
-                return self.snapshots_alone();
+        let snapshots = match self.look.snapshots().list() {
+            Ok(snapshots) => snapshots,
+            // A folder without snapshots still has its journal.
+            Err(error) => {
+                self.voice.say("snapshot", Err(error.to_string()))?;
+                Vec::new()
             }
         };
-        self.end(&journal)?;
-        let seen = Seen { look: self.look.clone(), journal };
+        let (journal, is_whole) = match self.look.journal() {
+            Ok(journal) => {
+                let is_whole = self.segments(&journal.segments, journal.durable)?;
+                self.end(&journal)?;
+                (journal, is_whole)
+            }
+            Err(error) => {
+                let text = wrong(error)?;
+                let Some(journal) = without_last(segments) else {
+                    self.voice.say("journal", Err(text))?;
+                    return self.snapshots_alone();
+                };
+                self.segments(&journal.segments, journal.durable)?;
+                self.voice.say("journal", Err(text))?;
+                (journal, false)
+            }
+        };
+        let seen = Seen { look: self.look.clone(), snapshots, journal };
         self.replay(&seen, is_whole)
     }
 
     /// Every file of the journal. Says whether all are right.
-    fn segments(
-        &mut self,
-        segments: &[SegmentSight],
-        journal: Option<&JournalSight>,
-    ) -> Result<bool, Stop> {
+    fn segments(&mut self, segments: &[SegmentSight], durable: Sequence) -> Result<bool, Stop> {
         let bar = look::bar(Some(segments.len() as u64), "reading the journal");
         let mut is_whole = true;
         for (at, segment) in segments.iter().enumerate() {
             let successor = segments.get(at + 1).map(|next| next.first);
-            let Some(through) = journal.map(|journal| journal.durable).or(successor) else {
-                // The last file is damaged: that is told of with the journal's end.
-                continue;
-            };
-            let found = match self.look.check(segment.first, successor, through) {
+            let found = match self.look.check(segment.first, successor, durable) {
                 Ok(check) => {
                     let name = segment.path.file_name().unwrap_or_default().to_string_lossy();
                     Ok(format!(
                         "{name}: commands {} to {}, {} marks, {} of {} bytes used",
                         segment.first, check.last, check.marks, check.used, segment.bytes
                     ))
+                }
+                Err(JournalError::Io { source, .. }) if source.kind() == NotFound => {
+                    Ok(format!("{}: dropped meanwhile", segment.path.display()))
                 }
                 Err(error) => Err(wrong(error)?),
             };
@@ -113,16 +127,7 @@ impl Checks<'_> {
 
     /// Replays everything that is kept and holds it against the snapshots, the epochs and the image.
     fn replay(&mut self, seen: &Seen, is_whole: bool) -> Result<(), Stop> {
-        let snapshots = self.look.snapshots();
-        let all = match snapshots.list() {
-            Ok(all) => all,
-            // A folder without snapshots still has its journal.
-            Err(error @ SnapshotError::Io { .. }) => {
-                self.voice.say("snapshot", Err(error.to_string()))?;
-                Vec::new()
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let (snapshots, all) = (self.look.snapshots(), &seen.snapshots);
         let begun = match seen.begin(Origin::Oldest, self.markets) {
             Ok(begun) => begun,
             Err(stop) => {
@@ -133,7 +138,7 @@ impl Checks<'_> {
         let after = begun.engine.last_sequence();
         let mut engine = begun.engine;
         let mut image = Judge::image(begun.base.as_ref());
-        let mut judge = Judge::new(snapshots, &all, after, self.markets);
+        let mut judge = Judge::new(snapshots, all, after, self.markets);
         if after > Sequence(0) {
             let what = format!("snapshot of command {after}: restores; the replay begins with it");
             self.voice.say("snapshot", Ok(what))?;
