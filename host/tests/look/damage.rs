@@ -111,7 +111,7 @@ fn a_torn_tail_is_no_damage() {
 }
 
 #[test]
-fn what_is_no_data_folder_is_said_to_be_none() {
+fn what_no_market_ran_in_is_told_apart() {
     let own = tempfile::tempdir().expect("a folder");
     let folder = own.path().to_str().expect("text");
     for words in [vec!["verify", folder], vec!["replay", folder], vec!["snapshot", folder]] {

@@ -118,21 +118,25 @@ impl Journal {
     }
 }
 
-/// A command in one line: its kind and what its line says, the time left out.
+/// A command in one line: its line, without what JSON needs and without the time.
 fn brief(line: &Line) -> String {
-    let Ok(serde_json::Value::Object(object)) = serde_json::to_value(line) else {
-        return String::new();
-    };
-    let mut text = String::new();
-    for (name, body) in &object {
-        text += name;
-        for (field, value) in body.as_object().into_iter().flatten() {
-            if field == "time" {
-                continue;
-            }
-            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            text += &format!(" {field}={value}");
+    let text = serde_json::to_string(line).unwrap_or_default();
+    let mut brief = String::with_capacity(text.len());
+    // No string in a line holds any of these, so the line stays what it was.
+    for part in text.split(',') {
+        let part: String = part.chars().filter(|c| !matches!(c, '"' | '{' | '}')).collect();
+        if part.starts_with("time:") {
+            continue;
+        }
+        let (name, value) = part.split_once(':').unwrap_or((&part, ""));
+        if !brief.is_empty() {
+            brief.push(' ');
+        }
+        // The first part is the command's name and its first field.
+        match value.split_once(':') {
+            Some((field, value)) => brief += &format!("{name} {field}={value}"),
+            None => brief += &format!("{name}={value}"),
         }
     }
-    text
+    brief
 }
