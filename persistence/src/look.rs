@@ -80,12 +80,6 @@ impl Look {
         Ok(histories.filter(|history| *history != self.history).collect())
     }
 
-    /// The same folder with another of its histories.
-    #[must_use]
-    pub fn of(&self, history: History) -> Self {
-        Self { history, stage: Stage::Kept, ..self.clone() }
-    }
-
     /// The journal. Damage in any but its last file shows only when that is read.
     ///
     /// # Errors

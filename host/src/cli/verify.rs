@@ -1,6 +1,7 @@
 //! `pricetime verify`: whether everything in a data folder is what it should be.
 
 mod checks;
+mod stretches;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;

@@ -38,6 +38,17 @@ fn a_flipped_byte_is_found_wherever_it_is() {
 }
 
 #[test]
+fn behind_damage_the_next_snapshot_goes_on() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    flip(&files(&made.path, "journal")[1], 600);
+    let ran = run(["verify", folder]);
+    let ran = ran.says(3, &["is damaged at byte", "damage ends it behind command", &made.digest]);
+    let compared = ran.out.lines().filter(|line| line.contains("is the replay's state")).count();
+    assert!(compared > 0, "{ran:?}");
+}
+
+#[test]
 fn every_snapshot_is_looked_at_even_where_the_journal_is_damaged() {
     let made = made();
     let snapshots = files(&made.path, "snapshots");

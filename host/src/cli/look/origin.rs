@@ -15,6 +15,8 @@ pub(in super::super) enum Origin {
     Oldest,
     /// As late as this moment allows.
     Before(At),
+    /// With the snapshot of this command.
+    With(Sequence),
 }
 
 /// A replay that is about to begin.
@@ -36,6 +38,9 @@ impl Seen {
         let base = self.base(origin)?;
         if let Some(loaded) = &base {
             restore(&mut engine, loaded).map_err(|text| Failure::new(Code::Unsound, text))?;
+        } else if let Origin::With(own) = origin {
+            let text = format!("the snapshot of command {own} cannot be read");
+            return Err(Failure::new(Code::Unsound, text).into());
         } else if oldest > Sequence(1) {
             let text = format!(
                 "the journal in {} begins with command {oldest}, and no snapshot before it can be \
@@ -65,9 +70,12 @@ impl Seen {
             known.reverse();
         }
         for sequence in known {
-            if let Origin::Before(At::Sequence(at)) = origin
-                && sequence > at
-            {
+            let is_out = match origin {
+                Origin::Oldest | Origin::Before(At::Epoch(..)) => false,
+                Origin::Before(At::Sequence(at)) => sequence > at,
+                Origin::With(own) => sequence != own,
+            };
+            if is_out {
                 continue;
             }
             match self.look.snapshots().load(sequence) {

@@ -7,6 +7,7 @@ use pricetime_persistence::{JournalError, JournalSight, Look, SegmentSight};
 
 use super::super::look::{self, Judge, Origin, Seen, Stop};
 use super::Voice;
+use super::stretches::Stretches;
 
 /// What is checked, and who says what was found.
 pub(super) struct Checks<'a> {
@@ -16,7 +17,7 @@ pub(super) struct Checks<'a> {
 }
 
 /// What was wrong: an error of the disk ends everything, for then nothing is known.
-fn wrong(error: JournalError) -> Result<String, Stop> {
+pub(super) fn wrong(error: JournalError) -> Result<String, Stop> {
     match error {
         JournalError::Io { .. } | JournalError::OtherRules { .. } => Err(error.into()),
         JournalError::Missing(_)
@@ -125,60 +126,15 @@ impl Checks<'_> {
         self.voice.say("journal", Ok(text))
     }
 
-    /// Replays everything that is kept and holds it against the snapshots, the epochs and the image.
+    /// Replays everything that is kept. Behind damage it goes on with the next snapshot.
     fn replay(&mut self, seen: &Seen, is_whole: bool) -> Result<(), Stop> {
-        let (snapshots, all) = (self.look.snapshots(), &seen.snapshots);
-        let begun = match seen.begin(Origin::Oldest, self.markets) {
-            Ok(begun) => begun,
-            Err(stop) => {
-                self.voice.say("replay", Err(stop.text()))?;
-                return self.snapshots_alone();
-            }
-        };
-        let after = begun.engine.last_sequence();
-        let mut engine = begun.engine;
-        let mut image = Judge::image(begun.base.as_ref());
-        let mut judge = Judge::new(snapshots, all, after, self.markets);
-        if after > Sequence(0) {
-            let what = format!("snapshot of command {after}: restores; the replay begins with it");
-            self.voice.say("snapshot", Ok(what))?;
-        }
-        for earlier in all.iter().filter(|sequence| **sequence < after) {
-            let what = format!("snapshot of command {earlier} cannot be begun with; not compared");
-            self.voice.say("snapshot", Err(what))?;
-        }
-        let bar = look::bar(Some(begun.through.0.saturating_sub(after.0)), "replaying");
-        let broken = loop {
-            let batch = match begun.commands.next() {
-                Ok(Some(batch)) => batch,
-                Ok(None) => break None,
-                Err(error) => break Some(error),
+        let mut origin = Origin::Oldest;
+        let mut stretches = Stretches { voice: self.voice, markets: self.markets, is_whole };
+        while let Some(at) = stretches.next(seen, origin)? {
+            let Some(next) = seen.snapshots.iter().find(|sequence| **sequence > at) else {
+                return Ok(());
             };
-            for command in &batch {
-                engine.apply(command, &mut image);
-                if judge.next() == Some(command.sequence) {
-                    judge.compare(&engine);
-                }
-            }
-            bar.inc(batch.len() as u64);
-            begun.commands.give_back(batch);
-        };
-        bar.finish_and_clear();
-        judge.miss_rest(&engine);
-        judge.finish(&engine, &image);
-        for (right, text) in judge.found {
-            self.voice.say("replay", if right { Ok(text) } else { Err(text) })?;
-        }
-        let (at, digest) = (engine.last_sequence(), engine.digest());
-        match broken {
-            None => self.voice.say("digest", Ok(format!("{digest:032x} at command {at}")))?,
-            // What a check of its file has said already need not be said again.
-            Some(error) => {
-                let text = wrong(error)?;
-                let what =
-                    if is_whole { text } else { format!("the replay ended behind command {at}") };
-                self.voice.say("replay", Err(what))?;
-            }
+            origin = Origin::With(*next);
         }
         Ok(())
     }
