@@ -1,10 +1,16 @@
 //! The command line, and the help that teaches it.
 
+mod archive;
 mod config;
 mod demo;
 mod failure;
+mod inspect;
+mod look;
+mod replay;
 mod run;
 mod schema;
+mod snapshot;
+mod verify;
 
 use std::io;
 use std::process::ExitCode;
@@ -27,6 +33,11 @@ enum Command {
     Config(config::ConfigCommand),
     Schema(schema::SchemaCommand),
     Demo(demo::Demo),
+    Replay(replay::Replay),
+    Inspect(inspect::Inspect),
+    Verify(verify::Verify),
+    Snapshot(snapshot::Snapshot),
+    Archive(archive::Archive),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -55,6 +66,11 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Config(config)) => config.run(),
         Some(Command::Schema(schema)) => quiet(schema.run()),
         Some(Command::Demo(demo)) => quiet(demo.run()),
+        Some(Command::Replay(replay)) => replay.run(),
+        Some(Command::Inspect(inspect)) => inspect.run(),
+        Some(Command::Verify(verify)) => verify.run(),
+        Some(Command::Snapshot(snapshot)) => snapshot.run(),
+        Some(Command::Archive(archive)) => archive.run(),
         Some(Command::Completions { shell }) => quiet(completions(shell)),
         Some(Command::Man) => quiet(man()),
         None => quiet(Cli::command().print_help()),

@@ -23,11 +23,14 @@ pub mod json;
 mod keeper;
 mod options;
 mod publisher;
+#[cfg(feature = "redis")]
+mod redis;
 mod scribe;
 mod sequencer;
 mod start;
 mod status;
 mod subscription;
+mod teller;
 mod ticket;
 mod view;
 
@@ -39,6 +42,8 @@ pub use follower::Follower;
 pub use gates::Gates;
 pub use host::{Host, OpenError, Start};
 pub use options::{Options, Retention};
+#[cfg(feature = "redis")]
+pub use redis::{RedisState, RedisStatus};
 pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};
 pub use status::{Status, Stopped};

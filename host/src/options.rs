@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pricetime_engine::thread;
+#[cfg(feature = "redis")]
+use pricetime_persistence::redis::RedisOptions;
 use pricetime_persistence::{Disk, JournalOptions, Progress, RealDisk};
 
 use crate::follower::Follower;
@@ -49,6 +51,9 @@ pub struct Options {
     pub journal: JournalOptions,
     /// Opens what would otherwise be refused because its end is lost: under a new history.
     pub accept_loss: bool,
+    /// Where the image of every market is brought after each epoch.
+    #[cfg(feature = "redis")]
+    pub redis: Option<RedisOptions>,
     /// Hears of everything that is durable.
     pub follower: Option<Box<dyn Follower>>,
     /// Hears how far the replay has come while the host is opened.
@@ -75,6 +80,8 @@ impl Options {
             retention: Retention::default(),
             journal: JournalOptions::default(),
             accept_loss: false,
+            #[cfg(feature = "redis")]
+            redis: None,
             follower: None,
             progress: None,
             clock: Box::new(WallClock),

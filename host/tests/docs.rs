@@ -67,7 +67,7 @@ fn names(schema: &Value, into: &mut BTreeSet<String>) {
             object.values().for_each(|value| names(value, into));
         }
         Value::Array(values) => values.iter().for_each(|value| names(value, into)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration: a file, under the environment, under the command line.
 
 mod market;
+mod redis;
 mod setting;
 
 use std::fs;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pricetime::engine::thread;
+use pricetime::persistence::redis::RedisOptions;
 use pricetime::{Gates, Options, Policy, Retention, Wait};
 
 use super::failure::{Code, Failure};
@@ -82,6 +84,10 @@ pub(crate) struct Layers {
     /// What makes a client over TCP an operator; better in the environment, where nobody sees it.
     #[arg(long, value_name = "TOKEN", env = "PRICETIME_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// Bring the image of every market there after each epoch: redis://host:port, rediss://,
+    /// redis+sentinel://host,host/master, redis+cluster://host,host.
+    #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
+    pub(crate) redis: Option<String>,
     /// A file to append every durable command's events to.
     #[arg(long, value_name = "FILE", env = "PRICETIME_EVENTS")]
     pub(crate) events: Option<String>,
@@ -104,6 +110,7 @@ pub(crate) struct Config {
     pub(crate) tcp: Option<SocketAddr>,
     pub(crate) token: Option<String>,
     pub(crate) events: Option<PathBuf>,
+    pub(crate) redis: Option<RedisOptions>,
     pub(crate) markets: Vec<ConfiguredMarket>,
 }
 
@@ -135,6 +142,7 @@ impl Config {
             subscription: self.subscription,
             snapshots: self.snapshots,
             retention: self.retention,
+            redis: self.redis.clone(),
             ..Options::new(&self.folder)
         }
     }
@@ -160,6 +168,7 @@ impl Layers {
         set(&mut settings.listen.tcp, &self.tcp);
         set(&mut settings.listen.token, &self.token);
         set(&mut settings.output.events, &self.events);
+        set(&mut settings.redis.url, &self.redis);
     }
 }
 
@@ -214,7 +223,7 @@ impl Settings {
                 "limits: at least 1 market, 2 commands in the ring and 256 bytes a line",
             ));
         }
-        let markets =
+        let markets: Vec<_> =
             self.market.into_iter().map(ConfiguredMarket::new).collect::<Result<_, _>>()?;
         Ok(Config {
             folder: self.folder,
@@ -239,6 +248,7 @@ impl Settings {
             tcp,
             token: said(&self.listen.token, str::to_owned),
             events: said(&self.output.events, |path| PathBuf::from(path)),
+            redis: self.redis.options(markets.len())?,
             markets,
         })
     }

@@ -118,11 +118,11 @@ impl Run {
             progress: Some(Box::new(progress())),
             ..config.options()
         });
-        let host = host.map_err(|error| match &error {
-            OpenError::Recovery(_) if !self.accept_loss => Failure::failed(format!(
-                "{error} (`pricetime verify` says more; --accept-loss goes on without what is lost)"
-            )),
-            _ => Failure::failed(error),
+        let host = host.map_err(|error| {
+            let lost = matches!(error, OpenError::Recovery(_)) && !self.accept_loss;
+            let more =
+                " (`pricetime verify` says more; --accept-loss goes on without what is lost)";
+            Failure::failed(format!("{error}{}", if lost { more } else { "" }))
         })?;
         let start = host.start();
         let sequence = host.status().durable.0;

@@ -74,9 +74,14 @@ pub(super) fn salt(history: History, first: Sequence) -> u32 {
     crc32c::crc32c_append(sum, &first.0.to_le_bytes())
 }
 
+/// The name of the segment that begins with this command.
+pub(super) fn name(first: Sequence) -> String {
+    format!("{:020}{SUFFIX}", first.0)
+}
+
 /// The file of the segment that begins with this command.
 pub(super) fn path(folder: &Path, first: Sequence) -> PathBuf {
-    folder.join(format!("{:020}{SUFFIX}", first.0))
+    folder.join(name(first))
 }
 
 /// The first sequences of the segments in a folder, ascending.

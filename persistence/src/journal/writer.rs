@@ -325,7 +325,7 @@ fn length(options: JournalOptions) -> u64 {
 }
 
 /// Reads a segment as the last one.
-fn look(segment: &Segment) -> Result<(Scanned, Vec<u8>), JournalError> {
+pub(super) fn look(segment: &Segment) -> Result<(Scanned, Vec<u8>), JournalError> {
     let Segment { header, path, file } = segment;
     let damaged = |found: Found| {
         let Found { offset, sequence, what } = found;

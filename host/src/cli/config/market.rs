@@ -53,9 +53,12 @@ impl ConfiguredMarket {
         };
         let add = AddMarket::deserialize(table).map_err(|error| wrong(error.to_string()))?;
         let add = Line::AddMarket(add).draft(None).map_err(|error| wrong(error.to_string()))?;
-        match add.action {
-            Action::AddMarket(spec) if add.market != MarketId(0) => Ok(Self { add, spec, phase }),
-            _ => Err(wrong(String::from("markets are numbered from 1"))),
+        let Action::AddMarket(spec) = add.action else {
+            return Err(wrong(String::from("it is no market")));
+        };
+        if add.market == MarketId(0) {
+            return Err(wrong(String::from("markets are numbered from 1")));
         }
+        Ok(Self { add, spec, phase })
     }
 }

@@ -22,7 +22,7 @@ macro_rules! sections {
 sections! {
     Settings {
         folder: PathBuf, epochs: Epochs, journal: Journal, snapshots: Snapshots, limits: Limits,
-        core: Core, listen: Listen, output: Output, market: Vec<toml::Table>,
+        core: Core, listen: Listen, output: Output, redis: Redis, market: Vec<toml::Table>,
     }
     Epochs { every: String, aligned: bool, commands: u64 }
     Journal { policy: String, interval: String, retention: Retained }
@@ -31,6 +31,14 @@ sections! {
     Core { wait: Waiting }
     Listen { unix: String, tcp: String, token: String }
     Output { events: String }
+    Redis {
+        url: String, authority: String, certificate: String, key: String, prefix: String,
+        env: String, keys: Keys,
+    }
+    Keys {
+        bids: String, asks: String, orders: String, stops: String, requests: String,
+        blocked: String, metadata: String, epoch: String, markets: String,
+    }
 }
 
 /// How much of the journal is kept.

@@ -27,6 +27,7 @@ const SUBSCRIPTIONS_MAX: usize = 64;
 
 /// What is owed, in the order of the lines.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are tickets, and questions are seldom")]
 pub(super) enum Item {
     /// A command's answer, once it is durable.
     Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Ticket },

@@ -148,37 +148,31 @@ impl Session {
         })?;
         let number = self.met.lines;
         let Some(market) = line.market() else {
-            return match line {
-                Line::Hello(hello) => self.greet(&hello).map(Some),
-                question => {
-                    // It is answered before what comes behind it is carried out.
-                    let (answered, done) = oneshot::channel();
-                    if items.send(Item::Question(number, question, answered)).await.is_ok() {
-                        // Where the writer has gone there is nothing to wait for.
-                        let _ = done.await;
-                    }
-                    Ok(None)
-                }
-            };
+            if let Line::Hello(hello) = line {
+                return self.greet(&hello).map(Some);
+            }
+            // A question is answered before what comes behind it is carried out.
+            let (answered, done) = oneshot::channel();
+            if items.send(Item::Question(number, line, answered)).await.is_ok() {
+                // Where the writer has gone there is nothing to wait for.
+                let _ = done.await;
+            }
+            return Ok(None);
         };
         if line.time().is_some() && !self.desk.ignore_times {
             let why = "a running market has its own clock: leave out `time`, or --ignore-times";
             return Err(why.into());
         }
-        let spec = match &line {
-            Line::AddMarket(_) => None,
-            _ => self.spec(market, items).await,
-        };
+        let adds = matches!(line, Line::AddMarket(_));
+        let spec = if adds { None } else { self.spec(market, items).await };
         let draft = line.draft(spec.as_deref())?;
         if draft.operator && !self.operator {
             return Err(
                 "only operators may do this: come by the Unix socket, or say the token".into()
             );
         }
-        let spec = match &draft.action {
-            Action::AddMarket(spec) => Some(Arc::new(*spec)),
-            _ => spec,
-        };
+        let spec =
+            if let Action::AddMarket(spec) = &draft.action { Some(Arc::new(*spec)) } else { spec };
         let ticket = self.submit(draft).await?;
         self.remember(draft);
         Ok(Some(Item::Ticket { line: number, request: line.request(), spec, ticket }))
@@ -261,9 +255,9 @@ impl Session {
     /// Forgets the orders that are no longer there.
     fn forget_gone(&mut self) {
         let host = &self.desk.host;
-        self.orders.retain(|draft| match draft.action {
-            Action::Cancel { order } => host.order(draft.market, order).is_some(),
-            _ => false,
+        self.orders.retain(|draft| {
+            matches!(draft.action, Action::Cancel { order }
+                if host.order(draft.market, order).is_some())
         });
     }
 
