@@ -220,8 +220,8 @@ fn look_on(path: &Path) -> Vec<u8> {
         assert!(durable <= sight.durable && sight.durable <= sight.last);
         durable = sight.durable;
         let from = Sequence(durable.0.saturating_sub(200).max(1));
-        let read = look.reader().read(from, durable).expect("it is there");
-        assert!(read.fold(true, |well, command| well && command.is_ok()));
+        let mut read = look.reader().read(from, durable).expect("it is there");
+        assert!(read.all(|command| command.is_ok()));
         packed.clear();
         look.pack(&mut packed, |_, _| ()).expect("no damage");
     }

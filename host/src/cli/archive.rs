@@ -73,6 +73,7 @@ impl Archive {
         let unfinished = PathBuf::from(unfinished);
         let packed = write(&look, &unfinished).and_then(|packed| {
             fs::rename(&unfinished, &self.to).map_err(|error| at(&self.to, &error))?;
+            sync_name(&self.to).map_err(|error| at(&self.to, &error))?;
             Ok(packed)
         });
         if packed.is_err() {
@@ -94,7 +95,19 @@ impl Archive {
             bar.set_position(done);
         });
         bar.finish_and_clear();
-        let packed = packed.map_err(|error| failure(error, &self.from))?;
+        let packed = packed.map_err(|error| match error {
+            ArchiveError::Io(error) => {
+                let (from, to) = (self.from.display(), self.to.display());
+                Failure::failed(format!("cannot unpack {from} into {to}: {error}")).into()
+            }
+            error @ (ArchiveError::Journal(_)
+            | ArchiveError::Snapshot(_)
+            | ArchiveError::Empty
+            | ArchiveError::Damaged { .. }
+            | ArchiveError::Cut(_)
+            | ArchiveError::Name(_)
+            | ArchiveError::Occupied(_)) => failure(error, &self.from),
+        })?;
         self.say(&packed, bytes)
     }
 
@@ -130,6 +143,12 @@ fn write(look: &Look, to: &Path) -> Result<Packed, Stop> {
     let packed = packed.map_err(|error| failure(error, to))?;
     out.get_ref().sync_all().map_err(|error| at(to, &error))?;
     Ok(packed)
+}
+
+/// Makes the name of a file durable.
+fn sync_name(path: &Path) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn at(path: &Path, error: &io::Error) -> Failure {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pricetime_engine::Sequence;
-use pricetime_persistence::{JournalSight, Look, RealDisk};
+use pricetime_persistence::{JournalError, JournalSight, Look, RealDisk, SegmentSight};
 
 pub(super) use ahead::Ahead;
 pub(super) use at::At;
@@ -56,6 +56,8 @@ pub(super) struct Seen {
     /// whatever is written meanwhile.
     pub(super) snapshots: Vec<Sequence>,
     pub(super) journal: JournalSight,
+    /// What is wrong with the journal's last file. Then the journal ends before it.
+    pub(super) damaged: Option<String>,
 }
 
 impl Seen {
@@ -67,9 +69,32 @@ impl Seen {
             return Err(Failure::new(Code::Failed, text).into());
         }
         let snapshots = look.snapshots().list()?;
-        let journal = look.journal()?;
-        Ok(Self { look, snapshots, journal })
+        match look.journal() {
+            Ok(journal) => Ok(Self { look, snapshots, journal, damaged: None }),
+            Err(error @ JournalError::Damaged { .. }) => {
+                let damaged = Some(error.to_string());
+                let journal = without_last(look.segments()?).ok_or(error)?;
+                Ok(Self { look, snapshots, journal, damaged })
+            }
+            Err(error) => Err(error.into()),
+        }
     }
+
+    /// What a command that came to the journal's end has to end with: where its last file is damaged
+    /// that end is not what happened last.
+    pub(super) fn whole(&self) -> Result<(), Failure> {
+        match &self.damaged {
+            None => Ok(()),
+            Some(damaged) => Err(Failure::new(Code::Unsound, damaged.clone())),
+        }
+    }
+}
+
+/// A journal without its last file, which is damaged: what is before that can still be replayed.
+pub(super) fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSight> {
+    let damaged = segments.pop().filter(|_| !segments.is_empty())?;
+    let durable = Sequence(damaged.first.0.saturating_sub(1));
+    Some(JournalSight { segments, durable, last: durable, sealed: false, torn: None })
 }
 
 /// A line on standard error that does not end anything. Where it cannot be written, what it is about

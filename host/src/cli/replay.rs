@@ -126,7 +126,8 @@ impl Replay {
         bar.finish_and_clear();
         self.end(run, &taken, 0, is_out_taken)?;
         match damaged {
-            None => Ok(()),
+            None if self.until.is_some() => Ok(()),
+            None => Ok(seen.whole()?),
             Some(error) => Err(error.into()),
         }
     }

@@ -38,6 +38,22 @@ fn a_flipped_byte_is_found_wherever_it_is() {
 }
 
 #[test]
+fn what_is_before_a_damaged_end_can_be_looked_at() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let last = files(&made.path, "journal").pop().expect("a segment");
+    flip(&last, 530);
+    let name = last.to_str().expect("text");
+    run(["inspect", "market", "--folder", folder]).says(3, &[name]);
+    run(["inspect", "market", "--folder", folder, "--at", "300"]).says(0, &["ONE"]);
+    let ran = run(["inspect", "journal", "--folder", folder]).says(3, &[name]);
+    assert!(ran.out.lines().count() > 300);
+    run(["replay", folder, "--until", "300"]).well();
+    run(["replay", folder]).says(3, &[name, "digest"]);
+    run(["verify", folder]).says(3, &[name, "is the replay's state"]);
+}
+
+#[test]
 fn behind_damage_the_next_snapshot_goes_on() {
     let made = made();
     let folder = made.path.to_str().expect("text");

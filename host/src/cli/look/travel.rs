@@ -14,8 +14,9 @@ use super::{At, Origin, Seen, Stop, bar, note};
 #[derive(Debug)]
 pub(in super::super) struct Travel {
     pub(in super::super) seen: Seen,
-    /// Where it ends.
+    /// Where it ends, and whether that is the journal's end.
     at: At,
+    is_end: bool,
     markets: u32,
 }
 
@@ -49,7 +50,8 @@ impl Travel {
             let text = format!("command {at} is not there: the journal ends with {durable}");
             return Err(Failure::new(Code::Usage, text).into());
         }
-        Ok(Self { seen, at: at.unwrap_or(At::Sequence(durable)), markets })
+        let is_end = at.is_none();
+        Ok(Self { seen, at: at.unwrap_or(At::Sequence(durable)), is_end, markets })
     }
 
     /// The state at that moment, from the nearest snapshot before it.
@@ -73,6 +75,18 @@ impl Travel {
 
     /// To that moment, from this beginning.
     pub(in super::super) fn go(
+        &self,
+        origin: Origin,
+        each: &mut dyn FnMut(&Engine, &Command, &Group) -> Result<(), Stop>,
+    ) -> Result<Engine, Stop> {
+        let engine = self.replay(origin, each)?;
+        if self.is_end {
+            self.seen.whole()?;
+        }
+        Ok(engine)
+    }
+
+    fn replay(
         &self,
         origin: Origin,
         each: &mut dyn FnMut(&Engine, &Command, &Group) -> Result<(), Stop>,

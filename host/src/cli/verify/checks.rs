@@ -29,13 +29,6 @@ pub(super) fn wrong(error: JournalError) -> Result<String, Stop> {
     }
 }
 
-/// A journal without its last file, which is damaged: what is before that can still be replayed.
-fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSight> {
-    let damaged = segments.pop().filter(|_| !segments.is_empty())?;
-    let durable = Sequence(damaged.first.0.saturating_sub(1));
-    Some(JournalSight { segments, durable, last: durable, sealed: false, torn: None })
-}
-
 impl Checks<'_> {
     /// All of them.
     pub(super) fn all(mut self) -> Result<(), Stop> {
@@ -62,7 +55,7 @@ impl Checks<'_> {
             }
             Err(error) => {
                 let text = wrong(error)?;
-                let Some(journal) = without_last(segments) else {
+                let Some(journal) = look::without_last(segments) else {
                     self.voice.say("journal", Err(text))?;
                     return self.snapshots_alone();
                 };
@@ -71,7 +64,7 @@ impl Checks<'_> {
                 (journal, false)
             }
         };
-        let seen = Seen { look: self.look.clone(), snapshots, journal };
+        let seen = Seen { look: self.look.clone(), snapshots, journal, damaged: None };
         self.replay(&seen, is_whole)
     }
 
