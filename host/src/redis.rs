@@ -9,10 +9,10 @@ mod carrier;
 mod mailbox;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use pricetime_engine::{MarketId, Timestamp};
+use pricetime_engine::MarketId;
 use pricetime_persistence::image::Image;
 use pricetime_persistence::redis::{ImageWriter, Link, RedisOptions};
 use pricetime_persistence::{Folder, History};
@@ -45,8 +45,8 @@ pub enum RedisState {
     Connected,
     /// It does not, or refuses.
     Degraded {
-        /// Since when, by the clock on the wall.
-        since: Timestamp,
+        /// Since when.
+        since: Instant,
         /// Why.
         why: String,
     },

@@ -13,7 +13,6 @@ use tracing::{error, info, warn};
 
 use super::mailbox::{Owed, Owing};
 use super::{LAST, RedisState};
-use crate::sequencer::{Clock as _, WallClock};
 use crate::status::Shared;
 
 /// After so long without work it looks whether Redis is there.
@@ -197,7 +196,7 @@ impl Carrier {
 
     fn say_degraded(&mut self, error: &RedisError) {
         metrics::counter!("pricetime_redis_errors_total").increment(1);
-        let (why, now) = (error.to_string(), WallClock.now());
+        let (why, now) = (error.to_string(), Instant::now());
         self.shared.redis.change(|status| match &mut status.state {
             RedisState::Degraded { why: old, .. } => *old = why,
             state @ (RedisState::Unknown | RedisState::Connected) => {
