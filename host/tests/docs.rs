@@ -97,3 +97,43 @@ fn every_line_shown_is_one() {
         assert!(answer || serde_json::from_str::<Line>(line).is_ok(), "{line}");
     }
 }
+
+const README: &str = include_str!("../../README.md");
+
+/// Whether a line says what is shown, where `…` stands for anything.
+fn says(line: &str, shown: &str) -> bool {
+    let mut rest = line;
+    shown.split('…').all(|part| match rest.find(part.trim()) {
+        Some(at) => {
+            rest = rest.get(at + part.trim().len()..).unwrap_or_default();
+            true
+        }
+        None => false,
+    })
+}
+
+#[test]
+fn the_two_minutes_of_the_readme_go_as_they_are_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let blocks = README.split("```console\n").skip(1);
+    let lines = blocks.flat_map(|rest| rest.split("```").next().unwrap_or_default().lines());
+    let mut printed = String::new();
+    let mut commands = 0;
+    for line in lines {
+        let Some(command) = line.strip_prefix("$ ") else {
+            let found = printed.lines().any(|printed| says(printed, line));
+            assert!(found, "nobody says {line:?} in:\n{printed}");
+            continue;
+        };
+        commands += 1;
+        let program = command.replace("cargo run --release --", env!("CARGO_BIN_EXE_pricetime"));
+        let output = Command::new("sh")
+            .args(["-c", &format!("{program} 2>&1")])
+            .current_dir(folder.path())
+            .output()
+            .expect("a shell");
+        printed = String::from_utf8(output.stdout).expect("text");
+        assert!(output.status.success(), "{command}\n{printed}");
+    }
+    assert!(commands >= 8, "the README shows {commands} commands");
+}
