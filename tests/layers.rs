@@ -237,6 +237,22 @@ fn only_the_host_reads_the_clock() {
 }
 
 #[test]
+fn the_redis_client_has_one_room() {
+    let within =
+        |file: &PathBuf| file.iter().any(|part| part == "redis") || file.ends_with("redis.rs");
+    let others: Vec<PathBuf> = LIBRARIES
+        .iter()
+        .flat_map(|(room, _)| sources(room))
+        .filter(|file| !(within(file) && file.iter().any(|part| part == "persistence")))
+        .collect();
+    let client = ["RedisResult", "RedisConnectionInfo", "FromRedisValue", "ToRedisArgs"];
+    hold(
+        "Only `persistence/src/redis` names the Redis client.",
+        &places(&others, |word| client.contains(&word)),
+    );
+}
+
+#[test]
 fn things_are_called_what_they_are() {
     let empty = [
         "manager",
