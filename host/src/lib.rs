@@ -29,6 +29,7 @@ mod status;
 mod subscription;
 mod ticket;
 mod view;
+pub mod workload;
 
 pub use pricetime_engine as engine;
 pub use pricetime_engine::thread::{Options as CoreOptions, Refused, Wait};
