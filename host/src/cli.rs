@@ -1,5 +1,6 @@
 //! The command line, and the help that teaches it.
 
+mod bench;
 mod demo;
 mod failure;
 
@@ -20,6 +21,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Bench),
     Demo(demo::Demo),
 }
 
@@ -28,6 +30,7 @@ Try:
   pricetime demo                                  watch a made-up energy market for five seconds
   pricetime demo --seed 7 --commands 1000000      the same run on every machine, to the last digit
   pricetime demo --json | tail -n 1               the summary alone, for a program
+  pricetime bench core                            how fast this machine is, by named workloads
   pricetime demo --help                           everything that the demo can be told
 
 Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configuration makes no sense;
@@ -38,6 +41,7 @@ From the source tree, `cargo run --release -- demo` is the same as `pricetime de
 /// `main` to return.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
+        Some(Command::Bench(bench)) => bench.run(),
         Some(Command::Demo(demo)) => quiet(demo.run()),
         None => quiet(Cli::command().print_help()),
     };

@@ -92,10 +92,14 @@ impl Trading {
             }
             Some((When::Panic, _)) | None => {}
         }
-        match self.desk.random.weighted(self.style.mix) {
-            Deed::Rest if now * 20 > first * 21 => Deed::Cancel,
-            Deed::Cancel | Deed::Sweep if now * 20 < first * 19 => Deed::Rest,
-            deed => deed,
+        let deed = self.desk.random.weighted(self.style.mix);
+        let (comes, goes) = (deed == Deed::Rest, matches!(deed, Deed::Cancel | Deed::Sweep));
+        if comes && now * 20 > first * 21 {
+            Deed::Cancel
+        } else if goes && now * 20 < first * 19 {
+            Deed::Rest
+        } else {
+            deed
         }
     }
 
