@@ -113,6 +113,8 @@ impl Host {
         let head = Head::here(Settings { seed, commands, host });
         let before = self.telling.baseline(&head)?;
         let workloads = self.plan.chosen()?;
+        // Where no folder can be made, that is said before commands are.
+        drop(Scratch::new(&self.folder)?);
         let steps = self.runs as usize + self.rate.map_or(self.load.len(), |_| 1);
         let progress = Progress::new(steps * workloads.len());
         let mut measured = Vec::new();
