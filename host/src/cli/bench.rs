@@ -36,7 +36,8 @@ Try:
 
 A rate is the median of its runs; its spread is what lies between the quartiles of the runs, in
 percent of the median. Of two reports one is faster or slower where their medians differ by more
-than either spread, and by 3 % at least, which two processes of one build differ by.")]
+than either spread, than what other programs had of the core, and than 3 %, which two processes of
+one build differ by; and where neither median lies among the runs of the other.")]
 pub(super) struct Bench {
     #[command(subcommand)]
     what: What,

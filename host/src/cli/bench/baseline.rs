@@ -67,7 +67,8 @@ pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
     let one = |now: &Measured| {
         let then = before.workloads.iter().find(|then| then.workload == now.workload);
         let (ratio, noise_percent, verdict) = then.map_or((None, 0.0, Verdict::New), |then| {
-            let (ratio, noise, verdict) = judge(&then.rate, &now.rate);
+            let least = LEAST_PERCENT.max(lost(then)).max(lost(now));
+            let (ratio, noise, verdict) = judge(&then.rate, &now.rate, least);
             (Some(ratio), noise, verdict)
         });
         let digest = |one: &Measured| one.core.as_ref().map(|core| core.digest.clone());
@@ -77,13 +78,21 @@ pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
     after.workloads.iter().map(one).collect()
 }
 
-fn judge(then: &Runs, now: &Runs) -> (f64, f64, Verdict) {
+/// What others had of the core, in percent: a rate can be that much too low.
+fn lost(one: &Measured) -> f64 {
+    one.core.as_ref().map_or(0.0, |core| 100.0 - core.cpu_percent)
+}
+
+fn judge(then: &Runs, now: &Runs, least: f64) -> (f64, f64, Verdict) {
     let ratio = if then.median > 0.0 { now.median / then.median } else { 1.0 };
-    let noise = then.spread_percent.max(now.spread_percent).max(LEAST_PERCENT);
+    let noise = then.spread_percent.max(now.spread_percent).max(least);
     let percent = 100.0 * (ratio - 1.0);
-    let verdict = if percent > noise {
+    // What disturbs one report for most of its runs leaves a few that it missed, and those betray it.
+    let above = now.median > then.max && now.min > then.median;
+    let below = now.median < then.min && now.max < then.median;
+    let verdict = if percent > noise && above {
         Verdict::Faster
-    } else if percent < -noise {
+    } else if percent < -noise && below {
         Verdict::Slower
     } else {
         Verdict::Same
@@ -93,10 +102,10 @@ fn judge(then: &Runs, now: &Runs) -> (f64, f64, Verdict) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Runs, Verdict, judge};
+    use super::{LEAST_PERCENT, Runs, Verdict, judge};
 
     fn verdict(then: &[f64], now: &[f64]) -> Verdict {
-        judge(&Runs::new(then.to_vec()), &Runs::new(now.to_vec())).2
+        judge(&Runs::new(then.to_vec()), &Runs::new(now.to_vec()), LEAST_PERCENT).2
     }
 
     #[test]
@@ -108,6 +117,8 @@ mod tests {
         assert_eq!(verdict(&quiet, &[80.0, 92.0, 104.0]), Verdict::Same);
         assert_eq!(verdict(&[80.0, 92.0, 104.0], &quiet), Verdict::Same);
         assert_eq!(verdict(&[100.0; 3], &[102.0; 3]), Verdict::Same);
+        // All but one run of the first were disturbed.
+        assert_eq!(verdict(&[60.0, 61.0, 100.0, 62.0, 61.0], &quiet), Verdict::Same);
         assert_eq!(verdict(&[0.0], &[0.0]), Verdict::Same);
     }
 }

@@ -4,6 +4,7 @@ mod pass;
 
 use std::env;
 use std::process::Command as Process;
+use std::time::Duration;
 
 use clap::Args;
 use pricetime::workload::Workload;
@@ -102,19 +103,23 @@ impl Core {
         };
         for _ in 0..self.warmup {
             progress.now(format!("{workload}: warming up"));
-            pass::rate(made);
+            pass::run(made);
             progress.done();
         }
         let (mut rates, mut times) = (Vec::new(), Times::new());
+        let (mut taken, mut on_core) = (Duration::ZERO, Duration::ZERO);
         for _ in 0..self.runs {
             progress.now(format!("{workload}: measuring"));
-            let (rate, digest) = pass::rate(made);
-            alike(digest)?;
+            let run = pass::run(made);
+            alike(run.digest)?;
             alike(times.pass(made))?;
-            rates.push(rate);
+            rates.push(made.flow.len() as f64 / run.taken.as_secs_f64());
+            taken += run.taken;
+            on_core += run.on_core;
             progress.done();
         }
-        let core = figures(made, &first, &times);
+        let part = on_core.as_secs_f64() / taken.as_secs_f64();
+        let core = CoreFigures { cpu_percent: 100.0 * part, ..figures(made, &first, &times) };
         let workload = workload.name().to_owned();
         Ok(Measured { workload, rate: Runs::new(rates), core: Some(core), host: None })
     }
@@ -131,6 +136,7 @@ fn figures(made: &Made, first: &Pass, times: &Times) -> CoreFigures {
         resting_first: first.resting_first,
         resting_last: first.resting_last,
         trades: first.trades,
+        cpu_percent: 100.0,
         latency: Latency::of(&times.commands),
         clock_ns: times.clock.value_at_quantile(0.5),
         memory: Memory {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use pricetime::{Draft, Host, Refused, Ticket};
 use pricetime_engine::{Command, Outcome};
-use rustix::time::{ClockId, clock_gettime};
 
+use super::machine::thread_time;
 use super::report::{Latency, Load};
 use crate::cli::failure::Failure;
 
@@ -175,10 +175,4 @@ fn empty() -> Histogram<u64> {
 
 fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// What this thread has had of a core.
-fn thread_time() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

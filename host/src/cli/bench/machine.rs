@@ -1,7 +1,9 @@
 //! Where something was measured, and with which build.
 
 use std::fs;
+use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
 /// A machine. What it does not tell is empty.
@@ -50,4 +52,10 @@ fn cpu() -> Option<String> {
     let all = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = all.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// What this thread has had of a core.
+pub(super) fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

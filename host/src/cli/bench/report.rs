@@ -74,6 +74,8 @@ pub(super) struct CoreFigures {
     pub(super) resting_first: u64,
     pub(super) resting_last: u64,
     pub(super) trades: u64,
+    /// What it had of a core while its rate was measured, in percent; other programs had the rest.
+    pub(super) cpu_percent: f64,
     /// How long one command takes, the clock included.
     pub(super) latency: Latency,
     /// What reading the clock takes by itself, at the median.

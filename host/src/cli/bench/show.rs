@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::report::Report;
 
+/// Who has less of a core than this, in percent, was kept waiting.
+const CPU_MIN: f64 = 97.0;
 /// Above this a rate says little.
 const SPREAD_MAX: f64 = 10.0;
 
@@ -31,6 +33,11 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
                  build: cargo run --release -- bench\n";
     }
     for one in &report.workloads {
+        let cpu = one.core.as_ref().map_or(100.0, |core| core.cpu_percent);
+        if cpu < CPU_MIN {
+            let (name, others) = (&one.workload, 100.0 - cpu);
+            said += &format!("other programs had {others:.0} % of the core that {name} ran on\n");
+        }
         let spread = one.rate.spread_percent;
         if spread > SPREAD_MAX {
             let name = &one.workload;

@@ -1,11 +1,12 @@
 //! One pass of the commands through a fresh engine.
 
 use std::hint::black_box;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use pricetime_engine::{Engine, Event, Header, Outcome, Sink};
 
+use super::super::machine::thread_time;
 use super::super::memory;
 use super::super::plan::Made;
 
@@ -100,15 +101,23 @@ impl Pass {
     }
 }
 
-/// Commands a second, and the state that they come to.
-pub(super) fn rate(made: &Made) -> (f64, u128) {
+/// A run as fast as it goes.
+pub(super) struct Run {
+    pub(super) taken: Duration,
+    /// What of that the thread had a core for.
+    pub(super) on_core: Duration,
+    pub(super) digest: u128,
+}
+
+/// Carries everything out as fast as it goes.
+pub(super) fn run(made: &Made) -> Run {
     let (mut engine, mut sink) = (stand(made), Batch::new());
-    let begun = Instant::now();
+    let (begun, begun_core) = (Instant::now(), thread_time());
     for command in &made.flow {
         black_box(engine.apply(black_box(command), &mut sink));
     }
-    let taken = begun.elapsed();
-    (made.flow.len() as f64 / taken.as_secs_f64(), engine.digest())
+    let (taken, on_core) = (begun.elapsed(), thread_time().saturating_sub(begun_core));
+    Run { taken, on_core, digest: engine.digest() }
 }
 
 /// How long each command takes.
