@@ -229,6 +229,8 @@ fn only_the_host_reads_the_clock() {
     let others: Vec<PathBuf> = sources("host/src")
         .into_iter()
         .filter(|file| !file.ends_with("sequencer.rs") && !file.iter().any(|part| part == "cli"))
+        // It spells dates, for which it has to name the type.
+        .filter(|file| !file.ends_with("json/value.rs"))
         .collect();
     let against = places(&others, |word| ["SystemTime", "UNIX_EPOCH"].contains(&word));
     hold("Of its embedding API only `sequencer.rs` does.", &against);

@@ -73,6 +73,9 @@ impl Book {
         let live = usize::try_from(self.arena.live()).unwrap_or(usize::MAX);
         holds(self.index.len() == live, "the index holds the live orders and no other")?;
         let handles: Vec<Handle> = self.arena.handles().collect();
+        // By itself, so that many of these far reads are on their way at once.
+        let found = handles.iter().all(|at| self.find(self.arena.order(*at).id) == Some(*at));
+        holds(found, "the index finds every live order")?;
         handles.iter().try_for_each(|handle| self.audit_order(*handle))?;
         let count = |until: fn(&Until) -> bool| {
             handles.iter().filter(|handle| until(&self.arena.until(**handle))).count()
@@ -161,7 +164,9 @@ impl Book {
             let order = self.arena.order(handle);
             holds(order.side == side, "an order stands on its own side")?;
             holds(last.is_none_or(|p| p < order.priority), "a queue is in the order of priority")?;
-            let priced = self.record(handle).kind.price().is_none_or(|price| price == level.price);
+            let own = || Some(ladder.price(order));
+            let stated = self.arena.kind(handle).map_or_else(own, |kind| kind.price());
+            let priced = stated.is_none_or(|price| price == level.price);
             holds(priced, "an order stands at its own price")?;
             holds(!order.shown.is_zero(), "every order in a queue shows something")?;
             last = Some(order.priority);
@@ -178,7 +183,6 @@ impl Book {
 
     fn audit_order(&self, handle: Handle) -> Result<(), &'static str> {
         let order = self.record(handle);
-        holds(self.find(order.party.order) == Some(handle), "the index finds every live order")?;
         let stands = self.arena.order(handle).level().is_some();
         holds(stands == order.kind.stop().is_none(), "stops wait and everything else rests")?;
         if let Some(stop) = order.kind.stop() {

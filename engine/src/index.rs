@@ -5,6 +5,13 @@
 //! and then slot by slot. At most a quarter of the slots is taken, so the first probe nearly always
 //! decides, and a slot is so small that the emptiness costs little cache. Because the home can be
 //! read off the tag, neither growing nor closing a gap ever has to look at an id.
+//!
+//! It grows step by step (`growth.rs`). While it does, an id is in one of two tables; while it does
+//! not, that costs nothing but a look at whether it does, where an id was not found.
+
+mod growth;
+#[cfg(test)]
+mod tests;
 
 /// A hash index with linear probing and no tombstones.
 #[derive(Clone, Debug)]
@@ -14,9 +21,16 @@ pub(crate) struct Index {
     len: usize,
     /// What is shifted out of a tag to get the home.
     shift: u32,
+    /// From how many ids on adding one is more than filling a slot: a quarter of the slots, or none
+    /// while the index grows.
+    limit: usize,
+    /// While the index grows, what has not been moved yet of the table before, which had half as many
+    /// slots. It is emptied from the back.
+    old: Vec<u64>,
 }
 
-/// Where an id stands in the index, or would. It holds until the index next changes.
+/// Where an id stands in the index, or would. It holds until the index next changes. Which table it
+/// means need not be said: no two ids have the same tag and handle, and what is added is new.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot {
     tag: u64,
@@ -38,7 +52,7 @@ const SHIFT_MAX: u32 = TAG_BITS - 3;
 impl Default for Index {
     /// An index that holds nothing and has allocated nothing.
     fn default() -> Self {
-        Self { slots: Vec::new(), len: 0, shift: SHIFT_MAX }
+        Self { slots: Vec::new(), len: 0, shift: SHIFT_MAX, limit: 0, old: Vec::new() }
     }
 }
 
@@ -69,7 +83,13 @@ impl Index {
             // An index that has no slots yet ends here.
             let slot = self.slots.get(place).copied().unwrap_or(FREE);
             if slot == FREE {
-                return Err(spot);
+                if self.old.is_empty() {
+                    return Err(spot);
+                }
+                return match self.find_old(tag, is_it) {
+                    Some(place) => Ok((self.old_handle(place), Spot { tag, place })),
+                    None => Err(spot),
+                };
             }
             if slot >> TAG_BITS == tag {
                 let handle = handle(slot);
@@ -84,56 +104,56 @@ impl Index {
     /// Adds `key`, which is not there yet, with a handle below 2^31.
     #[inline]
     pub(crate) fn insert(&mut self, key: u128, handle: u32) {
-        let handle = u64::from(handle);
-        assert!(handle <= HANDLE, "a handle is below 2^31");
-        self.len = self.len.saturating_add(1);
-        if self.len > self.slots.len() / 4 {
+        assert!(u64::from(handle) <= HANDLE, "a handle is below 2^31");
+        let entry = entry(tag(key), handle);
+        if self.len >= self.limit {
             self.grow();
         }
-        self.put(tag(key) << TAG_BITS | TAKEN | handle);
+        self.put(entry);
+        self.len = self.len.saturating_add(1);
     }
 
     /// Adds the key that was looked for in vain, with a handle below 2^31.
     #[inline]
     pub(crate) fn insert_at(&mut self, spot: Spot, handle: u32) {
-        let handle = u64::from(handle);
-        assert!(handle <= HANDLE, "a handle is below 2^31");
-        let entry = spot.tag << TAG_BITS | TAKEN | handle;
-        self.len = self.len.saturating_add(1);
-        if self.len > self.slots.len() / 4 {
+        assert!(u64::from(handle) <= HANDLE, "a handle is below 2^31");
+        let entry = entry(spot.tag, handle);
+        if self.len >= self.limit {
             self.grow();
             self.put(entry);
         } else if let Some(slot) = self.slots.get_mut(spot.place) {
             assert!(*slot == FREE, "a spot holds until the next change");
             *slot = entry;
         }
+        self.len = self.len.saturating_add(1);
     }
 
     /// Takes out the key that was found there with this handle.
     #[inline]
     pub(crate) fn remove_at(&mut self, spot: Spot, handle: u32) {
-        let wanted = spot.tag << TAG_BITS | TAKEN | u64::from(handle);
-        assert!(self.slots.get(spot.place) == Some(&wanted), "a spot holds until the next change");
-        self.close(spot.place);
+        let wanted = entry(spot.tag, handle);
         self.len = self.len.saturating_sub(1);
+        if self.slots.get(spot.place) == Some(&wanted) {
+            self.close(spot.place);
+        } else {
+            self.close_old(spot.place, wanted);
+        }
     }
 
     /// Takes out `key`, which is there with this handle.
     #[inline]
     pub(crate) fn remove(&mut self, key: u128, handle: u32) {
         let tag = tag(key);
-        let wanted = tag << TAG_BITS | TAKEN | u64::from(handle);
+        let wanted = entry(tag, handle);
         let mut place = self.home(tag);
-        loop {
-            let slot = self.slots.get(place).copied().unwrap_or(FREE);
-            assert!(slot != FREE, "only what was inserted is removed");
-            if slot == wanted {
-                break;
-            }
-            place = self.next(place);
-        }
-        self.close(place);
         self.len = self.len.saturating_sub(1);
+        loop {
+            match self.slots.get(place).copied().unwrap_or(FREE) {
+                FREE => return self.remove_old(wanted),
+                slot if slot == wanted => return self.close(place),
+                _ => place = self.next(place),
+            }
+        }
     }
 
     /// Writes a slot where its probe first finds room; at most half of the table is taken.
@@ -166,38 +186,6 @@ impl Index {
             }
         }
         self.slots[gap] = FREE;
-    }
-
-    /// Makes room for so many ids, and touches it, so that adding them neither grows the table nor
-    /// waits for the system to hand out its memory.
-    pub(crate) fn reserve(&mut self, ids: usize) {
-        while self.slots.len() / 4 < ids && (self.slots.is_empty() || self.shift != 0) {
-            self.grow();
-        }
-        // Memory that is only known to be zero may not be there yet; what is written is.
-        for slot in core::hint::black_box(&mut self.slots) {
-            *slot = core::hint::black_box(*slot);
-        }
-    }
-
-    /// Doubles the table. The homes keep their order, so both tables are walked front to back.
-    #[cold]
-    fn grow(&mut self) {
-        let slots = match self.slots.len() {
-            0 => SLOTS_MIN,
-            // The tag names no more homes. 2^31 handles leave half of them free.
-            _ if self.shift == 0 => return,
-            len => {
-                self.shift = self.shift.saturating_sub(1);
-                len.saturating_mul(2)
-            }
-        };
-        let old = core::mem::replace(&mut self.slots, vec![FREE; slots]);
-        for slot in old {
-            if slot != FREE {
-                self.put(slot);
-            }
-        }
     }
 
     #[inline]
@@ -245,111 +233,8 @@ fn handle(slot: u64) -> u32 {
     u32::try_from(slot & HANDLE).unwrap_or(0)
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::{Index, SLOTS_MIN};
-    use crate::random::Random;
-
-    /// Every slot is reachable from its home, and the table is at most a quarter full.
-    fn assert_sound(index: &Index) {
-        let taken = index.slots.iter().filter(|&&slot| slot != 0).count();
-        assert_eq!(taken, index.len());
-        assert!(index.slots.is_empty() || taken <= index.slots.len() / 4);
-        for (place, &slot) in index.slots.iter().enumerate() {
-            let mut probe = index.home(slot >> 32);
-            while slot != 0 && probe != place {
-                assert_ne!(index.slots.get(probe), Some(&0), "a gap before {place}");
-                probe = index.next(probe);
-            }
-        }
-    }
-
-    #[test]
-    fn it_does_what_a_map_does() {
-        let mut random = Random(23);
-        let mut index = Index::default();
-        let mut map = BTreeMap::new();
-        let mut keys = vec![0_u128; 3_000];
-        for step in 0..400_000_u64 {
-            // The range wanders, so that the table empties and fills again.
-            let range = if step & 0x1_0000 == 0 { 3_000 } else { 40 };
-            let handle = u32::try_from(random.below(range)).unwrap();
-            let known = keys.get_mut(usize::try_from(handle).unwrap()).unwrap();
-            let key = if random.below(2) == 0 { u128::from(random.below(5_000)) } else { *known };
-            let found = index.find(key, |handle| map.get(&key) == Some(&handle));
-            assert_eq!(found, map.get(&key).copied());
-            let spot = index.find_spot(key, |handle| map.get(&key) == Some(&handle));
-            assert_eq!(spot.map(|(handle, _)| handle).ok(), found);
-            match spot {
-                Ok((handle, spot)) => {
-                    match step % 2 {
-                        0 => index.remove(key, handle),
-                        _ => index.remove_at(spot, handle),
-                    }
-                    map.remove(&key);
-                }
-                Err(_) if map.get(known) == Some(&handle) => {}
-                Err(spot) => {
-                    match step % 2 {
-                        0 => index.insert(key, handle),
-                        _ => index.insert_at(spot, handle),
-                    }
-                    map.insert(key, handle);
-                    *known = key;
-                }
-            }
-            if step % 1_000 == 0 {
-                assert_sound(&index);
-            }
-        }
-        assert!(map.len() > 10, "the walk filled the map");
-    }
-
-    #[test]
-    fn one_tag_for_all_still_works() {
-        let mut index = Index::default();
-        for handle in 0..100 {
-            index.insert(7, handle);
-        }
-        assert_sound(&index);
-        assert_eq!(index.find(7, |handle| handle == 63), Some(63));
-        for handle in (0..100).rev() {
-            index.remove(7, handle);
-            assert_sound(&index);
-        }
-        assert_eq!(index.find(7, |_| true), None);
-    }
-
-    #[test]
-    fn ids_of_every_kind_spread() {
-        let mut random = Random(42);
-        let kinds: [&dyn Fn(u128, u64, u64) -> u128; 8] = [
-            &|n, _, _| n,
-            &|n, _, _| n << 40,
-            &|n, _, _| n << 64,
-            &|n, _, _| n << 104,
-            &|n, _, _| n << 64 | n,
-            &|n, _, _| n.wrapping_mul(1_000) | 0xabcd << 112,
-            // UUIDs, version 4 and version 7 with 16 ids in a millisecond.
-            &|_, a, b| u128::from(a) << 64 | u128::from(b),
-            &|n, a, b| {
-                (1_780_000_000_000 + n / 16) << 80 | u128::from(a >> 52) << 64 | u128::from(b)
-            },
-        ];
-        for (kind, key) in kinds.iter().enumerate() {
-            let mut index = Index::default();
-            for handle in 0..1 << 16 {
-                index.insert(key(u128::from(handle), random.next(), random.next()), handle);
-            }
-            assert!(index.slots.len() > SLOTS_MIN);
-            // The steps from home to place, over all ids: a sixth each at a quarter full.
-            let steps: usize = (index.slots.iter().enumerate())
-                .filter(|&(_, &slot)| slot != 0)
-                .map(|(place, &slot)| index.distance(index.home(slot >> 32), place))
-                .sum();
-            assert!(steps < (1 << 16) / 4, "kind {kind}: {steps} steps");
-        }
-    }
+/// What stands in a slot for a tag with this handle.
+#[inline]
+fn entry(tag: u64, handle: u32) -> u64 {
+    tag << TAG_BITS | TAKEN | u64::from(handle)
 }

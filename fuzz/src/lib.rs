@@ -1,6 +1,7 @@
 //! Bytes as commands and snapshots. Every value of every field can come up; the likely ones are the
 //! ones that make orders meet.
 
+pub mod journal;
 mod snapshot;
 
 use pricetime_engine::{
@@ -29,6 +30,30 @@ impl Bytes<'_> {
     /// Eight bytes as they are.
     pub fn word(&mut self) -> u64 {
         u64::from_le_bytes([(); 8].map(|()| self.byte()))
+    }
+
+    /// A place in something that is so long, or in nothing zero.
+    pub fn place_in(&mut self, length: usize) -> usize {
+        (usize::from(self.byte()) << 8 | usize::from(self.byte())) % length.max(1)
+    }
+
+    /// Changes some bytes in a few places, and perhaps where they end.
+    pub fn spoil(&mut self, bytes: &mut Vec<u8>) {
+        for _ in 0..self.byte() % 4 {
+            let at = self.place_in(bytes.len());
+            match self.byte() % 8 {
+                0 => bytes.truncate(at),
+                1 => bytes.push(self.byte()),
+                2 => {
+                    let word = self.number().to_le_bytes();
+                    bytes.iter_mut().skip(at).zip(word).for_each(|(byte, new)| *byte = new);
+                }
+                _ => {
+                    let new = self.byte();
+                    bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte = new);
+                }
+            }
+        }
     }
 
     /// One of these.

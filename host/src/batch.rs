@@ -33,6 +33,11 @@ impl Batch {
         self.commands.len()
     }
 
+    /// For how many commands it has room.
+    pub(crate) fn room(&self) -> usize {
+        self.commands.capacity()
+    }
+
     /// The groups in their order.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&Header, &[Event], Outcome)> {
         let mut from = 0;

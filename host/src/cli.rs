@@ -1,8 +1,17 @@
 //! The command line, and the help that teaches it.
 
+mod archive;
 mod bench;
+mod config;
 mod demo;
 mod failure;
+mod inspect;
+mod look;
+mod replay;
+mod run;
+mod schema;
+mod snapshot;
+mod verify;
 
 use std::io;
 use std::process::ExitCode;
@@ -21,8 +30,23 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(Box<run::Run>),
+    Config(config::ConfigCommand),
+    Schema(schema::SchemaCommand),
     Bench(bench::Bench),
     Demo(demo::Demo),
+    Replay(replay::Replay),
+    Inspect(inspect::Inspect),
+    Verify(verify::Verify),
+    Snapshot(snapshot::Snapshot),
+    Archive(archive::Archive),
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
 }
 
 const EXAMPLES: &str = "\
@@ -41,8 +65,18 @@ From the source tree, `cargo run --release -- demo` is the same as `pricetime de
 /// `main` to return.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
+        Some(Command::Run(run)) => run.run(),
+        Some(Command::Config(config)) => config.run(),
+        Some(Command::Schema(schema)) => quiet(schema.run()),
         Some(Command::Bench(bench)) => bench.run(),
         Some(Command::Demo(demo)) => quiet(demo.run()),
+        Some(Command::Replay(replay)) => replay.run(),
+        Some(Command::Inspect(inspect)) => inspect.run(),
+        Some(Command::Verify(verify)) => verify.run(),
+        Some(Command::Snapshot(snapshot)) => snapshot.run(),
+        Some(Command::Archive(archive)) => archive.run(),
+        Some(Command::Completions { shell }) => quiet(completions(shell)),
+        Some(Command::Man) => quiet(man()),
         None => quiet(Cli::command().print_help()),
     };
     done.map_or_else(Failure::end, |()| ExitCode::SUCCESS)
@@ -54,4 +88,22 @@ fn quiet(done: io::Result<()>) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => Ok(done?),
     }
+}
+
+fn completions(shell: clap_complete::Shell) -> io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "pricetime", &mut script);
+    io::Write::write_all(&mut io::stdout(), &script)
+}
+
+/// The manual page: that of the program, and behind it those of its commands.
+fn man() -> io::Result<()> {
+    let mut page = Vec::new();
+    let command = Cli::command();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for of in command.get_subcommands() {
+        let name = format!("pricetime-{}", of.get_name());
+        clap_mangen::Man::new(of.clone().name(name)).render(&mut page)?;
+    }
+    io::Write::write_all(&mut io::stdout(), &page)
 }

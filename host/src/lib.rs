@@ -16,17 +16,21 @@
 //! is let go; nobody waits for anybody on the core's thread but the core for the journal.
 
 mod batch;
+mod follower;
 mod gates;
 mod host;
 pub mod json;
 mod keeper;
 mod options;
 mod publisher;
+#[cfg(feature = "redis")]
+mod redis;
 mod scribe;
 mod sequencer;
 mod start;
 mod status;
 mod subscription;
+mod teller;
 mod ticket;
 mod view;
 pub mod workload;
@@ -35,9 +39,12 @@ pub use pricetime_engine as engine;
 pub use pricetime_engine::thread::{Options as CoreOptions, Refused, Wait};
 pub use pricetime_persistence as persistence;
 
+pub use follower::Follower;
 pub use gates::Gates;
 pub use host::{Host, OpenError, Start};
 pub use options::{Options, Retention};
+#[cfg(feature = "redis")]
+pub use redis::{RedisState, RedisStatus};
 pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};
 pub use status::{Status, Stopped};

@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pricetime_engine::thread;
-use pricetime_persistence::{Disk, JournalOptions, RealDisk};
+#[cfg(feature = "redis")]
+use pricetime_persistence::redis::RedisOptions;
+use pricetime_persistence::{Disk, JournalOptions, Progress, RealDisk};
 
+use crate::follower::Follower;
 use crate::gates::Gates;
 use crate::scribe::Policy;
 use crate::sequencer::{Clock, WallClock};
@@ -35,7 +38,8 @@ pub struct Options {
     pub core: thread::Options,
     /// Called on the core's thread before it does anything else, to pin it for instance.
     pub on_start: Option<Box<dyn FnOnce() + Send>>,
-    /// How many batches may wait for the journal before the core waits for it.
+    /// How many batches may wait for the journal before they grow instead. The core itself waits where
+    /// it is ahead of the disk by as many commands as its ring has room for.
     pub batches: usize,
     /// How many updates a subscription has room for.
     pub subscription: usize,
@@ -47,6 +51,13 @@ pub struct Options {
     pub journal: JournalOptions,
     /// Opens what would otherwise be refused because its end is lost: under a new history.
     pub accept_loss: bool,
+    /// Where the image of every market is brought after each epoch.
+    #[cfg(feature = "redis")]
+    pub redis: Option<RedisOptions>,
+    /// Hears of everything that is durable.
+    pub follower: Option<Box<dyn Follower>>,
+    /// Hears how far the replay has come while the host is opened.
+    pub progress: Option<Box<dyn FnMut(Progress) + Send>>,
     /// What time it is.
     pub clock: Box<dyn Clock>,
     /// Where files are.
@@ -69,6 +80,10 @@ impl Options {
             retention: Retention::default(),
             journal: JournalOptions::default(),
             accept_loss: false,
+            #[cfg(feature = "redis")]
+            redis: None,
+            follower: None,
+            progress: None,
             clock: Box::new(WallClock),
             disk: Arc::new(RealDisk),
         }

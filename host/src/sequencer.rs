@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, SendError, SendTimeoutError, Sender};
 use pricetime_engine::thread::Work;
 use pricetime_engine::{
     AccountId, Action, Command, Engine, Group, MarketId, RequestId, Sequence, Timestamp,
@@ -66,6 +66,10 @@ pub(crate) enum Item {
 /// How long the core sleeps at most while an order waits for its end.
 const LAPSE: Duration = Duration::from_millis(250);
 
+/// How long the core waits for the journal before it goes on without it, and how long it sleeps at
+/// most before it tries again.
+const PATIENCE: Duration = Duration::from_micros(200);
+
 /// The core's work.
 pub(crate) struct Sequencer {
     pub(crate) engine: Engine,
@@ -74,6 +78,8 @@ pub(crate) struct Sequencer {
     pub(crate) batch: Batch,
     /// To the journal.
     pub(crate) next: Sender<Batch>,
+    /// How many commands the core may be ahead of what is durable without waiting for it.
+    pub(crate) ahead_max: u64,
     /// Called once, first of all.
     pub(crate) on_start: Option<Box<dyn FnOnce() + Send>>,
     /// Whether the others are still there.
@@ -122,9 +128,12 @@ impl Work for Sequencer {
                 }
             }
         }
-        self.hand_on()?;
+        let gone = self.hand_on()?;
         if !self.shared.is_well() {
             return Err(self.shared.stopped().reason);
+        }
+        if !gone {
+            return Ok(Some(PATIENCE));
         }
         let left = self.schedule.left(now);
         // Who has nothing to do looks whether an order will end; who has, looks when it has not.
@@ -172,14 +181,36 @@ impl Sequencer {
         }
     }
 
-    /// Hands the batch on. Where the journal is behind, this waits for it, and what is submitted
-    /// meanwhile fills the ring until it answers `Busy`.
-    fn hand_on(&mut self) -> Result<(), String> {
+    /// Hands the batch on. Where the journal is behind, this waits a moment for it; then the batch
+    /// stays and grows, so that the core does not stand still while a disk stalls. Only where too much
+    /// is not durable yet it waits for as long as it takes, and what is submitted meanwhile fills the
+    /// ring until it answers `Busy`. Says whether nothing stayed.
+    fn hand_on(&mut self) -> Result<bool, String> {
         if self.batch.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        let empty = self.used.try_recv().unwrap_or_default();
-        let full = std::mem::replace(&mut self.batch, empty);
-        self.next.send(full).map_err(|_| String::from("the journal's thread has ended"))
+        let ahead = self.engine.last_sequence().0.saturating_sub(self.shared.durable().0);
+        let full = std::mem::take(&mut self.batch);
+        let sent = if ahead < self.ahead_max {
+            self.next.send_timeout(full, PATIENCE)
+        } else {
+            self.next.send(full).map_err(|SendError(full)| SendTimeoutError::Disconnected(full))
+        };
+        match sent {
+            Ok(()) => self.batch = self.used.try_recv().unwrap_or_default(),
+            Err(SendTimeoutError::Timeout(full)) => self.batch = full,
+            Err(SendTimeoutError::Disconnected(_)) => {
+                return Err(String::from("the journal's thread has ended"));
+            }
+        }
+        Ok(self.batch.is_empty())
+    }
+
+    /// Hands on what stayed, for good. Where the journal's thread has ended, it has said why, and who
+    /// waits hears that.
+    pub(crate) fn end(self) {
+        if !self.batch.is_empty() {
+            let _ = self.next.send(self.batch);
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! Starting and ending: which thread hears what from whom.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::bounded;
 use pricetime_engine::thread::{self, Entrance, Thread};
-use pricetime_engine::{EngineSnapshot, Event, Outcome};
 use pricetime_persistence::image::Image;
-use pricetime_persistence::{Folder, History, Recovery, RecoveryOptions};
+use pricetime_persistence::{
+    Folder, History, Progress, Recovered, Recovery, RecoveryError, RecoveryOptions,
+};
 
 use crate::batch::Batch;
 use crate::gates::Schedule;
@@ -18,6 +19,7 @@ use crate::publisher::Publisher;
 use crate::scribe::{Policy, Scribe};
 use crate::sequencer::{Item, Sequencer};
 use crate::status::Shared;
+use crate::teller::Teller;
 
 /// What a host is made of.
 pub(crate) struct Started {
@@ -40,8 +42,9 @@ pub(crate) struct Threads {
 impl Threads {
     /// Ends one after the other: each hears of nothing more once the one before it has ended.
     pub(crate) fn end(self, shared: &Shared) {
-        if let Err(reason) = self.core.close() {
-            shared.stop(format!("the core failed: {reason}"));
+        match self.core.close() {
+            Ok(core) => core.end(),
+            Err(reason) => shared.stop(format!("the core failed: {reason}")),
         }
         for thread in self.rest {
             // A thread that panicked has said so.
@@ -50,8 +53,16 @@ impl Threads {
     }
 }
 
-/// Opens the folder, brings back what it holds, and starts the threads.
-pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
+/// What a folder held.
+struct Opened {
+    folder: Folder,
+    recovered: Recovered,
+    image: Image,
+    start: Start,
+}
+
+/// Opens the folder and brings back what it holds.
+fn open(options: &mut Options) -> Result<Opened, OpenError> {
     let disk = Arc::clone(&options.disk);
     let mut folder = Folder::open_on(disk, &options.folder, History::fresh())?;
     let how = RecoveryOptions {
@@ -59,11 +70,10 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
         snapshots_keep: options.snapshots,
         accept_loss: options.accept_loss,
     };
-    let recovery = Recovery::open(&mut folder, options.markets_max, &how)?;
-    // The image is made from the state at the end: folding all the events on the way takes longer.
-    let image = (recovery.to_replay() == 0).then(|| Image::from_snapshot(recovery.base()));
-    let recovered = recovery.replay(&mut (), |_| ())?;
-    let image = image.unwrap_or_else(|| Image::from_snapshot(&recovered.engine.snapshot()));
+    let (recovery, image) =
+        Recovery::open_beside(&mut folder, options.markets_max, &how, Image::from_snapshot)?;
+    let progress = options.progress.take().unwrap_or_else(|| Box::new(|_| ()));
+    let (recovered, image) = bring_back(recovery, image, progress)?;
     let start = Start {
         history: recovered.history.to_string(),
         snapshot: recovered.base.0,
@@ -71,9 +81,23 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
         damaged: recovered.damaged.iter().map(ToString::to_string).collect(),
         lost: recovered.lost.map(|lost| lost.to_string()),
     };
+    if let Some(follower) = &mut options.follower {
+        let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
+        follower.start(&heads);
+    }
+    Ok(Opened { folder, recovered, image, start })
+}
+
+/// Opens the folder, brings back what it holds, and starts the threads.
+pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
+    let opened = open(&mut options)?;
+    let Opened { folder, recovered, image, start } = opened;
     let shared = Arc::new(Shared::default());
     shared.set_durable(recovered.engine.last_sequence());
     shared.set_snapshot(recovered.base);
+    #[cfg(feature = "redis")]
+    let (image, mailbox, carrier) =
+        crate::redis::start(options.redis.take(), image, &folder, recovered.history, &shared);
     let public = Arc::new(Mutex::new(Publisher::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));
@@ -88,6 +112,7 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
         clock: options.clock,
         batch: Batch::default(),
         next: to_journal,
+        ahead_max: options.core.capacity as u64,
         used,
         on_start: options.on_start,
         shared: Arc::clone(&shared),
@@ -108,79 +133,44 @@ pub(crate) fn start(options: Options) -> Result<Started, OpenError> {
     };
     let teller = Teller {
         public: Arc::clone(&public),
+        follower: options.follower,
         durable,
         give_back,
         to_keeper: (options.policy != Policy::None).then_some(to_keeper),
+        #[cfg(feature = "redis")]
+        to_redis: mailbox,
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = thread::spawn(&options.core, sequencer)?;
     let named = |name: &str| Builder::new().name(format!("pricetime-{name}"));
-    let rest = vec![
+    #[cfg_attr(not(feature = "redis"), expect(unused_mut, reason = "one more joins them"))]
+    let mut rest = vec![
         named("journal").spawn(move || scribe.run())?,
         named("publisher").spawn(move || teller.run())?,
         named("keeper").spawn(move || keeper.run())?,
     ];
+    #[cfg(feature = "redis")]
+    if let Some(carrier) = carrier {
+        rest.push(named("redis").spawn(move || carrier.run())?);
+    }
     let threads = Threads { core, rest, _folder: folder };
     Ok(Started { entrance, public, shared, threads, start })
 }
 
-/// The publisher's thread: takes batches that are durable, tells of them, and hands the state to
-/// the keeper when an epoch has closed.
-struct Teller {
-    public: Arc<Mutex<Publisher>>,
-    durable: Receiver<Batch>,
-    give_back: Sender<Batch>,
-    to_keeper: Option<Sender<EngineSnapshot>>,
-    shared: Arc<Shared>,
-}
-
-impl Teller {
-    fn run(self) {
-        for mut batch in &self.durable {
-            let closed = self.tell(&batch);
-            if let Some(last) = batch.commands.last() {
-                self.shared.set_durable(last.sequence);
-            }
-            batch.answer();
-            batch.clear();
-            // Where enough empty batches wait already, this one goes.
-            let _ = self.give_back.try_send(batch);
-            // A keeper that is still at the last one is left alone.
-            if closed && self.to_keeper.as_ref().is_some_and(|keeper| keeper.is_empty()) {
-                self.keep();
-            }
-        }
-        let public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
-        let unsaved = public.sequence() > self.shared.snapshot();
-        drop(public);
-        if unsaved && self.shared.is_well() {
-            self.keep();
-        }
-        self.public.lock().unwrap_or_else(PoisonError::into_inner).let_go();
+/// Replays what is to be replayed. A short way is folded into the image that is there; after a long
+/// one it is made anew from the state at its end, which is quicker than to fold so many events.
+fn bring_back(
+    recovery: Recovery,
+    mut image: Image,
+    progress: impl FnMut(Progress),
+) -> Result<(Recovered, Image), RecoveryError> {
+    let there: usize = recovery.base().markets.iter().map(|market| market.resting.len()).sum();
+    if recovery.to_replay() <= there as u64 {
+        let recovered = recovery.replay(&mut image, progress)?;
+        return Ok((recovered, image));
     }
-
-    /// Tells of a batch. Says whether an epoch closed in it.
-    fn tell(&self, batch: &Batch) -> bool {
-        let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut closed = false;
-        for (header, events, outcome) in batch.groups() {
-            public.publish(header, events, outcome);
-            closed |= outcome == Outcome::Accepted
-                && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
-        }
-        if let Some(fault) = public.image.fault() {
-            self.shared.fault(fault.to_string());
-        }
-        closed
-    }
-
-    fn keep(&self) {
-        if self.shared.is_faulty() {
-            return;
-        }
-        let Some(keeper) = &self.to_keeper else { return };
-        let state = self.public.lock().unwrap_or_else(PoisonError::into_inner).image.snapshot();
-        // A keeper that has ended has said why.
-        let _ = keeper.send(state);
-    }
+    drop(image);
+    let recovered = recovery.replay(&mut (), progress)?;
+    let image = Image::from_snapshot(&recovered.engine.snapshot());
+    Ok((recovered, image))
 }

@@ -27,6 +27,9 @@ pub struct Status {
     pub snapshot_failure: Option<String>,
     /// What is wrong with the image, if anything is: snapshots have stopped, matching goes on.
     pub faulty: Option<String>,
+    /// How it is with Redis; unknown where there is none.
+    #[cfg(feature = "redis")]
+    pub redis: crate::redis::RedisStatus,
 }
 
 /// Shared by the threads of a host and by those who hold a ticket.
@@ -38,6 +41,8 @@ pub(crate) struct Shared {
     snapshot_failure: Mutex<Option<String>>,
     disk_failed: AtomicBool,
     faulty: OnceLock<String>,
+    #[cfg(feature = "redis")]
+    pub(crate) redis: crate::redis::Board,
 }
 
 impl Shared {
@@ -108,6 +113,8 @@ impl Shared {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
             faulty: self.faulty.get().cloned(),
+            #[cfg(feature = "redis")]
+            redis: self.redis.read(),
         }
     }
 }

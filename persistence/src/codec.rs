@@ -9,7 +9,7 @@
 mod command;
 mod envelope;
 #[cfg(test)]
-mod golden;
+pub(crate) mod golden;
 mod snapshot;
 mod wire;
 

@@ -3,6 +3,7 @@
 //! ```text
 //! lock                         locked while a process has the folder open
 //! history                      which history is the current one
+//! redis-term                   the highest term under which its image was written to Redis
 //! <history>/journal/           its journal
 //! <history>/snapshots/         its snapshots
 //! ```
@@ -17,14 +18,15 @@ use std::sync::Arc;
 use crate::disk::{Disk, Lock, RealDisk};
 use crate::history::History;
 
-const LOCK: &str = "lock";
-const HISTORY: &str = "history";
-const UNFINISHED: &str = "history.tmp";
+pub(crate) const LOCK: &str = "lock";
+pub(crate) const HISTORY: &str = "history";
+pub(crate) const UNFINISHED: &str = "history.tmp";
+const TERM: &str = "redis-term";
 const TITLE: &str = "pricetime data folder, format 1";
 
 /// Whether the journal of a history has been made: from then on a missing one is a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     New,
     Kept,
 }
@@ -37,6 +39,38 @@ pub struct Folder {
     history: History,
     stage: Stage,
     _lock: Box<dyn Lock>,
+}
+
+/// The highest term under which a folder's image was written to Redis.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    disk: Arc<dyn Disk>,
+    folder: PathBuf,
+}
+
+impl Terms {
+    /// The highest that was kept; zero before the first, or where it cannot be read.
+    #[must_use]
+    pub fn read(&self) -> u64 {
+        let Ok(file) = self.disk.open(&self.folder.join(TERM)) else { return 0 };
+        let mut bytes = [0; 32];
+        let read = file.read_at(0, &mut bytes).unwrap_or(0);
+        let text = core::str::from_utf8(bytes.get(..read).unwrap_or_default());
+        text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// Keeps a term.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn keep(&self, term: u64) -> io::Result<()> {
+        let unfinished = self.folder.join(format!("{TERM}.tmp"));
+        let mut file = self.disk.create(&unfinished)?;
+        file.write_at(0, format!("{term}\n").as_bytes())?;
+        file.sync()?;
+        self.disk.rename(&unfinished, &self.folder.join(TERM))?;
+        self.disk.sync_folder(&self.folder)
+    }
 }
 
 /// Why a data folder cannot be opened.
@@ -52,6 +86,15 @@ pub enum FolderError {
         /// What the system says.
         source: io::Error,
     },
+    /// There is none.
+    #[error(
+        "{} is no data folder, it holds no file \"history\": name one that a market has run in",
+        .0.display()
+    )]
+    Missing(
+        /// The folder.
+        PathBuf,
+    ),
     /// Another process has it.
     #[error("{} is in use by another process: stop that one first", .0.display())]
     InUse(
@@ -77,7 +120,7 @@ pub enum FolderError {
     ),
 }
 
-fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
+pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FolderError {
     move |source| FolderError::Io { doing, path: path.to_owned(), source }
 }
 
@@ -156,17 +199,23 @@ impl Folder {
         Arc::clone(&self.disk)
     }
 
+    /// The highest term under which this folder's image was ever written elsewhere.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms { disk: Arc::clone(&self.disk), folder: self.path.clone() }
+    }
+
     /// Whether nothing was ever kept in it.
     pub(crate) fn is_new(&self) -> bool {
         self.stage == Stage::New
     }
 
     pub(crate) fn journal_of(&self, history: History) -> PathBuf {
-        self.path.join(history.to_string()).join("journal")
+        journal_in(&self.path, history)
     }
 
     pub(crate) fn snapshots_of(&self, history: History) -> PathBuf {
-        self.path.join(history.to_string()).join("snapshots")
+        snapshots_in(&self.path, history)
     }
 
     /// Makes the folders of a history, durable with their names when this returns.
@@ -188,21 +237,39 @@ impl Folder {
     }
 }
 
-/// Makes the folder and those above it. Their names are durable when this returns: a folder that is
-/// there by chance takes everything in it along when the power goes.
-fn create(disk: &dyn Disk, path: &Path) -> Result<(), FolderError> {
-    let above = |folder: &Path| match folder.parent() {
-        Some(above) if above.as_os_str().is_empty() => Some(PathBuf::from(".")),
-        above => above.map(Path::to_owned),
-    };
-    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && disk.list(folder).is_err();
-    let missing = path.ancestors().skip(1).take_while(is_missing).filter_map(above);
-    let unsure: Vec<PathBuf> = above(path).into_iter().chain(missing).collect();
-    disk.create_folder(path).map_err(io_error("create", path))?;
-    unsure.iter().try_for_each(|above| disk.sync_folder(above).map_err(io_error("sync", above)))
+/// Where a data folder has the journal of a history.
+pub(crate) fn journal_in(folder: &Path, history: History) -> PathBuf {
+    folder.join(history.to_string()).join("journal")
 }
 
-fn text(history: History, stage: Stage) -> String {
+/// Where it has its snapshots.
+pub(crate) fn snapshots_in(folder: &Path, history: History) -> PathBuf {
+    folder.join(history.to_string()).join("snapshots")
+}
+
+/// Makes the folder and those above it. Their names are durable when this returns: a folder that is
+/// there by chance takes everything in it along when the power goes. All of them, because one that is
+/// there already may have been made by a process that came no further.
+fn create(disk: &dyn Disk, path: &Path) -> Result<(), FolderError> {
+    disk.create_folder(path).map_err(io_error("create", path))?;
+    for (above, folder) in path.ancestors().skip(1).enumerate() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        match disk.sync_folder(folder) {
+            // Further up are folders of others, in which we can have made nothing.
+            Err(error) if above > 0 && is_foreign(&error) => {}
+            synced => synced.map_err(io_error("sync", folder))?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether a folder cannot be synced because it may not be read or cannot change.
+fn is_foreign(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem)
+}
+
+pub(crate) fn text(history: History, stage: Stage) -> String {
     let journal = match stage {
         Stage::New => "new",
         Stage::Kept => "kept",
@@ -228,7 +295,7 @@ fn write(
     disk.sync_folder(folder).map_err(io_error("sync", folder))
 }
 
-fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
+pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
     let file = disk.open(path).map_err(io_error("open", path))?;
     let mut bytes = [0; 256];
     let read = file.read_at(0, &mut bytes).map_err(io_error("read", path))?;
@@ -243,4 +310,24 @@ fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
         Some((history, stage))
     };
     parsed().ok_or_else(|| FolderError::Damaged(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_file_has_these_bytes() {
+        let history = History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
+        let golden = |journal, check| {
+            format!(
+                "pricetime data folder, format 1\n\
+                 history 00010203-0405-0607-0809-0a0b0c0d0e0f\n\
+                 journal {journal}\n\
+                 check {check}\n"
+            )
+        };
+        assert_eq!(text(history, Stage::New), golden("new", "7fae895f"));
+        assert_eq!(text(history, Stage::Kept), golden("kept", "d1f0c06f"));
+    }
 }

@@ -6,8 +6,11 @@
 //! as a [`Fault`].
 
 mod changes;
+mod frozen;
 mod market;
 mod sides;
+mod slots;
+mod state;
 
 use std::collections::BTreeMap;
 
@@ -16,7 +19,9 @@ use pricetime_engine::{
 };
 
 pub use changes::Changes;
+pub use frozen::Frozen;
 pub use market::MarketImage;
+pub use state::{MarketState, Orders};
 
 /// The state that the groups taken so far add up to.
 #[derive(Clone, Debug, Default)]
@@ -107,13 +112,21 @@ impl Image {
     /// The whole deciding state.
     #[must_use]
     pub fn snapshot(&self) -> EngineSnapshot {
-        EngineSnapshot {
+        self.freeze().into_snapshot()
+    }
+
+    /// The whole deciding state as it is now, whatever becomes of the image. No order is copied here,
+    /// but each that changes before that state is let go is then, with those around it.
+    #[must_use]
+    pub fn freeze(&self) -> Frozen {
+        let numbers = EngineSnapshot {
             rules_version: rules::VERSION,
             last_sequence: self.last_sequence,
             last_timestamp: self.last_timestamp,
             last_market: self.last_market,
-            markets: self.markets.values().map(MarketImage::snapshot).collect(),
-        }
+            markets: Vec::new(),
+        };
+        Frozen { numbers, markets: self.markets.values().map(MarketImage::freeze).collect() }
     }
 
     /// One number for the whole state, equal to the core's. Takes time with the number of orders.

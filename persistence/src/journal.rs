@@ -20,10 +20,14 @@
 //!           24   payload, filled up with zeros to a multiple of 8
 //! ```
 
+mod cut;
+#[cfg(test)]
+mod golden;
 mod reader;
 mod record;
 mod scan;
 mod segment;
+mod sight;
 mod writer;
 
 use std::io;
@@ -34,7 +38,11 @@ use pricetime_engine::Sequence;
 use crate::History;
 use crate::codec::CodecError;
 
+pub use cut::CutSegment;
+pub(crate) use cut::cut;
 pub use reader::{Commands, JournalReader};
+pub use sight::{JournalSight, SegmentCheck, SegmentSight};
+pub(crate) use sight::{check, segments, sight};
 pub use writer::Journal;
 
 /// How a journal is kept.
@@ -191,6 +199,15 @@ pub enum Damage {
     /// A bad record before the end of the journal.
     #[error("no record can be read there, though the journal goes on")]
     Unreadable,
+    /// A record that calls durable what is not before it.
+    #[error("the record says that command {0} was durable before it was written")]
+    Claim(Sequence),
+    /// The file ends before the next one begins.
+    #[error("the file ends there, and the next one begins with command {0}")]
+    Hole(Sequence),
+    /// Something stands where nothing was written.
+    #[error("behind the last record of a full file something stands at byte {0}")]
+    Rest(u64),
     /// A whole record that holds no command.
     #[error("the record is whole but holds no command: {0}")]
     Command(CodecError),

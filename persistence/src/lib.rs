@@ -10,6 +10,8 @@
 //! loss cannot do is damage, and is refused with the name of the file and the place in it; nothing
 //! is ever skipped.
 //!
+//! [`Look`] reads a data folder without a lock and without writing, beside whoever has it open.
+//!
 //! Nothing here reads a clock or starts a thread. Files are reached through [`Disk`] alone, so that
 //! a test can put a disk in its place that fails as real ones do.
 
@@ -26,17 +28,26 @@ mod journal;
 #[cfg(feature = "local")]
 mod local;
 #[cfg(feature = "local")]
+mod look;
+#[cfg(feature = "local")]
 mod recovery;
+#[cfg(feature = "redis")]
+pub mod redis;
 
 pub use history::{BadHistory, History};
 
 #[cfg(feature = "local")]
 pub use disk::{Disk, DiskFile, Lock, RealDisk};
 #[cfg(feature = "local")]
-pub use folder::{Folder, FolderError};
+pub use folder::{Folder, FolderError, Terms};
 #[cfg(feature = "local")]
-pub use journal::{Commands, Journal, JournalError, JournalOptions, JournalReader, Position, Tail};
+pub use journal::{
+    Commands, CutSegment, Journal, JournalError, JournalOptions, JournalReader, JournalSight,
+    Position, SegmentCheck, SegmentSight, Tail,
+};
 #[cfg(feature = "local")]
 pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
+#[cfg(feature = "local")]
+pub use look::{ArchiveError, Look, Packed, unpack};
 #[cfg(feature = "local")]
 pub use recovery::{Progress, Recovered, Recovery, RecoveryError, RecoveryOptions, recover};

@@ -123,6 +123,11 @@ impl LocalSnapshots {
         Ok(snapshots)
     }
 
+    /// The snapshots of this history in this folder, to look at: nothing is removed or synced.
+    pub(crate) fn seen(disk: Arc<dyn Disk>, folder: &Path, history: History) -> Self {
+        Self { disk, folder: folder.to_owned(), history, keep: usize::MAX }
+    }
+
     /// Saves a state, durable when this returns, and drops those that are no longer kept. A state
     /// that holds commands that are not durable must not be saved: its journal could end before it.
     ///
@@ -188,6 +193,11 @@ impl LocalSnapshots {
         Ok(Loaded { snapshot, digest: u128::from_le_bytes(*digest) })
     }
 
+    /// The bytes of the file of this snapshot.
+    pub(crate) fn bytes(&self, sequence: Sequence) -> Result<Vec<u8>, SnapshotError> {
+        self.read(&self.path(sequence))
+    }
+
     /// The newest snapshot that can be read, and what is wrong with those that are newer.
     ///
     /// # Errors
@@ -204,7 +214,9 @@ impl LocalSnapshots {
         Ok(Newest { found: None, damaged })
     }
 
-    fn path(&self, sequence: Sequence) -> PathBuf {
+    /// The file of the snapshot of this sequence.
+    #[must_use]
+    pub fn path(&self, sequence: Sequence) -> PathBuf {
         self.folder.join(format!("{:020}{SUFFIX}", sequence.0))
     }
 

@@ -1,11 +1,13 @@
 //! The way back: the newest snapshot and the journal after it make the engine again.
 
+use std::panic::resume_unwind;
+
 use pricetime_engine::{Broken, Engine, EngineSnapshot, Sequence, Sink};
 
 use crate::folder::{Folder, FolderError};
 use crate::history::History;
 use crate::journal::{Journal, JournalError, JournalOptions};
-use crate::local::{LocalSnapshots, Newest, SnapshotError};
+use crate::local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 
 /// Between two reports of progress.
 const REPORT_EVERY: u64 = 1 << 14;
@@ -17,8 +19,10 @@ pub struct RecoveryOptions {
     pub journal: JournalOptions,
     /// How many snapshots are kept.
     pub snapshots_keep: usize,
-    /// Whether to go on where the journal's end is lost. That starts a new history, whose sequence
-    /// begins above the highest found; what was there stays in its folder.
+    /// Whether to go on where the journal's end is lost. That starts a new history, whose sequence,
+    /// time and market ids begin above the highest found; what was there stays in its folder. The
+    /// epochs and trades of a market go on from the snapshot's numbers: how many there were after it
+    /// cannot be known from commands alone.
     pub accept_loss: bool,
 }
 
@@ -157,6 +161,20 @@ impl Recovery {
         markets_max: u32,
         options: &RecoveryOptions,
     ) -> Result<Self, RecoveryError> {
+        Self::open_beside(folder, markets_max, options, |_| ()).map(|(recovery, ())| recovery)
+    }
+
+    /// The same, and makes something else of the state that the replay begins with, on a thread of
+    /// its own while the engine is restored from it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_beside<T: Send>(
+        folder: &mut Folder,
+        markets_max: u32,
+        options: &RecoveryOptions,
+        make: impl Fn(&EngineSnapshot) -> T + Sync,
+    ) -> Result<(Self, T), RecoveryError> {
         let disk = folder.disk();
         let history = folder.history();
         if folder.is_new() {
@@ -167,27 +185,31 @@ impl Recovery {
         let keep = options.snapshots_keep;
         let snapshots = LocalSnapshots::open(disk.clone(), &folder.snapshots(), history, keep)?;
         let Newest { found, damaged } = snapshots.newest()?;
-        let mut engine = Engine::new(markets_max);
-        if let Some(loaded) = &found {
-            let sequence = loaded.snapshot.last_sequence;
-            let broken = |broken| RecoveryError::Broken { sequence, broken };
-            engine.restore(&loaded.snapshot).map_err(broken)?;
-            let (stated, found) = (loaded.digest, engine.digest());
-            if found != stated {
-                return Err(RecoveryError::Digest { sequence, stated, found });
-            }
-        }
-        let base = found.map_or_else(|| engine.snapshot(), |loaded| loaded.snapshot);
-        let journal = Journal::open(disk, &folder.journal(), history, options.journal);
-        let (mut refused, highest) = match journal {
-            Err(missing @ JournalError::Missing(_)) => (missing.into(), base.last_sequence),
+        let (base, stated) = match found {
+            Some(Loaded { snapshot, digest }) => (snapshot, Some(digest)),
+            None => (Engine::new(markets_max).snapshot(), None),
+        };
+        let journal_folder = folder.journal();
+        let (engine, made, journal) = std::thread::scope(|scope| {
+            let beside = scope.spawn(|| {
+                let journal = Journal::open(disk, &journal_folder, history, options.journal);
+                (make(&base), journal)
+            });
+            let engine = restored(markets_max, &base, stated);
+            let (made, journal) = beside.join().unwrap_or_else(|panic| resume_unwind(panic));
+            (engine, made, journal)
+        });
+        let engine = engine?;
+        let (mut refused, rest) = match journal {
+            Err(missing @ JournalError::Missing(_)) => (missing.into(), None),
             journal => {
                 let journal = journal?;
                 let Some(refused) = misfit(&base, &journal) else {
                     let lost = None;
-                    return Ok(Self { engine, base, journal, snapshots, history, damaged, lost });
+                    let found = Self { engine, base, journal, snapshots, history, damaged, lost };
+                    return Ok((found, made));
                 };
-                (refused, base.last_sequence.max(journal.durable()))
+                (refused, Some(journal))
             }
         };
         if !options.accept_loss {
@@ -196,13 +218,10 @@ impl Recovery {
             }
             return Err(refused);
         }
-        let anew = Self::begin_anew(
-            folder,
-            engine,
-            EngineSnapshot { last_sequence: highest, ..base },
-            options,
-        )?;
-        Ok(Self { damaged, ..anew })
+        let base = rest.iter().try_fold(base, above)?;
+        let anew = Self::begin_anew(folder, engine, base, options)?;
+        let made = make(&anew.base);
+        Ok((Self { damaged, ..anew }, made))
     }
 
     /// The state with which the replay begins.
@@ -262,6 +281,47 @@ impl Recovery {
         let (damaged, lost) = (Vec::new(), Some(lost));
         Ok(Self { engine, base, journal, snapshots, history, damaged, lost })
     }
+}
+
+/// This state, with numbers above those in the journal that does not continue it, as far as that is
+/// not damaged.
+fn above(mut base: EngineSnapshot, journal: &Journal) -> Result<EngineSnapshot, JournalError> {
+    base.last_sequence = base.last_sequence.max(journal.durable());
+    match raise(&mut base, journal) {
+        Ok(()) | Err(JournalError::Damaged { .. }) => Ok(base),
+        Err(error) => Err(error),
+    }
+}
+
+fn raise(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalError> {
+    for command in journal.read(journal.oldest())? {
+        let command = command?;
+        base.last_timestamp = base.last_timestamp.max(command.timestamp);
+        // Anybody may name a market that never was.
+        if command.operator {
+            base.last_market = base.last_market.max(command.market);
+        }
+    }
+    Ok(())
+}
+
+/// An engine with this state, which must have the digest that was stated with it.
+fn restored(
+    markets_max: u32,
+    base: &EngineSnapshot,
+    stated: Option<u128>,
+) -> Result<Engine, RecoveryError> {
+    let mut engine = Engine::new(markets_max);
+    if let Some(stated) = stated {
+        let sequence = base.last_sequence;
+        let broken = |broken| RecoveryError::Broken { sequence, broken };
+        engine.restore(base).map_err(broken)?;
+        let found = engine.digest();
+        if found != stated {
+            return Err(RecoveryError::Digest { sequence, stated, found });
+        }
+    }
+    Ok(engine)
 }
 
 /// Why this journal does not continue this state, if it does not.

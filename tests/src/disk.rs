@@ -116,6 +116,12 @@ impl FaultyDisk {
         state.locked.clear();
     }
 
+    /// Gives a folder another name for good, while nobody has anything in it open. What is durable in
+    /// it stays durable, and what is not stays in doubt.
+    pub fn move_folder(&self, from: &Path, to: &Path) {
+        self.state().names.move_folder(from, to);
+    }
+
     /// The files that can be found below a folder, and how long they are.
     #[must_use]
     pub fn files(&self, below: &Path) -> Vec<(PathBuf, u64)> {

@@ -9,6 +9,7 @@ pub mod generate;
 pub mod load;
 pub mod model;
 pub mod record;
+pub mod redis;
 pub mod table;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};

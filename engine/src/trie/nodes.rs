@@ -25,7 +25,7 @@ pub(super) struct Nodes {
 
 /// So many large nodes cost next to nothing: a short book is quick rather than small. Twice as many
 /// may stay.
-const FREELY: u32 = 32;
+const FREELY: u32 = if cfg!(tight) { 0 } else { 32 };
 
 /// The top bits of a node's number are its size.
 const LARGE: u32 = 0;

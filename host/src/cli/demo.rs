@@ -14,11 +14,14 @@ mod screen;
 mod tape;
 mod time;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use pricetime_engine::{Command, Engine};
+use pricetime::json::Line;
+use pricetime_engine::{Book, Command, Engine};
 
 use crowd::Crowd;
 use face::Face;
@@ -57,6 +60,9 @@ pub(super) struct Demo {
     /// One JSON object per line: every epoch, then the summary
     #[arg(long)]
     json: bool,
+    /// Write the commands to a file of JSON lines, as a recording for `replay` and `run`
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
     /// Lines instead of a redrawn screen (as on a pipe)
     #[arg(long, conflicts_with = "json")]
     plain: bool,
@@ -77,6 +83,7 @@ impl Demo {
 
     fn show(&self, mut face: Face<impl Write>) -> io::Result<()> {
         face.begin(self.seed)?;
+        let mut recording = self.write.as_deref().map(Recording::create).transpose()?;
         let mut market = Market::new(self.seed, self.epoch_seconds);
         let begun = Instant::now();
         let limit = Duration::from_secs(self.seconds);
@@ -85,9 +92,15 @@ impl Demo {
         while left != Some(0) && (left.is_some() || begun.elapsed() < limit) {
             let count = left.map_or(BATCH, |left| left.min(BATCH));
             in_core += market.advance(count);
+            if let Some(recording) = &mut recording {
+                recording.write(&market)?;
+            }
             left = left.map(|left| left - count);
             face.epochs(&market.engine, &mut market.tape)?;
             face.frame(&market.engine, &market.tape, in_core)?;
+        }
+        if let Some(recording) = recording {
+            recording.0.into_inner()?.sync_all()?;
         }
         let measured = Measured { wall: begun.elapsed(), in_core };
         let Market { engine, tape, .. } = &market;
@@ -95,6 +108,28 @@ impl Demo {
         let summary = Summary::new(self.seed, self.epoch_seconds, engine, tape, &measured)
             .ok_or_else(|| io::Error::other("the market did not open"))?;
         face.end(engine, tape, &summary, &measured)
+    }
+}
+
+/// The commands as a file.
+struct Recording(BufWriter<File>);
+
+impl Recording {
+    fn create(path: &Path) -> io::Result<Self> {
+        let named = |why| io::Error::other(format!("{}: {why}", path.display()));
+        Ok(Self(BufWriter::new(File::create(path).map_err(named)?)))
+    }
+
+    /// Writes the commands of the last batch.
+    fn write(&mut self, market: &Market) -> io::Result<()> {
+        for command in &market.batch {
+            let spec = market.engine.market(command.market).map(Book::spec);
+            if let Some(line) = Line::of(command, spec) {
+                serde_json::to_writer(&mut self.0, &line)?;
+                self.0.write_all(b"\n")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -149,6 +184,7 @@ mod tests {
         commands: Some(60_000),
         epoch_seconds: 20,
         json: false,
+        write: None,
         plain: false,
     };
 

@@ -36,6 +36,11 @@ impl Failure {
         Self::new(Code::Failed, error.to_string())
     }
 
+    /// Why, in words.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Says it on standard error and gives the exit code.
     pub(crate) fn end(self) -> ExitCode {
         if !self.text.is_empty() {

@@ -26,6 +26,8 @@ pub enum Kind {
     Segment = 1,
     /// A local snapshot.
     Snapshot = 2,
+    /// A file in an archive of a data folder.
+    Archived = 3,
 }
 
 /// An envelope that has been opened.

@@ -94,7 +94,7 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<EngineSnapshot, CodecError> {
     Ok(EngineSnapshot { rules_version, last_sequence, last_timestamp, last_market, markets })
 }
 
-fn put(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+pub(super) fn put(record: &impl Serialize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     bincode::serde::encode_into_std_write(record, out, SPELLING)
         .map(|_| ())
         .map_err(|error| CodecError::Record(error.to_string()))
@@ -105,7 +105,7 @@ fn put_list<T: Record>(list: &[T], out: &mut Vec<u8>) -> Result<(), CodecError> 
     list.iter().try_for_each(|record| put(record, out))
 }
 
-fn take<T: DeserializeOwned>(from: &mut &[u8]) -> Result<T, CodecError> {
+pub(super) fn take<T: DeserializeOwned>(from: &mut &[u8]) -> Result<T, CodecError> {
     let (record, used) = bincode::serde::decode_from_slice(from, SPELLING)
         .map_err(|error| CodecError::Record(error.to_string()))?;
     *from = from.get(used..).ok_or(CodecError::Cut)?;

@@ -3,6 +3,8 @@
 use foldhash::HashMap;
 use pricetime_engine::{OrderId, OrderRecord, Sequence};
 
+use super::slots::Slots;
+
 /// What has become of a market's orders since the last mark. Whoever holds the orders as they were
 /// then puts the upserts in, takes the removals out, and holds them as of `sequence`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,14 +51,10 @@ impl Changed {
     }
 
     /// What has changed, given the orders of now. This moment is the next mark.
-    pub(super) fn take(
-        &mut self,
-        sequence: Sequence,
-        now: &HashMap<OrderId, OrderRecord>,
-    ) -> Changes {
+    pub(super) fn take(&mut self, sequence: Sequence, now: &Slots) -> Changes {
         let mut upserts = Vec::new();
         let mut removals = Vec::new();
-        self.0.drain().for_each(|(order, _)| match now.get(&order) {
+        self.0.drain().for_each(|(order, _)| match now.get(order) {
             Some(record) => upserts.push(*record),
             None => removals.push(order),
         });
@@ -71,7 +69,7 @@ mod tests {
     use super::*;
 
     fn removals(changed: &mut Changed) -> Vec<OrderId> {
-        changed.take(Sequence(1), &HashMap::default()).removals
+        changed.take(Sequence(1), &Slots::default()).removals
     }
 
     #[test]

@@ -11,13 +11,15 @@ use pricetime_engine::{
 };
 
 use super::changes::{Changed, Changes};
+use super::frozen::FrozenMarket;
 use super::sides::Sides;
+use super::slots::Slots;
 
 /// A market as the events say it is.
 #[derive(Clone, Debug)]
 pub struct MarketImage {
     head: MarketHead,
-    orders: HashMap<OrderId, OrderRecord>,
+    orders: Slots,
     changed: Changed,
     sides: Sides,
     blocked: BTreeSet<AccountId>,
@@ -49,7 +51,7 @@ impl MarketImage {
     fn with_head(head: MarketHead) -> Self {
         Self {
             head,
-            orders: HashMap::default(),
+            orders: Slots::default(),
             changed: Changed::default(),
             sides: Sides::default(),
             blocked: BTreeSet::new(),
@@ -63,10 +65,12 @@ impl MarketImage {
         let mut market = Self::with_head(snapshot.head);
         market.orders.reserve(snapshot.resting.len().saturating_add(snapshot.waiting.len()));
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
-            market.put(*order);
+            // Whoever asks for changes begins with what the snapshot holds: this is none.
+            market.sides.add(order);
+            if let Some(old) = market.orders.insert(*order) {
+                market.sides.take(&old);
+            }
         }
-        // Whoever asks for changes begins with what the snapshot holds.
-        market.changed = Changed::default();
         market.blocked.extend(&snapshot.blocked);
         for request in &snapshot.requests {
             market.keep(*request);
@@ -83,13 +87,16 @@ impl MarketImage {
     /// A live order.
     #[must_use]
     pub fn order(&self, order: OrderId) -> Option<&OrderRecord> {
-        self.orders.get(&order)
+        self.orders.get(order)
     }
 
     /// An account's live orders, by priority. Takes time with the number of all orders.
     #[must_use]
     pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
-        self.sorted(|order| order.party.account == account)
+        let own = |order: &&OrderRecord| order.party.account == account;
+        let mut orders: Vec<_> = self.orders.iter().filter(own).copied().collect();
+        orders.sort_unstable_by_key(|order| order.priority);
+        orders
     }
 
     /// The best level of a side.
@@ -144,28 +151,24 @@ impl MarketImage {
             blocked: self.blocked.iter().copied().collect(),
             requests: self.requests.iter().copied().collect(),
         };
-        let orders = self.orders.values().map(OrderRecord::digest);
+        let orders = self.orders.iter().map(OrderRecord::digest);
         orders.fold(rest.digest(), u128::wrapping_add)
     }
 
     /// The market's deciding state.
     #[must_use]
     pub fn snapshot(&self) -> MarketSnapshot {
-        let orders = self.sorted(|_| true);
-        let (waiting, resting) = orders.into_iter().partition(|order| order.kind.stop().is_some());
-        MarketSnapshot {
+        self.freeze().into_snapshot()
+    }
+
+    /// The market's deciding state as it is now, whatever becomes of the market.
+    pub(super) fn freeze(&self) -> FrozenMarket {
+        FrozenMarket {
             head: self.head,
-            resting,
-            waiting,
+            orders: self.orders.pages().to_vec(),
             blocked: self.blocked.iter().copied().collect(),
             requests: self.requests.iter().copied().collect(),
         }
-    }
-
-    fn sorted(&self, fits: impl Fn(&OrderRecord) -> bool) -> Vec<OrderRecord> {
-        let mut orders: Vec<_> = self.orders.values().filter(|o| fits(o)).copied().collect();
-        orders.sort_unstable_by_key(|order| order.priority);
-        orders
     }
 
     /// A command has come by.
@@ -306,7 +309,7 @@ impl MarketImage {
 
     fn put(&mut self, order: OrderRecord) {
         self.sides.add(&order);
-        if let Some(old) = self.orders.insert(order.party.order, order) {
+        if let Some(old) = self.orders.insert(order) {
             self.sides.take(&old);
             self.changed.differs(order.party.order);
         } else {
@@ -315,7 +318,7 @@ impl MarketImage {
     }
 
     fn change(&mut self, order: OrderId, change: impl FnOnce(&mut OrderRecord)) {
-        if let Some(record) = self.orders.get_mut(&order) {
+        if let Some(record) = self.orders.get_mut(order) {
             self.sides.take(record);
             change(record);
             self.sides.add(record);
@@ -324,7 +327,7 @@ impl MarketImage {
     }
 
     fn drop_order(&mut self, order: OrderId) {
-        if let Some(record) = self.orders.remove(&order) {
+        if let Some(record) = self.orders.remove(order) {
             self.sides.take(&record);
             self.changed.went(order);
         }

@@ -13,6 +13,8 @@ pub(super) struct Scanned {
     pub(super) end: usize,
     /// The command that comes next.
     pub(super) next: Sequence,
+    /// The last command that a record calls durable.
+    pub(super) stated: Sequence,
     /// Where the last command ends that a record calls durable. What is behind it, marks included,
     /// can be read, but need not be on the disk.
     pub(super) doubtful: usize,
@@ -53,12 +55,12 @@ pub(super) fn scan(bytes: &[u8], header: &Header) -> Result<Scanned, Found> {
         !command || record.head.sequence <= stated
     });
     let torn = bytes.iter().skip(end).any(|byte| *byte != 0);
-    Ok(Scanned { end, next, doubtful, sealed, torn })
+    Ok(Scanned { end, next, stated, doubtful, sealed, torn })
 }
 
 /// Visits good records in order until one is bad or the visitor has seen enough; says where it
 /// stopped and which command should stand there.
-fn walk(
+pub(super) fn walk(
     bytes: &[u8],
     header: &Header,
     mut visit: impl FnMut(usize, &Record<'_>) -> bool,

@@ -40,7 +40,7 @@ impl Header {
         Self { history, first, length, salt: salt(history, first) }
     }
 
-    fn to_bytes(self) -> Vec<u8> {
+    pub(super) fn to_bytes(self) -> Vec<u8> {
         let mut bytes = vec![0; ENVELOPE_LENGTH];
         bytes.extend_from_slice(&self.history.0.to_le_bytes());
         bytes.extend_from_slice(&self.first.0.to_le_bytes());
@@ -51,7 +51,7 @@ impl Header {
     }
 
     /// The header of these bytes, and the version of the rules that it states.
-    fn from_bytes(bytes: &[u8]) -> Result<(Self, u32), CodecError> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<(Self, u32), CodecError> {
         let envelope = open_envelope(Kind::Segment, bytes)?;
         let (history, rest) = envelope.payload.split_first_chunk().ok_or(CodecError::Cut)?;
         let (first, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
@@ -74,9 +74,14 @@ pub(super) fn salt(history: History, first: Sequence) -> u32 {
     crc32c::crc32c_append(sum, &first.0.to_le_bytes())
 }
 
+/// The name of the segment that begins with this command.
+pub(super) fn name(first: Sequence) -> String {
+    format!("{:020}{SUFFIX}", first.0)
+}
+
 /// The file of the segment that begins with this command.
 pub(super) fn path(folder: &Path, first: Sequence) -> PathBuf {
-    folder.join(format!("{:020}{SUFFIX}", first.0))
+    folder.join(name(first))
 }
 
 /// The first sequences of the segments in a folder, ascending.

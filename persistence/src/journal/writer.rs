@@ -53,7 +53,8 @@ struct Break {
 }
 
 impl Journal {
-    /// Makes the first segment of a journal that begins with the command `first`.
+    /// Makes the first segment of a journal that begins with the command `first`, durable with its
+    /// name when this returns.
     ///
     /// # Errors
     /// Where the disk refuses.
@@ -67,8 +68,10 @@ impl Journal {
         segment::remove_unfinished(disk, folder)?;
         if segment::list(disk, folder)?.is_empty() {
             Segment::create(disk, folder, Header::new(history, first, length(options)))?;
+            return Ok(());
         }
-        Ok(())
+        // One that can be seen may have a name that was never synced.
+        disk.sync_folder(folder).map_err(io_error("sync", folder))
     }
 
     /// Opens a journal behind its last command. A torn tail is cut off; what no record calls durable
@@ -322,7 +325,7 @@ fn length(options: JournalOptions) -> u64 {
 }
 
 /// Reads a segment as the last one.
-fn look(segment: &Segment) -> Result<(Scanned, Vec<u8>), JournalError> {
+pub(super) fn look(segment: &Segment) -> Result<(Scanned, Vec<u8>), JournalError> {
     let Segment { header, path, file } = segment;
     let damaged = |found: Found| {
         let Found { offset, sequence, what } = found;

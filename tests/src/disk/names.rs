@@ -71,6 +71,18 @@ impl Names {
         Ok(())
     }
 
+    /// Gives a folder, with all that is in it, another name for good.
+    pub(super) fn move_folder(&mut self, from: &Path, to: &Path) {
+        for names in [&mut self.live, &mut self.durable] {
+            let all = std::mem::take(names);
+            names.extend(all.into_iter().map(|(path, entry)| match path.strip_prefix(from) {
+                Ok(rest) if rest.as_os_str().is_empty() => (to.to_owned(), entry),
+                Ok(rest) => (to.join(rest), entry),
+                Err(_) => (path, entry),
+            }));
+        }
+    }
+
     pub(super) fn remove(&mut self, path: &Path) -> io::Result<()> {
         self.live.remove(path).map_or_else(missing, |_| Ok(()))
     }

@@ -1,0 +1,106 @@
+//! What a host feels of an epoch that closes and of the snapshot that is written then.
+//!
+//! One host, phases in turn: some in which nothing closes, and some in which an epoch closes as soon
+//! as the snapshot of the last one is written, so that all the time one is being made. Commands come
+//! in an open loop at a modest rate. Beside them the core is asked for its best level every
+//! millisecond: what that takes, both ways through its thread and never through journal or disk, is
+//! what the core feels.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use pricetime::engine::{AccountId, Action, MarketId};
+use pricetime::{Draft, Host, Policy};
+
+use crate::drive::{flow, load, submit};
+use crate::open_loop::{self, Spread, histogram, record};
+use crate::{Bench, Failure, say};
+
+/// How many commands come in a second.
+const RATE: f64 = 50_000.0;
+/// How often each kind of phase comes.
+const ROUNDS: usize = 4;
+/// Between two questions to the core.
+const ASK: Duration = Duration::from_millis(1);
+const MARKET: MarketId = MarketId(1);
+
+impl Bench {
+    pub(crate) fn epochs(&self, standing: usize) -> Result<(), Failure> {
+        let count = (RATE * self.long.as_secs_f64()) as usize;
+        let (opening, commands) = flow(standing, count * 2 * ROUNDS);
+        let host = self.open(Policy::Sync)?;
+        load(&host, &opening)?;
+        let mut epochs = 0;
+        let mut phases = [(histogram()?, histogram()?), (histogram()?, histogram()?)];
+        for (at, part) in commands.chunks(count).enumerate() {
+            let [quiet, closing] = &mut phases;
+            let (core, durable) = if at % 2 == 0 { quiet } else { closing };
+            let done = AtomicBool::new(false);
+            std::thread::scope(|scope| -> Result<(), Failure> {
+                let asker = scope.spawn(|| ask(&host, &done));
+                let closer = (at % 2 == 1).then(|| scope.spawn(|| close(&host, &done)));
+                let run = open_loop::run(&host, part, RATE);
+                done.store(true, Ordering::Release);
+                core.add(asker.join().map_err(|_| "the asker panicked")??)?;
+                if let Some(closer) = closer {
+                    epochs += closer.join().map_err(|_| "the closer panicked")??;
+                }
+                Ok(durable.add(run?.times)?)
+            })?;
+        }
+        let [quiet, closing] = &phases;
+        say(format_args!(
+            "{standing} orders, {RATE} commands a second, {epochs} epochs closed and as many snapshots:"
+        ))?;
+        for (what, quiet, closing) in
+            [("asking the core", &quiet.0, &closing.0), ("submit to durable", &quiet.1, &closing.1)]
+        {
+            let tail = |times: &Histogram<u64>| times.value_at_quantile(0.999) as f64;
+            say(format_args!(
+                "  {what}: without {}; with {}; p99.9 × {:.2}",
+                Spread(quiet),
+                Spread(closing),
+                tail(closing) / tail(quiet)
+            ))?;
+        }
+        host.close()?;
+        self.clean()
+    }
+}
+
+/// Asks the core every now and then, and says how long it took to answer.
+fn ask(host: &Host, done: &AtomicBool) -> Result<Histogram<u64>, Failure> {
+    let mut times = histogram()?;
+    while !done.load(Ordering::Acquire) {
+        std::thread::sleep(ASK);
+        let begin = Instant::now();
+        host.latest(MARKET, 1)?.blocking_recv()?;
+        record(&mut times, begin, 1);
+    }
+    Ok(times)
+}
+
+/// Closes epochs, each when the snapshot of the one before is written. Says how many.
+fn close(host: &Host, done: &AtomicBool) -> Result<usize, Failure> {
+    let mut closed = 0;
+    while !done.load(Ordering::Acquire) {
+        let number = host.view(MARKET, 0).ok_or("the market is gone")?.epoch;
+        let action = Action::CloseEpoch { number };
+        let (account, operator, request) = (AccountId(0), true, None);
+        let draft = Draft { market: MARKET, account, operator, request, action };
+        let group = submit(host, draft)?.wait()?;
+        loop {
+            let status = host.status();
+            if status.snapshot >= group.header.sequence {
+                break;
+            }
+            if let Some(why) = status.snapshot_failure.or(status.faulty).or(status.stopped) {
+                return Err(why.into());
+            }
+            std::thread::sleep(ASK);
+        }
+        closed += 1;
+    }
+    Ok(closed)
+}

@@ -1,0 +1,101 @@
+//! How long it takes to come back.
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pricetime::Policy;
+use pricetime::engine::{Command, Engine, Sequence};
+use pricetime::persistence::{Folder, History, RealDisk, Recovery, RecoveryOptions};
+
+use crate::drive::{flow, load};
+use crate::{Bench, Failure, say};
+
+/// How often everything is measured; the median counts.
+const ROUNDS: usize = 5;
+/// How many commands follow those that fill the book.
+const AFTERWARDS: usize = 500_000;
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+impl Bench {
+    /// From a snapshot, from the journal alone, and the bare core on the same commands.
+    pub(crate) fn restart(&self, orders: usize) -> Result<(), Failure> {
+        let (opening, commands) = flow(orders, AFTERWARDS);
+        let host = self.open(Policy::Sync)?;
+        load(&host, &opening)?;
+        load(&host, &commands)?;
+        drop((opening, commands));
+        host.close()?;
+        let mut times = Vec::new();
+        for _ in 0..ROUNDS {
+            let begin = Instant::now();
+            let host = self.open(Policy::Sync)?;
+            times.push(begin.elapsed());
+            host.close()?;
+        }
+        let long = median(times);
+        say(format_args!("{orders} orders back from a snapshot in {long:.2?}"))?;
+        self.remove_snapshots()?;
+        self.replay()?;
+        let begin = Instant::now();
+        let host = self.open(Policy::Sync)?;
+        let long = begin.elapsed();
+        let replayed = host.start().replayed;
+        say(format_args!("the same from the journal alone in {long:.2?} ({replayed} replayed)"))?;
+        host.close()?;
+        self.clean()
+    }
+
+    /// The rate of a replay beside that of the bare core on the same commands.
+    fn replay(&self) -> Result<(), Failure> {
+        let disk = Arc::new(RealDisk);
+        let open =
+            |folder: &mut Folder| Recovery::open(folder, 10_000, &RecoveryOptions::default());
+        let mut folder = Folder::open_on(disk, &self.folder, History::fresh())?;
+        let commands: Result<Vec<Command>, _> = {
+            let recovered = open(&mut folder)?.replay(&mut (), |_| ())?;
+            recovered.journal.read(Sequence(1))?.collect()
+        };
+        let commands = commands?;
+        let (mut replays, mut bare) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let recovery = open(&mut folder)?;
+            let begin = Instant::now();
+            let recovered = recovery.replay(&mut (), |_| ())?;
+            replays.push(begin.elapsed());
+            let digest = recovered.engine.digest();
+            drop(recovered);
+            let mut engine = Engine::new(10_000);
+            let begin = Instant::now();
+            for command in &commands {
+                black_box(engine.apply(command, &mut ()));
+            }
+            bare.push(begin.elapsed());
+            if engine.digest() != digest {
+                return Err("replay and core differ".into());
+            }
+        }
+        let rate = |times| commands.len() as f64 / median(times).as_secs_f64();
+        let (replay, bare) = (rate(replays), rate(bare));
+        let share = replay / bare;
+        say(format_args!(
+            "replay {replay:.0} commands a second, the bare core {bare:.0} on the same ({share:.2})"
+        ))
+    }
+
+    fn remove_snapshots(&self) -> Result<(), Failure> {
+        for history in std::fs::read_dir(&self.folder)? {
+            let snapshots: PathBuf = history?.path().join("snapshots");
+            if snapshots.is_dir() {
+                std::fs::remove_dir_all(&snapshots)?;
+                std::fs::create_dir(&snapshots)?;
+            }
+        }
+        Ok(())
+    }
+}

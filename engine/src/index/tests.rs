@@ -1,0 +1,178 @@
+//! What the index promises, walked beside a map of the standard library.
+
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+
+use std::collections::BTreeMap;
+
+use super::{Index, SLOTS_MIN, tag};
+use crate::random::Random;
+
+/// Every slot of both tables is reachable from its home, and the new table is at most a quarter full.
+/// Says how many slots stand where a way went over the end.
+fn assert_sound(index: &Index) -> usize {
+    let taken = |slots: &[u64]| slots.iter().filter(|&&slot| slot != 0).count();
+    assert_eq!(taken(&index.slots) + taken(&index.old), index.len());
+    assert!(index.len() <= index.slots.len() / 4);
+    let mut wrapped = 0;
+    for (place, &slot) in index.slots.iter().enumerate().filter(|&(_, &slot)| slot != 0) {
+        let mut probe = index.home(slot >> 32);
+        wrapped += usize::from(probe > place);
+        while probe != place {
+            assert_ne!(index.slots.get(probe), Some(&0), "a gap before {place}");
+            probe = index.next(probe);
+        }
+    }
+    for (place, &slot) in index.old.iter().enumerate().filter(|&(_, &slot)| slot != 0) {
+        let way = index.old.get(index.old_home(slot >> 32)..place);
+        assert!(way.is_some_and(|way| !way.contains(&0)), "a gap before {place} of the old table");
+    }
+    wrapped
+}
+
+#[test]
+fn it_does_what_a_map_does() {
+    let mut random = Random(23);
+    let mut index = Index::default();
+    let mut map = BTreeMap::new();
+    let mut keys = vec![0_u128; 3_000];
+    for step in 0..400_000_u64 {
+        // The range wanders, so that the table empties and fills again.
+        let range = if step & 0x1_0000 == 0 { 3_000 } else { 40 };
+        let handle = u32::try_from(random.below(range)).unwrap();
+        let known = keys.get_mut(usize::try_from(handle).unwrap()).unwrap();
+        let key = if random.below(2) == 0 { u128::from(random.below(5_000)) } else { *known };
+        let found = index.find(key, |handle| map.get(&key) == Some(&handle));
+        assert_eq!(found, map.get(&key).copied());
+        let spot = index.find_spot(key, |handle| map.get(&key) == Some(&handle));
+        assert_eq!(spot.map(|(handle, _)| handle).ok(), found);
+        match spot {
+            Ok((handle, spot)) => {
+                match step % 2 {
+                    0 => index.remove(key, handle),
+                    _ => index.remove_at(spot, handle),
+                }
+                map.remove(&key);
+            }
+            Err(_) if map.get(known) == Some(&handle) => {}
+            Err(spot) => {
+                match step % 2 {
+                    0 => index.insert(key, handle),
+                    _ => index.insert_at(spot, handle),
+                }
+                map.insert(key, handle);
+                *known = key;
+            }
+        }
+        if step % 1_000 == 0 || !index.old.is_empty() && step % 16 == 0 {
+            assert_sound(&index);
+        }
+    }
+    assert!(map.len() > 10, "the walk filled the map");
+}
+
+/// A random id that is not in the map; one whose home is close to an end of the table where that is
+/// asked for, so that ids crowd there.
+fn some_id(random: &mut Random, map: &BTreeMap<u128, u32>, crowded: bool) -> u128 {
+    loop {
+        let id = u128::from(random.next()) << 64 | u128::from(random.next());
+        let fits = !crowded || matches!(tag(id) >> 26, 0 | 62 | 63);
+        if fits && !map.contains_key(&id) {
+            return id;
+        }
+    }
+}
+
+/// Takes a random id out, if there is one.
+fn take_out(random: &mut Random, index: &mut Index, map: &mut BTreeMap<u128, u32>) {
+    let from = u128::from(random.next()) << 64;
+    let Some((id, handle)) = map.range(from..).next().or(map.iter().next()) else { return };
+    let (id, handle) = (*id, *handle);
+    match index.find_spot(id, |found| found == handle) {
+        Ok((_, spot)) if random.below(2) == 0 => index.remove_at(spot, handle),
+        _ => index.remove(id, handle),
+    }
+    map.remove(&id);
+    assert_eq!(index.find(id, |found| found == handle), None);
+}
+
+#[test]
+fn it_is_sound_at_every_step_of_growing() {
+    let mut random = Random(5);
+    let (mut growing, mut wrapped) = (0, 0);
+    for round in 0..24 {
+        let (mut index, mut map) = (Index::default(), BTreeMap::new());
+        let (crowded, removes) = (round % 2 == 0, random.below(4));
+        for handle in 0..400 {
+            let id = some_id(&mut random, &map, crowded);
+            match index.find_spot(id, |_| false) {
+                Err(spot) if handle % 2 == 0 => index.insert_at(spot, handle),
+                _ => index.insert(id, handle),
+            }
+            map.insert(id, handle);
+            if random.below(5) < removes {
+                take_out(&mut random, &mut index, &mut map);
+            }
+            wrapped += assert_sound(&index);
+            growing += usize::from(!index.old.is_empty());
+            if handle % 16 == 0 {
+                for (id, handle) in &map {
+                    assert_eq!(index.find(*id, |found| found == *handle), Some(*handle));
+                }
+            }
+        }
+        if random.below(2) == 0 {
+            index.reserve(map.len());
+            assert!(index.old.is_empty());
+        }
+        while !map.is_empty() {
+            take_out(&mut random, &mut index, &mut map);
+            assert_sound(&index);
+        }
+    }
+    assert!(growing > 4_000, "hardly ever growing: {growing}");
+    assert!(wrapped > 1_000, "hardly ever over the end: {wrapped}");
+}
+
+#[test]
+fn one_tag_for_all_still_works() {
+    let mut index = Index::default();
+    for handle in 0..100 {
+        index.insert(7, handle);
+    }
+    assert_sound(&index);
+    assert_eq!(index.find(7, |handle| handle == 63), Some(63));
+    for handle in (0..100).rev() {
+        index.remove(7, handle);
+        assert_sound(&index);
+    }
+    assert_eq!(index.find(7, |_| true), None);
+}
+
+#[test]
+fn ids_of_every_kind_spread() {
+    let mut random = Random(42);
+    let kinds: [&dyn Fn(u128, u64, u64) -> u128; 8] = [
+        &|n, _, _| n,
+        &|n, _, _| n << 40,
+        &|n, _, _| n << 64,
+        &|n, _, _| n << 104,
+        &|n, _, _| n << 64 | n,
+        &|n, _, _| n.wrapping_mul(1_000) | 0xabcd << 112,
+        // UUIDs, version 4 and version 7 with 16 ids in a millisecond.
+        &|_, a, b| u128::from(a) << 64 | u128::from(b),
+        &|n, a, b| (1_780_000_000_000 + n / 16) << 80 | u128::from(a >> 52) << 64 | u128::from(b),
+    ];
+    for (kind, key) in kinds.iter().enumerate() {
+        let mut index = Index::default();
+        for handle in 0..1 << 16 {
+            index.insert(key(u128::from(handle), random.next(), random.next()), handle);
+        }
+        assert!(index.slots.len() > SLOTS_MIN && index.old.is_empty());
+        // The steps from home to place, over all ids: a sixth each at a quarter full.
+        let steps: usize = (index.slots.iter().enumerate())
+            .filter(|&(_, &slot)| slot != 0)
+            .map(|(place, &slot)| index.distance(index.home(slot >> 32), place))
+            .sum();
+        assert!(steps < (1 << 16) / 4, "kind {kind}: {steps} steps");
+    }
+}

@@ -1,0 +1,71 @@
+//! Any bytes as a command and as a snapshot: they are refused, or they are exactly those of what
+//! they decode to. Neither takes more memory than a small multiple of their number.
+#![no_main]
+
+use core::fmt::Debug;
+
+use libfuzzer_sys::fuzz_target;
+use pricetime_engine::Sequence;
+use pricetime_fuzz::Bytes;
+use pricetime_persistence::codec::{
+    COMMAND_MAX, CodecError, decode_command, decode_snapshot, encode_command, encode_snapshot,
+};
+
+fn frugally<T>(bytes: &[u8], decode: impl FnOnce(&[u8]) -> T) -> T {
+    let mut decoded = None;
+    let taken = allocation_counter::measure(|| decoded = Some(decode(bytes))).bytes_max;
+    let most = 8 * bytes.len() as u64 + 8_192;
+    assert!(taken <= most, "{taken} bytes of memory for {}", bytes.len());
+    decoded.expect("it was called")
+}
+
+/// What is spelled as these bytes, if they spell something.
+fn decoded<T: Debug>(
+    bytes: &[u8],
+    decode: impl FnOnce(&[u8]) -> Result<T, CodecError>,
+    encode: impl FnOnce(&T, &mut Vec<u8>),
+) -> Option<T> {
+    match frugally(bytes, decode) {
+        Ok(value) => {
+            let mut again = Vec::new();
+            encode(&value, &mut again);
+            assert_eq!(again, bytes, "{value:?}");
+            Some(value)
+        }
+        Err(refused) => {
+            assert!(!refused.to_string().is_empty());
+            None
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let sequence = Sequence(1);
+    let command =
+        |bytes: &[u8]| decoded(bytes, |bytes| decode_command(sequence, bytes), encode_command);
+    let snapshot = |bytes: &[u8]| {
+        decoded(bytes, decode_snapshot, |value, out| {
+            encode_snapshot(value, out).expect("it was decoded");
+        })
+    };
+    command(data);
+    snapshot(data);
+
+    // And as good ones that were changed here and there.
+    let mut bytes = Bytes(data);
+    let good = bytes.snapshot();
+    let mut spelled = Vec::new();
+    encode_snapshot(&good, &mut spelled).expect("an engine gave it");
+    assert_eq!(snapshot(&spelled), Some(good));
+    bytes.spoil(&mut spelled);
+    snapshot(&spelled);
+    for mut good in bytes.commands().into_iter().take(8) {
+        good.sequence = sequence;
+        spelled.clear();
+        encode_command(&good, &mut spelled);
+        assert!(spelled.len() <= COMMAND_MAX);
+        assert_eq!(command(&spelled), Some(good));
+        bytes.spoil(&mut spelled);
+        command(&spelled);
+    }
+});

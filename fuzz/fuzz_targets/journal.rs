@@ -1,0 +1,76 @@
+//! Any bytes as the files of a journal: it is refused by the name of what is wrong, or it opens,
+//! reads without a panic, takes a command, and opens again with the very same and that one.
+#![no_main]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use pricetime_engine::{AccountId, Action, Command, MarketId, Sequence, Timestamp};
+use pricetime_fuzz::Bytes;
+use pricetime_fuzz::journal::{FOLDER, OPTIONS, OURS, next};
+use pricetime_persistence::{Journal, JournalError};
+use pricetime_tests::disk::FaultyDisk;
+
+/// What can be read of it, and whether that is all.
+fn read(journal: &Journal) -> (Vec<Command>, bool) {
+    let mut commands = Vec::new();
+    match journal.read(journal.oldest()) {
+        Ok(found) => {
+            for command in found {
+                match command {
+                    Ok(command) => commands.push(command),
+                    Err(refused) => return (commands, named(&refused)),
+                }
+            }
+            (commands, true)
+        }
+        Err(refused) => (commands, named(&refused)),
+    }
+}
+
+/// That it is not the disk's fault. Never true.
+fn named(refused: &JournalError) -> bool {
+    let disk = matches!(refused, JournalError::Io { .. } | JournalError::Poisoned(_));
+    assert!(!disk && !refused.to_string().is_empty(), "{refused}");
+    false
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut bytes = Bytes(data);
+    let disk = FaultyDisk::new(1);
+    bytes.journal(&disk).expect("it is written in order");
+    let open = || Journal::open(Arc::new(disk.clone()), Path::new(FOLDER), OURS, OPTIONS);
+    let mut journal = match open() {
+        Ok(journal) => journal,
+        Err(refused) => {
+            named(&refused);
+            return;
+        }
+    };
+    let (mut commands, whole) = read(&journal);
+    // Numbers that no journal comes to.
+    if journal.durable().0 > 1 << 63 {
+        return;
+    }
+    let command = Command {
+        sequence: next(&journal),
+        timestamp: Timestamp(1),
+        market: MarketId(1),
+        account: AccountId(1),
+        operator: false,
+        request: None,
+        action: Action::AdvanceTime,
+    };
+    journal.append(&command).expect("it is the next one");
+    journal.commit().expect("there is room");
+    commands.push(command);
+    drop(journal);
+    disk.power_cycle();
+    let journal = open().expect("what is durable stays");
+    assert_eq!(journal.durable(), command.sequence);
+    let (again, whole_again) = read(&journal);
+    assert_eq!(whole_again, whole);
+    assert!(!whole || again == commands, "{again:?} instead of {commands:?}");
+    assert_eq!(journal.appended(), Sequence(command.sequence.0));
+});

@@ -1,0 +1,170 @@
+//! `pricetime archive`: a data folder in one file, and back.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use pricetime_persistence::{ArchiveError, Look, Packed, RealDisk, unpack};
+use serde::Serialize;
+
+use super::failure::{Code, Failure};
+use super::look::{self, Stop, grouped};
+
+/// Packs a data folder into one file, or unpacks such a file.
+///
+/// The archive holds the current history: the journal up to what is known to be durable, and the
+/// snapshots, every part with a checksum. Packing checks every record, so damage is told of and not
+/// copied. It changes nothing and works beside a running process.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pricetime archive ./data monday.pricetime            pack, also while a market runs there
+  pricetime archive --restore monday.pricetime ./copy  unpack into a new or empty folder
+  pricetime verify ./copy                              and see that everything is there
+
+The copy carries the same history. Run a market in one of the two only: their commands would go
+different ways under the same numbers. Nothing that exists is written over.")]
+pub(super) struct Archive {
+    /// The data folder to pack; with --restore the archive
+    from: PathBuf,
+    /// The archive to write; with --restore the folder to unpack into
+    to: PathBuf,
+    /// Unpack
+    #[arg(long)]
+    restore: bool,
+    /// Say what was done as one JSON line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Packed(Body),
+    Unpacked(Body),
+}
+
+#[derive(Debug, Serialize)]
+struct Body {
+    to: String,
+    history: String,
+    sequence: u64,
+    files: u64,
+    bytes: u64,
+}
+
+impl Archive {
+    /// Packs or unpacks, and says what.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        look::ended(if self.restore { self.unpack() } else { self.pack() })
+    }
+
+    fn pack(&self) -> Result<(), Stop> {
+        let look = Look::open(Arc::new(RealDisk), &self.from)?;
+        if self.to.exists() {
+            let text = format!("{} is there already: name a new file", self.to.display());
+            return Err(Failure::new(Code::Usage, text).into());
+        }
+        // It gets its name when it is whole.
+        let mut unfinished = self.to.clone().into_os_string();
+        unfinished.push(".tmp");
+        let unfinished = PathBuf::from(unfinished);
+        let packed = write(&look, &unfinished).and_then(|packed| {
+            fs::rename(&unfinished, &self.to).map_err(|error| at(&self.to, &error))?;
+            sync_name(&self.to).map_err(|error| at(&self.to, &error))?;
+            Ok(packed)
+        });
+        if packed.is_err() {
+            // What cannot be removed only takes room.
+            let _ = fs::remove_file(&unfinished);
+        }
+        let packed = packed?;
+        let bytes = fs::metadata(&self.to).map_or(0, |found| found.len());
+        self.say(&packed, bytes)
+    }
+
+    fn unpack(&self) -> Result<(), Stop> {
+        let file = File::open(&self.from).map_err(|error| at(&self.from, &error))?;
+        let bytes = file.metadata().map_or(0, |found| found.len());
+        let bar = look::bar(Some(0), "unpacking");
+        let mut from = BufReader::with_capacity(1 << 20, file);
+        let packed = unpack(&mut from, &RealDisk, &self.to, |done, of| {
+            bar.set_length(of);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        let packed = packed.map_err(|error| match error {
+            ArchiveError::Io(error) => {
+                let (from, to) = (self.from.display(), self.to.display());
+                Failure::failed(format!("cannot unpack {from} into {to}: {error}")).into()
+            }
+            error @ (ArchiveError::Journal(_)
+            | ArchiveError::Snapshot(_)
+            | ArchiveError::Empty
+            | ArchiveError::Damaged { .. }
+            | ArchiveError::Cut(_)
+            | ArchiveError::Name(_)
+            | ArchiveError::Occupied(_)) => failure(error, &self.from),
+        })?;
+        self.say(&packed, bytes)
+    }
+
+    fn say(&self, packed: &Packed, bytes: u64) -> Result<(), Stop> {
+        let to = self.to.display().to_string();
+        let Packed { history, through, files } = *packed;
+        let mut out = io::stdout().lock();
+        if self.json {
+            let history = history.to_string();
+            let body = Body { to, history, sequence: through.0, files, bytes };
+            let said = if self.restore { Said::Unpacked(body) } else { Said::Packed(body) };
+            return Ok(look::json_line(&mut out, &said)?);
+        }
+        let done = if self.restore { "unpacked" } else { "packed" };
+        writeln!(
+            out,
+            "{done} history {history} up to command {through}: {files} files, {} bytes, in {to}",
+            grouped(bytes)
+        )?;
+        Ok(())
+    }
+}
+
+fn write(look: &Look, to: &Path) -> Result<Packed, Stop> {
+    let file = File::create(to).map_err(|error| at(to, &error))?;
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let bar = look::bar(Some(0), "packing");
+    let packed = look.pack(&mut out, |done, of| {
+        bar.set_length(of);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let packed = packed.map_err(|error| failure(error, to))?;
+    out.get_ref().sync_all().map_err(|error| at(to, &error))?;
+    Ok(packed)
+}
+
+/// Makes the name of a file durable.
+fn sync_name(path: &Path) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+fn at(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("{}: {error}", path.display()))
+}
+
+fn failure(error: ArchiveError, path: &Path) -> Stop {
+    match error {
+        ArchiveError::Journal(error) => error.into(),
+        ArchiveError::Snapshot(error) => error.into(),
+        ArchiveError::Io(error) => at(path, &error).into(),
+        ArchiveError::Empty | ArchiveError::Occupied(_) => {
+            Failure::new(Code::Failed, error.to_string()).into()
+        }
+        ArchiveError::Damaged { .. } | ArchiveError::Cut(_) | ArchiveError::Name(_) => {
+            Failure::new(Code::Unsound, format!("{}: {error}", path.display())).into()
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The configuration: a file, under the environment, under the command line.
+
+mod market;
+mod redis;
+mod setting;
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use pricetime::engine::thread;
+use pricetime::persistence::redis::RedisOptions;
+use pricetime::{Gates, Options, Policy, Retention, Wait};
+
+use super::failure::{Code, Failure};
+use setting::{Retained, Settings, Waiting, When};
+
+pub(crate) use market::ConfiguredMarket;
+
+/// A file in which every setting stands with what holds without it.
+const DEFAULT: &str = include_str!("config/default.toml");
+
+/// Shows or checks a configuration.
+#[derive(Debug, Args)]
+#[command(after_help = "Try:
+  pricetime config --default > pricetime.toml   a file with every setting, explained
+  pricetime config --check pricetime.toml       look it over; exit code 2 where something is wrong
+  pricetime run --config pricetime.toml         run with it")]
+#[group(required = true, multiple = false)]
+pub(crate) struct ConfigCommand {
+    /// Print a file in which every setting stands with what holds without it.
+    #[arg(long)]
+    default: bool,
+    /// Look a file over without starting anything.
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+}
+
+impl ConfigCommand {
+    /// Prints or checks.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        use std::io::Write as _;
+        let mut out = std::io::stdout().lock();
+        match &self.check {
+            None => out.write_all(DEFAULT.as_bytes())?,
+            Some(file) => {
+                let config =
+                    Config::new(&Layers { config: Some(file.clone()), ..Layers::default() })?;
+                let (file, markets) = (file.display(), config.markets.len());
+                writeln!(
+                    out,
+                    "{file}: good; {markets} markets, data in {}",
+                    config.folder.display()
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the command line and the environment can say.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Layers {
+    /// The configuration file; without one the defaults hold.
+    #[arg(long, value_name = "FILE", env = "PRICETIME_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where journal and snapshots are kept [default: ./data].
+    #[arg(long, value_name = "DIR", env = "PRICETIME_FOLDER")]
+    pub(crate) folder: Option<PathBuf>,
+    /// When epochs close: "15m", or "never" [default: 15m, on the clock].
+    #[arg(long, value_name = "TIME", env = "PRICETIME_EPOCH")]
+    pub(crate) epoch: Option<String>,
+    /// When a command counts as durable: sync, interval, none [default: sync].
+    #[arg(long, value_name = "POLICY", env = "PRICETIME_POLICY")]
+    pub(crate) policy: Option<String>,
+    /// A Unix socket to listen on, for operators too.
+    #[arg(long, value_name = "PATH", env = "PRICETIME_UNIX")]
+    pub(crate) unix: Option<String>,
+    /// An address of this machine to listen on, like 127.0.0.1:7070.
+    #[arg(long, value_name = "ADDRESS", env = "PRICETIME_TCP")]
+    pub(crate) tcp: Option<String>,
+    /// What makes a client over TCP an operator; better in the environment, where nobody sees it.
+    #[arg(long, value_name = "TOKEN", env = "PRICETIME_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Bring the image of every market there after each epoch: redis://host:port, rediss://,
+    /// redis+sentinel://host,host/master, redis+cluster://host,host.
+    #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
+    pub(crate) redis: Option<String>,
+    /// A file to append every durable command's events to.
+    #[arg(long, value_name = "FILE", env = "PRICETIME_EVENTS")]
+    pub(crate) events: Option<String>,
+}
+
+/// A configuration that makes sense.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) folder: PathBuf,
+    pub(crate) gates: Gates,
+    pub(crate) policy: Policy,
+    pub(crate) retention: Retention,
+    pub(crate) snapshots: usize,
+    pub(crate) markets_max: u32,
+    pub(crate) ring: usize,
+    pub(crate) subscription: usize,
+    pub(crate) line_max: usize,
+    pub(crate) wait: Wait,
+    pub(crate) unix: Option<PathBuf>,
+    pub(crate) tcp: Option<SocketAddr>,
+    pub(crate) token: Option<String>,
+    pub(crate) events: Option<PathBuf>,
+    pub(crate) redis: Option<RedisOptions>,
+    pub(crate) markets: Vec<ConfiguredMarket>,
+}
+
+impl Config {
+    /// Puts the layers together.
+    pub(crate) fn new(layers: &Layers) -> Result<Self, Failure> {
+        let (name, text) = match &layers.config {
+            None => (String::from("the default configuration"), DEFAULT.to_owned()),
+            Some(file) => (file.display().to_string(), read(file)?),
+        };
+        let mut settings = Settings::parse(&name, &text)?;
+        layers.lay_over(&mut settings);
+        settings.check().map_err(|what| Failure::new(Code::Usage, format!("{name}: {what}")))
+    }
+
+    /// The options of a host of this configuration.
+    pub(crate) fn options(&self) -> Options {
+        Options {
+            markets_max: self.markets_max,
+            gates: self.gates,
+            policy: self.policy,
+            core: thread::Options {
+                capacity: self.ring,
+                // A small ring keeps the same part of itself for cancels.
+                reserve: (self.ring / 64).max(1),
+                wait: self.wait,
+                ..thread::Options::default()
+            },
+            subscription: self.subscription,
+            snapshots: self.snapshots,
+            retention: self.retention,
+            redis: self.redis.clone(),
+            ..Options::new(&self.folder)
+        }
+    }
+}
+
+impl Layers {
+    /// What is said outside the file holds.
+    fn lay_over(&self, settings: &mut Settings) {
+        let set = |to: &mut String, from: &Option<String>| {
+            if let Some(from) = from {
+                to.clone_from(from);
+            }
+        };
+        if let Some(folder) = &self.folder {
+            settings.folder.clone_from(folder);
+        }
+        if let Some(epoch) = &self.epoch {
+            settings.epochs.every.clone_from(epoch);
+            settings.epochs.commands = 0;
+        }
+        set(&mut settings.journal.policy, &self.policy);
+        set(&mut settings.listen.unix, &self.unix);
+        set(&mut settings.listen.tcp, &self.tcp);
+        set(&mut settings.listen.token, &self.token);
+        set(&mut settings.output.events, &self.events);
+        set(&mut settings.redis.url, &self.redis);
+    }
+}
+
+fn read(file: &Path) -> Result<String, Failure> {
+    let why = |error| format!("cannot read the configuration {}: {error}", file.display());
+    fs::read_to_string(file).map_err(|error| Failure::new(Code::Usage, why(error)))
+}
+
+fn duration(key: &str, text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text);
+    let duration =
+        duration.map_err(|why| format!("{key} = {text:?}: {why}; say \"15m\" or \"90s\""))?;
+    if duration.is_zero() {
+        Err(format!("{key} = {text:?}: it must be longer"))
+    } else {
+        Ok(duration)
+    }
+}
+
+/// None where nothing is said.
+fn said<T>(text: &str, make: impl FnOnce(&str) -> T) -> Option<T> {
+    (!text.is_empty()).then(|| make(text))
+}
+
+impl Settings {
+    /// Makes of what is said what is meant.
+    fn check(self) -> Result<Config, String> {
+        let gates = match (self.epochs.when()?, self.epochs.commands) {
+            (When::Never, 0) => Gates::OnRequest,
+            (When::Never, commands) => Gates::Commands(commands),
+            (When::Every(every), 0) if self.epochs.aligned => Gates::Aligned(every),
+            (When::Every(every), 0) => Gates::Every(every),
+            (When::Every(_), _) => {
+                return Err(String::from(
+                    "epochs.commands and epochs.every exclude each other: say every = \"never\"",
+                ));
+            }
+        };
+        let policy = match self.journal.policy.as_str() {
+            "sync" => Policy::Sync,
+            "interval" => Policy::Interval(duration("journal.interval", &self.journal.interval)?),
+            "none" => Policy::None,
+            other => {
+                return Err(format!(
+                    "journal.policy = {other:?}: there are \"sync\", \"interval\" and \"none\""
+                ));
+            }
+        };
+        let tcp = said(&self.listen.tcp, local).transpose()?;
+        if self.limits.ring < 2 || self.limits.line < 256 || self.limits.markets == 0 {
+            return Err(String::from(
+                "limits: at least 1 market, 2 commands in the ring and 256 bytes a line",
+            ));
+        }
+        let markets: Vec<_> =
+            self.market.into_iter().map(ConfiguredMarket::new).collect::<Result<_, _>>()?;
+        Ok(Config {
+            folder: self.folder,
+            gates,
+            policy,
+            retention: match self.journal.retention {
+                Retained::All => Retention::All,
+                Retained::Snapshots => Retention::Snapshots,
+            },
+            snapshots: self.snapshots.keep,
+            markets_max: self.limits.markets,
+            ring: self.limits.ring,
+            subscription: self.limits.subscription,
+            line_max: self.limits.line,
+            wait: match self.core.wait {
+                Waiting::Auto => Wait::default(),
+                Waiting::Park => Wait::Park,
+                Waiting::Yield => Wait::Yield,
+                Waiting::Spin => Wait::Spin,
+            },
+            unix: said(&self.listen.unix, |path| PathBuf::from(path)),
+            tcp,
+            token: said(&self.listen.token, str::to_owned),
+            events: said(&self.output.events, |path| PathBuf::from(path)),
+            redis: self.redis.options(markets.len())?,
+            markets,
+        })
+    }
+}
+
+/// An address of this machine.
+fn local(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| {
+        format!("listen.tcp = {text:?}: an address and a port, like \"127.0.0.1:7070\"")
+    })?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err(format!(
+        "listen.tcp = {text:?}: only addresses of this machine (127.0.0.1, ::1), for what is said \
+         there is neither encrypted nor authenticated"
+    ))
+}

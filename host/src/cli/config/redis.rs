@@ -1,0 +1,50 @@
+//! Redis in the configuration.
+
+use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls};
+
+use super::setting::Redis;
+
+impl Redis {
+    /// What a link is like, where there is to be one.
+    pub(super) fn options(self, markets: usize) -> Result<Option<RedisOptions>, String> {
+        if self.url.is_empty() {
+            return Ok(None);
+        }
+        let mut options =
+            RedisOptions::parse(&self.url).map_err(|why| format!("redis.url: {why}"))?;
+        let keys = self.keys;
+        options.names = KeyNames {
+            prefix: self.prefix,
+            env: self.env,
+            bids: keys.bids,
+            asks: keys.asks,
+            orders: keys.orders,
+            stops: keys.stops,
+            requests: keys.requests,
+            blocked: keys.blocked,
+            metadata: keys.metadata,
+            epoch: keys.epoch,
+            markets: keys.markets,
+        };
+        options.names.check(markets).map_err(|why| format!("redis.keys: {why}"))?;
+        if let Some(tls) = &mut options.tls {
+            *tls = certificates(&self.authority, &self.certificate, &self.key)?;
+        } else if !(self.authority.is_empty() && self.certificate.is_empty()) {
+            return Err(String::from("redis.authority and redis.certificate are for rediss://"));
+        }
+        Ok(Some(options))
+    }
+}
+
+fn certificates(authority: &str, certificate: &str, key: &str) -> Result<Tls, String> {
+    let read = |file: &str| std::fs::read(file).map_err(|why| format!("redis: {file}: {why}"));
+    let authority = if authority.is_empty() { None } else { Some(read(authority)?) };
+    let client = match (certificate, key) {
+        ("", "") => None,
+        ("", _) | (_, "") => {
+            return Err(String::from("redis.certificate and redis.key go together"));
+        }
+        (certificate, key) => Some((read(certificate)?, read(key)?)),
+    };
+    Ok(Tls { authority, client })
+}

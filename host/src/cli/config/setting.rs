@@ -1,0 +1,120 @@
+//! The file as it is written.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::super::failure::{Code, Failure};
+use super::{DEFAULT, duration};
+
+/// Declares the sections of the file.
+macro_rules! sections {
+    ($($name:ident { $($field:ident: $type:ty),* $(,)? })*) => {$(
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $name {
+            $(pub(super) $field: $type,)*
+        }
+    )*};
+}
+
+sections! {
+    Settings {
+        folder: PathBuf, epochs: Epochs, journal: Journal, snapshots: Snapshots, limits: Limits,
+        core: Core, listen: Listen, output: Output, redis: Redis, market: Vec<toml::Table>,
+    }
+    Epochs { every: String, aligned: bool, commands: u64 }
+    Journal { policy: String, interval: String, retention: Retained }
+    Snapshots { keep: usize }
+    Limits { markets: u32, ring: usize, subscription: usize, line: usize }
+    Core { wait: Waiting }
+    Listen { unix: String, tcp: String, token: String }
+    Output { events: String }
+    Redis {
+        url: String, authority: String, certificate: String, key: String, prefix: String,
+        env: String, keys: Keys,
+    }
+    Keys {
+        bids: String, asks: String, orders: String, stops: String, requests: String,
+        blocked: String, metadata: String, epoch: String, markets: String,
+    }
+}
+
+/// How much of the journal is kept.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Retained {
+    All,
+    Snapshots,
+}
+
+/// How the core waits.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Waiting {
+    Auto,
+    Park,
+    Yield,
+    Spin,
+}
+
+/// When epochs close.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum When {
+    Never,
+    Every(Duration),
+}
+
+impl Epochs {
+    pub(super) fn when(&self) -> Result<When, String> {
+        if self.every == "never" {
+            return Ok(When::Never);
+        }
+        duration("epochs.every", &self.every).map(When::Every)
+    }
+}
+
+impl Settings {
+    /// Reads a file; what it does not say is as in the default one.
+    pub(super) fn parse(name: &str, text: &str) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::new(Code::Usage, format!("{name}: {what}"));
+        let own: toml::Table = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let mut whole: toml::Table =
+            toml::from_str(DEFAULT).map_err(|error| wrong(error.to_string()))?;
+        whole.insert(String::from("market"), toml::Value::Array(Vec::new()));
+        lay(&mut whole, own, "").map_err(wrong)?;
+        whole.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
+    }
+}
+
+/// Lays a table over another that has every key there is.
+fn lay(under: &mut toml::Table, over: toml::Table, path: &str) -> Result<(), String> {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (None, _) => return Err(unknown(path, &key, under.keys().map(String::as_str))),
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => {
+                lay(under, over, &format!("{path}{key}."))?;
+            }
+            (Some(under), value) if under.same_type(&value) => *under = value,
+            (Some(under), value) => {
+                let (is, wanted) = (value.type_str(), under.type_str());
+                return Err(format!("{path}{key} = {value}: this is {is}, and {wanted} is wanted"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Names a key that nobody knows, and the one that was probably meant.
+pub(super) fn unknown<'a>(path: &str, key: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let likeness = |known: &&str| strsim::jaro_winkler(key, known);
+    let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let nearest = nearest.filter(|known| likeness(known) > 0.7);
+    let hint = nearest.map_or_else(
+        || format!("there are {}", known.join(", ")),
+        |known| format!("did you mean \"{path}{known}\"?"),
+    );
+    format!("nobody knows the key \"{path}{key}\": {hint}")
+}

@@ -1,0 +1,68 @@
+//! `pricetime inspect book`: one market's levels.
+
+use std::io::Write as _;
+
+use clap::Args;
+use pricetime::MarketView;
+use pricetime::json::{Answer, Book};
+use pricetime_engine::{MarketId, Side};
+
+use super::super::look::{Stop, json_line, table, word};
+use super::{Moment, Out, no_such_market};
+
+/// Shows the book of a market: what everybody may see of it.
+#[derive(Debug, Args)]
+pub(super) struct BookAsked {
+    /// The market's number
+    market: u32,
+    /// How many levels of each side
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    depth: usize,
+    #[command(flatten)]
+    moment: Moment,
+}
+
+impl BookAsked {
+    pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
+        let engine = self.moment.travel()?.state()?;
+        let (market, sequence) = (MarketId(self.market), engine.last_sequence());
+        let book = engine.market(market).ok_or_else(|| no_such_market(market, sequence))?;
+        let head = book.head();
+        let view = MarketView {
+            market,
+            sequence,
+            phase: head.phase,
+            epoch: head.epoch,
+            last_price: head.last_price,
+            bids: book.levels(Side::Buy).take(self.depth).collect(),
+            asks: book.levels(Side::Sell).take(self.depth).collect(),
+        };
+        let said = Book::of(&view, book.spec());
+        if self.moment.json {
+            return Ok(json_line(out, &Answer::Book(said))?);
+        }
+        let last = said.last_price.as_ref().map_or("-".into(), ToString::to_string);
+        writeln!(
+            out,
+            "{} ({market}) at command {sequence}: {}, epoch {}, last price {last}",
+            said.symbol,
+            word(&said.phase),
+            said.epoch
+        )?;
+        let deep = said.bids.len().max(said.asks.len());
+        let cells: Vec<_> = (0..deep)
+            .map(|at| {
+                let cell = |level: Option<&pricetime::json::LevelLine>| match level {
+                    Some(it) => {
+                        [it.orders.to_string(), it.quantity.to_string(), it.price.to_string()]
+                    }
+                    None => [String::new(), String::new(), String::new()],
+                };
+                let [a, b, c] = cell(said.bids.get(at));
+                let [d, e, f] = cell(said.asks.get(at));
+                [a, b, c, f, e, d]
+            })
+            .collect();
+        Ok(table(out, [" orders", " quantity", " bid", " ask", " quantity", " orders"], &cells)?)
+    }
+}

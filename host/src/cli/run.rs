@@ -1,0 +1,262 @@
+//! The epoch runner: an engine on a data folder, fed with JSON lines.
+
+mod answers;
+mod listen;
+mod markets;
+mod push;
+mod session;
+mod tell;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use pricetime::persistence::Progress;
+use pricetime::{Host, OpenError, Options};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::config::{Config, Layers};
+use super::failure::{Code, Failure};
+use listen::Listeners;
+use session::{Met, Session};
+
+/// Runs markets on a data folder: takes commands as JSON lines, closes epochs, keeps everything.
+#[derive(Debug, Args)]
+#[command(after_help = "Try:
+  pricetime run --config pricetime.toml --unix ./pricetime.sock
+  pricetime run --once --input orders.jsonl        carry out a file and end
+  pricetime run --once --ignore-times --input day.jsonl --answers none
+                                                   the same with a recording
+  echo '{\"status\":{}}' | pricetime run --once      ask and end
+
+Commands come from --input, --unix and --tcp; without any of them from standard input. Each gets an
+answer, once what it did is on disk, in the order of the lines. docs/json.md shows every line.
+
+Only who comes by --input or by the Unix socket, or says the token, may do what operators may.
+SIGTERM and Ctrl-C end in order. Exit codes: 0 done, 1 failed, 2 configuration, 4 some lines refused.")]
+pub(crate) struct Run {
+    #[command(flatten)]
+    layers: Layers,
+    /// A file of JSON lines, or - for standard input. Several are read one after the other.
+    #[arg(long, value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// Where the answers to --input go: - for standard output, or "none".
+    #[arg(long, value_name = "WHERE", default_value = "-")]
+    answers: String,
+    /// Take the lines of a recording without the times at which they happened.
+    #[arg(long)]
+    ignore_times: bool,
+    /// End when the input has ended.
+    #[arg(long)]
+    once: bool,
+    /// Open a folder whose journal has lost its end, under a new history.
+    #[arg(long)]
+    accept_loss: bool,
+    /// Write the log as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Log nothing but warnings.
+    #[arg(long)]
+    quiet: bool,
+}
+
+/// What all connections share.
+#[derive(Debug)]
+struct Desk {
+    host: Host,
+    token: Option<String>,
+    line_max: usize,
+    ignore_times: bool,
+    /// Turns true when everybody is to come to an end.
+    stop: watch::Receiver<bool>,
+}
+
+impl Run {
+    /// Runs until there is a reason to end.
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
+        let config = Config::new(&self.layers)?;
+        if self.answers != "-" && self.answers != "none" {
+            return Err(Failure::new(Code::Usage, "--answers is - or none"));
+        }
+        self.start_log();
+        if self.input.is_empty() && config.unix.is_none() && config.tcp.is_none() {
+            self.input.push(PathBuf::from("-"));
+            if std::io::stdin().is_terminal() {
+                info!("reading commands from standard input, a JSON object a line; Ctrl-D ends it");
+            }
+        }
+        let host = self.open(&config)?;
+        markets::bring(&host, &config.markets)?;
+        let runtime = tokio::runtime::Runtime::new()?;
+        runtime.block_on(self.serve(host, &config))
+    }
+
+    fn start_log(&self) {
+        let most = if self.quiet { tracing::Level::WARN } else { tracing::Level::INFO };
+        let log = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(most)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false);
+        if self.json {
+            log.json().flatten_event(true).init();
+        } else {
+            log.init();
+        }
+    }
+
+    fn open(&self, config: &Config) -> Result<Host, Failure> {
+        let follower = tell::Teller::new(config.events.as_deref())?;
+        let host = Host::open(Options {
+            accept_loss: self.accept_loss,
+            follower: Some(Box::new(follower)),
+            progress: Some(Box::new(progress())),
+            ..config.options()
+        });
+        let host = host.map_err(|error| {
+            let lost = matches!(error, OpenError::Recovery(_)) && !self.accept_loss;
+            let more =
+                " (`pricetime verify` says more; --accept-loss goes on without what is lost)";
+            Failure::failed(format!("{error}{}", if lost { more } else { "" }))
+        })?;
+        let start = host.start();
+        let sequence = host.status().durable.0;
+        info!(
+            folder = %config.folder.display(),
+            history = %start.history,
+            sequence,
+            snapshot = start.snapshot,
+            replayed = start.replayed,
+            "open"
+        );
+        for damaged in &start.damaged {
+            warn!("a snapshot that was not needed is damaged: {damaged}");
+        }
+        if let Some(lost) = &start.lost {
+            warn!(lost, "a loss was accepted: this is a new history");
+        }
+        Ok(host)
+    }
+
+    /// Serves everybody until there is a reason to end, and ends in order.
+    async fn serve(&self, host: Host, config: &Config) -> Result<(), Failure> {
+        let (stop, stopped) = watch::channel(false);
+        let desk = Arc::new(Desk {
+            host,
+            token: config.token.clone(),
+            line_max: config.line_max,
+            ignore_times: self.ignore_times,
+            stop: stopped,
+        });
+        let listeners = Listeners::open(config).await?;
+        let mut serving = tokio::spawn(listeners.serve(Arc::clone(&desk)));
+        let met = tokio::select! {
+            met = self.read(&desk) => met,
+            why = until_told() => {
+                info!(why, "ending");
+                Ok(Met::default())
+            }
+            () = until_stopped(&desk) => Ok(Met::default()),
+            Err(panic) = &mut serving => Err(Failure::failed(panic)),
+        };
+        // Nobody waits for this where all have gone.
+        let _ = stop.send(true);
+        if !serving.is_finished() {
+            let _ = serving.await;
+        }
+        let Some(desk) = Arc::into_inner(desk) else {
+            return Err(Failure::failed("a connection did not end: the journal was not sealed"));
+        };
+        let sequence = desk.host.status().durable.0;
+        desk.host.close().map_err(|stopped| {
+            error!("{stopped}");
+            Failure::failed(stopped)
+        })?;
+        info!(sequence, "closed");
+        let met = met?;
+        match met.refused {
+            0 => Ok(()),
+            refused => Err(Failure::new(
+                Code::Refused,
+                format!("{refused} of {} lines were refused", met.lines),
+            )),
+        }
+    }
+
+    /// Reads the inputs, one after the other. Without `--once` it goes on until something else ends.
+    async fn read(&self, desk: &Arc<Desk>) -> Result<Met, Failure> {
+        let mut met = Met::default();
+        for file in &self.input {
+            let name = file.display().to_string();
+            let session = Session::new(Arc::clone(desk), true).named(&name);
+            let of_file = if name == "-" {
+                self.answer(session, tokio::io::stdin()).await
+            } else {
+                let opened = tokio::fs::File::open(file).await;
+                let opened = opened.map_err(|why| Failure::failed(format!("{name}: {why}")))?;
+                self.answer(session, opened).await
+            };
+            let of_file = of_file.map_err(|why| Failure::failed(format!("{name}: {why}")))?;
+            met.lines += of_file.lines;
+            met.refused += of_file.refused;
+        }
+        if !self.once {
+            std::future::pending::<()>().await;
+        }
+        Ok(met)
+    }
+
+    async fn answer(
+        &self,
+        session: Session,
+        from: impl tokio::io::AsyncRead + Unpin,
+    ) -> std::io::Result<Met> {
+        if self.answers == "-" {
+            session.run(from, tokio::io::stdout()).await
+        } else {
+            session.run(from, tokio::io::sink()).await
+        }
+    }
+}
+
+/// Shows on a terminal how far a long replay has come.
+fn progress() -> impl FnMut(Progress) + Send {
+    let mut bar: Option<ProgressBar> = None;
+    move |at| {
+        let bar = bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("replaying {wide_bar} {pos}/{len} {eta}");
+            let bar = ProgressBar::new(at.of);
+            // A template that cannot be read shows as the default one.
+            if let Ok(style) = style { bar.with_style(style) } else { bar }
+        });
+        bar.set_position(at.replayed);
+        if at.replayed == at.of {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Waits until somebody outside wants an end.
+async fn until_told() -> &'static str {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "interrupted",
+    }
+}
+
+/// Waits until the host has stopped by itself.
+async fn until_stopped(desk: &Desk) {
+    while desk.host.status().stopped.is_none() {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

@@ -1,0 +1,291 @@
+//! The writing end of a connection.
+
+use std::io;
+use std::sync::Arc;
+
+use pricetime::Ticket;
+use pricetime::engine::{
+    Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Step, Symbol, Terms,
+};
+use pricetime::json::{
+    Answer, Book, Done, FORMAT, Line, OrderFound, OrderLine, Orders, OutcomeFound, Refused, Status,
+    Subscribe, Welcome,
+};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::{mpsc, oneshot, watch};
+use uuid::Uuid;
+
+use super::Desk;
+use super::push::{Push, push_account, push_market};
+
+/// Above so many bytes answers are written at once.
+const BUFFER: usize = 1 << 16;
+/// Updates on their way from a subscription to the writer.
+const PUSHED_MAX: usize = 256;
+/// Subscriptions that a connection may have.
+const SUBSCRIPTIONS_MAX: usize = 64;
+
+/// What is owed, in the order of the lines.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are tickets, and questions are seldom")]
+pub(super) enum Item {
+    /// A command's answer, once it is durable.
+    Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Ticket },
+    /// An answer to a question, as of when its turn comes; somebody waits for it.
+    Question(u64, Line, oneshot::Sender<()>),
+    /// The first answer.
+    Welcome { operator: bool },
+    /// A line that was not taken.
+    Refused(Refused),
+    /// Somebody waits until everything before this is answered.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// Writes answers, and what the subscriptions bring in between.
+#[derive(Debug)]
+pub(super) struct Writer<W> {
+    desk: Arc<Desk>,
+    to: W,
+    buffer: Vec<u8>,
+    pushed: mpsc::Receiver<Answer>,
+    push: mpsc::Sender<Answer>,
+    subscriptions: usize,
+    /// Turns true when the subscriptions are to come to an end.
+    closing: watch::Sender<bool>,
+}
+
+/// A spec for groups of markets that do not exist, in which no decimal stands.
+pub(super) fn no_spec() -> MarketSpec {
+    MarketSpec {
+        symbol: Symbol::new("-").unwrap_or_else(|_| unreachable!("a hyphen is a symbol")),
+        tick: Step::ONE,
+        lot: Step::ONE,
+        pricing: Pricing::Maker,
+        quantity_max: Quantity::ZERO,
+        limits: Limits::default(),
+        terms: Terms {
+            price_min: Price(0),
+            price_max: Price(0),
+            protection_ticks: None,
+            reference: None,
+            fees: Fees::default(),
+        },
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    pub(super) fn new(desk: Arc<Desk>, to: W) -> Self {
+        let (push, pushed) = mpsc::channel(PUSHED_MAX);
+        let (closing, _) = watch::channel(false);
+        let buffer = Vec::with_capacity(2 * BUFFER);
+        Self { desk, to, buffer, pushed, push, subscriptions: 0, closing }
+    }
+
+    /// Works until nothing more can be owed.
+    pub(super) async fn run(mut self, mut owed: mpsc::Receiver<Item>) -> io::Result<()> {
+        loop {
+            let next = tokio::select! {
+                item = owed.recv() => item.map(Ok),
+                Some(pushed) = self.pushed.recv() => Some(Err(pushed)),
+            };
+            match next {
+                None => break,
+                Some(Ok(item)) => self.settle(item).await?,
+                Some(Err(pushed)) => self.put(&pushed)?,
+            }
+            let idle = owed.is_empty() && self.pushed.is_empty();
+            if idle || self.buffer.len() >= BUFFER {
+                self.flush().await?;
+            }
+        }
+        self.last_pushes().await
+    }
+
+    /// Writes what the subscriptions had brought by now, and ends them.
+    async fn last_pushes(mut self) -> io::Result<()> {
+        // They all see it: each has a receiver of its own.
+        let _ = self.closing.send(true);
+        let (push, _) = mpsc::channel(1);
+        drop(std::mem::replace(&mut self.push, push));
+        while let Some(pushed) = self.pushed.recv().await {
+            self.put(&pushed)?;
+            if self.buffer.len() >= BUFFER {
+                self.flush().await?;
+            }
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        self.to.write_all(&self.buffer).await?;
+        self.buffer.clear();
+        self.to.flush().await
+    }
+
+    fn put(&mut self, answer: &Answer) -> io::Result<()> {
+        serde_json::to_writer(&mut self.buffer, answer)?;
+        self.buffer.push(b'\n');
+        Ok(())
+    }
+
+    async fn settle(&mut self, item: Item) -> io::Result<()> {
+        match item {
+            Item::Ticket { line, request, spec, ticket } => {
+                let done = self.done(line, request, spec, ticket).await?;
+                self.put(&done)
+            }
+            Item::Question(line, question, answered) => {
+                let answer = self.answer(line, &question);
+                self.put(&answer)?;
+                // Who waited may have gone.
+                let _ = answered.send(());
+                Ok(())
+            }
+            Item::Welcome { operator } => {
+                let host = &self.desk.host;
+                let history = host.start().history.parse().unwrap_or_default();
+                let sequence = host.status().durable.0;
+                let rules = pricetime::engine::rules::VERSION;
+                self.put(&Answer::Welcome(Welcome {
+                    format: FORMAT,
+                    rules,
+                    history,
+                    sequence,
+                    operator,
+                }))
+            }
+            Item::Refused(refused) => self.put(&Answer::Refused(refused)),
+            Item::Barrier(reached) => {
+                // Who waited may have gone.
+                let _ = reached.send(());
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for a command's answer. Before it really has to wait, it writes what it has.
+    async fn done(
+        &mut self,
+        line: u64,
+        request: Option<Uuid>,
+        spec: Option<Arc<MarketSpec>>,
+        mut ticket: Ticket,
+    ) -> io::Result<Answer> {
+        let told = tokio::select! {
+            biased;
+            told = &mut ticket => Some(told),
+            () = std::future::ready(()) => None,
+        };
+        let told = match told {
+            Some(told) => told,
+            None => {
+                self.flush().await?;
+                ticket.await
+            }
+        };
+        Ok(match told {
+            Ok(group) => {
+                let spec = spec.map_or_else(no_spec, |spec| *spec);
+                let done = Done::of_group(&group, &spec);
+                Answer::Done(Done { line: Some(line), ..done })
+            }
+            Err(stopped) => {
+                Answer::Refused(Refused { line, column: None, request, error: stopped.to_string() })
+            }
+        })
+    }
+
+    fn answer(&mut self, line: u64, question: &Line) -> Answer {
+        let refused = |error| Answer::Refused(Refused { line, column: None, request: None, error });
+        let unknown = |market| refused(format!("there is no market {market}"));
+        let host = &self.desk.host;
+        match question {
+            Line::View(view) => {
+                let id = MarketId(view.market);
+                let book = host.view(id, view.depth).zip(host.spec(id));
+                book.map_or_else(
+                    || unknown(view.market),
+                    |(book, spec)| {
+                        Answer::Book(Book { line: Some(line), ..Book::of(&book, &spec) })
+                    },
+                )
+            }
+            Line::Order(asked) => {
+                let (id, market) = (MarketId(asked.market), asked.market);
+                let order = host.order(id, asked.order.into()).zip(host.spec(id));
+                let found = order.map(|(order, spec)| OrderLine::of(&order, &spec));
+                Answer::Order(OrderFound { line, market, found })
+            }
+            Line::Outcome(asked) => {
+                let (market, request) = (asked.market, asked.request);
+                let known = host.outcome(MarketId(market), asked.account.into(), request.into());
+                Answer::Outcome(OutcomeFound {
+                    line,
+                    market,
+                    request,
+                    sequence: known.map(|known| known.sequence.0),
+                    outcome: known.map(|known| known.outcome.into()),
+                })
+            }
+            Line::Status(_) => {
+                let status = host.status();
+                Answer::Status(Status {
+                    line,
+                    durable: status.durable.0,
+                    snapshot: status.snapshot.0,
+                    stopped: status.stopped,
+                    snapshot_failure: status.snapshot_failure,
+                    faulty: status.faulty,
+                })
+            }
+            Line::Subscribe(_) if self.subscriptions >= SUBSCRIPTIONS_MAX => {
+                refused(format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions"))
+            }
+            Line::Subscribe(asked) => {
+                self.subscribe(line, asked).unwrap_or_else(|| unknown(asked.market))
+            }
+            Line::Hello(_)
+            | Line::Place(_)
+            | Line::Amend(_)
+            | Line::Cancel(_)
+            | Line::CancelAll(_)
+            | Line::AddMarket(_)
+            | Line::SetMarket(_)
+            | Line::RemoveMarket(_)
+            | Line::SetPhase(_)
+            | Line::CloseEpoch(_)
+            | Line::AdvanceTime(_)
+            | Line::BlockAccount(_)
+            | Line::UnblockAccount(_) => refused(String::from("this line asks nothing")),
+        }
+    }
+
+    fn subscribe(&mut self, line: u64, asked: &Subscribe) -> Option<Answer> {
+        let id = MarketId(asked.market);
+        let spec = self.desk.host.spec(id)?;
+        let push = Push { to: self.push.clone(), closing: self.closing.subscribe() };
+        let line = Some(line);
+        let first = match asked.account {
+            None => {
+                let feed = self.desk.host.subscribe(id)?;
+                let book = Answer::Book(Book { line, ..Book::of(&feed.book, &spec) });
+                tokio::spawn(push_market(feed, spec, push));
+                book
+            }
+            Some(account) => {
+                let feed = self.desk.host.subscribe_account(id, account.into())?;
+                let orders = Answer::Orders(Orders {
+                    line,
+                    market: id.0,
+                    account,
+                    sequence: feed.sequence.0,
+                    orders: feed.orders.iter().map(|it| OrderLine::of(it, &spec)).collect(),
+                });
+                tokio::spawn(push_account(feed, (id, account), spec, push));
+                orders
+            }
+        };
+        self.subscriptions += 1;
+        Some(first)
+    }
+}

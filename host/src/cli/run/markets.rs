@@ -1,0 +1,68 @@
+//! The markets that the configuration names.
+
+use pricetime::engine::{Action, MarketSpec, Outcome, Terms};
+use pricetime::{Draft, Host, Refused};
+use tracing::info;
+
+use super::super::config::ConfiguredMarket;
+use super::super::failure::{Code, Failure};
+
+/// Adds what is missing, and gives what is there the terms of the configuration.
+pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Failure> {
+    for market in markets {
+        let (id, symbol) = (market.add.market, market.spec.symbol);
+        match host.spec(id) {
+            None => {
+                say(host, market.add)?;
+                say(host, Draft { action: Action::SetPhase(market.phase), ..market.add })?;
+                info!(market = id.0, %symbol, "market added");
+            }
+            Some(there) if there == market.spec => {}
+            Some(there) if bare(there) == bare(market.spec) => {
+                say(host, Draft { action: Action::SetMarket(market.spec.terms), ..market.add })?;
+                info!(market = id.0, %symbol, "terms set as configured");
+            }
+            Some(there) => {
+                return Err(Failure::new(
+                    Code::Usage,
+                    format!(
+                        "market {id} ({symbol}) is not the one in the folder ({}): symbol, tick, \
+                         lot, pricing, quantity_max and limits of a market never change; give the \
+                         new one a number of its own",
+                        there.symbol
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A spec without what may change.
+fn bare(spec: MarketSpec) -> MarketSpec {
+    let terms = Terms {
+        price_min: pricetime::engine::Price(0),
+        price_max: pricetime::engine::Price(0),
+        protection_ticks: None,
+        reference: None,
+        fees: pricetime::engine::Fees::default(),
+    };
+    MarketSpec { terms, ..spec }
+}
+
+fn say(host: &Host, draft: Draft) -> Result<(), Failure> {
+    let ticket = host.submit(draft).map_err(|refused| {
+        Failure::failed(match refused {
+            Refused::Busy(()) => "the core has no room for the configured markets",
+            Refused::Stopped(()) => "the core has stopped",
+        })
+    })?;
+    let group = ticket.wait().map_err(Failure::failed)?;
+    match group.outcome {
+        Outcome::Accepted | Outcome::Duplicate => Ok(()),
+        Outcome::Rejected(reason) => Err(Failure::new(
+            Code::Usage,
+            format!("market {} of the configuration is refused: {reason:?}", draft.market),
+        )),
+    }
+}

@@ -1,0 +1,294 @@
+//! A connection: lines come in, each is taken or refused, and its answer goes out in its turn.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pricetime::engine::{Action, MarketId, MarketSpec, Place};
+use pricetime::json::{FORMAT, Hello, Line, Refused as RefusedLine};
+use pricetime::{Draft, Refused, Ticket};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader};
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
+
+use super::Desk;
+use super::answers::{Item, Writer};
+use super::listen::ended;
+
+/// How many answers may be owed before no more lines are read.
+const OWED_MAX: usize = 8_192;
+/// How long it waits where the core has no room.
+const BUSY: Duration = Duration::from_millis(1);
+/// Above so many orders to cancel at the end it looks which of them are still there.
+const ORDERS_MAX: usize = 1 << 16;
+
+/// How many lines came, and how many of them were refused.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Met {
+    pub(super) lines: u64,
+    pub(super) refused: u64,
+}
+
+/// The reading end of a connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    desk: Arc<Desk>,
+    operator: bool,
+    /// Whose refused lines are logged.
+    name: Option<String>,
+    cancel_on_disconnect: bool,
+    /// What came in by this connection, where it is to end with it.
+    orders: Vec<Draft>,
+    specs: BTreeMap<MarketId, Arc<MarketSpec>>,
+    met: Met,
+}
+
+type Items = mpsc::Sender<Item>;
+
+/// What is wrong with a line, and at which byte of it.
+struct Wrong {
+    column: Option<u64>,
+    error: String,
+}
+
+impl<T: ToString> From<T> for Wrong {
+    fn from(error: T) -> Self {
+        Self { column: None, error: error.to_string() }
+    }
+}
+
+impl Session {
+    pub(super) fn new(desk: Arc<Desk>, operator: bool) -> Self {
+        Self {
+            desk,
+            operator,
+            name: None,
+            cancel_on_disconnect: false,
+            orders: Vec::new(),
+            specs: BTreeMap::new(),
+            met: Met::default(),
+        }
+    }
+
+    /// Logs its refused lines under this name.
+    pub(super) fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
+    /// Takes lines until there are no more, and answers all of them.
+    pub(super) async fn run(
+        mut self,
+        from: impl AsyncRead + Unpin,
+        to: impl AsyncWrite + Unpin,
+    ) -> io::Result<Met> {
+        let (items, owed) = mpsc::channel(OWED_MAX);
+        let writer = Writer::new(Arc::clone(&self.desk), to);
+        let reading = async {
+            let read = self.read(from, &items).await;
+            self.cancel_orders(&items).await;
+            drop(items);
+            read
+        };
+        let (read, wrote) = tokio::join!(reading, writer.run(owed));
+        read?;
+        // Who does not listen any more has what he wanted.
+        match wrote {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(self.met),
+        }
+    }
+
+    async fn read(&mut self, from: impl AsyncRead + Unpin, items: &Items) -> io::Result<()> {
+        let mut from = BufReader::with_capacity(1 << 16, from);
+        let mut stop = self.desk.stop.clone();
+        let mut line = Vec::new();
+        let most = self.desk.line_max as u64;
+        loop {
+            line.clear();
+            let read = async { (&mut from).take(most + 1).read_until(b'\n', &mut line).await };
+            let read = tokio::select! {
+                biased;
+                read = read => read?,
+                () = ended(&mut stop) => return Ok(()),
+            };
+            if read == 0 {
+                return Ok(());
+            }
+            self.met.lines += 1;
+            let long = line.last() != Some(&b'\n') && line.len() as u64 > most;
+            if long {
+                skip_line(&mut from).await?;
+            }
+            let text = line.trim_ascii();
+            let taken = if long {
+                Err(Wrong::from(format!("the line is longer than {most} bytes")))
+            } else if text.is_empty() {
+                continue;
+            } else {
+                self.take(text, items).await
+            };
+            let owed = match taken {
+                Ok(Some(item)) => item,
+                Ok(None) => continue,
+                Err(wrong) => Item::Refused(self.refuse(wrong, text)),
+            };
+            if items.send(owed).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a line: what is owed for it, if anything is.
+    async fn take(&mut self, text: &[u8], items: &Items) -> Result<Option<Item>, Wrong> {
+        let line: Line = serde_json::from_slice(text).map_err(|error| Wrong {
+            column: Some(error.column() as u64),
+            // The place stands beside it.
+            error: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+        })?;
+        let number = self.met.lines;
+        let Some(market) = line.market() else {
+            if let Line::Hello(hello) = line {
+                return self.greet(&hello).map(Some);
+            }
+            // A question is answered before what comes behind it is carried out.
+            let (answered, done) = oneshot::channel();
+            if items.send(Item::Question(number, line, answered)).await.is_ok() {
+                // Where the writer has gone there is nothing to wait for.
+                let _ = done.await;
+            }
+            return Ok(None);
+        };
+        if line.time().is_some() && !self.desk.ignore_times {
+            let why = "a running market has its own clock: leave out `time`, or --ignore-times";
+            return Err(why.into());
+        }
+        let adds = matches!(line, Line::AddMarket(_));
+        let spec = if adds { None } else { self.spec(market, items).await };
+        let draft = line.draft(spec.as_deref())?;
+        if draft.operator && !self.operator {
+            return Err(
+                "only operators may do this: come by the Unix socket, or say the token".into()
+            );
+        }
+        let spec =
+            if let Action::AddMarket(spec) = &draft.action { Some(Arc::new(*spec)) } else { spec };
+        let ticket = self.submit(draft).await?;
+        self.remember(draft);
+        Ok(Some(Item::Ticket { line: number, request: line.request(), spec, ticket }))
+    }
+
+    fn greet(&mut self, hello: &Hello) -> Result<Item, Wrong> {
+        if self.met.lines != 1 {
+            return Err("`hello` is for the first line".into());
+        }
+        if hello.format != FORMAT {
+            return Err(format!("this program speaks format {FORMAT}, not {}", hello.format).into());
+        }
+        if let Some(token) = &hello.token {
+            if self.desk.token.as_ref() != Some(token) {
+                return Err("this is not the token".into());
+            }
+            self.operator = true;
+        }
+        self.cancel_on_disconnect = hello.cancel_on_disconnect;
+        Ok(Item::Welcome { operator: self.operator })
+    }
+
+    /// What a market is. Where nobody knows it yet, what was said before is waited for: it may be
+    /// what makes the market.
+    async fn spec(&mut self, market: MarketId, items: &Items) -> Option<Arc<MarketSpec>> {
+        if let Some(spec) = self.specs.get(&market) {
+            return Some(Arc::clone(spec));
+        }
+        let mut spec = self.desk.host.spec(market);
+        if spec.is_none() {
+            let (reached, answered) = oneshot::channel();
+            if items.send(Item::Barrier(reached)).await.is_ok() {
+                // Where the writer has gone there is nothing to wait for.
+                let _ = answered.await;
+            }
+            spec = self.desk.host.spec(market);
+        }
+        let spec = Arc::new(spec?);
+        self.specs.insert(market, Arc::clone(&spec));
+        Some(spec)
+    }
+
+    /// Submits a command. Where there is no room it waits, and so does who sends.
+    async fn submit(&self, draft: Draft) -> Result<Ticket, Wrong> {
+        loop {
+            match self.desk.host.submit(draft) {
+                Ok(ticket) => return Ok(ticket),
+                Err(Refused::Busy(())) => tokio::time::sleep(BUSY).await,
+                Err(Refused::Stopped(())) => {
+                    let why = self.desk.host.status().stopped;
+                    let why = why.unwrap_or_else(|| String::from("it is closing"));
+                    return Err(format!("the host has stopped: {why}").into());
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, wrong: Wrong, text: &[u8]) -> RefusedLine {
+        self.met.refused += 1;
+        let Wrong { column, error } = wrong;
+        let line = self.met.lines;
+        if let Some(name) = &self.name {
+            warn!("{name}:{line}:{}: {error}", column.unwrap_or(1));
+        }
+        let request = serde_json::from_slice::<Line>(text).ok().and_then(|line| line.request());
+        RefusedLine { line, column, request, error }
+    }
+
+    fn remember(&mut self, draft: Draft) {
+        let Action::Place(Place { order, .. }) = draft.action else { return };
+        if !self.cancel_on_disconnect {
+            return;
+        }
+        if self.orders.len() >= ORDERS_MAX.max(2 * self.orders.capacity() / 3) {
+            self.forget_gone();
+        }
+        self.orders.push(Draft { action: Action::Cancel { order }, request: None, ..draft });
+    }
+
+    /// Forgets the orders that are no longer there.
+    fn forget_gone(&mut self) {
+        let host = &self.desk.host;
+        self.orders.retain(|draft| {
+            matches!(draft.action, Action::Cancel { order }
+                if host.order(draft.market, order).is_some())
+        });
+    }
+
+    /// Cancels what came in by this connection and is still there, where that was wanted.
+    async fn cancel_orders(&mut self, items: &Items) {
+        if self.orders.is_empty() {
+            return;
+        }
+        let (reached, answered) = oneshot::channel();
+        if items.send(Item::Barrier(reached)).await.is_ok() {
+            let _ = answered.await;
+        }
+        self.forget_gone();
+        for cancel in std::mem::take(&mut self.orders) {
+            if let Ok(ticket) = self.submit(cancel).await {
+                // Whether it was there in time shows in the events.
+                let _ = ticket.await;
+            }
+        }
+    }
+}
+
+/// Reads on to the end of the line, and keeps nothing of it.
+async fn skip_line<R: AsyncRead + Unpin>(from: &mut BufReader<R>) -> io::Result<()> {
+    loop {
+        let there = from.fill_buf().await?;
+        let end = there.iter().position(|byte| *byte == b'\n');
+        let (used, done) = end.map_or((there.len(), there.is_empty()), |end| (end + 1, true));
+        from.consume(used);
+        if done {
+            return Ok(());
+        }
+    }
+}

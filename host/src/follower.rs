@@ -1,0 +1,17 @@
+//! Who hears of everything.
+
+use pricetime_engine::{Event, Header, MarketHead, Outcome};
+
+/// Hears of everything that is durable, in order and without a gap, on the publisher's thread.
+///
+/// It is never let go: while it works, answers wait, and in the end the ring is full. So it does
+/// what is quick, and hands on what is not. What the process had made durable but not yet told when
+/// it was killed, a follower never hears of: the journal has it, and a replay tells it again.
+pub trait Follower: Send + 'static {
+    /// The markets as they are before the first group.
+    fn start(&mut self, markets: &[MarketHead]);
+    /// What a command did.
+    fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome);
+    /// There is nothing more for now.
+    fn pause(&mut self) {}
+}

@@ -1,0 +1,239 @@
+//! The thread that writes to Redis.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use pricetime_engine::MarketId;
+use pricetime_persistence::Terms;
+use pricetime_persistence::redis::{ImageWriter, RedisError, Wrote};
+use tracing::{error, info, warn};
+
+use super::mailbox::{Owed, Owing};
+use super::{LAST, RedisState};
+use crate::status::Shared;
+
+/// After so long without work it looks whether Redis is there.
+const LOOK: Duration = Duration::from_secs(1);
+/// The first wait after a failure, and the longest.
+const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+/// An image that is more epochs behind than this is an alert.
+const BEHIND_MAX: u64 = 2;
+
+/// Brings to Redis what it is owed.
+pub(crate) struct Carrier {
+    writer: ImageWriter,
+    terms: Terms,
+    incoming: Owing,
+    woken: Receiver<()>,
+    shared: Arc<Shared>,
+    owed: BTreeMap<MarketId, Owed>,
+    /// The epoch of each market as it stands in Redis.
+    written: BTreeMap<MarketId, u64>,
+    fenced: Vec<MarketId>,
+    wait: Duration,
+    well: bool,
+}
+
+impl fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Carrier").field("owed", &self.owed.len()).finish_non_exhaustive()
+    }
+}
+
+impl Carrier {
+    pub(crate) fn new(
+        writer: ImageWriter,
+        terms: Terms,
+        incoming: Owing,
+        woken: Receiver<()>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        Self {
+            writer,
+            terms,
+            incoming,
+            woken,
+            shared,
+            owed: BTreeMap::new(),
+            written: BTreeMap::new(),
+            fenced: Vec::new(),
+            wait: WAIT.0,
+            well: true,
+        }
+    }
+
+    /// Works until the publisher has ended, and then a little longer if Redis is still owed.
+    pub(crate) fn run(mut self) {
+        let mut patience = Duration::ZERO;
+        loop {
+            let ended = match self.woken.recv_timeout(patience) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => true,
+            };
+            if ended {
+                return self.end();
+            }
+            patience = self.work();
+        }
+    }
+
+    fn end(mut self) {
+        let begun = Instant::now();
+        loop {
+            let wait = self.work();
+            if self.owed.is_empty() || begun.elapsed() + wait > LAST {
+                break;
+            }
+            std::thread::sleep(wait);
+        }
+        if !self.owed.is_empty() {
+            let markets = self.owed.len();
+            warn!(markets, "the image in Redis stays behind; the next start brings it up to date");
+        }
+    }
+
+    /// Writes what is owed. Says how long it may be left alone.
+    fn work(&mut self) -> Duration {
+        let fresh =
+            std::mem::take(&mut *self.incoming.lock().unwrap_or_else(PoisonError::into_inner));
+        for (market, newer) in fresh {
+            let older = self.owed.remove(&market);
+            self.owed.insert(market, newer.on_top_of(older));
+        }
+        // A state that is known to be wrong is not carried anywhere.
+        let done = if self.shared.is_faulty() { Ok(()) } else { self.write_all() };
+        let wait = match done {
+            Ok(()) => {
+                self.say_well();
+                LOOK
+            }
+            Err(error) => {
+                self.say_degraded(&error);
+                let longest = (self.wait * 2).min(WAIT.1);
+                let jitter = 0.5 + fastrand::f64() / 2.0;
+                std::mem::replace(&mut self.wait, longest).mul_f64(jitter)
+            }
+        };
+        self.say_behind();
+        wait
+    }
+
+    fn write_all(&mut self) -> Result<(), RedisError> {
+        if self.owed.is_empty() {
+            return self.writer.ping();
+        }
+        let markets: Vec<MarketId> = self.owed.keys().copied().collect();
+        for market in markets {
+            if self.fenced.contains(&market) {
+                self.owed.remove(&market);
+                continue;
+            }
+            match self.write(market) {
+                Err(RedisError::Fenced { .. }) => {}
+                done => done?,
+            }
+            self.owed.remove(&market);
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, market: MarketId) -> Result<(), RedisError> {
+        let begun = Instant::now();
+        match self.owed.get(&market) {
+            None => {}
+            Some(Owed::Gone) => {
+                self.writer.remove(market)?;
+                self.written.remove(&market);
+            }
+            Some(Owed::State { state, changed }) => {
+                let epoch = state.head.epoch.0;
+                let floor = self.writer.floor();
+                let wrote = self.writer.write(state, changed);
+                if self.writer.floor() > floor {
+                    // Without it a later start may claim a term that was used before; it is written
+                    // again with the next claim.
+                    let _ = self.terms.keep(self.writer.floor());
+                }
+                match wrote {
+                    Ok(wrote) => {
+                        self.written.insert(market, epoch);
+                        measure(begun.elapsed(), wrote);
+                    }
+                    Err(error) => {
+                        if matches!(error, RedisError::Fenced { .. }) {
+                            error!("{error}");
+                            self.fenced.push(market);
+                            let fenced = self.fenced.clone();
+                            self.shared.redis.change(|status| status.fenced = fenced);
+                        }
+                        return Err(error);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn say_well(&mut self) {
+        self.wait = WAIT.0;
+        let mut before = RedisState::Connected;
+        self.shared.redis.change(|status| {
+            before = std::mem::replace(&mut status.state, RedisState::Connected);
+        });
+        match before {
+            RedisState::Connected => {}
+            RedisState::Unknown => info!("Redis: connected"),
+            RedisState::Degraded { .. } => {
+                metrics::counter!("pricetime_redis_recoveries_total").increment(1);
+                info!("Redis: well again, and the image is up to date");
+            }
+        }
+        self.well = true;
+    }
+
+    fn say_degraded(&mut self, error: &RedisError) {
+        metrics::counter!("pricetime_redis_errors_total").increment(1);
+        let (why, now) = (error.to_string(), Instant::now());
+        self.shared.redis.change(|status| match &mut status.state {
+            RedisState::Degraded { why: old, .. } => *old = why,
+            state @ (RedisState::Unknown | RedisState::Connected) => {
+                *state = RedisState::Degraded { since: now, why };
+            }
+        });
+        if std::mem::replace(&mut self.well, false) {
+            warn!("Redis: {error}; matching goes on, the image follows when Redis is well");
+        }
+    }
+
+    /// Says how far the image is behind.
+    fn say_behind(&self) {
+        let behind = self.owed.iter().map(|(market, owed)| match owed {
+            Owed::Gone => 1,
+            Owed::State { state, .. } => {
+                let epoch = state.head.epoch.0;
+                self.written.get(market).map_or(epoch, |written| epoch.saturating_sub(*written))
+            }
+        });
+        let behind = behind.max().unwrap_or(0);
+        let mut before = 0;
+        self.shared.redis.change(|status| before = std::mem::replace(&mut status.behind, behind));
+        metrics::gauge!("pricetime_redis_behind_epochs").set(count(behind));
+        if behind > BEHIND_MAX && before <= BEHIND_MAX {
+            error!(behind, "Redis: the image is more than {BEHIND_MAX} epochs behind");
+        }
+    }
+}
+
+/// A count for a gauge.
+fn count(number: u64) -> f64 {
+    // Nobody counts so many epochs that it matters.
+    u32::try_from(number).map_or(f64::INFINITY, f64::from)
+}
+
+fn measure(took: Duration, wrote: Wrote) {
+    metrics::histogram!("pricetime_redis_write_seconds").record(took);
+    metrics::counter!("pricetime_redis_orders_written_total").increment(wrote.orders as u64);
+}

@@ -1,0 +1,97 @@
+//! What Redis is owed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::Sender;
+use pricetime_engine::{Event, MarketId, OrderId, OrderRecord};
+use pricetime_persistence::image::{Image, MarketState};
+
+/// A market as it is to stand in Redis, and what may be different there.
+#[derive(Debug)]
+pub(crate) enum Owed {
+    /// Its state.
+    State {
+        /// The state.
+        state: Box<MarketState>,
+        /// The orders that changed since the state that was last written.
+        changed: BTreeMap<OrderId, Option<OrderRecord>>,
+    },
+    /// It is gone.
+    Gone,
+}
+
+impl Owed {
+    /// What is owed if this comes on top of something older.
+    pub(crate) fn on_top_of(self, older: Option<Self>) -> Self {
+        match (self, older) {
+            (Self::State { state, changed }, Some(Self::State { changed: mut all, .. })) => {
+                all.extend(changed);
+                Self::State { state, changed: all }
+            }
+            (newer, _) => newer,
+        }
+    }
+}
+
+/// What is owed of each market.
+pub(crate) type Owing = Arc<Mutex<BTreeMap<MarketId, Owed>>>;
+
+/// The publisher's end.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    owing: Owing,
+    /// The markets whose state is due.
+    due: Mutex<BTreeSet<MarketId>>,
+    wake: Sender<()>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(wake: Sender<()>) -> Self {
+        Self { owing: Owing::default(), due: Mutex::default(), wake }
+    }
+
+    pub(crate) fn owed(&self) -> Owing {
+        Arc::clone(&self.owing)
+    }
+
+    /// Notes whether a group makes a state due: an epoch that closed, a market that came or went.
+    pub(crate) fn note(&self, market: MarketId, events: &[Event]) {
+        let due = |event: &Event| {
+            matches!(event, Event::EpochClosed(_) | Event::MarketAdded(_) | Event::MarketRemoved)
+        };
+        if events.iter().any(due) {
+            self.due.lock().unwrap_or_else(PoisonError::into_inner).insert(market);
+        }
+    }
+
+    /// Puts in what is due, as it is now.
+    pub(crate) fn fill(&self, image: &mut Image) {
+        let due = std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner));
+        if due.is_empty() {
+            return;
+        }
+        let mut owing = self.owing.lock().unwrap_or_else(PoisonError::into_inner);
+        for market in due {
+            let owed = image.take_state(market).map_or(Owed::Gone, |state| {
+                let upserts = state.changes.upserts.iter();
+                let upserts = upserts.map(|order| (order.party.order, Some(*order)));
+                let removals = state.changes.removals.iter().map(|order| (*order, None));
+                let changed = upserts.chain(removals).collect();
+                Owed::State { state: Box::new(state), changed }
+            });
+            let older = owing.remove(&market);
+            owing.insert(market, owed.on_top_of(older));
+        }
+        drop(owing);
+        // One that is awake already will see it too.
+        let _ = self.wake.try_send(());
+    }
+
+    /// Puts everything in, as it is now.
+    pub(crate) fn fill_all(&self, image: &mut Image) {
+        let all = image.markets().map(|market| market.head().market).collect();
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = all;
+        self.fill(image);
+    }
+}

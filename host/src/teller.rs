@@ -1,0 +1,108 @@
+//! The publisher's thread.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
+use pricetime_engine::{Event, Outcome};
+use pricetime_persistence::image::Frozen;
+
+use crate::batch::Batch;
+use crate::follower::Follower;
+use crate::publisher::Publisher;
+#[cfg(feature = "redis")]
+use crate::redis::Mailbox;
+use crate::status::Shared;
+
+/// A batch with room for more commands is not filled again.
+const ROOM_MAX: usize = 4_096;
+
+/// The publisher's thread: takes batches that are durable, tells of them, and hands the state to
+/// the keeper when an epoch has closed.
+pub(crate) struct Teller {
+    pub(crate) public: Arc<Mutex<Publisher>>,
+    pub(crate) follower: Option<Box<dyn Follower>>,
+    pub(crate) durable: Receiver<Batch>,
+    /// To the core, which fills it again.
+    pub(crate) give_back: Sender<Batch>,
+    pub(crate) to_keeper: Option<Sender<Frozen>>,
+    #[cfg(feature = "redis")]
+    pub(crate) to_redis: Option<Mailbox>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Teller {
+    /// Works until nothing more becomes durable.
+    pub(crate) fn run(mut self) {
+        let durable = self.durable.clone();
+        for mut batch in &durable {
+            let closed = self.tell(&batch);
+            if let Some(follower) = &mut self.follower {
+                batch.groups().for_each(|(header, events, outcome)| {
+                    follower.group(header, events, outcome);
+                });
+                if durable.is_empty() {
+                    follower.pause();
+                }
+            }
+            if let Some(last) = batch.commands.last() {
+                self.shared.set_durable(last.sequence);
+            }
+            batch.answer();
+            batch.clear();
+            // Where enough empty batches wait already, this one goes, and so does one that grew large
+            // while the disk stalled.
+            if batch.room() <= ROOM_MAX {
+                let _ = self.give_back.try_send(batch);
+            }
+            // A keeper that is still at the last one is left alone.
+            if closed && self.to_keeper.as_ref().is_some_and(|keeper| keeper.is_empty()) {
+                self.keep();
+            }
+        }
+        let public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        let unsaved = public.sequence() > self.shared.snapshot();
+        drop(public);
+        if unsaved && self.shared.is_well() {
+            self.keep();
+        }
+        let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(feature = "redis")]
+        if let Some(mailbox) = &self.to_redis {
+            mailbox.fill_all(&mut public.image);
+        }
+        public.let_go();
+    }
+
+    /// Tells of a batch. Says whether an epoch closed in it.
+    fn tell(&self, batch: &Batch) -> bool {
+        let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut closed = false;
+        for (header, events, outcome) in batch.groups() {
+            public.publish(header, events, outcome);
+            closed |= outcome == Outcome::Accepted
+                && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
+            #[cfg(feature = "redis")]
+            if let Some(mailbox) = &self.to_redis {
+                mailbox.note(header.market, events);
+            }
+        }
+        #[cfg(feature = "redis")]
+        if let Some(mailbox) = &self.to_redis {
+            mailbox.fill(&mut public.image);
+        }
+        if let Some(fault) = public.image.fault() {
+            self.shared.fault(fault.to_string());
+        }
+        closed
+    }
+
+    fn keep(&self) {
+        if self.shared.is_faulty() {
+            return;
+        }
+        let Some(keeper) = &self.to_keeper else { return };
+        let state = self.public.lock().unwrap_or_else(PoisonError::into_inner).image.freeze();
+        // A keeper that has ended has said why.
+        let _ = keeper.send(state);
+    }
+}

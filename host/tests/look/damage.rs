@@ -1,0 +1,152 @@
+//! `pricetime verify`, and what the others say of a damaged folder.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+
+use crate::folder::{copy, files, flip, made, open, open_markets, options, submit};
+use crate::program::run;
+
+#[test]
+fn a_good_folder_is_right_in_everything() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let ran =
+        run(["verify", folder]).says(0, &[&made.digest, "closed in order", "checks are right"]);
+    assert!(!ran.out.contains("WRONG"));
+    let lines = run(["verify", folder, "--json"]).well().lines();
+    let verdict = &lines.last().expect("a verdict")["verified"];
+    assert_eq!((&verdict["right"], &verdict["wrong"]), (&true.into(), &0.into()));
+    assert_eq!(verdict["checks"], lines.len() - 1);
+}
+
+#[test]
+fn a_flipped_byte_is_found_wherever_it_is() {
+    let made = made();
+    let segments = files(&made.path, "journal");
+    assert!(segments.len() > 4, "{segments:?}");
+    let good = made.path.with_file_name("good");
+    copy(&made.path, &good);
+    for (at, place) in [(0, 40), (1, 600), (2, 2_000), (segments.len() - 1, 530)] {
+        let _ = fs::remove_dir_all(&made.path);
+        copy(&good, &made.path);
+        flip(&segments[at], place);
+        let name = segments[at].to_str().expect("text");
+        let folder = made.path.to_str().expect("text");
+        run(["verify", folder]).says(3, &["WRONG", name, "is damaged at byte"]);
+        run(["replay", folder]).says(3, &[name]);
+    }
+}
+
+#[test]
+fn what_is_before_a_damaged_end_can_be_looked_at() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let last = files(&made.path, "journal").pop().expect("a segment");
+    flip(&last, 530);
+    let name = last.to_str().expect("text");
+    run(["inspect", "market", "--folder", folder]).says(3, &[name]);
+    run(["inspect", "market", "--folder", folder, "--at", "300"]).says(0, &["ONE"]);
+    let ran = run(["inspect", "journal", "--folder", folder]).says(3, &[name]);
+    assert!(ran.out.lines().count() > 300);
+    run(["replay", folder, "--until", "300"]).well();
+    run(["replay", folder]).says(3, &[name, "digest"]);
+    run(["verify", folder]).says(3, &[name, "is the replay's state"]);
+}
+
+#[test]
+fn behind_damage_the_next_snapshot_goes_on() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    flip(&files(&made.path, "journal")[1], 600);
+    let ran = run(["verify", folder]);
+    let ran = ran.says(3, &["is damaged at byte", "damage ends it behind command", &made.digest]);
+    let compared = ran.out.lines().filter(|line| line.contains("is the replay's state")).count();
+    assert!(compared > 0, "{ran:?}");
+}
+
+#[test]
+fn every_snapshot_is_looked_at_even_where_the_journal_is_damaged() {
+    let made = made();
+    let snapshots = files(&made.path, "snapshots");
+    assert!(snapshots.len() >= 3, "{snapshots:?}");
+    let folder = made.path.to_str().expect("text");
+    for snapshot in &snapshots[1..] {
+        flip(snapshot, 200);
+    }
+    let names: Vec<_> = snapshots.iter().map(|path| path.to_str().expect("text")).collect();
+    run(["verify", folder]).says(3, &names[1..]);
+    run(["replay", folder, "--verify"]).says(3, &names[1..]);
+    // Without --verify nobody needs them.
+    assert_eq!(run(["replay", folder, "--json"]).well().digest(), made.digest);
+    // From an older one the same state is reached.
+    let newest = names[names.len() - 1];
+    run(["inspect", "market", "--folder", folder]).says(0, &["passed over", newest, "ONE"]);
+
+    flip(&files(&made.path, "journal")[1], 700);
+    let ran = run(["verify", folder]).says(3, &names[1..]);
+    assert!(ran.out.lines().filter(|line| line.starts_with("WRONG")).count() > 2, "{ran:?}");
+}
+
+#[test]
+fn a_missing_file_is_missed() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let segments = files(&made.path, "journal");
+    fs::remove_file(&segments[2]).expect("removed");
+    run(["verify", folder]).says(3, &["the next one begins with command"]);
+    run(["replay", folder]).says(3, &["is damaged"]);
+    run(["archive", folder, &format!("{folder}.pack")]).says(3, &["is damaged"]);
+    assert!(!fs::exists(format!("{folder}.pack")).expect("an answer"));
+}
+
+#[test]
+fn a_lost_end_is_not_taken_for_a_torn_one() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let last = files(&made.path, "journal").pop().expect("a segment");
+    fs::remove_file(&last).expect("removed");
+    run(["verify", folder]).says(3, &["the journal between is lost"]);
+}
+
+#[test]
+fn a_cut_file_is_damage() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let last = files(&made.path, "journal").pop().expect("a segment");
+    OpenOptions::new().write(true).open(&last).expect("it opens").set_len(1_000).expect("cut");
+    run(["verify", folder]).says(3, &["has 1000 bytes of 4096"]);
+}
+
+#[test]
+fn a_torn_tail_is_no_damage() {
+    let own = tempfile::tempdir().expect("a folder");
+    let (path, killed) = (own.path().join("market"), own.path().join("killed"));
+    let host = open(|| options(&path));
+    open_markets(&host);
+    submit(&host, 1..100);
+    copy(&path, &killed);
+    host.close().expect("it ends in order");
+    let last = files(&killed, "journal").pop().expect("a segment");
+    let file = OpenOptions::new().write(true).open(&last).expect("it opens");
+    file.write_all_at(b"half a rec", 4_000).expect("written");
+    let folder = killed.to_str().expect("text");
+    run(["verify", folder]).says(0, &["that is no damage", "checks are right"]);
+    run(["replay", folder]).well();
+    run(["snapshot", folder]).well();
+    let ran = run(["verify", folder]).says(0, &["closed in order"]);
+    assert!(!ran.out.contains("no damage"));
+}
+
+#[test]
+fn what_no_market_ran_in_is_told_apart() {
+    let own = tempfile::tempdir().expect("a folder");
+    let folder = own.path().to_str().expect("text");
+    for words in [vec!["verify", folder], vec!["replay", folder], vec!["snapshot", folder]] {
+        run(words).says(1, &["is no data folder"]);
+    }
+    assert_eq!(fs::read_dir(folder).expect("a folder").count(), 0, "nothing was made of it");
+    let made = made();
+    flip(&made.path.join("history"), 45);
+    run(["verify", made.path.to_str().expect("text")]).says(3, &["history"]);
+    run(["replay", made.path.to_str().expect("text")]).says(3, &["history"]);
+}

@@ -1,0 +1,81 @@
+//! Runs the program.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// Runs the program with these arguments.
+pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ran {
+    run_with(arguments, "")
+}
+
+/// The same, with something on standard input.
+pub(crate) fn run_with<A: AsRef<OsStr>>(
+    arguments: impl IntoIterator<Item = A>,
+    input: &str,
+) -> Ran {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_pricetime"))
+        .args(arguments)
+        .env_remove("PRICETIME_FOLDER")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut pipe = process.stdin.take().expect("its input");
+    // Who does not read its input is not asked to.
+    let _ = pipe.write_all(input.as_bytes());
+    drop(pipe);
+    let done = process.wait_with_output().expect("the program ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Ran {
+        code: done.status.code().expect("an exit code"),
+        out: text(done.stdout),
+        err: text(done.stderr),
+    }
+}
+
+impl Ran {
+    /// It did what it was to do.
+    #[track_caller]
+    pub(crate) fn well(self) -> Self {
+        assert_eq!(self.code, 0, "{self:?}");
+        self
+    }
+
+    /// It ended with this code and said these words, on whichever output.
+    #[track_caller]
+    pub(crate) fn says(self, code: i32, words: &[&str]) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        for word in words {
+            assert!(self.out.contains(word) || self.err.contains(word), "{word:?} in {self:?}");
+        }
+        self
+    }
+
+    /// Its lines as JSON.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let parse = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line}"))
+        };
+        self.out.lines().map(parse).collect()
+    }
+
+    /// The digest that a replay ended with.
+    #[track_caller]
+    pub(crate) fn digest(&self) -> String {
+        let last = self.lines().pop().expect("a line");
+        last["replayed"]["digest"].as_str().expect("a digest").to_owned()
+    }
+}

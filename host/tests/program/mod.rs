@@ -1,0 +1,179 @@
+//! The program as a process.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longer than anything here takes, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A market of the tests: `tick` 0.01, `lot` 1.
+pub(crate) const MARKET: &str = r#"{"add_market":{"market":1,"symbol":"SUN","tick":"0.01","lot":"1","quantity_max":"1000","price_min":"0","price_max":"100"}}
+{"set_phase":{"market":1,"phase":"continuous"}}
+"#;
+
+/// Runs the program to its end with this on its standard input.
+pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pricetime"))
+        .current_dir(folder)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let mut stdin = child.stdin.take().expect("its input");
+    let input = input.to_owned();
+    // It may end without reading everything.
+    let feed = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let output = child.wait_with_output().expect("its output");
+    feed.join().expect("nothing panics there");
+    output
+}
+
+/// What it printed.
+pub(crate) fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+/// What it said on standard error.
+pub(crate) fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+/// Its lines as JSON.
+pub(crate) fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+/// A limit order of account `account` under the number `order`.
+pub(crate) fn place(account: u32, order: u32, side: &str, price: &str, quantity: u32) -> String {
+    format!(
+        "{{\"place\":{{\"market\":1,\"account\":\"00000000-0000-0000-0000-{account:012}\",\
+         \"order\":\"00000000-0000-0000-0000-{order:012}\",\"side\":\"{side}\",\"type\":\"limit\",\
+         \"price\":\"{price}\",\"quantity\":\"{quantity}\"}}}}\n"
+    )
+}
+
+/// A program that runs on, in a folder of its own.
+pub(crate) struct Running {
+    pub(crate) folder: TempDir,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    /// Starts `pricetime run` with these arguments and a Unix socket `socket`, and waits for it.
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a folder"), arguments)
+    }
+
+    pub(crate) fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
+        let log = folder.path().join("log");
+        let child = Command::new(env!("CARGO_BIN_EXE_pricetime"))
+            .current_dir(folder.path())
+            .args(["run", "--unix", "socket"])
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log).expect("a log"))
+            .spawn()
+            .expect("the program");
+        let mut running = Self { folder, child, log };
+        running.wait_for("listening on a Unix socket");
+        running
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).expect("a log")
+    }
+
+    /// Waits until this stands in the log.
+    pub(crate) fn wait_for(&mut self, what: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(what) {
+            let ended = self.child.try_wait().expect("a child");
+            assert!(ended.is_none(), "it ended: {}", self.log());
+            assert!(begun.elapsed() < PATIENCE, "no {what} in: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn unix(&self) -> Client<UnixStream> {
+        let stream = UnixStream::connect(self.folder.path().join("socket")).expect("the socket");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Client { read: BufReader::new(stream.try_clone().expect("a clone")), write: stream }
+    }
+
+    /// A client over TCP; the program was started with `--tcp 127.0.0.1:0`.
+    pub(crate) fn tcp(&mut self) -> Client<TcpStream> {
+        self.wait_for("listening address=");
+        let log = self.log();
+        let (_, rest) = log.split_once("listening address=").expect("an address");
+        let address = rest.split_whitespace().next().expect("an address");
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Client { read: BufReader::new(stream.try_clone().expect("a clone")), write: stream }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let done = Command::new("kill").args(["-s", name, &id]).status().expect("kill");
+        assert!(done.success());
+    }
+
+    /// Ends it in order. Says how, and gives its folder back.
+    pub(crate) fn end(mut self) -> (Option<i32>, String, TempDir) {
+        self.signal("TERM");
+        let code = self.child.wait().expect("it ends").code();
+        let log = self.log();
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().expect("a folder"));
+        (code, log, folder)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A connection.
+pub(crate) struct Client<S> {
+    read: BufReader<S>,
+    write: S,
+}
+
+impl<S: std::io::Read + Write> Client<S> {
+    pub(crate) fn say(&mut self, lines: &str) {
+        self.write.write_all(lines.as_bytes()).expect("it listens");
+    }
+
+    /// The next line.
+    pub(crate) fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.read.read_line(&mut line).expect("it answers");
+        serde_json::from_str(&line).expect(&line)
+    }
+
+    pub(crate) fn ask(&mut self, line: &str) -> Value {
+        self.say(line);
+        self.hear()
+    }
+
+    /// Everything until it ends.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = String::new();
+        self.read.read_to_string(&mut rest).expect("it ends");
+        rest
+    }
+}

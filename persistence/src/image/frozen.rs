@@ -1,0 +1,49 @@
+//! A state as it was when somebody asked for it.
+
+use std::sync::Arc;
+
+use pricetime_engine::{
+    AccountId, EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord,
+};
+
+use super::slots::Page;
+
+/// The state of an image at some moment, whatever becomes of the image. It is had in no time and can
+/// be made a snapshot of on another thread.
+#[derive(Clone, Debug)]
+pub struct Frozen {
+    /// Everything but the markets.
+    pub(super) numbers: EngineSnapshot,
+    pub(super) markets: Vec<FrozenMarket>,
+}
+
+/// One market of it.
+#[derive(Clone, Debug)]
+pub(super) struct FrozenMarket {
+    pub(super) head: MarketHead,
+    pub(super) orders: Vec<Arc<Page>>,
+    pub(super) blocked: Vec<AccountId>,
+    pub(super) requests: Vec<RequestRecord>,
+}
+
+impl Frozen {
+    /// The state as records. Takes time with the number of orders.
+    #[must_use]
+    pub fn into_snapshot(self) -> EngineSnapshot {
+        let markets = self.markets.into_iter().map(FrozenMarket::into_snapshot).collect();
+        EngineSnapshot { markets, ..self.numbers }
+    }
+}
+
+impl FrozenMarket {
+    pub(super) fn into_snapshot(self) -> MarketSnapshot {
+        let Self { head, orders: pages, blocked, requests } = self;
+        let orders = || pages.iter().flat_map(|page| page.iter().flatten());
+        let waits = |order: &&OrderRecord| order.kind.stop().is_some();
+        let mut resting: Vec<_> = orders().filter(|order| !waits(order)).copied().collect();
+        let mut waiting: Vec<_> = orders().filter(waits).copied().collect();
+        resting.sort_unstable_by_key(|order| order.priority);
+        waiting.sort_unstable_by_key(|order| order.priority);
+        MarketSnapshot { head, resting, waiting, blocked, requests }
+    }
+}

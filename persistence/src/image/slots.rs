@@ -1,0 +1,151 @@
+//! The orders of a market in pages, so that a state stays as it was while the image goes on.
+//!
+//! Whoever wants the state takes the pages as they are, which copies none of them. A page that
+//! changes while somebody still has it is copied then, and only it: what a state costs the image is
+//! spread over the commands that follow, a few kilobytes each.
+
+use std::sync::Arc;
+
+use foldhash::HashMap;
+use pricetime_engine::{OrderId, OrderRecord};
+
+/// How many orders a page has room for.
+const PAGE: usize = 64;
+
+/// Some orders.
+pub(super) type Page = [Option<OrderRecord>; PAGE];
+
+/// Live orders, found by id.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slots {
+    /// Where each order is.
+    index: HashMap<OrderId, u32>,
+    pages: Vec<Arc<Page>>,
+    /// The slots below `used` that are free.
+    free: Vec<u32>,
+    used: u32,
+}
+
+/// Its page, and where in it.
+const fn place(slot: u32) -> (usize, usize) {
+    (slot as usize / PAGE, slot as usize % PAGE)
+}
+
+impl Slots {
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, orders: usize) {
+        self.index.reserve(orders);
+        self.pages.reserve(orders.div_ceil(PAGE));
+    }
+
+    pub(super) fn get(&self, order: OrderId) -> Option<&OrderRecord> {
+        let (page, at) = place(*self.index.get(&order)?);
+        self.pages.get(page)?.get(at)?.as_ref()
+    }
+
+    pub(super) fn get_mut(&mut self, order: OrderId) -> Option<&mut OrderRecord> {
+        let slot = *self.index.get(&order)?;
+        self.slot(slot)?.as_mut()
+    }
+
+    /// Puts an order in; gives the one that was there under its id.
+    pub(super) fn insert(&mut self, order: OrderRecord) -> Option<OrderRecord> {
+        let Self { index, pages, free, used } = self;
+        let slot = *index.entry(order.party.order).or_insert_with(|| {
+            free.pop().unwrap_or_else(|| {
+                let fresh = *used;
+                *used += 1;
+                if place(fresh).0 == pages.len() {
+                    pages.push(Arc::new([None; PAGE]));
+                }
+                fresh
+            })
+        });
+        self.slot(slot)?.replace(order)
+    }
+
+    pub(super) fn remove(&mut self, order: OrderId) -> Option<OrderRecord> {
+        let slot = self.index.remove(&order)?;
+        self.free.push(slot);
+        self.slot(slot)?.take()
+    }
+
+    /// The pages as they are now.
+    pub(super) fn pages(&self) -> &[Arc<Page>] {
+        &self.pages
+    }
+
+    /// All orders, in no order that means anything.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &OrderRecord> {
+        self.pages.iter().flat_map(|page| page.iter().flatten())
+    }
+
+    fn slot(&mut self, slot: u32) -> Option<&mut Option<OrderRecord>> {
+        let (page, at) = place(slot);
+        Arc::make_mut(self.pages.get_mut(page)?).get_mut(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pricetime_engine::{
+        AccountId, OrderKind, Party, Price, Priority, Quantity, SelfTrade, Side, Until,
+    };
+
+    use super::*;
+
+    fn order(id: u64, open: u64) -> OrderRecord {
+        OrderRecord {
+            party: Party { order: OrderId(id.into()), account: AccountId(1), reference: 0 },
+            side: Side::Buy,
+            kind: OrderKind::Limit { price: Price(1) },
+            until: Until::Cancelled,
+            post_only: false,
+            minimum_quantity: None,
+            display_quantity: None,
+            self_trade: SelfTrade::None,
+            open: Quantity(open),
+            shown: Quantity(open),
+            priority: Priority(id),
+        }
+    }
+
+    fn sorted<'a>(orders: impl Iterator<Item = &'a OrderRecord>) -> Vec<OrderRecord> {
+        let mut orders: Vec<_> = orders.copied().collect();
+        orders.sort_unstable_by_key(|order| order.priority);
+        orders
+    }
+
+    #[test]
+    fn who_took_the_pages_keeps_what_was_there() {
+        let mut slots = Slots::default();
+        for id in 0..1_000 {
+            assert_eq!(slots.insert(order(id, 1)), None);
+        }
+        let before = sorted(slots.iter());
+        let pages = slots.pages().to_vec();
+        for id in (0..1_000).step_by(3) {
+            assert_eq!(slots.remove(OrderId(id.into())), Some(order(id, 1)));
+            assert_eq!(slots.remove(OrderId(id.into())), None);
+        }
+        for id in (1..1_000).step_by(3) {
+            assert_eq!(slots.insert(order(id, 2)), Some(order(id, 1)));
+        }
+        for id in 1_000..1_400 {
+            assert_eq!(slots.insert(order(id, 3)), None);
+        }
+        assert_eq!(sorted(pages.iter().flat_map(|page| page.iter().flatten())), before);
+        let open = |id: u64| match (id, id % 3) {
+            (1_000.., _) => Some(3),
+            (_, 0) => None,
+            (_, 1) => Some(2),
+            _ => Some(1),
+        };
+        let now: Vec<_> = (0..1_400).filter_map(|id| Some(order(id, open(id)?))).collect();
+        assert_eq!(sorted(slots.iter()), now);
+        for id in 0..1_400 {
+            let expected = open(id).map(|open| order(id, open));
+            assert_eq!(slots.get(OrderId(id.into())), expected.as_ref());
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The bytes of the journal, spelled out: whoever changes one breaks every journal.
+
+use pricetime_engine::{AccountId, Action, Command, MarketId, Sequence, Timestamp};
+
+use super::record::{self, HEAD, Head, Kind};
+use super::segment::Header;
+use crate::History;
+use crate::codec::golden::bytes;
+use crate::codec::{CodecError, decode_command, encode_command};
+
+const HEADER: &str = "
+    505249434554494d 0100 0100          # an envelope, format 1, of a segment
+    01000000                            # version 1 of the rules
+    2400000000000000                    # 36 bytes
+    00000000 dd67e509                   # checksum
+    000102030405060708090a0b0c0d0e0f    # history
+    0500000000000000                    # begins with command 5
+    0010000000000000                    # 4096 bytes long
+    c82ec7a6                            # salt: the checksum of history and first command
+";
+
+const RECORD: &str = "
+    ebab9147                            # checksum
+    1f0000 01                           # 31 bytes of a command
+    0500000000000000                    # command 5
+    0400000000000000                    # 4 was durable
+    0100000000000000                    # time 1
+    02000000                            # market 2
+    03000000000000000000000000000000    # account 3
+    01                                  # an operator
+    00                                  # no request
+    0a                                  # AdvanceTime
+    00                                  # up to a multiple of 8
+";
+
+const MARK: &str = "4a6f96d7 000000 02 0600000000000000 0500000000000000";
+const SEAL: &str = "15b37288 000000 03 0600000000000000 0500000000000000";
+
+fn header() -> Header {
+    Header::new(History(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100), Sequence(5), 4_096)
+}
+
+fn command() -> Command {
+    Command {
+        sequence: Sequence(5),
+        timestamp: Timestamp(1),
+        market: MarketId(2),
+        account: AccountId(3),
+        operator: true,
+        request: None,
+        action: Action::AdvanceTime,
+    }
+}
+
+#[test]
+fn the_header_of_a_segment_has_these_bytes() {
+    let golden = bytes(HEADER);
+    assert_eq!(header().to_bytes(), golden);
+    assert_eq!(Header::from_bytes(&golden), Ok((header(), 1)));
+    for cut in 0..golden.len() {
+        let error = Header::from_bytes(&golden[..cut]).expect_err("bytes are missing");
+        assert!(matches!(error, CodecError::Cut | CodecError::Length { .. }), "{error}");
+    }
+}
+
+#[test]
+fn records_have_these_bytes() {
+    let kinds = [(Kind::Command, RECORD), (Kind::Mark, MARK), (Kind::Seal, SEAL)];
+    for (kind, hex) in kinds {
+        let (golden, salt) = (bytes(hex), header().salt);
+        let next = if kind == Kind::Command { 5 } else { 6 };
+        let head = Head { kind, sequence: Sequence(next), durable: Sequence(next - 1) };
+        // Behind another one, as in the writer's buffer.
+        let mut out = vec![0xff; 8 + HEAD];
+        if kind == Kind::Command {
+            encode_command(&command(), &mut out);
+        }
+        record::close(&mut out, 8, salt, head);
+        assert_eq!(out[8..], golden);
+        let record = record::parse(&golden, salt).expect("it is one");
+        assert_eq!((record.head, record.span), (head, golden.len()));
+        if kind == Kind::Command {
+            assert_eq!(decode_command(record.head.sequence, record.payload), Ok(command()));
+        }
+        for cut in 0..golden.len() {
+            assert!(record::parse(&golden[..cut], salt).is_none());
+        }
+        for at in 0..golden.len() * 8 {
+            let mut changed = golden.clone();
+            changed[at / 8] ^= 1 << (at % 8);
+            assert!(record::parse(&changed, salt).is_none(), "bit {at}");
+        }
+        assert!(record::parse(&golden, salt ^ 1).is_none(), "another segment's salt");
+    }
+}

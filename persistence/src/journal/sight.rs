@@ -1,0 +1,178 @@
+//! A journal as it is seen from outside: beside the process that writes it, and without changing a
+//! byte.
+
+use std::path::{Path, PathBuf};
+
+use pricetime_engine::Sequence;
+
+use super::record::Kind;
+use super::scan::{Scanned, walk};
+use super::segment::{self, START, Segment};
+use super::writer::look;
+use super::{Damage, JournalError, Position, io_error};
+use crate::codec::decode_command;
+use crate::disk::Disk;
+use crate::history::History;
+
+/// How often the last segment is read again before it counts as damaged: whoever writes it may have
+/// written in front of the place that was being read.
+const LOOKS: usize = 3;
+
+/// A journal as it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JournalSight {
+    /// Its files, the oldest first.
+    pub segments: Vec<SegmentSight>,
+    /// The last command that is known to be durable, or the one before the first if there is none.
+    pub durable: Sequence,
+    /// The last command that can be read. What is behind `durable` was perhaps never told to
+    /// anybody; opening the folder makes it durable.
+    pub last: Sequence,
+    /// Whether it was closed in order.
+    pub sealed: bool,
+    /// Where bytes begin that are no record: just being written, or torn by a power cut. Opening
+    /// the folder clears them away.
+    pub torn: Option<Position>,
+}
+
+/// One file of a journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SegmentSight {
+    /// The first command in it.
+    pub first: Sequence,
+    /// The file.
+    pub path: PathBuf,
+    /// How long it is.
+    pub bytes: u64,
+}
+
+/// A file of a journal, read record by record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentCheck {
+    /// Its last command, or the one before its first if there is none.
+    pub last: Sequence,
+    /// How many marks and seals it holds.
+    pub marks: u64,
+    /// Whether it ends with a seal.
+    pub sealed: bool,
+    /// How many of its bytes are used.
+    pub used: u64,
+}
+
+impl JournalSight {
+    /// The oldest command that is kept.
+    #[must_use]
+    pub fn oldest(&self) -> Sequence {
+        self.segments.first().map_or(Sequence(1), |segment| segment.first)
+    }
+}
+
+/// The files of a journal. One that is dropped meanwhile is left out.
+pub(crate) fn segments(disk: &dyn Disk, folder: &Path) -> Result<Vec<SegmentSight>, JournalError> {
+    let mut found = Vec::new();
+    for first in segment::list(disk, folder)? {
+        let path = segment::path(folder, first);
+        let length = disk.open(&path).and_then(|file| file.length());
+        match length {
+            Ok(bytes) => found.push(SegmentSight { first, path, bytes }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(io_error("read", &path)(error)),
+        }
+    }
+    if found.is_empty() {
+        return Err(JournalError::Missing(folder.to_owned()));
+    }
+    Ok(found)
+}
+
+/// Looks at a journal. `held` are commands of which it is known from elsewhere that they are
+/// durable: those of a snapshot.
+pub(crate) fn sight(
+    disk: &dyn Disk,
+    folder: &Path,
+    history: History,
+    held: Sequence,
+) -> Result<JournalSight, JournalError> {
+    let segments = segments(disk, folder)?;
+    let missing = || JournalError::Missing(folder.to_owned());
+    let first = segments.last().ok_or_else(missing)?.first;
+    let segment = Segment::open(disk, folder, history, first)?;
+    let Scanned { end, next, stated, sealed, torn, .. } = steady(&segment)?;
+    let last = Sequence(next.0.saturating_sub(1));
+    Ok(JournalSight {
+        segments,
+        durable: stated.max(held).min(last),
+        last,
+        sealed,
+        torn: torn.then_some(Position { segment: first, offset: end as u64 }),
+    })
+}
+
+/// Reads the last segment until it is sound, or damaged twice in the same place.
+fn steady(segment: &Segment) -> Result<Scanned, JournalError> {
+    let mut before = None;
+    for _ in 0..LOOKS {
+        match look(segment) {
+            Err(JournalError::Damaged { file, offset, sequence, what }) => {
+                if before == Some(offset) {
+                    return Err(JournalError::Damaged { file, offset, sequence, what });
+                }
+                before = Some(offset);
+            }
+            other => return other.map(|(scanned, _)| scanned),
+        }
+    }
+    look(segment).map(|(scanned, _)| scanned)
+}
+
+/// Reads every record of a segment: checksums, numbers, what it calls durable, and that it holds
+/// commands. `successor` is where the next segment begins; the last one is read up to `through`.
+pub(crate) fn check(
+    disk: &dyn Disk,
+    folder: &Path,
+    history: History,
+    first: Sequence,
+    (successor, through): (Option<Sequence>, Sequence),
+) -> Result<SegmentCheck, JournalError> {
+    let segment = Segment::open(disk, folder, history, first)?;
+    let mut bytes = vec![0; usize::try_from(segment.header.length).unwrap_or(usize::MAX)];
+    segment.file.read_at(0, &mut bytes).map_err(io_error("read", &segment.path))?;
+    let (mut marks, mut sealed, mut wrong) = (0, false, None);
+    let (end, next) = walk(&bytes, &segment.header, |at, record| {
+        let head = record.head;
+        if successor.is_none() && head.kind == Kind::Command && head.sequence > through {
+            return false;
+        }
+        if head.durable >= head.sequence {
+            wrong = Some((at, head.sequence, Damage::Claim(head.durable)));
+        } else if head.kind == Kind::Command
+            && let Err(error) = decode_command(head.sequence, record.payload)
+        {
+            wrong = Some((at, head.sequence, Damage::Command(error)));
+        }
+        marks += u64::from(head.kind != Kind::Command);
+        sealed = head.kind == Kind::Seal;
+        wrong.is_none()
+    });
+    let ended = wrong.or_else(|| {
+        let rest = bytes.get(end..)?.iter().position(|byte| *byte != 0);
+        match successor {
+            Some(begins) if begins != next && rest.is_none() => {
+                Some((end, next, Damage::Hole(begins)))
+            }
+            Some(begins) if begins != next => Some((end, next, Damage::Unreadable)),
+            Some(_) => rest.map(|at| (end, next, Damage::Rest((end + at) as u64))),
+            None => (next <= through).then_some((end, next, Damage::Unreadable)),
+        }
+    });
+    match ended {
+        Some((offset, sequence, what)) => {
+            let file = segment.path;
+            Err(JournalError::Damaged { file, offset: offset as u64, sequence, what })
+        }
+        None => {
+            let last = Sequence(next.0.saturating_sub(1));
+            Ok(SegmentCheck { last, marks, sealed, used: (end as u64).max(START) })
+        }
+    }
+}

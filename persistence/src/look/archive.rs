@@ -1,0 +1,154 @@
+//! A data folder in one file.
+//!
+//! The file is a row of pieces, each an envelope of kind Archived: one for each file of the journal,
+//! up to the durable end, then one for each snapshot, then the file `history`, then the end. Every
+//! piece has its own checksum, and the end says how many there are; so a changed, missing or cut off
+//! piece is seen before anything is unpacked.
+//!
+//! ```text
+//! piece     length of the name (2), name within the folder with `/` between its parts,
+//!           length of the file (8), its bytes up to the last that is not zero
+//! end       0 (2), history (16), last command (8), number of pieces (8)
+//! ```
+
+use std::io::{self, Write};
+
+use pricetime_engine::{Sequence, rules};
+
+use super::Look;
+use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, seal_envelope};
+use crate::folder::HISTORY;
+use crate::history::History;
+use crate::journal::JournalError;
+use crate::local::SnapshotError;
+
+/// What an archive holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packed {
+    /// Whose commands.
+    pub history: History,
+    /// The last of them.
+    pub through: Sequence,
+    /// How many files.
+    pub files: u64,
+}
+
+/// Why there is no archive, or why it cannot be unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// Nothing was ever kept in the folder.
+    #[error("nothing has ever been kept in this folder, there is nothing to pack")]
+    Empty,
+    /// The archive cannot be written or read.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// A piece is not what was written.
+    #[error("the archive is damaged at byte {offset}: {what}; nothing was unpacked")]
+    Damaged {
+        /// Where the piece begins.
+        offset: u64,
+        /// What is wrong.
+        what: CodecError,
+    },
+    /// It ends before its end, or goes on behind it.
+    #[error("the archive is cut off or was put together wrongly at byte {0}; nothing was unpacked")]
+    Cut(
+        /// Where.
+        u64,
+    ),
+    /// A name that no archive of ours has.
+    #[error(
+        "the archive holds a file {0:?}, which is no part of a data folder; nothing was unpacked"
+    )]
+    Name(
+        /// The name.
+        String,
+    ),
+    /// The folder to unpack into is in use.
+    #[error("the folder holds {0} already: name an empty or a new one")]
+    Occupied(
+        /// Something in it.
+        String,
+    ),
+}
+
+impl Look {
+    /// Packs the current history: the journal up to what is known to be durable, and the snapshots.
+    /// Every record and every snapshot is checked on the way, so damage is not copied but told of.
+    ///
+    /// # Errors
+    /// Where the disk refuses, where something is damaged, and where it cannot be written.
+    pub fn pack(
+        &self,
+        out: &mut impl Write,
+        mut progress: impl FnMut(u64, u64),
+    ) -> Result<Packed, ArchiveError> {
+        if self.is_new() {
+            return Err(ArchiveError::Empty);
+        }
+        let own = self.history();
+        let snapshots = self.snapshots();
+        let known = snapshots.list()?;
+        // Seen after the snapshots, so that it reaches at least as far as they do.
+        let journal = self.journal()?;
+        let of = journal.segments.len() as u64 + known.len() as u64;
+        let mut files = 0;
+        let through = journal.durable;
+        for (at, segment) in journal.segments.iter().enumerate() {
+            let successor = journal.segments.get(at + 1).map(|next| next.first);
+            for cut in self.cut(segment.first, successor, through)? {
+                piece(out, &format!("{own}/journal/{}", cut.name), cut.length, &cut.bytes)?;
+                files += 1;
+            }
+            progress(at as u64 + 1, of);
+        }
+        for sequence in known.into_iter().filter(|sequence| *sequence <= through) {
+            let checked = snapshots.load(sequence).and_then(|_| snapshots.bytes(sequence));
+            let Some(bytes) = present(checked)? else { continue };
+            let path = snapshots.path(sequence);
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            piece(out, &format!("{own}/snapshots/{name}"), bytes.len() as u64, &bytes)?;
+            files += 1;
+            progress(files.min(of), of);
+        }
+        let text = self.history_bytes();
+        piece(out, HISTORY, text.len() as u64, &text)?;
+        files += 1;
+        let mut bytes = vec![0; ENVELOPE_LENGTH + 2];
+        bytes.extend_from_slice(&own.0.to_le_bytes());
+        bytes.extend_from_slice(&through.0.to_le_bytes());
+        bytes.extend_from_slice(&files.to_le_bytes());
+        seal_envelope(Kind::Archived, rules::VERSION, &mut bytes);
+        out.write_all(&bytes)?;
+        out.flush()?;
+        Ok(Packed { history: own, through, files })
+    }
+}
+
+/// A snapshot that was dropped since it was listed is not missed: there is a newer one.
+fn present<T>(found: Result<T, SnapshotError>) -> Result<Option<T>, SnapshotError> {
+    match found {
+        Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        found => found.map(Some),
+    }
+}
+
+fn piece(out: &mut impl Write, name: &str, length: u64, bytes: &[u8]) -> io::Result<()> {
+    let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let mut piece = vec![0; ENVELOPE_LENGTH];
+    // Names are ours and short.
+    piece.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
+    piece.extend_from_slice(name.as_bytes());
+    piece.extend_from_slice(&length.to_le_bytes());
+    piece.extend_from_slice(bytes.get(..used).unwrap_or_default());
+    seal_envelope(Kind::Archived, rules::VERSION, &mut piece);
+    out.write_all(&piece)
+}

@@ -1,0 +1,213 @@
+//! Reads images back.
+
+use std::collections::HashMap;
+
+use pricetime_engine::{MarketId, MarketSnapshot, OrderRecord, RequestRecord, Sequence, Timestamp};
+
+use super::keys::{KeyNames, Keys, Part};
+use super::layout::{self, BadRecord, Metadata};
+use super::link::{Link, Patience, RedisError};
+
+/// How many entries a page has, about.
+const PAGE: usize = 2_000;
+/// How often it is read again where a writer was there in between.
+const TRIES: usize = 10;
+
+/// A market's image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadImage {
+    /// The history in which its numbers mean something.
+    pub history: String,
+    /// The version of the rules under which it came to be.
+    pub rules: u32,
+    /// Every command up to this one is in it.
+    pub sequence: Sequence,
+    /// The time of the last command.
+    pub timestamp: Timestamp,
+    /// The highest market id ever added.
+    pub last_market: MarketId,
+    /// The state.
+    pub state: MarketSnapshot,
+    /// Its digest.
+    pub digest: u128,
+}
+
+/// Why an image cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// The servers.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// Something there is not understood.
+    #[error("the image in Redis is damaged: {0}")]
+    Bad(#[from] BadRecord),
+    /// There are more or fewer entries than the metadata say.
+    #[error("the image in Redis is damaged: {key} has {found} entries, and {stated} are stated")]
+    Count {
+        /// The key.
+        key: String,
+        /// How many there are.
+        found: u64,
+        /// How many are stated.
+        stated: u64,
+    },
+    /// The state is not the one that was written.
+    #[error("the image in Redis is damaged: {key} states digest {stated:032x}, it is {found:032x}")]
+    Digest {
+        /// The key that states it.
+        key: String,
+        /// What it states.
+        stated: u128,
+        /// What it is.
+        found: u128,
+    },
+    /// It changed whenever it was read.
+    #[error("the image in Redis changed {TRIES} times while it was read")]
+    Moving,
+}
+
+/// The markets that have an image.
+///
+/// # Errors
+/// Where the servers do not say.
+pub fn read_markets(link: &mut Link, names: &KeyNames) -> Result<Vec<MarketId>, RedisError> {
+    let key = names.markets();
+    let mut markets: Vec<u32> = link.with(&key, Patience::Control, |connection| {
+        redis::cmd("SMEMBERS").arg(&key).query(connection)
+    })?;
+    markets.sort_unstable();
+    Ok(markets.into_iter().map(MarketId).collect())
+}
+
+/// A market's image, whole and checked; none where there is none.
+///
+/// # Errors
+/// Where the servers do not answer, and where what they say is not what was once written.
+pub fn read_image(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, ReadError> {
+    for _ in 0..TRIES {
+        let Some(before) = metadata(link, keys)? else { return Ok(None) };
+        let read = read_parts(link, keys, &before);
+        // Whoever reads while it is written reads parts of two states: that is no damage.
+        if metadata(link, keys)?.as_ref() == Some(&before) {
+            return read.map(Some);
+        }
+    }
+    Err(ReadError::Moving)
+}
+
+fn metadata(link: &mut Link, keys: &Keys) -> Result<Option<Metadata>, ReadError> {
+    let fields: HashMap<String, String> =
+        link.with(&keys.metadata, Patience::Control, |connection| {
+            redis::cmd("HGETALL").arg(&keys.metadata).query(connection)
+        })?;
+    // A market that is claimed and not written yet says who claimed it, and nothing else.
+    if !fields.contains_key("format") {
+        return Ok(None);
+    }
+    Ok(Some(layout::parse_metadata(&keys.metadata, &fields)?))
+}
+
+fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadImage, ReadError> {
+    let mut resting = orders(link, keys, Part::Orders)?;
+    let mut waiting = orders(link, keys, Part::Stops)?;
+    resting.sort_unstable_by_key(|order| order.priority);
+    waiting.sort_unstable_by_key(|order| order.priority);
+    let requests = requests(link, keys)?;
+    let blocked: Vec<String> = link.with(&keys.metadata, Patience::Bulk, |connection| {
+        redis::cmd("SMEMBERS").arg(keys.part(Part::Blocked)).query(connection)
+    })?;
+    let bad = |part: Part, field: &str, what| {
+        let key = keys.part(part).to_owned();
+        BadRecord { key, field: field.to_owned(), what }
+    };
+    let mut blocked = blocked
+        .iter()
+        .map(|text| layout::parse_account(text).map_err(|what| bad(Part::Blocked, text, what)))
+        .collect::<Result<Vec<_>, _>>()?;
+    blocked.sort_unstable();
+    let cards: Vec<u64> = link.with(&keys.metadata, Patience::Control, |connection| {
+        let mut ask = redis::pipe();
+        ask.cmd("ZCARD").arg(keys.part(Part::Bids));
+        ask.cmd("ZCARD").arg(keys.part(Part::Asks));
+        ask.query(connection)
+    })?;
+    let (bids, asks) = (cards.first().copied().unwrap_or(0), cards.last().copied().unwrap_or(0));
+    let counts = [
+        (Part::Bids, bids, stated.bids),
+        (Part::Asks, asks, stated.asks),
+        (Part::Orders, resting.len() as u64, stated.bids + stated.asks),
+        (Part::Stops, waiting.len() as u64, stated.stops),
+        (Part::Requests, requests.len() as u64, stated.requests),
+        (Part::Blocked, blocked.len() as u64, stated.blocked),
+    ];
+    for (part, found, stated) in counts {
+        if found != stated {
+            return Err(ReadError::Count { key: keys.part(part).to_owned(), found, stated });
+        }
+    }
+    let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
+    let found = state.digest();
+    if found != stated.digest {
+        let key = keys.metadata.clone();
+        return Err(ReadError::Digest { key, stated: stated.digest, found });
+    }
+    Ok(ReadImage {
+        history: stated.history.clone(),
+        rules: stated.rules,
+        sequence: stated.sequence,
+        timestamp: stated.timestamp,
+        last_market: stated.last_market,
+        state,
+        digest: stated.digest,
+    })
+}
+
+/// The orders of a hash. The next page is asked for before the last one is looked at.
+fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Vec<OrderRecord>, ReadError> {
+    let key = keys.part(part);
+    let mut found: HashMap<String, OrderRecord> = HashMap::new();
+    let mut cursor = 0_u64;
+    loop {
+        let (next, page): (u64, Vec<(String, String)>) =
+            link.with(&keys.metadata, Patience::Bulk, |connection| {
+                let mut scan = redis::cmd("HSCAN");
+                scan.arg(key).arg(cursor).arg("COUNT").arg(PAGE).query(connection)
+            })?;
+        for (field, text) in page {
+            let order = layout::parse_order(&field, &text).map_err(|what| BadRecord {
+                key: key.to_owned(),
+                field: field.clone(),
+                what,
+            })?;
+            // A hash that grows while it is read may give a field twice.
+            found.insert(field, order);
+        }
+        cursor = next;
+        if cursor == 0 {
+            return Ok(found.into_values().collect());
+        }
+    }
+}
+
+/// The window of requests, oldest first.
+fn requests(link: &mut Link, keys: &Keys) -> Result<Vec<RequestRecord>, ReadError> {
+    let key = keys.part(Part::Requests);
+    let mut requests = Vec::new();
+    loop {
+        let from = requests.len();
+        let page: Vec<String> = link.with(&keys.metadata, Patience::Bulk, |connection| {
+            redis::cmd("ZRANGE").arg(key).arg(from).arg(from + PAGE - 1).query(connection)
+        })?;
+        if page.is_empty() {
+            return Ok(requests);
+        }
+        for text in page {
+            let request = layout::parse_request(&text).map_err(|what| BadRecord {
+                key: key.to_owned(),
+                field: text.clone(),
+                what,
+            })?;
+            requests.push(request);
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Writes the image of each market, and proves before each transaction that nobody else does.
+
+mod change;
+mod claim;
+mod generation;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashMap;
+
+use pricetime_engine::{AccountId, MarketId, OrderId, OrderRecord, Priority, Sequence, Side};
+use redis::Pipeline;
+use uuid::Uuid;
+
+use super::CHANGES_MAX;
+use super::keys::{Keys, Part};
+use super::layout;
+use super::link::{Link, Patience, RedisError};
+use crate::history::History;
+use crate::image::MarketState;
+use change::Change;
+use generation::Spare;
+
+/// How often a transaction is tried before the keys count as contended.
+const TRIES: usize = 5;
+
+/// Writes images. One of them for a history, on one thread.
+#[derive(Debug)]
+pub struct ImageWriter {
+    link: Link,
+    history: History,
+    /// This writer's name, by chance unlike any other.
+    name: String,
+    /// Every term that is claimed is above this.
+    floor: u64,
+    markets: BTreeMap<MarketId, Market>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrote {
+    /// How.
+    pub how: How,
+    /// How many orders were written or taken out.
+    pub orders: usize,
+}
+
+/// How a state was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// In one transaction on the current keys.
+    Changes,
+    /// A second generation was brought up to date and took the place of the first.
+    Spare,
+    /// Everything was written anew.
+    Whole,
+}
+
+/// What the writer knows of a market.
+#[derive(Debug)]
+struct Market {
+    keys: Keys,
+    term: Option<u64>,
+    /// What stands in the current keys, where that is known.
+    there: Option<There>,
+    /// What may stand there instead, because the answer to its transaction was lost.
+    attempt: Option<Attempt>,
+    spare: Option<Spare>,
+    fenced: Option<u64>,
+}
+
+/// What stands in the keys.
+#[derive(Debug)]
+struct There {
+    version: Version,
+    orders: HashMap<OrderId, Known>,
+    /// The sum of the orders' digests.
+    sum: u128,
+    /// The last request that stands there.
+    requests: Sequence,
+    blocked: BTreeSet<AccountId>,
+}
+
+/// What stands in the keys if a transaction was carried out.
+#[derive(Debug)]
+enum Attempt {
+    /// Everything.
+    Whole(There),
+    /// What was there before, with these differences.
+    Changed(Difference),
+}
+
+/// The way from one state to the next.
+#[derive(Clone, Debug)]
+struct Difference {
+    version: Version,
+    orders: BTreeMap<OrderId, Option<Known>>,
+    sum: u128,
+    requests: Sequence,
+    blocked: BTreeSet<AccountId>,
+}
+
+impl Attempt {
+    const fn version(&self) -> &Version {
+        match self {
+            Self::Whole(there) => &there.version,
+            Self::Changed(difference) => &difference.version,
+        }
+    }
+
+    /// What stands there once it was carried out.
+    fn carried_out(self, before: Option<There>) -> Option<There> {
+        let difference = match self {
+            Self::Whole(there) => return Some(there),
+            Self::Changed(difference) => difference,
+        };
+        let mut orders = before?.orders;
+        for (order, known) in difference.orders {
+            match known {
+                Some(known) => orders.insert(order, known),
+                None => orders.remove(&order),
+            };
+        }
+        let Difference { version, sum, requests, blocked, .. } = difference;
+        Some(There { version, orders, sum, requests, blocked })
+    }
+}
+
+/// What tells one state from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Version {
+    history: String,
+    epoch: String,
+    sequence: String,
+    digest: String,
+}
+
+/// What has to be known of an order to take it out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Known {
+    part: Part,
+    priority: Priority,
+    digest: u128,
+}
+
+impl Known {
+    fn of(order: &OrderRecord) -> Self {
+        let part = match (order.kind.stop(), order.side) {
+            (Some(_), _) => Part::Stops,
+            (None, Side::Buy) => Part::Bids,
+            (None, Side::Sell) => Part::Asks,
+        };
+        Self { part, priority: order.priority, digest: order.digest() }
+    }
+
+    /// Where its record is.
+    const fn home(self) -> Part {
+        match self.part {
+            Part::Stops => Part::Stops,
+            Part::Bids | Part::Asks | Part::Orders | Part::Requests | Part::Blocked => Part::Orders,
+        }
+    }
+}
+
+impl ImageWriter {
+    /// A writer of this history's images. `floor` is the highest term that was ever used, as far as
+    /// that is known here.
+    #[must_use]
+    pub fn new(link: Link, history: History, floor: u64) -> Self {
+        let name = Uuid::new_v4().simple().to_string();
+        Self { link, history, name, floor, markets: BTreeMap::new() }
+    }
+
+    /// The highest term that was used: the floor of the next writer.
+    #[must_use]
+    pub const fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Asks whether the servers are there.
+    ///
+    /// # Errors
+    /// Where they are not.
+    pub fn ping(&mut self) -> Result<(), RedisError> {
+        let key = self.link.options().names.markets();
+        self.link.ping(&key)
+    }
+
+    /// Writes a market's state. `changed` says what may differ from the state that was last written
+    /// with success, and holds more than that without harm; `None` stands for orders that are gone.
+    ///
+    /// # Errors
+    /// Where it could not be written, or is not known to be. Then what stands there is this state or
+    /// the one before it, whole; the next call finds out, and `changed` must still hold everything.
+    pub fn write(
+        &mut self,
+        state: &MarketState,
+        changed: &BTreeMap<OrderId, Option<OrderRecord>>,
+    ) -> Result<Wrote, RedisError> {
+        let id = state.head.market;
+        let keys = self.link.options().names.of(id);
+        let market = self.markets.entry(id).or_insert_with(|| Market {
+            keys,
+            term: None,
+            there: None,
+            attempt: None,
+            spare: None,
+            fenced: None,
+        });
+        let mut task =
+            Task { link: &mut self.link, name: &self.name, floor: &mut self.floor, market };
+        for _ in 0..TRIES {
+            task.claim(id)?;
+            if let Some(wrote) = task.try_write(id, self.history, state, changed)? {
+                return Ok(wrote);
+            }
+        }
+        Err(RedisError::Contended { market: id.0 })
+    }
+
+    /// Takes everything of a market that is gone out of Redis.
+    ///
+    /// # Errors
+    /// Where that could not be done; it may be tried again.
+    pub fn remove(&mut self, id: MarketId) -> Result<(), RedisError> {
+        let names = &self.link.options().names;
+        let (keys, set) = (names.of(id), names.markets());
+        let mut pipeline = redis::pipe();
+        for key in keys.all() {
+            pipeline.cmd("UNLINK").arg(key).ignore();
+        }
+        for part in Part::ALL {
+            pipeline.cmd("UNLINK").arg(keys.spare(part, &self.name)).ignore();
+        }
+        self.link.with(&keys.metadata, Patience::Control, |it| pipeline.exec(it))?;
+        self.link.with(&set, Patience::Control, |connection| {
+            redis::cmd("SREM").arg(&set).arg(id.0).exec(connection)
+        })?;
+        self.markets.remove(&id);
+        Ok(())
+    }
+}
+
+/// The writing of one market.
+struct Task<'a> {
+    link: &'a mut Link,
+    name: &'a str,
+    floor: &'a mut u64,
+    market: &'a mut Market,
+}
+
+impl Task<'_> {
+    /// Writes the state, if what stands there is what we believe. None where it was not, and is now
+    /// known better.
+    fn try_write(
+        &mut self,
+        id: MarketId,
+        history: History,
+        state: &MarketState,
+        changed: &BTreeMap<OrderId, Option<OrderRecord>>,
+    ) -> Result<Option<Wrote>, RedisError> {
+        let Some(stored) = self.stored(id)? else { return Ok(None) };
+        self.settle_attempt(stored.version.as_ref());
+        let Some(there) = self.market.there.as_ref() else {
+            return self.write_whole(history, state).map(Some);
+        };
+        let change = Change::new(there, state, changed, history);
+        if changed.len() <= CHANGES_MAX {
+            return self.write_changes(&change);
+        }
+        self.write_spare(&change, state)
+    }
+
+    /// Finds out which of two states stands there, where the answer to a transaction was lost.
+    fn settle_attempt(&mut self, stored: Option<&Version>) {
+        if let Some(attempt) = self.market.attempt.take() {
+            // Which generation is the second one now is not known.
+            self.market.spare = None;
+            if Some(attempt.version()) == stored {
+                self.market.there = attempt.carried_out(self.market.there.take());
+            }
+        }
+        if self.market.there.as_ref().map(|there| &there.version) != stored {
+            self.market.there = None;
+            self.market.spare = None;
+        }
+    }
+
+    /// Carries out the transaction that makes a state the current one. None where somebody was there
+    /// in between. Notes what is known before it asks and after it was answered.
+    fn commit(
+        &mut self,
+        attempt: Attempt,
+        transaction: &Pipeline,
+        counts: [u64; 6],
+    ) -> Result<Option<()>, RedisError> {
+        let metadata = self.market.keys.metadata.clone();
+        self.market.attempt = Some(attempt);
+        let answer: Option<Vec<i64>> = self
+            .link
+            .with(&metadata, Patience::Bulk, |connection| transaction.query(connection))?;
+        let Some(attempt) = self.market.attempt.take() else { return Ok(None) };
+        let Some(found) = answer else { return Ok(None) };
+        // Somebody may have taken away or put in what nobody can see: then it is written anew.
+        let exact =
+            found.iter().zip(counts).all(|(found, count)| u64::try_from(*found) == Ok(count));
+        let before = self.market.there.take();
+        self.market.there = attempt.carried_out(before).filter(|_| exact);
+        Ok(Some(()))
+    }
+}
+
+/// How many entries each part has in a state.
+fn counts(state: &MarketState) -> [u64; 6] {
+    let (bids, asks) = (&state.bids, &state.asks);
+    [
+        u64::from(bids.resting),
+        u64::from(asks.resting),
+        u64::from(bids.resting) + u64::from(asks.resting),
+        u64::from(bids.waiting) + u64::from(asks.waiting),
+        state.requests.len() as u64,
+        state.blocked.len() as u64,
+    ]
+}
+
+/// Asks for the counts of the current keys.
+fn ask_counts(transaction: &mut Pipeline, keys: &Keys) {
+    for part in Part::ALL {
+        let count = match part.kind() {
+            "zset" => "ZCARD",
+            "hash" => "HLEN",
+            _ => "SCARD",
+        };
+        transaction.cmd(count).arg(keys.part(part));
+    }
+}
+
+/// Says in a transaction what a market has once, and who says so.
+fn say_metadata(
+    transaction: &mut Pipeline,
+    keys: &Keys,
+    state: &MarketState,
+    version: &Version,
+    digest: u128,
+) {
+    let fields = layout::metadata(state, &version.history, digest);
+    transaction.cmd("HSET").arg(&keys.metadata);
+    for (field, value) in fields {
+        transaction.arg(field).arg(value);
+    }
+    transaction.ignore();
+    transaction.cmd("SET").arg(&keys.epoch).arg(&version.epoch).ignore();
+}

@@ -1,0 +1,197 @@
+//! What has to be said so that one state becomes the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashMap;
+
+use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence};
+use redis::Pipeline;
+
+use super::{
+    Attempt, Difference, How, Known, Task, There, Version, Wrote, ask_counts, counts, say_metadata,
+};
+use crate::history::History;
+use crate::image::MarketState;
+use crate::redis::keys::Part;
+use crate::redis::layout;
+use crate::redis::link::RedisError;
+
+/// The way from what stands there to a state.
+pub(super) struct Change<'a> {
+    pub(super) state: &'a MarketState,
+    pub(super) changed: &'a BTreeMap<OrderId, Option<OrderRecord>>,
+    /// What it makes of what stands there.
+    pub(super) difference: Difference,
+    pub(super) digest: u128,
+    /// What the changed orders were before.
+    pub(super) before: BTreeMap<OrderId, Option<Known>>,
+    pub(super) requests_before: Sequence,
+    pub(super) blocked_before: BTreeSet<AccountId>,
+}
+
+/// The version of a state with this digest.
+pub(super) fn version(state: &MarketState, history: History, digest: u128) -> Version {
+    Version {
+        history: history.to_string(),
+        epoch: state.head.epoch.to_string(),
+        sequence: state.sequence.to_string(),
+        digest: format!("{digest:032x}"),
+    }
+}
+
+/// The last request of a state.
+pub(super) fn last_request(state: &MarketState) -> Sequence {
+    state.requests.last().map_or(Sequence(0), |request| request.sequence)
+}
+
+impl<'a> Change<'a> {
+    pub(super) fn new(
+        there: &There,
+        state: &'a MarketState,
+        changed: &'a BTreeMap<OrderId, Option<OrderRecord>>,
+        history: History,
+    ) -> Self {
+        let mut orders = BTreeMap::new();
+        let mut before = BTreeMap::new();
+        let mut sum = there.sum;
+        for (order, record) in changed {
+            let (old, new) = (there.orders.get(order).copied(), record.as_ref().map(Known::of));
+            let digest = |known: Option<Known>| known.map_or(0, |known| known.digest);
+            sum = sum.wrapping_sub(digest(old)).wrapping_add(digest(new));
+            orders.insert(*order, new);
+            before.insert(*order, old);
+        }
+        let digest = state.digest_without_orders().wrapping_add(sum);
+        let version = version(state, history, digest);
+        let (requests, blocked) = (last_request(state), state.blocked.iter().copied().collect());
+        Self {
+            state,
+            changed,
+            difference: Difference { version, orders, sum, requests, blocked },
+            digest,
+            before,
+            requests_before: there.requests,
+            blocked_before: there.blocked.clone(),
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Writes a few changes in one transaction on the current keys.
+    pub(super) fn write_changes(
+        &mut self,
+        change: &Change<'_>,
+    ) -> Result<Option<Wrote>, RedisError> {
+        let keys = self.market.keys.clone();
+        let key = |part: Part| keys.part(part).to_owned();
+        let mut transaction = redis::pipe();
+        transaction.atomic();
+        let orders = change.changed.iter().map(|(order, record)| {
+            (*order, change.before.get(order).copied().flatten(), record.as_ref())
+        });
+        say_orders(&mut transaction, &key, orders);
+        say_requests(&mut transaction, &key(Part::Requests), change.state, change.requests_before);
+        say_blocked(&mut transaction, &key(Part::Blocked), change.state, &change.blocked_before);
+        let version = &change.difference.version;
+        say_metadata(&mut transaction, &keys, change.state, version, change.digest);
+        ask_counts(&mut transaction, &keys);
+        let attempt = Attempt::Changed(change.difference.clone());
+        let done = self.commit(attempt, &transaction, counts(change.state))?;
+        if done.is_some() {
+            // What changed here lags behind in the second generation.
+            if let Some(spare) = &mut self.market.spare {
+                spare.fall_behind(&change.before);
+            }
+        }
+        Ok(done.map(|()| Wrote { how: How::Changes, orders: change.changed.len() }))
+    }
+}
+
+/// Takes orders out as they were, and puts them in as they are.
+pub(super) fn say_orders<'a>(
+    to: &mut Pipeline,
+    key: &impl Fn(Part) -> String,
+    orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)>,
+) {
+    let mut gone: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
+    let mut there: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
+    for (order, before, record) in orders {
+        let known = record.map(Known::of);
+        if let Some(before) = before {
+            let moved =
+                known.is_none_or(|now| (now.part, now.priority) != (before.part, before.priority));
+            if moved && before.part != Part::Stops {
+                gone.entry(before.part).or_default().push(member(before, order).to_vec());
+            }
+            if known.is_none_or(|now| now.home() != before.home()) {
+                let field = layout::order_field(order).into_bytes();
+                gone.entry(before.home()).or_default().push(field);
+            }
+        }
+        let Some(record) = record else { continue };
+        let home = Known::of(record).home();
+        let fields = there.entry(home).or_default();
+        fields.push(layout::order_field(order).into_bytes());
+        fields.push(layout::order_text(record).into_bytes());
+        if let Some((part, score, member)) = layout::standing(record) {
+            let entries = there.entry(part).or_default();
+            entries.push(score.into_bytes());
+            entries.push(member.to_vec());
+        }
+    }
+    for part in Part::ALL {
+        if let Some(gone) = gone.get(&part) {
+            let command = if part.kind() == "zset" { "ZREM" } else { "HDEL" };
+            to.cmd(command).arg(key(part)).arg(gone).ignore();
+        }
+        if let Some(there) = there.get(&part) {
+            let command = if part.kind() == "zset" { "ZADD" } else { "HSET" };
+            to.cmd(command).arg(key(part)).arg(there).ignore();
+        }
+    }
+}
+
+/// The member of an order as it was.
+fn member(known: Known, order: OrderId) -> [u8; 24] {
+    let priority = match known.part {
+        Part::Bids => !known.priority.0,
+        Part::Asks | Part::Orders | Part::Stops | Part::Requests | Part::Blocked => {
+            known.priority.0
+        }
+    };
+    let mut member = [0; 24];
+    let (time, id) = member.split_at_mut(8);
+    time.copy_from_slice(&priority.to_be_bytes());
+    id.copy_from_slice(&order.0.to_be_bytes());
+    member
+}
+
+/// Forgets the requests that the window forgot, and adds those after `before`.
+pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, before: Sequence) {
+    let first = state.requests.first().map_or(u64::MAX, |request| request.sequence.0);
+    to.cmd("ZREMRANGEBYSCORE").arg(key).arg("-inf").arg(format!("({first}")).ignore();
+    let from = state.requests.partition_point(|request| request.sequence <= before);
+    for piece in state.requests.get(from..).unwrap_or_default().chunks(super::super::PIECE) {
+        to.cmd("ZADD").arg(key);
+        for request in piece {
+            to.arg(request.sequence.0).arg(layout::request_text(request));
+        }
+        to.ignore();
+    }
+}
+
+/// Takes out who is no longer blocked, and puts in who is.
+pub(super) fn say_blocked(
+    to: &mut Pipeline,
+    key: &str,
+    state: &MarketState,
+    before: &BTreeSet<AccountId>,
+) {
+    let now: BTreeSet<AccountId> = state.blocked.iter().copied().collect();
+    for (command, accounts) in [("SREM", before - &now), ("SADD", &now - before)] {
+        let accounts: Vec<String> = accounts.into_iter().map(layout::account_text).collect();
+        for piece in accounts.chunks(super::super::PIECE) {
+            to.cmd(command).arg(key).arg(piece).ignore();
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The second generation: brought up in pieces that nobody sees, then put in the place of the first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashMap;
+
+use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence};
+use redis::Pipeline;
+
+use super::change::{Change, last_request, say_blocked, say_orders, say_requests, version};
+use super::claim::unlink_spare;
+use super::{Attempt, How, Known, Task, There, Wrote, ask_counts, counts, say_metadata};
+use crate::history::History;
+use crate::image::MarketState;
+use crate::redis::PIECE;
+use crate::redis::keys::Part;
+use crate::redis::link::{Patience, RedisError};
+
+/// How many pieces are on their way at a time.
+const PIECES: usize = 8;
+/// More orders than this may not lag behind: then it is no use any more.
+const LAG_MAX: usize = 1 << 20;
+
+/// A generation that was the current one some states ago.
+#[derive(Clone, Debug)]
+pub(super) struct Spare {
+    /// What stands in it of the orders that are different by now.
+    lag: BTreeMap<OrderId, Option<Known>>,
+    requests: Sequence,
+    blocked: BTreeSet<AccountId>,
+}
+
+impl Spare {
+    /// The current generation changes; this one keeps what was before.
+    pub(super) fn fall_behind(&mut self, before: &BTreeMap<OrderId, Option<Known>>) {
+        for (order, known) in before {
+            self.lag.entry(*order).or_insert(*known);
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Writes everything anew.
+    pub(super) fn write_whole(
+        &mut self,
+        history: History,
+        state: &MarketState,
+    ) -> Result<Wrote, RedisError> {
+        self.drop_spare()?;
+        let mut there = There {
+            version: version(state, history, 0),
+            orders: HashMap::default(),
+            sum: 0,
+            requests: last_request(state),
+            blocked: state.blocked.iter().copied().collect(),
+        };
+        for order in state.orders.iter() {
+            let known = Known::of(order);
+            there.sum = there.sum.wrapping_add(known.digest);
+            there.orders.insert(order.party.order, known);
+        }
+        let digest = state.digest_without_orders().wrapping_add(there.sum);
+        there.version = version(state, history, digest);
+        let orders = there.orders.len();
+        let all = state.orders.iter().map(|order| (order.party.order, None, Some(order)));
+        self.bring_up(all, state, Sequence(0), &BTreeSet::new())?;
+        self.market.there = None;
+        if self.turn(state, Attempt::Whole(there), digest)?.is_some() {
+            self.drop_spare()?;
+        }
+        Ok(Wrote { how: How::Whole, orders })
+    }
+
+    /// Brings the second generation up to the state, and puts it in the place of the first.
+    pub(super) fn write_spare(
+        &mut self,
+        change: &Change<'_>,
+        state: &MarketState,
+    ) -> Result<Option<Wrote>, RedisError> {
+        let Some(mut spare) = self.market.spare.take().filter(|it| it.lag.len() < LAG_MAX) else {
+            return self.write_first_spare(change, state);
+        };
+        // What differs is what lags behind and what changes now; before it was as it lagged, or as
+        // it still stands in the current one.
+        spare.fall_behind(&change.before);
+        let now: HashMap<OrderId, &OrderRecord> = state
+            .orders
+            .iter()
+            .filter(|order| spare.lag.contains_key(&order.party.order))
+            .map(|order| (order.party.order, order))
+            .collect();
+        let orders = spare.lag.iter().map(|(id, before)| (*id, *before, now.get(id).copied()));
+        let count = spare.lag.len();
+        self.bring_up(orders, state, spare.requests, &spare.blocked)?;
+        self.turned(change, How::Spare, count)
+    }
+
+    /// Makes a second generation from nothing.
+    fn write_first_spare(
+        &mut self,
+        change: &Change<'_>,
+        state: &MarketState,
+    ) -> Result<Option<Wrote>, RedisError> {
+        self.drop_spare()?;
+        let all = state.orders.iter().map(|order| (order.party.order, None, Some(order)));
+        let count =
+            (state.bids.resting + state.bids.waiting + state.asks.resting + state.asks.waiting)
+                as usize;
+        self.bring_up(all, state, Sequence(0), &BTreeSet::new())?;
+        self.turned(change, How::Whole, count)
+    }
+
+    /// Turns to the second generation; the first is the second one from now on.
+    fn turned(
+        &mut self,
+        change: &Change<'_>,
+        how: How,
+        orders: usize,
+    ) -> Result<Option<Wrote>, RedisError> {
+        let done =
+            self.turn(change.state, Attempt::Changed(change.difference.clone()), change.digest)?;
+        if done.is_some() && self.market.there.is_some() {
+            self.market.spare = Some(Spare {
+                lag: change.before.clone(),
+                requests: change.requests_before,
+                blocked: change.blocked_before.clone(),
+            });
+        }
+        Ok(done.map(|()| Wrote { how, orders }))
+    }
+
+    /// Says in pieces, under names that nobody reads, how these orders are now.
+    fn bring_up<'a>(
+        &mut self,
+        orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)>,
+        state: &MarketState,
+        requests: Sequence,
+        blocked: &BTreeSet<AccountId>,
+    ) -> Result<(), RedisError> {
+        let keys = self.market.keys.clone();
+        let key = |part: Part| keys.spare(part, self.name);
+        let mut pieces = redis::pipe();
+        say_requests(&mut pieces, &key(Part::Requests), state, requests);
+        say_blocked(&mut pieces, &key(Part::Blocked), state, blocked);
+        let mut orders = orders.peekable();
+        let mut waiting = 0;
+        while orders.peek().is_some() {
+            say_orders(&mut pieces, &key, orders.by_ref().take(PIECE));
+            waiting += 1;
+            if waiting == PIECES {
+                self.link.with(&keys.metadata, Patience::Bulk, |it| pieces.exec(it))?;
+                pieces.clear();
+                waiting = 0;
+            }
+        }
+        self.link.with(&keys.metadata, Patience::Bulk, |it| pieces.exec(it))
+    }
+
+    /// Puts the second generation in the place of the first, in one transaction of renames.
+    fn turn(
+        &mut self,
+        state: &MarketState,
+        attempt: Attempt,
+        digest: u128,
+    ) -> Result<Option<()>, RedisError> {
+        let id = state.head.market;
+        // The pieces took their time: whose the market is has to be looked at again.
+        let Some(_) = self.stored(id)? else { return Ok(None) };
+        let keys = self.market.keys.clone();
+        let mut ask = redis::pipe();
+        for part in Part::ALL {
+            ask.cmd("EXISTS").arg(keys.part(part));
+            ask.cmd("EXISTS").arg(keys.spare(part, self.name));
+        }
+        let found: Vec<bool> =
+            self.link.with(&keys.metadata, Patience::Control, |it| ask.query(it))?;
+        let mut transaction = redis::pipe();
+        transaction.atomic();
+        for (part, pair) in Part::ALL.into_iter().zip(found.chunks(2)) {
+            let (first, spare, old) =
+                (keys.part(part), keys.spare(part, self.name), keys.old(part, self.name));
+            let (current, second) = (pair.first() == Some(&true), pair.last() == Some(&true));
+            let mut rename = |from: &str, to: &str| {
+                transaction.cmd("RENAME").arg(from).arg(to).ignore();
+            };
+            if current {
+                rename(first, &old);
+            }
+            if second {
+                rename(&spare, first);
+            }
+            if current {
+                rename(&old, &spare);
+            }
+        }
+        say_metadata(&mut transaction, &keys, state, attempt.version(), digest);
+        ask_counts(&mut transaction, &keys);
+        self.commit(attempt, &transaction, counts(state))
+    }
+
+    /// Forgets the second generation, there and here.
+    fn drop_spare(&mut self) -> Result<(), RedisError> {
+        self.market.spare = None;
+        let mut pipeline: Pipeline = redis::pipe();
+        unlink_spare(&mut pipeline, &self.market.keys, self.name);
+        let metadata = self.market.keys.metadata.clone();
+        self.link.with(&metadata, Patience::Control, |it| pipeline.exec(it))
+    }
+}
