@@ -128,14 +128,21 @@ fn a_measurement_is_compared_with_its_baseline() {
 #[test]
 fn who_is_slower_can_be_made_to_fail() {
     let folder = TempDir::new().expect("a folder");
-    let before = report(folder.path());
-    let mut quick: Value =
-        serde_json::from_str(&fs::read_to_string(&before).expect("a file")).expect("JSON");
-    let rate = &mut quick["workloads"][0]["rate"];
-    rate["median"] = (rate["median"].as_f64().expect("a rate") * 100.0).into();
-    let faster = folder.path().join("faster.json");
-    fs::write(&faster, quick.to_string()).expect("a file");
-    let [before, faster] = [&before, &faster].map(|path| path.to_str().expect("a path of text"));
+    let measured = report(folder.path());
+    let of_rate = |name: &str, rate: f64| {
+        let mut report: Value =
+            serde_json::from_str(&fs::read_to_string(&measured).expect("a file")).expect("JSON");
+        let one = &mut report["workloads"][0];
+        one["core"]["cpu_percent"] = 100.0.into();
+        for field in ["median", "min", "max"] {
+            one["rate"][field] = rate.into();
+        }
+        one["rate"]["spread_percent"] = 1.0.into();
+        let path = folder.path().join(name);
+        fs::write(&path, report.to_string()).expect("a file");
+        path.to_str().expect("a path of text").to_owned()
+    };
+    let (before, faster) = (&of_rate("one.json", 1e6), &of_rate("two.json", 1.1e6));
     let Output { status, stdout, stderr } = bench(&["compare", faster, before, "--fail-if-slower"]);
     assert_eq!(status.code(), Some(1));
     assert!(text(&stdout).contains("slower") && text(&stderr).contains("sweep-storm"));
