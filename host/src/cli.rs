@@ -1,6 +1,7 @@
 //! The command line, and the help that teaches it.
 
 mod archive;
+mod bench;
 mod config;
 mod demo;
 mod failure;
@@ -32,6 +33,7 @@ enum Command {
     Run(Box<run::Run>),
     Config(config::ConfigCommand),
     Schema(schema::SchemaCommand),
+    Bench(bench::Bench),
     Demo(demo::Demo),
     Replay(replay::Replay),
     Inspect(inspect::Inspect),
@@ -52,6 +54,7 @@ Try:
   pricetime demo                                  watch a made-up energy market for five seconds
   pricetime demo --seed 7 --commands 1000000      the same run on every machine, to the last digit
   pricetime demo --json | tail -n 1               the summary alone, for a program
+  pricetime bench core                            how fast this machine is, by named workloads
   pricetime demo --help                           everything that the demo can be told
 
 Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configuration makes no sense;
@@ -65,6 +68,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Config(config)) => config.run(),
         Some(Command::Schema(schema)) => quiet(schema.run()),
+        Some(Command::Bench(bench)) => bench.run(),
         Some(Command::Demo(demo)) => quiet(demo.run()),
         Some(Command::Replay(replay)) => replay.run(),
         Some(Command::Inspect(inspect)) => inspect.run(),

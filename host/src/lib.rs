@@ -33,6 +33,7 @@ mod subscription;
 mod teller;
 mod ticket;
 mod view;
+pub mod workload;
 
 pub use pricetime_engine as engine;
 pub use pricetime_engine::thread::{Options as CoreOptions, Refused, Wait};

@@ -1,0 +1,61 @@
+//! Where something was measured, and with which build.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+/// A machine. What it does not tell is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Machine {
+    pub(super) cpu: String,
+    pub(super) cores: usize,
+    pub(super) os: String,
+    pub(super) architecture: String,
+}
+
+/// A build of the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Build {
+    pub(super) version: String,
+    /// Whether it stops at nothing to check itself: such a build is no measure.
+    pub(super) checked: bool,
+    /// What `PRICETIME_COMMIT` was when it was built.
+    pub(super) commit: Option<String>,
+}
+
+impl Machine {
+    pub(super) fn here() -> Self {
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+        Self {
+            cpu: cpu().unwrap_or_default(),
+            cores,
+            os: format!("{} {}", std::env::consts::OS, kernel.trim()).trim().to_owned(),
+            architecture: std::env::consts::ARCH.to_owned(),
+        }
+    }
+}
+
+impl Build {
+    pub(super) fn this() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            checked: cfg!(debug_assertions),
+            commit: option_env!("PRICETIME_COMMIT").map(str::to_owned),
+        }
+    }
+}
+
+fn cpu() -> Option<String> {
+    let all = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = all.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// What this thread has had of a core.
+pub(super) fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}

@@ -1,0 +1,51 @@
+//! The same thing measured several times.
+
+use serde::{Deserialize, Serialize};
+
+/// What several runs came to. A median and quartiles, because one run that something disturbed
+/// should not count for more than one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Runs {
+    pub(super) median: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
+    /// What lies between the quartiles, in percent of the median.
+    pub(super) spread_percent: f64,
+    /// Each run, as it came.
+    pub(super) runs: Vec<f64>,
+}
+
+impl Runs {
+    pub(super) fn new(runs: Vec<f64>) -> Self {
+        let mut sorted = runs.clone();
+        sorted.sort_unstable_by(f64::total_cmp);
+        let at = |part: f64| quantile(&sorted, part);
+        let median = at(0.5);
+        let spread = if median > 0.0 { 100.0 * (at(0.75) - at(0.25)) / median } else { 0.0 };
+        Self { median, min: at(0.0), max: at(1.0), spread_percent: spread, runs }
+    }
+}
+
+/// A quantile of sorted numbers, between two of them where it falls there.
+fn quantile(sorted: &[f64], part: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    let at = part * last as f64;
+    let (low, high) = (at.floor() as usize, at.ceil() as usize);
+    let of = |at: usize| sorted.get(at).copied().unwrap_or(0.0);
+    of(low) + (of(high) - of(low)) * at.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Runs;
+
+    #[test]
+    fn one_disturbed_run_changes_little() {
+        let runs = Runs::new(vec![100.0, 104.0, 20.0, 102.0, 98.0]);
+        assert_eq!((runs.median, runs.min, runs.max), (100.0, 20.0, 104.0));
+        assert_eq!(runs.spread_percent, 4.0);
+        assert_eq!(Runs::new(vec![7.0]).spread_percent, 0.0);
+        assert_eq!(Runs::new(vec![1.0, 2.0]).median, 1.5);
+        assert_eq!(Runs::new(Vec::new()).median, 0.0);
+    }
+}

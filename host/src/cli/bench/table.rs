@@ -1,0 +1,206 @@
+//! Reports as text.
+
+use std::fmt::Write as _;
+
+use super::baseline::{Compared, Verdict};
+use super::report::{Head, Latency, Load, Measured, Report};
+
+/// What was measured.
+pub(super) fn report(report: &Report) -> String {
+    let mut text = head(&report.head);
+    if report.head.settings.host.is_some() {
+        report.workloads.iter().for_each(|one| host(&mut text, one));
+    } else {
+        core(&mut text, &report.workloads);
+    }
+    text
+}
+
+/// What a comparison came to.
+pub(super) fn compared(before: &Report, after: &Report, compared: &[Compared]) -> String {
+    let mut text = format!(
+        "{:<13} {:>13} {:>13} {:>7} {:>7}  verdict\n",
+        "workload", "before /s", "now /s", "change", "noise"
+    );
+    for one in compared {
+        let rate = |report: &Report| {
+            let found = report.workloads.iter().find(|other| other.workload == one.workload);
+            found.map_or_else(|| String::from("-"), |found| whole(found.rate.median))
+        };
+        let change = one.ratio.map_or_else(String::new, |r| format!("{:+.1} %", 100.0 * (r - 1.0)));
+        let verdict = match one.verdict {
+            Verdict::Faster => "faster",
+            Verdict::Slower => "slower",
+            Verdict::Same => "same within the noise",
+            Verdict::New => "not in the baseline",
+        };
+        let other = if one.other_outcome { ", and the outcome is another" } else { "" };
+        push(
+            &mut text,
+            format_args!(
+                "{:<13} {:>13} {:>13} {change:>7} {:>5.1} %  {verdict}{other}\n",
+                one.workload,
+                rate(before),
+                rate(after),
+                one.noise_percent
+            ),
+        );
+    }
+    text
+}
+
+fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
+    text.write_fmt(line).expect("text takes everything");
+}
+
+fn head(head: &Head) -> String {
+    let (machine, build, settings) = (&head.machine, &head.build, &head.settings);
+    let commit = build.commit.as_ref().map_or_else(String::new, |commit| format!(" ({commit})"));
+    let checked = if build.checked { ", checks on" } else { "" };
+    let mut text = format!(
+        "{}, {} cores, {} {}; pricetime {}{commit}{checked}\n{} commands of seed {}",
+        machine.cpu,
+        machine.cores,
+        machine.os,
+        machine.architecture,
+        build.version,
+        whole(settings.commands as f64),
+        settings.seed
+    );
+    if let Some(host) = &settings.host {
+        let (policy, submitters) = (&host.policy, host.submitters);
+        push(&mut text, format_args!(", policy {policy}, submitters {submitters}"));
+    }
+    text.push('\n');
+    text
+}
+
+fn core(text: &mut String, workloads: &[Measured]) {
+    push(
+        text,
+        format_args!(
+            "\n{:<13} {:>12} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>8} {:>8}\n",
+            "workload",
+            "commands/s",
+            "spread",
+            "p50",
+            "p99",
+            "p99.9",
+            "max",
+            "orders",
+            "bytes each",
+            "peak",
+            "faults/M"
+        ),
+    );
+    let mut clock = 0;
+    for one in workloads {
+        let Some(core) = &one.core else { continue };
+        clock = core.clock_ns;
+        let memory = &core.memory;
+        let peak =
+            memory.peak_growth_bytes.map_or_else(dash, |b| format!("{:.1} MB", b as f64 / 1e6));
+        push(
+            text,
+            format_args!(
+                "{:<13} {:>12} {:>5.1} % {} {:>8} {:>10} {peak:>8} {:>8}\n",
+                one.workload,
+                whole(one.rate.median),
+                one.rate.spread_percent,
+                times(&core.latency),
+                whole(core.resting_first as f64),
+                memory.bytes_per_order.map_or_else(dash, |bytes| bytes.to_string()),
+                memory.faults_per_million.map_or_else(dash, |faults| format!("{faults:.0}")),
+            ),
+        );
+    }
+    push(text, format_args!("Times include a look at the clock, {clock} ns.\n"));
+}
+
+fn dash() -> String {
+    String::from("-")
+}
+
+fn host(text: &mut String, one: &Measured) {
+    let Some(host) = &one.host else { return };
+    let rate = &one.rate;
+    push(
+        text,
+        format_args!(
+            "\n{}: {} commands a second ({} to {}, spread {:.1} %), {:.2} % refused\n",
+            one.workload,
+            whole(rate.median),
+            whole(rate.min),
+            whole(rate.max),
+            rate.spread_percent,
+            host.refused_percent
+        ),
+    );
+    push(
+        text,
+        format_args!(
+            "  {:>5} {:>10} {:>10} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}\n",
+            "load", "due/s", "done/s", "p50", "p99", "p99.9", "max", "late p99", "generator"
+        ),
+    );
+    for load in &host.loads {
+        self::load(text, load);
+    }
+}
+
+fn load(text: &mut String, load: &Load) {
+    let percent = load.percent.map_or_else(dash, |percent| format!("{percent} %"));
+    push(
+        text,
+        format_args!(
+            "  {percent:>5} {:>10} {:>10} {} {:>9} {:>7.0} %\n",
+            whole(load.rate_due),
+            whole(load.rate),
+            times(&load.latency),
+            long(load.late_p99_ns),
+            load.generator_cpu_percent
+        ),
+    );
+}
+
+fn times(latency: &Latency) -> String {
+    let Latency { p50_ns, p99_ns, p999_ns, max_ns, .. } = *latency;
+    [p50_ns, p99_ns, p999_ns, max_ns].map(|ns| format!("{:>8}", long(ns))).join(" ")
+}
+
+/// A duration in the unit that suits it.
+fn long(ns: u64) -> String {
+    let units = [("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)];
+    let unit = units.iter().rfind(|(_, size)| ns as f64 >= *size).unwrap_or(&units[0]);
+    let value = ns as f64 / unit.1;
+    let digits = usize::from(value < 99.95 && unit.1 > 1.0);
+    format!("{value:.digits$} {}", unit.0)
+}
+
+/// A whole number with its thousands apart.
+fn whole(number: f64) -> String {
+    let digits = format!("{number:.0}");
+    let first = digits.len() % 3;
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && at % 3 == first {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{long, whole};
+
+    #[test]
+    fn numbers_are_told_as_people_read_them() {
+        let wholes = [0.0, 12.0, 999.6, 12_345.0, 1_234_567.4].map(whole);
+        assert_eq!(wholes, ["0", "12", "1,000", "12,345", "1,234,567"]);
+        let times = [0, 7, 999, 1_500, 120_000, 99_960, 3_400_000, 61_000_000_000].map(long);
+        let told = ["0 ns", "7 ns", "999 ns", "1.5 µs", "120 µs", "100 µs", "3.4 ms", "61.0 s"];
+        assert_eq!(times, told);
+    }
+}

@@ -1,0 +1,113 @@
+//! An energy market: many small accounts, few orders each, and an auction every 15 minutes.
+
+use pricetime_engine::{
+    Action, Command, EpochNumber, Fees, Limits, MarketId, MarketSpec, Phase, Place, Price, Pricing,
+    Quantity, Side, Step, Symbol, Terms, TimeInForce,
+};
+
+use super::desk::{Desk, limit};
+
+const MARKET: MarketId = MarketId(1);
+const ACCOUNTS: u64 = 5_000;
+/// How many commands an epoch has, its close included.
+const COMMANDS: u64 = 2_000;
+/// How long an epoch is.
+const EPOCH_NS: u64 = 15 * 60 * 1_000_000_000;
+/// Beyond so many orders somebody cancels instead of placing.
+const STANDING_MAX: usize = 20_000;
+/// What a kWh costs every three hours from midnight, in ticks: dear in the evening, for nothing or
+/// less when the sun stands high.
+const DAY: [i64; 8] = [1_500, 1_400, 2_000, 900, -50, 900, 2_900, 2_100];
+/// How far from that somebody's price is at most.
+const WIDTH: u64 = 300;
+/// Epochs in three hours.
+const PART: u64 = 12;
+
+/// What everybody says in such a market.
+#[derive(Debug)]
+pub(super) struct Epochs {
+    desk: Desk,
+    /// How many commands came after the opening.
+    count: u64,
+}
+
+impl Epochs {
+    /// The opening, and what comes then.
+    pub(super) fn begin(seed: u64) -> (Vec<Command>, Self) {
+        let mut epochs = Self { desk: Desk::new(seed, 1), count: 0 };
+        let opening = epochs.desk.open(MARKET.0, spec(), Phase::Call).to_vec();
+        (opening, epochs)
+    }
+
+    /// What somebody says next.
+    pub(super) fn command(&mut self) -> Command {
+        self.count += 1;
+        self.desk.now = EPOCH_NS / COMMANDS * self.count;
+        if self.count.is_multiple_of(COMMANDS) {
+            let number = EpochNumber(self.count / COMMANDS);
+            return self.desk.operate(MARKET, Action::CloseEpoch { number });
+        }
+        let many = self.desk.standing.count() > STANDING_MAX;
+        let deed = if many { 0 } else { self.desk.random.below(100) };
+        match (deed, self.desk.standing.any(&mut self.desk.random)) {
+            (0..8, Some(order)) => self.desk.cancel(order),
+            (8..14, Some(order)) => self.desk.shrink(order),
+            (14..20, Some(order)) => {
+                let price = self.limit(order.side);
+                self.desk.reprice(order, price)
+            }
+            _ => self.place(),
+        }
+    }
+
+    fn place(&mut self) -> Command {
+        let account = self.desk.random.within(1, ACCOUNTS);
+        // Consumers buy, who has a roof sells, who has a battery does both.
+        let side = match account % 5 {
+            0 | 1 => Side::Buy,
+            2 | 3 => Side::Sell,
+            _ if self.desk.random.chance(50) => Side::Buy,
+            _ => Side::Sell,
+        };
+        let (price, quantity) = (self.limit(side), self.desk.random.within(20, 2_000));
+        let time_in_force = match self.desk.random.below(10) {
+            0..7 => TimeInForce::ForEpochs(1),
+            7..9 => TimeInForce::ForEpochs(self.desk.random.within(2, 8)),
+            _ => TimeInForce::GoodTillCancel,
+        };
+        let order = Place { time_in_force, ..limit(side, price, Quantity(quantity)) };
+        self.desk.place(MARKET, account, order)
+    }
+
+    /// What somebody would pay or take: more than the fair price as often as less.
+    fn limit(&mut self, side: Side) -> Price {
+        let epoch = self.count / COMMANDS;
+        let (part, past) = ((epoch / PART) as usize, (epoch % PART) as i64);
+        let (from, to) = (DAY[part % DAY.len()], DAY[(part + 1) % DAY.len()]);
+        let fair = from + (to - from) * past / PART as i64;
+        let keen = self.desk.random.below(WIDTH) as i64 - WIDTH as i64 / 3;
+        Price(match side {
+            Side::Buy => fair - keen,
+            Side::Sell => fair + keen,
+        })
+    }
+}
+
+/// Prices of 0.0001 a kWh, quantities of 0.01 kWh.
+fn spec() -> MarketSpec {
+    MarketSpec {
+        symbol: Symbol::new("ENERGY").expect("a symbol"),
+        tick: Step { mantissa: 1, exponent: -4 },
+        lot: Step { mantissa: 1, exponent: -2 },
+        pricing: Pricing::Maker,
+        quantity_max: Quantity(1_000_000),
+        limits: Limits::default(),
+        terms: Terms {
+            price_min: Price(-5_000),
+            price_max: Price(20_000),
+            protection_ticks: None,
+            reference: None,
+            fees: Fees::default(),
+        },
+    }
+}

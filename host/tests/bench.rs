@@ -1,0 +1,193 @@
+//! The promise: `pricetime bench` measures every workload, and compares what it measured.
+//!
+//! Nothing here asserts a time.
+#![cfg(feature = "program")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pricetime::workload::Workload;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn bench(arguments: &[&str]) -> Output {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_pricetime"));
+    program.arg("bench").args(arguments).output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// What it printed, once it has ended well.
+fn printed(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = bench(arguments);
+    assert!(status.success(), "{arguments:?}: {status}, {}", text(&stderr));
+    text(&stdout)
+}
+
+fn parsed(arguments: &[&str]) -> Value {
+    serde_json::from_str(&printed(arguments)).expect("one JSON object")
+}
+
+/// The exit code of what was refused, and what was said.
+fn refused(arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stdout, stderr } = bench(arguments);
+    assert!(stdout.is_empty(), "{arguments:?}: {}", text(&stdout));
+    (status.code(), text(&stderr))
+}
+
+/// A report of one small workload, as a file.
+fn report(folder: &Path) -> PathBuf {
+    let path = folder.join("before.json");
+    let core = ["core", "--workload", "sweep-storm", "--commands", "500", "--runs", "2", "--json"];
+    fs::write(&path, printed(&core)).expect("a file");
+    path
+}
+
+fn names(report: &Value) -> Vec<&str> {
+    let workloads = report["workloads"].as_array().expect("workloads");
+    workloads.iter().map(|one| one["workload"].as_str().expect("a name")).collect()
+}
+
+#[test]
+fn every_workload_runs_through_the_core() {
+    let core = ["core", "--commands", "300", "--runs", "2", "--warmup", "0", "--json"];
+    let [first, second] = [(), ()].map(|()| parsed(&core));
+    assert_eq!((&first["format"], &first["version"]), (&"pricetime-bench".into(), &1.into()));
+    assert_eq!(first["settings"]["commands"], 300);
+    assert!(first["machine"]["cores"].is_u64() && first["build"]["checked"].is_boolean());
+    assert_eq!(names(&first), Workload::ALL.map(Workload::name));
+    for at in 0..Workload::ALL.len() {
+        let [one, two] = [&first, &second].map(|report| &report["workloads"][at]);
+        assert_eq!(one["rate"]["runs"].as_array().map(Vec::len), Some(2), "{one}");
+        assert_eq!(one["core"]["latency"]["count"], 600, "{one}");
+        assert_eq!(one["core"]["digest"].as_str().map(str::len), Some(32), "{one}");
+        assert_eq!(one["core"]["digest"], two["core"]["digest"]);
+    }
+}
+
+#[test]
+fn every_workload_runs_through_a_host() {
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    let run = |workload, policy, submitters| {
+        let host = ["host", "--folder", at, "--commands", "300", "--runs", "1", "--json"];
+        let more = ["--workload", workload, "--policy", policy, "--submitters", submitters];
+        let report = parsed(&[host.as_slice(), &more, &["--load", "50"]].concat());
+        for one in report["workloads"].as_array().expect("workloads") {
+            let load = &one["host"]["loads"][0];
+            assert_eq!((&load["percent"], &load["latency"]["count"]), (&50.0.into(), &300.into()));
+        }
+        report
+    };
+    assert_eq!(names(&run("all", "none", "1")), Workload::ALL.map(Workload::name));
+    assert_eq!(names(&run("epochs", "sync", "2")), ["epochs"]);
+    assert_eq!(names(&run("sweep-storm", "interval", "3")), ["sweep-storm"]);
+    let left = fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 0, "data folders were left behind");
+}
+
+#[test]
+fn a_rate_can_be_asked_for() {
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    let host = ["host", "--workload", "normal", "--folder", at, "--commands", "50", "--runs", "1"];
+    let text = printed(&[host.as_slice(), &["--rate", "10000"]].concat());
+    assert!(text.contains("10,000"), "{text}");
+}
+
+#[test]
+fn a_report_compared_with_itself_is_the_same() {
+    let folder = TempDir::new().expect("a folder");
+    let report = report(folder.path());
+    let at = report.to_str().expect("a path of text");
+    let compared = parsed(&["compare", at, at, "--json", "--fail-if-slower"]);
+    assert_eq!(compared[0]["workload"], "sweep-storm");
+    assert_eq!((&compared[0]["verdict"], &compared[0]["ratio"]), (&"same".into(), &1.0.into()));
+    let text = printed(&["compare", at, at]);
+    assert!(text.contains("same within the noise"), "{text}");
+}
+
+#[test]
+fn a_measurement_is_compared_with_its_baseline() {
+    let folder = TempDir::new().expect("a folder");
+    let report = report(folder.path());
+    let at = report.to_str().expect("a path of text");
+    let core = ["core", "--workload", "sweep-storm,crash", "--commands", "500", "--runs", "1"];
+    let now = parsed(&[core.as_slice(), &["--baseline", at, "--json"]].concat());
+    let compared = now["compared"].as_array().expect("a comparison");
+    assert_eq!(compared.len(), 2);
+    assert!(compared[0]["ratio"].is_f64() && compared[0]["other_outcome"] == false, "{now}");
+    assert_eq!(compared[1]["verdict"], "new");
+    let text = printed(&[core.as_slice(), &["--baseline", at]].concat());
+    assert!(text.contains("not in the baseline"), "{text}");
+}
+
+#[test]
+fn who_is_slower_can_be_made_to_fail() {
+    let folder = TempDir::new().expect("a folder");
+    let measured = report(folder.path());
+    let of_rate = |name: &str, rate: f64| {
+        let mut report: Value =
+            serde_json::from_str(&fs::read_to_string(&measured).expect("a file")).expect("JSON");
+        let one = &mut report["workloads"][0];
+        one["core"]["cpu_percent"] = 100.0.into();
+        for field in ["median", "min", "max"] {
+            one["rate"][field] = rate.into();
+        }
+        one["rate"]["spread_percent"] = 1.0.into();
+        let path = folder.path().join(name);
+        fs::write(&path, report.to_string()).expect("a file");
+        path.to_str().expect("a path of text").to_owned()
+    };
+    let (before, faster) = (&of_rate("one.json", 1e6), &of_rate("two.json", 1.1e6));
+    let Output { status, stdout, stderr } = bench(&["compare", faster, before, "--fail-if-slower"]);
+    assert_eq!(status.code(), Some(1));
+    assert!(text(&stdout).contains("slower") && text(&stderr).contains("sweep-storm"));
+    printed(&["compare", faster, before]);
+    assert!(printed(&["compare", before, faster, "--fail-if-slower"]).contains("faster"));
+}
+
+#[test]
+fn a_baseline_of_something_else_is_refused() {
+    let folder = TempDir::new().expect("a folder");
+    let core = |path: &Path, commands: &str| {
+        let at = path.to_str().expect("a path of text");
+        refused(&["core", "--workload", "normal", "--commands", commands, "--baseline", at])
+    };
+    let other = folder.path().join("other.json");
+    for content in ["{}", "[]", "no JSON", r#"{"format":"pricetime-bench","version":0}"#] {
+        fs::write(&other, content).expect("a file");
+        let (code, said) = core(&other, "500");
+        assert_eq!(code, Some(2), "{content}: {said}");
+        assert!(said.contains("other.json"), "{said}");
+    }
+    let report = report(folder.path());
+    let (code, said) = core(&report, "501");
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--commands 500") && said.contains("--commands 501"), "{said}");
+    let (code, said) = core(&folder.path().join("none.json"), "500");
+    assert_eq!(code, Some(1), "{said}");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let (code, said) = refused(&["core", "--workload", "wild"]);
+    assert_eq!(code, Some(2));
+    assert!(Workload::ALL.iter().all(|known| said.contains(known.name())), "{said}");
+    let senseless: [&[&str]; 5] = [
+        &["host", "--load", "0"],
+        &["host", "--load", "10", "--rate", "10"],
+        &["core", "--commands", "0"],
+        &["core", "--fail-if-slower"],
+        &[],
+    ];
+    for arguments in senseless {
+        assert_eq!(refused(arguments).0, Some(2), "{arguments:?}");
+    }
+    let (code, said) = refused(&["host", "--folder", "/no/such/folder", "--commands", "1"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("/no/such/folder"), "{said}");
+}
