@@ -51,11 +51,12 @@ enum Command {
 
 const EXAMPLES: &str = "\
 Try:
-  pricetime demo                                  watch a made-up energy market for five seconds
-  pricetime demo --seed 7 --commands 1000000      the same run on every machine, to the last digit
-  pricetime demo --json | tail -n 1               the summary alone, for a program
-  pricetime bench core                            how fast this machine is, by named workloads
-  pricetime demo --help                           everything that the demo can be told
+  pricetime demo                                   watch a made-up energy market for five seconds
+  pricetime demo --commands 20000 --write day.jsonl --epoch-seconds 10     write its day down
+  pricetime run --once --ignore-times --input day.jsonl --answers none     run a market on it
+  pricetime inspect book 1                         look into ./data
+  pricetime verify                                 is everything in there right?
+  pricetime run --unix ./pricetime.sock            a market that stays up; speak to it with nc -U
 
 Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configuration makes no sense;
 3 what was looked at is damaged or differs; 4 done, but some lines were refused.

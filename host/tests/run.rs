@@ -271,3 +271,18 @@ fn what_is_printed_for_others_is_whole() {
     let nothing = run(folder.path(), &["rum"], "");
     assert_eq!(nothing.status.code(), Some(2));
 }
+
+#[test]
+fn it_runs_on_a_terminal_too() {
+    let folder = folder();
+    // A terminal of its own: `script` belongs to every Debian.
+    let command = format!("{} run --once --input /dev/null", env!("CARGO_BIN_EXE_pricetime"));
+    let output = std::process::Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .current_dir(folder.path())
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("script");
+    assert!(output.status.success(), "{}", out(&output));
+    assert!(out(&output).contains("closed"), "{}", out(&output));
+}
