@@ -3,18 +3,20 @@
 //!
 //! `PRICETIME_TRIALS` says how many days, a hundredth of it, `PRICETIME_SEED` where the seeds begin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use pricetime_engine::{Engine, Event, Group, MarketId, MarketSnapshot, OrderId, OrderRecord};
+use pricetime_engine::{Engine, Group};
 use pricetime_persistence::History;
-use pricetime_persistence::image::{Image, MarketState};
-use pricetime_persistence::redis::{
-    How, ImageWriter, KeyNames, Link, RedisError, read_image, read_markets,
-};
+use pricetime_persistence::image::Image;
+use pricetime_persistence::redis::How;
+use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;
 use pricetime_tests::redis::Server;
-
-type Changed = BTreeMap<OrderId, Option<OrderRecord>>;
+use pricetime_tests::redis::books::Books;
+use pricetime_tests::redis::keeper::{Keeper, stored};
+use pricetime_tests::redis::raw::{Raw, Sight};
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
@@ -26,55 +28,6 @@ fn seeds(divisor: u64) -> impl Iterator<Item = u64> {
     (0..trials.div_ceil(divisor)).map(move |at| seed.wrapping_shl(20).wrapping_add(at))
 }
 
-/// What a host does between the core and the writer: it folds, and gathers what has changed.
-struct Keeper {
-    writer: ImageWriter,
-    image: Image,
-    pending: BTreeMap<MarketId, Changed>,
-}
-
-impl Keeper {
-    fn new(server: &Server, history: History, image: Image) -> Self {
-        let writer = ImageWriter::new(Link::new(server.options()), history, 0);
-        Self { writer, image, pending: BTreeMap::new() }
-    }
-
-    fn state(&mut self, market: MarketId) -> Option<MarketState> {
-        let state = self.image.take_state(market)?;
-        let pending = self.pending.entry(market).or_default();
-        pending.extend(state.changes.upserts.iter().map(|order| (order.party.order, Some(*order))));
-        pending.extend(state.changes.removals.iter().map(|order| (*order, None)));
-        Some(state)
-    }
-
-    /// Brings all markets to Redis.
-    fn keep(&mut self) -> Result<Vec<How>, RedisError> {
-        let markets: Vec<MarketId> = self.image.markets().map(|it| it.head().market).collect();
-        let mut how = Vec::new();
-        for market in markets {
-            let Some(state) = self.state(market) else { continue };
-            let changed = self.pending.get(&market).cloned().unwrap_or_default();
-            how.push(self.writer.write(&state, &changed)?.how);
-            self.pending.remove(&market);
-        }
-        Ok(how)
-    }
-}
-
-/// What stands in Redis.
-fn stored(server: &Server) -> Vec<MarketSnapshot> {
-    let mut link = Link::new(server.options());
-    let names = KeyNames::default();
-    let markets = read_markets(&mut link, &names).expect("the server answers");
-    let images = markets.into_iter().map(|market| read_image(&mut link, &names.of(market)));
-    images.filter_map(|image| image.expect("an image that is whole")).map(|it| it.state).collect()
-}
-
-fn closes(groups: &[Group]) -> bool {
-    let mut events = groups.iter().flat_map(|group| &group.events);
-    events.any(|event| matches!(event, Event::EpochClosed(_)))
-}
-
 #[test]
 fn after_each_epoch_the_image_is_the_state() {
     let server = Server::start();
@@ -83,29 +36,108 @@ fn after_each_epoch_the_image_is_the_state() {
         let _ = server.ask(&["FLUSHALL"]);
         let day = day(seed);
         let mut engine = Engine::new(day.markets_max);
-        let mut keeper = Keeper::new(&server, History::fresh(), Image::default());
-        let mut gone: Vec<MarketId> = Vec::new();
+        let mut keeper = Keeper::new(server.options(), History::fresh(), Image::default());
         for command in &day.commands {
             let mut groups: Vec<Group> = Vec::new();
             engine.apply(command, &mut groups);
-            for group in &groups {
-                keeper.image.fold(&group.header, &group.events, group.outcome);
-                if group.events.contains(&Event::MarketRemoved) {
-                    gone.push(group.header.market);
-                }
-            }
-            for market in gone.drain(..) {
-                keeper.pending.remove(&market);
-                keeper.writer.remove(market).expect("it is taken out");
-            }
-            if closes(&groups) {
+            if keeper.fold(&groups) {
                 for how in keeper.keep().expect("the server is well") {
                     *ways.entry(format!("{how:?}")).or_default() += 1;
                 }
-                assert_eq!(stored(&server), engine.snapshot().markets, "seed {seed}");
+                assert_eq!(stored(server.options()), engine.snapshot().markets, "seed {seed}");
             }
         }
     }
     eprintln!("{ways:?}");
     assert!(ways.contains_key("Changes"), "{ways:?}");
+}
+
+/// What a reader must find under each digest that is or was to be written.
+type Written = Mutex<HashMap<String, Sight>>;
+
+/// An epoch of the books, brought to Redis and looked at. How it was written.
+fn epoch(books: &mut Books, keeper: &mut Keeper, written: &Written, raw: &mut Raw) -> Vec<How> {
+    let states = books.engine.snapshot().markets;
+    for state in &states {
+        let sight = Sight::of(state);
+        written.lock().unwrap().insert(sight.says("digest").to_owned(), sight);
+    }
+    let ways = keeper.keep().expect("the server is well");
+    for state in states {
+        let (market, expected) = (state.head.market.0, Sight::of(&state));
+        assert_eq!(raw.look(market).expect("an answer").like(&expected), expected);
+        let pattern = format!("pricetime:dev:{{{market}}}:*");
+        let reply = raw.ask(&["KEYS", &pattern]).expect("an answer");
+        let keys = format!("{reply:?}").matches("Text").count();
+        // The current generation, one spare one, and two that the market has once.
+        assert!(keys <= 14, "{keys} keys: {reply:?}");
+    }
+    ways
+}
+
+/// Reads until it is over. How often it saw something.
+fn poll(port: u16, written: &Written, over: &AtomicBool) -> u32 {
+    let mut raw = Raw::connect(port).expect("the server");
+    let mut seen = 0;
+    while !over.load(Ordering::SeqCst) {
+        for market in 1..12 {
+            let sight = raw.look(market).expect("an answer");
+            if sight.says("format").is_empty() {
+                assert!(sight.bids.is_empty() && sight.asks.is_empty(), "{sight:?}");
+                continue;
+            }
+            let number = |field: &str| sight.says(field).parse::<i64>().ok();
+            if sight.says("phase") == "continuous" {
+                assert!(number("spread").is_none_or(|spread| spread > 0), "{:?}", sight.metadata);
+            }
+            let expected = written.lock().unwrap().get(sight.says("digest")).cloned();
+            let expected = expected.expect("nothing but what was to be written");
+            assert_eq!(sight.like(&expected), expected, "half an epoch");
+            seen += 1;
+        }
+    }
+    seen
+}
+
+#[test]
+fn large_books_and_large_epochs_are_exact_at_any_moment() {
+    let server = Server::start();
+    let mut ways: BTreeMap<String, u32> = BTreeMap::new();
+    for seed in seeds(250) {
+        let _ = server.ask(&["FLUSHALL"]);
+        let (written, over) = (Written::default(), AtomicBool::new(false));
+        let mut random = Random::new(seed);
+        let mut books = Books::new(seed);
+        let mut keeper = Keeper::of(server.options(), History::fresh(), &books.engine);
+        let mut raw = Raw::connect(server.port).expect("the server");
+        let seen = std::thread::scope(|scope| {
+            let poller = scope.spawn(|| poll(server.port, &written, &over));
+            for turn in 0..24 {
+                let large = turn < 3 || random.chance(40);
+                let many = if large { random.within(1_800, 3_500) } else { random.within(0, 300) };
+                keeper.fold(&books.epoch(many));
+                if turn % 8 == 7 {
+                    let markets = books.markets();
+                    let market = random.any(&markets).copied().unwrap_or(1);
+                    keeper.fold(&books.replace(market));
+                }
+                for how in epoch(&mut books, &mut keeper, &written, &mut raw) {
+                    *ways.entry(format!("{how:?}")).or_default() += 1;
+                }
+                if turn % 4 == 0 {
+                    let states = books.engine.snapshot().markets;
+                    assert_eq!(stored(server.options()), states, "seed {seed}");
+                }
+            }
+            over.store(true, Ordering::SeqCst);
+            poller.join().expect("who polls sees whole epochs only")
+        });
+        let orders: Vec<usize> =
+            books.engine.snapshot().markets.iter().map(|it| it.resting.len()).collect();
+        eprintln!("seed {seed}: read {seen} times, in the end {orders:?} orders");
+    }
+    eprintln!("{ways:?}");
+    for way in ["Changes", "Spare", "Whole"] {
+        assert!(ways.contains_key(way), "{ways:?}");
+    }
 }

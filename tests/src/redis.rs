@@ -1,5 +1,10 @@
 //! Real Redis servers, started and stopped by a test.
 
+pub mod books;
+pub mod keeper;
+pub mod proxy;
+pub mod raw;
+
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -33,6 +33,8 @@ pub(crate) struct Carrier {
     /// The epoch of each market as it stands in Redis.
     written: BTreeMap<MarketId, u64>,
     fenced: Vec<MarketId>,
+    /// The market that could not be written: next time it is the others' turn first.
+    failed: Option<MarketId>,
     wait: Duration,
     well: bool,
 }
@@ -60,6 +62,7 @@ impl Carrier {
             owed: BTreeMap::new(),
             written: BTreeMap::new(),
             fenced: Vec::new(),
+            failed: None,
             wait: WAIT.0,
             well: true,
         }
@@ -125,56 +128,59 @@ impl Carrier {
         if self.owed.is_empty() {
             return self.writer.ping();
         }
-        let markets: Vec<MarketId> = self.owed.keys().copied().collect();
+        let mut markets: Vec<MarketId> = self.owed.keys().copied().collect();
+        if let Some(failed) = self.failed.take() {
+            let behind = markets.partition_point(|market| *market <= failed);
+            markets.rotate_left(behind);
+        }
+        let mut refused = Ok(());
         for market in markets {
             if self.fenced.contains(&market) {
                 self.owed.remove(&market);
                 continue;
             }
             match self.write(market) {
-                Err(RedisError::Fenced { .. }) => {}
-                done => done?,
+                Ok(()) => _ = self.owed.remove(&market),
+                Err(error @ RedisError::Fenced { .. }) => {
+                    error!("{error}");
+                    self.fenced.push(market);
+                    let fenced = self.fenced.clone();
+                    self.shared.redis.change(|status| status.fenced = fenced);
+                    self.owed.remove(&market);
+                }
+                // Somebody is there who says no to this one: the others are still to be asked for.
+                Err(error @ (RedisError::Refused { .. } | RedisError::Contended { .. })) => {
+                    refused = Err(error);
+                }
+                Err(error @ (RedisError::Unreachable { .. } | RedisError::Options(_))) => {
+                    self.failed = Some(market);
+                    return Err(error);
+                }
             }
-            self.owed.remove(&market);
         }
-        Ok(())
+        refused
     }
 
     fn write(&mut self, market: MarketId) -> Result<(), RedisError> {
-        let begun = Instant::now();
-        match self.owed.get(&market) {
-            None => {}
+        let (begun, floor) = (Instant::now(), self.writer.floor());
+        let done = match self.owed.get(&market) {
+            None => Ok(()),
             Some(Owed::Gone) => {
-                self.writer.remove(market)?;
-                self.written.remove(&market);
+                self.writer.remove(market).map(|()| _ = self.written.remove(&market))
             }
             Some(Owed::State { state, changed }) => {
-                let epoch = state.head.epoch.0;
-                let floor = self.writer.floor();
-                let wrote = self.writer.write(state, changed);
-                if self.writer.floor() > floor {
-                    // Without it a later start may claim a term that was used before; it is written
-                    // again with the next claim.
-                    let _ = self.terms.keep(self.writer.floor());
-                }
-                match wrote {
-                    Ok(wrote) => {
-                        self.written.insert(market, epoch);
-                        measure(begun.elapsed(), wrote);
-                    }
-                    Err(error) => {
-                        if matches!(error, RedisError::Fenced { .. }) {
-                            error!("{error}");
-                            self.fenced.push(market);
-                            let fenced = self.fenced.clone();
-                            self.shared.redis.change(|status| status.fenced = fenced);
-                        }
-                        return Err(error);
-                    }
-                }
+                self.writer.write(state, changed).map(|wrote| {
+                    measure(begun.elapsed(), wrote);
+                    self.written.insert(market, state.head.epoch.0);
+                })
             }
+        };
+        if self.writer.floor() > floor {
+            // Without it a later start may claim a term that was used before; it is written again
+            // with the next claim.
+            let _ = self.terms.keep(self.writer.floor());
         }
-        Ok(())
+        done
     }
 
     fn say_well(&mut self) {

@@ -106,6 +106,15 @@ impl Part {
             Self::Blocked => "set",
         }
     }
+
+    /// The command that says how many entries it has.
+    pub(super) const fn count(self) -> &'static str {
+        match self {
+            Self::Bids | Self::Asks | Self::Requests => "ZCARD",
+            Self::Orders | Self::Stops => "HLEN",
+            Self::Blocked => "SCARD",
+        }
+    }
 }
 
 impl KeyNames {
@@ -163,14 +172,15 @@ impl Keys {
         self.parts.get(part as usize).map_or("", String::as_str)
     }
 
-    /// The key of a part of this writer's second generation.
-    pub(super) fn spare(&self, part: Part, writer: &str) -> String {
-        format!("{}:spare:{writer}", self.part(part))
+    /// The key of a part of the second generation of this writer in this term. What is still on its
+    /// way to the one of an earlier term cannot get into it.
+    pub(super) fn spare(&self, part: Part, writer: &str, term: u64) -> String {
+        format!("{}:spare:{writer}:{term}", self.part(part))
     }
 
     /// Where a part stands for the moment of the change.
-    pub(super) fn old(&self, part: Part, writer: &str) -> String {
-        format!("{}:old:{writer}", self.part(part))
+    pub(super) fn old(&self, part: Part, writer: &str, term: u64) -> String {
+        format!("{}:old:{writer}:{term}", self.part(part))
     }
 
     /// All current keys.

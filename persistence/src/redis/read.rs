@@ -85,14 +85,28 @@ pub fn read_markets(link: &mut Link, names: &KeyNames) -> Result<Vec<MarketId>, 
 /// Where the servers do not answer, and where what they say is not what was once written.
 pub fn read_image(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, ReadError> {
     for _ in 0..TRIES {
-        let Some(before) = metadata(link, keys)? else { return Ok(None) };
-        let read = read_parts(link, keys, &before);
-        // Whoever reads while it is written reads parts of two states: that is no damage.
-        if metadata(link, keys)?.as_ref() == Some(&before) {
-            return read.map(Some);
+        link.with(&keys.metadata, Patience::Control, |connection| {
+            redis::cmd("WATCH").arg(keys.all().collect::<Vec<_>>()).exec(connection)
+        })?;
+        let read = read_all(link, keys);
+        if matches!(read, Err(ReadError::Redis(_))) {
+            return read;
+        }
+        // Whoever reads while it is written reads parts of two states: that is no damage. And it may
+        // be written anew as it was, so it is not enough to look at the metadata again.
+        let same: redis::Value = link.with(&keys.metadata, Patience::Control, |connection| {
+            redis::pipe().atomic().cmd("PING").query(connection)
+        })?;
+        if same != redis::Value::Nil {
+            return read;
         }
     }
     Err(ReadError::Moving)
+}
+
+fn read_all(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, ReadError> {
+    let Some(stated) = metadata(link, keys)? else { return Ok(None) };
+    read_parts(link, keys, &stated).map(Some)
 }
 
 fn metadata(link: &mut Link, keys: &Keys) -> Result<Option<Metadata>, ReadError> {

@@ -19,6 +19,7 @@ use super::link::{Link, Patience, RedisError};
 use crate::history::History;
 use crate::image::MarketState;
 use change::Change;
+use claim::unlink_spare;
 use generation::Spare;
 
 /// How often a transaction is tried before the keys count as contended.
@@ -60,7 +61,14 @@ pub enum How {
 #[derive(Debug)]
 struct Market {
     keys: Keys,
+    /// The term in which it is ours now. After a failure it is claimed anew, so that nothing of the
+    /// old term that is still on its way can be carried out any more.
     term: Option<u64>,
+    /// The last term in which it was ours.
+    held: u64,
+    /// The terms that were given up after a failure, since the last success and before it: pieces
+    /// of their second generations may come in late.
+    late: [Vec<u64>; 2],
     /// What stands in the current keys, where that is known.
     there: Option<There>,
     /// What may stand there instead, because the answer to its transaction was lost.
@@ -197,25 +205,12 @@ impl ImageWriter {
         state: &MarketState,
         changed: &BTreeMap<OrderId, Option<OrderRecord>>,
     ) -> Result<Wrote, RedisError> {
-        let id = state.head.market;
-        let keys = self.link.options().names.of(id);
-        let market = self.markets.entry(id).or_insert_with(|| Market {
-            keys,
-            term: None,
-            there: None,
-            attempt: None,
-            spare: None,
-            fenced: None,
-        });
-        let mut task =
-            Task { link: &mut self.link, name: &self.name, floor: &mut self.floor, market };
-        for _ in 0..TRIES {
-            task.claim(id)?;
-            if let Some(wrote) = task.try_write(id, self.history, state, changed)? {
-                return Ok(wrote);
-            }
-        }
-        Err(RedisError::Contended { market: id.0 })
+        let (id, history) = (state.head.market, self.history);
+        let mut task = self.task(id);
+        let wrote = task.try_often(id, |task| task.try_write(id, history, state, changed))?;
+        task.unlink_late();
+        task.enrol(id)?;
+        Ok(wrote)
     }
 
     /// Takes everything of a market that is gone out of Redis.
@@ -223,21 +218,30 @@ impl ImageWriter {
     /// # Errors
     /// Where that could not be done; it may be tried again.
     pub fn remove(&mut self, id: MarketId) -> Result<(), RedisError> {
-        let names = &self.link.options().names;
-        let (keys, set) = (names.of(id), names.markets());
-        let mut pipeline = redis::pipe();
-        for key in keys.all() {
-            pipeline.cmd("UNLINK").arg(key).ignore();
-        }
-        for part in Part::ALL {
-            pipeline.cmd("UNLINK").arg(keys.spare(part, &self.name)).ignore();
-        }
-        self.link.with(&keys.metadata, Patience::Control, |it| pipeline.exec(it))?;
+        let mut task = self.task(id);
+        task.try_often(id, |task| task.try_remove(id))?;
+        task.unlink_late();
+        let set = self.link.options().names.markets();
         self.link.with(&set, Patience::Control, |connection| {
             redis::cmd("SREM").arg(&set).arg(id.0).exec(connection)
         })?;
         self.markets.remove(&id);
         Ok(())
+    }
+
+    fn task(&mut self, id: MarketId) -> Task<'_> {
+        let keys = self.link.options().names.of(id);
+        let market = self.markets.entry(id).or_insert_with(|| Market {
+            keys,
+            term: None,
+            held: 0,
+            late: Default::default(),
+            there: None,
+            attempt: None,
+            spare: None,
+            fenced: None,
+        });
+        Task { link: &mut self.link, name: &self.name, floor: &mut self.floor, market }
     }
 }
 
@@ -250,6 +254,83 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// Does something under a term of ours until it is done. None stands for what has to be tried
+    /// again.
+    fn try_often<T>(
+        &mut self,
+        id: MarketId,
+        mut work: impl FnMut(&mut Self) -> Result<Option<T>, RedisError>,
+    ) -> Result<T, RedisError> {
+        for _ in 0..TRIES {
+            match self.claim(id).and_then(|()| work(self)) {
+                Ok(Some(done)) => return Ok(done),
+                Ok(None) => {}
+                Err(error) => {
+                    self.give_up_term();
+                    if matches!(error, RedisError::Fenced { .. }) {
+                        self.unlink_late();
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Err(RedisError::Contended { market: id.0 })
+    }
+
+    /// Takes all keys away, if the market is still ours.
+    fn try_remove(&mut self, id: MarketId) -> Result<Option<()>, RedisError> {
+        let Some(_) = self.stored(id)? else { return Ok(None) };
+        let keys = self.market.keys.clone();
+        let mut transaction = redis::pipe();
+        transaction.atomic();
+        for key in keys.all() {
+            transaction.cmd("UNLINK").arg(key).ignore();
+        }
+        unlink_spare(&mut transaction, &keys, self.name, self.market.held);
+        // How many were taken away does not matter; none says that somebody was there in between.
+        let done: redis::Value =
+            self.link.with(&keys.metadata, Patience::Control, |it| transaction.query(it))?;
+        Ok((done != redis::Value::Nil).then_some(()))
+    }
+
+    /// Says in the set of all markets that there is this one.
+    fn enrol(&mut self, id: MarketId) -> Result<(), RedisError> {
+        let set = self.link.options().names.markets();
+        let enrolled = self.link.with(&set, Patience::Control, |connection| {
+            redis::cmd("SADD").arg(&set).arg(id.0).exec(connection)
+        });
+        match enrolled {
+            Err(RedisError::Refused { code, .. }) if code == "WRONGTYPE" => {
+                // Under our name stands what no set of markets is: it is in the way.
+                let mut anew = redis::pipe();
+                anew.atomic();
+                anew.cmd("UNLINK").arg(&set).ignore();
+                anew.cmd("SADD").arg(&set).arg(id.0).ignore();
+                self.link.with(&set, Patience::Control, |it| anew.exec(it))
+            }
+            done => done,
+        }
+    }
+
+    /// Takes away what came in late for terms that were given up. It is looked for after two
+    /// successes, because it may come in later than the first one.
+    fn unlink_late(&mut self) {
+        let [fresh, older] = &self.market.late;
+        if fresh.is_empty() && older.is_empty() {
+            return;
+        }
+        let mut pipeline = redis::pipe();
+        for term in fresh.iter().chain(older) {
+            unlink_spare(&mut pipeline, &self.market.keys, self.name, *term);
+        }
+        let metadata = &self.market.keys.metadata;
+        // Where it fails it is tried again after the next success.
+        if self.link.with(metadata, Patience::Control, |it| pipeline.exec(it)).is_ok() {
+            let [fresh, older] = &mut self.market.late;
+            *older = std::mem::take(fresh);
+        }
+    }
+
     /// Writes the state, if what stands there is what we believe. None where it was not, and is now
     /// known better.
     fn try_write(
@@ -262,7 +343,7 @@ impl Task<'_> {
         let Some(stored) = self.stored(id)? else { return Ok(None) };
         self.settle_attempt(stored.version.as_ref());
         let Some(there) = self.market.there.as_ref() else {
-            return self.write_whole(history, state).map(Some);
+            return self.write_whole(history, state);
         };
         let change = Change::new(there, state, changed, history);
         if changed.len() <= CHANGES_MAX {
@@ -287,7 +368,7 @@ impl Task<'_> {
     }
 
     /// Carries out the transaction that makes a state the current one. None where somebody was there
-    /// in between. Notes what is known before it asks and after it was answered.
+    /// in between, or before. Notes what is known before it asks and after it was answered.
     fn commit(
         &mut self,
         attempt: Attempt,
@@ -301,12 +382,12 @@ impl Task<'_> {
             .with(&metadata, Patience::Bulk, |connection| transaction.query(connection))?;
         let Some(attempt) = self.market.attempt.take() else { return Ok(None) };
         let Some(found) = answer else { return Ok(None) };
-        // Somebody may have taken away or put in what nobody can see: then it is written anew.
+        // Somebody may have taken away or put in what nobody can see: then it is written anew, now.
         let exact =
             found.iter().zip(counts).all(|(found, count)| u64::try_from(*found) == Ok(count));
         let before = self.market.there.take();
         self.market.there = attempt.carried_out(before).filter(|_| exact);
-        Ok(Some(()))
+        Ok(exact.then_some(()))
     }
 }
 
@@ -326,12 +407,7 @@ fn counts(state: &MarketState) -> [u64; 6] {
 /// Asks for the counts of the current keys.
 fn ask_counts(transaction: &mut Pipeline, keys: &Keys) {
     for part in Part::ALL {
-        let count = match part.kind() {
-            "zset" => "ZCARD",
-            "hash" => "HLEN",
-            _ => "SCARD",
-        };
-        transaction.cmd(count).arg(keys.part(part));
+        transaction.cmd(part.count()).arg(keys.part(part));
     }
 }
 

@@ -17,21 +17,18 @@ pub(super) struct Stored {
 const WHO: [&str; 6] = ["term", "writer", "history", "epoch", "sequence", "digest"];
 
 impl Task<'_> {
-    /// Claims the market, if it is not ours yet: takes the next term.
+    /// Claims the market, if it is not ours at this moment: takes the next term. One that was ours
+    /// before and is another's now is not taken back.
     pub(super) fn claim(&mut self, id: MarketId) -> Result<(), RedisError> {
         if let Some(theirs) = self.market.fenced {
-            let ours = self.market.term.unwrap_or_default();
+            let ours = self.market.held;
             return Err(RedisError::Fenced { market: id.0, ours, theirs });
         }
         if self.market.term.is_some() {
             return Ok(());
         }
         let keys = self.market.keys.clone();
-        let (name, floor) = (self.name, *self.floor);
-        let set = self.link.options().names.markets();
-        self.link.with(&set, Patience::Control, |connection| {
-            redis::cmd("SADD").arg(&set).arg(id.0).exec(connection)
-        })?;
+        let (name, floor, held) = (self.name, *self.floor, self.market.held);
         let claimed = self.link.with(&keys.metadata, Patience::Control, |connection| {
             let mut look = redis::pipe();
             look.cmd("WATCH").arg(&keys.metadata).ignore();
@@ -39,12 +36,10 @@ impl Task<'_> {
             let (kind,): (String,) = look.query(connection)?;
             let mut transaction = redis::pipe();
             transaction.atomic();
-            let before: (Option<u64>, Option<String>) = if kind == "hash" {
-                redis::cmd("HMGET")
-                    .arg(&keys.metadata)
-                    .arg("term")
-                    .arg("writer")
-                    .query(connection)?
+            let (before, writer) = if kind == "hash" {
+                let mut who = redis::cmd("HMGET");
+                let who = who.arg(&keys.metadata).arg("term").arg("writer").query(connection)?;
+                term_and_writer(&mut texts(who).into_iter())
             } else {
                 if kind != "none" {
                     // Under our name stands what no image is: it is in the way.
@@ -52,21 +47,36 @@ impl Task<'_> {
                 }
                 (None, None)
             };
-            let term = before.0.unwrap_or_default().max(floor) + 1;
+            let before = before.unwrap_or_default();
+            if held > 0 && before >= held && writer.as_deref() != Some(name) {
+                return Ok(Err(before));
+            }
+            let term = before.max(floor).saturating_add(1);
             transaction.cmd("HSET").arg(&keys.metadata).arg("term").arg(term);
             transaction.arg("writer").arg(name).ignore();
-            if let Some(other) = before.1 {
+            if let Some(writer) = writer {
                 // What our predecessor left unfinished.
-                unlink_spare(&mut transaction, &keys, &other);
+                unlink_spare(&mut transaction, &keys, &writer, before);
             }
             let done: Value = transaction.query(connection)?;
-            Ok((done != Value::Nil).then_some(term))
+            Ok(Ok((done != Value::Nil).then_some(term)))
         })?;
-        if let Some(term) = claimed {
-            self.market.term = Some(term);
-            *self.floor = (*self.floor).max(term);
+        match claimed {
+            Ok(Some(term)) => {
+                self.market.term = Some(term);
+                self.market.held = term;
+                *self.floor = (*self.floor).max(term);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(theirs) => Err(self.fenced(id, theirs)),
         }
-        Ok(())
+    }
+
+    /// The market is another's from now on.
+    fn fenced(&mut self, id: MarketId, theirs: u64) -> RedisError {
+        self.market.fenced = Some(theirs);
+        RedisError::Fenced { market: id.0, ours: self.market.held, theirs }
     }
 
     /// Watches the keys of the market and looks at what stands there. None where it is not ours
@@ -90,24 +100,19 @@ impl Task<'_> {
             if metadata != "hash" {
                 return Ok(None);
             }
-            let who: Vec<Option<String>> =
-                redis::cmd("HMGET").arg(&keys.metadata).arg(&WHO).query(connection)?;
-            Ok(Some((who, sound)))
+            let who = redis::cmd("HMGET").arg(&keys.metadata).arg(&WHO).query(connection)?;
+            Ok(Some((texts(who), sound)))
         })?;
         // Where there is nothing, or nothing of ours, the market is claimed anew.
         let Some((who, sound)) = who else { return Ok(self.give_up()) };
         let mut who = who.into_iter();
-        let mut next = || who.next().flatten();
-        let (term, writer) = (next().and_then(|term| term.parse::<u64>().ok()), next());
-        match (term, writer) {
+        match term_and_writer(&mut who) {
             (Some(term), Some(writer)) if term == ours && writer == self.name => {}
-            (Some(theirs), _) if theirs >= ours => {
-                self.market.fenced = Some(theirs);
-                return Err(RedisError::Fenced { market: id.0, ours, theirs });
-            }
+            (Some(theirs), _) if theirs >= ours => return Err(self.fenced(id, theirs)),
             // An older state of the server came back.
             _ => return Ok(self.give_up()),
         }
+        let mut next = || who.next().flatten();
         let version = (|| {
             Some(Version { history: next()?, epoch: next()?, sequence: next()?, digest: next()? })
         })();
@@ -115,17 +120,47 @@ impl Task<'_> {
     }
 
     fn give_up<T>(&mut self) -> Option<T> {
-        self.market.term = None;
+        self.give_up_term();
         self.market.there = None;
         self.market.attempt = None;
-        self.market.spare = None;
         None
+    }
+
+    /// Something went wrong, and what was asked for may still be carried out. The next claim changes
+    /// the metadata, which every transaction watches, and the names of the second generation: after
+    /// it nothing of this term can touch anything.
+    pub(super) fn give_up_term(&mut self) {
+        self.market.spare = None;
+        if let Some(term) = self.market.term.take() {
+            let [fresh, _] = &mut self.market.late;
+            fresh.push(term);
+        }
     }
 }
 
 /// Takes away what a writer left of its second generation.
-pub(super) fn unlink_spare(to: &mut Pipeline, keys: &crate::redis::keys::Keys, writer: &str) {
+pub(super) fn unlink_spare(
+    to: &mut Pipeline,
+    keys: &crate::redis::keys::Keys,
+    writer: &str,
+    term: u64,
+) {
     for part in Part::ALL {
-        to.cmd("UNLINK").arg(keys.spare(part, writer)).arg(keys.old(part, writer)).ignore();
+        let (spare, old) = (keys.spare(part, writer, term), keys.old(part, writer, term));
+        to.cmd("UNLINK").arg(spare).arg(old).ignore();
     }
+}
+
+/// What stands in fields, whoever wrote it.
+fn texts(fields: Vec<Option<Vec<u8>>>) -> Vec<Option<String>> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    fields.into_iter().map(|field| field.map(text)).collect()
+}
+
+/// The first two of the fields.
+fn term_and_writer(
+    fields: &mut impl Iterator<Item = Option<String>>,
+) -> (Option<u64>, Option<String>) {
+    let term = fields.next().flatten();
+    (term.and_then(|term| term.parse().ok()), fields.next().flatten())
 }

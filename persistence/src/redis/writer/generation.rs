@@ -45,7 +45,7 @@ impl Task<'_> {
         &mut self,
         history: History,
         state: &MarketState,
-    ) -> Result<Wrote, RedisError> {
+    ) -> Result<Option<Wrote>, RedisError> {
         self.drop_spare()?;
         let mut there = There {
             version: version(state, history, 0),
@@ -65,10 +65,11 @@ impl Task<'_> {
         let all = state.orders.iter().map(|order| (order.party.order, None, Some(order)));
         self.bring_up(all, state, Sequence(0), &BTreeSet::new())?;
         self.market.there = None;
-        if self.turn(state, Attempt::Whole(there), digest)?.is_some() {
+        let done = self.turn(state, Attempt::Whole(there), digest)?;
+        if done.is_some() {
             self.drop_spare()?;
         }
-        Ok(Wrote { how: How::Whole, orders })
+        Ok(done.map(|()| Wrote { how: How::Whole, orders }))
     }
 
     /// Brings the second generation up to the state, and puts it in the place of the first.
@@ -138,7 +139,8 @@ impl Task<'_> {
         blocked: &BTreeSet<AccountId>,
     ) -> Result<(), RedisError> {
         let keys = self.market.keys.clone();
-        let key = |part: Part| keys.spare(part, self.name);
+        let (name, term) = (self.name, self.market.held);
+        let key = |part: Part| keys.spare(part, name, term);
         let mut pieces = redis::pipe();
         say_requests(&mut pieces, &key(Part::Requests), state, requests);
         say_blocked(&mut pieces, &key(Part::Blocked), state, blocked);
@@ -164,22 +166,33 @@ impl Task<'_> {
         digest: u128,
     ) -> Result<Option<()>, RedisError> {
         let id = state.head.market;
-        // The pieces took their time: whose the market is has to be looked at again.
-        let Some(_) = self.stored(id)? else { return Ok(None) };
-        let keys = self.market.keys.clone();
-        let mut ask = redis::pipe();
-        for part in Part::ALL {
-            ask.cmd("EXISTS").arg(keys.part(part));
-            ask.cmd("EXISTS").arg(keys.spare(part, self.name));
+        // The pieces took their time: whose the market is has to be looked at again, and whether
+        // what becomes the second generation is what we believe.
+        let Some(stored) = self.stored(id)? else { return Ok(None) };
+        let expected = self.market.there.as_ref().map(|there| &there.version);
+        if matches!(attempt, Attempt::Changed(_)) && stored.version.as_ref() != expected {
+            return Ok(None);
         }
-        let found: Vec<bool> =
+        let (keys, name, term) = (self.market.keys.clone(), self.name, self.market.held);
+        let spares = Part::ALL.map(|part| keys.spare(part, name, term));
+        let mut ask = redis::pipe();
+        ask.cmd("WATCH").arg(&spares).ignore();
+        for (part, spare) in Part::ALL.into_iter().zip(&spares) {
+            ask.cmd("EXISTS").arg(keys.part(part));
+            ask.cmd(part.count()).arg(spare);
+        }
+        let found: Vec<u64> =
             self.link.with(&keys.metadata, Patience::Control, |it| ask.query(it))?;
+        if !found.iter().skip(1).step_by(2).eq(&counts(state)) {
+            // Somebody was at it: it takes nobody's place.
+            self.market.there = None;
+            return Ok(None);
+        }
         let mut transaction = redis::pipe();
         transaction.atomic();
-        for (part, pair) in Part::ALL.into_iter().zip(found.chunks(2)) {
-            let (first, spare, old) =
-                (keys.part(part), keys.spare(part, self.name), keys.old(part, self.name));
-            let (current, second) = (pair.first() == Some(&true), pair.last() == Some(&true));
+        for ((part, spare), pair) in Part::ALL.into_iter().zip(spares).zip(found.chunks(2)) {
+            let (first, old) = (keys.part(part), keys.old(part, name, term));
+            let (current, second) = (pair.first() != Some(&0), pair.last() != Some(&0));
             let mut rename = |from: &str, to: &str| {
                 transaction.cmd("RENAME").arg(from).arg(to).ignore();
             };
@@ -202,7 +215,7 @@ impl Task<'_> {
     fn drop_spare(&mut self) -> Result<(), RedisError> {
         self.market.spare = None;
         let mut pipeline: Pipeline = redis::pipe();
-        unlink_spare(&mut pipeline, &self.market.keys, self.name);
+        unlink_spare(&mut pipeline, &self.market.keys, self.name, self.market.held);
         let metadata = self.market.keys.metadata.clone();
         self.link.with(&metadata, Patience::Control, |it| pipeline.exec(it))
     }

@@ -1,0 +1,92 @@
+//! What a host does between the core and the writer, on one thread: it folds, gathers what has
+//! changed, and brings it to Redis.
+
+use std::collections::BTreeMap;
+
+use pricetime_engine::{Engine, Event, Group, MarketId, MarketSnapshot, OrderId, OrderRecord};
+use pricetime_persistence::History;
+use pricetime_persistence::image::{Image, MarketState};
+use pricetime_persistence::redis::{
+    How, ImageWriter, KeyNames, Link, RedisError, RedisOptions, read_image, read_markets,
+};
+
+type Changed = BTreeMap<OrderId, Option<OrderRecord>>;
+
+/// The keeper of an image.
+#[derive(Debug)]
+pub struct Keeper {
+    writer: ImageWriter,
+    image: Image,
+    pending: BTreeMap<MarketId, Changed>,
+    gone: Vec<MarketId>,
+}
+
+impl Keeper {
+    /// One that begins with this image.
+    #[must_use]
+    pub fn new(options: RedisOptions, history: History, image: Image) -> Self {
+        let writer = ImageWriter::new(Link::new(options), history, 0);
+        Self { writer, image, pending: BTreeMap::new(), gone: Vec::new() }
+    }
+
+    /// One that begins with the state of an engine, as after a restart.
+    #[must_use]
+    pub fn of(options: RedisOptions, history: History, engine: &Engine) -> Self {
+        Self::new(options, history, Image::from_snapshot(&engine.snapshot()))
+    }
+
+    /// Takes in what the core said. Whether an epoch has closed.
+    pub fn fold(&mut self, groups: &[Group]) -> bool {
+        let mut closed = false;
+        for group in groups {
+            self.image.fold(&group.header, &group.events, group.outcome);
+            closed |= group.events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
+            if group.events.contains(&Event::MarketRemoved) {
+                self.pending.remove(&group.header.market);
+                self.gone.push(group.header.market);
+            }
+        }
+        closed
+    }
+
+    fn state(&mut self, market: MarketId) -> Option<MarketState> {
+        let state = self.image.take_state(market)?;
+        let pending = self.pending.entry(market).or_default();
+        pending.extend(state.changes.upserts.iter().map(|order| (order.party.order, Some(*order))));
+        pending.extend(state.changes.removals.iter().map(|order| (*order, None)));
+        Some(state)
+    }
+
+    /// Brings all markets to Redis.
+    ///
+    /// # Errors
+    /// The first one.
+    pub fn keep(&mut self) -> Result<Vec<How>, RedisError> {
+        while let Some(market) = self.gone.last() {
+            self.writer.remove(*market)?;
+            self.gone.pop();
+        }
+        let markets: Vec<MarketId> = self.image.markets().map(|it| it.head().market).collect();
+        let mut how = Vec::new();
+        for market in markets {
+            let Some(state) = self.state(market) else { continue };
+            let changed = self.pending.get(&market).cloned().unwrap_or_default();
+            how.push(self.writer.write(&state, &changed)?.how);
+            self.pending.remove(&market);
+        }
+        Ok(how)
+    }
+}
+
+/// What stands in Redis.
+///
+/// # Panics
+/// Where it cannot be read, or is damaged.
+#[must_use]
+pub fn stored(options: RedisOptions) -> Vec<MarketSnapshot> {
+    let mut link = Link::new(options);
+    let names = KeyNames::default();
+    let markets = read_markets(&mut link, &names).expect("the server answers");
+    let images = markets.into_iter().map(|market| read_image(&mut link, &names.of(market)));
+    images.filter_map(|image| image.expect("an image that is whole")).map(|it| it.state).collect()
+}

@@ -1,0 +1,130 @@
+//! A way to a server that can be cut, slow, half open, or lose one answer.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+/// What it does to what comes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing.
+    Pass,
+    /// Every connection ends at its next word, and no new one begins.
+    Cut,
+    /// What is asked arrives late, whether or not anybody waits for the answer.
+    Late(Duration),
+    /// Nothing arrives any more, and nobody is told.
+    Swallow,
+    /// The transaction behind so many others is carried out, and nobody learns of it.
+    LoseReply(u64),
+}
+
+#[derive(Debug, Default)]
+struct Ways {
+    mode: AtomicU8,
+    number: AtomicU64,
+    ended: AtomicBool,
+}
+
+/// The proxy. It ends with this value.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Where it listens.
+    pub port: u16,
+    ways: Arc<Ways>,
+}
+
+impl Proxy {
+    /// One in front of this port.
+    ///
+    /// # Panics
+    /// Where there is no port for it.
+    #[must_use]
+    pub fn start(to: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let ways = Arc::new(Ways::default());
+        let shared = Arc::clone(&ways);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if shared.ended.load(SeqCst) {
+                    return;
+                }
+                // A connection that was cut is just gone; so is one to a server that is gone.
+                let Ok(client) = client else { continue };
+                if shared.mode.load(SeqCst) == 1 {
+                    continue;
+                }
+                if let Ok(server) = TcpStream::connect(("127.0.0.1", to)) {
+                    join(client, server, &shared);
+                }
+            }
+        });
+        Self { port, ways }
+    }
+
+    /// From now on it does this.
+    pub fn set(&self, mode: Mode) {
+        let (mode, number) = match mode {
+            Mode::Pass => (0, 0),
+            Mode::Cut => (1, 0),
+            Mode::Late(late) => (2, u64::try_from(late.as_millis()).unwrap_or(0)),
+            Mode::Swallow => (3, 0),
+            Mode::LoseReply(behind) => (4, behind),
+        };
+        self.ways.number.store(number, SeqCst);
+        self.ways.mode.store(mode, SeqCst);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.ways.ended.store(true, SeqCst);
+        self.set(Mode::Cut);
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+    }
+}
+
+fn join(client: TcpStream, server: TcpStream, ways: &Arc<Ways>) {
+    let lost = Arc::new(AtomicBool::new(false));
+    let both = client.try_clone().and_then(|client| Ok((client, server.try_clone()?)));
+    let Ok((client_too, server_too)) = both else { return };
+    for stream in [&client, &server] {
+        drop(stream.set_nodelay(true));
+    }
+    let (ways_too, lost_too) = (Arc::clone(ways), Arc::clone(&lost));
+    thread::spawn(move || carry(client, server, &ways_too, &lost_too, true));
+    let ways = Arc::clone(ways);
+    thread::spawn(move || carry(server_too, client_too, &ways, &lost, false));
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, ways: &Ways, lost: &AtomicBool, asks: bool) {
+    let mut room = vec![0; 1 << 16];
+    while let Ok(length @ 1..) = from.read(&mut room) {
+        let words = &room[..length];
+        match ways.mode.load(SeqCst) {
+            1 => {
+                drop(from.shutdown(Shutdown::Both));
+                break;
+            }
+            2 if asks => thread::sleep(Duration::from_millis(ways.number.load(SeqCst))),
+            3 => continue,
+            4 if asks && words.windows(4).any(|word| word == b"EXEC") => {
+                // One below zero is a very large number: it is lost once.
+                let behind = ways.number.fetch_sub(1, SeqCst);
+                lost.fetch_or(behind == 0, SeqCst);
+            }
+            _ => {}
+        }
+        if !asks && lost.load(SeqCst) {
+            continue;
+        }
+        if to.write_all(words).is_err() {
+            break;
+        }
+    }
+    drop(to.shutdown(if asks { Shutdown::Write } else { Shutdown::Both }));
+}

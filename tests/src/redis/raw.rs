@@ -1,0 +1,226 @@
+//! Redis as it stands there, asked in its own words over a plain socket: what judges the image must
+//! not share a client with who writes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use pricetime_engine::{MarketSnapshot, OrderKind, OrderRecord, Side};
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Text, a status or a number.
+    Text(Vec<u8>),
+    /// Nothing.
+    Nil,
+    /// Several.
+    Many(Vec<Self>),
+    /// A refusal.
+    Error(String),
+}
+
+impl Reply {
+    fn texts(self) -> Vec<String> {
+        let Self::Many(many) = self else { return Vec::new() };
+        many.into_iter().map(Self::text).collect()
+    }
+
+    fn text(self) -> String {
+        match self {
+            // What is no text is written in hexadecimal: members.
+            Self::Text(bytes) => String::from_utf8(bytes).unwrap_or_else(|error| {
+                error.into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+            }),
+            Self::Nil | Self::Many(_) | Self::Error(_) => String::new(),
+        }
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub struct Raw(BufReader<TcpStream>);
+
+impl Raw {
+    /// Connects to a server on loopback.
+    ///
+    /// # Errors
+    /// Where it does not answer.
+    pub fn connect(port: u16) -> io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Asks for something.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub fn ask(&mut self, words: &[&str]) -> io::Result<Reply> {
+        let mut text = format!("*{}\r\n", words.len());
+        for word in words {
+            text.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        self.0.get_mut().write_all(text.as_bytes())?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> io::Result<Reply> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        let odd = || io::Error::other("an odd answer");
+        let (kind, rest) = line.trim_end().split_at_checked(1).ok_or_else(odd)?;
+        let length = rest.parse::<i64>();
+        match (kind, length) {
+            ("$" | "*", Ok(-1)) => Ok(Reply::Nil),
+            ("$", Ok(length)) => {
+                let mut bytes = vec![0; usize::try_from(length).map_err(|_| odd())? + 2];
+                self.0.read_exact(&mut bytes)?;
+                bytes.truncate(bytes.len() - 2);
+                Ok(Reply::Text(bytes))
+            }
+            ("*", Ok(length)) => {
+                (0..length).map(|_| self.answer()).collect::<Result<_, _>>().map(Reply::Many)
+            }
+            ("-", _) => Ok(Reply::Error(rest.to_owned())),
+            ("+" | ":", _) => Ok(Reply::Text(rest.as_bytes().to_vec())),
+            _ => Err(odd()),
+        }
+    }
+
+    /// Everything of a market at one moment.
+    ///
+    /// # Errors
+    /// Where there is no answer.
+    pub fn look(&mut self, market: u32) -> io::Result<Sight> {
+        let key = |part: &str| format!("pricetime:dev:{{{market}}}:{part}");
+        self.ask(&["MULTI"])?;
+        self.ask(&["HGETALL", &key("metadata")])?;
+        self.ask(&["ZREVRANGE", &key("bids"), "0", "-1", "WITHSCORES"])?;
+        self.ask(&["ZRANGE", &key("asks"), "0", "-1", "WITHSCORES"])?;
+        self.ask(&["HKEYS", &key("orders")])?;
+        self.ask(&["HKEYS", &key("stops")])?;
+        self.ask(&["ZCARD", &key("requests")])?;
+        self.ask(&["SCARD", &key("blocked")])?;
+        self.ask(&["GET", &key("epoch")])?;
+        let Reply::Many(parts) = self.ask(&["EXEC"])? else {
+            return Err(io::Error::other("no transaction"));
+        };
+        let mut parts = parts.into_iter();
+        let mut next = || parts.next().unwrap_or(Reply::Nil);
+        let pairs = |reply: Reply| {
+            let texts = reply.texts();
+            texts.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect::<Vec<_>>()
+        };
+        let metadata = pairs(next()).into_iter().collect();
+        let [bids, asks] = [next(), next()].map(|reply| side(reply));
+        let [orders, stops] = [next(), next()].map(|reply| reply.texts().into_iter().collect());
+        let [requests, blocked, epoch] = [next(), next(), next()].map(Reply::text);
+        Ok(Sight { metadata, bids, asks, orders, stops, requests, blocked, epoch })
+    }
+}
+
+/// Ids and scores of a side in the order of its sorted set.
+fn side(reply: Reply) -> Vec<(String, String)> {
+    let Reply::Many(many) = reply else { return Vec::new() };
+    let of = |pair: &[Reply]| {
+        let Some(Reply::Text(member)) = pair.first() else { return Default::default() };
+        let id: String = member.iter().skip(8).map(|byte| format!("{byte:02x}")).collect();
+        (id, pair[1].clone().text())
+    };
+    many.chunks_exact(2).map(of).collect()
+}
+
+/// What stands in the keys of a market.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// Its metadata.
+    pub metadata: BTreeMap<String, String>,
+    /// Ids and scores, as a reader gets them.
+    pub bids: Vec<(String, String)>,
+    /// Ids and scores, as a reader gets them.
+    pub asks: Vec<(String, String)>,
+    orders: BTreeSet<String>,
+    stops: BTreeSet<String>,
+    requests: String,
+    blocked: String,
+    epoch: String,
+}
+
+impl Sight {
+    /// What the metadata say.
+    #[must_use]
+    pub fn says(&self, field: &str) -> &str {
+        self.metadata.get(field).map_or("", String::as_str)
+    }
+
+    /// What a reader must find where a market's state is this one.
+    #[must_use]
+    pub fn of(state: &MarketSnapshot) -> Self {
+        let [bids, asks] = [Side::Buy, Side::Sell].map(|side| queue(state, side));
+        let price = |queue: &[(String, String)]| {
+            let priced = queue.iter().find(|(_, score)| !score.ends_with("inf"));
+            priced.map_or_else(String::new, |(_, score)| score.clone())
+        };
+        let (bid, ask) = (price(&bids), price(&asks));
+        let both = bid.parse::<i64>().ok().zip(ask.parse::<i64>().ok());
+        let field = |id: &OrderRecord| {
+            let hex = format!("{:032x}", id.party.order.0);
+            let cut = [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex[range].to_owned());
+            cut.join("-")
+        };
+        let sight = Self {
+            metadata: BTreeMap::new(),
+            orders: state.resting.iter().map(field).collect(),
+            stops: state.waiting.iter().map(field).collect(),
+            requests: state.requests.len().to_string(),
+            blocked: state.blocked.len().to_string(),
+            epoch: state.head.epoch.0.to_string(),
+            bids,
+            asks,
+        };
+        let half = |sum: i64| {
+            format!("{}{}", if sum < 0 { "-" } else { "" }, sum.abs() / 2)
+                + if sum % 2 == 0 { "" } else { ".5" }
+        };
+        let fields = [
+            ("best_bid", bid),
+            ("best_ask", ask),
+            ("spread", both.map_or_else(String::new, |(bid, ask)| (ask - bid).to_string())),
+            ("mid", both.map_or_else(String::new, |(bid, ask)| half(bid + ask))),
+            ("bids", sight.bids.len().to_string()),
+            ("asks", sight.asks.len().to_string()),
+            ("stops", sight.stops.len().to_string()),
+            ("requests", sight.requests.clone()),
+            ("blocked", sight.blocked.clone()),
+            ("epoch", sight.epoch.clone()),
+            ("digest", format!("{:032x}", state.digest())),
+        ];
+        let metadata = fields.into_iter().map(|(field, value)| (field.to_owned(), value)).collect();
+        Self { metadata, ..sight }
+    }
+
+    /// This, with only those metadata that the other one has.
+    #[must_use]
+    pub fn like(mut self, other: &Self) -> Self {
+        self.metadata.retain(|field, _| other.metadata.contains_key(field));
+        self
+    }
+}
+
+/// The ids of a side in the order in which they would trade, and their scores.
+fn queue(state: &MarketSnapshot, side: Side) -> Vec<(String, String)> {
+    let mut orders: Vec<_> = state.resting.iter().filter(|order| order.side == side).collect();
+    let unpriced = |order: &OrderRecord| matches!(order.kind, OrderKind::Market);
+    orders.sort_by_key(|order| {
+        let price = order.kind.price().map_or(0, |price| price.0);
+        let worse = if side == Side::Buy { -i128::from(price) } else { i128::from(price) };
+        (!unpriced(order), worse, order.priority)
+    });
+    let infinite = if side == Side::Buy { "inf" } else { "-inf" };
+    let score = |order: &OrderRecord| {
+        order.kind.price().map_or_else(|| infinite.to_owned(), |price| price.0.to_string())
+    };
+    orders.iter().map(|order| (format!("{:032x}", order.party.order.0), score(order))).collect()
+}
