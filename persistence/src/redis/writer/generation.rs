@@ -155,6 +155,10 @@ impl Task<'_> {
                 waiting = 0;
             }
         }
+        // The last piece may have been a full one.
+        if pieces.is_empty() {
+            return Ok(());
+        }
         self.link.with(&keys.metadata, Patience::Bulk, |it| pieces.exec(it))
     }
 
