@@ -1,8 +1,11 @@
 //! Reads images back.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, sync_channel};
 
-use pricetime_engine::{MarketId, MarketSnapshot, OrderRecord, RequestRecord, Sequence, Timestamp};
+use pricetime_engine::{
+    MarketId, MarketSnapshot, OrderId, OrderRecord, RequestRecord, Sequence, Timestamp,
+};
 
 use super::keys::{KeyNames, Keys, Part};
 use super::layout::{self, BadRecord, Metadata};
@@ -176,31 +179,54 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
     })
 }
 
-/// The orders of a hash. The next page is asked for before the last one is looked at.
+/// A page of a hash.
+type Page = Vec<(String, String)>;
+
+/// The orders of a hash. While a page is read, the one before it is understood.
 fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Vec<OrderRecord>, ReadError> {
     let key = keys.part(part);
-    let mut found: HashMap<String, OrderRecord> = HashMap::new();
-    let mut cursor = 0_u64;
-    loop {
-        let (next, page): (u64, Vec<(String, String)>) =
-            link.with(&keys.metadata, Patience::Bulk, |connection| {
-                let mut scan = redis::cmd("HSCAN");
-                scan.arg(key).arg(cursor).arg("COUNT").arg(PAGE).query(connection)
-            })?;
-        for (field, text) in page {
-            let order = layout::parse_order(&field, &text).map_err(|what| BadRecord {
-                key: key.to_owned(),
-                field: field.clone(),
-                what,
-            })?;
-            // A hash that grows while it is read may give a field twice.
-            found.insert(field, order);
-        }
-        cursor = next;
-        if cursor == 0 {
-            return Ok(found.into_values().collect());
-        }
+    let (read, pages) = sync_channel::<Page>(2);
+    std::thread::scope(|scope| {
+        let understood = scope.spawn(move || understand(key, pages));
+        let mut cursor = 0_u64;
+        let read_all = loop {
+            let page: Result<(u64, Page), _> =
+                link.with(&keys.metadata, Patience::Bulk, |connection| {
+                    let mut scan = redis::cmd("HSCAN");
+                    scan.arg(key).arg(cursor).arg("COUNT").arg(PAGE).query(connection)
+                });
+            let (next, page) = match page {
+                Ok(read) => read,
+                Err(error) => break Err(error),
+            };
+            // Where it is not wanted any more, there is something wrong with an earlier one.
+            if read.send(page).is_err() || next == 0 {
+                break Ok(());
+            }
+            cursor = next;
+        };
+        drop(read);
+        let found = understood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        read_all?;
+        Ok(found?.into_values().collect())
+    })
+}
+
+/// The orders of pages. A hash that grows while it is read may give a field twice.
+fn understand(
+    key: &str,
+    pages: Receiver<Page>,
+) -> Result<foldhash::HashMap<OrderId, OrderRecord>, BadRecord> {
+    let mut found = foldhash::HashMap::default();
+    for (field, text) in pages.into_iter().flatten() {
+        let order = layout::parse_order(&field, &text).map_err(|what| BadRecord {
+            key: key.to_owned(),
+            field,
+            what,
+        })?;
+        found.insert(order.party.order, order);
     }
+    Ok(found)
 }
 
 /// The window of requests, oldest first.

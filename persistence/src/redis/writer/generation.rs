@@ -1,6 +1,7 @@
 //! The second generation: brought up in pieces that nobody sees, then put in the place of the first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::sync_channel;
 
 use foldhash::HashMap;
 
@@ -133,7 +134,7 @@ impl Task<'_> {
     /// Says in pieces, under names that nobody reads, how these orders are now.
     fn bring_up<'a>(
         &mut self,
-        orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)>,
+        orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)> + Send,
         state: &MarketState,
         requests: Sequence,
         blocked: &BTreeSet<AccountId>,
@@ -144,22 +145,30 @@ impl Task<'_> {
         let mut pieces = redis::pipe();
         say_requests(&mut pieces, &key(Part::Requests), state, requests);
         say_blocked(&mut pieces, &key(Part::Blocked), state, blocked);
-        let mut orders = orders.peekable();
-        let mut waiting = 0;
-        while orders.peek().is_some() {
-            say_orders(&mut pieces, &key, orders.by_ref().take(PIECE));
-            waiting += 1;
-            if waiting == PIECES {
+        // While the server takes some pieces in, the next are spelled.
+        let (spelled, ready) = sync_channel::<Pipeline>(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let spelled = spelled;
+                let mut orders = orders.peekable();
+                loop {
+                    for _ in 0..PIECES {
+                        if orders.peek().is_some() {
+                            say_orders(&mut pieces, &key, orders.by_ref().take(PIECE));
+                        }
+                    }
+                    let full = std::mem::replace(&mut pieces, redis::pipe());
+                    // Where it cannot be sent any more, who sends has given up.
+                    if full.is_empty() || spelled.send(full).is_err() {
+                        return;
+                    }
+                }
+            });
+            for pieces in ready {
                 self.link.with(&keys.metadata, Patience::Bulk, |it| pieces.exec(it))?;
-                pieces.clear();
-                waiting = 0;
             }
-        }
-        // The last piece may have been a full one.
-        if pieces.is_empty() {
-            return Ok(());
-        }
-        self.link.with(&keys.metadata, Patience::Bulk, |it| pieces.exec(it))
+            Ok(())
+        })
     }
 
     /// Puts the second generation in the place of the first, in one transaction of renames.
