@@ -155,6 +155,10 @@ impl Task<'_> {
                 waiting = 0;
             }
         }
+        if pieces.is_empty() {
+            // The client does not send nothing.
+            return Ok(());
+        }
         self.link.with(&keys.metadata, Patience::Bulk, |it| pieces.exec(it))
     }
 
