@@ -119,7 +119,7 @@ fn sentinel(master: u16) -> Sentinel {
     let file = folder.path().join("sentinel.conf");
     let text = format!(
         "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master} 1\nsentinel \
-         down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n"
+         down-after-milliseconds main 4000\nsentinel failover-timeout main 8000\n"
     );
     std::fs::write(&file, text).expect("written");
     let child = Command::new("redis-server")
@@ -171,9 +171,9 @@ fn the_image_follows_the_master_that_the_sentinels_name() {
     until("the old master follows", || {
         master.ask(&["INFO", "replication"]).contains("master_link_status:up")
     });
-    until("the sentinel hands over", || {
-        let _ = ask(&["SENTINEL", "failover", "main"]);
-        replica.ask(&["ROLE"]).starts_with("slave")
+    until("the sentinel hands over", || ask(&["SENTINEL", "failover", "main"]).trim() == "OK");
+    until("each knows what it is", || {
+        master.ask(&["ROLE"]).starts_with("master") && replica.ask(&["ROLE"]).starts_with("slave")
     });
     for commands in [30, 2_000] {
         keeper.fold(&books.epoch(commands));
