@@ -20,6 +20,7 @@ mod layout;
 mod link;
 mod read;
 mod slot;
+mod wire;
 mod writer;
 
 pub use keys::{BadKeys, KeyNames, Keys};

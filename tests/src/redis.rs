@@ -55,9 +55,18 @@ impl Server {
     /// Where there is no `redis-server`: `scripts/test` installs it.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
+        Self::start_on(free_port(), arguments)
+    }
+
+    /// Starts one with these arguments on this port.
+    ///
+    /// # Panics
+    /// Where there is no `redis-server`: `scripts/test` installs it.
+    #[must_use]
+    pub fn start_on(port: u16, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        let mut server = Self { port: free_port(), folder, arguments, child: None };
+        let mut server = Self { port, folder, arguments, child: None };
         server.again();
         server
     }

@@ -9,12 +9,13 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::{
-    Client, Connection, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion,
     RedisConnectionInfo,
 };
 
 use super::keys::KeyNames;
 use super::slot;
+use super::wire::Wire;
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -254,7 +255,7 @@ pub(super) enum Patience {
 /// The way to the servers.
 pub struct Link {
     options: RedisOptions,
-    connections: HashMap<Address, Connection>,
+    connections: HashMap<Address, Wire>,
     /// Who is in charge, once that is known: the master.
     master: Option<Address>,
     /// Who has which slots of a cluster, once that is known.
@@ -295,7 +296,7 @@ impl Link {
         &mut self,
         key: &str,
         patience: Patience,
-        work: impl FnOnce(&mut Connection) -> redis::RedisResult<T>,
+        work: impl FnOnce(&mut Wire) -> redis::RedisResult<T>,
     ) -> Result<T, RedisError> {
         let address = self.in_charge(key)?;
         let limit = match patience {
@@ -303,8 +304,7 @@ impl Link {
             Patience::Bulk => self.options.bulk,
         };
         let worked = self.connection(&address).and_then(|connection| {
-            connection.set_read_timeout(Some(limit))?;
-            connection.set_write_timeout(Some(limit))?;
+            connection.limit(limit)?;
             work(connection)
         });
         worked.map_err(|error| {
@@ -320,7 +320,7 @@ impl Link {
         self.slots.clear();
     }
 
-    fn connection(&mut self, address: &Address) -> redis::RedisResult<&mut Connection> {
+    fn connection(&mut self, address: &Address) -> redis::RedisResult<&mut Wire> {
         if !self.connections.contains_key(address) {
             let made = connect(&self.options, address, true)?;
             self.connections.insert(address.clone(), made);
@@ -361,14 +361,14 @@ impl Link {
     /// The master as a sentinel sees it, if that one agrees.
     fn master_of(&self, sentinel: &Address, name: &str) -> redis::RedisResult<Address> {
         let mut connection = connect(&self.options, sentinel, false)?;
-        connection.set_read_timeout(Some(self.options.control))?;
+        connection.limit(self.options.control)?;
         let (host, port): (String, u16) = redis::cmd("SENTINEL")
             .arg("get-master-addr-by-name")
             .arg(name)
             .query(&mut connection)?;
         let address = Address { host, port };
         let mut connection = connect(&self.options, &address, true)?;
-        connection.set_read_timeout(Some(self.options.control))?;
+        connection.limit(self.options.control)?;
         let role: redis::Value = redis::cmd("ROLE").query(&mut connection)?;
         let redis::Value::Array(parts) = role else {
             return Err(std::io::Error::other("ROLE answers something else").into());
@@ -402,7 +402,7 @@ fn slots_of(
     node: &Address,
 ) -> redis::RedisResult<Vec<(u16, u16, Address)>> {
     let mut connection = connect(options, node, true)?;
-    connection.set_read_timeout(Some(options.control))?;
+    connection.limit(options.control)?;
     let ranges: Vec<Vec<redis::Value>> =
         redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
     let mut slots = Vec::with_capacity(ranges.len());
@@ -423,17 +423,15 @@ fn slots_of(
 }
 
 /// Connects, as the options say. Sentinels have no databases and, here, no users.
-fn connect(
-    options: &RedisOptions,
-    address: &Address,
-    known: bool,
-) -> redis::RedisResult<Connection> {
+fn connect(options: &RedisOptions, address: &Address, known: bool) -> redis::RedisResult<Wire> {
     let (host, port) = (address.host.clone(), address.port);
     let to = match &options.tls {
         None => ConnectionAddr::Tcp(host, port),
         Some(_) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
     };
-    let mut settings = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2);
+    // Who we are is not said: the client would wait for each of the answers to that, one by one.
+    let settings = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2);
+    let mut settings = settings.set_skip_set_lib_name();
     if known {
         settings = settings.set_db(options.database);
         if let Some(user) = &options.user {
@@ -447,7 +445,7 @@ fn connect(
     let nodelay = info.tcp_settings().clone().set_nodelay(true);
     let info = info.set_tcp_settings(nodelay);
     let client = client(info, options.tls.as_ref())?;
-    client.get_connection_with_timeout(options.connect)
+    client.get_connection_with_timeout(options.connect).map(Wire::new)
 }
 
 #[cfg(feature = "tls")]
