@@ -7,6 +7,7 @@ mod demo;
 mod failure;
 mod inspect;
 mod look;
+mod redis;
 mod replay;
 mod run;
 mod schema;
@@ -40,6 +41,7 @@ enum Command {
     Verify(verify::Verify),
     Snapshot(snapshot::Snapshot),
     Archive(archive::Archive),
+    Redis(redis::Redis),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -76,6 +78,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Verify(verify)) => verify.run(),
         Some(Command::Snapshot(snapshot)) => snapshot.run(),
         Some(Command::Archive(archive)) => archive.run(),
+        Some(Command::Redis(redis)) => redis.run(),
         Some(Command::Completions { shell }) => quiet(completions(shell)),
         Some(Command::Man) => quiet(man()),
         None => quiet(Cli::command().print_help()),

@@ -9,6 +9,8 @@ use pricetime_engine::thread::{Entrance, Refused};
 use pricetime_engine::{
     AccountId, Action, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
 };
+#[cfg(feature = "redis")]
+use pricetime_persistence::redis::ReadError;
 use pricetime_persistence::{FolderError, RecoveryError};
 use tokio::sync::oneshot;
 
@@ -30,6 +32,27 @@ pub enum OpenError {
     /// There is no way back to what it held.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
+    /// The folder is new, and Redis holds what may not be lost.
+    #[cfg(feature = "redis")]
+    #[error(
+        "{} is new, but Redis holds an image of history {history} up to command {sequence} (market \
+         {market}): name the folder of that history; or restore from the image by accepting the \
+         loss of what came after it; or drop the image if nobody wants it", folder.display()
+    )]
+    ImageElsewhere {
+        /// The folder.
+        folder: PathBuf,
+        /// The image's history.
+        history: String,
+        /// Its sequence.
+        sequence: String,
+        /// A market that is in it.
+        market: MarketId,
+    },
+    /// The image in Redis cannot be restored.
+    #[cfg(feature = "redis")]
+    #[error("nothing can be restored from Redis: {0}")]
+    Image(#[from] ReadError),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -73,6 +96,8 @@ pub struct Start {
     pub damaged: Vec<String>,
     /// The history that was given up, where a loss was accepted.
     pub lost: Option<String>,
+    /// The history of the image in Redis that this folder was made from, where it was.
+    pub image: Option<String>,
 }
 
 /// Folders whose disk failed under this process.

@@ -14,9 +14,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 use pricetime_engine::MarketId;
 use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::{ImageWriter, Link, RedisOptions};
+use pricetime_persistence::redis::{
+    Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole,
+};
 use pricetime_persistence::{Folder, History};
 
+use crate::host::OpenError;
 use crate::status::Shared;
 pub(crate) use carrier::Carrier;
 pub(crate) use mailbox::Mailbox;
@@ -72,20 +75,54 @@ impl Board {
     }
 }
 
+/// What Redis says to a folder that is new.
+pub(crate) enum Asked {
+    /// There is no image, or the folder is not new.
+    Nothing,
+    /// It does not answer: what is there is asked for before anything is written.
+    Nobody,
+    /// There is an image, and it was to be restored.
+    Image(Whole),
+}
+
+/// Asks Redis on behalf of a folder whether an image stands there that a new one must not replace.
+pub(crate) fn ask(
+    options: Option<&RedisOptions>,
+    folder: &Folder,
+    accept_loss: bool,
+) -> Result<Asked, OpenError> {
+    let Some(options) = options.filter(|_| folder.is_new()) else { return Ok(Asked::Nothing) };
+    let mut link = Link::new(options.clone());
+    if accept_loss {
+        let whole = read_whole(&mut link, &options.names)?;
+        return Ok(whole.map_or(Asked::Nothing, Asked::Image));
+    }
+    match find_image(&mut link, &options.names) {
+        Err(_) => Ok(Asked::Nobody),
+        Ok(None) => Ok(Asked::Nothing),
+        Ok(Some(Found { market, history, sequence })) => {
+            let folder = folder.path().to_owned();
+            Err(OpenError::ImageElsewhere { folder, history, sequence, market })
+        }
+    }
+}
+
 /// Puts the two ends together. Everything that is in the image now goes first.
 pub(crate) fn start(
-    options: Option<RedisOptions>,
+    options: Option<(RedisOptions, bool)>,
     mut image: Image,
     folder: &Folder,
     history: History,
     shared: &Arc<Shared>,
 ) -> (Image, Option<Mailbox>, Option<Carrier>) {
-    let Some(options) = options else { return (image, None, None) };
+    let Some((options, unasked)) = options else { return (image, None, None) };
     let (wake, woken) = bounded(1);
     let mailbox = Mailbox::new(wake);
     mailbox.fill_all(&mut image);
     let terms = folder.terms();
+    let unasked = unasked.then(|| Link::new(options.clone()));
     let writer = ImageWriter::new(Link::new(options), history, terms.read());
-    let carrier = Carrier::new(writer, terms, mailbox.owed(), woken, Arc::clone(shared));
+    let mut carrier = Carrier::new(writer, terms, mailbox.owed(), woken, Arc::clone(shared));
+    carrier.unasked = unasked;
     (image, Some(mailbox), Some(carrier))
 }

@@ -59,6 +59,9 @@ struct Opened {
     recovered: Recovered,
     image: Image,
     start: Start,
+    /// Whether nobody knows what Redis holds, which the folder has never written to.
+    #[cfg(feature = "redis")]
+    unasked: bool,
 }
 
 /// Opens the folder and brings back what it holds.
@@ -70,8 +73,28 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
         snapshots_keep: options.snapshots,
         accept_loss: options.accept_loss,
     };
-    let (recovery, image) =
-        Recovery::open_beside(&mut folder, options.markets_max, &how, Image::from_snapshot)?;
+    #[cfg(feature = "redis")]
+    let asked = crate::redis::ask(options.redis.as_ref(), &folder, options.accept_loss)?;
+    #[cfg(feature = "redis")]
+    let (elsewhere, unasked) = match asked {
+        crate::redis::Asked::Nothing => (None, false),
+        crate::redis::Asked::Nobody => (None, true),
+        crate::redis::Asked::Image(whole) => (Some((whole.history, whole.state)), false),
+    };
+    #[cfg(not(feature = "redis"))]
+    let elsewhere: Option<(String, pricetime_engine::EngineSnapshot)> = None;
+    let markets_max = options.markets_max;
+    let ((recovery, image), from) = match elsewhere {
+        None => {
+            let make = Image::from_snapshot;
+            (Recovery::open_beside(&mut folder, markets_max, &how, make)?, None)
+        }
+        Some((history, state)) => {
+            let image = Image::from_snapshot(&state);
+            let recovery = Recovery::begin_from(&mut folder, markets_max, state, &how)?;
+            ((recovery, image), Some(history))
+        }
+    };
     let progress = options.progress.take().unwrap_or_else(|| Box::new(|_| ()));
     let (recovered, image) = bring_back(recovery, image, progress)?;
     let start = Start {
@@ -80,24 +103,34 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
         replayed: recovered.replayed,
         damaged: recovered.damaged.iter().map(ToString::to_string).collect(),
         lost: recovered.lost.map(|lost| lost.to_string()),
+        image: from,
     };
     if let Some(follower) = &mut options.follower {
         let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
         follower.start(&heads);
     }
-    Ok(Opened { folder, recovered, image, start })
+    Ok(Opened {
+        folder,
+        recovered,
+        image,
+        start,
+        #[cfg(feature = "redis")]
+        unasked,
+    })
 }
 
 /// Opens the folder, brings back what it holds, and starts the threads.
 pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let opened = open(&mut options)?;
-    let Opened { folder, recovered, image, start } = opened;
+    #[cfg(feature = "redis")]
+    let redis = options.redis.take().map(|redis| (redis, opened.unasked));
+    let Opened { folder, recovered, image, start, .. } = opened;
     let shared = Arc::new(Shared::default());
     shared.set_durable(recovered.engine.last_sequence());
     shared.set_snapshot(recovered.base);
     #[cfg(feature = "redis")]
     let (image, mailbox, carrier) =
-        crate::redis::start(options.redis.take(), image, &folder, recovered.history, &shared);
+        crate::redis::start(redis, image, &folder, recovered.history, &shared);
     let public = Arc::new(Mutex::new(Publisher::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));

@@ -206,7 +206,8 @@ impl Folder {
     }
 
     /// Whether nothing was ever kept in it.
-    pub(crate) fn is_new(&self) -> bool {
+    #[must_use]
+    pub fn is_new(&self) -> bool {
         self.stage == Stage::New
     }
 

@@ -1,6 +1,7 @@
 //! The way back: the newest snapshot and the journal after it make the engine again.
 
 use std::panic::resume_unwind;
+use std::path::PathBuf;
 
 use pricetime_engine::{Broken, Engine, EngineSnapshot, Sequence, Sink};
 
@@ -96,6 +97,12 @@ pub enum RecoveryError {
         /// What the engine says that holds it.
         found: u128,
     },
+    /// A state from elsewhere is for an empty folder.
+    #[error("{} holds a history already: name an empty or a missing folder", .0.display())]
+    NotNew(
+        /// The folder.
+        PathBuf,
+    ),
 }
 
 fn named(damaged: &[SnapshotError]) -> String {
@@ -222,6 +229,27 @@ impl Recovery {
         let anew = Self::begin_anew(folder, engine, base, options)?;
         let made = make(&anew.base);
         Ok((Self { damaged, ..anew }, made))
+    }
+
+    /// Makes a new folder that of a fresh history which begins with this state, from wherever it is.
+    /// Every later number is above those in it.
+    ///
+    /// # Errors
+    /// Where the disk refuses, where the folder is not new, and where the state breaks a rule.
+    pub fn begin_from(
+        folder: &mut Folder,
+        markets_max: u32,
+        base: EngineSnapshot,
+        options: &RecoveryOptions,
+    ) -> Result<Self, RecoveryError> {
+        if !folder.is_new() {
+            return Err(RecoveryError::NotNew(folder.path().to_owned()));
+        }
+        // What breaks a rule is refused before anything is written.
+        let (mut engine, sequence) = (Engine::new(markets_max), base.last_sequence);
+        engine.restore(&base).map_err(|broken| RecoveryError::Broken { sequence, broken })?;
+        let begun = Self::begin_anew(folder, engine, base, options)?;
+        Ok(Self { lost: None, ..begun })
     }
 
     /// The state with which the replay begins.

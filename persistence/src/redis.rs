@@ -15,18 +15,26 @@
 //! The client is a plain blocking one on a thread of the host's: a connection that fails in any way
 //! is thrown away and made anew, so there is never an answer that belongs to an earlier question.
 
+mod check;
 mod keys;
 mod layout;
 mod link;
 mod read;
 mod slot;
+mod text;
+mod whole;
 mod wire;
 mod writer;
 
+pub use check::{Finding, Level, Subject, check};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
 pub use link::{Address, Link, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
+pub use text::{BadText, ImageText, read_text};
+pub use whole::{
+    Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
+};
 pub use writer::{How, ImageWriter, Wrote};
 
 /// Above so many changes a second generation is written.

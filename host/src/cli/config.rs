@@ -111,6 +111,7 @@ pub(crate) struct Config {
     pub(crate) token: Option<String>,
     pub(crate) events: Option<PathBuf>,
     pub(crate) redis: Option<RedisOptions>,
+    pub(crate) accept_eviction: bool,
     pub(crate) markets: Vec<ConfiguredMarket>,
 }
 
@@ -248,6 +249,7 @@ impl Settings {
             tcp,
             token: said(&self.listen.token, str::to_owned),
             events: said(&self.output.events, |path| PathBuf::from(path)),
+            accept_eviction: self.redis.accept_eviction,
             redis: self.redis.options(markets.len())?,
             markets,
         })

@@ -4,6 +4,7 @@ mod answers;
 mod listen;
 mod markets;
 mod push;
+mod redis;
 mod session;
 mod tell;
 
@@ -54,7 +55,8 @@ pub(crate) struct Run {
     /// End when the input has ended.
     #[arg(long)]
     once: bool,
-    /// Open a folder whose journal has lost its end, under a new history.
+    /// Open a folder whose journal has lost its end, or make a new one from the image in Redis: under
+    /// a new history.
     #[arg(long)]
     accept_loss: bool,
     /// Write the log as JSON.
@@ -90,6 +92,7 @@ impl Run {
                 info!("reading commands from standard input, a JSON object a line; Ctrl-D ends it");
             }
         }
+        redis::look(&config)?;
         let host = self.open(&config)?;
         markets::bring(&host, &config.markets)?;
         let runtime = tokio::runtime::Runtime::new()?;
@@ -119,10 +122,20 @@ impl Run {
             ..config.options()
         });
         let host = host.map_err(|error| {
-            let lost = matches!(error, OpenError::Recovery(_)) && !self.accept_loss;
-            let more =
-                " (`pricetime verify` says more; --accept-loss goes on without what is lost)";
-            Failure::failed(format!("{error}{}", if lost { more } else { "" }))
+            let more = match error {
+                OpenError::Recovery(_) if !self.accept_loss => {
+                    " (`pricetime verify` says more; --accept-loss goes on without what is lost)"
+                }
+                OpenError::ImageElsewhere { .. } => {
+                    " (`pricetime redis show` says more; --accept-loss restores from the image)"
+                }
+                OpenError::Folder(_)
+                | OpenError::Recovery(_)
+                | OpenError::Image(_)
+                | OpenError::Thread(_)
+                | OpenError::Poisoned(_) => "",
+            };
+            Failure::failed(format!("{error}{more}"))
         })?;
         let start = host.start();
         let sequence = host.status().durable.0;
@@ -136,6 +149,13 @@ impl Run {
         );
         for damaged in &start.damaged {
             warn!("a snapshot that was not needed is damaged: {damaged}");
+        }
+        if let Some(of) = &start.image {
+            warn!(
+                of,
+                sequence,
+                "restored from the image in Redis, as a new history: what came after it is lost"
+            );
         }
         if let Some(lost) = &start.lost {
             warn!(lost, "a loss was accepted: this is a new history");

@@ -87,6 +87,7 @@ fn failure(error: RecoveryError) -> Stop {
         RecoveryError::Folder(error) => error.into(),
         RecoveryError::Journal(error) => error.into(),
         RecoveryError::Snapshot(error) => error.into(),
+        RecoveryError::NotNew(_) => Failure::failed(error).into(),
         RecoveryError::Lost { .. }
         | RecoveryError::Gap { .. }
         | RecoveryError::Broken { .. }

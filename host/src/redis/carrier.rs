@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use pricetime_engine::MarketId;
 use pricetime_persistence::Terms;
-use pricetime_persistence::redis::{ImageWriter, RedisError, Wrote};
+use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, Wrote, find_image};
 use tracing::{error, info, warn};
 
 use super::mailbox::{Owed, Owing};
@@ -35,6 +35,10 @@ pub(crate) struct Carrier {
     fenced: Vec<MarketId>,
     /// The market that could not be written: next time it is the others' turn first.
     failed: Option<MarketId>,
+    /// Set as long as nobody knows whether an image stands there that is not ours to replace.
+    pub(super) unasked: Option<Link>,
+    /// Whether one does, and that has been said. It is looked for again until it is gone.
+    barred: bool,
     wait: Duration,
     well: bool,
 }
@@ -63,6 +67,8 @@ impl Carrier {
             written: BTreeMap::new(),
             fenced: Vec::new(),
             failed: None,
+            unasked: None,
+            barred: false,
             wait: WAIT.0,
             well: true,
         }
@@ -124,7 +130,31 @@ impl Carrier {
         wait
     }
 
+    /// Looks before the first write whether an image stands there that is not ours to replace: the
+    /// folder was new, and nobody answered when it was opened.
+    fn look_first(&mut self) -> Result<(), RedisError> {
+        let Some(link) = &mut self.unasked else { return Ok(()) };
+        let names = link.options().names.clone();
+        let Some(Found { market, history, sequence }) = find_image(link, &names)? else {
+            self.unasked = None;
+            return Ok(());
+        };
+        if !self.barred {
+            error!(
+                market = market.0,
+                history,
+                sequence,
+                "Redis: an image of another history is there, and this folder was new: nothing is \
+                 written; drop that image, or run with the folder that it belongs to"
+            );
+            self.barred = true;
+        }
+        let why = "an image of another history is there, and this folder was new";
+        Err(RedisError::Options(why.to_owned()))
+    }
+
     fn write_all(&mut self) -> Result<(), RedisError> {
+        self.look_first()?;
         if self.owed.is_empty() {
             return self.writer.ping();
         }

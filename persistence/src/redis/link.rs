@@ -299,16 +299,39 @@ impl Link {
         work: impl FnOnce(&mut Wire) -> redis::RedisResult<T>,
     ) -> Result<T, RedisError> {
         let address = self.in_charge(key)?;
+        self.at(&address, patience, work)
+    }
+
+    /// Everybody who is in charge of something: one server, or all masters of a cluster.
+    pub(super) fn masters(&mut self) -> Result<Vec<Address>, RedisError> {
+        // In a cluster this asks who has which slots.
+        let one = self.in_charge("")?;
+        let mut masters: Vec<Address> = vec![one];
+        for (_, _, address) in &self.slots {
+            if !masters.contains(address) {
+                masters.push(address.clone());
+            }
+        }
+        Ok(masters)
+    }
+
+    /// Does something with a connection to this server.
+    pub(super) fn at<T>(
+        &mut self,
+        address: &Address,
+        patience: Patience,
+        work: impl FnOnce(&mut Wire) -> redis::RedisResult<T>,
+    ) -> Result<T, RedisError> {
         let limit = match patience {
             Patience::Control => self.options.control,
             Patience::Bulk => self.options.bulk,
         };
-        let worked = self.connection(&address).and_then(|connection| {
+        let worked = self.connection(address).and_then(|connection| {
             connection.limit(limit)?;
             work(connection)
         });
         worked.map_err(|error| {
-            self.forget(&address);
+            self.forget(address);
             fault(&address.to_string(), &error)
         })
     }

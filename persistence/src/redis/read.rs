@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use pricetime_engine::{
-    MarketId, MarketSnapshot, OrderId, OrderRecord, RequestRecord, Sequence, Timestamp,
+    Broken, MarketId, MarketSnapshot, OrderId, OrderRecord, RequestRecord, Sequence, Timestamp,
 };
 
 use super::keys::{KeyNames, Keys, Part};
@@ -64,6 +64,27 @@ pub enum ReadError {
         /// What it is.
         found: u128,
     },
+    /// The images of two markets are of two histories.
+    #[error(
+        "the images in Redis are of two histories: market {first} of {first_history}, market \
+         {second} of {second_history}; drop the one that is not wanted"
+    )]
+    Histories {
+        /// A market.
+        first: MarketId,
+        /// Its history.
+        first_history: String,
+        /// Another one.
+        second: MarketId,
+        /// The other's.
+        second_history: String,
+    },
+    /// The state breaks a rule that every state of the engine keeps.
+    #[error("the image in Redis is of no state that an engine can have: {0}")]
+    Broken(
+        /// Which.
+        Broken,
+    ),
     /// It changed whenever it was read.
     #[error("the image in Redis changed {TRIES} times while it was read")]
     Moving,
@@ -149,9 +170,24 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
         ask.query(connection)
     })?;
     let (bids, asks) = (cards.first().copied().unwrap_or(0), cards.last().copied().unwrap_or(0));
+    for (part, found, stated) in [(Part::Bids, bids, stated.bids), (Part::Asks, asks, stated.asks)]
+    {
+        if found != stated {
+            return Err(ReadError::Count { key: keys.part(part).to_owned(), found, stated });
+        }
+    }
+    let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
+    checked(keys, stated, state)
+}
+
+/// The image of these metadata and this state, if they agree.
+pub(super) fn checked(
+    keys: &Keys,
+    stated: &Metadata,
+    state: MarketSnapshot,
+) -> Result<ReadImage, ReadError> {
+    let MarketSnapshot { resting, waiting, blocked, requests, .. } = &state;
     let counts = [
-        (Part::Bids, bids, stated.bids),
-        (Part::Asks, asks, stated.asks),
         (Part::Orders, resting.len() as u64, stated.bids + stated.asks),
         (Part::Stops, waiting.len() as u64, stated.stops),
         (Part::Requests, requests.len() as u64, stated.requests),
@@ -162,7 +198,6 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
             return Err(ReadError::Count { key: keys.part(part).to_owned(), found, stated });
         }
     }
-    let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
     let found = state.digest();
     if found != stated.digest {
         let key = keys.metadata.clone();

@@ -32,8 +32,8 @@ sections! {
     Listen { unix: String, tcp: String, token: String }
     Output { events: String }
     Redis {
-        url: String, authority: String, certificate: String, key: String, prefix: String,
-        env: String, keys: Keys,
+        url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
+        prefix: String, env: String, keys: Keys,
     }
     Keys {
         bids: String, asks: String, orders: String, stops: String, requests: String,

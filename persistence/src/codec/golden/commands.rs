@@ -19,7 +19,7 @@ fn field<T: Wire + Debug + PartialEq>(value: T, hex: &str) {
     assert_eq!(out, golden, "{value:?}");
     let mut from = golden.as_slice();
     assert_eq!(T::take(&mut from), Ok(value));
-    assert!(from.is_empty());
+    assert!(from.is_empty(), "{hex}");
     for cut in 0..golden.len() {
         assert_eq!(T::take(&mut &golden[..cut]), Err(CodecError::Cut), "{hex} cut at {cut}");
     }

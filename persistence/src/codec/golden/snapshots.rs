@@ -197,7 +197,7 @@ fn record<T: Serialize + DeserializeOwned + Debug + PartialEq>(value: T, hex: &s
     assert_eq!(out, golden, "{value:?}");
     let mut from = golden.as_slice();
     assert_eq!(take(&mut from), Ok(value));
-    assert!(from.is_empty());
+    assert!(from.is_empty(), "{hex}");
     for cut in 0..golden.len() {
         let taken: Result<T, CodecError> = take(&mut &golden[..cut]);
         assert!(matches!(taken, Err(CodecError::Record(_))), "{hex} cut at {cut}");

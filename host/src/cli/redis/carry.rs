@@ -1,0 +1,142 @@
+//! `pricetime redis export` and `import`: images in a file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pricetime::engine::MarketId;
+use pricetime::persistence::redis::{
+    BadText, ImageText, ImageWriter, Link, ReadImage, RedisError, find_image, read_image,
+    read_markets, read_text, remove_image,
+};
+use serde::Serialize;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line, lines_to, note};
+use super::{Out, There, nothing, undone, unread};
+
+/// Writes the images to a file, verified, as JSON lines.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    there: There,
+    /// The file; - is standard output
+    file: PathBuf,
+}
+
+/// Brings images from a file into Redis, verified.
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    #[command(flatten)]
+    there: There,
+    /// A file that `export` wrote
+    file: PathBuf,
+    /// Replace the images that are there
+    #[arg(long)]
+    replace: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Exported { file: String, markets: usize, orders: usize },
+    Imported { file: String, markets: usize, orders: usize },
+}
+
+impl Said {
+    fn of(file: &Path, images: &[ReadImage], make: fn(String, usize, usize) -> Self) -> Self {
+        let orders = |image: &ReadImage| image.state.resting.len() + image.state.waiting.len();
+        make(file.display().to_string(), images.len(), images.iter().map(orders).sum())
+    }
+
+    fn say(&self, out: &mut Out, json: bool) -> Result<(), Stop> {
+        if json {
+            return Ok(json_line(out, self)?);
+        }
+        let (Self::Exported { file, markets, orders } | Self::Imported { file, markets, orders }) =
+            self;
+        Ok(writeln!(out, "{file}: {markets} markets, {orders} orders")?)
+    }
+}
+
+impl Export {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let (mut link, options) = self.there.link()?;
+        let markets = read_markets(&mut link, &options.names).map_err(|error| undone(&error))?;
+        let mut images = Vec::new();
+        for market in markets {
+            let image = read_image(&mut link, &options.names.of(market));
+            match image.map_err(|error| unread(&error))? {
+                Some(image) => images.push(image),
+                None => note(format_args!("market {market}: was claimed, and never written")),
+            }
+        }
+        if images.is_empty() {
+            return Err(nothing(&options));
+        }
+        let mut to = lines_to(&self.file)?;
+        ImageText(&images).write(&mut to)?;
+        to.flush()?;
+        if self.file == Path::new("-") {
+            return Ok(());
+        }
+        let make = |file, markets, orders| Said::Exported { file, markets, orders };
+        Said::of(&self.file, &images, make).say(out, self.there.json)
+    }
+}
+
+impl Import {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let (mut link, options) = self.there.link()?;
+        let name = self.file.display();
+        let file = File::open(&self.file)
+            .map_err(|error| Failure::failed(format!("cannot open {name}: {error}")))?;
+        let read = read_text(BufReader::new(file)).map_err(|error| {
+            let code = match &error {
+                BadText::Io(_) => Code::Failed,
+                BadText::Line { .. } | BadText::Cut | BadText::Image(_) | BadText::History(_) => {
+                    Code::Unsound
+                }
+            };
+            Failure::new(code, format!("{name}: {error}"))
+        })?;
+        let Some((history, images)) = read else {
+            return Err(Failure::failed(format!("{name}: there is no image in it")).into());
+        };
+        if !self.replace
+            && let Some(found) =
+                find_image(&mut link, &options.names).map_err(|error| undone(&error))?
+        {
+            let text = format!(
+                "Redis holds an image of history {} up to command {}: --replace replaces it",
+                found.history, found.sequence
+            );
+            return Err(Failure::failed(text).into());
+        }
+        options
+            .names
+            .check(images.len())
+            .map_err(|why| Failure::new(Code::Usage, why.to_string()))?;
+        clear(&mut link, &images).map_err(|error| undone(&error))?;
+        let mut writer = ImageWriter::new(link, history, 0);
+        for state in images.iter().filter_map(ReadImage::to_state) {
+            writer.write(&state, &BTreeMap::new()).map_err(|error| undone(&error))?;
+        }
+        let make = |file, markets, orders| Said::Imported { file, markets, orders };
+        Said::of(&self.file, &images, make).say(out, self.there.json)
+    }
+}
+
+/// Takes out the markets that are not among these.
+fn clear(link: &mut Link, images: &[ReadImage]) -> Result<(), RedisError> {
+    let kept: BTreeSet<MarketId> = images.iter().map(|image| image.state.head.market).collect();
+    let names = link.options().names.clone();
+    for market in read_markets(link, &names)? {
+        if !kept.contains(&market) {
+            remove_image(link, &names, market)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! `pricetime redis check`: whether the servers are fit to keep a book.
+
+use std::io::Write as _;
+
+use clap::Args;
+use pricetime::persistence::redis::{Level, check};
+use serde::Serialize;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line};
+use super::{Out, There, undone};
+
+/// Says whether the servers are fit: eviction, persistence, who can reach them, who is in charge.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    there: There,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Finding { level: &'static str, text: String },
+}
+
+impl Check {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let (mut link, _) = self.there.link()?;
+        let findings = check(&mut link).map_err(|error| undone(&error))?;
+        let bad = findings.iter().filter(|it| it.level == Level::Bad).count();
+        for finding in findings {
+            let level = match finding.level {
+                Level::Good => "good",
+                Level::Warning => "warning",
+                Level::Bad => "bad",
+            };
+            if self.there.json {
+                json_line(out, &Said::Finding { level, text: finding.text })?;
+            } else {
+                writeln!(out, "{level:<8} {}", finding.text)?;
+            }
+        }
+        match bad {
+            0 => Ok(()),
+            bad => {
+                let text = format!("the server is not fit to keep a book: {bad} findings are bad");
+                Err(Failure::new(Code::Unsound, text).into())
+            }
+        }
+    }
+}

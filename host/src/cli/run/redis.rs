@@ -1,0 +1,35 @@
+//! What is looked at in Redis before the start.
+
+use pricetime::persistence::redis::{Finding, Level, Link, Subject, check};
+use tracing::{error, info, warn};
+
+use super::super::config::Config;
+use super::super::failure::{Code, Failure};
+
+/// Looks the servers over and logs what is found. What may delete the book stops the start; a server
+/// that is not there does not.
+pub(super) fn look(config: &Config) -> Result<(), Failure> {
+    let Some(options) = &config.redis else { return Ok(()) };
+    let findings = match check(&mut Link::new(options.clone())) {
+        Ok(findings) => findings,
+        Err(error) => {
+            warn!("Redis: {error}; the start goes on, the image follows when Redis is well");
+            return Ok(());
+        }
+    };
+    for Finding { level, text, .. } in &findings {
+        match level {
+            Level::Good => info!("Redis: {text}"),
+            Level::Warning => warn!("Redis: {text}"),
+            Level::Bad => error!("Redis: {text}"),
+        }
+    }
+    let deletes = |it: &&Finding| it.level == Level::Bad && it.subject == Subject::Eviction;
+    match findings.iter().find(deletes) {
+        Some(Finding { text, .. }) if !config.accept_eviction => Err(Failure::new(
+            Code::Usage,
+            format!("Redis: {text}; or say redis.accept_eviction = true in the configuration"),
+        )),
+        _ => Ok(()),
+    }
+}

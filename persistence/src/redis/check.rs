@@ -1,0 +1,304 @@
+//! Whether the servers are fit to keep a book.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, ToSocketAddrs as _};
+
+use super::link::{Address, Link, Patience, RedisError, RedisOptions, Server};
+
+/// The oldest version that this was tried with.
+const OLDEST: (u32, u32) = (6, 2);
+
+/// How grave something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// It is as it should be.
+    Good,
+    /// It works, and somebody should know.
+    Warning,
+    /// The image can be lost, or cannot be written.
+    Bad,
+}
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Which server it is.
+    Version,
+    /// What it does where its memory is full.
+    Eviction,
+    /// Whether it keeps anything on disk.
+    Persistence,
+    /// Who can reach it, and who can listen.
+    Access,
+    /// Whether it is in charge.
+    Role,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How grave it is.
+    pub level: Level,
+    /// What it is about.
+    pub subject: Subject,
+    /// What it is, and what to do.
+    pub text: String,
+}
+
+/// Looks the servers over: each that is in charge of something. Nothing is written. A user who may
+/// not ask everything hears of less.
+///
+/// # Errors
+/// Where one of them does not answer, or refuses to be used at all.
+pub fn check(link: &mut Link) -> Result<Vec<Finding>, RedisError> {
+    let options = link.options().clone();
+    let masters = link.masters()?;
+    let several = masters.len() > 1;
+    let mut findings = Vec::new();
+    for address in masters {
+        link.at(&address, Patience::Control, |it| redis::cmd("PING").exec(it))?;
+        let mut look = Look { link: &mut *link, address: &address, findings: Vec::new() };
+        look.look(&options)?;
+        let found = look.findings.into_iter().map(|finding| match several {
+            true => Finding { text: format!("{address}: {}", finding.text), ..finding },
+            false => finding,
+        });
+        findings.extend(found);
+    }
+    Ok(findings)
+}
+
+/// The look at one server.
+struct Look<'a> {
+    link: &'a mut Link,
+    address: &'a Address,
+    findings: Vec<Finding>,
+}
+
+impl Look<'_> {
+    fn say(&mut self, level: Level, subject: Subject, text: impl Into<String>) {
+        self.findings.push(Finding { level, subject, text: text.into() });
+    }
+
+    fn look(&mut self, options: &RedisOptions) -> Result<(), RedisError> {
+        match self.ask("INFO", &[])? {
+            Some(text) => {
+                let says = Says::of(&text);
+                self.version(&says);
+                self.eviction(&says);
+                self.persistence(&says)?;
+                self.role(&says, options)?;
+            }
+            None => self.say(
+                Level::Warning,
+                Subject::Version,
+                "this user may not ask INFO, so nobody knows how the server is set up; allow +info",
+            ),
+        }
+        self.access(options);
+        Ok(())
+    }
+
+    /// Asks something. None where this user may not, or the server does not know it.
+    fn ask(&mut self, command: &str, words: &[&str]) -> Result<Option<String>, RedisError> {
+        let asked = self.link.at(self.address, Patience::Control, |connection| {
+            let answer: redis::Value = redis::cmd(command).arg(words).query(connection)?;
+            let redis::Value::Array(parts) = answer else {
+                return Ok(redis::from_redis_value(answer)?);
+            };
+            let words: Vec<String> =
+                parts.into_iter().filter_map(|it| redis::from_redis_value(it).ok()).collect();
+            Ok(words.join(" "))
+        });
+        match asked {
+            Ok(text) => Ok(Some(text)),
+            Err(RedisError::Refused { code, .. }) if code == "NOPERM" || code == "ERR" => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn version(&mut self, says: &Says<'_>) {
+        let version = says.text("redis_version");
+        let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let (oldest, minor) = OLDEST;
+        if number < OLDEST {
+            let text = format!(
+                "version {version}: nobody mends what is older than {oldest}.{minor}, and this was \
+                 never tried with it"
+            );
+            self.say(Level::Warning, Subject::Version, text);
+        } else {
+            self.say(Level::Good, Subject::Version, format!("version {version}"));
+        }
+    }
+
+    fn eviction(&mut self, says: &Says<'_>) {
+        let policy = says.text("maxmemory_policy");
+        let (used, most) = (says.number("used_memory"), says.number("maxmemory"));
+        let (level, text) = match (policy, most) {
+            ("noeviction", 0) => (
+                Level::Good,
+                String::from("maxmemory-policy noeviction: nothing is ever deleted to make room"),
+            ),
+            ("noeviction", most) if used > most / 5 * 4 => (
+                Level::Warning,
+                format!(
+                    "{used} of {most} bytes are used: when the memory is full writes are refused, \
+                     and the image stays behind; raise maxmemory"
+                ),
+            ),
+            ("noeviction", most) => (
+                Level::Good,
+                format!("maxmemory-policy noeviction, {used} of {most} bytes are used"),
+            ),
+            ("", _) => (
+                Level::Warning,
+                String::from("the server does not say its maxmemory-policy: make it noeviction"),
+            ),
+            (policy, 0) => (
+                Level::Warning,
+                format!(
+                    "maxmemory-policy {policy}: harmless as long as maxmemory is not set; make it \
+                     noeviction before somebody does"
+                ),
+            ),
+            (policy, most) => (
+                Level::Bad,
+                format!(
+                    "maxmemory-policy {policy}: at {most} bytes the server deletes what it likes, \
+                     the book too; CONFIG SET maxmemory-policy noeviction"
+                ),
+            ),
+        };
+        self.say(level, Subject::Eviction, text);
+    }
+
+    fn persistence(&mut self, says: &Says<'_>) -> Result<(), RedisError> {
+        let failed = ["rdb_last_bgsave_status", "aof_last_write_status"];
+        if let Some(which) = failed.into_iter().find(|which| says.text(which) == "err") {
+            let text = format!("{which} err: the server's disk fails, and it may refuse writes");
+            self.say(Level::Bad, Subject::Persistence, text);
+        }
+        if says.text("aof_enabled") == "1" {
+            self.say(Level::Good, Subject::Persistence, "keeps an append-only file");
+            return Ok(());
+        }
+        let (level, text) = match self.ask("CONFIG", &["GET", "save"])? {
+            Some(save) if !save.trim_start_matches("save").trim().is_empty() => (
+                Level::Warning,
+                "keeps snapshots but no append-only file: after a crash the image is minutes old \
+                 until it is written anew; appendonly yes",
+            ),
+            Some(_) => (
+                Level::Warning,
+                "keeps nothing on disk: after a restart there is no image until it is written anew; \
+                 appendonly yes",
+            ),
+            None => (
+                Level::Warning,
+                "keeps no append-only file: after a crash the image is old or gone until it is \
+                 written anew; appendonly yes",
+            ),
+        };
+        self.say(level, Subject::Persistence, text);
+        Ok(())
+    }
+
+    fn role(&mut self, says: &Says<'_>, options: &RedisOptions) -> Result<(), RedisError> {
+        let cluster = says.text("cluster_enabled") == "1";
+        match (cluster, &options.server) {
+            (true, Server::Single(_) | Server::Sentinel { .. }) => self.say(
+                Level::Bad,
+                Subject::Role,
+                "this is a node of a cluster, which has some of the keys: say redis+cluster://",
+            ),
+            (true, Server::Cluster(_)) => {
+                if let Some(state) = self.ask("CLUSTER", &["INFO"])? {
+                    let state = Says::of(&state).text("cluster_state").to_owned();
+                    let level = if state == "ok" { Level::Good } else { Level::Bad };
+                    self.say(level, Subject::Role, format!("the cluster says of itself: {state}"));
+                }
+            }
+            (false, _) => {}
+        }
+        match says.text("role") {
+            "master" => self.say(Level::Good, Subject::Role, "is a master"),
+            role => {
+                let text = format!("is a {role}, which takes no writes: name the master");
+                self.say(Level::Bad, Subject::Role, text);
+            }
+        }
+        Ok(())
+    }
+
+    fn access(&mut self, options: &RedisOptions) {
+        if !is_public(self.address) {
+            let text = "listens where only this machine or this network reaches it";
+            self.say(Level::Good, Subject::Access, text);
+            return;
+        }
+        if options.password.is_none() {
+            let text = "is on a public address and wants no password of us: anybody can change the \
+                        book; bind it to a private address, and give it a user";
+            self.say(Level::Warning, Subject::Access, text);
+        }
+        if options.tls.is_none() {
+            let text = "is on a public address and nothing is encrypted: anybody on the way can \
+                        read and change the book; say rediss://";
+            self.say(Level::Warning, Subject::Access, text);
+        }
+    }
+}
+
+/// Whether anybody in the world may reach this address. What has no address is not public.
+fn is_public(address: &Address) -> bool {
+    let found = (address.host.as_str(), address.port).to_socket_addrs();
+    found.is_ok_and(|mut all| all.any(|address| !is_near(address.ip())))
+}
+
+fn is_near(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(address) => {
+            address.is_loopback() || address.is_private() || address.is_link_local()
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
+/// Lines of a name, a colon and a value.
+struct Says<'a>(HashMap<&'a str, &'a str>);
+
+impl<'a> Says<'a> {
+    fn of(text: &'a str) -> Self {
+        Self(text.lines().filter_map(|line| line.trim().split_once(':')).collect())
+    }
+}
+
+impl Says<'_> {
+    fn number(&self, name: &str) -> u64 {
+        self.text(name).parse().unwrap_or(0)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.0.get(name).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_and_public_addresses_are_told_apart() {
+        let public = |host: &str| is_public(&Address { host: host.to_owned(), port: 1 });
+        for near in ["127.0.0.1", "localhost", "10.1.2.3", "192.168.0.9", "::1", "fd00::1"] {
+            assert!(!public(near), "{near}");
+        }
+        for far in ["8.8.8.8", "172.32.0.1", "2001:4860:4860::8888"] {
+            assert!(public(far), "{far}");
+        }
+    }
+}

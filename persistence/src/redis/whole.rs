@@ -1,0 +1,175 @@
+//! All images together: the state of an engine, and whether there is one at all.
+
+use pricetime_engine::{Broken, Engine, EngineSnapshot, MarketId};
+
+use super::keys::{KeyNames, Keys, Part};
+use super::layout::BadRecord;
+use super::link::{Link, Patience, RedisError};
+use super::read::{ReadError, ReadImage, read_image, read_markets};
+
+/// The images of all markets as one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The history in which its numbers mean something.
+    pub history: String,
+    /// The state: each market as in its image, the numbers that all share the highest of any.
+    pub state: EngineSnapshot,
+    /// Markets that were claimed and never written.
+    pub unwritten: Vec<MarketId>,
+}
+
+/// An image that is there, without having been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// A market that has one.
+    pub market: MarketId,
+    /// Its history.
+    pub history: String,
+    /// Its sequence, as it stands there.
+    pub sequence: String,
+}
+
+/// Who wrote a market last, or was about to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The term.
+    pub term: String,
+    /// The writer's name.
+    pub writer: String,
+}
+
+/// An image, if any market has one. Nothing is checked.
+///
+/// # Errors
+/// Where the servers do not answer.
+pub fn find_image(link: &mut Link, names: &KeyNames) -> Result<Option<Found>, RedisError> {
+    for market in read_markets(link, names)? {
+        let keys = names.of(market);
+        let [history, sequence] = fields(link, &keys, ["history", "sequence"])?;
+        if let Some(history) = history {
+            let sequence = sequence.unwrap_or_default();
+            return Ok(Some(Found { market, history, sequence }));
+        }
+    }
+    Ok(None)
+}
+
+/// Who wrote a market last; none where nobody says so.
+///
+/// # Errors
+/// Where the servers do not answer.
+pub fn read_holder(link: &mut Link, keys: &Keys) -> Result<Option<Holder>, RedisError> {
+    let [term, writer] = fields(link, keys, ["term", "writer"])?;
+    Ok(term.zip(writer).map(|(term, writer)| Holder { term, writer }))
+}
+
+/// Two fields of the metadata; none where there are no metadata.
+fn fields(
+    link: &mut Link,
+    keys: &Keys,
+    names: [&str; 2],
+) -> Result<[Option<String>; 2], RedisError> {
+    link.with(&keys.metadata, Patience::Control, |connection| {
+        let kind: String = redis::cmd("TYPE").arg(&keys.metadata).query(connection)?;
+        if kind != "hash" {
+            return Ok([None, None]);
+        }
+        redis::cmd("HMGET").arg(&keys.metadata).arg(&names).query(connection)
+    })
+}
+
+/// Reads the images of all markets that have one, and puts them together; none where there is none.
+///
+/// # Errors
+/// Where the servers do not answer, where an image is not what was once written, and where the images
+/// are of several histories.
+pub fn read_whole(link: &mut Link, names: &KeyNames) -> Result<Option<Whole>, ReadError> {
+    let (mut images, mut unwritten) = (Vec::new(), Vec::new());
+    for market in read_markets(link, names)? {
+        let keys = names.of(market);
+        match read_image(link, &keys)? {
+            Some(image) => images.push(image),
+            None if has_parts(link, &keys)? => {
+                let (key, field) = (keys.metadata, String::from("format"));
+                let what = String::from("is missing, while other keys of the market are there");
+                return Err(BadRecord { key, field, what }.into());
+            }
+            None => unwritten.push(market),
+        }
+    }
+    Ok(join(images)?.map(|whole| Whole { unwritten, ..whole }))
+}
+
+/// Whether there is anything of a market beside its metadata.
+fn has_parts(link: &mut Link, keys: &Keys) -> Result<bool, RedisError> {
+    let mut ask = redis::pipe();
+    for part in Part::ALL {
+        ask.cmd("EXISTS").arg(keys.part(part));
+    }
+    let there: Vec<bool> =
+        link.with(&keys.metadata, Patience::Control, |connection| ask.query(connection))?;
+    Ok(there.contains(&true))
+}
+
+/// Puts images together.
+pub(super) fn join(images: Vec<ReadImage>) -> Result<Option<Whole>, ReadError> {
+    let Some(first) = images.first() else { return Ok(None) };
+    let history = first.history.clone();
+    if let Some(other) = images.iter().find(|image| image.history != history) {
+        return Err(ReadError::Histories {
+            first: first.state.head.market,
+            first_history: history,
+            second: other.state.head.market,
+            second_history: other.history.clone(),
+        });
+    }
+    let mut state = EngineSnapshot { rules_version: first.rules, ..EngineSnapshot::default() };
+    for image in images {
+        if image.rules != state.rules_version {
+            // One of them is not of our rules: what is restored from this is refused, and says so.
+            state.rules_version = 0;
+        }
+        state.last_sequence = state.last_sequence.max(image.sequence);
+        state.last_timestamp = state.last_timestamp.max(image.timestamp);
+        state.last_market = state.last_market.max(image.last_market);
+        state.markets.push(image.state);
+    }
+    state.markets.sort_unstable_by_key(|market| market.head.market);
+    Ok(Some(Whole { history, state, unwritten: Vec::new() }))
+}
+
+/// Whether an engine can have this state: every invariant is looked at.
+///
+/// # Errors
+/// The first that does not hold.
+pub fn check_whole(state: &EngineSnapshot) -> Result<(), Broken> {
+    let markets = u32::try_from(state.markets.len()).unwrap_or(u32::MAX);
+    Engine::new(markets).restore(state)
+}
+
+/// Takes everything of a market out of Redis, whoever wrote it. Says how many keys there were.
+///
+/// # Errors
+/// Where that could not be done; it may be tried again.
+pub fn remove_image(
+    link: &mut Link,
+    names: &KeyNames,
+    market: MarketId,
+) -> Result<u64, RedisError> {
+    let (keys, set) = (names.of(market), names.markets());
+    let [writer, term] = fields(link, &keys, ["writer", "term"])?;
+    let term = term.and_then(|term| term.parse().ok()).unwrap_or_default();
+    let mut all: Vec<String> = keys.all().map(str::to_owned).collect();
+    if let Some(writer) = writer {
+        for part in Part::ALL {
+            all.extend([keys.spare(part, &writer, term), keys.old(part, &writer, term)]);
+        }
+    }
+    let removed = link.with(&keys.metadata, Patience::Control, |connection| {
+        redis::cmd("UNLINK").arg(&all).query(connection)
+    })?;
+    link.with(&set, Patience::Control, |connection| {
+        redis::cmd("SREM").arg(&set).arg(market.0).exec(connection)
+    })?;
+    Ok(removed)
+}
