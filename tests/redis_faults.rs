@@ -3,126 +3,22 @@
 //!
 //! `PRICETIME_TRIALS` says how many faults, a fiftieth of it, `PRICETIME_SEED` where the seeds begin.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use pricetime_engine::{MarketId, MarketSnapshot};
 use pricetime_persistence::History;
-use pricetime_persistence::redis::{
-    Address, KeyNames, Link, ReadError, RedisError, RedisOptions, Server as Where, read_image,
-};
+use pricetime_persistence::redis::RedisError;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
+use pricetime_tests::redis::fault::{ADDED, FAULTS, Fault, GONE, WRONG};
+use pricetime_tests::redis::judge::{Judge, PATIENCE, options};
 use pricetime_tests::redis::keeper::{Keeper, stored};
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
-}
-
-/// How long an answer may take here: a machine with other work to do is not a fault.
-const PATIENCE: Duration = Duration::from_millis(400);
-
-fn options(port: u16) -> RedisOptions {
-    let server = Where::Single(Address { host: String::from("127.0.0.1"), port });
-    let parsed = RedisOptions::parse("redis://127.0.0.1").expect("an address");
-    RedisOptions { server, connect: PATIENCE, control: PATIENCE, bulk: PATIENCE, ..parsed }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Fault {
-    Killed,
-    Emptied,
-    Hung,
-    Flushed,
-    Deleted,
-    WrongType,
-    MemberGone,
-    MemberAdded,
-    OddTerm,
-    Full,
-    ReadOnly,
-    Cut,
-    Late,
-    HalfOpen,
-    LostReply,
-    Dropped,
-    TakenOver,
-}
-
-const FAULTS: [Fault; 17] = [
-    Fault::Killed,
-    Fault::Emptied,
-    Fault::Hung,
-    Fault::Flushed,
-    Fault::Deleted,
-    Fault::WrongType,
-    Fault::MemberGone,
-    Fault::MemberAdded,
-    Fault::OddTerm,
-    Fault::Full,
-    Fault::ReadOnly,
-    Fault::Cut,
-    Fault::Late,
-    Fault::HalfOpen,
-    Fault::LostReply,
-    Fault::Dropped,
-    Fault::TakenOver,
-];
-
-impl Fault {
-    /// Whether somebody does by hand what nobody should.
-    const fn tampers(self) -> bool {
-        matches!(
-            self,
-            Self::Deleted | Self::WrongType | Self::MemberGone | Self::MemberAdded | Self::OddTerm
-        )
-    }
-}
-
-/// What those who read are told and tell.
-#[derive(Debug, Default)]
-struct Judge {
-    /// All states that were or were to be written.
-    states: Mutex<HashMap<u128, MarketSnapshot>>,
-    tampered: AtomicBool,
-    over: AtomicBool,
-}
-
-impl Judge {
-    fn expect(&self, states: &[MarketSnapshot]) {
-        let mut known = self.states.lock().unwrap();
-        known.extend(states.iter().map(|state| (state.digest(), state.clone())));
-    }
-
-    /// Reads until it is over, from the server itself. How often it found a state.
-    fn poll(&self, port: u16) -> u32 {
-        let mut link = Link::new(options(port));
-        let mut found = 0;
-        while !self.over.load(Ordering::SeqCst) {
-            for market in 1..4 {
-                let keys = KeyNames::default().of(MarketId(market));
-                let tampered = self.tampered.load(Ordering::SeqCst);
-                match read_image(&mut link, &keys) {
-                    Ok(None) | Err(ReadError::Redis(_) | ReadError::Moving) => {}
-                    Ok(Some(image)) => {
-                        let known = self.states.lock().unwrap().get(&image.digest).cloned();
-                        assert_eq!(Some(image.state), known, "a state that never was");
-                        found += 1;
-                    }
-                    Err(error) => {
-                        let tampered = tampered || self.tampered.load(Ordering::SeqCst);
-                        assert!(tampered, "nobody tampered, and yet: {error}");
-                    }
-                }
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        found
-    }
 }
 
 struct Trial<'a> {
@@ -189,6 +85,7 @@ impl Trial<'_> {
         }
     }
 
+    /// Lets the fault happen, and end.
     fn commit(&mut self, fault: Fault) {
         let key = self.key();
         match fault {
@@ -236,24 +133,26 @@ impl Trial<'_> {
                 let done = self.keeper.keep().map(|_| ());
                 self.fair(done);
             }
-            Fault::Dropped | Fault::TakenOver => {
-                let fresh = Keeper::of(options(self.proxy.port), self.history, &self.books.engine);
-                if self.random.chance(50) {
-                    // It dies in the middle of something.
-                    self.keep_while(|_, proxy| proxy.set(Mode::Cut));
-                }
-                self.proxy.set(Mode::Pass);
-                let mut old = std::mem::replace(&mut self.keeper, fresh);
-                if fault == Fault::TakenOver {
-                    let _ = self.keeper.keep().expect("a new writer attaches");
-                    for _ in 0..2 {
-                        let done = old.keep();
-                        assert!(matches!(done, Err(RedisError::Fenced { .. })), "{done:?}");
-                    }
-                }
-            }
+            Fault::Dropped | Fault::TakenOver => self.replace_writer(fault),
         }
         self.proxy.set(Mode::Pass);
+    }
+
+    fn replace_writer(&mut self, fault: Fault) {
+        let fresh = Keeper::of(options(self.proxy.port), self.history, &self.books.engine);
+        if self.random.chance(50) {
+            // It dies in the middle of something.
+            self.keep_while(|_, proxy| proxy.set(Mode::Cut));
+        }
+        self.proxy.set(Mode::Pass);
+        let mut old = std::mem::replace(&mut self.keeper, fresh);
+        if fault == Fault::TakenOver {
+            let _ = self.keeper.keep().expect("a new writer attaches");
+            for _ in 0..2 {
+                let done = old.keep();
+                assert!(matches!(done, Err(RedisError::Fenced { .. })), "{done:?}");
+            }
+        }
     }
 
     fn by_proxy(&mut self, mode: Mode) {
@@ -286,72 +185,57 @@ impl Trial<'_> {
     }
 }
 
-/// Puts something else under a key.
-const WRONG: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; redis.call('DEL', KEYS[1]); \
-    if kind == 'list' then redis.call('SET', KEYS[1], 'x') else redis.call('RPUSH', KEYS[1], 'x') \
-    end";
-/// Takes something out of it.
-const GONE: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; \
-    if kind == 'zset' then redis.call('ZPOPMIN', KEYS[1]) \
-    elseif kind == 'set' then redis.call('SPOP', KEYS[1]) \
-    elseif kind == 'hash' then redis.call('HDEL', KEYS[1], redis.call('HKEYS', KEYS[1])[1]) end";
-/// Puts something in.
-const ADDED: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; \
-    if kind == 'zset' then redis.call('ZADD', KEYS[1], 7, 'x') \
-    elseif kind == 'set' then redis.call('SADD', KEYS[1], '999') \
-    elseif kind == 'hash' then redis.call('HSET', KEYS[1], 'x', 'y') end";
+/// So many faults, from this one on, of one server. Which ones, and how many epochs each took.
+fn day(seed: u64, faults: impl Iterator<Item = u64>, counts: &mut BTreeMap<(Fault, u32), u32>) {
+    let judge = Judge::default();
+    let server = Server::start_with(&[
+        "--save",
+        "",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+        "--auto-aof-rewrite-percentage",
+        "0",
+    ]);
+    let (port, proxy) = (server.port, Proxy::start(server.port));
+    let (books, history) = (Books::new(seed), History::fresh());
+    let keeper = Keeper::of(options(proxy.port), history, &books.engine);
+    let random = Random::new(seed);
+    let found = std::thread::scope(|scope| {
+        let poller = scope.spawn(|| judge.poll(port));
+        let mut trial = Trial { random, server, proxy, books, history, keeper, judge: &judge };
+        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            trial.heal("at first");
+            for at in faults {
+                let first = usize::try_from(at).ok().and_then(|at| FAULTS.get(at)).copied();
+                let fault = first.unwrap_or_else(|| trial.random.pick(FAULTS));
+                let what = format!("seed {seed}, fault {at}, {fault:?}");
+                trial.fold();
+                judge.tampered.fetch_or(fault.tampers(), Ordering::SeqCst);
+                trial.commit(fault);
+                let epochs = trial.heal(&what);
+                *counts.entry((fault, epochs)).or_default() += 1;
+                assert!(!poller.is_finished(), "{what}: who reads found something");
+            }
+        }));
+        judge.over.store(true, Ordering::SeqCst);
+        let found = poller.join().expect("nobody reads what never was");
+        worked.map_or_else(|why| std::panic::resume_unwind(why), |()| found)
+    });
+    eprintln!("seed {seed}: read {found} times meanwhile");
+}
 
 #[test]
 fn whatever_befalls_redis_the_image_is_exact_again() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
-    let mut counts: BTreeMap<(Fault, u32), u32> = BTreeMap::new();
+    let mut counts = BTreeMap::new();
+    // Each of them at least once.
     let faults = trials.div_ceil(50).max(FAULTS.len() as u64);
-    let mut left = faults;
-    for day in 0.. {
-        if left == 0 {
-            break;
-        }
-        let seed = seed.wrapping_shl(20).wrapping_add(day);
-        let judge = Judge::default();
-        let server = Server::start_with(&[
-            "--save",
-            "",
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "always",
-            "--auto-aof-rewrite-percentage",
-            "0",
-        ]);
-        let (port, proxy) = (server.port, Proxy::start(server.port));
-        let (books, history) = (Books::new(seed), History::fresh());
-        let keeper = Keeper::of(options(proxy.port), history, &books.engine);
-        let random = Random::new(seed);
-        let found = std::thread::scope(|scope| {
-            let poller = scope.spawn(|| judge.poll(port));
-            let mut trial = Trial { random, server, proxy, books, history, keeper, judge: &judge };
-            let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                trial.heal("at first");
-                for _ in 0..left.min(34) {
-                    let at = (faults - left) as usize;
-                    let fault =
-                        FAULTS.get(at).copied().unwrap_or_else(|| trial.random.pick(FAULTS));
-                    let what = format!("seed {seed}, {fault:?}");
-                    trial.fold();
-                    judge.tampered.fetch_or(fault.tampers(), Ordering::SeqCst);
-                    trial.commit(fault);
-                    let epochs = trial.heal(&what);
-                    *counts.entry((fault, epochs)).or_default() += 1;
-                    left -= 1;
-                    assert!(!poller.is_finished(), "{what}: who reads found something");
-                }
-            }));
-            judge.over.store(true, Ordering::SeqCst);
-            let found = poller.join().expect("nobody reads what never was");
-            worked.map_or_else(|why| std::panic::resume_unwind(why), |()| found)
-        });
-        eprintln!("seed {seed}: read {found} times meanwhile");
+    for first in (0..faults).step_by(34) {
+        let seed = seed.wrapping_shl(20).wrapping_add(first / 34);
+        day(seed, first..faults.min(first + 34), &mut counts);
     }
     eprintln!("fault and epochs until the image was exact again: {counts:?}");
 }

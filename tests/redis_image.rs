@@ -60,7 +60,7 @@ fn epoch(books: &mut Books, keeper: &mut Keeper, written: &Written, raw: &mut Ra
     let states = books.engine.snapshot().markets;
     for state in &states {
         let sight = Sight::of(state);
-        written.lock().unwrap().insert(sight.says("digest").to_owned(), sight);
+        written.lock().expect("nobody failed").insert(sight.says("digest").to_owned(), sight);
     }
     let ways = keeper.keep().expect("the server is well");
     for state in states {
@@ -90,7 +90,8 @@ fn poll(port: u16, written: &Written, over: &AtomicBool) -> u32 {
             if sight.says("phase") == "continuous" {
                 assert!(number("spread").is_none_or(|spread| spread > 0), "{:?}", sight.metadata);
             }
-            let expected = written.lock().unwrap().get(sight.says("digest")).cloned();
+            let expected =
+                written.lock().expect("nobody failed").get(sight.says("digest")).cloned();
             let expected = expected.expect("nothing but what was to be written");
             assert_eq!(sight.like(&expected), expected, "half an epoch");
             seen += 1;

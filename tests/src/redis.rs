@@ -1,6 +1,8 @@
 //! Real Redis servers, started and stopped by a test.
 
 pub mod books;
+pub mod fault;
+pub mod judge;
 pub mod keeper;
 pub mod proxy;
 pub mod raw;

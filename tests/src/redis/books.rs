@@ -99,11 +99,13 @@ impl Books {
             }
             for _ in 0..commands {
                 let action = self.action();
-                let account = match action {
-                    // An order's id says whose it is.
-                    Action::Amend(amend) => owner(amend.order),
-                    Action::Place(place) => owner(place.order),
-                    _ => 1,
+                // An order's id says whose it is.
+                let account = if let Action::Place(Place { order, .. })
+                | Action::Amend(Amend { order, .. }) = action
+                {
+                    owner(order)
+                } else {
+                    1
                 };
                 groups.extend(self.apply(market, account, action));
             }

@@ -114,7 +114,7 @@ impl Raw {
             texts.chunks_exact(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect::<Vec<_>>()
         };
         let metadata = pairs(next()).into_iter().collect();
-        let [bids, asks] = [next(), next()].map(|reply| side(reply));
+        let [bids, asks] = [next(), next()].map(side);
         let [orders, stops] = [next(), next()].map(|reply| reply.texts().into_iter().collect());
         let [requests, blocked, epoch] = [next(), next(), next()].map(Reply::text);
         Ok(Sight { metadata, bids, asks, orders, stops, requests, blocked, epoch })
