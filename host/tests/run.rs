@@ -197,6 +197,13 @@ fn the_configuration_is_what_it_says() {
         (&market.replace("tick", "tik"), "did you mean \"market.tick\"?"),
         (&market.replace("0.01", "0"), "tick: from 1 to 10^9"),
         (&market.replace("market = 1", "market = 0"), "numbered from 1"),
+        (
+            &format!(
+                "[redis]\nurl = \"redis://127.0.0.1\"\n{}",
+                market.replace("\"100\"", "\"99999999999999\"")
+            ),
+            "must lie within ±2^53 ticks",
+        ),
     ];
     for (text, says) in wrong {
         std::fs::write(&file, text).expect("a file");

@@ -19,6 +19,7 @@ mod check;
 mod keys;
 mod layout;
 mod link;
+mod options;
 mod read;
 mod slot;
 mod text;
@@ -29,13 +30,14 @@ mod writer;
 pub use check::{Finding, Level, Subject, check};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
-pub use link::{Address, Link, RedisError, RedisOptions, Server, Tls};
+pub use link::Link;
+pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
 pub use text::{BadText, ImageText, read_text};
 pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
 };
-pub use writer::{How, ImageWriter, Wrote};
+pub use writer::{How, ImageWriter, Wrote, scores_hold};
 
 /// Above so many changes a second generation is written.
 pub const CHANGES_MAX: usize = 1_000;

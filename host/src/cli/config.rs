@@ -250,7 +250,7 @@ impl Settings {
             token: said(&self.listen.token, str::to_owned),
             events: said(&self.output.events, |path| PathBuf::from(path)),
             accept_eviction: self.redis.accept_eviction,
-            redis: self.redis.options(markets.len())?,
+            redis: self.redis.options(&markets)?,
             markets,
         })
     }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs as _};
 
-use super::link::{Address, Link, Patience, RedisError, RedisOptions, Server};
+use super::link::{Link, Patience};
+use super::options::{Address, RedisError, RedisOptions, Server};
 
 /// The oldest version that this was tried with.
 const OLDEST: (u32, u32) = (6, 2);

@@ -9,7 +9,8 @@ use pricetime_engine::{
 
 use super::keys::{KeyNames, Keys, Part};
 use super::layout::{self, BadRecord, Metadata};
-use super::link::{Link, Patience, RedisError};
+use super::link::{Link, Patience};
+use super::options::RedisError;
 
 /// How many entries a page has, about.
 const PAGE: usize = 2_000;

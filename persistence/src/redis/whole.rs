@@ -4,7 +4,8 @@ use pricetime_engine::{Broken, Engine, EngineSnapshot, MarketId};
 
 use super::keys::{KeyNames, Keys, Part};
 use super::layout::BadRecord;
-use super::link::{Link, Patience, RedisError};
+use super::link::{Link, Patience};
+use super::options::RedisError;
 use super::read::{ReadError, ReadImage, read_image, read_markets};
 
 /// The images of all markets as one state.

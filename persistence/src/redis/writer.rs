@@ -9,14 +9,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 
-use pricetime_engine::{AccountId, MarketId, OrderId, OrderRecord, Priority, Sequence, Side};
+use pricetime_engine::{
+    AccountId, MarketId, OrderId, OrderRecord, Price, Priority, Sequence, Side, Terms,
+};
 use redis::Pipeline;
 use uuid::Uuid;
 
 use super::CHANGES_MAX;
 use super::keys::{Keys, Part};
 use super::layout;
-use super::link::{Link, Patience, RedisError};
+use super::link::{Link, Patience};
+use super::options::RedisError;
 use crate::history::History;
 use crate::image::MarketState;
 use change::Change;
@@ -206,6 +209,12 @@ impl ImageWriter {
         changed: &BTreeMap<OrderId, Option<OrderRecord>>,
     ) -> Result<Wrote, RedisError> {
         let (id, history) = (state.head.market, self.history);
+        if !scores_hold(&state.head.spec.terms) {
+            return Err(RedisError::Options(format!(
+                "the prices of market {id} go beyond ±2^53 ticks, where Redis cannot tell one score \
+                 from the next: it is not brought there"
+            )));
+        }
         let mut task = self.task(id);
         let wrote = task.try_often(id, |task| task.try_write(id, history, state, changed))?;
         task.unlink_late();
@@ -335,6 +344,13 @@ impl Task<'_> {
         self.market.there = attempt.carried_out(before).filter(|_| exact);
         Ok(exact.then_some(()))
     }
+}
+
+/// Whether every price that these terms allow is a score of its own: scores are doubles.
+#[must_use]
+pub fn scores_hold(terms: &Terms) -> bool {
+    let exact = |price: Price| price.0.unsigned_abs() <= 1 << 53;
+    exact(terms.price_min) && exact(terms.price_max)
 }
 
 /// How many entries each part has in a state.

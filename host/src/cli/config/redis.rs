@@ -1,12 +1,16 @@
 //! Redis in the configuration.
 
-use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls};
+use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls, scores_hold};
 
+use super::ConfiguredMarket;
 use super::setting::Redis;
 
 impl Redis {
     /// What a link is like, where there is to be one.
-    pub(super) fn options(self, markets: usize) -> Result<Option<RedisOptions>, String> {
+    pub(super) fn options(
+        self,
+        markets: &[ConfiguredMarket],
+    ) -> Result<Option<RedisOptions>, String> {
         if self.url.is_empty() {
             return Ok(None);
         }
@@ -26,7 +30,13 @@ impl Redis {
             epoch: keys.epoch,
             markets: keys.markets,
         };
-        options.names.check(markets).map_err(|why| format!("redis.keys: {why}"))?;
+        if let Some(market) = markets.iter().find(|it| !scores_hold(&it.spec.terms)) {
+            return Err(format!(
+                "market {}: with Redis, prices must lie within ±2^53 ticks",
+                market.spec.symbol
+            ));
+        }
+        options.names.check(markets.len()).map_err(|why| format!("redis.keys: {why}"))?;
         if let Some(tls) = &mut options.tls {
             *tls = certificates(&self.authority, &self.certificate, &self.key)?;
         } else if !(self.authority.is_empty() && self.certificate.is_empty()) {

@@ -14,7 +14,7 @@ use crate::history::History;
 use crate::image::MarketState;
 use crate::redis::keys::Part;
 use crate::redis::layout;
-use crate::redis::link::RedisError;
+use crate::redis::options::RedisError;
 
 /// The way from what stands there to a state.
 pub(super) struct Change<'a> {

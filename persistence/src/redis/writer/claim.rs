@@ -5,7 +5,8 @@ use redis::{Pipeline, Value};
 
 use super::{Task, Version};
 use crate::redis::keys::Part;
-use crate::redis::link::{Patience, RedisError};
+use crate::redis::link::Patience;
+use crate::redis::options::RedisError;
 
 /// What stands in a market's keys.
 pub(super) struct Stored {

@@ -15,7 +15,8 @@ use crate::history::History;
 use crate::image::MarketState;
 use crate::redis::PIECE;
 use crate::redis::keys::Part;
-use crate::redis::link::{Patience, RedisError};
+use crate::redis::link::Patience;
+use crate::redis::options::RedisError;
 
 /// How many pieces are on their way at a time.
 const PIECES: usize = 8;

@@ -5,7 +5,8 @@ use pricetime_engine::MarketId;
 
 use super::Task;
 use super::claim::unlink_spare;
-use crate::redis::link::{Patience, RedisError};
+use crate::redis::link::Patience;
+use crate::redis::options::RedisError;
 
 impl Task<'_> {
     /// Takes all keys away, if the market is still ours.
