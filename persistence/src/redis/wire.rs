@@ -1,47 +1,32 @@
 //! A connection that gives up in time.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{Connection, ConnectionLike, RedisResult, Value};
 
-/// A connection on which all answers to what is asked at once must be there in time. The client's own
-/// way waits the whole time for each answer of a pipeline, one after the other, so that a server that
-/// hangs would hold us up for minutes.
+/// A connection on which the first answer that does not come in time is the last one that is waited
+/// for. The client's own way waits for each answer of a pipeline, one after the other, whatever
+/// became of those before it, so that a server that hangs would hold us up for minutes.
 ///
 /// After an error it is of no use any more: the answers that were not read are still to come.
-pub(super) struct Wire {
-    connection: Connection,
-    limit: Duration,
-}
+pub(super) struct Wire(Connection);
 
 impl Wire {
     pub(super) const fn new(connection: Connection) -> Self {
-        Self { connection, limit: Duration::ZERO }
+        Self(connection)
     }
 
-    /// How long it may take from now on until all answers are there.
+    /// How long an answer may take from now on.
     pub(super) fn limit(&mut self, limit: Duration) -> RedisResult<()> {
-        self.limit = limit;
-        self.connection.set_write_timeout(Some(limit))
-    }
-
-    fn ask(&mut self, words: &[u8]) -> RedisResult<Instant> {
-        self.connection.send_packed_command(words)?;
-        Ok(Instant::now() + self.limit)
-    }
-
-    fn answer(&mut self, end: Instant) -> RedisResult<Value> {
-        // None at all would be for ever.
-        let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        self.connection.set_read_timeout(Some(left))?;
-        self.connection.recv_response()
+        self.0.set_read_timeout(Some(limit))?;
+        self.0.set_write_timeout(Some(limit))
     }
 }
 
 impl ConnectionLike for Wire {
     fn req_packed_command(&mut self, words: &[u8]) -> RedisResult<Value> {
-        let end = self.ask(words)?;
-        self.answer(end)
+        self.0.send_packed_command(words)?;
+        self.0.recv_response()
     }
 
     fn req_packed_commands(
@@ -50,25 +35,25 @@ impl ConnectionLike for Wire {
         offset: usize,
         count: usize,
     ) -> RedisResult<Vec<Value>> {
-        let end = self.ask(words)?;
+        self.0.send_packed_command(words)?;
         for _ in 0..offset {
             // What is only noted, for a transaction, and refused then: nothing will be carried out.
-            if let Value::ServerError(error) = self.answer(end)? {
+            if let Value::ServerError(error) = self.0.recv_response()? {
                 return Err(error.into());
             }
         }
-        (0..count).map(|_| self.answer(end)).collect()
+        (0..count).map(|_| self.0.recv_response()).collect()
     }
 
     fn get_db(&self) -> i64 {
-        self.connection.get_db()
+        self.0.get_db()
     }
 
     fn check_connection(&mut self) -> bool {
-        self.connection.check_connection()
+        self.0.check_connection()
     }
 
     fn is_open(&self) -> bool {
-        self.connection.is_open()
+        self.0.is_open()
     }
 }
