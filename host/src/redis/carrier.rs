@@ -35,12 +35,46 @@ pub(crate) struct Carrier {
     fenced: Vec<MarketId>,
     /// The market that could not be written: next time it is the others' turn first.
     failed: Option<MarketId>,
-    /// Set as long as nobody knows whether an image stands there that is not ours to replace.
-    pub(super) unasked: Option<Link>,
-    /// Whether one does, and that has been said. It is looked for again until it is gone.
-    barred: bool,
+    pub(super) unasked: Option<Unasked>,
     wait: Duration,
     well: bool,
+}
+
+/// Kept as long as nobody knows whether an image stands there that is not ours to replace.
+pub(crate) struct Unasked {
+    link: Link,
+    /// The histories whose image may be replaced.
+    ours: Vec<String>,
+    /// Whether one of another history does stand there, and that has been said.
+    barred: bool,
+}
+
+impl Unasked {
+    pub(crate) const fn new(link: Link, ours: Vec<String>) -> Self {
+        Self { link, ours, barred: false }
+    }
+
+    /// Asks. An image of another history is an error until it is gone.
+    fn ask(&mut self) -> Result<(), RedisError> {
+        let names = self.link.options().names.clone();
+        let Some(Found { market, history, sequence }) = find_image(&mut self.link, &names)? else {
+            return Ok(());
+        };
+        if self.ours.contains(&history) {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.barred, true) {
+            error!(
+                market = market.0,
+                history,
+                sequence,
+                "Redis: an image of another history is there, which this folder does not come from: \
+                 nothing is written; drop that image, or run with the folder that it belongs to"
+            );
+        }
+        let why = "an image of another history is there";
+        Err(RedisError::Options(why.to_owned()))
+    }
 }
 
 impl fmt::Debug for Carrier {
@@ -68,7 +102,6 @@ impl Carrier {
             fenced: Vec::new(),
             failed: None,
             unasked: None,
-            barred: false,
             wait: WAIT.0,
             well: true,
         }
@@ -130,27 +163,14 @@ impl Carrier {
         wait
     }
 
-    /// Looks before the first write whether an image stands there that is not ours to replace: the
-    /// folder was new, and nobody answered when it was opened.
+    /// Looks before the first write whether an image stands there that is not ours to replace:
+    /// nobody answered when the folder was opened.
     fn look_first(&mut self) -> Result<(), RedisError> {
-        let Some(link) = &mut self.unasked else { return Ok(()) };
-        let names = link.options().names.clone();
-        let Some(Found { market, history, sequence }) = find_image(link, &names)? else {
+        if let Some(unasked) = &mut self.unasked {
+            unasked.ask()?;
             self.unasked = None;
-            return Ok(());
-        };
-        if !self.barred {
-            error!(
-                market = market.0,
-                history,
-                sequence,
-                "Redis: an image of another history is there, and this folder was new: nothing is \
-                 written; drop that image, or run with the folder that it belongs to"
-            );
-            self.barred = true;
         }
-        let why = "an image of another history is there, and this folder was new";
-        Err(RedisError::Options(why.to_owned()))
+        Ok(())
     }
 
     fn write_all(&mut self) -> Result<(), RedisError> {
