@@ -18,6 +18,8 @@
 pub mod codec;
 mod history;
 pub mod image;
+pub mod ledger;
+pub mod settlement;
 
 #[cfg(feature = "local")]
 mod disk;
