@@ -7,6 +7,7 @@
 
 mod carrier;
 mod mailbox;
+mod measure;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -28,10 +28,10 @@ mod whole;
 mod wire;
 mod writer;
 
-pub use check::{Finding, Level, Subject, check};
+pub use check::{Finding, Level, Subject, check, memory};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
-pub use link::Link;
+pub use link::{Link, Traffic};
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
 pub use scores::{scores_hold, scores_hold_after};

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use pricetime_engine::MarketId;
 use pricetime_persistence::Terms;
-use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, Wrote, find_image};
+use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, find_image};
 use tracing::{error, info, warn};
 
 use super::mailbox::{Owed, Owing};
+use super::measure::{self, Meter};
 use super::{LAST, RedisState};
 use crate::status::Shared;
 
@@ -38,6 +39,7 @@ pub(crate) struct Carrier {
     pub(super) unasked: Option<Unasked>,
     wait: Duration,
     well: bool,
+    meter: Meter,
 }
 
 /// Kept as long as nobody knows whether an image stands there that is not ours to replace.
@@ -104,6 +106,7 @@ impl Carrier {
             unasked: None,
             wait: WAIT.0,
             well: true,
+            meter: Meter::default(),
         }
     }
 
@@ -160,6 +163,7 @@ impl Carrier {
             }
         };
         self.say_behind();
+        self.meter.look(self.writer.link(), self.well);
         wait
     }
 
@@ -220,7 +224,7 @@ impl Carrier {
             }
             Some(Owed::State { state, changed }) => {
                 self.writer.write(state, changed).map(|wrote| {
-                    measure(begun.elapsed(), wrote);
+                    measure::wrote(begun.elapsed(), wrote);
                     self.written.insert(market, state.head.epoch.0);
                 })
             }
@@ -276,20 +280,9 @@ impl Carrier {
         let behind = behind.max().unwrap_or(0);
         let mut before = 0;
         self.shared.redis.change(|status| before = std::mem::replace(&mut status.behind, behind));
-        metrics::gauge!("pricetime_redis_behind_epochs").set(count(behind));
+        metrics::gauge!("pricetime_redis_behind_epochs").set(measure::gauge(behind));
         if behind > BEHIND_MAX && before <= BEHIND_MAX {
             error!(behind, "Redis: the image is more than {BEHIND_MAX} epochs behind");
         }
     }
-}
-
-/// A count for a gauge.
-fn count(number: u64) -> f64 {
-    // Nobody counts so many epochs that it matters.
-    u32::try_from(number).map_or(f64::INFINITY, f64::from)
-}
-
-fn measure(took: Duration, wrote: Wrote) {
-    metrics::histogram!("pricetime_redis_write_seconds").record(took);
-    metrics::counter!("pricetime_redis_orders_written_total").increment(wrote.orders as u64);
 }

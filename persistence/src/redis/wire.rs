@@ -2,31 +2,59 @@
 
 use std::time::Duration;
 
-use redis::{Connection, ConnectionLike, RedisResult, Value};
+use redis::{Cmd, Connection, ConnectionLike, RedisResult, Value};
 
 /// A connection on which the first answer that does not come in time is the last one that is waited
 /// for. The client's own way waits for each answer of a pipeline, one after the other, whatever
 /// became of those before it, so that a server that hangs would hold us up for minutes.
 ///
 /// After an error it is of no use any more: the answers that were not read are still to come.
-pub(super) struct Wire(Connection);
+pub(super) struct Wire {
+    connection: Connection,
+    /// How many bytes were sent.
+    sent: u64,
+}
 
 impl Wire {
     pub(super) const fn new(connection: Connection) -> Self {
-        Self(connection)
+        Self { connection, sent: 0 }
+    }
+
+    /// How many bytes were sent since this was last asked.
+    pub(super) const fn take_sent(&mut self) -> u64 {
+        core::mem::replace(&mut self.sent, 0)
+    }
+
+    fn say(&mut self, words: &[u8]) -> RedisResult<()> {
+        self.sent += words.len() as u64;
+        self.connection.send_packed_command(words)
     }
 
     /// How long an answer may take from now on.
     pub(super) fn limit(&mut self, limit: Duration) -> RedisResult<()> {
-        self.0.set_read_timeout(Some(limit))?;
-        self.0.set_write_timeout(Some(limit))
+        self.connection.set_read_timeout(Some(limit))?;
+        self.connection.set_write_timeout(Some(limit))
+    }
+
+    /// Asks for something. The answer is to be received before anything else is asked for otherwise.
+    pub(super) fn send(&mut self, command: &Cmd) -> RedisResult<()> {
+        self.say(&command.get_packed_command())
+    }
+
+    /// The answer to the first question that has none yet.
+    pub(super) fn receive(&mut self) -> RedisResult<Value> {
+        let answer = self.connection.recv_response()?;
+        if let Value::ServerError(error) = answer {
+            return Err(error.into());
+        }
+        Ok(answer)
     }
 }
 
 impl ConnectionLike for Wire {
     fn req_packed_command(&mut self, words: &[u8]) -> RedisResult<Value> {
-        self.0.send_packed_command(words)?;
-        self.0.recv_response()
+        self.say(words)?;
+        self.connection.recv_response()
     }
 
     fn req_packed_commands(
@@ -35,25 +63,25 @@ impl ConnectionLike for Wire {
         offset: usize,
         count: usize,
     ) -> RedisResult<Vec<Value>> {
-        self.0.send_packed_command(words)?;
+        self.say(words)?;
         for _ in 0..offset {
             // What is only noted, for a transaction, and refused then: nothing will be carried out.
-            if let Value::ServerError(error) = self.0.recv_response()? {
+            if let Value::ServerError(error) = self.connection.recv_response()? {
                 return Err(error.into());
             }
         }
-        (0..count).map(|_| self.0.recv_response()).collect()
+        (0..count).map(|_| self.connection.recv_response()).collect()
     }
 
     fn get_db(&self) -> i64 {
-        self.0.get_db()
+        self.connection.get_db()
     }
 
     fn check_connection(&mut self) -> bool {
-        self.0.check_connection()
+        self.connection.check_connection()
     }
 
     fn is_open(&self) -> bool {
-        self.0.is_open()
+        self.connection.is_open()
     }
 }

@@ -187,6 +187,11 @@ impl ImageWriter {
         self.floor
     }
 
+    /// The way to the servers.
+    pub const fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
     /// Asks whether the servers are there.
     ///
     /// # Errors
