@@ -9,7 +9,7 @@ use redis::{Connection, ConnectionLike, RedisResult, Value};
 /// became of those before it, so that a server that hangs would hold us up for minutes.
 ///
 /// After an error it is of no use any more: the answers that were not read are still to come.
-pub(super) struct Wire(Connection);
+pub(crate) struct Wire(Connection);
 
 impl Wire {
     pub(super) const fn new(connection: Connection) -> Self {
@@ -17,9 +17,20 @@ impl Wire {
     }
 
     /// How long an answer may take from now on.
-    pub(super) fn limit(&mut self, limit: Duration) -> RedisResult<()> {
+    pub(crate) fn limit(&mut self, limit: Duration) -> RedisResult<()> {
         self.0.set_read_timeout(Some(limit))?;
         self.0.set_write_timeout(Some(limit))
+    }
+
+    /// Sends a question. Its answer is behind those of all earlier ones.
+    pub(crate) fn send(&mut self, words: &[u8]) -> RedisResult<()> {
+        self.0.send_packed_command(words)
+    }
+
+    /// The answer to the first question that none was read of. One that does not come in time will
+    /// be passed over when it does, and then the connection goes on being of use.
+    pub(crate) fn receive(&mut self) -> RedisResult<Value> {
+        self.0.recv_response()
     }
 }
 
