@@ -202,6 +202,7 @@ impl Claim {
             if self.letting_go && now >= seat.gone {
                 *seat = Seat::default();
             } else if seat.again.is_some_and(|again| again <= now) {
+                seat.again = None;
                 self.free(now, node, out);
             }
         }

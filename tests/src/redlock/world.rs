@@ -27,8 +27,10 @@ pub(super) enum Event {
         ask: Ask,
         answer: Answer,
     },
+    /// A lease is told the time, if it has not asked for another one since.
     Wake {
         lease: usize,
+        at: u64,
     },
     Act {
         lease: usize,
@@ -207,7 +209,7 @@ impl World {
     fn happen(&mut self, event: Event) {
         let sleeper = match event {
             Event::Fault(_) | Event::Arrive { .. } => None,
-            Event::Answer { lease, .. } | Event::Wake { lease } | Event::Act { lease, .. } => {
+            Event::Answer { lease, .. } | Event::Wake { lease, .. } | Event::Act { lease, .. } => {
                 Some(self.leases[lease].holder)
             }
             Event::Begin { holder } => Some(holder),
@@ -224,9 +226,11 @@ impl World {
                     self.with(lease, |it, now| it.hear(now, &ask, answer));
                 }
             }
-            Event::Wake { lease } => {
-                self.leases[lease].wakes = None;
-                self.with(lease, Lease::tick);
+            Event::Wake { lease, at } => {
+                if self.leases[lease].wakes == Some(at) {
+                    self.leases[lease].wakes = None;
+                    self.with(lease, Lease::tick);
+                }
             }
             Event::Act { lease, act } => match act {
                 Act::Extend => self.with(lease, Lease::extend),
@@ -246,18 +250,26 @@ impl World {
 
     fn suffer(&mut self, fault: Fault) {
         let now = self.now;
+        let until = |lasts: u64| now + lasts;
+        // A longer one is not cut short: what waits for its end would be overtaken.
+        let longer = |end: &mut u64, other: u64| *end = (*end).max(other);
         match fault {
-            Fault::Hang { node, lasts } => self.nodes[node].hung_until = now + lasts,
-            Fault::Die { node, lasts } => self.nodes[node].dead_until = now + lasts,
+            Fault::Hang { node, lasts } => longer(&mut self.nodes[node].hung_until, until(lasts)),
+            Fault::Die { node, lasts } => longer(&mut self.nodes[node].dead_until, until(lasts)),
             Fault::Forget { node } => self.nodes[node].forget(),
             Fault::Delay { node, by } => self.nodes[node].delay(by),
-            Fault::Sleep { holder, lasts } => self.holders[holder].sleeps_until = now + lasts,
+            Fault::Sleep { holder, lasts } => {
+                longer(&mut self.holders[holder].sleeps_until, until(lasts));
+            }
         }
     }
 
     fn crash(&mut self, lease: usize) {
         let running = &mut self.leases[lease];
-        (running.crashed, running.told) = (true, None);
+        if running.told.take().is_none() {
+            return;
+        }
+        running.crashed = true;
         self.living.retain(|it| *it != lease);
         let at = self.now + self.random.below(self.plan.ttl);
         let holder = running.holder;
@@ -303,7 +315,7 @@ impl World {
         let at = self.holders[holder].truly(wakes).max(self.now) + self.random.below(200);
         if running.wakes.is_none_or(|wakes| wakes > at) {
             running.wakes = Some(at);
-            self.put(at, Event::Wake { lease: number });
+            self.put(at, Event::Wake { lease: number, at });
         }
     }
 
