@@ -82,13 +82,19 @@ impl Claim {
         Self { attempt, rules, seats, round: None, letting_go: false }
     }
 
-    /// Asks all nodes at once for the value, or for more time. A node that has not answered an
-    /// earlier such question is not asked another one.
-    pub(super) fn ask_all(&mut self, now: Duration, deed: Deed, out: &mut Out) {
+    /// Asks all nodes at once for the value, or for more time, except those that are to be spared. A
+    /// node that has not answered an earlier such question is not asked another one.
+    pub(super) fn ask_all(
+        &mut self,
+        now: Duration,
+        deed: Deed,
+        spared: impl Fn(usize) -> bool,
+        out: &mut Out,
+    ) -> Option<Verdict> {
         let mut votes = Vec::with_capacity(self.seats.len());
         let by = now + self.rules.patience;
         for (node, seat) in self.seats.iter_mut().enumerate() {
-            if seat.take.is_some() {
+            if seat.take.is_some() || spared(node) {
                 votes.push(Vote::Failed);
                 continue;
             }
@@ -98,6 +104,7 @@ impl Claim {
             votes.push(Vote::Open(number));
         }
         self.round = Some(Round { asked: now, votes });
+        self.verdict(now)
     }
 
     /// Sees to it that nothing of the value stays anywhere.
@@ -225,6 +232,11 @@ impl Claim {
         let alive = |seat: &&Seat| self.letting_go && !seat.is_empty();
         let gone = self.seats.iter().filter(alive).map(|seat| seat.gone).min();
         [round, again, gone].into_iter().flatten().min()
+    }
+
+    /// Whether something of it may still be on this node.
+    pub(super) fn may_be_on(&self, node: usize) -> bool {
+        self.seats.get(node).is_some_and(|seat| !seat.is_empty())
     }
 
     /// How many nodes are known to have nothing of it.

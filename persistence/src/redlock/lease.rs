@@ -12,8 +12,8 @@ use super::claim::{Claim, Out, Verdict};
 use super::rules::Rules;
 use super::step::{Answer, Ask, Deed, Step, Told};
 
-/// So many values of earlier attempts are cleaned up at once; older ones are left to expire.
-const PAST_MAX: usize = 64;
+/// A node that still has to be rid of so many values of earlier attempts is not given another one.
+const PAST_MAX: usize = 8;
 
 /// One lock, wanted, held or being cleaned up.
 #[derive(Debug)]
@@ -211,23 +211,28 @@ impl Lease {
         let Some(mut claim) = self.current.take() else { return };
         claim.let_go(self.now, &mut self.out);
         self.past.push_back(claim);
-        if self.past.len() > PAST_MAX {
-            self.past.pop_front();
-        }
     }
 
     fn attempt(&mut self) {
         self.attempts += 1;
         let mut claim = Claim::new(self.rules, self.attempts);
-        claim.ask_all(self.now, Deed::Take, &mut self.out);
+        let on = |node| self.past.iter().filter(|claim| claim.may_be_on(node)).count();
+        let full = |node| on(node) >= PAST_MAX;
+        let verdict = claim.ask_all(self.now, Deed::Take, full, &mut self.out);
         self.current = Some(claim);
         self.phase = Phase::Trying;
+        if let Some(verdict) = verdict {
+            self.decide(verdict);
+        }
     }
 
     fn ask_for_more(&mut self) {
         let (Phase::Held(held), Some(claim)) = (&mut self.phase, &mut self.current) else { return };
         held.extending = true;
-        claim.ask_all(self.now, Deed::Extend, &mut self.out);
+        let verdict = claim.ask_all(self.now, Deed::Extend, |_| false, &mut self.out);
+        if let Some(verdict) = verdict {
+            self.decide(verdict);
+        }
     }
 
     fn decide(&mut self, verdict: Verdict) {

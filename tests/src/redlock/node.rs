@@ -1,6 +1,6 @@
 //! A node as a lock sees one: one key with an end, and a clock that may be wrong.
 
-use pricetime_persistence::redlock::{Answer, Deed};
+use pricetime_persistence::redlock::{Answer, Ask, Deed};
 
 use super::plan::Spoil;
 
@@ -33,7 +33,11 @@ pub(super) struct Node {
     pub(super) hung_until: u64,
     /// Until when nobody can connect to it.
     pub(super) dead_until: u64,
+    /// What it was asked since it hangs: whose question, and whether the answer is heard.
+    pub(super) waiting: Vec<(usize, Ask, bool)>,
     key: Option<(Owner, u64)>,
+    /// Who had it when its clock jumped back.
+    delayed: Option<Owner>,
     promises: Vec<Promise>,
 }
 
@@ -43,10 +47,11 @@ impl Node {
         Self { fast_ppm, ..Self::default() }
     }
 
-    /// Who has the lock here.
+    /// Who still has the lock here, and not because its clock jumped back.
     #[must_use]
-    pub(super) fn holder(&self, now: u64) -> Option<Owner> {
-        self.key.filter(|(_, end)| *end > now).map(|(owner, _)| owner)
+    pub(super) fn left(&self, now: u64) -> Option<Owner> {
+        let key = self.key.filter(|(owner, end)| *end > now && self.delayed != Some(*owner));
+        key.map(|(owner, _)| owner)
     }
 
     /// What it promised this one.
@@ -103,7 +108,8 @@ impl Node {
 
     /// Its clock jumps back: what it has ends so much later.
     pub(super) fn delay(&mut self, by: u64) {
-        if let Some((_, end)) = &mut self.key {
+        if let Some((owner, end)) = &mut self.key {
+            self.delayed = Some(*owner);
             *end += by;
         }
     }

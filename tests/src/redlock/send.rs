@@ -47,6 +47,16 @@ impl World {
         }
     }
 
+    /// A node goes on, and does what it was asked meanwhile.
+    pub(super) fn revive(&mut self, node: usize) {
+        if self.nodes[node].hung_until > self.now {
+            return;
+        }
+        for (lease, ask, heard) in std::mem::take(&mut self.nodes[node].waiting) {
+            self.arrive(lease, ask, heard);
+        }
+    }
+
     /// A question has arrived.
     pub(super) fn arrive(&mut self, lease: usize, ask: Ask, heard: bool) {
         let (now, back) = (self.now, self.now + self.latency());
@@ -57,8 +67,7 @@ impl World {
             return self.put(back, Event::Answer { lease, ask, answer });
         }
         if node.hung_until > now {
-            let until = node.hung_until;
-            return self.put(until, Event::Arrive { lease, ask, heard });
+            return node.waiting.push((lease, ask, heard));
         }
         let owner = Owner { lease, attempt: ask.attempt };
         let with = (self.plan.ttl, self.plan.spoil);

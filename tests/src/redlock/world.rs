@@ -16,6 +16,10 @@ const EVENTS_MAX: u64 = 2_000_000;
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
     Fault(Fault),
+    /// A node that hung goes on.
+    Revive {
+        node: usize,
+    },
     /// A question arrives at its node; whether its answer finds a way back.
     Arrive {
         lease: usize,
@@ -163,13 +167,16 @@ impl World {
             (node.hung_until, node.dead_until) = (self.plan.end, self.plan.end);
         }
         self.plan.trouble = 0;
+        for node in 0..self.nodes.len() {
+            self.revive(node);
+        }
         for lease in 0..self.leases.len() {
             self.with(lease, |it, now| it.release(now));
         }
         let calm = self.plan.end + 2_500_000;
         self.until(calm)?;
         let crashed = |owner: Owner| self.leases[owner.lease].crashed;
-        let mut left = self.nodes.iter().filter_map(|node| node.holder(calm));
+        let mut left = self.nodes.iter().filter_map(|node| node.left(calm));
         if let Some(owner) = left.find(|owner| self.plan.in_order && !crashed(*owner)) {
             return Err(format!("{owner:?} still has a node, and does not know it"));
         }
@@ -208,7 +215,7 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         let sleeper = match event {
-            Event::Fault(_) | Event::Arrive { .. } => None,
+            Event::Fault(_) | Event::Revive { .. } | Event::Arrive { .. } => None,
             Event::Answer { lease, .. } | Event::Wake { lease, .. } | Event::Act { lease, .. } => {
                 Some(self.leases[lease].holder)
             }
@@ -220,6 +227,7 @@ impl World {
         }
         match event {
             Event::Fault(fault) => self.suffer(fault),
+            Event::Revive { node } => self.revive(node),
             Event::Arrive { lease, ask, heard } => self.arrive(lease, ask, heard),
             Event::Answer { lease, ask, answer } => {
                 if self.leases[lease].answered.insert(ask.number) {
@@ -254,8 +262,17 @@ impl World {
         // A longer one is not cut short: what waits for its end would be overtaken.
         let longer = |end: &mut u64, other: u64| *end = (*end).max(other);
         match fault {
-            Fault::Hang { node, lasts } => longer(&mut self.nodes[node].hung_until, until(lasts)),
-            Fault::Die { node, lasts } => longer(&mut self.nodes[node].dead_until, until(lasts)),
+            Fault::Hang { node, lasts } => {
+                longer(&mut self.nodes[node].hung_until, until(lasts));
+                self.put(until(lasts), Event::Revive { node });
+            }
+            Fault::Die { node, lasts } => {
+                longer(&mut self.nodes[node].dead_until, until(lasts));
+                // What it had not read dies with it.
+                for (lease, ask, _) in std::mem::take(&mut self.nodes[node].waiting) {
+                    self.put(now, Event::Answer { lease, ask, answer: Answer::Unknown });
+                }
+            }
             Fault::Forget { node } => self.nodes[node].forget(),
             Fault::Delay { node, by } => self.nodes[node].delay(by),
             Fault::Sleep { holder, lasts } => {
