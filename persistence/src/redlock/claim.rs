@@ -8,7 +8,8 @@ use super::step::{Answer, Ask, Deed};
 
 /// The longest wait before a node is asked once more to free what it may have.
 const AGAIN_MAX: Duration = Duration::from_secs(1);
-/// After so much more than its time to live nothing of a value is waited for.
+/// After so much more than its time to live a value is forgotten of which nobody knows whether it was
+/// written.
 const FORGET: Duration = Duration::from_secs(60);
 
 /// Questions on their way out.
@@ -141,11 +142,13 @@ impl Claim {
                 None
             }
             Deed::Take | Deed::Extend => {
-                let gone = now + self.rules.ttl + self.rules.drift;
+                let Rules { ttl, drift, .. } = self.rules;
                 let seat = self.seats.get_mut(ask.node).filter(|it| it.take == Some(ask.number))?;
                 seat.take = None;
                 match answer {
-                    Answer::Yes | Answer::Unknown => (seat.holds, seat.gone) = (true, gone),
+                    Answer::Yes => (seat.holds, seat.gone) = (true, now + ttl + drift),
+                    // It may be carried out much later.
+                    Answer::Unknown => (seat.holds, seat.gone) = (true, now + ttl + FORGET),
                     Answer::No => seat.holds = false,
                     Answer::Failed => {}
                 }
