@@ -254,7 +254,7 @@ impl World {
                 Act::Crash => self.crash(lease),
             },
             Event::Begin { holder } => {
-                let most = self.random.below(self.plan.ttl * 2);
+                let most = self.random.below(self.plan.ttl * 2).min(2_000_000);
                 let most = if self.random.chance(30) { 0 } else { most };
                 if self.now < self.plan.end {
                     self.begin(holder, Duration::from_micros(most));
