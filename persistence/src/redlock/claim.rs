@@ -193,11 +193,15 @@ impl Claim {
         let yes = count(|vote| matches!(vote, Vote::Yes));
         let open = count(|vote| matches!(vote, Vote::Open(_)));
         let taken = count(|vote| matches!(vote, Vote::Taken));
+        let failed = count(|vote| matches!(vote, Vote::Failed));
         let until = self.rules.until(*asked);
         let verdict = if yes >= self.rules.quorum && until > now {
             Verdict::Had { asked: *asked, until }
-        } else if yes >= self.rules.quorum || yes + open < self.rules.quorum {
-            Verdict::Not { taken, failed: self.seats.len() - yes - taken }
+        } else if yes >= self.rules.quorum {
+            // Their word came too late to be of use.
+            Verdict::Not { taken, failed: failed + yes }
+        } else if yes + open < self.rules.quorum {
+            Verdict::Not { taken, failed }
         } else {
             return None;
         };

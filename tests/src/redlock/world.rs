@@ -159,6 +159,12 @@ impl World {
         self.queue.insert((at, self.numbers), event);
     }
 
+    /// How much has happened.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.numbers
+    }
+
     /// Lives through all of it.
     ///
     /// # Errors
