@@ -32,6 +32,7 @@ pub use check::{Finding, Level, Subject, check, memory};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
 pub use link::{Link, Traffic};
+pub(crate) use link::{connect, fault};
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
 pub use scores::{scores_hold, scores_hold_after};
@@ -39,6 +40,7 @@ pub use text::{BadText, ImageText, read_text};
 pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
 };
+pub(crate) use wire::Wire;
 pub use writer::{How, ImageWriter, Wrote};
 
 /// Above so many changes a second generation is written.

@@ -244,7 +244,11 @@ fn slots_of(
 }
 
 /// Connects, as the options say. Sentinels have no databases and, here, no users.
-fn connect(options: &RedisOptions, address: &Address, known: bool) -> redis::RedisResult<Wire> {
+pub(crate) fn connect(
+    options: &RedisOptions,
+    address: &Address,
+    known: bool,
+) -> redis::RedisResult<Wire> {
     let (host, port) = (address.host.clone(), address.port);
     let to = match &options.tls {
         None => ConnectionAddr::Tcp(host, port),
@@ -289,7 +293,7 @@ fn client(info: ConnectionInfo, tls: Option<&Tls>) -> redis::RedisResult<Client>
 }
 
 /// What went wrong, without who we are.
-fn fault(server: &str, error: &redis::RedisError) -> RedisError {
+pub(crate) fn fault(server: &str, error: &redis::RedisError) -> RedisError {
     let server = server.to_owned();
     match error.code() {
         Some(code) if !error.is_io_error() => RedisError::Refused {

@@ -235,11 +235,18 @@ fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Vec<OrderRecord>, 
 fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<Value>>) -> redis::RedisResult<()> {
     let ask = |wire: &mut Wire, cursor: u64| {
         let mut scan = redis::cmd("HSCAN");
-        wire.send(scan.arg(key).arg(cursor).arg("COUNT").arg(PAGE))
+        wire.send(&scan.arg(key).arg(cursor).arg("COUNT").arg(PAGE).get_packed_command())
+    };
+    let hear = |wire: &mut Wire| {
+        let page = wire.receive()?;
+        if let Value::ServerError(error) = page {
+            return Err(redis::RedisError::from(error));
+        }
+        Ok(page)
     };
     ask(wire, 0)?;
     loop {
-        let (next, page): (u64, Value) = redis::from_redis_value(wire.receive()?)?;
+        let (next, page): (u64, Value) = redis::from_redis_value(hear(wire)?)?;
         let Value::Array(page) = page else {
             return Err(std::io::Error::other("HSCAN answers something else").into());
         };
@@ -252,7 +259,7 @@ fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<Value>>) -> redis::Red
         }
         if !wanted {
             // There is something wrong with an earlier page. What was asked for comes all the same.
-            return wire.receive().map(|_| ());
+            return hear(wire).map(|_| ());
         }
     }
 }

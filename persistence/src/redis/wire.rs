@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Connection, ConnectionLike, RedisResult, Value};
+use redis::{Connection, ConnectionLike, RedisResult, Value};
 
 /// A connection on which the first answer that does not come in time is the last one that is waited
 /// for. The client's own way waits for each answer of a pipeline, one after the other, whatever
 /// became of those before it, so that a server that hangs would hold us up for minutes.
 ///
 /// After an error it is of no use any more: the answers that were not read are still to come.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     connection: Connection,
     /// How many bytes were sent.
     sent: u64,
@@ -25,35 +25,28 @@ impl Wire {
         core::mem::replace(&mut self.sent, 0)
     }
 
-    fn say(&mut self, words: &[u8]) -> RedisResult<()> {
-        self.sent += words.len() as u64;
-        self.connection.send_packed_command(words)
-    }
-
     /// How long an answer may take from now on.
-    pub(super) fn limit(&mut self, limit: Duration) -> RedisResult<()> {
+    pub(crate) fn limit(&mut self, limit: Duration) -> RedisResult<()> {
         self.connection.set_read_timeout(Some(limit))?;
         self.connection.set_write_timeout(Some(limit))
     }
 
-    /// Asks for something. The answer is to be received before anything else is asked for otherwise.
-    pub(super) fn send(&mut self, command: &Cmd) -> RedisResult<()> {
-        self.say(&command.get_packed_command())
+    /// Sends a question. Its answer is behind those of all earlier ones.
+    pub(crate) fn send(&mut self, words: &[u8]) -> RedisResult<()> {
+        self.sent += words.len() as u64;
+        self.connection.send_packed_command(words)
     }
 
-    /// The answer to the first question that has none yet.
-    pub(super) fn receive(&mut self) -> RedisResult<Value> {
-        let answer = self.connection.recv_response()?;
-        if let Value::ServerError(error) = answer {
-            return Err(error.into());
-        }
-        Ok(answer)
+    /// The answer to the first question that none was read of. One that does not come in time will
+    /// be passed over when it does, and then the connection goes on being of use.
+    pub(crate) fn receive(&mut self) -> RedisResult<Value> {
+        self.connection.recv_response()
     }
 }
 
 impl ConnectionLike for Wire {
     fn req_packed_command(&mut self, words: &[u8]) -> RedisResult<Value> {
-        self.say(words)?;
+        self.send(words)?;
         self.connection.recv_response()
     }
 
@@ -63,7 +56,7 @@ impl ConnectionLike for Wire {
         offset: usize,
         count: usize,
     ) -> RedisResult<Vec<Value>> {
-        self.say(words)?;
+        self.send(words)?;
         for _ in 0..offset {
             // What is only noted, for a transaction, and refused then: nothing will be carried out.
             if let Value::ServerError(error) = self.connection.recv_response()? {
