@@ -18,6 +18,7 @@ use crate::options::Options;
 use crate::publisher::Publisher;
 use crate::refused::Refused;
 use crate::sequencer::{Draft, Item};
+use crate::settle::MarketSettlement;
 use crate::start::{self, Started, Threads};
 use crate::status::{Shared, Status, Stopped};
 use crate::subscription::{AccountFeed, MarketFeed};
@@ -257,6 +258,12 @@ impl Host {
     #[must_use]
     pub fn digest(&self) -> u128 {
         locked(&self.public).image.snapshot().digest()
+    }
+
+    /// How the settlement of each market stands; nothing where there is none.
+    #[must_use]
+    pub fn settlement(&self) -> Vec<MarketSettlement> {
+        self.shared.settlement()
     }
 
     /// How it is.

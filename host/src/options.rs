@@ -13,6 +13,7 @@ use crate::follower::Follower;
 use crate::gates::Gates;
 use crate::scribe::Policy;
 use crate::sequencer::{Clock, WallClock};
+use crate::settle::Settlement;
 
 /// How much of the journal is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct Options {
     /// Where the image of every market is brought after each epoch.
     #[cfg(feature = "redis")]
     pub redis: Option<RedisOptions>,
+    /// Where each epoch's trades are settled.
+    pub settlement: Option<Settlement>,
     /// Hears of everything that is durable.
     pub follower: Option<Box<dyn Follower>>,
     /// Hears how far the replay has come while the host is opened.
@@ -82,6 +85,7 @@ impl Options {
             accept_loss: false,
             #[cfg(feature = "redis")]
             redis: None,
+            settlement: None,
             follower: None,
             progress: None,
             clock: Box::new(WallClock),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{bounded, unbounded};
 use pricetime_engine::thread::{self, Entrance, Thread};
 use pricetime_persistence::image::Image;
 use pricetime_persistence::{
@@ -18,6 +18,7 @@ use crate::options::{Options, Retention};
 use crate::publisher::Publisher;
 use crate::scribe::{Policy, Scribe};
 use crate::sequencer::{Item, Sequencer};
+use crate::settle::{Clerk, Listener, Place, Settlement};
 use crate::status::Shared;
 use crate::teller::Teller;
 
@@ -134,6 +135,13 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     #[cfg(feature = "redis")]
     let (image, mailbox, carrier) =
         crate::redis::start(redis, image, &folder, recovered.history, &shared);
+    let place = Place {
+        disk: folder.disk(),
+        folder: folder.path().to_owned(),
+        markets_max: options.markets_max,
+        history: recovered.history,
+    };
+    let (listener, clerk) = settle(options.settlement.take(), place, &image, &shared)?;
     let public = Arc::new(Mutex::new(Publisher::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));
@@ -175,11 +183,11 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         to_keeper: (options.policy != Policy::None).then_some(to_keeper),
         #[cfg(feature = "redis")]
         to_redis: mailbox,
+        to_clerk: listener,
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = thread::spawn(&options.core, sequencer)?;
     let named = |name: &str| Builder::new().name(format!("pricetime-{name}"));
-    #[cfg_attr(not(feature = "redis"), expect(unused_mut, reason = "one more joins them"))]
     let mut rest = vec![
         named("journal").spawn(move || scribe.run())?,
         named("publisher").spawn(move || teller.run())?,
@@ -189,8 +197,26 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     if let Some(carrier) = carrier {
         rest.push(named("redis").spawn(move || carrier.run())?);
     }
+    if let Some(clerk) = clerk {
+        rest.push(named("settle").spawn(move || clerk.run())?);
+    }
     let threads = Threads { core, rest, _folder: folder };
     Ok(Started { entrance, public, shared, threads, start })
+}
+
+/// The two ends of the settlement, where there is to be one.
+fn settle(
+    settlement: Option<Settlement>,
+    place: Place,
+    image: &Image,
+    shared: &Arc<Shared>,
+) -> Result<(Option<Listener>, Option<Clerk>), OpenError> {
+    let Some(settlement) = settlement else { return Ok((None, None)) };
+    let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
+    let (to_clerk, incoming) = unbounded();
+    let listener = Listener::new(place.history, settlement.platform, &heads, to_clerk);
+    let clerk = Clerk::new(settlement, place, &heads, incoming, Arc::clone(shared))?;
+    Ok((Some(listener), Some(clerk)))
 }
 
 /// Replays what is to be replayed. A short way is folded into the image that is there; after a long

@@ -5,6 +5,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use pricetime_engine::Sequence;
 
+use crate::settle::MarketSettlement;
+
 /// The host takes nothing any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host has stopped: {reason}")]
@@ -41,6 +43,10 @@ pub(crate) struct Shared {
     snapshot_failure: Mutex<Option<String>>,
     disk_failed: AtomicBool,
     faulty: OnceLock<String>,
+    /// One more than the last command up to which all that closed is settled; zero where nothing is to
+    /// be settled.
+    settled: AtomicU64,
+    settlement: Mutex<Vec<MarketSettlement>>,
     #[cfg(feature = "redis")]
     pub(crate) redis: crate::redis::Board,
 }
@@ -61,6 +67,25 @@ impl Shared {
 
     pub(crate) fn snapshot(&self) -> Sequence {
         Sequence(self.snapshot.load(Ordering::Acquire))
+    }
+
+    /// Up to this command everything that had closed is settled.
+    pub(crate) fn set_settled(&self, sequence: Sequence) {
+        self.settled.store(sequence.0.saturating_add(1), Ordering::Release);
+    }
+
+    /// Up to which command it is, where there is a settlement.
+    pub(crate) fn settled(&self) -> Option<Sequence> {
+        self.settled.load(Ordering::Acquire).checked_sub(1).map(Sequence)
+    }
+
+    pub(crate) fn set_settlement(&self, now: Vec<MarketSettlement>) {
+        *self.settlement.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// How each market's settlement stands.
+    pub(crate) fn settlement(&self) -> Vec<MarketSettlement> {
+        self.settlement.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Keeps the first reason.

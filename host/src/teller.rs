@@ -11,6 +11,7 @@ use crate::follower::Follower;
 use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
 use crate::redis::Mailbox;
+use crate::settle::Listener;
 use crate::status::Shared;
 
 /// A batch with room for more commands is not filled again.
@@ -27,6 +28,8 @@ pub(crate) struct Teller {
     pub(crate) to_keeper: Option<Sender<Frozen>>,
     #[cfg(feature = "redis")]
     pub(crate) to_redis: Option<Mailbox>,
+    /// To who settles.
+    pub(crate) to_clerk: Option<Listener>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -43,6 +46,11 @@ impl Teller {
                 if durable.is_empty() {
                     follower.pause();
                 }
+            }
+            if let Some(listener) = &mut self.to_clerk {
+                batch.groups().for_each(|(header, events, outcome)| {
+                    listener.group(header, events, outcome);
+                });
             }
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);

@@ -33,6 +33,8 @@ mod local;
 #[cfg(feature = "local")]
 mod look;
 #[cfg(feature = "local")]
+mod recount;
+#[cfg(feature = "local")]
 mod recovery;
 #[cfg(feature = "redis")]
 pub mod redis;
@@ -54,5 +56,7 @@ pub use journal::{
 pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 #[cfg(feature = "local")]
 pub use look::{ArchiveError, Look, Packed, unpack};
+#[cfg(feature = "local")]
+pub use recount::{Go, Listener, Recount, RecountError};
 #[cfg(feature = "local")]
 pub use recovery::{Progress, Recovered, Recovery, RecoveryError, RecoveryOptions, recover};
