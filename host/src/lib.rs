@@ -44,7 +44,7 @@ pub use gates::Gates;
 pub use host::{Host, OpenError, Start};
 pub use options::{Options, Retention};
 #[cfg(feature = "redis")]
-pub use redis::{RedisState, RedisStatus};
+pub use redis::{EventsStatus, RedisState, RedisStatus};
 pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};
 pub use status::{Status, Stopped};

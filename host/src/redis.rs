@@ -4,25 +4,39 @@
 //! the carrier has not fetched yet: an outage of any length costs one change in the end, and no more
 //! memory than the book has orders. The [`Carrier`] writes, and where it cannot, waits and tries
 //! again, for ever.
+//!
+//! What happens goes to streams as well, where that is wanted: see [`Herald`].
 
+mod alerts;
 mod carrier;
+mod herald;
 mod mailbox;
+mod past;
+mod source;
+mod tape;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use pricetime_engine::MarketId;
+use pricetime_engine::{MarketId, Sequence};
 use pricetime_persistence::image::Image;
+use pricetime_persistence::redis::stream::{StreamWriter, last_told};
 use pricetime_persistence::redis::{
     Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole,
 };
 use pricetime_persistence::{Folder, History};
 
 use crate::host::OpenError;
+use crate::options::Options;
+use crate::scribe::Policy;
 use crate::status::Shared;
 pub(crate) use carrier::Carrier;
+pub(crate) use herald::Herald;
 pub(crate) use mailbox::Mailbox;
+use past::Past;
+use source::Source;
+pub(crate) use tape::Recorder;
 
 /// How long the last states may take at the end.
 const LAST: Duration = Duration::from_secs(5);
@@ -36,6 +50,19 @@ pub struct RedisStatus {
     pub behind: u64,
     /// The markets that another writer has taken over.
     pub fenced: Vec<MarketId>,
+    /// How it is with the streams of events, where they are published.
+    pub events: Option<EventsStatus>,
+}
+
+/// How it is with the streams of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventsStatus {
+    /// Whether they can be written.
+    pub state: RedisState,
+    /// Every command up to this one is in them, as far as is known.
+    pub through: Sequence,
+    /// How many durable commands are not.
+    pub behind: u64,
 }
 
 /// Whether Redis answers.
@@ -61,7 +88,7 @@ pub(crate) struct Board(Mutex<RedisStatus>);
 
 impl Default for RedisStatus {
     fn default() -> Self {
-        Self { state: RedisState::Unknown, behind: 0, fenced: Vec::new() }
+        Self { state: RedisState::Unknown, behind: 0, fenced: Vec::new(), events: None }
     }
 }
 
@@ -105,6 +132,39 @@ pub(crate) fn ask(
             Err(OpenError::ImageElsewhere { folder, history, sequence, market })
         }
     }
+}
+
+/// The last command that a stream tells of, where events are published and somebody answers: numbers
+/// of a new history begin above it. Where nobody answers, nothing is published later before somebody
+/// has looked.
+pub(crate) fn told(options: Option<&RedisOptions>) -> Sequence {
+    let Some(options) = options.filter(|it| it.publish.is_some()) else { return Sequence(0) };
+    last_told(&mut Link::new(options.clone()), &options.names).unwrap_or_default()
+}
+
+/// Makes what publishes events, where that is wanted: the publisher's end, and the thread's.
+pub(crate) fn publish(
+    options: &Options,
+    (history, image, at): (History, &Image, Sequence),
+    shared: &Arc<Shared>,
+) -> Result<(Option<Recorder>, Option<Herald>), OpenError> {
+    let Some(redis) = &options.redis else { return Ok((None, None)) };
+    let Some(publish) = redis.publish else { return Ok((None, None)) };
+    if options.policy == Policy::None {
+        return Err(OpenError::NoJournal);
+    }
+    let past = Past {
+        disk: Arc::clone(&options.disk),
+        folder: options.folder.clone(),
+        markets_max: options.markets_max,
+    };
+    let (recorder, tape) = tape::tape();
+    let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
+    let source = Source::new((past, tape), Arc::clone(shared), history, heads, at);
+    let writer = StreamWriter::new(Link::new(redis.clone()), history);
+    let history = history.to_string();
+    let herald = Herald::new(writer, source, Arc::clone(shared), history, publish);
+    Ok((Some(recorder), Some(herald)))
 }
 
 /// Puts the two ends together. Everything that is in the image now goes first.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::bounded;
+use pricetime_engine::Sequence;
 use pricetime_engine::thread::{self, Entrance, Thread};
 use pricetime_persistence::image::Image;
 use pricetime_persistence::{
@@ -72,6 +73,13 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
         journal: options.journal,
         snapshots_keep: options.snapshots,
         accept_loss: options.accept_loss,
+        #[cfg(feature = "redis")]
+        told: match options.accept_loss {
+            true => crate::redis::told(options.redis.as_ref()),
+            false => Sequence(0),
+        },
+        #[cfg(not(feature = "redis"))]
+        told: Sequence(0),
     };
     #[cfg(feature = "redis")]
     let asked = crate::redis::ask(options.redis.as_ref(), &folder, options.accept_loss)?;
@@ -89,7 +97,8 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
             let make = Image::from_snapshot;
             (Recovery::open_beside(&mut folder, markets_max, &how, make)?, None)
         }
-        Some((history, state)) => {
+        Some((history, mut state)) => {
+            state.last_sequence = state.last_sequence.max(how.told);
             let image = Image::from_snapshot(&state);
             let recovery = Recovery::begin_from(&mut folder, markets_max, state, &how)?;
             ((recovery, image), Some(history))
@@ -122,12 +131,18 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
 /// Opens the folder, brings back what it holds, and starts the threads.
 pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let opened = open(&mut options)?;
+    let shared = Arc::new(Shared::default());
+    shared.set_durable(opened.recovered.engine.last_sequence());
+    shared.set_snapshot(opened.recovered.base);
+    #[cfg(feature = "redis")]
+    let (recorder, herald) = {
+        let Recovered { history, engine, .. } = &opened.recovered;
+        let from = (*history, &opened.image, engine.last_sequence());
+        crate::redis::publish(&options, from, &shared)?
+    };
     #[cfg(feature = "redis")]
     let redis = options.redis.take().map(|redis| (redis, opened.unasked));
     let Opened { folder, recovered, image, start, .. } = opened;
-    let shared = Arc::new(Shared::default());
-    shared.set_durable(recovered.engine.last_sequence());
-    shared.set_snapshot(recovered.base);
     #[cfg(feature = "redis")]
     let (image, mailbox, carrier) =
         crate::redis::start(redis, image, &folder, recovered.history, &shared);
@@ -172,6 +187,8 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         to_keeper: (options.policy != Policy::None).then_some(to_keeper),
         #[cfg(feature = "redis")]
         to_redis: mailbox,
+        #[cfg(feature = "redis")]
+        recorder,
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = thread::spawn(&options.core, sequencer)?;
@@ -185,6 +202,10 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     #[cfg(feature = "redis")]
     if let Some(carrier) = carrier {
         rest.push(named("redis").spawn(move || carrier.run())?);
+    }
+    #[cfg(feature = "redis")]
+    if let Some(herald) = herald {
+        rest.push(named("herald").spawn(move || herald.run())?);
     }
     let threads = Threads { core, rest, _folder: folder };
     Ok(Started { entrance, public, shared, threads, start })

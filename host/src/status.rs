@@ -37,6 +37,8 @@ pub struct Status {
 pub(crate) struct Shared {
     durable: AtomicU64,
     snapshot: AtomicU64,
+    /// One more than the last command that is known to be published; zero where nothing is.
+    published: AtomicU64,
     stopped: OnceLock<String>,
     snapshot_failure: Mutex<Option<String>>,
     disk_failed: AtomicBool,
@@ -61,6 +63,18 @@ impl Shared {
 
     pub(crate) fn snapshot(&self) -> Sequence {
         Sequence(self.snapshot.load(Ordering::Acquire))
+    }
+
+    /// Up to this command nothing has to be published any more; None where nothing ever has to.
+    #[cfg(feature = "redis")]
+    pub(crate) fn set_published(&self, sequence: Option<Sequence>) {
+        let next = sequence.map_or(0, |sequence| sequence.0.saturating_add(1));
+        self.published.store(next, Ordering::Release);
+    }
+
+    /// Up to which command nothing has to be published any more, where something has to.
+    pub(crate) fn published(&self) -> Option<Sequence> {
+        self.published.load(Ordering::Acquire).checked_sub(1).map(Sequence)
     }
 
     /// Keeps the first reason.

@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::follower::Follower;
 use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
-use crate::redis::Mailbox;
+use crate::redis::{Mailbox, Recorder};
 use crate::status::Shared;
 
 /// A batch with room for more commands is not filled again.
@@ -27,6 +27,9 @@ pub(crate) struct Teller {
     pub(crate) to_keeper: Option<Sender<Frozen>>,
     #[cfg(feature = "redis")]
     pub(crate) to_redis: Option<Mailbox>,
+    /// To who publishes events.
+    #[cfg(feature = "redis")]
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -43,6 +46,10 @@ impl Teller {
                 if durable.is_empty() {
                     follower.pause();
                 }
+            }
+            #[cfg(feature = "redis")]
+            if let Some(recorder) = &self.recorder {
+                recorder.record(batch.told());
             }
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);

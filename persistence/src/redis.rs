@@ -22,6 +22,7 @@ mod link;
 mod options;
 mod read;
 mod slot;
+pub mod stream;
 mod text;
 mod whole;
 mod wire;

@@ -18,9 +18,9 @@ use crate::status::Shared;
 /// After so long without work it looks whether Redis is there.
 const LOOK: Duration = Duration::from_secs(1);
 /// The first wait after a failure, and the longest.
-const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+pub(super) const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// An image that is more epochs behind than this is an alert.
-const BEHIND_MAX: u64 = 2;
+pub(super) const BEHIND_MAX: u64 = 2;
 
 /// Brings to Redis what it is owed.
 pub(crate) struct Carrier {
@@ -264,7 +264,7 @@ impl Carrier {
 }
 
 /// A count for a gauge.
-fn count(number: u64) -> f64 {
+pub(super) fn count(number: u64) -> f64 {
     // Nobody counts so many epochs that it matters.
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }
