@@ -15,7 +15,9 @@ mod past;
 mod source;
 mod tape;
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
@@ -25,7 +27,7 @@ use pricetime_persistence::redis::stream::{StreamWriter, last_told};
 use pricetime_persistence::redis::{
     Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole,
 };
-use pricetime_persistence::{Folder, History};
+use pricetime_persistence::{Folder, History, Recovered};
 
 use crate::host::OpenError;
 use crate::options::Options;
@@ -145,7 +147,8 @@ pub(crate) fn told(options: Option<&RedisOptions>) -> Sequence {
 /// Makes what publishes events, where that is wanted: the publisher's end, and the thread's.
 pub(crate) fn publish(
     options: &Options,
-    (history, image, at): (History, &Image, Sequence),
+    recovered: &Recovered,
+    image: &Image,
     shared: &Arc<Shared>,
 ) -> Result<(Option<Recorder>, Option<Herald>), OpenError> {
     let Some(redis) = &options.redis else { return Ok((None, None)) };
@@ -158,6 +161,7 @@ pub(crate) fn publish(
         folder: options.folder.clone(),
         markets_max: options.markets_max,
     };
+    let (history, at) = (recovered.history, recovered.engine.last_sequence());
     let (recorder, tape) = tape::tape();
     let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
     let source = Source::new((past, tape), Arc::clone(shared), history, heads, at);
@@ -165,6 +169,17 @@ pub(crate) fn publish(
     let history = history.to_string();
     let herald = Herald::new(writer, source, Arc::clone(shared), history, publish);
     Ok((Some(recorder), Some(herald)))
+}
+
+/// Starts the threads.
+pub(crate) fn spawn(
+    carrier: Option<Carrier>,
+    herald: Option<Herald>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let named = |name: &str| Builder::new().name(format!("pricetime-{name}"));
+    let carrier = carrier.map(|carrier| named("redis").spawn(move || carrier.run()));
+    let herald = herald.map(|herald| named("herald").spawn(move || herald.run()));
+    carrier.into_iter().chain(herald).collect()
 }
 
 /// Puts the two ends together. Everything that is in the image now goes first.

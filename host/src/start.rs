@@ -135,11 +135,8 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     shared.set_durable(opened.recovered.engine.last_sequence());
     shared.set_snapshot(opened.recovered.base);
     #[cfg(feature = "redis")]
-    let (recorder, herald) = {
-        let Recovered { history, engine, .. } = &opened.recovered;
-        let from = (*history, &opened.image, engine.last_sequence());
-        crate::redis::publish(&options, from, &shared)?
-    };
+    let (recorder, herald) =
+        crate::redis::publish(&options, &opened.recovered, &opened.image, &shared)?;
     #[cfg(feature = "redis")]
     let redis = options.redis.take().map(|redis| (redis, opened.unasked));
     let Opened { folder, recovered, image, start, .. } = opened;
@@ -200,13 +197,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         named("keeper").spawn(move || keeper.run())?,
     ];
     #[cfg(feature = "redis")]
-    if let Some(carrier) = carrier {
-        rest.push(named("redis").spawn(move || carrier.run())?);
-    }
-    #[cfg(feature = "redis")]
-    if let Some(herald) = herald {
-        rest.push(named("herald").spawn(move || herald.run())?);
-    }
+    rest.extend(crate::redis::spawn(carrier, herald)?);
     let threads = Threads { core, rest, _folder: folder };
     Ok(Started { entrance, public, shared, threads, start })
 }

@@ -6,6 +6,7 @@ pub mod judge;
 pub mod keeper;
 pub mod proxy;
 pub mod raw;
+pub mod streams;
 
 use std::net::TcpListener;
 use std::path::Path;

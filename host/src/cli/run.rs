@@ -133,6 +133,7 @@ impl Run {
                 | OpenError::Recovery(_)
                 | OpenError::Image(_)
                 | OpenError::Thread(_)
+                | OpenError::NoJournal
                 | OpenError::Poisoned(_) => "",
             };
             Failure::failed(format!("{error}{more}"))
