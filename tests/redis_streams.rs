@@ -2,7 +2,7 @@
 //! or missing, whatever happens to Redis, on the way to it, or to the process.
 //!
 //! Real servers and real processes; what has to stand there is what the model says that the journal's
-//! commands did. `PRICETIME_TRIALS` says how many faults, a tenth of it, `PRICETIME_KILLS` how many
+//! commands did. `PRICETIME_TRIALS` says how many faults, a twenty-fifth of it, `PRICETIME_KILLS` how many
 //! kills, and `PRICETIME_SEED` where the seeds begin.
 
 use std::path::Path;
@@ -157,6 +157,8 @@ struct Trial {
     host: Option<Host>,
     seed: u64,
     next: u64,
+    /// The streams whose last entries were taken away.
+    taken: Vec<&'static str>,
 }
 
 impl Trial {
@@ -165,7 +167,8 @@ impl Trial {
         let server = Server::start_with(&kept);
         let (proxy, folder) = (Proxy::start(server.port), tempfile::tempdir().expect("a folder"));
         let host = Some(open(folder.path(), publishing(proxy.port)));
-        Self { random: Random::new(seed), server, proxy, folder, host, seed, next: 0 }
+        let random = Random::new(seed);
+        Self { random, server, proxy, folder, host, seed, next: 0, taken: Vec::new() }
     }
 
     fn host(&self) -> &Host {
@@ -173,7 +176,7 @@ impl Trial {
     }
 
     fn epoch(&mut self) {
-        let many = self.random.pick([0, 1, 30, 400, 3_000]);
+        let many = self.random.pick([0, 1, 30, 400]);
         let (seed, mut next) = (self.seed, self.next);
         epoch(self.host(), seed, &mut next, many);
         self.next = next;
@@ -182,7 +185,7 @@ impl Trial {
     /// Epochs, and after a while something else beside them.
     fn epochs_while(&mut self, during: impl FnOnce(&mut Server, &Proxy) + Send) {
         let wait = Duration::from_micros(self.random.below(30_000));
-        let many = self.random.pick([1, 100, 2_000]);
+        let many = self.random.pick([1, 50, 400]);
         let Self { server, proxy, host, seed, next, .. } = self;
         let host = host.as_ref().expect("there is one");
         std::thread::scope(|scope| {
@@ -233,7 +236,10 @@ impl Trial {
             Fault::Forgotten => {
                 self.epochs_while(ask(&["DEL", &format!("pricetime:dev:published:{{{key}}}")]));
             }
-            Fault::Taken => self.epochs_while(ask(&["XTRIM", key, "MAXLEN", "0"])),
+            Fault::Taken => {
+                self.taken.push(key);
+                self.epochs_while(ask(&["XTRIM", key, "MAXLEN", "0"]));
+            }
             Fault::Full => {
                 self.epochs_while(ask(&["CONFIG", "SET", "maxmemory", "1"]));
                 until("the host notices", || is_ill(self.host()));
@@ -267,19 +273,18 @@ impl Trial {
     fn heal(&mut self, what: &str, fault: Fault) {
         self.epoch();
         caught_up(self.host());
-        if matches!(fault, Fault::Flushed | Fault::Deleted | Fault::Forgotten | Fault::Taken) {
-            // It looks once a second where nothing happens.
-            let gone = |key: &&str| self.server.ask(&["EXISTS", key]) == "0";
-            until("what is gone is noticed", || !KEYS.iter().any(|key| gone(&key)));
-            std::thread::sleep(Duration::from_millis(1_200));
+        if matches!(fault, Fault::Flushed | Fault::Deleted | Fault::Taken) {
+            // Where nothing happens in a stream it looks from time to time.
+            let gone = |key: &&str| self.server.ask(&["XLEN", key]) == "0";
+            until("what is gone is noticed", || !KEYS.iter().any(gone));
             caught_up(self.host());
         }
         let markers = hold(what, self.folder.path(), self.server.port);
         for (key, markers) in KEYS.iter().zip(&markers) {
-            let begun = |it: &&Told| it.says("reason") == "begun";
-            assert_eq!(markers.iter().filter(begun).count(), 1, "{what}, {key}: {markers:?}");
-            let rest = markers.iter().filter(|it| !begun(it));
-            assert!(rest.clone().all(|it| it.says("reason") == "taken"), "{what}: {markers:?}");
+            let whole = matches!(&markers[..], [only] if only.says("reason") == "begun");
+            assert!(whole || self.taken.contains(key), "{what}, {key}: {markers:?}");
+            let known = |it: &Told| ["begun", "taken"].contains(&it.says("reason"));
+            assert!(markers.iter().all(known), "{what}, {key}: {markers:?}");
         }
     }
 }
@@ -288,11 +293,11 @@ impl Trial {
 fn whatever_befalls_redis_the_streams_say_everything_once() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
-    let faults = trials.div_ceil(10).max(FAULTS.len() as u64);
-    for first in (0..faults).step_by(28) {
-        let seed = seed.wrapping_shl(20).wrapping_add(first / 28);
+    let faults = trials.div_ceil(25).max(FAULTS.len() as u64);
+    for first in (0..faults).step_by(14) {
+        let seed = seed.wrapping_shl(20).wrapping_add(first / 14);
         let mut trial = Trial::new(seed);
-        for at in first..faults.min(first + 28) {
+        for at in first..faults.min(first + 14) {
             let first = usize::try_from(at).ok().and_then(|at| FAULTS.get(at)).copied();
             let fault = first.unwrap_or_else(|| trial.random.pick(FAULTS));
             let what = format!("seed {seed}, fault {at}, {fault:?}");

@@ -95,8 +95,13 @@ impl Default for RedisStatus {
 }
 
 impl Board {
-    pub(crate) fn read(&self) -> RedisStatus {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How it is, where everything up to this command is durable.
+    pub(crate) fn read(&self, durable: Sequence) -> RedisStatus {
+        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(events) = &mut status.events {
+            events.behind = durable.0.saturating_sub(events.through.0);
+        }
+        status
     }
 
     fn change(&self, change: impl FnOnce(&mut RedisStatus)) {

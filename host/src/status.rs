@@ -117,8 +117,9 @@ impl Shared {
     }
 
     pub(crate) fn status(&self) -> Status {
+        let durable = self.durable();
         Status {
-            durable: self.durable(),
+            durable,
             snapshot: self.snapshot(),
             stopped: self.stopped.get().cloned(),
             snapshot_failure: self
@@ -128,7 +129,7 @@ impl Shared {
                 .clone(),
             faulty: self.faulty.get().cloned(),
             #[cfg(feature = "redis")]
-            redis: self.redis.read(),
+            redis: self.redis.read(durable),
         }
     }
 }

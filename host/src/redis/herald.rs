@@ -16,10 +16,10 @@ use pricetime_persistence::redis::stream::{
 use tracing::{error, info, warn};
 
 use super::alerts::Alerts;
-use super::carrier::WAIT;
+use super::carrier::{WAIT, count};
 use super::past::PastError;
 use super::source::Source;
-use super::{LAST, RedisState};
+use super::{EventsStatus, LAST, RedisState};
 use crate::status::Shared;
 
 /// After so long it looks whether the streams are as it left them, and says how far they go.
@@ -94,6 +94,7 @@ impl Herald {
         let opened = source.at();
         let told = [EntryId { sequence: opened, number: u64::MAX }; 3];
         shared.set_published(Some(Sequence(0)));
+        shared.redis.change(|status| status.events = Some(EventsStatus::default()));
         Self {
             writer,
             source,
@@ -212,6 +213,7 @@ impl Herald {
         if !self.is_as_known(&mut plans) {
             self.batch = None;
             self.known = None;
+            self.say_behind();
             let target = plans.iter().map(|plan| plan.through).min().unwrap_or(0);
             if !self.source.is_whole() || self.source.at() != target {
                 self.source.go_back(target)?;
@@ -316,18 +318,16 @@ impl Herald {
     }
 
     fn behind(&self) -> u64 {
-        let through = self.known.map_or(self.writer.published().0, |known| known.through);
+        let through = self.known.map_or(0, |known| known.through);
         self.shared.durable().0.saturating_sub(through)
     }
 
     fn say_behind(&self) {
-        let behind = self.behind();
         let through = self.known.map_or(0, |known| known.through);
         self.shared.redis.change(|status| {
-            let events = status.events.get_or_insert_default();
-            (events.through, events.behind) = (Sequence(through), behind);
+            status.events.get_or_insert_default().through = Sequence(through);
         });
-        metrics::gauge!("pricetime_redis_events_behind").set(super::carrier::count(behind));
+        metrics::gauge!("pricetime_redis_events_behind").set(count(self.behind()));
     }
 
     fn say_well(&mut self) {
