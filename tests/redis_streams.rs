@@ -7,96 +7,19 @@
 
 use std::path::Path;
 use std::process::{Command as Process, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use pricetime::engine::{AccountId, Action, Phase};
-use pricetime::persistence::JournalOptions;
-use pricetime::persistence::redis::RedisOptions;
-use pricetime::persistence::redis::stream::Publish;
-use pricetime::{Draft, Host, Options, RedisState, Refused};
+use pricetime::Host;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::load::{self, MARKET};
-use pricetime_tests::redis::judge::options;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
+use pricetime_tests::redis::publishing::{
+    caught_up, epoch, hold, is_ill, open, publishing, until, why_ill,
+};
 use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
 use pricetime_tests::redis::{Server, free_port};
 
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(120);
-
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn publishing(port: u16) -> RedisOptions {
-    RedisOptions { publish: Some(Publish::default()), ..options(port) }
-}
-
-fn operator(host: &Host, action: Action) {
-    let account = AccountId(1);
-    let draft = Draft { market: MARKET, account, operator: true, request: None, action };
-    host.submit(draft).expect("room").wait().expect("an answer");
-}
-
-fn open(folder: &Path, redis: RedisOptions) -> Host {
-    let journal = JournalOptions { segment_bytes: 1 << 15 };
-    let host = Host::open(Options { redis: Some(redis), journal, ..Options::new(folder) });
-    let host = host.expect("a host");
-    if host.spec(MARKET).is_none() {
-        operator(&host, Action::AddMarket(load::spec()));
-        operator(&host, Action::SetPhase(Phase::Continuous));
-    }
-    host
-}
-
-/// So many commands, the last of which closes an epoch. Waits for the last.
-fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
-    for number in *next..*next + many {
-        while let Err(Refused::Busy(())) = host.tell(load::draft(seed, number)) {
-            std::thread::yield_now();
-        }
-    }
-    *next += many;
-    let number = host.view(MARKET, 0).expect("the market").epoch;
-    operator(host, Action::CloseEpoch { number });
-}
-
-fn caught_up(host: &Host) {
-    until("the streams catch up", || {
-        let events = host.status().redis.events.expect("events are published");
-        events.behind == 0 && events.state == RedisState::Connected
-    });
-}
-
-/// Whether events cannot be published now.
-fn is_ill(host: &Host) -> bool {
-    let events = host.status().redis.events;
-    events.is_some_and(|events| matches!(events.state, RedisState::Degraded { .. }))
-}
-
-fn why_ill(host: &Host) -> String {
-    match host.status().redis.events.expect("events are published").state {
-        RedisState::Degraded { why, .. } => why,
-        other @ (RedisState::Unknown | RedisState::Connected) => panic!("{other:?}"),
-    }
-}
-
-/// Holds all streams against the journal. Gives the markers of each.
-fn hold(what: &str, folder: &Path, port: u16) -> [Vec<Told>; 3] {
-    let expected = expected(&groups(folder));
-    let mut each = KEYS.iter().zip(&expected);
-    std::array::from_fn(|_| {
-        let (key, expected) = each.next().expect("a stream");
-        judge(&format!("{what}, {key}"), &stored(port, key), expected)
-    })
 }
 
 /// What befalls a stream, or who writes it.

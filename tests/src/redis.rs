@@ -5,6 +5,7 @@ pub mod fault;
 pub mod judge;
 pub mod keeper;
 pub mod proxy;
+pub mod publishing;
 pub mod raw;
 pub mod streams;
 
