@@ -9,11 +9,15 @@ use std::path::Path;
 use std::process::{Command as Process, Stdio};
 use std::time::Duration;
 
-use pricetime::Host;
+use pricetime::engine::{
+    AccountId, Action, OrderId, OrderKind, Place, Price, Quantity, SelfTrade, Side, TimeInForce,
+};
+use pricetime::{Host, Refused};
 use pricetime_tests::generate::random::Random;
+use pricetime_tests::load;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::publishing::{
-    caught_up, epoch, hold, is_ill, open, publishing, until, why_ill,
+    caught_up, epoch, hold, is_ill, open, operator, publishing, until, why_ill,
 };
 use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
 use pricetime_tests::redis::{Server, free_port};
@@ -72,6 +76,32 @@ const FAULTS: [Fault; 14] = [
     Fault::ReopenedHung,
 ];
 
+/// One command with more entries than go in a transaction, or are gathered at a time.
+fn burst(host: &Host, number: u64) {
+    let account = AccountId(20);
+    for order in 0..1_600 {
+        let mut draft = load::draft(u64::MAX, 0);
+        draft.account = account;
+        draft.request = None;
+        draft.action = Action::Place(Place {
+            order: OrderId(u128::from(number) << 64 | 1 << 60 | order),
+            reference: number,
+            side: Side::Buy,
+            kind: OrderKind::Limit { price: Price(-50) },
+            quantity: Quantity(1),
+            time_in_force: TimeInForce::GoodTillCancel,
+            post_only: false,
+            minimum_quantity: None,
+            display_quantity: None,
+            self_trade: SelfTrade::CancelTaker,
+        });
+        while let Err(Refused::Busy(())) = host.tell(draft) {
+            std::thread::yield_now();
+        }
+    }
+    operator(host, Action::CancelAll { account: Some(account), side: None });
+}
+
 struct Trial {
     random: Random,
     server: Server,
@@ -99,6 +129,9 @@ impl Trial {
     }
 
     fn epoch(&mut self) {
+        if self.random.chance(15) {
+            burst(self.host(), self.next);
+        }
         let many = self.random.pick([0, 1, 30, 400]);
         let (seed, mut next) = (self.seed, self.next);
         epoch(self.host(), seed, &mut next, many);
@@ -109,6 +142,7 @@ impl Trial {
     fn epochs_while(&mut self, during: impl FnOnce(&mut Server, &Proxy) + Send) {
         let wait = Duration::from_micros(self.random.below(30_000));
         let many = self.random.pick([1, 50, 400]);
+        let large = self.random.chance(40);
         let Self { server, proxy, host, seed, next, .. } = self;
         let host = host.as_ref().expect("there is one");
         std::thread::scope(|scope| {
@@ -118,6 +152,9 @@ impl Trial {
             });
             for _ in 0..3 {
                 epoch(host, *seed, next, many);
+                if large {
+                    burst(host, *next);
+                }
             }
         });
     }
