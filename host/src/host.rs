@@ -68,6 +68,10 @@ pub enum OpenError {
     #[cfg(feature = "redis")]
     #[error("nothing can be restored from Redis: {0}")]
     Image(#[from] ReadError),
+    /// Events are to be published, and there is no journal to read them from again.
+    #[cfg(feature = "redis")]
+    #[error("events are published from the journal: that needs another policy than none")]
+    NoJournal,
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),

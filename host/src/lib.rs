@@ -46,7 +46,7 @@ pub use gates::Gates;
 pub use host::{Host, OpenError, Start};
 pub use options::{Options, Retention};
 #[cfg(feature = "redis")]
-pub use redis::{RedisState, RedisStatus};
+pub use redis::{EventsStatus, RedisState, RedisStatus};
 pub use refused::Refused;
 pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};

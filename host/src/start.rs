@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{bounded, unbounded};
+use pricetime_engine::Sequence;
 use pricetime_engine::thread::{self, Entrance, Thread};
 use pricetime_persistence::image::Image;
 use pricetime_persistence::{
@@ -73,6 +74,13 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
         journal: options.journal,
         snapshots_keep: options.snapshots,
         accept_loss: options.accept_loss,
+        #[cfg(feature = "redis")]
+        told: match options.accept_loss {
+            true => crate::redis::told(options.redis.as_ref()),
+            false => Sequence(0),
+        },
+        #[cfg(not(feature = "redis"))]
+        told: Sequence(0),
     };
     #[cfg(feature = "redis")]
     let asked = crate::redis::ask(options.redis.as_ref(), &folder, options.accept_loss)?;
@@ -90,8 +98,9 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
             let make = Image::from_snapshot;
             (Recovery::open_beside(&mut folder, markets_max, &how, make)?, None)
         }
-        Some((history, state)) => {
+        Some((history, mut state)) => {
             folder.come_from(&history)?;
+            state.last_sequence = state.last_sequence.max(how.told);
             let image = Image::from_snapshot(&state);
             let recovery = Recovery::begin_from(&mut folder, markets_max, state, &how)?;
             ((recovery, image), Some(history))
@@ -126,12 +135,15 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
 /// Opens the folder, brings back what it holds, and starts the threads.
 pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let opened = open(&mut options)?;
+    let shared = Arc::new(Shared::default());
+    shared.set_durable(opened.recovered.engine.last_sequence());
+    shared.set_snapshot(opened.recovered.base);
+    #[cfg(feature = "redis")]
+    let (recorder, herald) =
+        crate::redis::publish(&options, &opened.recovered, &opened.image, &shared)?;
     #[cfg(feature = "redis")]
     let redis = options.redis.take().map(|redis| (redis, opened.unasked));
     let Opened { folder, recovered, image, start, .. } = opened;
-    let shared = Arc::new(Shared::default());
-    shared.set_durable(recovered.engine.last_sequence());
-    shared.set_snapshot(recovered.base);
     #[cfg(feature = "redis")]
     let (image, mailbox, carrier) =
         crate::redis::start(redis, image, &folder, recovered.history, &shared);
@@ -184,6 +196,8 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         #[cfg(feature = "redis")]
         to_redis: mailbox,
         to_clerk: listener,
+        #[cfg(feature = "redis")]
+        recorder,
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = thread::spawn(&options.core, sequencer)?;
@@ -194,9 +208,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         named("keeper").spawn(move || keeper.run())?,
     ];
     #[cfg(feature = "redis")]
-    if let Some(carrier) = carrier {
-        rest.push(named("redis").spawn(move || carrier.run())?);
-    }
+    rest.extend(crate::redis::spawn(carrier, herald)?);
     if let Some(clerk) = clerk {
         rest.push(named("settle").spawn(move || clerk.run())?);
     }

@@ -39,6 +39,8 @@ pub struct Status {
 pub(crate) struct Shared {
     durable: AtomicU64,
     snapshot: AtomicU64,
+    /// One more than the last command that is known to be published; zero where nothing is.
+    published: AtomicU64,
     stopped: OnceLock<String>,
     snapshot_failure: Mutex<Option<String>>,
     disk_failed: AtomicBool,
@@ -88,6 +90,18 @@ impl Shared {
         self.settlement.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Up to this command nothing has to be published any more; None where nothing ever has to.
+    #[cfg(feature = "redis")]
+    pub(crate) fn set_published(&self, sequence: Option<Sequence>) {
+        let next = sequence.map_or(0, |sequence| sequence.0.saturating_add(1));
+        self.published.store(next, Ordering::Release);
+    }
+
+    /// Up to which command nothing has to be published any more, where something has to.
+    pub(crate) fn published(&self) -> Option<Sequence> {
+        self.published.load(Ordering::Acquire).checked_sub(1).map(Sequence)
+    }
+
     /// Keeps the first reason.
     pub(crate) fn stop(&self, reason: String) {
         let _ = self.stopped.set(reason);
@@ -128,8 +142,9 @@ impl Shared {
     }
 
     pub(crate) fn status(&self) -> Status {
+        let durable = self.durable();
         Status {
-            durable: self.durable(),
+            durable,
             snapshot: self.snapshot(),
             stopped: self.stopped.get().cloned(),
             snapshot_failure: self
@@ -139,7 +154,7 @@ impl Shared {
                 .clone(),
             faulty: self.faulty.get().cloned(),
             #[cfg(feature = "redis")]
-            redis: self.redis.read(),
+            redis: self.redis.read(durable),
         }
     }
 }

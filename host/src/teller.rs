@@ -10,7 +10,7 @@ use crate::batch::Batch;
 use crate::follower::Follower;
 use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
-use crate::redis::Mailbox;
+use crate::redis::{Mailbox, Recorder};
 use crate::settle::Listener;
 use crate::status::Shared;
 
@@ -30,6 +30,9 @@ pub(crate) struct Teller {
     pub(crate) to_redis: Option<Mailbox>,
     /// To who settles.
     pub(crate) to_clerk: Option<Listener>,
+    /// To who publishes events.
+    #[cfg(feature = "redis")]
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -51,6 +54,10 @@ impl Teller {
                 batch.groups().for_each(|(header, events, outcome)| {
                     listener.group(header, events, outcome);
                 });
+            }
+            #[cfg(feature = "redis")]
+            if let Some(recorder) = &self.recorder {
+                recorder.record(batch.told());
             }
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);

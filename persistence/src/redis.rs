@@ -23,6 +23,7 @@ mod options;
 mod read;
 mod scores;
 mod slot;
+pub mod stream;
 mod text;
 mod whole;
 mod wire;

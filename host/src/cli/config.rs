@@ -88,6 +88,9 @@ pub(crate) struct Layers {
     /// redis+sentinel://host,host/master, redis+cluster://host,host.
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
     pub(crate) redis: Option<String>,
+    /// Append every durable event to streams in that Redis as well, and tell channels there.
+    #[arg(long, env = "PRICETIME_PUBLISH")]
+    pub(crate) publish: bool,
     /// A file to append every durable command's events to.
     #[arg(long, value_name = "FILE", env = "PRICETIME_EVENTS")]
     pub(crate) events: Option<String>,
@@ -170,6 +173,7 @@ impl Layers {
         set(&mut settings.listen.token, &self.token);
         set(&mut settings.output.events, &self.events);
         set(&mut settings.redis.url, &self.redis);
+        settings.redis.publish.events |= self.publish;
     }
 }
 
@@ -218,6 +222,12 @@ impl Settings {
                 ));
             }
         };
+        if self.redis.publish.events && policy == Policy::None {
+            return Err(String::from(
+                "redis.publish.events: events are published from the journal, so journal.policy \
+                 cannot be \"none\"",
+            ));
+        }
         let tcp = said(&self.listen.tcp, local).transpose()?;
         if self.limits.ring < 2 || self.limits.line < 256 || self.limits.markets == 0 {
             return Err(String::from(

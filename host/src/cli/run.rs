@@ -134,6 +134,7 @@ impl Run {
                 | OpenError::Image(_)
                 | OpenError::Scores(_)
                 | OpenError::Thread(_)
+                | OpenError::NoJournal
                 | OpenError::Poisoned(_) => "",
             };
             Failure::failed(format!("{error}{more}"))

@@ -19,9 +19,9 @@ use crate::status::Shared;
 /// After so long without work it looks whether Redis is there.
 const LOOK: Duration = Duration::from_secs(1);
 /// The first wait after a failure, and the longest.
-const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+pub(super) const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// An image that is more epochs behind than this is an alert.
-const BEHIND_MAX: u64 = 2;
+pub(super) const BEHIND_MAX: u64 = 2;
 
 /// Brings to Redis what it is owed.
 pub(crate) struct Carrier {

@@ -2,6 +2,9 @@
 
 use pricetime_engine::MarketId;
 
+use super::slot;
+use super::stream::{Stream, StreamNames};
+
 /// How keys are named. `<prefix>`, `<env>` and `<market>` stand for what they say; what stands in
 /// braces is the hash tag, which must be the same in all keys of a market.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct KeyNames {
     pub epoch: String,
     /// The set of all markets; without `<market>`.
     pub markets: String,
+    /// The streams of events, and the channels.
+    pub streams: StreamNames,
 }
 
 impl Default for KeyNames {
@@ -45,6 +50,7 @@ impl Default for KeyNames {
             metadata: of("metadata"),
             epoch: of("epoch"),
             markets: String::from("<prefix>:<env>:markets"),
+            streams: StreamNames::default(),
         }
     }
 }
@@ -67,6 +73,29 @@ pub enum BadKeys {
     /// A name is empty.
     #[error("a key needs a name")]
     Empty,
+    /// A stream and what is published in it would be on different nodes of a cluster.
+    #[error(
+        "the keys {0:?} and {1:?} have different hash tags, and one transaction has to reach both: \
+         name the second <stream> in braces, or put it behind a tag of the first"
+    )]
+    Apart(
+        /// The stream.
+        String,
+        /// How far it goes.
+        String,
+    ),
+    /// There are no streams of their own for markets or accounts.
+    #[error("the stream name {0:?} says <market> or <account>, and there is one stream for all")]
+    OneStream(
+        /// The name.
+        String,
+    ),
+    /// A channel of an account has to say which.
+    #[error("the channel name {0:?} does not say <account>")]
+    NoAccount(
+        /// The name.
+        String,
+    ),
 }
 
 /// The keys of one market.
@@ -143,7 +172,7 @@ impl KeyNames {
         format!("{}:{}:lock:{what}:{of}", self.prefix, self.env)
     }
 
-    fn fill(&self, template: &str) -> String {
+    pub(super) fn fill(&self, template: &str) -> String {
         template.replace("<prefix>", &self.prefix).replace("<env>", &self.env)
     }
 
@@ -156,6 +185,8 @@ impl KeyNames {
         let mut all: Vec<&str> = keys.all().collect();
         let set = self.markets();
         all.push(&set);
+        let streams = Stream::ALL.map(|stream| [self.stream(stream), self.published(stream)]);
+        all.extend(streams.iter().flatten().map(String::as_str));
         all.sort_unstable();
         if all.iter().any(|name| name.is_empty()) {
             return Err(BadKeys::Empty);
@@ -167,7 +198,24 @@ impl KeyNames {
         let same = keys.all().zip(other.all()).find(|(one, other)| one == other);
         match same {
             Some((name, _)) if markets > 1 => Err(BadKeys::OneMarket(name.to_owned())),
-            _ => Ok(()),
+            _ => self.check_streams(),
+        }
+    }
+
+    fn check_streams(&self) -> Result<(), BadKeys> {
+        for [stream, published] in Stream::ALL.map(|it| [self.stream(it), self.published(it)]) {
+            if stream.contains("<market>") || stream.contains("<account>") {
+                return Err(BadKeys::OneStream(stream));
+            }
+            if slot::of(&stream) != slot::of(&published) {
+                return Err(BadKeys::Apart(stream, published));
+            }
+        }
+        let StreamNames { account_trades, account_orders, .. } = &self.streams;
+        let lacks = |name: &&String| !name.contains("<account>");
+        match [account_trades, account_orders].into_iter().find(lacks) {
+            Some(name) => Err(BadKeys::NoAccount(name.clone())),
+            None => Ok(()),
         }
     }
 }
@@ -225,5 +273,33 @@ mod tests {
         assert_eq!(names.check(2), Err(BadKeys::OneMarket(String::from("orderbook:buy"))));
         let twice = KeyNames { asks: names.bids.clone(), ..names };
         assert!(matches!(twice.check(1), Err(BadKeys::Twice(_))));
+    }
+
+    #[test]
+    fn a_stream_and_how_far_it_goes_are_on_one_node() {
+        let with = |trades: &str, published: &str| {
+            let own = StreamNames {
+                trades: trades.to_owned(),
+                published: published.to_owned(),
+                ..StreamNames::default()
+            };
+            KeyNames { streams: own, ..KeyNames::default() }.check(2)
+        };
+        assert_eq!(with("stream:trades", &StreamNames::default().published), Ok(()));
+        assert!(matches!(with("stream:trades", "<stream>:published"), Err(BadKeys::Apart(..))));
+        assert!(matches!(with("stream:<market>", "p:{<stream>}"), Err(BadKeys::OneStream(_))));
+        let tagged = |what: &str| format!("{{s}}:{what}");
+        let own = StreamNames {
+            trades: tagged("trades"),
+            orders: tagged("orders"),
+            epochs: tagged("epochs"),
+            published: String::from("<stream>:published"),
+            ..StreamNames::default()
+        };
+        let names = KeyNames { streams: own, ..KeyNames::default() };
+        assert_eq!(names.check(2), Ok(()));
+        let nobody = StreamNames { account_trades: String::from("t"), ..StreamNames::default() };
+        let names = KeyNames { streams: nobody, ..KeyNames::default() };
+        assert_eq!(names.check(2), Err(BadKeys::NoAccount(String::from("t"))));
     }
 }

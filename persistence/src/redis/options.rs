@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::keys::KeyNames;
+use super::stream::Publish;
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +73,8 @@ pub struct RedisOptions {
     pub bulk: Duration,
     /// How keys are named.
     pub names: KeyNames,
+    /// Whether events are published, and how.
+    pub publish: Option<Publish>,
 }
 
 impl fmt::Debug for RedisOptions {
@@ -201,6 +204,7 @@ impl RedisOptions {
             control: Duration::from_millis(250),
             bulk: Duration::from_secs(10),
             names: KeyNames::default(),
+            publish: None,
         })
     }
 }

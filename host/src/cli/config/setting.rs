@@ -33,7 +33,12 @@ sections! {
     Output { events: String }
     Redis {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
-        prefix: String, env: String, keys: Keys,
+        prefix: String, env: String, keys: Keys, publish: Publish,
+    }
+    Publish {
+        events: bool, keep: u64, channels: bool, trades: String, orders: String, epochs: String,
+        published: String, market_events: String, account_trades: String, account_orders: String,
+        alerts: String,
     }
     Keys {
         bids: String, asks: String, orders: String, stops: String, requests: String,
