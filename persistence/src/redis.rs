@@ -23,6 +23,7 @@ mod options;
 mod read;
 mod slot;
 mod text;
+mod trades;
 mod whole;
 mod wire;
 mod writer;
@@ -34,6 +35,7 @@ pub use link::Link;
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
 pub use text::{BadText, ImageText, read_text};
+pub use trades::{TradeRecord, Trades};
 pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
 };
