@@ -5,7 +5,9 @@
 //! memory than the book has orders. The [`Carrier`] writes, and where it cannot, waits and tries
 //! again, for ever.
 
+mod alone;
 mod carrier;
+mod ledger;
 mod mailbox;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,11 +19,13 @@ use pricetime_persistence::image::Image;
 use pricetime_persistence::redis::{
     Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole,
 };
-use pricetime_persistence::{Folder, History};
+use pricetime_persistence::{Folder, History, Terms};
 
 use crate::host::OpenError;
 use crate::status::Shared;
+pub(crate) use alone::{Taken, take_over};
 pub(crate) use carrier::Carrier;
+pub(crate) use ledger::Room;
 pub(crate) use mailbox::Mailbox;
 
 /// How long the last states may take at the end.
@@ -107,22 +111,31 @@ pub(crate) fn ask(
     }
 }
 
+/// What the writer of a host with a folder begins with.
+pub(crate) struct Beside {
+    pub(crate) options: RedisOptions,
+    pub(crate) terms: Terms,
+    /// Whether nobody knows what Redis holds, which the folder has never written to.
+    pub(crate) unasked: bool,
+}
+
+/// The two ends.
+pub(crate) type Ends = (Option<Mailbox>, Option<Carrier>);
+
 /// Puts the two ends together. Everything that is in the image now goes first.
 pub(crate) fn start(
-    options: Option<(RedisOptions, bool)>,
-    mut image: Image,
-    folder: &Folder,
+    beside: Option<Beside>,
+    image: &mut Image,
     history: History,
     shared: &Arc<Shared>,
-) -> (Image, Option<Mailbox>, Option<Carrier>) {
-    let Some((options, unasked)) = options else { return (image, None, None) };
+) -> Ends {
+    let Some(Beside { options, terms, unasked }) = beside else { return (None, None) };
     let (wake, woken) = bounded(1);
-    let mailbox = Mailbox::new(wake);
-    mailbox.fill_all(&mut image);
-    let terms = folder.terms();
+    let mailbox = Mailbox::new(wake, None);
+    mailbox.fill_all(image);
     let unasked = unasked.then(|| Link::new(options.clone()));
     let writer = ImageWriter::new(Link::new(options), history, terms.read());
-    let mut carrier = Carrier::new(writer, terms, mailbox.owed(), woken, Arc::clone(shared));
+    let mut carrier = Carrier::new(writer, Some(terms), mailbox.owed(), woken, Arc::clone(shared));
     carrier.unasked = unasked;
-    (image, Some(mailbox), Some(carrier))
+    (Some(mailbox), Some(carrier))
 }

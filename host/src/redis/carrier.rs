@@ -11,6 +11,7 @@ use pricetime_persistence::Terms;
 use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, Wrote, find_image};
 use tracing::{error, info, warn};
 
+use super::alone::Alone;
 use super::mailbox::{Owed, Owing};
 use super::{LAST, RedisState};
 use crate::status::Shared;
@@ -25,7 +26,8 @@ const BEHIND_MAX: u64 = 2;
 /// Brings to Redis what it is owed.
 pub(crate) struct Carrier {
     writer: ImageWriter,
-    terms: Terms,
+    /// Where the highest term is kept, if anywhere but in Redis.
+    terms: Option<Terms>,
     incoming: Owing,
     woken: Receiver<()>,
     shared: Arc<Shared>,
@@ -37,6 +39,8 @@ pub(crate) struct Carrier {
     failed: Option<MarketId>,
     /// Set as long as nobody knows whether an image stands there that is not ours to replace.
     pub(super) unasked: Option<Link>,
+    /// Set where nobody else keeps the state.
+    pub(super) alone: Option<Alone>,
     /// Whether one does, and that has been said. It is looked for again until it is gone.
     barred: bool,
     wait: Duration,
@@ -52,7 +56,7 @@ impl fmt::Debug for Carrier {
 impl Carrier {
     pub(crate) fn new(
         writer: ImageWriter,
-        terms: Terms,
+        terms: Option<Terms>,
         incoming: Owing,
         woken: Receiver<()>,
         shared: Arc<Shared>,
@@ -68,6 +72,7 @@ impl Carrier {
             fenced: Vec::new(),
             failed: None,
             unasked: None,
+            alone: None,
             barred: false,
             wait: WAIT.0,
             well: true,
@@ -93,13 +98,16 @@ impl Carrier {
         let begun = Instant::now();
         loop {
             let wait = self.work();
-            if self.owed.is_empty() || begun.elapsed() + wait > LAST {
+            let lost = self.alone.is_some() && !self.shared.is_well();
+            if self.owed.is_empty() || lost || begun.elapsed() + wait > LAST {
                 break;
             }
             std::thread::sleep(wait);
         }
-        if !self.owed.is_empty() {
-            let markets = self.owed.len();
+        let markets = self.owed.len();
+        if let (Some(alone), 1..) = (&self.alone, markets) {
+            alone.stop(&format!("Redis did not take the last state of {markets} markets"));
+        } else if markets > 0 {
             warn!(markets, "the image in Redis stays behind; the next start brings it up to date");
         }
     }
@@ -113,7 +121,8 @@ impl Carrier {
             self.owed.insert(market, newer.on_top_of(older));
         }
         // A state that is known to be wrong is not carried anywhere.
-        let done = if self.shared.is_faulty() { Ok(()) } else { self.write_all() };
+        let lost = self.alone.is_some() && !self.shared.is_well();
+        let done = if lost || self.shared.is_faulty() { Ok(()) } else { self.write_all() };
         let wait = match done {
             Ok(()) => {
                 self.say_well();
@@ -153,10 +162,38 @@ impl Carrier {
         Err(RedisError::Options(why.to_owned()))
     }
 
+    /// Looks whether Redis is there, and where that matters also whether it is still ours.
+    fn look(&mut self) -> Result<(), RedisError> {
+        let Some(alone) = &mut self.alone else { return self.writer.ping() };
+        match self.writer.look_after(alone.looked) {
+            Ok(looked) => {
+                alone.looked = looked;
+                Ok(())
+            }
+            Err(error @ RedisError::Fenced { market, .. }) => {
+                self.step_down(MarketId(market), &error);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The market is another's from now on. Where nobody else keeps the state, that is the end.
+    fn step_down(&mut self, market: MarketId, error: &RedisError) {
+        error!("{error}");
+        self.fenced.push(market);
+        let fenced = self.fenced.clone();
+        self.shared.redis.change(|status| status.fenced = fenced);
+        self.owed.remove(&market);
+        if let Some(alone) = &self.alone {
+            alone.stop(&error.to_string());
+        }
+    }
+
     fn write_all(&mut self) -> Result<(), RedisError> {
         self.look_first()?;
         if self.owed.is_empty() {
-            return self.writer.ping();
+            return self.look();
         }
         let mut markets: Vec<MarketId> = self.owed.keys().copied().collect();
         if let Some(failed) = self.failed.take() {
@@ -172,11 +209,10 @@ impl Carrier {
             match self.write(market) {
                 Ok(()) => _ = self.owed.remove(&market),
                 Err(error @ RedisError::Fenced { .. }) => {
-                    error!("{error}");
-                    self.fenced.push(market);
-                    let fenced = self.fenced.clone();
-                    self.shared.redis.change(|status| status.fenced = fenced);
-                    self.owed.remove(&market);
+                    self.step_down(market, &error);
+                    if self.alone.is_some() {
+                        return Ok(());
+                    }
                 }
                 // Somebody is there who says no to this one: the others are still to be asked for.
                 Err(error @ (RedisError::Refused { .. } | RedisError::Contended { .. })) => {
@@ -195,20 +231,25 @@ impl Carrier {
         let (begun, floor) = (Instant::now(), self.writer.floor());
         let done = match self.owed.get(&market) {
             None => Ok(()),
-            Some(Owed::Gone) => {
-                self.writer.remove(market).map(|()| _ = self.written.remove(&market))
-            }
-            Some(Owed::State { state, changed }) => {
-                self.writer.write(state, changed).map(|wrote| {
+            Some(Owed::Gone) => self.writer.remove(market).map(|()| {
+                self.written.remove(&market);
+                self.alone.iter_mut().for_each(|alone| alone.removed(market));
+            }),
+            Some(Owed::State { state, changed, trades }) => {
+                self.writer.write_with(state, changed, trades).map(|wrote| {
                     measure(begun.elapsed(), wrote);
                     self.written.insert(market, state.head.epoch.0);
+                    if let Some(alone) = &mut self.alone {
+                        alone.wrote(market, state.sequence, trades.last());
+                    }
                 })
             }
         };
         if self.writer.floor() > floor {
             // Without it a later start may claim a term that was used before; it is written again
             // with the next claim.
-            let _ = self.terms.keep(self.writer.floor());
+            let floor = self.writer.floor();
+            self.terms.iter().for_each(|terms| _ = terms.keep(floor));
         }
         done
     }
@@ -240,7 +281,9 @@ impl Carrier {
             }
         });
         if std::mem::replace(&mut self.well, false) {
-            warn!("Redis: {error}; matching goes on, the image follows when Redis is well");
+            let lost =
+                if self.alone.is_some() { "; what is not there is lost if this ends" } else { "" };
+            warn!("Redis: {error}; matching goes on, the image follows when Redis is well{lost}");
         }
     }
 

@@ -253,11 +253,11 @@ impl Trades {
         Some((trade.epoch, trade.number))
     }
 
-    /// Lets go of those that [`oldest`](Self::oldest) speaks of.
-    pub fn drop_oldest(&mut self) {
-        if let Some(piece) = self.pieces.pop_front() {
-            self.len -= piece.trades.len();
-        }
+    /// Lets go of those that [`oldest`](Self::oldest) speaks of. Says how many they were.
+    pub fn drop_oldest(&mut self) -> usize {
+        let dropped = self.pieces.pop_front().map_or(0, |piece| piece.trades.len());
+        self.len -= dropped;
+        dropped
     }
 
     /// The first one's number.
@@ -329,7 +329,7 @@ mod tests {
         let whole = kept.digest();
         assert_eq!(kept.after(TradeNumber(4)).count(), 5);
         assert_eq!(kept.oldest(), Some((EpochNumber(0), TradeNumber(2))));
-        kept.drop_oldest();
+        assert_eq!(kept.drop_oldest(), 2);
         assert!(kept.iter().eq(&all[2..]));
         assert_eq!(kept.len(), 7);
         let rest: Trades = all[..2].iter().copied().collect();
