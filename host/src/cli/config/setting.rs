@@ -33,11 +33,11 @@ sections! {
     Output { events: String }
     Redis {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
-        prefix: String, env: String, keys: Keys,
+        only: bool, trades_epochs: u64, trades_max: usize, prefix: String, env: String, keys: Keys,
     }
     Keys {
         bids: String, asks: String, orders: String, stops: String, requests: String,
-        blocked: String, metadata: String, epoch: String, markets: String,
+        blocked: String, trades: String, metadata: String, epoch: String, markets: String,
     }
 }
 
