@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pricetime::engine::{AccountId, Action, EpochNumber, MarketId, Phase, Sequence};
 use pricetime::persistence::redis::{
-    KeyNames, Link, ReadImage, Trades, Whole, read_image, read_markets, read_whole,
+    KeyNames, Link, ReadImage, Trades, Whole, read_image, read_markets, read_whole, scores_hold,
 };
 use pricetime::{Draft, Host, OpenError, Options, Policy, Refused};
 use pricetime_tests::alone::{Course, Still};
@@ -96,7 +96,7 @@ fn judge(server: &Server, course: &mut Course, go_on: impl FnOnce(&mut Course, S
     let last = images.iter().map(|image| image.sequence).max().unwrap_or_default();
     go_on(course, last);
     for image in images {
-        course.judge(image.sequence, &image.state, &image.trades.unwrap_or_default());
+        course.judge(&image.state, &image.trades.unwrap_or_default());
     }
 }
 
@@ -168,6 +168,16 @@ fn whoever_takes_over_begins_at_the_end_of_an_epoch_and_has_the_same_future() {
             {
                 *number = book.head().epoch;
             }
+            let terms = if let Action::AddMarket(spec) = &action {
+                Some(&spec.terms)
+            } else if let Action::SetMarket(terms) = &action {
+                Some(terms)
+            } else {
+                None
+            };
+            if terms.is_some_and(|terms| !scores_hold(terms)) {
+                continue;
+            }
             let draft = Draft { market, account, operator, request, action };
             assert_eq!(submit(&host, draft), course.carry_out(draft), "command {at}");
             if at % 400 == 0 {
@@ -216,7 +226,7 @@ fn the_older_of_two_stops_and_says_why() {
     let refused = older.submit(load::draft(7, 0)).expect_err("it takes nothing");
     assert_eq!(refused, Refused::Stopped(()));
     let why = older.close().expect_err("it says so").reason;
-    assert!(why.contains("has taken market 1 over from us"), "{why}");
+    assert!(why.contains("another writer") && why.contains("over from us"), "{why}");
     assert!(why.contains("since the last image is lost"), "{why}");
     trade(&newer, &mut next, 50);
     close_epoch(&newer);

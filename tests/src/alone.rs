@@ -61,8 +61,8 @@ struct End {
 pub struct Course {
     engine: Engine,
     trades: BTreeMap<MarketId, Vec<TradeRecord>>,
-    /// The ends of epochs, by market and command; and how the markets began.
-    ends: BTreeMap<(MarketId, Sequence), End>,
+    /// The ends of epochs; and how the markets began.
+    ends: BTreeMap<MarketId, Vec<End>>,
     /// What stood in Redis at the start; it may not have been written anew.
     began: Option<Whole>,
 }
@@ -154,15 +154,15 @@ impl Course {
         let trades = self.trades.get(&market).map_or(0, Vec::len);
         let state = snapshot.markets.into_iter().find(|it| it.head.market == market);
         if let Some(state) = state {
-            self.ends.insert((market, snapshot.last_sequence), End { state, trades });
+            self.ends.entry(market).or_default().push(End { state, trades });
         }
     }
 
-    /// Holds what stands in Redis of a market against what may. `sequence` is that of its image.
+    /// Holds what stands in Redis of a market against what may.
     ///
     /// # Panics
     /// Where it is anything but the end of an epoch, with the trades up to there and no others.
-    pub fn judge(&self, sequence: Sequence, found: &MarketSnapshot, trades: &Trades) {
+    pub fn judge(&self, found: &MarketSnapshot, trades: &Trades) {
         let market = found.head.market;
         if let Some(began) = &self.began
             && began.state.markets.contains(found)
@@ -170,9 +170,11 @@ impl Course {
         {
             return;
         }
-        let end = self.ends.get(&(market, sequence));
-        let end = end.unwrap_or_else(|| panic!("market {market}: {sequence} ends no epoch"));
-        assert_eq!(&end.state, found, "market {market} at the end of an epoch");
+        let end = self.ends.get(&market).into_iter().flatten().rev().find(|it| it.state == *found);
+        let (sequence, epoch) = (found.head.last_sequence, found.head.epoch);
+        let end = end.unwrap_or_else(|| {
+            panic!("market {market}, epoch {epoch}, command {sequence}: this is no end of an epoch")
+        });
         let all = self.trades.get(&market).map_or(&[][..], Vec::as_slice);
         assert!(trades.iter().eq(all.iter().take(end.trades)), "market {market}: the trades");
     }

@@ -53,7 +53,7 @@ impl Taken {
         shared.set_stands(sequence);
         let stands = image.markets().map(|market| (market.head().market, sequence)).collect();
         let mut carrier = Carrier::new(writer, None, mailbox.owed(), woken, Arc::clone(shared));
-        carrier.alone = Some(Alone { ledger, stands, looked: None, shared: Arc::clone(shared) });
+        carrier.alone = Some(Alone { ledger, stands, shared: Arc::clone(shared) });
         (Some(mailbox), Some(carrier))
     }
 }
@@ -64,8 +64,6 @@ pub(super) struct Alone {
     ledger: Arc<Mutex<Ledger>>,
     /// Up to where each market stands in Redis.
     stands: BTreeMap<MarketId, Sequence>,
-    /// The market that was last looked at.
-    pub(super) looked: Option<MarketId>,
     shared: Arc<Shared>,
 }
 

@@ -164,17 +164,14 @@ impl Carrier {
 
     /// Looks whether Redis is there, and where that matters also whether it is still ours.
     fn look(&mut self) -> Result<(), RedisError> {
-        let Some(alone) = &mut self.alone else { return self.writer.ping() };
-        match self.writer.look_after(alone.looked) {
-            Ok(looked) => {
-                alone.looked = looked;
+        let Some(alone) = &self.alone else { return self.writer.ping() };
+        match self.writer.look() {
+            Err(error @ RedisError::Replaced { .. }) => {
+                error!("{error}");
+                alone.stop(&error.to_string());
                 Ok(())
             }
-            Err(error @ RedisError::Fenced { market, .. }) => {
-                self.step_down(MarketId(market), &error);
-                Ok(())
-            }
-            Err(error) => Err(error),
+            looked => looked,
         }
     }
 
@@ -208,7 +205,7 @@ impl Carrier {
             }
             match self.write(market) {
                 Ok(()) => _ = self.owed.remove(&market),
-                Err(error @ RedisError::Fenced { .. }) => {
+                Err(error @ (RedisError::Fenced { .. } | RedisError::Replaced { .. })) => {
                     self.step_down(market, &error);
                     if self.alone.is_some() {
                         return Ok(());

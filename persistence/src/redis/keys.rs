@@ -164,6 +164,11 @@ impl KeyNames {
         self.fill(&self.markets)
     }
 
+    /// The key that says whose all of this is where there is no journal.
+    pub(super) fn owner(&self) -> String {
+        format!("{}:owner", self.markets())
+    }
+
     fn fill(&self, template: &str) -> String {
         template.replace("<prefix>", &self.prefix).replace("<env>", &self.env)
     }
@@ -176,7 +181,8 @@ impl KeyNames {
         let keys = self.of(MarketId(1));
         let mut all: Vec<&str> = keys.of(Part::of(true)).collect();
         let set = self.markets();
-        all.push(&set);
+        let owner = self.owner();
+        all.extend([set.as_str(), owner.as_str()]);
         all.sort_unstable();
         if all.iter().any(|name| name.is_empty()) {
             return Err(BadKeys::Empty);

@@ -42,7 +42,7 @@ pub struct ImageWriter {
     markets: BTreeMap<MarketId, Market>,
     /// Whether trades stand there too, because there is no journal that has them.
     trades: bool,
-    /// Whether a market is not claimed where an image stands that was not read.
+    /// Whether a market that was not there is left to whoever else has claimed it.
     careful: bool,
 }
 
@@ -241,6 +241,9 @@ impl ImageWriter {
                 "the prices of market {id} go beyond ±2^53 ticks, where Redis cannot tell one score \
                  from the next: it is not brought there"
             )));
+        }
+        if self.careful {
+            self.announce(id)?;
         }
         let mut task = self.task(id);
         let next = Next { state, changed, trades };

@@ -30,7 +30,7 @@ impl Task<'_> {
         }
         let keys = self.market.keys.clone();
         let (name, floor, held) = (self.name, *self.floor, self.market.held);
-        // An image that was not read, where nothing else knows what is in it, is not written over.
+        // A market that was not there when all was claimed is whoever claims it first.
         let (parts, strange) = (self.parts(), self.careful && held == 0);
         let claimed = self.link.with(&keys.metadata, Patience::Control, |connection| {
             let mut look = redis::pipe();
@@ -41,10 +41,9 @@ impl Task<'_> {
             transaction.atomic();
             let (before, writer) = if kind == "hash" {
                 let mut who = redis::cmd("HMGET");
-                who.arg(&keys.metadata).arg("term").arg("writer").arg("history");
-                let mut who = texts(who.query(connection)?).into_iter();
-                let found = term_and_writer(&mut who);
-                if strange && who.next().flatten().is_some() {
+                let who = who.arg(&keys.metadata).arg("term").arg("writer").query(connection)?;
+                let found = term_and_writer(&mut texts(who).into_iter());
+                if strange && found.1.as_ref().is_some_and(|writer| writer != name) {
                     return Ok(Err(found.0.unwrap_or_default()));
                 }
                 found
@@ -82,7 +81,7 @@ impl Task<'_> {
     }
 
     /// The market is another's from now on.
-    pub(super) fn fenced(&mut self, id: MarketId, theirs: u64) -> RedisError {
+    fn fenced(&mut self, id: MarketId, theirs: u64) -> RedisError {
         self.market.fenced = Some(theirs);
         RedisError::Fenced { market: id.0, ours: self.market.held, theirs }
     }
