@@ -239,8 +239,8 @@ impl Settings {
             "epoch" => Policy::Epoch,
             other => {
                 return Err(format!(
-                    "journal.policy = {other:?}: there are \"sync\", \"interval\", \"none\", and \
-                     \"epoch\" with redis.only"
+                    "journal.policy = {other:?}: there are \"sync\", \"interval\" and \"none\", and \
+                     with redis.only \"epoch\""
                 ));
             }
         };
