@@ -42,7 +42,7 @@ pub fn draft(seed: u64, number: u64) -> Draft {
             Action::AddMarket(MarketSpec { symbol, ..load::spec() })
         }
         1 => Action::SetPhase(Phase::Continuous),
-        50 if number % 3 == 0 => Action::SetPhase(Phase::Call),
+        50 if number.is_multiple_of(3) => Action::SetPhase(Phase::Call),
         _ => return Draft { market, ..load::draft(seed, number) },
     };
     Draft { market, account: AccountId(1), operator: true, request: None, action }
@@ -110,7 +110,7 @@ impl Course {
                 return;
             }
             self.carry_out(draft(seed, number));
-            if count % EPOCH == 0 {
+            if count.is_multiple_of(EPOCH) {
                 let heads: Vec<_> = self.engine.markets().map(|book| *book.head()).collect();
                 for head in heads {
                     let (market, account) = (head.market, AccountId(0));
