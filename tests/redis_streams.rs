@@ -95,7 +95,7 @@ fn burst(host: &Host, number: u64) {
             display_quantity: None,
             self_trade: SelfTrade::CancelTaker,
         });
-        while let Err(Refused::Busy(())) = host.tell(draft) {
+        while let Err(Refused::Busy) = host.tell(draft) {
             std::thread::yield_now();
         }
     }

@@ -38,7 +38,7 @@ impl Keeper {
     }
 
     fn keep(&self, state: Frozen) -> Result<(), SnapshotError> {
-        let needed = self.shared.published();
+        let needed = self.shared.needed();
         let sequence = self.snapshots.save_beside(&state.into_snapshot(), needed)?;
         self.shared.set_snapshot(sequence);
         if let Some(floors) = &self.floors

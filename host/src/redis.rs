@@ -8,8 +8,10 @@
 //! What happens goes to streams as well, where that is wanted: see [`Herald`].
 
 mod alerts;
+mod alone;
 mod carrier;
 mod herald;
+mod ledger;
 mod mailbox;
 mod measure;
 mod past;
@@ -28,15 +30,18 @@ use pricetime_persistence::redis::stream::{StreamWriter, last_told};
 use pricetime_persistence::redis::{
     Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
 };
-use pricetime_persistence::{Folder, History, Recovered};
+use pricetime_persistence::{Folder, History, Terms};
 
 use crate::host::OpenError;
 use crate::options::Options;
 use crate::scribe::Policy;
+use crate::settle::Place;
 use crate::status::Shared;
+pub(crate) use alone::{Taken, take_over};
 pub(crate) use carrier::Carrier;
 use carrier::Unasked;
 pub(crate) use herald::Herald;
+pub(crate) use ledger::Room;
 pub(crate) use mailbox::Mailbox;
 use past::Past;
 use source::Source;
@@ -167,7 +172,7 @@ pub(crate) fn told(options: Option<&RedisOptions>) -> Sequence {
 /// Makes what publishes events, where that is wanted: the publisher's end, and the thread's.
 pub(crate) fn publish(
     options: &Options,
-    recovered: &Recovered,
+    place: &Place,
     image: &Image,
     shared: &Arc<Shared>,
 ) -> Result<(Option<Recorder>, Option<Herald>), OpenError> {
@@ -177,11 +182,11 @@ pub(crate) fn publish(
         return Err(OpenError::NoJournal);
     }
     let past = Past {
-        disk: Arc::clone(&options.disk),
-        folder: options.folder.clone(),
-        markets_max: options.markets_max,
+        disk: Arc::clone(&place.disk),
+        folder: place.folder.clone(),
+        markets_max: place.markets_max,
     };
-    let (history, at) = (recovered.history, recovered.engine.last_sequence());
+    let (history, at) = (place.history, shared.durable());
     let (recorder, tape) = tape::tape();
     let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
     let source = Source::new((past, tape), Arc::clone(shared), history, heads, at);
@@ -202,22 +207,31 @@ pub(crate) fn spawn(
     carrier.into_iter().chain(herald).collect()
 }
 
+/// What the writer of a host with a folder begins with.
+pub(crate) struct Beside {
+    pub(crate) options: RedisOptions,
+    pub(crate) terms: Terms,
+    /// Where nobody knows what Redis holds: the histories whose image may be replaced.
+    pub(crate) unasked: Option<Vec<String>>,
+}
+
+/// The two ends.
+pub(crate) type Ends = (Option<Mailbox>, Option<Carrier>);
+
 /// Puts the two ends together. Everything that is in the image now goes first.
 pub(crate) fn start(
-    options: Option<(RedisOptions, bool)>,
-    mut image: Image,
-    folder: &Folder,
+    beside: Option<Beside>,
+    image: &mut Image,
     history: History,
     shared: &Arc<Shared>,
-) -> (Image, Option<Mailbox>, Option<Carrier>) {
-    let Some((options, unasked)) = options else { return (image, None, None) };
+) -> Ends {
+    let Some(Beside { options, terms, unasked }) = beside else { return (None, None) };
     let (wake, woken) = bounded(1);
-    let mailbox = Mailbox::new(wake);
-    mailbox.fill_all(&mut image);
-    let terms = folder.terms();
-    let unasked = unasked.then(|| Unasked::new(Link::new(options.clone()), folder.ancestry()));
+    let mailbox = Mailbox::new(wake, None);
+    mailbox.fill_all(image);
+    let unasked = unasked.map(|ours| Unasked::new(Link::new(options.clone()), ours));
     let writer = ImageWriter::new(Link::new(options), history, terms.read());
-    let mut carrier = Carrier::new(writer, terms, mailbox.owed(), woken, Arc::clone(shared));
+    let mut carrier = Carrier::new(writer, Some(terms), mailbox.owed(), woken, Arc::clone(shared));
     carrier.unasked = unasked;
-    (image, Some(mailbox), Some(carrier))
+    (Some(mailbox), Some(carrier))
 }

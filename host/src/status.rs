@@ -18,7 +18,8 @@ pub struct Stopped {
 /// How it is with a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Every command up to this one is durable, and everybody may know of it.
+    /// Every command up to this one is durable, and everybody may know of it. Without a data folder:
+    /// stands in Redis, in the image of its market.
     pub durable: Sequence,
     /// Every command up to this one is in the newest local snapshot.
     pub snapshot: Sequence,
@@ -44,6 +45,10 @@ pub(crate) struct Shared {
     stopped: OnceLock<String>,
     snapshot_failure: Mutex<Option<String>>,
     disk_failed: AtomicBool,
+    /// Without a folder: one above what stands in Redis; zero where there is a folder.
+    stands: AtomicU64,
+    /// Without a folder: whether as many trades as there may be wait for Redis.
+    trades_full: AtomicBool,
     faulty: OnceLock<String>,
     /// One more than the last command up to which all that closed is settled; zero where nothing is to
     /// be settled.
@@ -77,8 +82,13 @@ impl Shared {
     }
 
     /// Up to which command it is, where there is a settlement.
-    pub(crate) fn settled(&self) -> Option<Sequence> {
+    fn settled(&self) -> Option<Sequence> {
         self.settled.load(Ordering::Acquire).checked_sub(1).map(Sequence)
+    }
+
+    /// The last command that nobody needs to be told of again, where somebody may.
+    pub(crate) fn needed(&self) -> Option<Sequence> {
+        self.published().into_iter().chain(self.settled()).min()
     }
 
     pub(crate) fn set_settlement(&self, now: Vec<MarketSettlement>) {
@@ -113,6 +123,22 @@ impl Shared {
         self.stop(reason);
     }
 
+    /// Without a folder: every command up to this one stands in Redis.
+    #[cfg(feature = "redis")]
+    pub(crate) fn set_stands(&self, sequence: Sequence) {
+        self.stands.store(sequence.0.saturating_add(1), Ordering::Release);
+    }
+
+    /// Says whether as many trades as there may be wait for Redis.
+    #[cfg(feature = "redis")]
+    pub(crate) fn set_trades_full(&self, full: bool) {
+        self.trades_full.store(full, Ordering::Release);
+    }
+
+    pub(crate) fn are_trades_full(&self) -> bool {
+        self.trades_full.load(Ordering::Acquire)
+    }
+
     pub(crate) fn is_disk_failed(&self) -> bool {
         self.disk_failed.load(Ordering::Acquire)
     }
@@ -144,7 +170,10 @@ impl Shared {
     pub(crate) fn status(&self) -> Status {
         let durable = self.durable();
         Status {
-            durable,
+            durable: match self.stands.load(Ordering::Acquire) {
+                0 => durable,
+                above => Sequence(above - 1),
+            },
             snapshot: self.snapshot(),
             stopped: self.stopped.get().cloned(),
             snapshot_failure: self

@@ -98,7 +98,7 @@ impl Teller {
                 && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
             #[cfg(feature = "redis")]
             if let Some(mailbox) = &self.to_redis {
-                mailbox.note(header.market, events);
+                mailbox.note(header, events, &mut public.image);
             }
         }
         #[cfg(feature = "redis")]
@@ -106,6 +106,11 @@ impl Teller {
             mailbox.fill(&mut public.image);
         }
         if let Some(fault) = public.image.fault() {
+            #[cfg(feature = "redis")]
+            if self.to_redis.as_ref().is_some_and(Mailbox::is_alone) {
+                // What is wrong is carried nowhere, and nothing else knows what is right.
+                self.shared.stop(format!("the image differs from the core: {fault}"));
+            }
             self.shared.fault(fault.to_string());
         }
         closed

@@ -25,6 +25,7 @@ mod scores;
 mod slot;
 pub mod stream;
 mod text;
+mod trades;
 mod whole;
 mod wire;
 mod writer;
@@ -38,6 +39,7 @@ pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
 pub use scores::{scores_hold, scores_hold_after};
 pub use text::{BadText, ImageText, read_text};
+pub use trades::{TradeRecord, Trades};
 pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
 };

@@ -2,6 +2,7 @@
 //! goes in and comes out, a consumer that folds events, a generator of random commands, and a
 //! language for tables of scenarios.
 
+pub mod alone;
 pub mod compare;
 pub mod disk;
 pub mod fold;

@@ -16,7 +16,7 @@ use pricetime_persistence::redis::stream::{
 use tracing::{error, info, warn};
 
 use super::alerts::Alerts;
-use super::carrier::{WAIT, count};
+use super::carrier::WAIT;
 use super::past::PastError;
 use super::source::Source;
 use super::{EventsStatus, LAST, RedisState};

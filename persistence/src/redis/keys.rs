@@ -25,6 +25,8 @@ pub struct KeyNames {
     pub requests: String,
     /// The blocked accounts.
     pub blocked: String,
+    /// The trades, where there is no journal.
+    pub trades: String,
     /// What a market has once.
     pub metadata: String,
     /// The current epoch.
@@ -47,6 +49,7 @@ impl Default for KeyNames {
             stops: of("stops"),
             requests: of("requests"),
             blocked: of("blocked"),
+            trades: of("trades"),
             metadata: of("metadata"),
             epoch: of("epoch"),
             markets: String::from("<prefix>:<env>:markets"),
@@ -102,15 +105,15 @@ pub enum BadKeys {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// The keys that change places with a second generation: see [`Part`].
-    parts: [String; PARTS],
+    parts: [String; PARTS + 1],
     /// What the market has once.
     pub metadata: String,
     /// The current epoch.
     pub epoch: String,
 }
 
-/// How many parts a generation has.
-pub(super) const PARTS: usize = 6;
+/// How many parts a generation has, without the trades.
+const PARTS: usize = 6;
 
 /// The parts of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,16 +124,33 @@ pub(super) enum Part {
     Stops,
     Requests,
     Blocked,
+    /// Only where there is no journal.
+    Trades,
 }
 
 impl Part {
     pub(super) const ALL: [Self; PARTS] =
         [Self::Bids, Self::Asks, Self::Orders, Self::Stops, Self::Requests, Self::Blocked];
 
+    const WITH_TRADES: [Self; PARTS + 1] = [
+        Self::Bids,
+        Self::Asks,
+        Self::Orders,
+        Self::Stops,
+        Self::Requests,
+        Self::Blocked,
+        Self::Trades,
+    ];
+
+    /// What a generation consists of, with the trades or without.
+    pub(super) const fn of(trades: bool) -> &'static [Self] {
+        if trades { &Self::WITH_TRADES } else { &Self::ALL }
+    }
+
     /// The type of its key.
     pub(super) const fn kind(self) -> &'static str {
         match self {
-            Self::Bids | Self::Asks | Self::Requests => "zset",
+            Self::Bids | Self::Asks | Self::Requests | Self::Trades => "zset",
             Self::Orders | Self::Stops => "hash",
             Self::Blocked => "set",
         }
@@ -139,7 +159,7 @@ impl Part {
     /// The command that says how many entries it has.
     pub(super) const fn count(self) -> &'static str {
         match self {
-            Self::Bids | Self::Asks | Self::Requests => "ZCARD",
+            Self::Bids | Self::Asks | Self::Requests | Self::Trades => "ZCARD",
             Self::Orders | Self::Stops => "HLEN",
             Self::Blocked => "SCARD",
         }
@@ -151,8 +171,15 @@ impl KeyNames {
     #[must_use]
     pub fn of(&self, market: MarketId) -> Keys {
         let name = |template: &str| self.fill(template).replace("<market>", &market.to_string());
-        let parts =
-            [&self.bids, &self.asks, &self.orders, &self.stops, &self.requests, &self.blocked];
+        let parts = [
+            &self.bids,
+            &self.asks,
+            &self.orders,
+            &self.stops,
+            &self.requests,
+            &self.blocked,
+            &self.trades,
+        ];
         Keys {
             parts: parts.map(|template| name(template)),
             metadata: name(&self.metadata),
@@ -172,6 +199,11 @@ impl KeyNames {
         format!("{}:{}:lock:{what}:{of}", self.prefix, self.env)
     }
 
+    /// The key that says whose all of this is where there is no journal.
+    pub(super) fn owner(&self) -> String {
+        format!("{}:owner", self.markets())
+    }
+
     pub(super) fn fill(&self, template: &str) -> String {
         template.replace("<prefix>", &self.prefix).replace("<env>", &self.env)
     }
@@ -182,9 +214,10 @@ impl KeyNames {
     /// [`BadKeys`] where two keys would be one.
     pub fn check(&self, markets: usize) -> Result<(), BadKeys> {
         let keys = self.of(MarketId(1));
-        let mut all: Vec<&str> = keys.all().collect();
+        let mut all: Vec<&str> = keys.of(Part::of(true)).collect();
         let set = self.markets();
-        all.push(&set);
+        let owner = self.owner();
+        all.extend([set.as_str(), owner.as_str()]);
         let streams = Stream::ALL.map(|stream| [self.stream(stream), self.published(stream)]);
         all.extend(streams.iter().flatten().map(String::as_str));
         all.sort_unstable();
@@ -195,8 +228,9 @@ impl KeyNames {
             return Err(BadKeys::Twice(pair.concat()));
         }
         let other = self.of(MarketId(2));
-        let same = keys.all().zip(other.all()).find(|(one, other)| one == other);
-        match same {
+        let own = keys.of(Part::of(true)).zip(other.of(Part::of(true)));
+        let mut same = own.filter(|(one, other)| one == other);
+        match same.next() {
             Some((name, _)) if markets > 1 => Err(BadKeys::OneMarket(name.to_owned())),
             _ => self.check_streams(),
         }
@@ -237,10 +271,15 @@ impl Keys {
         format!("{}:old:{writer}:{term}", self.part(part))
     }
 
-    /// All current keys.
+    /// All current keys, without the trades.
     pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.of(Part::of(false))
+    }
+
+    /// All current keys of an image that consists of these parts.
+    pub(super) fn of(&self, parts: &'static [Part]) -> impl Iterator<Item = &str> {
         let once = [self.metadata.as_str(), self.epoch.as_str()];
-        self.parts.iter().map(String::as_str).chain(once)
+        parts.iter().map(|part| self.part(*part)).chain(once)
     }
 }
 

@@ -130,6 +130,14 @@ pub enum RedisError {
         /// The one that is stored.
         theirs: u64,
     },
+    /// Another writer has taken everything over.
+    #[error(
+        "another writer ({writer}) has taken everything over from us: we never write there again"
+    )]
+    Replaced {
+        /// Its name.
+        writer: String,
+    },
     /// Somebody else changed the keys again and again while we were about to.
     #[error("the keys of market {market} keep changing under us")]
     Contended {

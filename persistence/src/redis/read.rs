@@ -12,6 +12,7 @@ use super::keys::{KeyNames, Keys, Part};
 use super::layout::{self, BadRecord, Metadata};
 use super::link::{Link, Patience};
 use super::options::RedisError;
+use super::trades::{Trades, parse_trade};
 use super::wire::Wire;
 
 /// How many entries a page has, about.
@@ -36,6 +37,8 @@ pub struct ReadImage {
     pub state: MarketSnapshot,
     /// Its digest.
     pub digest: u128,
+    /// The trades that are kept with it, where they are.
+    pub trades: Option<Trades>,
 }
 
 /// Why an image cannot be read.
@@ -180,7 +183,8 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
         }
     }
     let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
-    checked(keys, stated, state)
+    let trades = stated.trades.map(|_| read_trades(link, keys)).transpose()?;
+    checked(keys, stated, state, trades)
 }
 
 /// The image of these metadata and this state, if they agree.
@@ -188,6 +192,7 @@ pub(super) fn checked(
     keys: &Keys,
     stated: &Metadata,
     state: MarketSnapshot,
+    trades: Option<Trades>,
 ) -> Result<ReadImage, ReadError> {
     let MarketSnapshot { resting, waiting, blocked, requests, .. } = &state;
     let counts = [
@@ -206,6 +211,17 @@ pub(super) fn checked(
         let key = keys.metadata.clone();
         return Err(ReadError::Digest { key, stated: stated.digest, found });
     }
+    if let Some((count, digest)) = stated.trades {
+        let trades = trades.as_ref().cloned().unwrap_or_default();
+        let (key, found) = (keys.part(Part::Trades).to_owned(), trades.len() as u64);
+        if found != count {
+            return Err(ReadError::Count { key, found, stated: count });
+        }
+        let found = trades.digest();
+        if found != digest {
+            return Err(ReadError::Digest { key, stated: digest, found });
+        }
+    }
     Ok(ReadImage {
         history: stated.history.clone(),
         rules: stated.rules,
@@ -214,6 +230,7 @@ pub(super) fn checked(
         last_market: stated.last_market,
         state,
         digest: stated.digest,
+        trades,
     })
 }
 
@@ -294,23 +311,38 @@ fn bytes(value: &Value) -> &[u8] {
 
 /// The window of requests, oldest first.
 fn requests(link: &mut Link, keys: &Keys) -> Result<Vec<RequestRecord>, ReadError> {
-    let key = keys.part(Part::Requests);
-    let mut requests = Vec::new();
+    sorted(link, keys, Part::Requests, layout::parse_request)
+}
+
+/// The trades that are kept, oldest first.
+fn read_trades(link: &mut Link, keys: &Keys) -> Result<Trades, ReadError> {
+    Ok(sorted(link, keys, Part::Trades, parse_trade)?.into_iter().collect())
+}
+
+/// The entries of a sorted set.
+fn sorted<T>(
+    link: &mut Link,
+    keys: &Keys,
+    part: Part,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, ReadError> {
+    let key = keys.part(part);
+    let mut entries = Vec::new();
     loop {
-        let from = requests.len();
+        let from = entries.len();
         let page: Vec<String> = link.with(&keys.metadata, Patience::Bulk, |connection| {
             redis::cmd("ZRANGE").arg(key).arg(from).arg(from + PAGE - 1).query(connection)
         })?;
         if page.is_empty() {
-            return Ok(requests);
+            return Ok(entries);
         }
         for text in page {
-            let request = layout::parse_request(&text).map_err(|what| BadRecord {
+            let entry = parse(&text).map_err(|what| BadRecord {
                 key: key.to_owned(),
                 field: text.clone(),
                 what,
             })?;
-            requests.push(request);
+            entries.push(entry);
         }
     }
 }

@@ -210,7 +210,9 @@ impl Node {
             },
             RedisError::Unreachable { why, .. } => RedlockError::Unreachable { server, why },
             RedisError::Options(why) => RedlockError::Refused { server, why },
-            error @ (RedisError::Fenced { .. } | RedisError::Contended { .. }) => {
+            error @ (RedisError::Fenced { .. }
+            | RedisError::Replaced { .. }
+            | RedisError::Contended { .. }) => {
                 RedlockError::Refused { server, why: error.to_string() }
             }
         }

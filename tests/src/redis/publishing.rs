@@ -66,7 +66,7 @@ pub fn open(folder: &Path, redis: RedisOptions) -> Host {
 /// Where the host has ended.
 pub fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
     for number in *next..*next + many {
-        while let Err(Refused::Busy(())) = host.tell(load::draft(seed, number)) {
+        while let Err(Refused::Busy) = host.tell(load::draft(seed, number)) {
             std::thread::yield_now();
         }
     }

@@ -29,6 +29,7 @@ impl Redis {
             stops: keys.stops,
             requests: keys.requests,
             blocked: keys.blocked,
+            trades: keys.trades,
             metadata: keys.metadata,
             epoch: keys.epoch,
             markets: keys.markets,

@@ -33,7 +33,8 @@ sections! {
     Output { events: String }
     Redis {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
-        prefix: String, env: String, keys: Keys, publish: Publish,
+        only: bool, trades_epochs: u64, trades_max: usize, prefix: String, env: String, keys: Keys,
+        publish: Publish,
     }
     Publish {
         events: bool, keep: u64, channels: bool, trades: String, orders: String, epochs: String,
@@ -42,7 +43,7 @@ sections! {
     }
     Keys {
         bids: String, asks: String, orders: String, stops: String, requests: String,
-        blocked: String, metadata: String, epoch: String, markets: String,
+        blocked: String, trades: String, metadata: String, epoch: String, markets: String,
     }
 }
 
