@@ -10,8 +10,8 @@ use pricetime_tests::redis::Server;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::raw::{Raw, Reply};
 
-/// Long enough for a machine that is busy with other things.
-const TTL: Duration = Duration::from_secs(20);
+/// So long that nothing here waits for it to end.
+const TTL: Duration = Duration::from_secs(600);
 /// How long is tried where it must be had in the end.
 const MOST: Duration = Duration::from_secs(60);
 
@@ -88,7 +88,7 @@ fn one_at_a_time_has_it() {
             }
         });
         assert_eq!(had.into_inner(), 40);
-        assert_eq!(taken(&servers), 0, "{nodes} nodes");
+        wait_until("all nodes are free", || taken(&servers) == 0);
     }
 }
 
@@ -148,6 +148,7 @@ fn a_node_that_hangs_is_not_waited_for() {
     }
     let times = measure_locks(&redlock, "another one", TTL, 20);
     eprintln!("one of five hangs: {times:?}");
+    drop(redlock.lock(&name(), TTL, MOST).expect("four of five are enough"));
     servers[2].signal("CONT");
     wait_until("what it was asked meanwhile is undone", || taken(&servers) == 0);
 }
@@ -217,14 +218,12 @@ fn what_was_granted_without_being_heard_is_given_back() {
     }
     let refused = redlock.try_lock(&name(), TTL);
     assert!(matches!(refused, Err(RedlockError::NoQuorum { failed: 2, .. })), "{refused:?}");
-    wait_until("they have taken it", || taken(&servers) > 0 || refused.is_err());
     for proxy in &proxies {
         proxy.set(Mode::Pass);
     }
-    wait_until("it is free long before it expires", || taken(&servers) == 0);
-    // Nothing is on its way any more that takes it.
+    // What is on its way arrives, takes it, and is followed by what frees it.
     std::thread::sleep(Duration::from_millis(400));
-    assert_eq!(taken(&servers), 0);
+    wait_until("it is free long before it expires", || taken(&servers) == 0);
 }
 
 #[test]

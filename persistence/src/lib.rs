@@ -12,7 +12,7 @@
 //!
 //! [`Look`] reads a data folder without a lock and without writing, beside whoever has it open.
 //!
-//! Nothing here reads a clock or starts a thread, but for the shell of [`redlock`](crate::redlock),
+//! Nothing here reads a clock or starts a thread, but for the shell of [`redlock`],
 //! whose locks are a matter of time. Files are reached through [`Disk`] alone, so that
 //! a test can put a disk in its place that fails as real ones do.
 

@@ -13,6 +13,27 @@
 //! happens.
 //!
 //! The nodes must run scripts (`EVAL`), for what is deleted or prolonged must be ours.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use pricetime_persistence::redis::{KeyNames, RedisOptions};
+//! use pricetime_persistence::redlock::Redlock;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let nodes = ["redis://one", "redis://two", "redis://three"];
+//! let nodes: Vec<_> = nodes.into_iter().map(RedisOptions::parse).collect::<Result<_, _>>()?;
+//! let redlock = Redlock::open(&nodes)?;
+//! let name = KeyNames::default().lock("settlement_processing", "7");
+//! let held = redlock.lock(&name, Duration::from_secs(10), Duration::from_secs(1))?;
+//! held.keep()?;
+//! while held.is_valid() {
+//!     // A piece of the work that would otherwise be done twice.
+//!     # break;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 mod claim;
 mod clock;
@@ -25,6 +46,8 @@ mod measure;
 mod node;
 mod rules;
 mod step;
+#[cfg(test)]
+mod tests;
 
 pub use clock::{Clock, MachineClock};
 pub use error::RedlockError;
