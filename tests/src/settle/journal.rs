@@ -117,7 +117,7 @@ impl Journal {
             let added = Action::AddMarket(spec(market, random));
             writer.say(market, PLATFORM, added);
             writer.say(market, PLATFORM, Action::SetPhase(Phase::Continuous));
-            let epochs = random.within(1, 6);
+            let epochs = random.within(1, 8);
             for number in (1..=epochs).map(EpochNumber) {
                 for _ in 0..random.below(4) {
                     writer.trade(market, random);

@@ -123,6 +123,9 @@ impl World {
         }
         self.hangs_until = self.now;
         self.put_right()?;
+        if self.plan.gone {
+            self.runners[0].crash();
+        }
         for runner in 0..self.runners.len() {
             self.poll(runner)?;
         }

@@ -42,6 +42,10 @@ pub struct Plan {
     pub strangers: u64,
     /// An operator puts the ledger's position back.
     pub put_back: bool,
+    /// The first runner does not come back after the last fault.
+    pub gone: bool,
+    /// The second runner's journal stays empty.
+    pub deaf: bool,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -67,7 +71,7 @@ impl Plan {
             refusals_max: random.within(1, 3) as u32,
             batches_max: random.within(1, 5) as usize,
         };
-        Self {
+        let mut plan = Self {
             runners: random.pick([2, 2, 3]),
             markets: random.pick([1, 1, 1, 2]),
             nodes: random.pick([1, 3, 5]),
@@ -87,10 +91,17 @@ impl Plan {
             part_once_in,
             lacking_once_in,
             lock_for_all_once_in,
-            mishaps: random.pick([0, 3, 8]),
+            mishaps: random.pick([0, 4, 12]),
             refused_percent: random.pick([0, 0, 0, 30]),
             strangers: random.pick([0, 0, 2]),
-            put_back: random.once_in(20),
+            put_back: random.once_in(8),
+            gone: random.once_in(6),
+            deaf: random.once_in(6),
+        };
+        if plan.gone && plan.deaf {
+            // What a stranger has left there without what comes before it stays for ever.
+            plan.strangers = 0;
         }
+        plan
     }
 }

@@ -134,7 +134,8 @@ impl World {
         let end = self.plan.faults_until;
         for runner in 0..self.runners.len() {
             let lag = self.random.below(self.plan.lag_max);
-            for market in 0..self.journal.batches.len() {
+            let deaf = runner == 1 && self.plan.deaf;
+            for market in (0..self.journal.batches.len()).filter(|_| !deaf) {
                 let mut at = 0;
                 for _ in 0..self.journal.batches[market].len() {
                     at += self.plan.epoch_every;
@@ -184,13 +185,14 @@ impl World {
             self.now = self.now.max(at);
             self.judge.tally.events += 1;
             if self.now > self.plan.faults_until + PATIENCE || number > EVENTS_MAX {
-                self.judge.end(&mut self.model, &self.journal)?;
+                let knows = self.somebody_knows();
+                self.judge.end(&mut self.model, &self.journal, knows)?;
                 return Err(format!("it does not come to rest: {:?}", self.standings()));
             }
             let Some(event) = self.list[number as usize].take() else { continue };
             self.carry_out(event)?;
             if !self.faulty() && self.rests() {
-                return self.judge.end(&mut self.model, &self.journal);
+                return Ok(());
             }
         }
         Err(format!("nothing happens any more: {:?}", self.standings()))
@@ -201,21 +203,27 @@ impl World {
         desks.filter_map(|desk| desk.settler.as_ref()).map(|it| it.standing()).collect()
     }
 
-    /// Whether everybody knows everything, has nothing to do and holds nothing.
-    fn rests(&self) -> bool {
-        let all = (1..).map(MarketId).zip(&self.journal.batches);
-        let mut all =
-            all.map(|(market, batches)| self.judge.settled(market) == batches.len() as u64);
-        let idle = |runner: &Runner| {
+    /// Whether nobody who is there has anything to do, or holds anything.
+    fn rests(&mut self) -> bool {
+        let there = |runner: &&Runner| runner.number > 0 || !self.plan.gone;
+        let rests = self.runners.iter().filter(there).all(|runner| {
             let clock = runner.clock(self.now);
+            let deaf = runner.number == 1 && self.plan.deaf;
             runner.desks.iter().zip(&self.journal.batches).all(|(desk, batches)| {
-                desk.heard == batches.len() as u64
+                (deaf || desk.heard == batches.len() as u64)
                     && desk.call.is_none()
                     && !desk.holds(clock)
                     && desk.settler.as_ref().is_some_and(|it| it.standing() == Standing::Idle)
             })
-        };
-        all.all(|all| all) && self.runners.iter().all(idle)
+        });
+        let knows = self.somebody_knows();
+        rests && self.judge.end(&mut self.model, &self.journal, knows).is_ok()
+    }
+
+    /// Whether anybody is left whose journal is whole.
+    fn somebody_knows(&self) -> bool {
+        let gone = usize::from(self.plan.gone) + usize::from(self.plan.deaf);
+        self.runners.len() > gone
     }
 
     fn carry_out(&mut self, event: Event) -> Result<(), String> {
@@ -248,6 +256,7 @@ impl World {
                 self.runners[runner].hear(market, &self.journal, part);
                 self.poll(runner)
             }
+            Event::Start { runner: 0 } if self.plan.gone && !self.faulty() => Ok(()),
             Event::Start { runner } => {
                 if !self.runners[runner].runs() {
                     self.runners[runner].start(self.plan.patience);
