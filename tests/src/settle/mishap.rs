@@ -28,10 +28,8 @@ impl World {
             6 => self.locks.befall(Mishap::Forgets, &mut self.random),
             _ => {
                 let far = self.random.pick([50, self.plan.ttl * 2, 3_600_000]);
-                let runner = &mut self.runners[which];
-                runner.offset =
-                    if self.random.chance(50) { runner.offset + far } else { runner.offset - far };
-                runner.wake_at = None;
+                let ahead = self.random.chance(50);
+                self.runners[which].jump(far, ahead);
                 return self.poll(which);
             }
         }

@@ -44,7 +44,7 @@ pub struct Runner {
     /// Until when it does not reach the ledger.
     pub cut_until: u64,
     /// How far its clock is from the world's.
-    pub offset: u64,
+    offset: u64,
     /// When it is to be woken, so that it is not woken more than once.
     pub wake_at: Option<u64>,
 }
@@ -107,6 +107,14 @@ impl Runner {
             desk.call = None;
             (desk.lease, desk.fenced, desk.token) = (None, None, false);
         }
+    }
+
+    /// Its clock says something else.
+    pub fn jump(&mut self, far: u64, ahead: bool) {
+        self.offset = if ahead { self.offset + far } else { self.offset - far };
+        self.wake_at = None;
+        // The same time may come again.
+        self.desks.iter_mut().for_each(|desk| desk.fenced = None);
     }
 
     /// It is gone, with all that it has not kept.
