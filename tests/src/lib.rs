@@ -12,6 +12,7 @@ pub mod model;
 pub mod record;
 pub mod redis;
 pub mod redlock;
+pub mod settle;
 pub mod table;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};

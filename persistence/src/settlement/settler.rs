@@ -9,6 +9,8 @@ mod feed;
 mod pause;
 mod standing;
 mod step;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use core::time::Duration;
