@@ -18,6 +18,7 @@
 mod check;
 mod keys;
 mod layout;
+mod ledger;
 mod link;
 mod options;
 mod read;
@@ -31,6 +32,7 @@ mod writer;
 pub use check::{Finding, Level, Subject, check};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
+pub use ledger::RedisLedger;
 pub use link::Link;
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};

@@ -1,0 +1,224 @@
+//! The promise: the ledger in Redis does what every ledger does, whatever becomes of the server or of
+//! its answers; what it cannot do whole it does not do at all.
+//!
+//! `PRICETIME_TRIALS` says how many steps the walk has, `PRICETIME_KILLS` how often a server is
+//! killed, `PRICETIME_SEED` where chance begins.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use pricetime_persistence::ledger::conformance::{conform, walk};
+use pricetime_persistence::ledger::{Applied, Deed, Ledger, LedgerError, Token};
+use pricetime_persistence::redis::{RedisLedger, RedisOptions};
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::recount::{MARKET, batch, beginning, recount};
+use pricetime_tests::redis::Server;
+use pricetime_tests::redis::judge::options;
+use pricetime_tests::redis::proxy::{Mode, Proxy};
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
+    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
+}
+
+fn open(port: u16) -> RedisLedger {
+    RedisLedger::open(options(port)).expect("a server that answers")
+}
+
+fn key(what: &str) -> String {
+    format!("pricetime:dev:{{7}}:{what}")
+}
+
+#[test]
+fn it_does_what_every_ledger_does() {
+    let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 5_000));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    let server = Server::start();
+    let mut make = || -> Box<dyn Ledger> { Box::new(open(server.port)) };
+    assert_eq!(conform(&mut make), Ok(()));
+    let steps = usize::try_from(trials).expect("a number of steps");
+    assert_eq!(walk(&mut make, seed, steps), Ok(()));
+}
+
+/// A ledger with two epochs posted and one that waits.
+fn settled(server: &Server) -> (RedisLedger, Token) {
+    let mut ledger = open(server.port);
+    let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
+    ledger.seed(&beginning(), token).expect("a seed");
+    for epoch in [1, 2] {
+        assert_eq!(ledger.apply(&batch(epoch), token, Deed::Post), Ok(Applied::Done));
+    }
+    ledger.deposit(&batch(3)).expect("a deposit");
+    (ledger, token)
+}
+
+/// Everything that the server holds.
+fn everything(server: &Server) -> Vec<(String, String)> {
+    let mut keys: Vec<String> = server.ask(&["KEYS", "*"]).lines().map(str::to_owned).collect();
+    keys.sort_unstable();
+    let dump = "return redis.sha1hex(redis.call('DUMP', KEYS[1]))";
+    keys.into_iter().map(|key| (key.clone(), server.ask(&["EVAL", dump, "1", &key]))).collect()
+}
+
+#[test]
+fn what_cannot_be_done_whole_is_not_done_at_all() {
+    let parts = ["state", "pending", "outcomes", "balances", "accounts"];
+    let waits = format!("settlement:{}", batch(3).id());
+    let names = parts.map(|part| format!("settlement:{part}"));
+    let names = names.iter().map(String::as_str).chain(["stream:settlements", &waits]);
+    for name in names {
+        let server = Server::start();
+        let (mut ledger, token) = settled(&server);
+        let _ = server.ask(&["DEL", &key(name)]);
+        let _ = server.ask(&["SET", &key(name), "of somebody else"]);
+        let before = everything(&server);
+        let answer = ledger.apply(&batch(3), token, Deed::Post);
+        assert!(matches!(answer, Err(LedgerError::Damaged { .. })), "{name}: {answer:?}");
+        assert_eq!(everything(&server), before, "{name}");
+    }
+    let server = Server::start();
+    let (mut ledger, token) = settled(&server);
+    let one = "00000000-0000-0000-0000-000000000001";
+    for (words, why) in [
+        (&["HSET", "settlement:state", "noticed", "many"][..], "number that is none"),
+        (&["HSET", "settlement:state", "noticed", "1"], "not of this ledger"),
+        (&["HSET", "settlement:state", "noticed", "2"], ""),
+        (&["HSET", "settlement:balances", one, "10"], one),
+        (&["HSET", "settlement:balances", one, "1e3 0"], one),
+        (&["HSET", "settlement:state", "format", "2"], "format 2"),
+    ] {
+        let mut words: Vec<String> = words.iter().map(ToString::to_string).collect();
+        words[1] = key(&words[1]);
+        let _ = server.ask(&words.iter().map(String::as_str).collect::<Vec<_>>());
+        if why.is_empty() {
+            continue;
+        }
+        let before = everything(&server);
+        let error = ledger.apply(&batch(3), token, Deed::Post).expect_err(why);
+        assert!(error.to_string().contains(why), "{error}");
+        assert_eq!(everything(&server), before, "{why}");
+    }
+}
+
+fn as_user(server: &Server, rules: &str) -> RedisOptions {
+    let rules: Vec<&str> = rules.split_whitespace().collect();
+    let done = server.ask(&[&["ACL", "SETUSER", "ann", "reset", "on", ">pw"][..], &rules].concat());
+    assert_eq!(done, "OK", "{rules:?}");
+    let user = Some(String::from("ann"));
+    RedisOptions { user, password: Some(String::from("pw")), ..options(server.port) }
+}
+
+#[test]
+fn a_user_who_may_not_is_told_what_is_missing() {
+    let server = Server::start();
+    let error = RedisLedger::open(as_user(&server, "~* +@all -eval")).expect_err("no scripts");
+    assert!(matches!(error, LedgerError::Refused { .. }), "{error:?}");
+    assert!(error.to_string().contains("the ledger in Redis needs EVAL"), "{error}");
+    let (_, token) = settled(&server);
+    let before = everything(&server);
+    for command in ["hset", "hdel", "zadd", "zrem", "del", "xadd", "hmget", "xinfo"] {
+        let user = as_user(&server, &format!("~* +@all -{command}"));
+        let mut ledger = RedisLedger::open(user).expect("scripts are allowed");
+        let error = ledger.apply(&batch(3), token, Deed::Post).expect_err(command);
+        assert!(matches!(error, LedgerError::Refused { .. }), "{command}: {error:?}");
+        assert!(
+            error.to_string().contains("may not") || error.to_string().contains(command),
+            "{error}"
+        );
+        assert_eq!(everything(&server), before, "{command}");
+    }
+}
+
+#[test]
+fn what_a_server_cannot_do_now_is_asked_again() {
+    let server = Server::start();
+    let (mut ledger, token) = settled(&server);
+    let before = everything(&server);
+    for (name, off, on) in [("maxmemory", "1", "0"), ("min-replicas-to-write", "1", "0")] {
+        let _ = server.ask(&["CONFIG", "SET", name, off]);
+        let error = ledger.apply(&batch(3), token, Deed::Post).expect_err(name);
+        assert!(matches!(error, LedgerError::Unreachable { .. }), "{name}: {error:?}");
+        let _ = server.ask(&["CONFIG", "SET", name, on]);
+        assert_eq!(everything(&server), before, "{name}");
+    }
+    assert_eq!(ledger.apply(&batch(3), token, Deed::Post), Ok(Applied::Done));
+    assert_eq!(recount(&mut ledger), Ok(3));
+}
+
+#[test]
+fn an_answer_that_is_lost_posts_nothing_twice() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port);
+    let bulk = Duration::from_millis(200);
+    let mut ledger = RedisLedger::new(RedisOptions { bulk, ..options(proxy.port) });
+    let mut lost = |what: &mut dyn FnMut(&mut RedisLedger) -> Option<LedgerError>| {
+        proxy.set(Mode::LoseReply(0));
+        let error = what(&mut ledger).expect("the answer is lost");
+        assert!(matches!(error, LedgerError::Unreachable { .. }), "{error:?}");
+        proxy.set(Mode::Pass);
+    };
+    lost(&mut |it| it.claim(MARKET, Token(0)).err());
+    lost(&mut |it| it.seed(&beginning(), Token(1)).err());
+    lost(&mut |it| it.deposit(&batch(1)).err());
+    lost(&mut |it| it.apply(&batch(1), Token(1), Deed::Post).err());
+    let known = Ok(Applied::Duplicate(Deed::Post));
+    assert_eq!(ledger.apply(&batch(1), Token(1), Deed::Post), known);
+    assert_eq!(ledger.seed(&beginning(), Token(1)).map_err(|_| ()), Err(()), "an epoch later");
+    assert_eq!(recount(&mut ledger), Ok(1));
+}
+
+/// Settles beside others until so many epochs are done, whatever happens.
+fn settle(options: RedisOptions, until: u64, told: &AtomicU64) {
+    let mut ledger = RedisLedger::new(options);
+    let (mut token, mut epoch) = (Token(0), 1);
+    while epoch <= until {
+        let batch = batch(epoch);
+        let applied = ledger.deposit(&batch).and_then(|_| ledger.apply(&batch, token, Deed::Post));
+        match applied {
+            Ok(Applied::Done | Applied::Duplicate(Deed::Post)) => {
+                told.fetch_max(epoch, SeqCst);
+                epoch += 1;
+            }
+            Ok(Applied::Fenced(_)) => {
+                if let Ok(claim) = ledger.claim(MARKET, token) {
+                    token = claim.token;
+                }
+            }
+            Err(LedgerError::Unreachable { .. }) => thread::sleep(Duration::from_millis(1)),
+            other => panic!("epoch {epoch}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_loses_and_doubles_nothing() {
+    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+    let mut server = Server::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    open(server.port).claim(MARKET, Token(0)).expect("a claim");
+    open(server.port).seed(&beginning(), Token(1)).expect("a seed");
+    let (told, ended) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (mut random, mut until) = (Random::new(seed), 0);
+    for _ in 0..kills {
+        until += 200;
+        ended.store(false, SeqCst);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let options = options(server.port);
+                scope.spawn(|| {
+                    settle(options, until, &told);
+                    ended.store(true, SeqCst);
+                });
+            }
+            thread::sleep(Duration::from_millis(random.below(60)));
+            server.kill();
+            let before = told.load(SeqCst);
+            server.again();
+            let (_, position) = open(server.port).position(MARKET).expect("an answer");
+            let last = position.expect("a position").last.0;
+            assert!(last >= before, "told of {before}, and {last} is left");
+        });
+        assert_eq!(recount(&mut open(server.port)), Ok(until));
+    }
+}
