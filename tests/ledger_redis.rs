@@ -4,13 +4,19 @@
 //! `PRICETIME_TRIALS` says how many steps the walk has, `PRICETIME_KILLS` how often a server is
 //! killed, `PRICETIME_SEED` where chance begins.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
+use pricetime_engine::{AccountId, EpochNumber};
+use pricetime_persistence::History;
 use pricetime_persistence::ledger::conformance::{conform, walk};
-use pricetime_persistence::ledger::{Applied, Deed, Ledger, LedgerError, Token};
+use pricetime_persistence::ledger::{
+    Applied, Balance, Deed, Ledger, LedgerError, Position, Seed, Token,
+};
 use pricetime_persistence::redis::{RedisLedger, RedisOptions};
+use pricetime_persistence::settlement::{Batch, Digest, Transfer};
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::recount::{MARKET, batch, beginning, recount};
 use pricetime_tests::redis::Server;
@@ -168,6 +174,44 @@ fn an_answer_that_is_lost_posts_nothing_twice() {
     assert_eq!(recount(&mut ledger), Ok(1));
 }
 
+#[test]
+fn a_large_batch_is_posted_whole() {
+    let many = i128::from(number("PRICETIME_TRIALS", 5_000) * 2);
+    let server = Server::start();
+    let mut ledger = open(server.port);
+    let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
+    ledger.seed(&beginning(), token).expect("a seed");
+    // New accounts; the same again, with amounts beyond doubles; and all back to nothing.
+    let wide = 1 << 100;
+    let steps: [(i128, i128); 3] = [(1, -3), (wide, wide - 1), (-wide - 1, 4 - wide)];
+    let mut has = (0, 0);
+    for (epoch, (base, quote)) in (1..).zip(steps) {
+        let one = |account: i128| Transfer { account: AccountId(account as u128), base, quote };
+        let mut transfers: Vec<Transfer> = (0..many).map(one).collect();
+        let platform = AccountId(u128::MAX);
+        transfers.push(Transfer { account: platform, base: -base * many, quote: -quote * many });
+        let batch = Batch { transfers, ..batch(epoch) };
+        ledger.deposit(&batch).expect("a deposit");
+        let _ = server.ask(&["CONFIG", "RESETSTAT"]);
+        assert_eq!(ledger.apply(&batch, token, Deed::Post), Ok(Applied::Done));
+        let stats = server.ask(&["INFO", "commandstats"]);
+        let took = stats.lines().find(|line| line.starts_with("cmdstat_eval"));
+        eprintln!("{many} transfers, epoch {epoch}: {}", took.unwrap_or_default());
+        has = (has.0 + base, has.1 + quote);
+        let found = ledger.balances(MARKET, None, usize::MAX).expect("balances");
+        let count = if has == (0, 0) { 0 } else { many as usize + 1 };
+        assert_eq!(found.len(), count, "epoch {epoch}");
+        for (account, balance) in (0..many).zip(&found) {
+            let expected =
+                Balance { account: AccountId(account as u128), base: has.0, quote: has.1 };
+            assert_eq!(*balance, expected);
+        }
+    }
+    for name in ["settlement:balances", "settlement:accounts", "settlement:pending"] {
+        assert_eq!(server.ask(&["EXISTS", &key(name)]), "0", "{name}");
+    }
+}
+
 /// Settles beside others until so many epochs are done, whatever happens.
 fn settle(options: RedisOptions, until: u64, told: &AtomicU64) {
     let mut ledger = RedisLedger::new(options);
@@ -191,25 +235,21 @@ fn settle(options: RedisOptions, until: u64, told: &AtomicU64) {
     }
 }
 
-#[test]
-fn a_server_that_is_killed_loses_and_doubles_nothing() {
-    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
-    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+/// A ledger that lives longer takes longer and longer to count again.
+const KILLS_A_SERVER: u64 = 6;
+
+/// Kills one server again and again while two runners settle.
+fn live(random: &mut Random) {
     let mut server = Server::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
     open(server.port).claim(MARKET, Token(0)).expect("a claim");
     open(server.port).seed(&beginning(), Token(1)).expect("a seed");
-    let (told, ended) = (AtomicU64::new(0), AtomicBool::new(false));
-    let (mut random, mut until) = (Random::new(seed), 0);
-    for _ in 0..kills {
-        until += 200;
-        ended.store(false, SeqCst);
+    let told = AtomicU64::new(0);
+    for kill in 1..=KILLS_A_SERVER {
+        let until = kill * 200;
         thread::scope(|scope| {
             for _ in 0..2 {
                 let options = options(server.port);
-                scope.spawn(|| {
-                    settle(options, until, &told);
-                    ended.store(true, SeqCst);
-                });
+                scope.spawn(|| settle(options, until, &told));
             }
             thread::sleep(Duration::from_millis(random.below(60)));
             server.kill();
@@ -220,5 +260,88 @@ fn a_server_that_is_killed_loses_and_doubles_nothing() {
             assert!(last >= before, "told of {before}, and {last} is left");
         });
         assert_eq!(recount(&mut open(server.port)), Ok(until));
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_loses_and_doubles_nothing() {
+    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+    let mut random = Random::new(seed);
+    for _ in 0..kills.div_ceil(KILLS_A_SERVER) {
+        live(&mut random);
+    }
+}
+
+/// What the page says of this ledger.
+fn page() -> &'static str {
+    let page = include_str!("../docs/settlement.md");
+    let part = page.split("## The ledger in Redis").nth(1).expect("a part of the page");
+    part.split("\n## ").next().unwrap_or(part)
+}
+
+fn blocks(kind: &str) -> Vec<&'static str> {
+    let mark = format!("```{kind}\n");
+    let found: Vec<_> = page().split(mark.as_str()).skip(1).collect();
+    found.into_iter().map(|rest| rest.split("```").next().unwrap_or_default()).collect()
+}
+
+/// The ledger that the page speaks of: it takes no more rights than the page says.
+fn shown() -> Server {
+    let server = Server::start();
+    let rules = blocks("acl").concat();
+    let rules: Vec<&str> = rules.split_whitespace().collect();
+    assert_eq!(server.ask(&[&["ACL", "SETUSER"][..], &rules].concat()), "OK", "{rules:?}");
+    let user = Some(String::from("pricetime"));
+    let password = Some(String::from("secret"));
+    let mut ledger = RedisLedger::open(RedisOptions { user, password, ..options(server.port) })
+        .expect("the rights are enough");
+    let transfer = |account, base, quote| Transfer { account: AccountId(account), base, quote };
+    let batch = |epoch| Batch {
+        history: History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f),
+        market: MARKET,
+        epoch: EpochNumber(epoch),
+        trades: 2,
+        volume: 15,
+        notional: 14_985,
+        fees: 8,
+        platform: AccountId(0),
+        trades_digest: Digest([0xab; 32]),
+        transfers: vec![transfer(0, 0, 8), transfer(1, 15, -14_989), transfer(2, -15, 14_981)],
+    };
+    let claim = ledger.claim(MARKET, Token(0)).expect("a claim");
+    let position = Position { history: batch(1).history, last: EpochNumber(41) };
+    let balances = vec![Balance { account: AccountId(1), base: 0, quote: 100_000 }];
+    let seed = Seed { market: MARKET, position, instead: None, balances };
+    ledger.seed(&seed, claim.token).expect("a seed");
+    ledger.deposit(&batch(42)).expect("a deposit");
+    ledger.deposit(&batch(43)).expect("a deposit");
+    assert_eq!(ledger.apply(&batch(42), claim.token, Deed::Post), Ok(Applied::Done));
+    // The rest of what it takes rights for.
+    assert_eq!(ledger.markets(), Ok(vec![MARKET]));
+    assert_eq!(ledger.pending(MARKET, batch(1).history, 9), Ok(vec![batch(43)]));
+    assert_eq!(ledger.balances(MARKET, None, 9).map(|it| it.len()), Ok(3));
+    assert_eq!(ledger.outbox(MARKET, 0, 9).map(|it| it.len()), Ok(1));
+    assert_eq!(ledger.forget(MARKET, 0), Ok(()));
+    assert!(ledger.outcome(MARKET, batch(42).id()).is_ok_and(|it| it.is_some()));
+    assert!(ledger.position(MARKET).is_ok());
+    server
+}
+
+#[test]
+fn what_the_page_shows_is_what_stands_there() {
+    let server = shown();
+    let (asked, answered) = (blocks("sh"), blocks("text"));
+    assert!(asked.len() >= 2);
+    assert_eq!(asked.len(), answered.len(), "each example has its answer");
+    for (asked, answered) in asked.into_iter().zip(answered) {
+        let script = asked.replace("redis-cli ", &format!("redis-cli -p {} ", server.port));
+        let output = Command::new("sh").args(["-c", &script]).output().expect("a shell");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), answered, "{asked}");
+    }
+    for key in server.ask(&["KEYS", "*"]).lines() {
+        let name = key.rsplit(':').next().expect("a name");
+        let name = if name.contains('-') { "<batch>" } else { name };
+        assert!(page().contains(&format!(":{name}`")), "the page does not explain {key}");
     }
 }

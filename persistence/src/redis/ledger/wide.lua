@@ -38,7 +38,8 @@ local function sum(one, other)
   if leads == 0 then leads = low end
   local sign = ''
   if leads < 0 then
-    sign, high, middle, low = '-', -high, -middle, -low
+    -- Not just a minus: there is a zero below zero.
+    sign, high, middle, low = '-', 0 - high, 0 - middle, 0 - low
   end
   if low < 0 then low, middle = low + BASE, middle - 1 end
   if middle < 0 then middle, high = middle + BASE, high - 1 end
