@@ -62,8 +62,26 @@ local function less(one, other)
   return tonumber(string.sub(one, 11)) < tonumber(string.sub(other, 11))
 end
 
+-- Whether the user may do all that will be done: the server asks only when it is too late.
+local function may(calls)
+  if not redis.acl_check_cmd then return nil end
+  for _, call in ipairs(calls) do
+    if not redis.acl_check_cmd(unpack(call)) then
+      return {'refused', 'NOPERM this user may not ' .. string.upper(call[1]) .. ' ' .. call[2]}
+    end
+  end
+end
+
+-- The calls that only look.
+local LOOKING = {
+  {'hmget', STATE, 'x'}, {'hget', OUTCOMES, 'x'}, {'hmget', BALANCES, 'x'}, {'hlen', BATCH},
+  {'zcard', PENDING}, {'zcard', ACCOUNTS}, {'exists', STREAM}, {'xinfo', 'stream', STREAM},
+}
+
 -- What the market has once, or why that makes no sense.
 local function state()
+  local no = may(LOOKING)
+  if no then return nil, no end
   local found = redis.call('HMGET', STATE, 'format', 'token', 'history', 'last', 'noticed')
   if found[1] and found[1] ~= '1' then
     return nil, {'refused', 'it is of format ' .. found[1] .. ', and only 1 is known here: use a later version'}
@@ -74,16 +92,6 @@ local function state()
     return nil, {'damaged', STATE .. ' holds a number that is none'}
   end
   return {token = token, history = found[3], last = found[4], noticed = tonumber(noticed)}
-end
-
--- Whether the user may do all that will be done: the server asks only when it is too late.
-local function may(calls)
-  if not redis.acl_check_cmd then return nil end
-  for _, call in ipairs(calls) do
-    if not redis.acl_check_cmd(unpack(call)) then
-      return {'refused', 'NOPERM this user may not ' .. call[1] .. ' ' .. call[2]}
-    end
-  end
 end
 
 -- The calls that balances take.
