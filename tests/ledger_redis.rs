@@ -129,7 +129,7 @@ fn a_user_who_may_not_is_told_what_is_missing() {
     assert!(error.to_string().contains("the ledger in Redis needs EVAL"), "{error}");
     let (_, token) = settled(&server);
     let before = everything(&server);
-    for command in ["hset", "hdel", "zadd", "zrem", "del", "xadd", "hmget", "xinfo"] {
+    for command in ["hset", "hdel", "zadd", "zrem", "xadd", "hmget", "xinfo"] {
         let user = as_user(&server, &format!("~* +@all -{command}"));
         let mut ledger = RedisLedger::open(user).expect("scripts are allowed");
         let error = ledger.apply(&batch(3), token, Deed::Post).expect_err(command);

@@ -38,15 +38,16 @@ redis.call('ZCARD', PENDING)
 redis.call('HLEN', BATCH)
 no = may({
   {'hset', STATE, 'x', 'x'}, {'hset', OUTCOMES, 'x', 'x'}, {'zrem', PENDING, 'x'},
-  {'del', BATCH}, {'xadd', STREAM, '1-0', 'x', 'x'},
+  {'hdel', BATCH, 'x'}, {'xadd', STREAM, '1-0', 'x', 'x'},
 })
 if no then return no end
 
+try()
+redis.call('XADD', STREAM, number .. '-0', 'id', id, 'outcome', deed, 'epoch', epoch, 'token', token,
+  'digest', digest, 'batch', text)
 redis.call('HSET', OUTCOMES, id, deed .. ' ' .. epoch .. ' ' .. token .. ' ' .. digest)
 write(after)
 redis.call('HSET', STATE, 'token', token, 'last', epoch, 'noticed', number)
 redis.call('ZREM', PENDING, place)
-redis.call('DEL', BATCH)
-redis.call('XADD', STREAM, number .. '-0', 'id', id, 'outcome', deed, 'epoch', epoch, 'token', token,
-  'digest', digest, 'batch', text)
+redis.call('HDEL', BATCH, 'digest', 'batch')
 return {'done'}

@@ -21,6 +21,7 @@ after, no = post(6)
 if no then return no end
 no = may(POSTING) or may({{'hset', STATE, 'x', 'x'}})
 if no then return no end
+try()
 redis.call('HSET', STATE, 'format', '1', 'token', token, 'history', history, 'last', last)
 write(after)
 return {'done'}

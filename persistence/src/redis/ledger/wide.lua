@@ -62,7 +62,8 @@ local function less(one, other)
   return tonumber(string.sub(one, 11)) < tonumber(string.sub(other, 11))
 end
 
--- Whether the user may do all that will be done: the server asks only when it is too late.
+-- Whether the user may do all that will be done: the server asks only when it is too late. Those before
+-- version 7 cannot be asked: see `try`.
 local function may(calls)
   if not redis.acl_check_cmd then return nil end
   for _, call in ipairs(calls) do
@@ -137,6 +138,15 @@ local function post(first)
     end
   end
   return after
+end
+
+-- Calls everything once that will be called, so that it changes nothing.
+local function try()
+  if redis.acl_check_cmd then return end
+  redis.call('HSET', STATE, 'format', '1')
+  redis.call('HDEL', BALANCES, '')
+  redis.call('ZADD', ACCOUNTS, 'XX', '0', '')
+  redis.call('ZREM', ACCOUNTS, '')
 end
 
 local function in_pieces(words, call, key)
