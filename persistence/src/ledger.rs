@@ -12,11 +12,16 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "redb")]
+mod embedded;
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use crate::history::History;
 use crate::settlement::{Batch, BatchId, Digest};
+
+#[cfg(feature = "redb")]
+pub use embedded::EmbeddedLedger;
 
 /// The right to post in a market, until somebody claims a higher one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,9 +12,10 @@
 //!
 //! [`Look`] reads a data folder without a lock and without writing, beside whoever has it open.
 //!
-//! Nothing here reads a clock or starts a thread, but for the shell of [`redlock`],
-//! whose locks are a matter of time. Files are reached through [`Disk`] alone, so that
-//! a test can put a disk in its place that fails as real ones do.
+//! Nothing here reads a clock or starts a thread, but for the shell of [`redlock`], whose locks are a
+//! matter of time. Files are reached through [`Disk`] alone, so that a test can put a disk in its
+//! place that fails as real ones do; only the embedded [`ledger`] has a store of its own, which does
+//! that by itself.
 
 pub mod codec;
 mod history;

@@ -18,6 +18,7 @@
 mod check;
 mod keys;
 mod layout;
+mod ledger;
 mod link;
 mod options;
 mod read;
@@ -33,6 +34,7 @@ mod writer;
 pub use check::{Finding, Level, Subject, check, memory};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
+pub use ledger::RedisLedger;
 pub use link::{Link, Traffic};
 pub(crate) use link::{connect, fault};
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};

@@ -10,6 +10,7 @@ pub mod generate;
 pub mod load;
 pub mod model;
 pub mod record;
+pub mod recount;
 pub mod redis;
 pub mod redlock;
 pub mod settle;

@@ -18,7 +18,7 @@ pub enum Mode {
     Late(Duration),
     /// Nothing arrives any more, and nobody is told.
     Swallow,
-    /// The transaction behind so many others is carried out, and nobody learns of it.
+    /// The transaction or script behind so many others is carried out, and nobody learns of it.
     LoseReply(u64),
 }
 
@@ -112,7 +112,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, ways: &Ways, lost: &AtomicBool,
             }
             2 if asks => thread::sleep(Duration::from_millis(ways.number.load(SeqCst))),
             3 => continue,
-            4 if asks && words.windows(4).any(|word| word == b"EXEC") => {
+            4 if asks && words.windows(4).any(|it| it == b"EXEC" || it == b"EVAL") => {
                 // One below zero is a very large number: it is lost once.
                 let behind = ways.number.fetch_sub(1, SeqCst);
                 lost.fetch_or(behind == 0, SeqCst);
