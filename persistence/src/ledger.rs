@@ -8,6 +8,9 @@
 //! A ledger posts without asking for funds: balances may be negative. Its amounts are those of a
 //! [`Transfer`](crate::settlement::Transfer).
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
+
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use crate::history::History;
