@@ -7,6 +7,11 @@
 //!
 //! A ledger posts without asking for funds: balances may be negative. Its amounts are those of a
 //! [`Transfer`](crate::settlement::Transfer).
+//!
+//! What this page says is put to the proof by `conformance`, a feature, for every ledger alike.
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
 
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -181,24 +186,27 @@ pub trait Ledger: Send {
     /// Whoever claimed before can post no more.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// As [`LedgerError`] says; above the highest number there is no token, which is refused.
     fn claim(&mut self, market: MarketId, floor: Token) -> Result<Claim, LedgerError>;
 
     /// Posts a batch, or gives it up, in one atomic step, unless, in this order: it has an outcome; a
     /// higher token was claimed; the market is not seeded with its history; it is not the next epoch.
     /// With the transfers it writes outcome, position, token and a notice for the outbox, and takes
-    /// the batch out of the inbox.
+    /// the batch of that name out of the inbox. A token above all that were claimed is from then on
+    /// the highest.
     ///
     /// # Errors
-    /// As [`LedgerError`] says; a batch that is not sound is refused.
+    /// As [`LedgerError`] says; a batch that is not sound is refused, and so is one that makes a
+    /// balance larger than its type.
     fn apply(&mut self, batch: &Batch, token: Token, deed: Deed) -> Result<Applied, LedgerError>;
 
-    /// Makes a market ready for the epochs behind a position, under a token, as posting is. Asked for
-    /// again with the same position it changes nothing.
+    /// Makes a market ready for the epochs behind a position, under a token, as posting is. Where that
+    /// position stands already it changes nothing, whatever the token.
     ///
     /// # Errors
-    /// As [`LedgerError`] says; where the position that stands is neither this one nor the one that is
-    /// to be replaced, it is refused.
+    /// As [`LedgerError`] says; it is refused where a higher token was claimed, where the position that
+    /// stands is neither this one nor the one that is to be replaced, and where a balance gets larger
+    /// than its type.
     fn seed(&mut self, seed: &Seed, token: Token) -> Result<(), LedgerError>;
 
     /// How far a market has come, and the highest token that was claimed there.
@@ -207,7 +215,7 @@ pub trait Ledger: Send {
     /// As [`LedgerError`] says.
     fn position(&mut self, market: MarketId) -> Result<(Token, Option<Position>), LedgerError>;
 
-    /// The markets that have a batch, a claim or an outcome.
+    /// The markets that have a batch, a claim, a position or an outcome, in any order.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
@@ -219,7 +227,8 @@ pub trait Ledger: Send {
     /// As [`LedgerError`] says.
     fn outcome(&mut self, market: MarketId, id: BatchId) -> Result<Option<Outcome>, LedgerError>;
 
-    /// What accounts have in a market, in the order of the accounts, those after `after`.
+    /// What accounts have in a market, in the order of the accounts, those after `after`. Whoever has
+    /// nothing is left out.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
@@ -231,7 +240,7 @@ pub trait Ledger: Send {
     ) -> Result<Vec<Balance>, LedgerError>;
 
     /// The outbox of a market: notices in the order in which they came about, those after `after`,
-    /// each with its number, which is above the one before it.
+    /// each with its number, which is above zero, above the one before it, and never given again.
     ///
     /// # Errors
     /// As [`LedgerError`] says.
