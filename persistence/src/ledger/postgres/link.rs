@@ -46,13 +46,13 @@ impl Link {
         })
     }
 
-    /// One transaction. Whatever goes wrong, the connection is not used again: the next call makes a
-    /// new one.
+    /// One transaction. Where anything goes wrong but what we refuse ourselves, the connection is not
+    /// used again: the next call makes a new one.
     pub(super) fn transact<T>(
         &mut self,
         work: impl AsyncFn(&Client) -> Result<T, Fault>,
     ) -> Result<T, LedgerError> {
-        self.wait(async |options, wire| {
+        let done = self.wait(async |options, wire| {
             let mut tries = 0;
             loop {
                 tries += 1;
@@ -62,7 +62,8 @@ impl Link {
                     done => return done,
                 }
             }
-        })
+        })?;
+        done.map_err(|why| LedgerError::Refused { ledger: self.options.name(), why })
     }
 
     /// Does something with the connection, as long as it may take.
@@ -95,15 +96,19 @@ async fn within<T>(
     tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Late))
 }
 
-/// The transaction, from its beginning to its end.
+/// The transaction, from its beginning to its end. What we refuse ourselves is no fault of it.
 async fn once<T>(
     options: &PostgresOptions,
     wire: &mut Option<Wire>,
     work: &impl AsyncFn(&Client) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+) -> Result<Result<T, String>, Fault> {
     let client = begun(options, wire).await?;
-    let found = work(client).await?;
-    client.batch_execute("COMMIT").await?;
+    let (end, found) = match work(client).await {
+        Ok(found) => ("COMMIT", Ok(found)),
+        Err(Fault::Refused(why)) => ("ROLLBACK", Err(why)),
+        Err(fault @ (Fault::Sql(_) | Fault::Late | Fault::Damaged(_))) => return Err(fault),
+    };
+    client.batch_execute(end).await?;
     Ok(found)
 }
 

@@ -204,12 +204,12 @@ UPDATE markets SET history = $2, last_epoch = $3::numeric, token = $7::numeric W
 
 pub(super) async fn seed(client: &Client, seed: &Seed, token: Token) -> Result<(), Fault> {
     let there = lock_or_make(client, seed.market).await?;
+    if there.position == Some(seed.position) {
+        return Ok(());
+    }
     if token < there.token {
         let (ours, theirs) = (token.0, there.token.0);
         return Err(Fault::Refused(format!("token {theirs} was claimed since our token {ours}")));
-    }
-    if there.position == Some(seed.position) {
-        return Ok(());
     }
     if there.position != seed.instead {
         let stands = match there.position {

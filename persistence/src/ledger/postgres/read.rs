@@ -56,7 +56,8 @@ pub(super) async fn balances(
     limit: usize,
 ) -> Result<Vec<Balance>, Fault> {
     let sql = "SELECT account, base::text, quote::text FROM balances \
-               WHERE market = $1 AND ($2 IS NULL OR account > $2) ORDER BY account LIMIT $3";
+               WHERE market = $1 AND ($2 IS NULL OR account > $2) AND (base <> 0 OR quote <> 0) \
+               ORDER BY account LIMIT $3";
     let after = after.map(|it| Uuid::from_u128(it.0));
     let types = [
         (&of(market) as _, Type::INT8),
