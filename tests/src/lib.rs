@@ -8,6 +8,7 @@ pub mod fold;
 pub mod generate;
 pub mod load;
 pub mod model;
+pub mod postgres;
 pub mod record;
 pub mod redis;
 pub mod table;

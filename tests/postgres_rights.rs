@@ -1,0 +1,1 @@
+//! The promise: tables come by themselves, and nobody else's are touched.
