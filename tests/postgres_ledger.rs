@@ -113,7 +113,9 @@ fn killed_again_and_again_it_posts_nothing_twice() {
             let mixed = (seed + kill).wrapping_mul(0x9e37_79b9_7f4a_7c15);
             // Whatever happens, something has been posted since the last time.
             let before = at.load(SeqCst);
-            while at.load(SeqCst) < before + 3 && runners.iter().any(|it| !it.is_finished()) {
+            while at.load(SeqCst) < before + 3 + mixed % 40
+                && runners.iter().any(|it| !it.is_finished())
+            {
                 thread::sleep(Duration::from_millis(1));
             }
             thread::sleep(Duration::from_micros(mixed >> 32 & 0x3fff));

@@ -69,15 +69,6 @@ impl Server {
     /// Where there is no PostgreSQL: `scripts/test` installs it.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_with("")
-    }
-
-    /// Starts one with these lines in its configuration. The folder stands in them as `FOLDER`.
-    ///
-    /// # Panics
-    /// Where there is no PostgreSQL: `scripts/test` installs it.
-    #[must_use]
-    pub fn start_with(lines: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (programs, user) = (programs(), user());
         chown(folder.path(), user, user).expect("a folder of the server's");
@@ -92,10 +83,18 @@ impl Server {
             .output()
             .expect("initdb");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let place = server.folder.path().display().to_string();
-        server.write("books/postgresql.auto.conf", &lines.replace("FOLDER", &place));
         server.again();
         server
+    }
+
+    /// Starts it again with these lines in its configuration.
+    ///
+    /// # Panics
+    /// Where it does not come up.
+    pub fn configure(&mut self, lines: &str) {
+        self.kill();
+        self.write("books/postgresql.auto.conf", lines);
+        self.again();
     }
 
     /// Writes a file that only the server can read, into its folder.
@@ -184,7 +183,7 @@ impl Server {
         format!("{ADMIN}:{}/postgres", self.port)
     }
 
-    /// How to reach it, with patience that a test can wait for.
+    /// How to reach it.
     ///
     /// # Panics
     /// Never.
