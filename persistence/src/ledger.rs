@@ -15,6 +15,9 @@ pub mod conformance;
 #[cfg(feature = "redb")]
 mod embedded;
 
+#[cfg(feature = "postgres")]
+pub mod postgres;
+
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use crate::history::History;

@@ -9,6 +9,7 @@ pub mod fold;
 pub mod generate;
 pub mod load;
 pub mod model;
+pub mod postgres;
 pub mod record;
 pub mod recount;
 pub mod redis;

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
+/// What ends a transaction, for Redis and for PostgreSQL.
+const ENDS: [&[u8]; 3] = [b"EXEC", b"EVAL", b"COMMIT\0"];
+
 /// What it does to what comes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -112,7 +115,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, ways: &Ways, lost: &AtomicBool,
             }
             2 if asks => thread::sleep(Duration::from_millis(ways.number.load(SeqCst))),
             3 => continue,
-            4 if asks && words.windows(4).any(|it| it == b"EXEC" || it == b"EVAL") => {
+            4 if asks && ENDS.iter().any(|end| words.windows(end.len()).any(|it| it == *end)) => {
                 // One below zero is a very large number: it is lost once.
                 let behind = ways.number.fetch_sub(1, SeqCst);
                 lost.fetch_or(behind == 0, SeqCst);

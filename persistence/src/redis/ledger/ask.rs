@@ -111,9 +111,9 @@ pub(super) fn fault(ledger: String, error: RedisError) -> LedgerError {
             LedgerError::Refused { ledger, why }
         }
         RedisError::Unreachable { why, .. } => LedgerError::Unreachable { ledger, why },
-        fenced @ (RedisError::Fenced { .. } | RedisError::Contended { .. }) => {
-            LedgerError::Refused { ledger, why: fenced.to_string() }
-        }
+        fenced @ (RedisError::Fenced { .. }
+        | RedisError::Replaced { .. }
+        | RedisError::Contended { .. }) => LedgerError::Refused { ledger, why: fenced.to_string() },
     }
 }
 
@@ -133,6 +133,7 @@ fn no_script(ledger: String, error: RedisError) -> LedgerError {
         | RedisError::Options(_)
         | RedisError::Unreachable { .. }
         | RedisError::Fenced { .. }
+        | RedisError::Replaced { .. }
         | RedisError::Contended { .. }) => fault(ledger, error),
     }
 }

@@ -1,0 +1,178 @@
+//! The connection: one transaction a call, and never longer than was said.
+
+use core::future::Future;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config};
+
+use super::fault::Fault;
+use super::migrate;
+use super::options::PostgresOptions;
+use super::{LedgerError, encrypt};
+
+/// How often a transaction is begun again because somebody else was in the way.
+const TRIES: u32 = 10;
+
+/// The way to the server.
+pub(super) struct Link {
+    pub(super) options: PostgresOptions,
+    /// Runs on the thread that asks, while it asks.
+    runtime: Runtime,
+    wire: Option<Wire>,
+}
+
+/// One connection.
+pub(super) struct Wire {
+    client: Client,
+    /// What reads and writes for the client.
+    task: JoinHandle<()>,
+}
+
+impl Link {
+    pub(super) fn new(options: PostgresOptions) -> Result<Self, LedgerError> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
+            LedgerError::Unreachable { ledger: options.name(), why: error.to_string() }
+        })?;
+        Ok(Self { options, runtime, wire: None })
+    }
+
+    /// Prepares the schema, where it is not.
+    pub(super) fn prepare(&mut self) -> Result<(), LedgerError> {
+        self.wait(async |options, wire| match connected(options, wire).await {
+            Ok(client) => migrate::migrate(client, options).await,
+            Err(fault) => Err(fault),
+        })
+    }
+
+    /// One transaction. Where anything goes wrong but what we refuse ourselves, the connection is not
+    /// used again: the next call makes a new one.
+    pub(super) fn transact<T>(
+        &mut self,
+        work: impl AsyncFn(&Client) -> Result<T, Fault>,
+    ) -> Result<T, LedgerError> {
+        let done = self.wait(async |options, wire| {
+            let mut tries = 0;
+            loop {
+                tries += 1;
+                let done = once(options, wire, &work).await;
+                match done {
+                    Err(fault) if fault.again() && tries < TRIES => hang_up(wire).await,
+                    done => return done,
+                }
+            }
+        })?;
+        done.map_err(|why| LedgerError::Refused { ledger: self.options.name(), why })
+    }
+
+    /// Does something with the connection, as long as it may take.
+    fn wait<T>(
+        &mut self,
+        work: impl AsyncFnOnce(&PostgresOptions, &mut Option<Wire>) -> Result<T, Fault>,
+    ) -> Result<T, LedgerError> {
+        let Self { options, runtime, wire } = self;
+        if Handle::try_current().is_ok() {
+            let why =
+                "it is asked from a thread of its own, and from none of an asynchronous runtime";
+            return Err(LedgerError::Refused { ledger: options.name(), why: String::from(why) });
+        }
+        let limit = options.connect.saturating_add(options.answer);
+        let done = runtime.block_on(async {
+            let done = within(limit, work(options, wire)).await;
+            if done.is_err() {
+                hang_up(wire).await;
+            }
+            done
+        });
+        done.map_err(|fault| fault.tell(options.name(), limit.as_secs().max(1)))
+    }
+}
+
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Late))
+}
+
+/// The transaction, from its beginning to its end. What we refuse ourselves is no fault of it.
+async fn once<T>(
+    options: &PostgresOptions,
+    wire: &mut Option<Wire>,
+    work: &impl AsyncFn(&Client) -> Result<T, Fault>,
+) -> Result<Result<T, String>, Fault> {
+    let client = begun(options, wire).await?;
+    let (end, found) = match work(client).await {
+        Ok(found) => ("COMMIT", Ok(found)),
+        Err(Fault::Refused(why)) => ("ROLLBACK", Err(why)),
+        Err(fault @ (Fault::Sql(_) | Fault::Late | Fault::Damaged(_))) => return Err(fault),
+    };
+    client.batch_execute(end).await?;
+    Ok(found)
+}
+
+/// A connection with a transaction on it. One that was there, and turns out to be gone before
+/// anything was asked, is made anew.
+async fn begun<'a>(
+    options: &PostgresOptions,
+    wire: &'a mut Option<Wire>,
+) -> Result<&'a Client, Fault> {
+    let begin = options.begin();
+    if let Some(old) = wire {
+        match old.client.batch_execute(&begin).await.map_err(Fault::from) {
+            Ok(()) => {}
+            Err(fault) if fault.gone() => hang_up(wire).await,
+            Err(fault) => return Err(fault),
+        }
+    }
+    let fresh = wire.is_none();
+    let client = connected(options, wire).await?;
+    if fresh {
+        migrate::check(client, options).await?;
+        client.batch_execute(&begin).await?;
+    }
+    Ok(client)
+}
+
+async fn connected<'a>(
+    options: &PostgresOptions,
+    wire: &'a mut Option<Wire>,
+) -> Result<&'a Client, Fault> {
+    let made = match wire.take() {
+        Some(made) => made,
+        None => within(options.connect, connect(options)).await?,
+    };
+    Ok(&wire.insert(made).client)
+}
+
+async fn connect(options: &PostgresOptions) -> Result<Wire, Fault> {
+    let mut config: Config = options.config.clone();
+    config
+        .connect_timeout(options.connect)
+        .tcp_user_timeout(options.answer)
+        .keepalives(true)
+        .keepalives_idle(Duration::from_secs(10))
+        .keepalives_interval(Duration::from_secs(5))
+        .keepalives_retries(3);
+    encrypt::connect(&config, options).await
+}
+
+impl Wire {
+    pub(super) fn new<F>(client: Client, connection: F) -> Self
+    where
+        F: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+    {
+        // Whatever becomes of it, whoever asks next is told.
+        Self { client, task: tokio::spawn(async { drop(connection.await) }) }
+    }
+}
+
+/// Lets the connection go, now and not when the thread comes by again.
+async fn hang_up(wire: &mut Option<Wire>) {
+    if let Some(Wire { client, task }) = wire.take() {
+        drop(client);
+        task.abort();
+        drop(task.await);
+    }
+}

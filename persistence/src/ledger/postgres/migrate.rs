@@ -1,0 +1,85 @@
+//! The tables, from one version to the next.
+
+use tokio_postgres::Client;
+use tokio_postgres::types::Type;
+
+use super::fault::Fault;
+use super::options::PostgresOptions;
+
+/// What has to be done for each version, from the first one on.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_ledger.sql")];
+
+/// The oldest server that has what we ask for.
+const SERVER_MIN: i32 = 120_000;
+
+/// The version that we speak.
+fn ours() -> i32 {
+    i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
+}
+
+/// Brings the schema to our version. A user who may not do that finds it done, or is refused.
+pub(super) async fn migrate(client: &Client, options: &PostgresOptions) -> Result<(), Fault> {
+    let server = client.query_typed_one("SELECT current_setting('server_version_num')::int", &[]);
+    let server: i32 = server.await?.try_get(0)?;
+    if server < SERVER_MIN {
+        return Err(Fault::Refused(format!(
+            "it is of version {}, and 12 is the oldest that will do",
+            server / 10_000
+        )));
+    }
+    let found = version(client, options).await?;
+    if found == Some(ours()) {
+        return Ok(());
+    }
+    client.batch_execute(&options.begin()).await?;
+    // Of several that come at once, the others wait here and then find it done.
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('pricetime ' || $1, 0))";
+    client.query_typed_one(lock, &[(&options.schema, Type::TEXT)]).await?;
+    if !there(client, options, "SELECT FROM pg_namespace WHERE nspname = $1").await? {
+        client.batch_execute(&format!("CREATE SCHEMA {}", options.quoted())).await?;
+    }
+    let found = version(client, options).await?.unwrap_or(0);
+    known(found)?;
+    for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(usize::MAX)) {
+        client.batch_execute(migration).await?;
+    }
+    client.batch_execute("COMMIT").await?;
+    Ok(())
+}
+
+/// Refuses a schema that is not of our version.
+pub(super) async fn check(client: &Client, options: &PostgresOptions) -> Result<(), Fault> {
+    match version(client, options).await? {
+        Some(found) if found == ours() => Ok(()),
+        Some(found) => known(found).and_then(|()| {
+            Err(Fault::Refused(format!("its tables are of version {found}, before {}", ours())))
+        }),
+        None => Err(Fault::Refused(String::from("its tables are gone"))),
+    }
+}
+
+fn known(found: i32) -> Result<(), Fault> {
+    if found <= ours() {
+        return Ok(());
+    }
+    Err(Fault::Refused(format!(
+        "its tables are of version {found}, and {} is the last one known here: use a later version",
+        ours()
+    )))
+}
+
+/// The version of the tables, where there are any.
+async fn version(client: &Client, options: &PostgresOptions) -> Result<Option<i32>, Fault> {
+    let table =
+        "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'pricetime_migrations'";
+    if !there(client, options, table).await? {
+        return Ok(None);
+    }
+    let schema = options.quoted();
+    let last = format!("SELECT coalesce(max(version), 0) FROM {schema}.pricetime_migrations");
+    Ok(Some(client.query_typed_one(&last, &[]).await?.try_get(0)?))
+}
+
+async fn there(client: &Client, options: &PostgresOptions, sql: &str) -> Result<bool, Fault> {
+    Ok(client.query_typed_opt(sql, &[(&options.schema, Type::TEXT)]).await?.is_some())
+}

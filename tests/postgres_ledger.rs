@@ -1,0 +1,223 @@
+//! The promise: the ledger in PostgreSQL does what every ledger has to do, and posts nothing twice
+//! and loses nothing, whatever becomes of the server and of the way to it.
+//!
+//! `PRICETIME_KILLS` says how often the server or its end of the connection is killed,
+//! `PRICETIME_TRIALS` how many questions are asked at random, `PRICETIME_SEED` which ones.
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use pricetime_persistence::ledger::conformance::{conform, walk};
+use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
+use pricetime_persistence::ledger::{Applied, Deed, Deposited, Ledger, LedgerError, Token};
+use pricetime_tests::postgres::books::{MARKET, balances, batch, begin};
+use pricetime_tests::postgres::{Server, signal};
+use pricetime_tests::redis::proxy::{Mode, Proxy};
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
+}
+
+/// What a test can wait for.
+fn hasty(mut options: PostgresOptions) -> PostgresOptions {
+    (options.connect, options.answer) = (Duration::from_secs(1), Duration::from_secs(1));
+    options
+}
+
+fn unreachable<T: core::fmt::Debug>(answer: Result<T, LedgerError>) -> String {
+    match answer {
+        Err(error @ LedgerError::Unreachable { .. }) => error.to_string(),
+        other => panic!("it has to be unreachable: {other:?}"),
+    }
+}
+
+#[test]
+fn it_does_what_every_ledger_has_to_do() {
+    let server = Server::start();
+    let (seed, steps) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={steps}");
+    let mut make = || -> Box<dyn Ledger> { Box::new(server.ledger("books")) };
+    assert_eq!(conform(&mut make), Ok(()));
+    assert_eq!(walk(&mut make, seed.max(2), usize::try_from(steps).expect("steps")), Ok(()));
+    assert_eq!(sums(&server, "books"), "0|0");
+}
+
+/// What all transfers sum to.
+fn sums(server: &Server, schema: &str) -> String {
+    let sums = "SELECT coalesce(sum(base), 0), coalesce(sum(quote), 0)";
+    server.ask(&format!("{sums} FROM {schema}.transfers"))
+}
+
+/// The books after so many epochs, counted again in every way there is.
+fn recount(server: &Server, ledger: &mut PostgresLedger, epochs: u64) {
+    assert_eq!(ledger.balances(MARKET, None, 99).expect("balances"), balances(epochs));
+    assert_eq!(
+        server.ask("SELECT count(*), max(epoch) FROM books.outcomes"),
+        format!("{epochs}|{epochs}")
+    );
+    assert_eq!(
+        server.ask("SELECT count(*), max(number) FROM books.outbox"),
+        format!("{epochs}|{epochs}")
+    );
+    assert_eq!(server.ask("SELECT count(*) FROM books.inbox"), "0");
+    assert_eq!(sums(server, "books"), "0|0");
+    let apart = "SELECT count(*) FROM books.balances b FULL JOIN (SELECT account, sum(base) base, \
+                 sum(quote) quote FROM books.transfers GROUP BY account) t USING (account) \
+                 WHERE (b.base, b.quote) IS DISTINCT FROM (t.base, t.quote)";
+    assert_eq!(server.ask(apart), "0");
+}
+
+/// Settles epoch after epoch, as long as anybody wants it to. How many it has done itself, and how
+/// many it asked for again and was told that they were done.
+fn settle(mut ledger: PostgresLedger, token: Token, until: &AtomicU64, at: &AtomicU64) -> [u64; 3] {
+    let [mut done, mut known, mut lost] = [0, 0, 0];
+    let mut epoch = 1;
+    while epoch <= until.load(SeqCst) {
+        let batch = batch(epoch);
+        let asked = ledger.deposit(&batch);
+        let asked = asked.and_then(|_| ledger.apply(&batch, token, Deed::Post));
+        match asked {
+            Ok(Applied::Done) => done += 1,
+            Ok(Applied::Duplicate(Deed::Post)) => known += 1,
+            Ok(other) => panic!("epoch {epoch}: {other:?}"),
+            Err(LedgerError::Unreachable { .. }) => {
+                lost += 1;
+                thread::sleep(Duration::from_millis(20));
+                continue;
+            }
+            Err(error) => panic!("epoch {epoch}: {error}"),
+        }
+        at.fetch_max(epoch, SeqCst);
+        epoch += 1;
+    }
+    [done, known, lost]
+}
+
+#[test]
+fn killed_again_and_again_it_posts_nothing_twice() {
+    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 6));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+    let mut server = Server::start();
+    let mut ledger = server.ledger("books");
+    let token = begin(&mut ledger);
+    let (until, at) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
+    let runners = [server.ledger("books"), server.ledger("books")];
+    let counted = thread::scope(|scope| {
+        let run = |ledger| {
+            let (until, at) = (&until, &at);
+            scope.spawn(move || settle(ledger, token, until, at))
+        };
+        let runners = runners.map(run);
+        for kill in 0..kills {
+            let mixed = (seed + kill).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            // Whatever happens, something has been posted since the last time.
+            let before = at.load(SeqCst);
+            while at.load(SeqCst) < before + 3 + mixed % 40
+                && runners.iter().any(|it| !it.is_finished())
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(Duration::from_micros(mixed >> 32 & 0x3fff));
+            if mixed % 2 == 0 {
+                server.kill();
+                server.again();
+            } else {
+                let ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'pricetime'";
+                let ours = server.ask(&format!("{ours} ORDER BY backend_start DESC LIMIT 1"));
+                // With one of them all others end, and the server recovers.
+                signal(ours.parse().expect("a process"), "KILL");
+            }
+        }
+        until.store(at.load(SeqCst) + 5, SeqCst);
+        runners.map(|runner| runner.join().expect("a runner"))
+    });
+    let epochs = until.load(SeqCst);
+    eprintln!("{epochs} epochs, [done, known, lost] by each: {counted:?}");
+    assert!(counted.iter().any(|[_, _, lost]| *lost > 0), "nobody has felt anything");
+    assert!(counted.iter().map(|[done, _, _]| done).sum::<u64>() <= epochs);
+    recount(&server, &mut ledger, epochs);
+}
+
+#[test]
+fn what_was_done_and_not_told_is_known_when_asked_again() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port);
+    let url = server.url().replace(&server.port.to_string(), &proxy.port.to_string());
+    let options = hasty(PostgresOptions::parse(&url, "books").expect("an address"));
+    let mut ledger = PostgresLedger::open(options).expect("a ledger");
+    let token = begin(&mut ledger);
+    for epoch in 1..=6 {
+        let batch = batch(epoch);
+        assert_eq!(ledger.deposit(&batch), Ok(Deposited::Fresh));
+        let (mode, then) = match epoch % 3 {
+            0 => (Mode::LoseReply(0), Applied::Duplicate(Deed::Post)),
+            1 => (Mode::Swallow, Applied::Done),
+            _ => (Mode::Cut, Applied::Done),
+        };
+        proxy.set(mode);
+        unreachable(ledger.apply(&batch, token, Deed::Post));
+        proxy.set(Mode::Pass);
+        assert_eq!(ledger.apply(&batch, token, Deed::Post), Ok(then), "epoch {epoch}");
+    }
+    recount(&server, &mut ledger, 6);
+}
+
+#[test]
+fn a_server_that_hangs_holds_nobody() {
+    let server = Server::start();
+    let mut ledger = PostgresLedger::open(hasty(server.options("books"))).expect("a ledger");
+    let token = begin(&mut ledger);
+    let mut epoch = 0;
+    for _ in 0..3 {
+        epoch += 1;
+        let batch = batch(epoch);
+        server.signal("STOP");
+        assert!(unreachable(ledger.apply(&batch, token, Deed::Post)).contains("no answer within"));
+        // A new connection is not answered either.
+        unreachable(ledger.apply(&batch, token, Deed::Post));
+        unreachable(PostgresLedger::open(hasty(server.options("books"))));
+        server.signal("CONT");
+        let done = ledger.apply(&batch, token, Deed::Post).expect("an answer");
+        assert!(matches!(done, Applied::Done | Applied::Duplicate(Deed::Post)), "{done:?}");
+    }
+    recount(&server, &mut ledger, epoch);
+}
+
+#[test]
+fn a_server_that_begins_anew_is_not_even_noticed() {
+    let mut server = Server::start();
+    let mut ledger = server.ledger("books");
+    let token = begin(&mut ledger);
+    for epoch in 1..=3 {
+        assert_eq!(ledger.apply(&batch(epoch), token, Deed::Post), Ok(Applied::Done));
+        server.kill();
+        server.again();
+    }
+    recount(&server, &mut ledger, 3);
+}
+
+#[test]
+fn somebody_who_holds_the_market_is_named_and_not_waited_for_without_end() {
+    let server = Server::start();
+    let mut ledger = PostgresLedger::open(hasty(server.options("books"))).expect("a ledger");
+    let token = begin(&mut ledger);
+    thread::scope(|scope| {
+        let hold = "BEGIN; SELECT FROM books.markets FOR UPDATE; SELECT pg_sleep(600)";
+        let holder = scope.spawn(|| server.psql(&server.url(), hold));
+        let held = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        while server.ask(held) != "1" {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let why = unreachable(ledger.apply(&batch(1), token, Deed::Post));
+        assert!(why.contains("somebody holds the market's row"), "{why}");
+        // Who only looks does not wait.
+        assert_eq!(ledger.position(MARKET).expect("a position").0, token);
+        let end =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        assert_eq!(server.ask(end), "t");
+        assert!(holder.join().expect("psql").is_err());
+    });
+    assert_eq!(ledger.apply(&batch(1), token, Deed::Post), Ok(Applied::Done));
+    recount(&server, &mut ledger, 1);
+}
