@@ -6,6 +6,7 @@
 //! again, for ever.
 
 mod carrier;
+mod looks;
 mod mailbox;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,7 @@ use pricetime_persistence::{Folder, History};
 use crate::host::OpenError;
 use crate::status::Shared;
 pub(crate) use carrier::Carrier;
+use looks::Looks;
 pub(crate) use mailbox::Mailbox;
 
 /// How long the last states may take at the end.
@@ -36,6 +38,9 @@ pub struct RedisStatus {
     pub behind: u64,
     /// The markets that another writer has taken over.
     pub fenced: Vec<MarketId>,
+    /// The markets whose image was found to differ from what was written: somebody edited it. Each
+    /// is written anew with its next epoch.
+    pub differs: Vec<MarketId>,
 }
 
 /// Whether Redis answers.
@@ -61,7 +66,7 @@ pub(crate) struct Board(Mutex<RedisStatus>);
 
 impl Default for RedisStatus {
     fn default() -> Self {
-        Self { state: RedisState::Unknown, behind: 0, fenced: Vec::new() }
+        Self { state: RedisState::Unknown, behind: 0, fenced: Vec::new(), differs: Vec::new() }
     }
 }
 
@@ -121,8 +126,10 @@ pub(crate) fn start(
     mailbox.fill_all(&mut image);
     let terms = folder.terms();
     let unasked = unasked.then(|| Link::new(options.clone()));
+    let looks = Looks::new(options.verify);
     let writer = ImageWriter::new(Link::new(options), history, terms.read());
     let mut carrier = Carrier::new(writer, terms, mailbox.owed(), woken, Arc::clone(shared));
     carrier.unasked = unasked;
+    carrier.looks = looks;
     (image, Some(mailbox), Some(carrier))
 }

@@ -11,6 +11,7 @@ use pricetime_persistence::Terms;
 use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, Wrote, find_image};
 use tracing::{error, info, warn};
 
+use super::looks::Looks;
 use super::mailbox::{Owed, Owing};
 use super::{LAST, RedisState};
 use crate::status::Shared;
@@ -37,6 +38,8 @@ pub(crate) struct Carrier {
     failed: Option<MarketId>,
     /// Set as long as nobody knows whether an image stands there that is not ours to replace.
     pub(super) unasked: Option<Link>,
+    /// Whose image is looked at when nothing is owed.
+    pub(super) looks: Looks,
     /// Whether one does, and that has been said. It is looked for again until it is gone.
     barred: bool,
     wait: Duration,
@@ -68,6 +71,7 @@ impl Carrier {
             fenced: Vec::new(),
             failed: None,
             unasked: None,
+            looks: Looks::default(),
             barred: false,
             wait: WAIT.0,
             well: true,
@@ -153,10 +157,35 @@ impl Carrier {
         Err(RedisError::Options(why.to_owned()))
     }
 
+    /// Looks whether what stands there is still what was written, of the market that is due.
+    fn look_over(&mut self) -> Result<(), RedisError> {
+        let markets = self.written.keys().copied().filter(|it| !self.fenced.contains(it));
+        let Some(market) = self.looks.next(markets, Instant::now()) else { return Ok(()) };
+        let why = match self.writer.verify(market) {
+            Ok(Some(why)) => why,
+            // Whose the market is now is said when it is to be written.
+            Ok(None) | Err(RedisError::Fenced { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        metrics::counter!("pricetime_redis_differences_total").increment(1);
+        error!(
+            market = market.0,
+            why,
+            "Redis: the image differs from what was written there: somebody edited it; it is written \
+             anew with the next epoch"
+        );
+        self.shared.redis.change(|status| {
+            if !status.differs.contains(&market) {
+                status.differs.push(market);
+            }
+        });
+        Ok(())
+    }
+
     fn write_all(&mut self) -> Result<(), RedisError> {
         self.look_first()?;
         if self.owed.is_empty() {
-            return self.writer.ping();
+            return self.writer.ping().and_then(|()| self.look_over());
         }
         let mut markets: Vec<MarketId> = self.owed.keys().copied().collect();
         if let Some(failed) = self.failed.take() {
@@ -170,7 +199,10 @@ impl Carrier {
                 continue;
             }
             match self.write(market) {
-                Ok(()) => _ = self.owed.remove(&market),
+                Ok(()) => {
+                    self.owed.remove(&market);
+                    self.shared.redis.change(|it| it.differs.retain(|other| *other != market));
+                }
                 Err(error @ RedisError::Fenced { .. }) => {
                     error!("{error}");
                     self.fenced.push(market);

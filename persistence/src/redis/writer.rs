@@ -4,6 +4,7 @@ mod change;
 mod claim;
 mod generation;
 mod tidy;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -33,7 +33,7 @@ sections! {
     Output { events: String }
     Redis {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
-        prefix: String, env: String, keys: Keys,
+        verify: String, prefix: String, env: String, keys: Keys,
     }
     Keys {
         bids: String, asks: String, orders: String, stops: String, requests: String,
