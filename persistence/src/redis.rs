@@ -36,6 +36,7 @@ pub use read::{ReadError, ReadImage, read_image, read_markets};
 pub use text::{BadText, ImageText, read_text};
 pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
+    written_if_any,
 };
 pub use writer::{How, ImageWriter, Wrote, scores_hold};
 
