@@ -84,7 +84,7 @@ pub(super) struct Measured {
 pub(super) struct RedisFigures {
     /// What was measured, in words.
     pub(super) what: String,
-    /// The median of the runs; each rate was put beside what was measured in the same run.
+    /// The median of the runs, each put beside what was measured in the same run; of waits the longest.
     pub(super) value: f64,
     /// `Z` for times the server's own ZADD, `ms`, `bytes`, `of well`.
     pub(super) unit: String,

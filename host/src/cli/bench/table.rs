@@ -87,7 +87,7 @@ fn redis(text: &mut String, measured: &[Measured]) {
         text,
         format_args!(
             "\n{:<18} {:>11} {:>8} {:>14} {:>14}  {:<6} what\n",
-            "", "a second", "spread", "median", "goal", ""
+            "", "a second", "spread", "figure", "goal", ""
         ),
     );
     for one in measured {

@@ -113,6 +113,18 @@ impl Served {
         kill_process(id, signal).map_err(|error| Failure::failed(io::Error::from(error)))
     }
 
+    /// Waits until what was taken away is out of its memory.
+    pub(super) fn settle(&self) -> Result<(), Failure> {
+        let (mut raw, begun) = (Raw::connect(&self.address)?, Instant::now());
+        while raw.figure("memory", "lazyfree_pending_objects")? > 0.0 {
+            if begun.elapsed() > PATIENCE {
+                return Err(Failure::failed("the server does not come to rest"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// Takes away what was brought there.
     pub(super) fn clear(&self) -> Result<(), Failure> {
         let mut link = Link::new(self.options.clone());
