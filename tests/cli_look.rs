@@ -157,8 +157,8 @@ fn submit(host: &Host, draft: Draft) {
     loop {
         match host.tell(draft) {
             Ok(()) => return,
-            Err(Refused::Busy(())) => std::thread::yield_now(),
-            Err(refused @ Refused::Stopped(())) => panic!("{refused:?}"),
+            Err(Refused::Busy) => std::thread::yield_now(),
+            Err(refused @ (Refused::Stopped | Refused::Scores)) => panic!("{refused:?}"),
         }
     }
 }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pricetime_engine::{Engine, Group};
+use pricetime_engine::{Command, Engine, Group};
 use pricetime_persistence::History;
 use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::How;
+use pricetime_persistence::redis::{How, scores_hold_after};
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;
 use pricetime_tests::redis::Server;
@@ -37,7 +37,8 @@ fn after_each_epoch_the_image_is_the_state() {
         let day = day(seed);
         let mut engine = Engine::new(day.markets_max);
         let mut keeper = Keeper::new(server.patient(), History::fresh(), Image::default());
-        for command in &day.commands {
+        let taken = |command: &&Command| scores_hold_after(&command.action);
+        for command in day.commands.iter().filter(taken) {
             let mut groups: Vec<Group> = Vec::new();
             engine.apply(command, &mut groups);
             if keeper.fold(&groups) {

@@ -5,17 +5,18 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pricetime_engine::thread::{Entrance, Refused};
+use pricetime_engine::thread::Entrance;
 use pricetime_engine::{
     AccountId, Action, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
 };
 #[cfg(feature = "redis")]
-use pricetime_persistence::redis::ReadError;
+use pricetime_persistence::redis::{ReadError, scores_hold_after};
 use pricetime_persistence::{FolderError, RecoveryError};
 use tokio::sync::oneshot;
 
 use crate::options::Options;
 use crate::publisher::Publisher;
+use crate::refused::Refused;
 use crate::sequencer::{Draft, Item};
 use crate::start::{self, Started, Threads};
 use crate::status::{Shared, Status, Stopped};
@@ -32,16 +33,19 @@ pub enum OpenError {
     /// There is no way back to what it held.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
-    /// The folder is new, and Redis holds what may not be lost.
+    /// Redis holds what the folder does not come from, and what may not be lost.
     #[cfg(feature = "redis")]
     #[error(
-        "{} is new, but Redis holds an image of history {history} up to command {sequence} (market \
-         {market}): name the folder of that history; or restore from the image by accepting the \
-         loss of what came after it; or drop the image if nobody wants it", folder.display()
+        "{} {own}, but Redis holds an image of history {history} up to command {sequence} (market \
+         {market}): name the folder of that history; or, in a new folder, restore from the image by \
+         accepting the loss of what came after it; or drop the image if nobody wants it",
+        folder.display()
     )]
     ImageElsewhere {
         /// The folder.
         folder: PathBuf,
+        /// What it is: new, or of which history.
+        own: String,
         /// The image's history.
         history: String,
         /// Its sequence.
@@ -49,6 +53,16 @@ pub enum OpenError {
         /// A market that is in it.
         market: MarketId,
     },
+    /// A market of the folder has prices that Redis cannot tell apart.
+    #[cfg(feature = "redis")]
+    #[error(
+        "the prices of market {0} go beyond ±2^53 ticks, and scores in Redis cannot tell one from the \
+         next there: run without Redis, or narrow its band first"
+    )]
+    Scores(
+        /// The market.
+        MarketId,
+    ),
     /// The image in Redis cannot be restored.
     #[cfg(feature = "redis")]
     #[error("nothing can be restored from Redis: {0}")]
@@ -78,6 +92,9 @@ pub struct Host {
     /// What a subscription has room for.
     room: usize,
     folder: PathBuf,
+    /// Whether prices are to become scores in Redis.
+    #[cfg(feature = "redis")]
+    scored: bool,
     /// How it came back.
     start: Start,
     threads: Option<Threads>,
@@ -120,8 +137,20 @@ impl Host {
         if locked(&POISONED).contains(&folder) {
             return Err(OpenError::Poisoned(folder));
         }
+        #[cfg(feature = "redis")]
+        let scored = options.redis.is_some();
         let Started { entrance, public, shared, threads, start } = start::start(options)?;
-        Ok(Self { entrance, public, shared, room, folder, start, threads: Some(threads) })
+        Ok(Self {
+            entrance,
+            public,
+            shared,
+            room,
+            folder,
+            #[cfg(feature = "redis")]
+            scored,
+            start,
+            threads: Some(threads),
+        })
     }
 
     /// How it came back when it was opened.
@@ -134,8 +163,8 @@ impl Host {
     ///
     /// # Errors
     /// `Busy` where as much waits as there is room for (cancels have a reserve), `Stopped` where the
-    /// host has ended.
-    pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused<()>> {
+    /// host has ended, `Scores` where a market's prices are more than Redis can tell apart.
+    pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused> {
         let (sender, answer) = oneshot::channel();
         self.enter(draft, Some(sender))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
@@ -146,7 +175,7 @@ impl Host {
     ///
     /// # Errors
     /// As [`submit`](Self::submit).
-    pub fn tell(&self, draft: Draft) -> Result<(), Refused<()>> {
+    pub fn tell(&self, draft: Draft) -> Result<(), Refused> {
         self.enter(draft, None)
     }
 
@@ -154,15 +183,16 @@ impl Host {
         &self,
         draft: Draft,
         answer: Option<oneshot::Sender<pricetime_engine::Group>>,
-    ) -> Result<(), Refused<()>> {
+    ) -> Result<(), Refused> {
+        #[cfg(feature = "redis")]
+        if self.scored && !scores_hold_after(&draft.action) {
+            return Err(Refused::Scores);
+        }
         let urgent = matches!(draft.action, Action::Cancel { .. } | Action::CancelAll { .. });
         let item = Item::Draft(draft, answer);
         let entered =
             if urgent { self.entrance.submit_urgently(item) } else { self.entrance.submit(item) };
-        entered.map_err(|refused| match refused {
-            Refused::Busy(_) => Refused::Busy(()),
-            Refused::Stopped(_) => Refused::Stopped(()),
-        })
+        Ok(entered?)
     }
 
     /// What became of an account's request, for who lost the answer: known as long as the market's
@@ -192,13 +222,10 @@ impl Host {
         &self,
         market: MarketId,
         depth: usize,
-    ) -> Result<oneshot::Receiver<Option<MarketView>>, Refused<()>> {
+    ) -> Result<oneshot::Receiver<Option<MarketView>>, Refused> {
         let (reply, view) = oneshot::channel();
-        match self.entrance.submit(Item::Latest(market, depth, reply)) {
-            Ok(()) => Ok(view),
-            Err(Refused::Busy(_)) => Err(Refused::Busy(())),
-            Err(Refused::Stopped(_)) => Err(Refused::Stopped(())),
-        }
+        self.entrance.submit(Item::Latest(market, depth, reply))?;
+        Ok(view)
     }
 
     /// What a market is, with its terms as they are now.

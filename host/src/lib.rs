@@ -25,6 +25,7 @@ mod options;
 mod publisher;
 #[cfg(feature = "redis")]
 mod redis;
+mod refused;
 mod scribe;
 mod sequencer;
 mod start;
@@ -36,7 +37,7 @@ mod view;
 pub mod workload;
 
 pub use pricetime_engine as engine;
-pub use pricetime_engine::thread::{Options as CoreOptions, Refused, Wait};
+pub use pricetime_engine::thread::{Options as CoreOptions, Wait};
 pub use pricetime_persistence as persistence;
 
 pub use follower::Follower;
@@ -45,6 +46,7 @@ pub use host::{Host, OpenError, Start};
 pub use options::{Options, Retention};
 #[cfg(feature = "redis")]
 pub use redis::{RedisState, RedisStatus};
+pub use refused::Refused;
 pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};
 pub use status::{Status, Stopped};

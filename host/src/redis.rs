@@ -8,6 +8,7 @@
 mod carrier;
 mod looks;
 mod mailbox;
+mod measure;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,13 +17,14 @@ use crossbeam_channel::bounded;
 use pricetime_engine::MarketId;
 use pricetime_persistence::image::Image;
 use pricetime_persistence::redis::{
-    Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole,
+    Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
 };
 use pricetime_persistence::{Folder, History};
 
 use crate::host::OpenError;
 use crate::status::Shared;
 pub(crate) use carrier::Carrier;
+use carrier::Unasked;
 use looks::Looks;
 pub(crate) use mailbox::Mailbox;
 
@@ -80,9 +82,9 @@ impl Board {
     }
 }
 
-/// What Redis says to a folder that is new.
+/// What Redis says to a folder before it is opened.
 pub(crate) enum Asked {
-    /// There is no image, or the folder is not new.
+    /// There is no image, or one that the folder may replace.
     Nothing,
     /// It does not answer: what is there is asked for before anything is written.
     Nobody,
@@ -90,26 +92,39 @@ pub(crate) enum Asked {
     Image(Whole),
 }
 
-/// Asks Redis on behalf of a folder whether an image stands there that a new one must not replace.
+/// Asks Redis on behalf of a folder whether an image stands there that it must not replace.
 pub(crate) fn ask(
     options: Option<&RedisOptions>,
     folder: &Folder,
     accept_loss: bool,
 ) -> Result<Asked, OpenError> {
-    let Some(options) = options.filter(|_| folder.is_new()) else { return Ok(Asked::Nothing) };
+    let Some(options) = options else { return Ok(Asked::Nothing) };
     let mut link = Link::new(options.clone());
-    if accept_loss {
+    if accept_loss && folder.is_new() {
         let whole = read_whole(&mut link, &options.names)?;
         return Ok(whole.map_or(Asked::Nothing, Asked::Image));
     }
-    match find_image(&mut link, &options.names) {
-        Err(_) => Ok(Asked::Nobody),
-        Ok(None) => Ok(Asked::Nothing),
-        Ok(Some(Found { market, history, sequence })) => {
-            let folder = folder.path().to_owned();
-            Err(OpenError::ImageElsewhere { folder, history, sequence, market })
-        }
+    let Ok(found) = find_image(&mut link, &options.names) else { return Ok(Asked::Nobody) };
+    let Some(Found { market, history, sequence }) = found else { return Ok(Asked::Nothing) };
+    if !folder.is_new() && folder.ancestry().contains(&history) {
+        return Ok(Asked::Nothing);
     }
+    let own = if folder.is_new() {
+        String::from("is new")
+    } else {
+        format!("is of history {}", folder.history())
+    };
+    let folder = folder.path().to_owned();
+    Err(OpenError::ImageElsewhere { folder, own, history, sequence, market })
+}
+
+/// Whether the prices of all these markets can stand there.
+pub(crate) fn fits(options: Option<&RedisOptions>, image: &Image) -> Result<(), OpenError> {
+    if options.is_none() {
+        return Ok(());
+    }
+    let far = image.markets().find(|market| !scores_hold(&market.head().spec.terms));
+    far.map_or(Ok(()), |far| Err(OpenError::Scores(far.head().market)))
 }
 
 /// Puts the two ends together. Everything that is in the image now goes first.
@@ -125,7 +140,7 @@ pub(crate) fn start(
     let mailbox = Mailbox::new(wake);
     mailbox.fill_all(&mut image);
     let terms = folder.terms();
-    let unasked = unasked.then(|| Link::new(options.clone()));
+    let unasked = unasked.then(|| Unasked::new(Link::new(options.clone()), folder.ancestry()));
     let looks = Looks::new(options.verify);
     let writer = ImageWriter::new(Link::new(options), history, terms.read());
     let mut carrier = Carrier::new(writer, terms, mailbox.owed(), woken, Arc::clone(shared));

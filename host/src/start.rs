@@ -90,6 +90,7 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
             (Recovery::open_beside(&mut folder, markets_max, &how, make)?, None)
         }
         Some((history, state)) => {
+            folder.come_from(&history)?;
             let image = Image::from_snapshot(&state);
             let recovery = Recovery::begin_from(&mut folder, markets_max, state, &how)?;
             ((recovery, image), Some(history))
@@ -97,6 +98,8 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
     };
     let progress = options.progress.take().unwrap_or_else(|| Box::new(|_| ()));
     let (recovered, image) = bring_back(recovery, image, progress)?;
+    #[cfg(feature = "redis")]
+    crate::redis::fits(options.redis.as_ref(), &image)?;
     let start = Start {
         history: recovered.history.to_string(),
         snapshot: recovered.base.0,

@@ -236,6 +236,45 @@ fn a_new_folder_waits_where_nobody_could_be_asked() {
 }
 
 #[test]
+fn a_folder_replaces_no_image_but_its_own_and_the_one_it_comes_from() {
+    let (server, first) = filled();
+    let (url, second) = (server.url(), folder());
+    let before = shown(first.path(), &url)[0]["image"].clone();
+    let alone = run(second.path(), &["run", "--once", "--epoch", "never"], MARKET);
+    assert_eq!(code(&alone), Some(0), "{}", err(&alone));
+    let refused = bring(second.path(), &url, &close(1));
+    assert_eq!(code(&refused), Some(1));
+    assert!(err(&refused).contains("is of history"), "{}", err(&refused));
+    assert_eq!(shown(first.path(), &url)[0]["image"], before, "nobody touched it");
+    let restored = redis(first.path(), &url, &["restore", "--folder", "new"]);
+    assert_eq!(code(&restored), Some(0), "{}", err(&restored));
+    let from_it = run(
+        first.path(),
+        &["run", "--once", "--epoch", "never", "--folder", "new", "--redis", &url],
+        &close(2),
+    );
+    assert_eq!(code(&from_it), Some(0), "{}", err(&from_it));
+    let after = shown(first.path(), &url)[0]["image"].clone();
+    assert_ne!(after["history"], before["history"]);
+    let too_late = bring(first.path(), &url, "");
+    assert_eq!(code(&too_late), Some(1), "another history has gone on from the image");
+}
+
+#[test]
+fn prices_that_scores_cannot_tell_apart_are_refused_with_redis() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let far = MARKET.replace("\"100\"", "\"92233720368547758\"").replace("\"1000\"", "\"1\"");
+    let refused = bring(folder.path(), &server.url(), &far);
+    assert_eq!(code(&refused), Some(4), "{}", err(&refused));
+    assert!(out(&refused).contains("±2^53"), "{}", out(&refused));
+    let alone = run(folder.path(), &["run", "--once", "--epoch", "never"], &far);
+    assert_eq!(code(&alone), Some(0), "{}{}", out(&alone), err(&alone));
+    let later = bring(folder.path(), &server.url(), "");
+    assert_eq!(code(&later), Some(1));
+    assert!(err(&later).contains("market 1 go beyond ±2^53"), "{}", err(&later));
+}
+
+#[test]
 fn restore_makes_the_same_state_again() {
     let (server, folder) = filled();
     let url = server.url();

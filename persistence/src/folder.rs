@@ -4,6 +4,7 @@
 //! lock                         locked while a process has the folder open
 //! history                      which history is the current one
 //! redis-term                   the highest term under which its image was written to Redis
+//! redis-origin                 the history of the image that it was made from, where it was
 //! <history>/journal/           its journal
 //! <history>/snapshots/         its snapshots
 //! ```
@@ -22,6 +23,7 @@ pub(crate) const LOCK: &str = "lock";
 pub(crate) const HISTORY: &str = "history";
 pub(crate) const UNFINISHED: &str = "history.tmp";
 const TERM: &str = "redis-term";
+const ORIGIN: &str = "redis-origin";
 const TITLE: &str = "pricetime data folder, format 1";
 
 /// Whether the journal of a history has been made: from then on a missing one is a loss.
@@ -52,11 +54,7 @@ impl Terms {
     /// The highest that was kept; zero before the first, or where it cannot be read.
     #[must_use]
     pub fn read(&self) -> u64 {
-        let Ok(file) = self.disk.open(&self.folder.join(TERM)) else { return 0 };
-        let mut bytes = [0; 32];
-        let read = file.read_at(0, &mut bytes).unwrap_or(0);
-        let text = core::str::from_utf8(bytes.get(..read).unwrap_or_default());
-        text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+        read_note(&*self.disk, &self.folder, TERM).and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
     /// Keeps a term.
@@ -64,13 +62,26 @@ impl Terms {
     /// # Errors
     /// Where the disk refuses.
     pub fn keep(&self, term: u64) -> io::Result<()> {
-        let unfinished = self.folder.join(format!("{TERM}.tmp"));
-        let mut file = self.disk.create(&unfinished)?;
-        file.write_at(0, format!("{term}\n").as_bytes())?;
-        file.sync()?;
-        self.disk.rename(&unfinished, &self.folder.join(TERM))?;
-        self.disk.sync_folder(&self.folder)
+        keep_note(&*self.disk, &self.folder, TERM, &term.to_string())
     }
+}
+
+/// A line that a folder keeps beside its histories. None where it cannot be read.
+fn read_note(disk: &dyn Disk, folder: &Path, name: &str) -> Option<String> {
+    let file = disk.open(&folder.join(name)).ok()?;
+    let mut bytes = [0; 64];
+    let read = file.read_at(0, &mut bytes).ok()?;
+    let text = core::str::from_utf8(bytes.get(..read)?).ok()?;
+    Some(text.trim().to_owned())
+}
+
+fn keep_note(disk: &dyn Disk, folder: &Path, name: &str, text: &str) -> io::Result<()> {
+    let unfinished = folder.join(format!("{name}.tmp"));
+    let mut file = disk.create(&unfinished)?;
+    file.write_at(0, format!("{text}\n").as_bytes())?;
+    file.sync()?;
+    disk.rename(&unfinished, &folder.join(name))?;
+    disk.sync_folder(folder)
 }
 
 /// Why a data folder cannot be opened.
@@ -203,6 +214,26 @@ impl Folder {
     #[must_use]
     pub fn terms(&self) -> Terms {
         Terms { disk: Arc::clone(&self.disk), folder: self.path.clone() }
+    }
+
+    /// The histories whose image this folder may replace: its own, those that it went on from, and
+    /// that of the image that it was made from.
+    #[must_use]
+    pub fn ancestry(&self) -> Vec<String> {
+        let mut ancestry = vec![self.history.to_string()];
+        let there = self.disk.list(&self.path).unwrap_or_default();
+        ancestry.extend(there.into_iter().filter(|name| name.parse::<History>().is_ok()));
+        ancestry.extend(read_note(&*self.disk, &self.path, ORIGIN));
+        ancestry
+    }
+
+    /// Notes the history of an image that this folder is about to be made from.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn come_from(&self, history: &str) -> Result<(), FolderError> {
+        let kept = keep_note(&*self.disk, &self.path, ORIGIN, history);
+        kept.map_err(io_error("write", &self.path.join(ORIGIN)))
     }
 
     /// Whether nothing was ever kept in it.

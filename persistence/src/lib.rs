@@ -12,12 +12,15 @@
 //!
 //! [`Look`] reads a data folder without a lock and without writing, beside whoever has it open.
 //!
-//! Nothing here reads a clock or starts a thread. Files are reached through [`Disk`] alone, so that
+//! Nothing here reads a clock or starts a thread, but for the shell of [`redlock`](crate::redlock),
+//! whose locks are a matter of time. Files are reached through [`Disk`] alone, so that
 //! a test can put a disk in its place that fails as real ones do.
 
 pub mod codec;
 mod history;
 pub mod image;
+pub mod ledger;
+pub mod settlement;
 
 #[cfg(feature = "local")]
 mod disk;
@@ -33,6 +36,8 @@ mod look;
 mod recovery;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "redis")]
+pub mod redlock;
 
 pub use history::{BadHistory, History};
 

@@ -21,24 +21,28 @@ mod layout;
 mod link;
 mod options;
 mod read;
+mod scores;
 mod slot;
 mod text;
 mod whole;
 mod wire;
 mod writer;
 
-pub use check::{Finding, Level, Subject, check};
+pub use check::{Finding, Level, Subject, check, memory};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
-pub use link::Link;
+pub use link::{Link, Traffic};
+pub(crate) use link::{connect, fault};
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
+pub use scores::{scores_hold, scores_hold_after};
 pub use text::{BadText, ImageText, read_text};
 pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
     written_if_any,
 };
-pub use writer::{How, ImageWriter, Wrote, scores_hold};
+pub(crate) use wire::Wire;
+pub use writer::{How, ImageWriter, Wrote};
 
 /// Above so many changes a second generation is written.
 pub const CHANGES_MAX: usize = 1_000;

@@ -10,6 +10,7 @@ pub mod load;
 pub mod model;
 pub mod record;
 pub mod redis;
+pub mod redlock;
 pub mod table;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};

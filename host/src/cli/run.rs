@@ -132,6 +132,7 @@ impl Run {
                 OpenError::Folder(_)
                 | OpenError::Recovery(_)
                 | OpenError::Image(_)
+                | OpenError::Scores(_)
                 | OpenError::Thread(_)
                 | OpenError::Poisoned(_) => "",
             };

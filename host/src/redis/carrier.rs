@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use pricetime_engine::MarketId;
 use pricetime_persistence::Terms;
-use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, Wrote, find_image};
+use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, find_image};
 use tracing::{error, info, warn};
 
 use super::looks::Looks;
 use super::mailbox::{Owed, Owing};
+use super::measure::{self, Meter};
 use super::{LAST, RedisState};
 use crate::status::Shared;
 
@@ -36,14 +37,49 @@ pub(crate) struct Carrier {
     fenced: Vec<MarketId>,
     /// The market that could not be written: next time it is the others' turn first.
     failed: Option<MarketId>,
-    /// Set as long as nobody knows whether an image stands there that is not ours to replace.
-    pub(super) unasked: Option<Link>,
+    pub(super) unasked: Option<Unasked>,
     /// Whose image is looked at when nothing is owed.
     pub(super) looks: Looks,
-    /// Whether one does, and that has been said. It is looked for again until it is gone.
-    barred: bool,
     wait: Duration,
     well: bool,
+    meter: Meter,
+}
+
+/// Kept as long as nobody knows whether an image stands there that is not ours to replace.
+pub(crate) struct Unasked {
+    link: Link,
+    /// The histories whose image may be replaced.
+    ours: Vec<String>,
+    /// Whether one of another history does stand there, and that has been said.
+    barred: bool,
+}
+
+impl Unasked {
+    pub(crate) const fn new(link: Link, ours: Vec<String>) -> Self {
+        Self { link, ours, barred: false }
+    }
+
+    /// Asks. An image of another history is an error until it is gone.
+    fn ask(&mut self) -> Result<(), RedisError> {
+        let names = self.link.options().names.clone();
+        let Some(Found { market, history, sequence }) = find_image(&mut self.link, &names)? else {
+            return Ok(());
+        };
+        if self.ours.contains(&history) {
+            return Ok(());
+        }
+        if !std::mem::replace(&mut self.barred, true) {
+            error!(
+                market = market.0,
+                history,
+                sequence,
+                "Redis: an image of another history is there, which this folder does not come from: \
+                 nothing is written; drop that image, or run with the folder that it belongs to"
+            );
+        }
+        let why = "an image of another history is there";
+        Err(RedisError::Options(why.to_owned()))
+    }
 }
 
 impl fmt::Debug for Carrier {
@@ -72,9 +108,9 @@ impl Carrier {
             failed: None,
             unasked: None,
             looks: Looks::default(),
-            barred: false,
             wait: WAIT.0,
             well: true,
+            meter: Meter::default(),
         }
     }
 
@@ -131,30 +167,18 @@ impl Carrier {
             }
         };
         self.say_behind();
+        self.meter.look(self.writer.link(), self.well);
         wait
     }
 
-    /// Looks before the first write whether an image stands there that is not ours to replace: the
-    /// folder was new, and nobody answered when it was opened.
+    /// Looks before the first write whether an image stands there that is not ours to replace:
+    /// nobody answered when the folder was opened.
     fn look_first(&mut self) -> Result<(), RedisError> {
-        let Some(link) = &mut self.unasked else { return Ok(()) };
-        let names = link.options().names.clone();
-        let Some(Found { market, history, sequence }) = find_image(link, &names)? else {
+        if let Some(unasked) = &mut self.unasked {
+            unasked.ask()?;
             self.unasked = None;
-            return Ok(());
-        };
-        if !self.barred {
-            error!(
-                market = market.0,
-                history,
-                sequence,
-                "Redis: an image of another history is there, and this folder was new: nothing is \
-                 written; drop that image, or run with the folder that it belongs to"
-            );
-            self.barred = true;
         }
-        let why = "an image of another history is there, and this folder was new";
-        Err(RedisError::Options(why.to_owned()))
+        Ok(())
     }
 
     /// Looks whether what stands there is still what was written, of the market that is due.
@@ -232,7 +256,7 @@ impl Carrier {
             }
             Some(Owed::State { state, changed }) => {
                 self.writer.write(state, changed).map(|wrote| {
-                    measure(begun.elapsed(), wrote);
+                    measure::wrote(begun.elapsed(), wrote);
                     self.written.insert(market, state.head.epoch.0);
                 })
             }
@@ -288,20 +312,9 @@ impl Carrier {
         let behind = behind.max().unwrap_or(0);
         let mut before = 0;
         self.shared.redis.change(|status| before = std::mem::replace(&mut status.behind, behind));
-        metrics::gauge!("pricetime_redis_behind_epochs").set(count(behind));
+        metrics::gauge!("pricetime_redis_behind_epochs").set(measure::gauge(behind));
         if behind > BEHIND_MAX && before <= BEHIND_MAX {
             error!(behind, "Redis: the image is more than {BEHIND_MAX} epochs behind");
         }
     }
-}
-
-/// A count for a gauge.
-fn count(number: u64) -> f64 {
-    // Nobody counts so many epochs that it matters.
-    u32::try_from(number).map_or(f64::INFINITY, f64::from)
-}
-
-fn measure(took: Duration, wrote: Wrote) {
-    metrics::histogram!("pricetime_redis_write_seconds").record(took);
-    metrics::counter!("pricetime_redis_orders_written_total").increment(wrote.orders as u64);
 }

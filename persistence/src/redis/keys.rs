@@ -137,6 +137,12 @@ impl KeyNames {
         self.fill(&self.markets)
     }
 
+    /// The key of a lock: of what, and of which one.
+    #[must_use]
+    pub fn lock(&self, what: &str, of: &str) -> String {
+        format!("{}:{}:lock:{what}:{of}", self.prefix, self.env)
+    }
+
     fn fill(&self, template: &str) -> String {
         template.replace("<prefix>", &self.prefix).replace("<env>", &self.env)
     }
@@ -200,6 +206,8 @@ mod tests {
         assert_eq!(keys.part(Part::Bids), "pricetime:dev:{7}:bids");
         assert_eq!(keys.metadata, "pricetime:dev:{7}:metadata");
         assert_eq!(KeyNames::default().markets(), "pricetime:dev:markets");
+        let lock = KeyNames::default().lock("settlement_processing", "7");
+        assert_eq!(lock, "pricetime:dev:lock:settlement_processing:7");
         assert_eq!(KeyNames::default().check(2), Ok(()));
     }
 

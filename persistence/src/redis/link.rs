@@ -33,6 +33,16 @@ pub struct Link {
     slots: Vec<(u16, u16, Address)>,
     /// All nodes that the cluster ever named: they are asked where those of the options are gone.
     nodes: Vec<Address>,
+    traffic: Traffic,
+}
+
+/// What a link has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// How many connections it has made.
+    pub connections: u64,
+    /// How many bytes it has sent.
+    pub sent: u64,
 }
 
 /// What a node of a cluster says: who has which slots, and all the nodes that it names.
@@ -48,14 +58,26 @@ impl Link {
     /// A link that connects when it is first used.
     #[must_use]
     pub fn new(options: RedisOptions) -> Self {
-        let (slots, nodes) = (Vec::new(), Vec::new());
-        Self { options, connections: HashMap::new(), master: None, slots, nodes }
+        Self {
+            options,
+            connections: HashMap::new(),
+            master: None,
+            slots: Vec::new(),
+            nodes: Vec::new(),
+            traffic: Traffic::default(),
+        }
     }
 
     /// What it is like.
     #[must_use]
     pub const fn options(&self) -> &RedisOptions {
         &self.options
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     /// Asks whether somebody is there, who is in charge of this key.
@@ -103,10 +125,14 @@ impl Link {
             Patience::Control => self.options.control,
             Patience::Bulk => self.options.bulk,
         };
+        let mut sent = 0;
         let worked = self.connection(address).and_then(|connection| {
             connection.limit(limit)?;
-            work(connection)
+            let worked = work(connection);
+            sent = connection.take_sent();
+            worked
         });
+        self.traffic.sent += sent;
         worked.map_err(|error| {
             self.forget(address);
             fault(&address.to_string(), &error)
@@ -123,6 +149,7 @@ impl Link {
     fn connection(&mut self, address: &Address) -> redis::RedisResult<&mut Wire> {
         if !self.connections.contains_key(address) {
             let made = connect(&self.options, address, true)?;
+            self.traffic.connections += 1;
             self.connections.insert(address.clone(), made);
         }
         self.connections
@@ -237,7 +264,11 @@ fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots>
 }
 
 /// Connects, as the options say. Sentinels have no databases and, here, no users.
-fn connect(options: &RedisOptions, address: &Address, known: bool) -> redis::RedisResult<Wire> {
+pub(crate) fn connect(
+    options: &RedisOptions,
+    address: &Address,
+    known: bool,
+) -> redis::RedisResult<Wire> {
     let (host, port) = (address.host.clone(), address.port);
     let to = match &options.tls {
         None => ConnectionAddr::Tcp(host, port),
@@ -282,7 +313,7 @@ fn client(info: ConnectionInfo, tls: Option<&Tls>) -> redis::RedisResult<Client>
 }
 
 /// What went wrong, without who we are.
-fn fault(server: &str, error: &redis::RedisError) -> RedisError {
+pub(crate) fn fault(server: &str, error: &redis::RedisError) -> RedisError {
     let server = server.to_owned();
     match error.code() {
         Some(code) if !error.is_io_error() => RedisError::Refused {

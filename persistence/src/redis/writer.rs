@@ -10,9 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 
-use pricetime_engine::{
-    AccountId, MarketId, OrderId, OrderRecord, Price, Priority, Sequence, Side, Terms,
-};
+use pricetime_engine::{AccountId, MarketId, OrderId, OrderRecord, Priority, Sequence, Side};
 use redis::Pipeline;
 use uuid::Uuid;
 
@@ -21,6 +19,7 @@ use super::keys::{Keys, Part};
 use super::layout;
 use super::link::{Link, Patience};
 use super::options::RedisError;
+use super::scores::scores_hold;
 use crate::history::History;
 use crate::image::MarketState;
 use change::Change;
@@ -189,6 +188,11 @@ impl ImageWriter {
         self.floor
     }
 
+    /// The way to the servers.
+    pub const fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
     /// Asks whether the servers are there.
     ///
     /// # Errors
@@ -345,13 +349,6 @@ impl Task<'_> {
         self.market.there = attempt.carried_out(before).filter(|_| exact);
         Ok(exact.then_some(()))
     }
-}
-
-/// Whether every price that these terms allow is a score of its own: scores are doubles.
-#[must_use]
-pub fn scores_hold(terms: &Terms) -> bool {
-    let exact = |price: Price| price.0.unsigned_abs() <= 1 << 53;
-    exact(terms.price_min) && exact(terms.price_max)
 }
 
 /// How many entries each part has in a state.

@@ -28,8 +28,8 @@ pub(crate) fn submit(host: &Host, draft: Draft) -> Result<Ticket, Failure> {
     loop {
         match host.submit(draft) {
             Ok(ticket) => return Ok(ticket),
-            Err(Refused::Busy(_)) => std::thread::yield_now(),
-            Err(refused @ Refused::Stopped(_)) => return Err(refused.into()),
+            Err(Refused::Busy) => std::thread::yield_now(),
+            Err(refused @ (Refused::Stopped | Refused::Scores)) => return Err(refused.into()),
         }
     }
 }

@@ -90,8 +90,10 @@ fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
     loop {
         match host.submit(*draft) {
             Ok(ticket) => return Ok(ticket),
-            Err(Refused::Busy(())) => thread::yield_now(),
-            Err(refused @ Refused::Stopped(())) => return Err(Failure::failed(refused)),
+            Err(Refused::Busy) => thread::yield_now(),
+            Err(refused @ (Refused::Stopped | Refused::Scores)) => {
+                return Err(Failure::failed(refused));
+            }
         }
     }
 }

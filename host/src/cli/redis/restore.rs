@@ -45,6 +45,9 @@ impl Restore {
             note(format_args!("market {market}: was claimed, and never written: it is left out"));
         }
         let mut folder = Folder::open(&self.folder)?;
+        if folder.is_new() {
+            folder.come_from(&of)?;
+        }
         let (markets, sequence) = (state.markets.len(), state.last_sequence.0);
         let how = RecoveryOptions::default();
         let begun = Recovery::begin_from(&mut folder, config.markets_max, state, &how);

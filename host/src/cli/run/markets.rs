@@ -53,8 +53,9 @@ fn bare(spec: MarketSpec) -> MarketSpec {
 fn say(host: &Host, draft: Draft) -> Result<(), Failure> {
     let ticket = host.submit(draft).map_err(|refused| {
         Failure::failed(match refused {
-            Refused::Busy(()) => "the core has no room for the configured markets",
-            Refused::Stopped(()) => "the core has stopped",
+            Refused::Busy => "the core has no room for the configured markets",
+            Refused::Stopped => "the core has stopped",
+            Refused::Scores => "prices beyond ±2^53 ticks cannot stand in Redis",
         })
     })?;
     let group = ticket.wait().map_err(Failure::failed)?;

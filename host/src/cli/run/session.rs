@@ -220,8 +220,9 @@ impl Session {
         loop {
             match self.desk.host.submit(draft) {
                 Ok(ticket) => return Ok(ticket),
-                Err(Refused::Busy(())) => tokio::time::sleep(BUSY).await,
-                Err(Refused::Stopped(())) => {
+                Err(Refused::Busy) => tokio::time::sleep(BUSY).await,
+                Err(refused @ Refused::Scores) => return Err(refused.to_string().into()),
+                Err(Refused::Stopped) => {
                     let why = self.desk.host.status().stopped;
                     let why = why.unwrap_or_else(|| String::from("it is closing"));
                     return Err(format!("the host has stopped: {why}").into());

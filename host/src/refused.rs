@@ -1,0 +1,41 @@
+//! Why a command is not taken.
+
+use core::error::Error;
+use core::fmt;
+
+use pricetime_engine::thread;
+
+/// Why a command was not taken: nothing of it is known anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no room now.
+    Busy,
+    /// The host has ended.
+    Stopped,
+    /// The market's prices go beyond what Redis can tell apart, and there is a Redis.
+    Scores,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Busy => "the core has more waiting than it takes; try again",
+            Self::Stopped => "the core has stopped",
+            Self::Scores => {
+                "with Redis the prices of a market must lie within ±2^53 ticks: beyond, its scores \
+                 cannot tell one price from the next"
+            }
+        })
+    }
+}
+
+impl Error for Refused {}
+
+impl<T> From<thread::Refused<T>> for Refused {
+    fn from(refused: thread::Refused<T>) -> Self {
+        match refused {
+            thread::Refused::Busy(_) => Self::Busy,
+            thread::Refused::Stopped(_) => Self::Stopped,
+        }
+    }
+}

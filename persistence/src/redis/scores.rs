@@ -1,0 +1,29 @@
+//! Prices as scores.
+
+use pricetime_engine::{Action, Price, Terms};
+
+/// Whether every price that these terms allow is a score of its own: scores are doubles.
+#[must_use]
+pub fn scores_hold(terms: &Terms) -> bool {
+    let exact = |price: Price| price.0.unsigned_abs() <= 1 << 53;
+    exact(terms.price_min) && exact(terms.price_max)
+}
+
+/// Whether the prices of every market are scores of their own after this, where they were before.
+#[must_use]
+pub fn scores_hold_after(action: &Action) -> bool {
+    match action {
+        Action::AddMarket(spec) => scores_hold(&spec.terms),
+        Action::SetMarket(terms) => scores_hold(terms),
+        Action::RemoveMarket
+        | Action::Place(_)
+        | Action::Amend(_)
+        | Action::Cancel { .. }
+        | Action::CancelAll { .. }
+        | Action::SetPhase(_)
+        | Action::CloseEpoch { .. }
+        | Action::AdvanceTime
+        | Action::BlockAccount(_)
+        | Action::UnblockAccount(_) => true,
+    }
+}

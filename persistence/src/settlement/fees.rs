@@ -1,0 +1,40 @@
+//! What a trade costs.
+
+use pricetime_engine::Notional;
+
+const MILLION: i128 = 1_000_000;
+
+/// The fee for one side of a trade: so many millionths of what it is worth, rounded toward the
+/// platform. A rebate is negative.
+#[must_use]
+pub const fn fee(notional: Notional, ppm: i32) -> i128 {
+    // A notional has at most 94 bits and a fee at most a million millionths.
+    let exact = notional.0.abs() * ppm as i128;
+    exact.div_euclid(MILLION) + (exact.rem_euclid(MILLION) != 0) as i128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_whole_goes_to_the_platform() {
+        let cases = [
+            (1_000_000, 250, 250),
+            (1_000_001, 250, 251),
+            (1, 1, 1),
+            (0, 1_000_000, 0),
+            (1_000_000, -100, -100),
+            (1_000_001, -100, -100),
+            (1_009_999, -100, -100),
+            (1_010_000, -100, -101),
+            (1, -1, 0),
+            (-1_000_001, 250, 251),
+            (1 << 94, 1_000_000, 1 << 94),
+            (1 << 94, -1_000_000, -(1 << 94)),
+        ];
+        for (notional, ppm, expected) in cases {
+            assert_eq!(fee(Notional(notional), ppm), expected, "{notional} at {ppm}");
+        }
+    }
+}
