@@ -48,7 +48,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// Whether what stands in Redis is the state of the host, whole.
 fn is_exact(host: &Host, server: &Server) -> bool {
-    let mut link = Link::new(server.options());
+    let mut link = Link::new(server.patient());
     let read = read_image(&mut link, &KeyNames::default().of(MARKET)).expect("a whole image");
     let whole = read.map(|read| EngineSnapshot {
         rules_version: read.rules,
@@ -189,4 +189,26 @@ fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
     older.close().expect("a clean end");
     assert!(is_exact(&newer, &server), "what the older one removes is not the newer one's");
     newer.close().expect("a clean end");
+}
+
+#[test]
+fn a_host_finds_what_somebody_edited() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start();
+    let verify = Some(Duration::from_millis(1));
+    let redis = Some(pricetime::persistence::redis::RedisOptions { verify, ..server.patient() });
+    let host = Host::open(Options { redis, ..Options::new(folder.path()) }).expect("a host");
+    operator(&host, Action::AddMarket(load::spec()));
+    operator(&host, Action::SetPhase(Phase::Continuous));
+    let mut next = 0;
+    epoch(&host, &mut next);
+    catches_up(&host, &server);
+    assert_eq!(host.status().redis.differs, []);
+    let edit = "local f = redis.call('HKEYS', KEYS[1])[1]; redis.call('HSET', KEYS[1], f, 'x')";
+    let _ = server.ask(&["EVAL", edit, "1", "pricetime:dev:{1}:orders"]);
+    until("it is found", || host.status().redis.differs == [MARKET]);
+    epoch(&host, &mut next);
+    until("it is mended", || host.status().redis.differs.is_empty());
+    catches_up(&host, &server);
+    host.close().expect("a clean end");
 }

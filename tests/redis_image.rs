@@ -36,7 +36,7 @@ fn after_each_epoch_the_image_is_the_state() {
         let _ = server.ask(&["FLUSHALL"]);
         let day = day(seed);
         let mut engine = Engine::new(day.markets_max);
-        let mut keeper = Keeper::new(server.options(), History::fresh(), Image::default());
+        let mut keeper = Keeper::new(server.patient(), History::fresh(), Image::default());
         let taken = |command: &&Command| scores_hold_after(&command.action);
         for command in day.commands.iter().filter(taken) {
             let mut groups: Vec<Group> = Vec::new();
@@ -45,7 +45,7 @@ fn after_each_epoch_the_image_is_the_state() {
                 for how in keeper.keep().expect("the server is well") {
                     *ways.entry(format!("{how:?}")).or_default() += 1;
                 }
-                assert_eq!(stored(server.options()), engine.snapshot().markets, "seed {seed}");
+                assert_eq!(stored(server.patient()), engine.snapshot().markets, "seed {seed}");
             }
         }
     }
@@ -110,7 +110,7 @@ fn large_books_and_large_epochs_are_exact_at_any_moment() {
         let (written, over) = (Written::default(), AtomicBool::new(false));
         let mut random = Random::new(seed);
         let mut books = Books::new(seed);
-        let mut keeper = Keeper::of(server.options(), History::fresh(), &books.engine);
+        let mut keeper = Keeper::of(server.patient(), History::fresh(), &books.engine);
         let mut raw = Raw::connect(server.port).expect("the server");
         let seen = std::thread::scope(|scope| {
             let poller = scope.spawn(|| poll(server.port, &written, &over));
@@ -128,7 +128,7 @@ fn large_books_and_large_epochs_are_exact_at_any_moment() {
                 }
                 if turn % 4 == 0 {
                     let states = books.engine.snapshot().markets;
-                    assert_eq!(stored(server.options()), states, "seed {seed}");
+                    assert_eq!(stored(server.patient()), states, "seed {seed}");
                 }
             }
             over.store(true, Ordering::SeqCst);
@@ -141,5 +141,67 @@ fn large_books_and_large_epochs_are_exact_at_any_moment() {
     eprintln!("{ways:?}");
     for way in ["Changes", "Spare", "Whole"] {
         assert!(ways.contains_key(way), "{ways:?}");
+    }
+}
+
+#[test]
+fn whatever_is_missing_of_the_metadata_the_writer_goes_on() {
+    let server = Server::start();
+    let mut books = Books::new(5);
+    let mut keeper = Keeper::of(server.patient(), History::fresh(), &books.engine);
+    let _ = keeper.keep().expect("the server is well");
+    let metadata = "pricetime:dev:{1}:metadata";
+    let fields = server.ask(&["HKEYS", metadata]);
+    for field in fields.lines() {
+        assert_eq!(server.ask(&["HDEL", metadata, field]), "1", "{field}");
+        keeper.fold(&books.epoch(20));
+        let _ = keeper.keep().expect(field);
+        assert_eq!(stored(server.patient()), books.engine.snapshot().markets, "{field}");
+    }
+    // Nobody else has our name, so whoever wrote another term there has not taken over.
+    let _ = server.ask(&["HINCRBY", metadata, "term", "1000"]);
+    keeper.fold(&books.epoch(20));
+    let _ = keeper.keep().expect("nobody took over");
+    assert_eq!(stored(server.patient()), books.engine.snapshot().markets);
+}
+
+#[test]
+fn what_somebody_edited_is_found_and_written_anew() {
+    let server = Server::start();
+    let mut books = Books::new(6);
+    let mut keeper = Keeper::of(server.patient(), History::fresh(), &books.engine);
+    // Every edit leaves as many entries as there were.
+    let edits = [
+        // A quantity of an order.
+        "local f = redis.call('HKEYS', KEYS[1])[1]; local v = redis.call('HGET', KEYS[1], f); \
+         redis.call('HSET', KEYS[1], f, (v:gsub('\"open\":%d+', '\"open\":77777', 1)))",
+        // A price in the queue.
+        "local m = redis.call('ZRANGE', KEYS[2], 0, 0)[1]; redis.call('ZADD', KEYS[2], -4999, m)",
+        // An entry for another.
+        "redis.call('ZPOPMAX', KEYS[2]); redis.call('ZADD', KEYS[2], 7, 'x')",
+        // A record that is none.
+        "redis.call('HSET', KEYS[1], redis.call('HKEYS', KEYS[1])[1], 'x')",
+        // What readers see at a glance.
+        "redis.call('HSET', KEYS[3], 'digest', 'x')",
+        "redis.call('DEL', KEYS[3])",
+    ];
+    let key = |part: &str| format!("pricetime:dev:{{1}}:{part}");
+    for commands in [300, 1_500] {
+        for edit in edits {
+            keeper.fold(&books.epoch(commands));
+            let _ = keeper.keep().expect("the server is well");
+            assert_eq!(keeper.verify(1), Ok(None), "{edit}");
+            let keys = [key("orders"), key("bids"), key("metadata")];
+            let said = server.ask(&["EVAL", edit, "3", &keys[0], &keys[1], &keys[2]]);
+            assert!(!said.contains("ERR"), "{said}");
+            let found = keeper.verify(1).expect("the server is well");
+            assert!(found.is_some(), "nobody notices: {edit}");
+            eprintln!("{}", found.unwrap_or_default());
+            assert_eq!(keeper.verify(2), Ok(None), "the other one is as it was");
+            keeper.fold(&books.epoch(20));
+            let _ = keeper.keep().expect("the server is well");
+            assert_eq!(stored(server.patient()), books.engine.snapshot().markets, "{edit}");
+            assert_eq!(keeper.verify(1), Ok(None), "{edit}");
+        }
     }
 }

@@ -1,56 +1,14 @@
 //! The promise: the image finds its place: the node of a cluster that has the market's slot, wherever
 //! it moves, and the master that the sentinels name, whoever that is.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use pricetime_persistence::History;
 use pricetime_persistence::redis::RedisOptions;
 use pricetime_tests::redis::books::Books;
+use pricetime_tests::redis::cluster::{cluster, until};
 use pricetime_tests::redis::keeper::{Keeper, stored};
 use pricetime_tests::redis::{Server, free_port};
-
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A port whose neighbour ten thousand above, where the nodes of a cluster talk, is free as well.
-fn pair_of_ports() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let start = 12_000 + free_port() % 8_000;
-    (start..start + 10_000).find(|port| free(*port) && free(port + 10_000)).expect("two ports")
-}
-
-/// Three masters that have a third of the slots each.
-fn cluster() -> Vec<Server> {
-    let mut nodes = Vec::new();
-    for slots in [["0", "5460"], ["5461", "10922"], ["10923", "16383"]] {
-        let arguments =
-            ["--save", "", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-        let node = Server::start_on(pair_of_ports(), &arguments);
-        assert_eq!(node.ask(&["CLUSTER", "ADDSLOTSRANGE", slots[0], slots[1]]), "OK");
-        nodes.push(node);
-    }
-    for node in &nodes[1..] {
-        assert_eq!(node.ask(&["CLUSTER", "MEET", "127.0.0.1", &nodes[0].port.to_string()]), "OK");
-    }
-    until("the cluster comes up", || {
-        let well = |node: &Server| {
-            let state = node.ask(&["CLUSTER", "INFO"]);
-            state.contains("cluster_state:ok") && state.contains("cluster_known_nodes:3")
-        };
-        nodes.iter().all(well)
-    });
-    nodes
-}
 
 /// How many markets' metadata a node has.
 fn markets_at(node: &Server) -> usize {

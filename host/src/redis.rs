@@ -12,11 +12,13 @@ mod alone;
 mod carrier;
 mod herald;
 mod ledger;
+mod looks;
 mod mailbox;
 mod measure;
 mod past;
 mod source;
 mod tape;
+mod unasked;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -39,13 +41,14 @@ use crate::settle::Place;
 use crate::status::Shared;
 pub(crate) use alone::{Taken, take_over};
 pub(crate) use carrier::Carrier;
-use carrier::Unasked;
 pub(crate) use herald::Herald;
 pub(crate) use ledger::Room;
+use looks::Looks;
 pub(crate) use mailbox::Mailbox;
 use past::Past;
 use source::Source;
 pub(crate) use tape::Recorder;
+use unasked::Unasked;
 
 /// How long the last states may take at the end.
 const LAST: Duration = Duration::from_secs(5);
@@ -59,6 +62,9 @@ pub struct RedisStatus {
     pub behind: u64,
     /// The markets that another writer has taken over.
     pub fenced: Vec<MarketId>,
+    /// The markets whose image was found to differ from what was written: somebody edited it. Each
+    /// is written anew with its next epoch.
+    pub differs: Vec<MarketId>,
     /// How it is with the streams of events, where they are published.
     pub events: Option<EventsStatus>,
 }
@@ -97,7 +103,13 @@ pub(crate) struct Board(Mutex<RedisStatus>);
 
 impl Default for RedisStatus {
     fn default() -> Self {
-        Self { state: RedisState::Unknown, behind: 0, fenced: Vec::new(), events: None }
+        Self {
+            state: RedisState::Unknown,
+            behind: 0,
+            fenced: Vec::new(),
+            differs: Vec::new(),
+            events: None,
+        }
     }
 }
 
@@ -230,8 +242,10 @@ pub(crate) fn start(
     let mailbox = Mailbox::new(wake, None);
     mailbox.fill_all(image);
     let unasked = unasked.map(|ours| Unasked::new(Link::new(options.clone()), ours));
+    let looks = Looks::new(options.verify);
     let writer = ImageWriter::new(Link::new(options), history, terms.read());
     let mut carrier = Carrier::new(writer, Some(terms), mailbox.owed(), woken, Arc::clone(shared));
     carrier.unasked = unasked;
+    carrier.looks = looks;
     (Some(mailbox), Some(carrier))
 }

@@ -3,12 +3,16 @@
 //! Nothing here asserts a time.
 #![cfg(feature = "program")]
 
+#[path = "program/server.rs"]
+mod server;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use pricetime::workload::Workload;
 use serde_json::Value;
+use server::Server;
 use tempfile::TempDir;
 
 fn bench(arguments: &[&str]) -> Output {
@@ -190,4 +194,90 @@ fn what_makes_no_sense_is_refused() {
     let (code, said) = refused(&["host", "--folder", "/no/such/folder", "--commands", "1"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("/no/such/folder"), "{said}");
+}
+
+/// The image of a very small book.
+const SMALL: [&str; 9] =
+    ["redis", "--orders", "300,50", "--changes", "20", "--runs", "1", "--commands", "400"];
+
+#[test]
+fn the_image_in_redis_is_measured_on_a_server_of_its_own() {
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    let report = parsed(&[SMALL.as_slice(), &["--folder", at, "--json"]].concat());
+    let all = [
+        "zadd",
+        "write-300",
+        "restore-300",
+        "epoch",
+        "ping",
+        "bytes",
+        "write-50",
+        "restore-50",
+        "matching-well",
+        "matching-hung",
+    ];
+    assert_eq!(names(&report), all);
+    for one in report["workloads"].as_array().expect("workloads") {
+        assert!(one["rate"]["median"].as_f64().is_some_and(|rate| rate > 0.0), "{one}");
+        assert!(one["redis"]["value"].as_f64().is_some_and(|value| value > 0.0), "{one}");
+    }
+    assert_eq!(report["workloads"][1]["redis"]["goal"]["at_least"], 1.0);
+    assert_eq!(report["workloads"][3]["rate"]["runs"].as_array().map(Vec::len), Some(5));
+    let before = folder.path().join("before.json");
+    fs::write(&before, report.to_string()).expect("a file");
+    let before = before.to_str().expect("a path of text");
+    let text = printed(&[SMALL.as_slice(), &["--folder", at, "--baseline", before]].concat());
+    for what in ["write-300", "redis-benchmark", "verdict", "bytes", "matching-hung"] {
+        assert!(text.contains(what), "{what} in {text}");
+    }
+    let (code, said) = refused(&["redis", "--orders", "20", "--baseline", before]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--orders 300,50"), "{said}");
+    let left = fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 1, "folders were left behind");
+}
+
+#[test]
+fn a_server_that_is_named_keeps_what_it_has() {
+    let server = Server::start(&[]);
+    assert_eq!(server.ask(&["SET", "theirs", "1"]), "OK");
+    let more = ["--redis", &server.url(), "--json"];
+    let report = parsed(&[SMALL.as_slice(), &more].concat());
+    assert!(!names(&report).contains(&"matching-hung"), "it is not ours to stop");
+    assert_eq!(server.ask(&["KEYS", "*"]), "theirs");
+    // Where redis-benchmark is not there either, the program counts itself.
+    let alone = Command::new(env!("CARGO_BIN_EXE_pricetime"))
+        .env("PATH", "")
+        .arg("bench")
+        .args(SMALL)
+        .args(["--redis", &server.url()])
+        .output()
+        .expect("the program starts");
+    assert!(alone.status.success(), "{}", text(&alone.stderr));
+    assert!(text(&alone.stdout).contains("connections of this program"), "{alone:?}");
+    assert_eq!(server.ask(&["KEYS", "*"]), "theirs");
+}
+
+#[test]
+fn where_no_server_can_be_had_it_is_said_what_to_do() {
+    let alone = Command::new(env!("CARGO_BIN_EXE_pricetime"))
+        .env("PATH", "")
+        .args(["bench", "redis"])
+        .output()
+        .expect("the program starts");
+    assert_eq!(alone.status.code(), Some(1));
+    assert!(text(&alone.stderr).contains("apt install redis-server"), "{alone:?}");
+    let free = server::free_port();
+    let nobody = format!("redis://127.0.0.1:{free}");
+    let wrong: [(&str, i32); 4] = [
+        (nobody.as_str(), 1),
+        ("rediss://127.0.0.1", 2),
+        ("redis+cluster://127.0.0.1", 2),
+        ("127.0.0.1", 2),
+    ];
+    for (url, code) in wrong {
+        let (found, said) = refused(&["redis", "--redis", url]);
+        assert_eq!(found, Some(code), "{url}: {said}");
+    }
 }

@@ -378,11 +378,40 @@ fn nothing_is_dropped_without_a_yes() {
     let asked = redis(folder.path(), &url, &["drop", "--all"]);
     assert_eq!(code(&asked), Some(2));
     assert!(err(&asked).contains("--yes takes these markets out: 1"), "{}", err(&asked));
+    assert!(err(&asked).contains("of term 1, its last command was"), "{}", err(&asked));
+    assert!(!err(&asked).contains("IT IS BEING WRITTEN"), "{}", err(&asked));
     assert_eq!(shown(folder.path(), &url).len(), 1);
     let dropped = redis(folder.path(), &url, &["drop", "1", "--yes"]);
     assert_eq!(code(&dropped), Some(0), "{}", err(&dropped));
     assert!(out(&dropped).contains("market 1: 5 keys are gone"), "{}", out(&dropped));
     assert_eq!(server.ask(&["DBSIZE"]), "0");
+}
+
+#[test]
+fn who_is_about_to_drop_learns_that_somebody_writes() {
+    let (server, folder) = filled();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = server.ask(&["HINCRBY", "pricetime:dev:{1}:metadata", "sequence", "1"]);
+            }
+        });
+        let asked = redis(folder.path(), &server.url(), &["drop", "1"]);
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(err(&asked).contains("IT IS BEING WRITTEN"), "{}", err(&asked));
+    });
+}
+
+#[test]
+fn what_is_left_of_an_image_is_damaged_and_not_unwritten() {
+    let (server, folder) = filled();
+    let url = server.url();
+    assert_eq!(server.ask(&["DEL", "pricetime:dev:{1}:metadata"]), "1");
+    let seen = redis(folder.path(), &url, &["show"]);
+    assert_eq!(code(&seen), Some(3), "{}", err(&seen));
+    assert!(err(&seen).contains("while other keys of the market are there"), "{}", err(&seen));
+    assert_eq!(code(&redis(folder.path(), &url, &["export", "x.jsonl"])), Some(3));
 }
 
 /// The blocks of the page of one kind, in order.

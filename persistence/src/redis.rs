@@ -44,6 +44,7 @@ pub use text::{BadText, ImageText, read_text};
 pub use trades::{TradeRecord, Trades};
 pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
+    written_if_any,
 };
 pub(crate) use wire::Wire;
 pub use writer::{How, ImageWriter, Wrote};

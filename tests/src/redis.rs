@@ -1,6 +1,7 @@
 //! Real Redis servers, started and stopped by a test.
 
 pub mod books;
+pub mod cluster;
 pub mod fault;
 pub mod judge;
 pub mod keeper;
@@ -135,6 +136,13 @@ impl Server {
     #[must_use]
     pub fn options(&self) -> RedisOptions {
         RedisOptions::parse(&self.url()).expect("an address")
+    }
+
+    /// How to reach it for who has time: a machine with other work to do is not a fault.
+    #[must_use]
+    pub fn patient(&self) -> RedisOptions {
+        let (connect, control, bulk) = (PATIENCE, PATIENCE, PATIENCE);
+        RedisOptions { connect, control, bulk, ..self.options() }
     }
 
     /// Its address.

@@ -11,6 +11,7 @@ mod machine;
 mod memory;
 mod plan;
 mod progress;
+mod redis;
 mod report;
 mod runs;
 mod show;
@@ -32,6 +33,7 @@ Try:
   pricetime bench core --workload normal --json > a.json    one, to compare with later
   pricetime bench core --workload normal --baseline a.json  the same again: faster or slower?
   pricetime bench host --workload normal --load 10,50,90    a whole host, and its latency under load
+  pricetime bench redis                                     the image in Redis, beside its own ZADD
   pricetime bench compare a.json b.json                     two reports that are there already
 
 A rate is the median of its runs; its spread is what lies between the quartiles of the runs, in
@@ -47,6 +49,7 @@ pub(super) struct Bench {
 enum What {
     Core(core::Core),
     Host(host::Host),
+    Redis(redis::Redis),
     Compare(Compare),
 }
 
@@ -85,6 +88,7 @@ impl Bench {
         match &self.what {
             What::Core(core) => core.run(),
             What::Host(host) => host.run(),
+            What::Redis(redis) => redis.run(),
             What::Compare(compare) => compare.run(),
         }
     }

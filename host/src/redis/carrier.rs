@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use pricetime_engine::MarketId;
 use pricetime_persistence::Terms;
-use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, find_image};
+use pricetime_persistence::redis::{ImageWriter, RedisError};
 use tracing::{error, info, warn};
 
 use super::alone::Alone;
+use super::looks::Looks;
 use super::mailbox::{Owed, Owing};
 use super::measure::{self, Meter};
+use super::unasked::Unasked;
 use super::{LAST, RedisState};
 use crate::status::Shared;
 
@@ -41,46 +43,11 @@ pub(crate) struct Carrier {
     pub(super) unasked: Option<Unasked>,
     /// Set where nobody else keeps the state.
     pub(super) alone: Option<Alone>,
+    /// Whose image is looked at when nothing is owed.
+    pub(super) looks: Looks,
     wait: Duration,
     well: bool,
     meter: Meter,
-}
-
-/// Kept as long as nobody knows whether an image stands there that is not ours to replace.
-pub(crate) struct Unasked {
-    link: Link,
-    /// The histories whose image may be replaced.
-    ours: Vec<String>,
-    /// Whether one of another history does stand there, and that has been said.
-    barred: bool,
-}
-
-impl Unasked {
-    pub(crate) const fn new(link: Link, ours: Vec<String>) -> Self {
-        Self { link, ours, barred: false }
-    }
-
-    /// Asks. An image of another history is an error until it is gone.
-    fn ask(&mut self) -> Result<(), RedisError> {
-        let names = self.link.options().names.clone();
-        let Some(Found { market, history, sequence }) = find_image(&mut self.link, &names)? else {
-            return Ok(());
-        };
-        if self.ours.contains(&history) {
-            return Ok(());
-        }
-        if !std::mem::replace(&mut self.barred, true) {
-            error!(
-                market = market.0,
-                history,
-                sequence,
-                "Redis: an image of another history is there, which this folder does not come from: \
-                 nothing is written; drop that image, or run with the folder that it belongs to"
-            );
-        }
-        let why = "an image of another history is there";
-        Err(RedisError::Options(why.to_owned()))
-    }
 }
 
 impl fmt::Debug for Carrier {
@@ -109,6 +76,7 @@ impl Carrier {
             failed: None,
             unasked: None,
             alone: None,
+            looks: Looks::default(),
             wait: WAIT.0,
             well: true,
             meter: Meter::default(),
@@ -211,10 +179,35 @@ impl Carrier {
         }
     }
 
+    /// Looks whether what stands there is still what was written, of the market that is due.
+    fn look_over(&mut self) -> Result<(), RedisError> {
+        let markets = self.written.keys().copied().filter(|it| !self.fenced.contains(it));
+        let Some(market) = self.looks.next(markets, Instant::now()) else { return Ok(()) };
+        let why = match self.writer.verify(market) {
+            Ok(Some(why)) => why,
+            // Whose the market is now is said when it is to be written.
+            Ok(None) | Err(RedisError::Fenced { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        metrics::counter!("pricetime_redis_differences_total").increment(1);
+        error!(
+            market = market.0,
+            why,
+            "Redis: the image differs from what was written there: somebody edited it; it is written \
+             anew with the next epoch"
+        );
+        self.shared.redis.change(|status| {
+            if !status.differs.contains(&market) {
+                status.differs.push(market);
+            }
+        });
+        Ok(())
+    }
+
     fn write_all(&mut self) -> Result<(), RedisError> {
         self.look_first()?;
         if self.owed.is_empty() {
-            return self.look();
+            return self.look().and_then(|()| self.look_over());
         }
         let mut markets: Vec<MarketId> = self.owed.keys().copied().collect();
         if let Some(failed) = self.failed.take() {
@@ -228,7 +221,10 @@ impl Carrier {
                 continue;
             }
             match self.write(market) {
-                Ok(()) => _ = self.owed.remove(&market),
+                Ok(()) => {
+                    self.owed.remove(&market);
+                    self.shared.redis.change(|it| it.differs.retain(|other| *other != market));
+                }
                 Err(error @ (RedisError::Fenced { .. } | RedisError::Replaced { .. })) => {
                     self.step_down(market, &error);
                     if self.alone.is_some() {

@@ -31,6 +31,8 @@ pub struct Link {
     master: Option<Address>,
     /// Who has which slots of a cluster, once that is known.
     slots: Vec<(u16, u16, Address)>,
+    /// All nodes that the cluster ever named: they are asked where those of the options are gone.
+    nodes: Vec<Address>,
     traffic: Traffic,
 }
 
@@ -42,6 +44,9 @@ pub struct Traffic {
     /// How many bytes it has sent.
     pub sent: u64,
 }
+
+/// What a node of a cluster says: who has which slots, and all the nodes that it names.
+type Slots = (Vec<(u16, u16, Address)>, Vec<Address>);
 
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,6 +63,7 @@ impl Link {
             connections: HashMap::new(),
             master: None,
             slots: Vec::new(),
+            nodes: Vec::new(),
             traffic: Traffic::default(),
         }
     }
@@ -163,9 +169,17 @@ impl Link {
                 self.master = Some(found.clone());
                 Ok(found)
             }
-            Server::Cluster(nodes) => {
+            Server::Cluster(mut nodes) => {
                 if self.slots.is_empty() {
-                    self.slots = ask_all(&nodes, |node| slots_of(&self.options, node))?;
+                    nodes.extend(
+                        self.nodes
+                            .iter()
+                            .filter(|it| !nodes.contains(it))
+                            .cloned()
+                            .collect::<Vec<_>>(),
+                    );
+                    let (slots, named) = ask_all(&nodes, |node| slots_of(&self.options, node))?;
+                    (self.slots, self.nodes) = (slots, named);
                 }
                 let slot = slot::of(key);
                 let owner = self.slots.iter().find(|(from, to, _)| (*from..=*to).contains(&slot));
@@ -217,30 +231,36 @@ fn ask_all<T>(
     Err(last.unwrap_or_else(|| RedisError::Options(String::from("there is nobody to ask"))))
 }
 
-/// Who has which slots.
-fn slots_of(
-    options: &RedisOptions,
-    node: &Address,
-) -> redis::RedisResult<Vec<(u16, u16, Address)>> {
+/// Who has which slots, and who is there besides.
+fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots> {
     let mut connection = connect(options, node, true)?;
     connection.limit(options.control)?;
     let ranges: Vec<Vec<redis::Value>> =
         redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
-    let mut slots = Vec::with_capacity(ranges.len());
+    let (mut slots, mut nodes) = (Vec::with_capacity(ranges.len()), Vec::new());
     for range in ranges {
         let mut parts = range.into_iter();
         let mut next = || parts.next().unwrap_or_default();
         let from: u16 = redis::from_redis_value(next())?;
         let to: u16 = redis::from_redis_value(next())?;
-        let redis::Value::Array(master) = next() else { continue };
-        let mut master = master.into_iter();
-        let host: Option<String> = redis::from_redis_value(master.next().unwrap_or_default())?;
-        let port: u16 = redis::from_redis_value(master.next().unwrap_or_default())?;
-        // A node that does not know its own name is the one that was asked.
-        let host = host.filter(|host| !host.is_empty()).unwrap_or_else(|| node.host.clone());
-        slots.push((from, to, Address { host, port }));
+        // The master comes first, then those who follow it.
+        let mut master = None;
+        for part in parts {
+            let redis::Value::Array(part) = part else { continue };
+            let mut part = part.into_iter();
+            let host: Option<String> = redis::from_redis_value(part.next().unwrap_or_default())?;
+            let port: u16 = redis::from_redis_value(part.next().unwrap_or_default())?;
+            // A node that does not know its own name is the one that was asked.
+            let host = host.filter(|host| !host.is_empty()).unwrap_or_else(|| node.host.clone());
+            let address = Address { host, port };
+            if !nodes.contains(&address) {
+                nodes.push(address.clone());
+            }
+            master.get_or_insert(address);
+        }
+        slots.extend(master.map(|master| (from, to, master)));
     }
-    Ok(slots)
+    Ok((slots, nodes))
 }
 
 /// Connects, as the options say. Sentinels have no databases and, here, no users.

@@ -71,6 +71,9 @@ pub struct RedisOptions {
     pub control: Duration,
     /// How long a long answer may take.
     pub bulk: Duration,
+    /// How often each market is read whole while nothing else is to be done, to see that it is what
+    /// was written; never where there is none.
+    pub verify: Option<Duration>,
     /// How keys are named.
     pub names: KeyNames,
     /// Whether events are published, and how.
@@ -211,6 +214,7 @@ impl RedisOptions {
             connect: Duration::from_secs(1),
             control: Duration::from_millis(250),
             bulk: Duration::from_secs(10),
+            verify: Some(Duration::from_secs(3_600)),
             names: KeyNames::default(),
             publish: None,
         })

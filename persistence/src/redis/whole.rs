@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pricetime_engine::{Broken, Engine, EngineSnapshot, MarketId};
+use pricetime_engine::{Broken, Engine, EngineSnapshot, MarketId, Timestamp};
 
 use super::keys::{KeyNames, Keys, Part};
 use super::layout::BadRecord;
@@ -42,6 +42,10 @@ pub struct Holder {
     pub term: String,
     /// The writer's name.
     pub writer: String,
+    /// The last command in what was written; none where nothing is.
+    pub sequence: Option<String>,
+    /// Its time.
+    pub timestamp: Option<Timestamp>,
 }
 
 /// An image, if any market has one. Nothing is checked.
@@ -65,20 +69,23 @@ pub fn find_image(link: &mut Link, names: &KeyNames) -> Result<Option<Found>, Re
 /// # Errors
 /// Where the servers do not answer.
 pub fn read_holder(link: &mut Link, keys: &Keys) -> Result<Option<Holder>, RedisError> {
-    let [term, writer] = fields(link, keys, ["term", "writer"])?;
-    Ok(term.zip(writer).map(|(term, writer)| Holder { term, writer }))
+    let names = ["term", "writer", "sequence", "timestamp"];
+    let [term, writer, sequence, timestamp] = fields(link, keys, names)?;
+    let timestamp = timestamp.and_then(|text| text.parse().ok()).map(Timestamp);
+    let holder = |(term, writer)| Holder { term, writer, sequence, timestamp };
+    Ok(term.zip(writer).map(holder))
 }
 
-/// Two fields of the metadata; none where there are no metadata.
-fn fields(
+/// Some fields of the metadata; none where there are no metadata.
+fn fields<const N: usize>(
     link: &mut Link,
     keys: &Keys,
-    names: [&str; 2],
-) -> Result<[Option<String>; 2], RedisError> {
+    names: [&str; N],
+) -> Result<[Option<String>; N], RedisError> {
     link.with(&keys.metadata, Patience::Control, |connection| {
         let kind: String = redis::cmd("TYPE").arg(&keys.metadata).query(connection)?;
         if kind != "hash" {
-            return Ok([None, None]);
+            return Ok([const { None }; N]);
         }
         redis::cmd("HMGET").arg(&keys.metadata).arg(&names).query(connection)
     })
@@ -95,15 +102,26 @@ pub fn read_whole(link: &mut Link, names: &KeyNames) -> Result<Option<Whole>, Re
         let keys = names.of(market);
         match read_image(link, &keys)? {
             Some(image) => images.push(image),
-            None if has_parts(link, &keys)? => {
-                let (key, field) = (keys.metadata, String::from("format"));
-                let what = String::from("is missing, while other keys of the market are there");
-                return Err(BadRecord { key, field, what }.into());
+            None => {
+                written_if_any(link, &keys)?;
+                unwritten.push(market);
             }
-            None => unwritten.push(market),
         }
     }
     Ok(join(images)?.map(|whole| Whole { unwritten, ..whole }))
+}
+
+/// Looks that of a market without metadata there is nothing else either.
+///
+/// # Errors
+/// Where there is, and where the servers do not answer.
+pub fn written_if_any(link: &mut Link, keys: &Keys) -> Result<(), ReadError> {
+    if !has_parts(link, keys)? {
+        return Ok(());
+    }
+    let (key, field) = (keys.metadata.clone(), String::from("format"));
+    let what = String::from("is missing, while other keys of the market are there");
+    Err(BadRecord { key, field, what }.into())
 }
 
 /// Whether there is anything of a market beside its metadata.

@@ -6,6 +6,7 @@ mod claim;
 mod generation;
 mod once;
 mod tidy;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 

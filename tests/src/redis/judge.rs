@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use pricetime_engine::{MarketId, MarketSnapshot};
 use pricetime_persistence::redis::{
@@ -35,6 +35,8 @@ pub struct Judge {
     pub tampered: AtomicBool,
     /// Whether it is over.
     pub over: AtomicBool,
+    /// How often who reads had to wait for so long that a writer may well have given up.
+    waited: AtomicU64,
 }
 
 impl Judge {
@@ -47,18 +49,37 @@ impl Judge {
         known.extend(states.iter().map(|state| (state.digest(), state.clone())));
     }
 
+    /// How often who reads had to wait for so long that a writer may well have given up: while that
+    /// goes up, the server is not well, or has no share of the machine.
+    pub fn waited(&self) -> u64 {
+        self.waited.load(Ordering::SeqCst)
+    }
+
     /// Reads until it is over, from the server itself. How often it found a state.
     ///
     /// # Panics
     /// Where it finds what never was, or damage where nobody tampered.
     pub fn poll(&self, port: u16) -> u32 {
-        let mut link = Link::new(options(port));
+        self.poll_at(options(port))
+    }
+
+    /// The same from these servers.
+    ///
+    /// # Panics
+    /// Where it finds what never was, or damage where nobody tampered.
+    pub fn poll_at(&self, options: RedisOptions) -> u32 {
+        let mut link = Link::new(options);
         let mut found = 0;
         while !self.over.load(Ordering::SeqCst) {
             for market in 1..4 {
                 let keys = KeyNames::default().of(MarketId(market));
                 let tampered = self.tampered.load(Ordering::SeqCst);
-                match read_image(&mut link, &keys) {
+                let begun = Instant::now();
+                let read = read_image(&mut link, &keys);
+                if begun.elapsed() > PATIENCE / 2 {
+                    self.waited.fetch_add(1, Ordering::SeqCst);
+                }
+                match read {
                     Ok(None) | Err(ReadError::Redis(_) | ReadError::Moving) => {}
                     Ok(Some(image)) => {
                         let known =

@@ -57,6 +57,14 @@ impl Keeper {
         Some(state)
     }
 
+    /// Looks whether the image of a market is still what was written.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn verify(&mut self, market: u32) -> Result<Option<String>, RedisError> {
+        self.writer.verify(MarketId(market))
+    }
+
     /// Brings all markets to Redis.
     ///
     /// # Errors

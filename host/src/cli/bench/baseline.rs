@@ -52,6 +52,10 @@ pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failu
                 format!("bench host --policy {} --submitters {submitters}", host.policy)
             },
         );
+        let what = settings.redis.as_ref().map_or(what, |redis| {
+            let orders: Vec<String> = redis.orders.iter().map(usize::to_string).collect();
+            format!("bench redis --orders {} --changes {}", orders.join(","), redis.changes)
+        });
         format!("`{what} --seed {} --commands {}`", settings.seed, settings.commands)
     };
     if then == now {

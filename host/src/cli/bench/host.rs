@@ -79,11 +79,11 @@ fn positive(text: &str) -> Result<f64, String> {
 
 /// A data folder that is there for as long as this lives.
 #[derive(Debug)]
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 impl Scratch {
-    fn new(beside: &Path) -> Result<Self, Failure> {
-        let folder = beside.join(format!(".pricetime-bench-{}", process::id()));
+    pub(super) fn new(beside: &Path, what: &str) -> Result<Self, Failure> {
+        let folder = beside.join(format!(".pricetime-bench-{what}-{}", process::id()));
         let cannot = |error| {
             Failure::failed(format_args!("cannot make the folder {}: {error}", folder.display()))
         };
@@ -110,11 +110,11 @@ impl Host {
             Durable::None => String::from("none"),
         };
         let host = Some(HostSettings { policy, submitters: self.submitters });
-        let head = Head::here(Settings { seed, commands, host });
+        let head = Head::here(Settings { seed, commands, host, redis: None });
         let before = self.telling.baseline(&head)?;
         let workloads = self.plan.chosen()?;
         // Where no folder can be made, that is said before commands are.
-        drop(Scratch::new(&self.folder)?);
+        drop(Scratch::new(&self.folder, "host")?);
         let steps = self.runs as usize + self.rate.map_or(self.load.len(), |_| 1);
         let progress = Progress::new(steps * workloads.len());
         let mut measured = Vec::new();
@@ -160,7 +160,8 @@ impl Host {
         }
         let refused_percent = 100.0 * refused as f64 / done.max(1) as f64;
         let host = Some(HostFigures { refused_percent, loads });
-        Ok(Measured { workload: workload.name().to_owned(), rate, core: None, host })
+        let workload = workload.name().to_owned();
+        Ok(Measured { workload, rate, core: None, host, redis: None })
     }
 
     const fn long(&self) -> Duration {
@@ -173,7 +174,7 @@ impl Host {
         made: &Made,
         then: impl FnOnce(&Running) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let scratch = Scratch::new(&self.folder)?;
+        let scratch = Scratch::new(&self.folder, "host")?;
         let policy = match self.policy {
             Durable::Sync => Policy::Sync,
             Durable::Interval => Policy::Interval(self.interval),

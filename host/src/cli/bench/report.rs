@@ -44,6 +44,18 @@ pub(super) struct Settings {
     /// Nothing for the core alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) host: Option<HostSettings>,
+    /// Of the image in Redis alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) redis: Option<RedisSettings>,
+}
+
+/// What makes two reports of the image in Redis of the same thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RedisSettings {
+    /// How many orders the books have.
+    pub(super) orders: Vec<usize>,
+    /// How many of them an epoch changes.
+    pub(super) changes: usize,
 }
 
 /// What makes two reports of a host of the same thing.
@@ -63,6 +75,37 @@ pub(super) struct Measured {
     pub(super) core: Option<CoreFigures>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) host: Option<HostFigures>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) redis: Option<RedisFigures>,
+}
+
+/// What there is to say of the image in Redis: the rate beside something else, in this unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct RedisFigures {
+    /// What was measured, in words.
+    pub(super) what: String,
+    /// The median of the runs, each put beside what was measured in the same run; of waits the longest.
+    pub(super) value: f64,
+    /// `Z` for times the server's own ZADD, `ms`, `bytes`, `of well`.
+    pub(super) unit: String,
+    pub(super) goal: Option<Goal>,
+}
+
+/// What a figure ought to be.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Goal {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Goal {
+    pub(super) fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+        }
+    }
 }
 
 /// What there is to say of the core alone.
@@ -164,7 +207,7 @@ impl Report {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::failed(format_args!("cannot read {at}: {error}")))?;
         let wrong = |why: &str| {
-            let what = "it is what `pricetime bench core --json` or `bench host --json` prints";
+            let what = "it is what `pricetime bench core --json` prints, or `bench host`, or `bench redis`";
             Failure::new(Code::Usage, format!("{at} is no report of this program: {why}; {what}"))
         };
         let value: serde_json::Value =

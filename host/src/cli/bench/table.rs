@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use super::baseline::{Compared, Verdict};
-use super::report::{Head, Latency, Load, Measured, Report};
+use super::report::{Goal, Head, Latency, Load, Measured, Report};
 
 /// What was measured.
 pub(super) fn report(report: &Report) -> String {
     let mut text = head(&report.head);
-    if report.head.settings.host.is_some() {
+    if report.head.settings.redis.is_some() {
+        redis(&mut text, &report.workloads);
+    } else if report.head.settings.host.is_some() {
         report.workloads.iter().for_each(|one| host(&mut text, one));
     } else {
         core(&mut text, &report.workloads);
@@ -71,8 +73,53 @@ fn head(head: &Head) -> String {
         let (policy, submitters) = (&host.policy, host.submitters);
         push(&mut text, format_args!(", policy {policy}, submitters {submitters}"));
     }
+    if let Some(redis) = &settings.redis {
+        let orders: Vec<String> = redis.orders.iter().map(|it| whole(*it as f64)).collect();
+        let (orders, changes) = (orders.join(" and "), whole(redis.changes as f64));
+        push(&mut text, format_args!(", books of {orders} orders, epochs of {changes} changes"));
+    }
     text.push('\n');
     text
+}
+
+fn redis(text: &mut String, measured: &[Measured]) {
+    push(
+        text,
+        format_args!(
+            "\n{:<18} {:>11} {:>8} {:>14} {:>14}  {:<6} what\n",
+            "", "a second", "spread", "figure", "goal", ""
+        ),
+    );
+    for one in measured {
+        let Some(redis) = &one.redis else { continue };
+        let unit = redis.unit.as_str();
+        let figure = |value: f64| match unit {
+            "bytes" => format!("{value:.0} {unit}"),
+            "ms" => format!("{value:.1} {unit}"),
+            _ => format!("{value:.2} {unit}"),
+        };
+        // What is no rate is told as what it is.
+        let rate = if matches!(unit, "bytes" | "ms") { dash() } else { whole(one.rate.median) };
+        let goal = redis.goal.map_or_else(String::new, |goal| match goal {
+            Goal::AtLeast(least) => format!("\u{2265} {}", figure(least)),
+            Goal::AtMost(most) => format!("\u{2264} {}", figure(most)),
+        });
+        let met = match redis.goal.map(|goal| goal.is_met(redis.value)) {
+            Some(true) => "met",
+            Some(false) => "missed",
+            None => "",
+        };
+        push(
+            text,
+            format_args!(
+                "{:<18} {rate:>11} {:>6.1} % {:>14} {goal:>14}  {met:<6} {}\n",
+                one.workload,
+                one.rate.spread_percent,
+                figure(redis.value),
+                redis.what
+            ),
+        );
+    }
 }
 
 fn core(text: &mut String, workloads: &[Measured]) {

@@ -3,8 +3,8 @@
 use pricetime::persistence::redis::stream::{self, StreamNames};
 use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls, scores_hold};
 
-use super::ConfiguredMarket;
 use super::setting::{Publish, Redis};
+use super::{ConfiguredMarket, duration};
 
 impl Redis {
     /// What a link is like, where there is to be one.
@@ -19,6 +19,10 @@ impl Redis {
         }
         let mut options =
             RedisOptions::parse(&self.url).map_err(|why| format!("redis.url: {why}"))?;
+        options.verify = match self.verify.as_str() {
+            "never" => None,
+            text => Some(duration("redis.verify", text)?),
+        };
         let keys = self.keys;
         options.names = KeyNames {
             prefix: self.prefix,

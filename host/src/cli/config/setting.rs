@@ -33,8 +33,8 @@ sections! {
     Output { events: String }
     Redis {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
-        only: bool, trades_epochs: u64, trades_max: usize, prefix: String, env: String, keys: Keys,
-        publish: Publish,
+        verify: String, only: bool, trades_epochs: u64, trades_max: usize, prefix: String, env: String,
+        keys: Keys, publish: Publish,
     }
     Publish {
         events: bool, keep: u64, channels: bool, trades: String, orders: String, epochs: String,

@@ -9,7 +9,7 @@ use clap::Args;
 use pricetime::engine::MarketId;
 use pricetime::persistence::redis::{
     BadText, ImageText, ImageWriter, Link, ReadImage, RedisError, find_image, read_image,
-    read_markets, read_text, remove_image,
+    read_markets, read_text, remove_image, written_if_any,
 };
 use serde::Serialize;
 
@@ -70,7 +70,11 @@ impl Export {
             let image = read_image(&mut link, &options.names.of(market));
             match image.map_err(|error| unread(&error))? {
                 Some(image) => images.push(image),
-                None => note(format_args!("market {market}: was claimed, and never written")),
+                None => {
+                    written_if_any(&mut link, &options.names.of(market))
+                        .map_err(|error| unread(&error))?;
+                    note(format_args!("market {market}: was claimed, and never written"));
+                }
             }
         }
         if images.is_empty() {

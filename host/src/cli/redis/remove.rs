@@ -1,15 +1,21 @@
 //! `pricetime redis drop`: takes images away.
 
 use std::io::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use pricetime::engine::MarketId;
-use pricetime::persistence::redis::{find_image, read_markets, remove_image};
+use pricetime::engine::{MarketId, Timestamp};
+use pricetime::persistence::redis::{
+    Holder, KeyNames, Link, RedisError, find_image, read_holder, read_markets, remove_image,
+};
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
 use super::super::look::{Stop, json_line};
 use super::{Out, There, undone};
+
+/// How long it is watched whether somebody writes.
+const MOMENT: Duration = Duration::from_millis(700);
 
 /// Takes the keys of markets out of Redis. A process that still runs them writes them anew.
 #[derive(Debug, Args)]
@@ -41,15 +47,7 @@ impl Remove {
         let named = self.market.iter().copied().map(MarketId).collect();
         let markets: Vec<MarketId> = if self.all { there } else { named };
         if !self.yes {
-            let found = find_image(&mut link, names).map_err(|error| undone(&error))?;
-            let of = found.map_or(String::new(), |it| {
-                format!(
-                    "; what is there is of history {} up to command {}",
-                    it.history, it.sequence
-                )
-            });
-            let list: Vec<String> = markets.iter().map(ToString::to_string).collect();
-            let text = format!("--yes takes these markets out: {}{of}", list.join(", "));
+            let text = ask(&mut link, names, &markets).map_err(|error| undone(&error))?;
             return Err(Failure::new(Code::Usage, text).into());
         }
         for market in markets {
@@ -62,4 +60,42 @@ impl Remove {
         }
         Ok(())
     }
+}
+
+/// What `--yes` would take away, and how alive it is.
+fn ask(link: &mut Link, names: &KeyNames, markets: &[MarketId]) -> Result<String, RedisError> {
+    let list: Vec<String> = markets.iter().map(ToString::to_string).collect();
+    let found = find_image(link, names)?;
+    let of = found.map_or(String::new(), |it| {
+        format!("; what is there is of history {} up to command {}", it.history, it.sequence)
+    });
+    let mut text = format!("--yes takes these markets out: {}{of}", list.join(", "));
+    let mut holders = |markets: &[MarketId]| -> Result<Vec<Option<Holder>>, RedisError> {
+        markets.iter().map(|market| read_holder(link, &names.of(*market))).collect()
+    };
+    let before = holders(markets)?;
+    // Who writes just now shows that within a moment.
+    std::thread::sleep(MOMENT);
+    for ((market, before), after) in markets.iter().zip(&before).zip(holders(markets)?) {
+        let Some(after) = after else { continue };
+        let Holder { term, writer, timestamp, .. } = &after;
+        let age = timestamp.map_or_else(
+            || String::from("nothing has been written yet"),
+            |time| format!("its last command was {} ago", ago(time)),
+        );
+        let live = if before.as_ref() == Some(&after) {
+            "a process that still runs it writes it anew with its next epoch"
+        } else {
+            "IT IS BEING WRITTEN: end that process first"
+        };
+        text += &format!("\nmarket {market}: writer {writer} of term {term}, {age}; {live}");
+    }
+    Ok(text)
+}
+
+/// How long ago something was, roughly.
+fn ago(time: Timestamp) -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let ago = since.saturating_sub(Duration::from_nanos(time.0));
+    humantime::format_duration(Duration::from_secs(ago.as_secs())).to_string()
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use pricetime::engine::{MarketId, OrderRecord, Phase, Price, Side};
 use pricetime::json::Amount;
 use pricetime::persistence::redis::{
-    Holder, ReadError, ReadImage, Trades, read_holder, read_image, read_markets,
+    Holder, ReadError, ReadImage, Trades, read_holder, read_image, read_markets, written_if_any,
 };
 use serde::Serialize;
 
@@ -86,7 +86,11 @@ impl Show {
         let (mut rows, mut damaged) = (Vec::new(), 0);
         for MarketId(market) in markets {
             let keys = options.names.of(MarketId(market));
-            let said = match read_image(&mut link, &keys) {
+            let read = match read_image(&mut link, &keys) {
+                Ok(None) => written_if_any(&mut link, &keys).map(|()| None),
+                read => read,
+            };
+            let said = match read {
                 Ok(Some(image)) => {
                     let holder = read_holder(&mut link, &keys).map_err(|error| undone(&error))?;
                     Said::Image(Box::new(row(&image, holder)))

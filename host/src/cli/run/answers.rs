@@ -236,7 +236,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     snapshot: status.snapshot.0,
                     stopped: status.stopped,
                     snapshot_failure: status.snapshot_failure,
-                    faulty: status.faulty,
+                    faulty: status.faulty.or_else(|| differs(&status.redis.differs)),
                 })
             }
             Line::Subscribe(_) if self.subscriptions >= SUBSCRIPTIONS_MAX => {
@@ -291,4 +291,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.subscriptions += 1;
         Some(first)
     }
+}
+
+/// What is wrong with images that somebody edited, where there are such.
+fn differs(markets: &[MarketId]) -> Option<String> {
+    let market = markets.first()?;
+    Some(format!(
+        "the image of market {market} in Redis differs from what was written there; it is written \
+         anew with its next epoch"
+    ))
 }

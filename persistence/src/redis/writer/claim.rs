@@ -55,7 +55,8 @@ impl Task<'_> {
                 (None, None)
             };
             let before = before.unwrap_or_default();
-            if held > 0 && before >= held && writer.as_deref() != Some(name) {
+            // Only who has a name can have replaced us.
+            if held > 0 && before >= held && writer.as_ref().is_some_and(|other| other != name) {
                 return Ok(Err(before));
             }
             let term = before.max(floor).saturating_add(1);
@@ -116,8 +117,10 @@ impl Task<'_> {
         let mut who = who.into_iter();
         match term_and_writer(&mut who) {
             (Some(term), Some(writer)) if term == ours && writer == self.name => {}
-            (Some(theirs), _) if theirs >= ours => return Err(self.fenced(id, theirs)),
-            // An older state of the server came back.
+            (Some(theirs), Some(writer)) if theirs >= ours && writer != self.name => {
+                return Err(self.fenced(id, theirs));
+            }
+            // An older state of the server came back, or somebody edited who it is.
             _ => return Ok(self.give_up()),
         }
         let mut next = || who.next().flatten();

@@ -1,0 +1,129 @@
+//! A plain connection to a server: what is measured beside the image must not come by its client.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pricetime::persistence::redis::Address;
+
+/// How many commands are on their way at a time while Z is measured.
+const PIPELINE: usize = 100;
+/// How many connections send them, where `redis-benchmark` is not there.
+const CONNECTIONS: usize = 4;
+/// Longer than an answer takes that comes at all.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection.
+pub(super) struct Raw(BufReader<TcpStream>);
+
+impl Raw {
+    pub(super) fn connect(to: &Address) -> io::Result<Self> {
+        let stream = TcpStream::connect((to.host.as_str(), to.port))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Asks for something whose answer is a line or a text.
+    pub(super) fn ask(&mut self, words: &[&str]) -> io::Result<String> {
+        let mut said = Vec::new();
+        say(&mut said, words);
+        self.0.get_mut().write_all(&said)?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        let line = line.trim_end();
+        let odd = || io::Error::other(format!("an odd answer: {line}"));
+        match line.split_at_checked(1) {
+            Some(("+" | ":", rest)) => Ok(rest.to_owned()),
+            Some(("-", rest)) => Err(io::Error::other(rest.to_owned())),
+            Some(("$", length)) => {
+                let length: usize = length.parse().map_err(|_| odd())?;
+                let mut text = vec![0; length + 2];
+                self.0.read_exact(&mut text)?;
+                text.truncate(length);
+                String::from_utf8(text).map_err(io::Error::other)
+            }
+            _ => Err(odd()),
+        }
+    }
+
+    /// A number of the server's own figures.
+    pub(super) fn figure(&mut self, section: &str, name: &str) -> io::Result<f64> {
+        let said = self.ask(&["INFO", section])?;
+        let found = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let number = found.and_then(|number| number.trim().parse().ok());
+        number.ok_or_else(|| io::Error::other(format!("INFO {section} does not say {name}")))
+    }
+}
+
+fn say(to: &mut Vec<u8>, words: &[&str]) {
+    to.extend_from_slice(format!("*{}\r\n", words.len()).as_bytes());
+    for word in words {
+        to.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+    }
+}
+
+/// Z: how many ZADD a second the server takes at most, at a pipeline of 100, and who says so.
+pub(super) fn zadd(to: &Address, key: &str, count: usize) -> io::Result<(f64, &'static str)> {
+    let measured = match by_program(to, key, count)? {
+        Some(rate) => (rate, "as redis-benchmark -P 100 says"),
+        None => (by_hand(to, key, count)?, "as four connections of this program say"),
+    };
+    Raw::connect(to)?.ask(&["UNLINK", key])?;
+    Ok(measured)
+}
+
+/// None where there is no `redis-benchmark`.
+fn by_program(to: &Address, key: &str, count: usize) -> io::Result<Option<f64>> {
+    let said = Command::new("redis-benchmark")
+        .args(["-h", &to.host, "-p", &to.port.to_string(), "-P", &PIPELINE.to_string()])
+        .args(["-n", &count.to_string(), "-r", "100000000", "-q", "--csv"])
+        .args(["zadd", key, "__rand_int__", "member:__rand_int__"])
+        .stderr(Stdio::null())
+        .output();
+    let said = match said {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        said => said?,
+    };
+    // The last row: what was done in quotes, then how often a second.
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    let rate = said.lines().last().and_then(|row| row.split("\",\"").nth(1));
+    let rate = rate.and_then(|rate| rate.trim_matches('"').parse().ok());
+    rate.map(Some).ok_or_else(|| io::Error::other("redis-benchmark says no rate"))
+}
+
+fn by_hand(to: &Address, key: &str, count: usize) -> io::Result<f64> {
+    let rounds = count.div_ceil(PIPELINE * CONNECTIONS);
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        let one = |number: usize| scope.spawn(move || send(to, key, rounds, number));
+        let all: Vec<_> = (0..CONNECTIONS).map(one).collect();
+        let panicked = |_| io::Error::other("a connection panicked");
+        all.into_iter().try_for_each(|one| one.join().map_err(panicked)?)
+    })?;
+    Ok((rounds * PIPELINE * CONNECTIONS) as f64 / begun.elapsed().as_secs_f64())
+}
+
+fn send(to: &Address, key: &str, rounds: usize, number: usize) -> io::Result<()> {
+    let mut raw = Raw::connect(to)?;
+    let mut said = Vec::new();
+    for round in 0..rounds {
+        said.clear();
+        for at in 0..PIPELINE {
+            let some = ((round * PIPELINE + at) * CONNECTIONS + number).wrapping_mul(7_919_777);
+            let (score, member) = (some % 100_000_000, format!("member:{some:012}"));
+            say(&mut said, &["ZADD", key, &score.to_string(), &member]);
+        }
+        raw.0.get_mut().write_all(&said)?;
+        for _ in 0..PIPELINE {
+            raw.answer()?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Which market's image is to be looked at next.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use pricetime_engine::MarketId;
+
+/// When each market's image was looked at; one at a time, the longest not looked at first.
+#[derive(Debug, Default)]
+pub(super) struct Looks {
+    /// How often each; never where there is none.
+    every: Option<Duration>,
+    due: BTreeMap<MarketId, Instant>,
+}
+
+impl Looks {
+    pub(super) fn new(every: Option<Duration>) -> Self {
+        Self { every, due: BTreeMap::new() }
+    }
+
+    /// The market that is due, of these, if one is. It is due again after the whole time.
+    pub(super) fn next(
+        &mut self,
+        markets: impl Iterator<Item = MarketId>,
+        now: Instant,
+    ) -> Option<MarketId> {
+        let again = now + self.every?;
+        let before = std::mem::take(&mut self.due);
+        // One that is new has just been written.
+        self.due =
+            markets.map(|market| (market, before.get(&market).copied().unwrap_or(again))).collect();
+        let (market, due) = self.due.iter_mut().min_by_key(|(_, due)| **due)?;
+        if *due > now {
+            return None;
+        }
+        *due = again;
+        Some(*market)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_market_comes_in_its_turn() {
+        let second = Duration::from_secs(1);
+        let (mut looks, begun) = (Looks::new(Some(second * 10)), Instant::now());
+        let mut at = |after: u32, markets: &[u32]| {
+            let next = looks.next(markets.iter().copied().map(MarketId), begun + second * after);
+            next.map(|market| market.0)
+        };
+        assert_eq!(at(0, &[1]), None);
+        assert_eq!(at(5, &[1, 2, 3]), None);
+        assert_eq!(at(10, &[1, 2, 3]), Some(1));
+        assert_eq!(at(11, &[1, 2, 3]), None);
+        assert_eq!(at(30, &[1, 2, 3]), Some(2));
+        assert_eq!(at(30, &[1, 3]), Some(3));
+        assert_eq!(at(30, &[1, 3]), Some(1));
+        assert_eq!(at(30, &[]), None);
+        assert_eq!(Looks::new(None).next([MarketId(1)].into_iter(), begun + second * 99), None);
+    }
+}

@@ -1,0 +1,201 @@
+//! A way to a server that counts the commands that pass, and kills a process at exactly one of them.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+/// How much of the command has passed when the process is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Nothing.
+    Before,
+    /// Half of its bytes.
+    Half,
+    /// All of it, and its answer has not come back.
+    NoReply,
+}
+
+/// Longer than a process takes to be known after it was started, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Default)]
+struct Count {
+    passed: u64,
+    /// At which command whoever comes through is killed.
+    at: Option<(u64, Manner)>,
+    process: Option<u32>,
+    /// The word of the command at which it was.
+    killed_at: Option<String>,
+    /// How many connections are open.
+    open: usize,
+    ended: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    count: Mutex<Count>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn count(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().expect("nobody failed")
+    }
+}
+
+/// The way. It ends with this value.
+pub(crate) struct Turnstile {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+impl Turnstile {
+    /// One in front of this port.
+    pub(crate) fn start(to: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let shared = Arc::new(Shared::default());
+        let of_thread = Arc::clone(&shared);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                if of_thread.count().ended {
+                    return;
+                }
+                let server = TcpStream::connect(("127.0.0.1", to));
+                if let (Ok(client), Ok(server)) = (client, server) {
+                    join(client, server, &of_thread);
+                }
+            }
+        });
+        Self { port, shared }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Counts from zero, and kills whoever is let through at this command, if at any.
+    pub(crate) fn arm(&self, at: Option<(u64, Manner)>) {
+        let mut count = self.shared.count();
+        *count = Count { at, open: count.open, ..Count::default() };
+    }
+
+    /// This is who comes through.
+    pub(crate) fn watch(&self, process: u32) {
+        self.shared.count().process = Some(process);
+        self.shared.changed.notify_all();
+    }
+
+    /// How many commands have passed.
+    pub(crate) fn passed(&self) -> u64 {
+        self.shared.count().passed
+    }
+
+    /// At which word the process was killed, if it was.
+    pub(crate) fn killed_at(&self) -> Option<String> {
+        self.shared.count().killed_at.clone()
+    }
+
+    /// Waits until the server has carried out whatever came through, of a process that has ended.
+    pub(crate) fn drain(&self) {
+        let (count, changed) = (self.shared.count(), &self.shared.changed);
+        let waited = changed.wait_timeout_while(count, PATIENCE, |count| count.open > 0);
+        assert!(!waited.expect("nobody failed").1.timed_out(), "a connection stays open");
+    }
+}
+
+impl Drop for Turnstile {
+    fn drop(&mut self) {
+        self.shared.count().ended = true;
+        drop(TcpStream::connect(("127.0.0.1", self.port)));
+    }
+}
+
+fn join(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
+    for stream in [&client, &server] {
+        stream.set_nodelay(true).expect("it can be set");
+    }
+    let other = |stream: &TcpStream| stream.try_clone().expect("it can be cloned");
+    let (mut answers, mut asker) = (other(&server), other(&client));
+    shared.count().open += 1;
+    let of_answers = Arc::clone(shared);
+    thread::spawn(move || {
+        let mut room = vec![0; 1 << 16];
+        // The server ends a connection once it has carried out what came on it.
+        while let Ok(length @ 1..) = answers.read(&mut room) {
+            // Who was killed hears nothing any more.
+            if of_answers.count().killed_at.is_none() {
+                drop(asker.write_all(&room[..length]));
+            }
+        }
+        drop(asker.shutdown(Shutdown::Both));
+        of_answers.count().open -= 1;
+        of_answers.changed.notify_all();
+    });
+    let shared = Arc::clone(shared);
+    thread::spawn(move || carry(client, server, &shared));
+}
+
+/// Carries commands, one after the other.
+fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
+    let (mut room, mut unread) = (vec![0; 1 << 16], Vec::new());
+    'read: while let Ok(length @ 1..) = from.read(&mut room) {
+        unread.extend_from_slice(&room[..length]);
+        while let Some(length) = command(&unread) {
+            let rest = unread.split_off(length);
+            let bytes = std::mem::replace(&mut unread, rest);
+            let through = pass(&bytes, shared);
+            let whole = through == bytes.len();
+            if to.write_all(&bytes[..through]).is_err() || !whole {
+                break 'read;
+            }
+        }
+    }
+    drop(to.shutdown(Shutdown::Write));
+}
+
+/// Counts a command, and kills at the one that is meant. Says how many of its bytes pass.
+fn pass(bytes: &[u8], shared: &Shared) -> usize {
+    let mut count = shared.count();
+    if count.killed_at.is_some() {
+        return 0;
+    }
+    let (number, at) = (count.passed, count.at);
+    count.passed += 1;
+    let Some((_, manner)) = at.filter(|(at, _)| *at == number) else { return bytes.len() };
+    let waited = shared.changed.wait_timeout_while(count, PATIENCE, |it| it.process.is_none());
+    count = waited.expect("nobody failed").0;
+    let process = count.process.expect("somebody is let through").to_string();
+    let done = Command::new("kill").args(["-s", "KILL", &process]).status().expect("kill");
+    assert!(done.success());
+    let word = bytes.split(|byte| *byte == b'\n').nth(2).unwrap_or_default();
+    count.killed_at = Some(String::from_utf8_lossy(word).trim().to_uppercase());
+    match manner {
+        Manner::Before => 0,
+        Manner::Half => bytes.len() / 2,
+        Manner::NoReply => bytes.len(),
+    }
+}
+
+/// How long the first command is: an array of texts. None where it is not whole yet.
+fn command(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    let words = number(bytes, &mut at, b'*')?;
+    for _ in 0..words {
+        at += number(bytes, &mut at, b'$')? + 2;
+    }
+    (at <= bytes.len()).then_some(at)
+}
+
+/// A number in a line that begins with this.
+fn number(bytes: &[u8], at: &mut usize, kind: u8) -> Option<usize> {
+    let line = bytes.get(*at..)?;
+    let end = line.iter().position(|byte| *byte == b'\n')?;
+    assert_eq!(line[0], kind, "{}", String::from_utf8_lossy(line));
+    *at += end + 1;
+    let text = std::str::from_utf8(&line[1..end]).expect("digits");
+    Some(text.trim().parse().expect("a number"))
+}
