@@ -1,6 +1,7 @@
 //! What judges settlement: a model of a ledger, a recount of all trades, and a world of runners that
 //! crash, clocks that jump, locks that two hold, and ways on which everything is lost or comes twice.
 
+pub mod books;
 pub mod journal;
 pub mod judge;
 pub mod ledger;

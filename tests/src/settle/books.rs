@@ -1,0 +1,62 @@
+//! Whether a ledger holds what a journal comes to.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use pricetime_engine::{AccountId, Engine, EpochNumber, Group, MarketId};
+use pricetime_persistence::ledger::{Deed, Ledger};
+use pricetime_persistence::settlement::Batch;
+use pricetime_persistence::{Look, RealDisk};
+
+use super::recount::{Recount, Sums};
+
+/// Everything that a folder's journal tells, from its first command on.
+///
+/// # Panics
+/// Where it cannot be read.
+#[must_use]
+pub fn told(folder: &Path) -> Recount {
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let journal = look.journal().expect("a journal");
+    let mut engine = Engine::new(10_000);
+    let (mut recount, mut groups) = (Recount::default(), Vec::<Group>::new());
+    for command in look.reader().read(journal.oldest(), journal.durable).expect("a whole journal") {
+        engine.apply(&command.expect("a command"), &mut groups);
+        groups.drain(..).for_each(|group| recount.hear(&group));
+    }
+    recount
+}
+
+/// Holds a ledger against that: every epoch that has closed was posted once and in order, and accounts
+/// have what its trades come to. How many epochs.
+///
+/// # Panics
+/// Where it is not so.
+pub fn judge(folder: &Path, platform: AccountId, ledger: &mut dyn Ledger) -> usize {
+    let recount = told(folder);
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let history = look.history();
+    let mut last: BTreeMap<MarketId, EpochNumber> = BTreeMap::new();
+    for (market, epoch) in &recount.closed {
+        let id = Batch::id_of(history, *market, *epoch);
+        let outcome = ledger.outcome(*market, id).expect("an answer");
+        let outcome = outcome.unwrap_or_else(|| panic!("{market} {epoch} is not settled"));
+        assert_eq!((outcome.epoch, outcome.deed), (*epoch, Deed::Post));
+        last.insert(*market, *epoch);
+    }
+    for (market, epoch) in last {
+        let (_, position) = ledger.position(market).expect("an answer");
+        assert_eq!(position.map(|it| (it.history, it.last)), Some((history, epoch)));
+        assert!(ledger.pending(market, history, 10).expect("an answer").is_empty());
+        let has = ledger.balances(market, None, usize::MAX >> 1).expect("an answer");
+        let has: Sums = has
+            .into_iter()
+            .map(|it| (it.account, (it.base, it.quote)))
+            .filter(|(_, sum)| *sum != (0, 0))
+            .collect();
+        let closed = |it: EpochNumber| it <= epoch;
+        assert_eq!(has, recount.sums(market, platform, closed), "what accounts have in {market}");
+    }
+    recount.closed.len()
+}
