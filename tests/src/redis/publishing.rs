@@ -80,10 +80,15 @@ pub fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
 /// # Panics
 /// Where it never is.
 pub fn caught_up(host: &Host) {
-    until("the streams catch up", || {
+    let begun = Instant::now();
+    loop {
         let events = host.status().redis.events.expect("events are published");
-        events.behind == 0 && events.state == RedisState::Connected
-    });
+        if events.behind == 0 && events.state == RedisState::Connected {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the streams do not catch up: {events:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Whether events cannot be published now.

@@ -117,8 +117,10 @@ pub fn plan(seen: &Seen, history: &str, bounds: &Bounds) -> Result<Plan, Barred>
         let because = Some(Because::History(theirs.clone()));
         return Ok(Plan { last, through: far.saturating_sub(1), because });
     }
-    if last.sequence > bounds.told_max {
-        return Err(Barred::Ahead { there: last.sequence, ours: bounds.told_max });
+    // A marker stands in front of what its command did, and tells nothing of it.
+    let there = last.sequence.saturating_sub(u64::from(last.number == 0));
+    if there > bounds.told_max {
+        return Err(Barred::Ahead { there, ours: bounds.told_max });
     }
     let said = said.map(|said| said.sequence).filter(|said| *said <= bounds.told_max);
     let whole = seen.tail.as_ref().is_some_and(|(id, _)| *id == last);
@@ -232,6 +234,17 @@ mod tests {
         assert_eq!(through(&whole, dropped), (49, Some(Because::Gap)));
         let dropped = Bounds { oldest: 40, ..BOUNDS };
         assert_eq!(through(&whole, dropped), (39, None));
+    }
+
+    #[test]
+    fn a_marker_tells_nothing_of_its_command() {
+        // Behind everything that is durable, and then the process, or the way there, was lost.
+        let marker = seen(id(101, 0), Some((id(101, 0), OURS)), None);
+        assert_eq!(through(&marker, BOUNDS), (100, None));
+        let new = Bounds { told_max: 0, durable: 0, ..BOUNDS };
+        assert_eq!(through(&seen(id(1, 0), Some((id(1, 0), OURS)), None), new), (0, None));
+        let ahead = seen(id(102, 0), Some((id(102, 0), OURS)), None);
+        assert_eq!(plan(&ahead, OURS, &BOUNDS), Err(Barred::Ahead { there: 101, ours: 100 }));
     }
 
     #[test]
