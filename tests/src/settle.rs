@@ -10,4 +10,5 @@ mod mishap;
 pub mod plan;
 pub mod recount;
 pub mod runner;
+mod ways;
 pub mod world;

@@ -1,13 +1,14 @@
 //! One schedule: runners, their ledger, the locks and the ways between them, all from one seed.
 
+use core::time::Duration;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use pricetime_engine::MarketId;
-use pricetime_persistence::ledger::{Ledger, LedgerError, Token};
-use pricetime_persistence::settlement::{Ask, Came, Locked, Standing, Step};
+use pricetime_persistence::ledger::{Ledger, Position, Token};
+use pricetime_persistence::settlement::{Ask, Came, Standing, Step};
 
-use super::journal::{Journal, OURS};
+use super::journal::Journal;
 use super::judge::{Judge, Tally};
 use super::ledger::{Flaw, Model};
 use super::locks::Locks;
@@ -69,10 +70,10 @@ pub(super) enum Event {
 /// A question on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    runner: usize,
-    life: u64,
-    market: usize,
-    step: Step,
+    pub(super) runner: usize,
+    pub(super) life: u64,
+    pub(super) market: usize,
+    pub(super) step: Step,
 }
 
 /// Everything there is.
@@ -90,7 +91,7 @@ pub struct World {
     events: BinaryHeap<Reverse<(u64, u64)>>,
     /// By their numbers, which are in the order in which they came to be.
     list: Vec<Option<Event>>,
-    calls: Vec<Call>,
+    pub(super) calls: Vec<Call>,
 }
 
 /// Runs the schedule of a seed before a ledger with this flaw.
@@ -172,7 +173,7 @@ impl World {
         self.list.push(Some(event));
     }
 
-    fn once_in(&mut self, many: u64) -> bool {
+    pub(super) fn once_in(&mut self, many: u64) -> bool {
         many != u64::MAX && self.faulty() && self.random.once_in(many)
     }
 
@@ -245,12 +246,7 @@ impl World {
             }
             Event::Arrive { call } => self.arrive(call),
             Event::Answer { call, came } => self.told(call, came, false),
-            Event::Late { call } => {
-                let (ledger, why) = ("model".to_owned(), "it took too long".to_owned());
-                let error = LedgerError::Unreachable { ledger, why };
-                let came = self.calls[call].step.unanswered(error);
-                came.map_or(Ok(()), |came| self.told(call, came, true))
-            }
+            Event::Late { call } => self.late(call),
             Event::Hear { runner, market } => {
                 let part = self.once_in(self.plan.part_once_in);
                 self.runners[runner].hear(market, &self.journal, part);
@@ -323,7 +319,7 @@ impl World {
         Ok(())
     }
 
-    fn rest(&mut self, runner: usize, market: usize, until: Option<core::time::Duration>) {
+    fn rest(&mut self, runner: usize, market: usize, until: Option<Duration>) {
         let desk = &self.runners[runner].desks[market];
         let standing = desk.settler.as_ref().map(|it| it.standing());
         if let Some(Standing::DeadLetter { .. } | Standing::Halted(_) | Standing::Held) = standing {
@@ -348,126 +344,13 @@ impl World {
         self.at(at, Event::Start { runner });
     }
 
-    /// Sets a step on its way.
-    fn ask(&mut self, runner: usize, market: usize, step: Step) {
-        let clock = self.runners[runner].clock(self.now);
-        let number = self.calls.len();
-        let owner = self.runners[runner].owner();
-        let own = (self.random.below(self.plan.way) + 1, self.random.below(self.plan.way) + 1);
-        let came = match &step {
-            Step::Keep(kept) => {
-                if !self.once_in(self.plan.unkept_once_in) {
-                    self.runners[runner].desks[market].kept = kept.clone();
-                }
-                self.runners[runner].desks[market].told(clock, Came::Kept);
-                return;
-            }
-            Step::Need { from, to } => {
-                let fewer = self.once_in(self.plan.lacking_once_in);
-                let many = to.0 + 1 - from.0;
-                let many = if fewer { self.random.below(many) } else { many };
-                let asked = self.journal.batches[market].iter().skip((from.0 - 1) as usize);
-                Some(Came::Given(asked.take(many as usize).cloned().collect()))
-            }
-            Step::Lock => {
-                let mut locked = self.locks.take(market, owner, self.now, clock);
-                if self.once_in(self.plan.lock_for_all_once_in) {
-                    locked =
-                        Locked::Until(clock + core::time::Duration::from_millis(self.plan.ttl));
-                }
-                self.count_holders(runner, market, &locked);
-                Some(Came::Locked(locked))
-            }
-            Step::Unlock => {
-                if !self.once_in(self.plan.lost_once_in) {
-                    self.locks.free(market, owner, self.now);
-                }
-                Some(Came::Unlocked)
-            }
-            Step::Look
-            | Step::Deposit(_)
-            | Step::Read { .. }
-            | Step::Claim { .. }
-            | Step::Seed { .. }
-            | Step::Apply { .. } => None,
-        };
-        let life = self.runners[runner].life;
-        if let Some(desk) =
-            self.runners[runner].desks.get_mut(market).filter(|it| it.settler.is_some())
-        {
-            desk.call = Some(number);
-        }
-        self.calls.push(Call { runner, life, market, step });
-        if let Some(came) = came {
-            self.at(self.now + own.0, Event::Answer { call: number, came });
-            return;
-        }
-        self.at(self.now + self.plan.answer_within, Event::Late { call: number });
-        if self.runners[runner].cut_until > self.now || self.once_in(self.plan.lost_once_in) {
-            return;
-        }
-        let way = self.way();
-        self.at(self.now + way, Event::Arrive { call: number });
-        if self.once_in(self.plan.doubled_once_in) {
-            let way = way + self.way();
-            self.at(self.now + way, Event::Arrive { call: number });
-        }
-    }
-
-    fn way(&mut self) -> u64 {
-        let slow = self.once_in(self.plan.slow_once_in);
-        1 + self.random.below(if slow { self.plan.way_max } else { self.plan.way })
-    }
-
-    fn count_holders(&mut self, runner: usize, market: usize, locked: &Locked) {
-        let others = self.runners.iter().enumerate().filter(|(at, _)| *at != runner);
-        let held = others.filter(|(_, it)| it.desks[market].holds(it.clock(self.now))).count();
-        if held > 0 && matches!(locked, Locked::Until(_)) {
-            self.judge.tally.two_holders += 1;
-        }
-    }
-
-    /// The ledger does what it is asked, whoever still waits for it.
-    fn arrive(&mut self, call: usize) -> Result<(), String> {
-        if self.hangs_until > self.now {
-            let later = self.hangs_until;
-            self.at(later, Event::Arrive { call });
-            return Ok(());
-        }
-        let Call { market, step, runner, .. } = self.calls[call].clone();
-        let market = MarketId(market as u32 + 1);
-        let Some(came) = step.carry_out(market, OURS, &mut self.model) else { return Ok(()) };
-        self.judge.look(market, &step, &came, (&mut self.model, &self.journal))?;
-        if self.runners[runner].cut_until > self.now || self.once_in(self.plan.lost_once_in) {
-            return Ok(());
-        }
-        let way = self.way();
-        self.at(self.now + way, Event::Answer { call, came });
-        Ok(())
-    }
-
-    /// Tells whoever asked, if it still waits for this.
-    fn told(&mut self, call: usize, came: Came, late: bool) -> Result<(), String> {
-        let Call { runner, life, market, .. } = self.calls[call];
-        let it = &mut self.runners[runner];
-        if it.life != life || it.desks[market].call != Some(call) {
-            return Ok(());
-        }
-        let clock = it.clock(self.now);
-        it.desks[market].told(clock, came);
-        self.judge.tally.unanswered += u64::from(late);
-        self.poll(runner)
-    }
-
     /// The highest token, for somebody who is not asked.
     pub(super) fn token(&self, market: MarketId) -> Token {
         self.judge.token(market)
     }
 
-    pub(super) fn stand(
-        &mut self,
-        market: MarketId,
-    ) -> Option<pricetime_persistence::ledger::Position> {
+    /// Where the ledger stands in a market.
+    pub(super) fn stand(&mut self, market: MarketId) -> Option<Position> {
         self.model.position(market).ok().and_then(|(_, position)| position)
     }
 }
