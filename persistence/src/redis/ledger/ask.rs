@@ -98,13 +98,19 @@ const LATER: [&str; 13] = [
     "UNKILLABLE",
 ];
 
+/// Whether the server says this word: before version 7 it is within the sentence, where the error is
+/// that of a script.
+fn says(word: &str, code: &str, why: &str) -> bool {
+    code == word || (code == "ERR" && why.contains(&format!("-{word} ")))
+}
+
 /// An error, as a ledger says it.
 pub(super) fn fault(ledger: String, error: RedisError) -> LedgerError {
     match error {
-        RedisError::Refused { code, why, .. } if LATER.contains(&code.as_str()) => {
+        RedisError::Refused { code, why, .. } if LATER.iter().any(|it| says(it, &code, &why)) => {
             LedgerError::Unreachable { ledger, why: format!("it cannot do this now: {why}") }
         }
-        RedisError::Refused { code, why, .. } if code == "WRONGTYPE" => {
+        RedisError::Refused { code, why, .. } if says("WRONGTYPE", &code, &why) => {
             LedgerError::Damaged { ledger, what: why }
         }
         RedisError::Refused { why, .. } | RedisError::Options(why) => {
@@ -168,4 +174,26 @@ pub(super) fn notice(words: &[String]) -> Result<Notice, text::Odd> {
         token: Token(text::read("a token", value("token"))?),
     };
     Ok(Notice { outcome, batch })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_the_server_is_asked_again() {
+        let server = String::from("s");
+        let refused = |code: &str, why: &str| {
+            let (code, why) = (code.to_owned(), why.to_owned());
+            fault(String::from("l"), RedisError::Refused { server: server.clone(), code, why })
+        };
+        let again = |error: &LedgerError| matches!(error, LedgerError::Unreachable { .. });
+        assert!(again(&refused("OOM", "OOM command not allowed")));
+        let old =
+            "ERR Error running script (call to f_1): @user_script: 1: -OOM command not allowed";
+        assert!(again(&refused("ERR", old)));
+        assert!(!again(&refused("NOPERM", "NOPERM this user has no permissions")));
+        let wrong = refused("WRONGTYPE", "WRONGTYPE Operation against a key");
+        assert!(matches!(wrong, LedgerError::Damaged { .. }), "{wrong:?}");
+    }
 }
