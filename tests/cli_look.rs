@@ -23,6 +23,7 @@ const OPTIONS: RecoveryOptions = RecoveryOptions {
     journal: JournalOptions { segment_bytes: 4_096 },
     snapshots_keep: 2,
     accept_loss: false,
+    told: Sequence(0),
 };
 
 fn number(name: &str, otherwise: u64) -> u64 {

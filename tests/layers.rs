@@ -225,6 +225,11 @@ fn only_the_host_reads_the_clock() {
     let against: Vec<PathBuf> = libraries.flat_map(|(room, _)| sources(room)).collect();
     let against = places(&against, |word| clocks.contains(&word));
     hold("Of all libraries only `host` reads the wall clock.", &against);
+    // How time goes by, whatever the hour, is what a lock lives by.
+    let others: Vec<PathBuf> =
+        sources("persistence").into_iter().filter(|it| !it.ends_with("redlock/clock.rs")).collect();
+    let against = places(&others, |word| ["clock_gettime", "ClockId"].contains(&word));
+    hold("Of all libraries only `host` reads the wall clock.", &against);
     let others: Vec<PathBuf> = sources("host/src")
         .into_iter()
         .filter(|file| !file.ends_with("sequencer.rs") && !file.iter().any(|part| part == "cli"))
@@ -237,8 +242,8 @@ fn only_the_host_reads_the_clock() {
 
 #[test]
 fn the_redis_client_has_one_room() {
-    let within =
-        |file: &PathBuf| file.iter().any(|part| part == "redis") || file.ends_with("redis.rs");
+    let rooms = ["redis", "redis.rs", "redlock", "redlock.rs"];
+    let within = |file: &PathBuf| file.iter().any(|part| rooms.iter().any(|room| part == *room));
     let others: Vec<PathBuf> = LIBRARIES
         .iter()
         .flat_map(|(room, _)| sources(room))
@@ -246,7 +251,7 @@ fn the_redis_client_has_one_room() {
         .collect();
     let client = ["RedisResult", "RedisConnectionInfo", "FromRedisValue", "ToRedisArgs"];
     hold(
-        "Only `persistence/src/redis` names the Redis client.",
+        "Only `persistence/src/redis` and `redlock` name the Redis client.",
         &places(&others, |word| client.contains(&word)),
     );
 }

@@ -1,5 +1,7 @@
 //! What the core hands on at a time: commands, what became of them, and who wants to know.
 
+#[cfg(feature = "redis")]
+use pricetime_engine::Sequence;
 use pricetime_engine::{Command, Event, Group, Header, Outcome, Sink};
 use tokio::sync::oneshot;
 
@@ -9,11 +11,17 @@ use tokio::sync::oneshot;
 pub(crate) struct Batch {
     pub(crate) commands: Vec<Command>,
     /// One for each command.
-    groups: Vec<Closed>,
-    /// The events of all groups, one after the other.
-    events: Vec<Event>,
+    groups: Groups,
     /// Who waits for which of the groups, ascending.
     pub(crate) waiting: Vec<(usize, oneshot::Sender<Group>)>,
+}
+
+/// Groups, one after the other.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Groups {
+    closed: Vec<Closed>,
+    /// The events of all of them.
+    events: Vec<Event>,
 }
 
 /// A group that is closed: its events end here.
@@ -41,11 +49,17 @@ impl Batch {
     /// The groups in their order.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&Header, &[Event], Outcome)> {
         let mut from = 0;
-        self.groups.iter().map(move |closed| {
-            let events = self.events.get(from..closed.end).unwrap_or_default();
+        self.groups.closed.iter().map(move |closed| {
+            let events = self.groups.events.get(from..closed.end).unwrap_or_default();
             from = closed.end;
             (&closed.header, events, closed.outcome)
         })
+    }
+
+    /// The groups, to be copied.
+    #[cfg(feature = "redis")]
+    pub(crate) const fn told(&self) -> &Groups {
+        &self.groups
     }
 
     /// Tells everybody who waits.
@@ -65,15 +79,51 @@ impl Batch {
     /// Empties it and keeps its room.
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
-        self.groups.clear();
-        self.events.clear();
+        self.groups.closed.clear();
+        self.groups.events.clear();
         self.waiting.clear();
+    }
+}
+
+#[cfg(feature = "redis")]
+impl Groups {
+    /// The header of a group and where its events are.
+    pub(crate) fn at(&self, group: usize) -> Option<(&Header, &[Event])> {
+        let closed = self.closed.get(group)?;
+        let before = group.checked_sub(1).and_then(|before| self.closed.get(before));
+        let from = before.map_or(0, |before| before.end);
+        Some((&closed.header, self.events.get(from..closed.end).unwrap_or_default()))
+    }
+
+    /// The sequences of the first and the last group.
+    pub(crate) fn ends(&self) -> Option<(Sequence, Sequence)> {
+        let (first, last) = (self.closed.first()?, self.closed.last()?);
+        Some((first.header.sequence, last.header.sequence))
+    }
+
+    /// How many events there are.
+    pub(crate) fn events(&self) -> usize {
+        self.events.len()
     }
 }
 
 impl Sink for Batch {
     fn begin(&mut self, header: &Header) {
-        self.groups.push(Closed { header: *header, outcome: Outcome::Accepted, end: 0 });
+        self.groups.begin(header);
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.groups.event(event);
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.groups.end(outcome);
+    }
+}
+
+impl Sink for Groups {
+    fn begin(&mut self, header: &Header) {
+        self.closed.push(Closed { header: *header, outcome: Outcome::Accepted, end: 0 });
     }
 
     fn event(&mut self, event: &Event) {
@@ -81,7 +131,7 @@ impl Sink for Batch {
     }
 
     fn end(&mut self, outcome: Outcome) {
-        if let Some(open) = self.groups.last_mut() {
+        if let Some(open) = self.closed.last_mut() {
             open.outcome = outcome;
             open.end = self.events.len();
         }

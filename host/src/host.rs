@@ -17,7 +17,9 @@ use tokio::sync::oneshot;
 use crate::options::Options;
 use crate::publisher::Publisher;
 use crate::refused::Refused;
+use crate::scribe::Policy;
 use crate::sequencer::{Draft, Item};
+use crate::settle::MarketSettlement;
 use crate::start::{self, Started, Threads};
 use crate::status::{Shared, Status, Stopped};
 use crate::subscription::{AccountFeed, MarketFeed};
@@ -67,6 +69,28 @@ pub enum OpenError {
     #[cfg(feature = "redis")]
     #[error("nothing can be restored from Redis: {0}")]
     Image(#[from] ReadError),
+    /// Without a folder: the state cannot be had from where alone it stands.
+    #[cfg(feature = "redis")]
+    #[error(
+        "there is no data folder, so only Redis knows the state, and it cannot be had from there: \
+         {0}; start again when that is mended"
+    )]
+    Alone(
+        /// Why.
+        ReadError,
+    ),
+    /// The options say nowhere where the state is to be, or twice.
+    #[error(
+        "a host has a data folder and any policy but `epoch`, or no folder, Redis, and policy \
+         `epoch`: Options::new and Options::redis_only give the one and the other"
+    )]
+    Home,
+    /// Something needs a journal, and there is none.
+    #[error(
+        "events are published and trades settled from the journal: that needs a data folder and \
+         another policy than none"
+    )]
+    NoJournal,
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
@@ -91,7 +115,8 @@ pub struct Host {
     shared: Arc<Shared>,
     /// What a subscription has room for.
     room: usize,
-    folder: PathBuf,
+    folder: Option<PathBuf>,
+    policy: Policy,
     /// Whether prices are to become scores in Redis.
     #[cfg(feature = "redis")]
     scored: bool,
@@ -133,9 +158,12 @@ impl Host {
     /// Where the folder cannot be had, and where there is no way back to everything that was
     /// acknowledged; the error names the file and what can be done.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let (folder, room) = (options.folder.clone(), options.subscription);
-        if locked(&POISONED).contains(&folder) {
-            return Err(OpenError::Poisoned(folder));
+        let (folder, policy, room) = (options.folder.clone(), options.policy, options.subscription);
+        if folder.is_none() != (policy == Policy::Epoch) {
+            return Err(OpenError::Home);
+        }
+        if let Some(folder) = folder.iter().find(|it| locked(&POISONED).contains(*it)) {
+            return Err(OpenError::Poisoned(folder.clone()));
         }
         #[cfg(feature = "redis")]
         let scored = options.redis.is_some();
@@ -146,6 +174,7 @@ impl Host {
             shared,
             room,
             folder,
+            policy,
             #[cfg(feature = "redis")]
             scored,
             start,
@@ -159,11 +188,27 @@ impl Host {
         &self.start
     }
 
-    /// Submits a command, and never waits. The ticket resolves when what it did is durable.
+    /// When a command counts as durable, and with it what an answer promises.
+    #[must_use]
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Whether what a ticket tells outlives a crash of this process. Where it does not, what was told
+    /// after [`Status::durable`] may be taken back.
+    #[must_use]
+    pub const fn is_durable(&self) -> bool {
+        self.policy.is_durable()
+    }
+
+    /// Submits a command, and never waits. The ticket resolves when what it did is durable;
+    /// under [`Policy::Epoch`] at once.
     ///
     /// # Errors
     /// `Busy` where as much waits as there is room for (cancels have a reserve), `Stopped` where the
-    /// host has ended, `Scores` where a market's prices are more than Redis can tell apart.
+    /// host has ended, `Scores` where a market's prices are more than Redis can tell apart. Without a
+    /// folder `Busy` too where as many trades as there may be wait for Redis: only cancels and
+    /// `CloseEpoch` are taken then.
     pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused> {
         let (sender, answer) = oneshot::channel();
         self.enter(draft, Some(sender))?;
@@ -189,10 +234,29 @@ impl Host {
             return Err(Refused::Scores);
         }
         let urgent = matches!(draft.action, Action::Cancel { .. } | Action::CancelAll { .. });
+        if self.policy == Policy::Epoch {
+            self.may_enter(&draft.action)?;
+        }
         let item = Item::Draft(draft, answer);
         let entered =
             if urgent { self.entrance.submit_urgently(item) } else { self.entrance.submit(item) };
         Ok(entered?)
+    }
+
+    /// Refuses where another has taken over, and what may trade where as many trades as there may be
+    /// wait to stand in Redis.
+    fn may_enter(&self, action: &Action) -> Result<(), Refused> {
+        if !self.shared.is_well() {
+            return Err(Refused::Stopped);
+        }
+        let makes_room = matches!(
+            action,
+            Action::Cancel { .. } | Action::CancelAll { .. } | Action::CloseEpoch { .. }
+        );
+        if !makes_room && self.shared.are_trades_full() {
+            return Err(Refused::Busy);
+        }
+        Ok(())
     }
 
     /// What became of an account's request, for who lost the answer: known as long as the market's
@@ -259,6 +323,12 @@ impl Host {
         locked(&self.public).image.snapshot().digest()
     }
 
+    /// How the settlement of each market stands; nothing where there is none.
+    #[must_use]
+    pub fn settlement(&self) -> Vec<MarketSettlement> {
+        self.shared.settlement()
+    }
+
     /// How it is.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -269,10 +339,12 @@ impl Host {
     }
 
     /// Ends in order: what was submitted so far is carried out, made durable and told; the journal
-    /// is sealed and a last snapshot written.
+    /// is sealed and a last snapshot written. Without a folder the state as it is goes to Redis, in the
+    /// middle of its epoch.
     ///
     /// # Errors
-    /// Something had stopped before: the reason.
+    /// Something had stopped before: the reason. Without a folder also that Redis did not take the
+    /// last state.
     pub fn close(mut self) -> Result<(), Stopped> {
         self.end();
         match self.shared.status().stopped {
@@ -285,7 +357,7 @@ impl Host {
         let Some(threads) = self.threads.take() else { return };
         threads.end(&self.shared);
         if self.shared.is_disk_failed() {
-            locked(&POISONED).insert(self.folder.clone());
+            locked(&POISONED).extend(self.folder.clone());
         }
     }
 }

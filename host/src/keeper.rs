@@ -38,7 +38,8 @@ impl Keeper {
     }
 
     fn keep(&self, state: Frozen) -> Result<(), SnapshotError> {
-        let sequence = self.snapshots.save(&state.into_snapshot())?;
+        let needed = self.shared.needed();
+        let sequence = self.snapshots.save_beside(&state.into_snapshot(), needed)?;
         self.shared.set_snapshot(sequence);
         if let Some(floors) = &self.floors
             && let Some(oldest) = self.snapshots.list()?.first()

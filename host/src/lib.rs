@@ -28,6 +28,7 @@ mod redis;
 mod refused;
 mod scribe;
 mod sequencer;
+mod settle;
 mod start;
 mod status;
 mod subscription;
@@ -45,10 +46,13 @@ pub use gates::Gates;
 pub use host::{Host, OpenError, Start};
 pub use options::{Options, Retention};
 #[cfg(feature = "redis")]
-pub use redis::{RedisState, RedisStatus};
+pub use redis::{EventsStatus, RedisState, RedisStatus};
 pub use refused::Refused;
 pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};
+#[cfg(feature = "redis")]
+pub use settle::SettlementLock;
+pub use settle::{MarketSettlement, OpenLedger, Order, Orders, Settlement};
 pub use status::{Status, Stopped};
 pub use subscription::{AccountFeed, Ended, MarketFeed, MarketUpdate, TradeView, Updates};
 pub use ticket::Ticket;

@@ -13,6 +13,7 @@ use crate::follower::Follower;
 use crate::gates::Gates;
 use crate::scribe::Policy;
 use crate::sequencer::{Clock, WallClock};
+use crate::settle::Settlement;
 
 /// How much of the journal is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +27,9 @@ pub enum Retention {
 
 /// What a host is like. [`Options::new`] gives what is meant for production.
 pub struct Options {
-    /// The data folder: journal, snapshots and the name of their history.
-    pub folder: PathBuf,
+    /// The data folder: journal, snapshots and the name of their history. Without one the state
+    /// stands in Redis alone, and the policy is [`Policy::Epoch`].
+    pub folder: Option<PathBuf>,
     /// How many markets there may be at a time.
     pub markets_max: u32,
     /// When epochs close by themselves.
@@ -54,6 +56,15 @@ pub struct Options {
     /// Where the image of every market is brought after each epoch.
     #[cfg(feature = "redis")]
     pub redis: Option<RedisOptions>,
+    /// Where each epoch's trades are settled.
+    pub settlement: Option<Settlement>,
+    /// Without a folder: of how many closed epochs the trades stay in Redis.
+    #[cfg(feature = "redis")]
+    pub trades_epochs: u64,
+    /// Without a folder: how many trades of all markets may wait to stand in Redis before no more
+    /// commands are taken. So many of those that stand there are kept in memory too.
+    #[cfg(feature = "redis")]
+    pub trades_max: usize,
     /// Hears of everything that is durable.
     pub follower: Option<Box<dyn Follower>>,
     /// Hears how far the replay has come while the host is opened.
@@ -68,7 +79,7 @@ impl Options {
     /// The defaults, with this data folder.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
-            folder: folder.into(),
+            folder: Some(folder.into()),
             markets_max: 10_000,
             gates: Gates::default(),
             policy: Policy::default(),
@@ -82,11 +93,31 @@ impl Options {
             accept_loss: false,
             #[cfg(feature = "redis")]
             redis: None,
+            settlement: None,
+            #[cfg(feature = "redis")]
+            trades_epochs: 96,
+            #[cfg(feature = "redis")]
+            trades_max: 1_000_000,
             follower: None,
             progress: None,
             clock: Box::new(WallClock),
             disk: Arc::new(RealDisk),
         }
+    }
+
+    /// The defaults without a data folder: the state stands in Redis alone, as of the end of the last
+    /// epoch that was brought there. What was answered after that is gone with the process.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn redis_only(redis: RedisOptions) -> Self {
+        let (folder, policy) = (None, Policy::Epoch);
+        Self { folder, policy, redis: Some(redis), ..Self::new("") }
+    }
+
+    /// Whether the state stands in Redis alone.
+    #[must_use]
+    pub const fn is_redis_only(&self) -> bool {
+        self.folder.is_none()
     }
 }
 

@@ -4,26 +4,48 @@
 //! the carrier has not fetched yet: an outage of any length costs one change in the end, and no more
 //! memory than the book has orders. The [`Carrier`] writes, and where it cannot, waits and tries
 //! again, for ever.
+//!
+//! What happens goes to streams as well, where that is wanted: see [`Herald`].
 
+mod alerts;
+mod alone;
 mod carrier;
+mod herald;
+mod ledger;
 mod mailbox;
+mod measure;
+mod past;
+mod source;
+mod tape;
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use pricetime_engine::MarketId;
+use pricetime_engine::{MarketId, Sequence};
 use pricetime_persistence::image::Image;
+use pricetime_persistence::redis::stream::{StreamWriter, last_told};
 use pricetime_persistence::redis::{
     Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
 };
-use pricetime_persistence::{Folder, History};
+use pricetime_persistence::{Folder, History, Terms};
 
 use crate::host::OpenError;
+use crate::options::Options;
+use crate::scribe::Policy;
+use crate::settle::Place;
 use crate::status::Shared;
+pub(crate) use alone::{Taken, take_over};
 pub(crate) use carrier::Carrier;
 use carrier::Unasked;
+pub(crate) use herald::Herald;
+pub(crate) use ledger::Room;
 pub(crate) use mailbox::Mailbox;
+use past::Past;
+use source::Source;
+pub(crate) use tape::Recorder;
 
 /// How long the last states may take at the end.
 const LAST: Duration = Duration::from_secs(5);
@@ -37,6 +59,19 @@ pub struct RedisStatus {
     pub behind: u64,
     /// The markets that another writer has taken over.
     pub fenced: Vec<MarketId>,
+    /// How it is with the streams of events, where they are published.
+    pub events: Option<EventsStatus>,
+}
+
+/// How it is with the streams of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventsStatus {
+    /// Whether they can be written.
+    pub state: RedisState,
+    /// Every command up to this one is in them, as far as is known.
+    pub through: Sequence,
+    /// How many durable commands are not.
+    pub behind: u64,
 }
 
 /// Whether Redis answers.
@@ -62,13 +97,18 @@ pub(crate) struct Board(Mutex<RedisStatus>);
 
 impl Default for RedisStatus {
     fn default() -> Self {
-        Self { state: RedisState::Unknown, behind: 0, fenced: Vec::new() }
+        Self { state: RedisState::Unknown, behind: 0, fenced: Vec::new(), events: None }
     }
 }
 
 impl Board {
-    pub(crate) fn read(&self) -> RedisStatus {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How it is, where everything up to this command is durable.
+    pub(crate) fn read(&self, durable: Sequence) -> RedisStatus {
+        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(events) = &mut status.events {
+            events.behind = durable.0.saturating_sub(events.through.0);
+        }
+        status
     }
 
     fn change(&self, change: impl FnOnce(&mut RedisStatus)) {
@@ -121,22 +161,77 @@ pub(crate) fn fits(options: Option<&RedisOptions>, image: &Image) -> Result<(), 
     far.map_or(Ok(()), |far| Err(OpenError::Scores(far.head().market)))
 }
 
+/// The last command that a stream tells of, where events are published and somebody answers: numbers
+/// of a new history begin above it. Where nobody answers, nothing is published later before somebody
+/// has looked.
+pub(crate) fn told(options: Option<&RedisOptions>) -> Sequence {
+    let Some(options) = options.filter(|it| it.publish.is_some()) else { return Sequence(0) };
+    last_told(&mut Link::new(options.clone()), &options.names).unwrap_or_default()
+}
+
+/// Makes what publishes events, where that is wanted: the publisher's end, and the thread's.
+pub(crate) fn publish(
+    options: &Options,
+    place: &Place,
+    image: &Image,
+    shared: &Arc<Shared>,
+) -> Result<(Option<Recorder>, Option<Herald>), OpenError> {
+    let Some(redis) = &options.redis else { return Ok((None, None)) };
+    let Some(publish) = redis.publish else { return Ok((None, None)) };
+    if options.policy == Policy::None {
+        return Err(OpenError::NoJournal);
+    }
+    let past = Past {
+        disk: Arc::clone(&place.disk),
+        folder: place.folder.clone(),
+        markets_max: place.markets_max,
+    };
+    let (history, at) = (place.history, shared.durable());
+    let (recorder, tape) = tape::tape();
+    let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
+    let source = Source::new((past, tape), Arc::clone(shared), history, heads, at);
+    let writer = StreamWriter::new(Link::new(redis.clone()), history);
+    let history = history.to_string();
+    let herald = Herald::new(writer, source, Arc::clone(shared), history, publish);
+    Ok((Some(recorder), Some(herald)))
+}
+
+/// Starts the threads.
+pub(crate) fn spawn(
+    carrier: Option<Carrier>,
+    herald: Option<Herald>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let named = |name: &str| Builder::new().name(format!("pricetime-{name}"));
+    let carrier = carrier.map(|carrier| named("redis").spawn(move || carrier.run()));
+    let herald = herald.map(|herald| named("herald").spawn(move || herald.run()));
+    carrier.into_iter().chain(herald).collect()
+}
+
+/// What the writer of a host with a folder begins with.
+pub(crate) struct Beside {
+    pub(crate) options: RedisOptions,
+    pub(crate) terms: Terms,
+    /// Where nobody knows what Redis holds: the histories whose image may be replaced.
+    pub(crate) unasked: Option<Vec<String>>,
+}
+
+/// The two ends.
+pub(crate) type Ends = (Option<Mailbox>, Option<Carrier>);
+
 /// Puts the two ends together. Everything that is in the image now goes first.
 pub(crate) fn start(
-    options: Option<(RedisOptions, bool)>,
-    mut image: Image,
-    folder: &Folder,
+    beside: Option<Beside>,
+    image: &mut Image,
     history: History,
     shared: &Arc<Shared>,
-) -> (Image, Option<Mailbox>, Option<Carrier>) {
-    let Some((options, unasked)) = options else { return (image, None, None) };
+) -> Ends {
+    let Some(Beside { options, terms, unasked }) = beside else { return (None, None) };
     let (wake, woken) = bounded(1);
-    let mailbox = Mailbox::new(wake);
-    mailbox.fill_all(&mut image);
-    let terms = folder.terms();
-    let unasked = unasked.then(|| Unasked::new(Link::new(options.clone()), folder.ancestry()));
+    let mailbox = Mailbox::new(wake, None);
+    mailbox.fill_all(image);
+    let unasked = unasked.map(|ours| Unasked::new(Link::new(options.clone()), ours));
     let writer = ImageWriter::new(Link::new(options), history, terms.read());
-    let mut carrier = Carrier::new(writer, terms, mailbox.owed(), woken, Arc::clone(shared));
+    let mut carrier = Carrier::new(writer, Some(terms), mailbox.owed(), woken, Arc::clone(shared));
     carrier.unasked = unasked;
-    (image, Some(mailbox), Some(carrier))
+    (Some(mailbox), Some(carrier))
 }

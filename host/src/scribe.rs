@@ -20,6 +20,21 @@ pub enum Policy {
     Interval(Duration),
     /// At once, without a journal: everything is gone with the process. For benchmarks.
     None,
+    /// At the end of its epoch, when that stands in Redis; who asks is answered at once. Without a
+    /// data folder, and only so: what came after the last epoch that stands there is gone with the
+    /// process.
+    Epoch,
+}
+
+impl Policy {
+    /// Whether what an answer says outlives a crash of the process.
+    #[must_use]
+    pub const fn is_durable(self) -> bool {
+        match self {
+            Self::Sync | Self::Interval(_) => true,
+            Self::None | Self::Epoch => false,
+        }
+    }
 }
 
 /// After this long without work a mark is written: how far the journal is durable.
@@ -41,7 +56,7 @@ impl From<JournalError> for End {
 
 /// Keeps the journal.
 pub(crate) struct Scribe {
-    /// None under [`Policy::None`].
+    /// None under [`Policy::None`] and [`Policy::Epoch`].
     pub(crate) journal: Option<Journal>,
     pub(crate) policy: Policy,
     pub(crate) incoming: Receiver<Batch>,
@@ -75,7 +90,9 @@ impl Scribe {
 
     /// Hands on without a journal.
     fn pass_on(&self) -> Result<(), End> {
-        self.incoming.iter().try_for_each(|batch| self.hand_on(batch))
+        // Where another has taken over, nothing that was not told of yet has happened.
+        let lost = || self.policy == Policy::Epoch && !self.shared.is_well();
+        self.incoming.iter().filter(|_| !lost()).try_for_each(|batch| self.hand_on(batch))
     }
 
     fn hand_on(&self, batch: Batch) -> Result<(), End> {
@@ -121,7 +138,7 @@ impl Scribe {
 
     fn is_due(&self, synced: Instant) -> bool {
         match self.policy {
-            Policy::Sync | Policy::None => true,
+            Policy::Sync | Policy::None | Policy::Epoch => true,
             Policy::Interval(interval) => synced.elapsed() >= interval,
         }
     }
@@ -131,7 +148,7 @@ impl Scribe {
         match self.policy {
             Policy::Interval(interval) if !marked => interval.saturating_sub(synced.elapsed()),
             _ if marked => Duration::from_secs(3_600),
-            Policy::Sync | Policy::None | Policy::Interval(_) => QUIET,
+            Policy::Sync | Policy::None | Policy::Epoch | Policy::Interval(_) => QUIET,
         }
     }
 

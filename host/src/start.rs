@@ -1,13 +1,16 @@
 //! Starting and ending: which thread hears what from whom.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{bounded, unbounded};
 use pricetime_engine::thread::{self, Entrance, Thread};
+use pricetime_engine::{Engine, Sequence};
 use pricetime_persistence::image::Image;
 use pricetime_persistence::{
-    Folder, History, Progress, Recovered, Recovery, RecoveryError, RecoveryOptions,
+    Folder, History, Journal, LocalSnapshots, Progress, Recovered, Recovery, RecoveryError,
+    RecoveryOptions,
 };
 
 use crate::batch::Batch;
@@ -16,8 +19,11 @@ use crate::host::{OpenError, Start};
 use crate::keeper::Keeper;
 use crate::options::{Options, Retention};
 use crate::publisher::Publisher;
+#[cfg(feature = "redis")]
+use crate::redis::{Herald, Recorder};
 use crate::scribe::{Policy, Scribe};
 use crate::sequencer::{Item, Sequencer};
+use crate::settle::{Clerk, Listener, Place, Settlement};
 use crate::status::Shared;
 use crate::teller::Teller;
 
@@ -36,7 +42,7 @@ pub(crate) struct Threads {
     core: Thread<Sequencer>,
     rest: Vec<JoinHandle<()>>,
     /// Held until the last thread has ended.
-    _folder: Folder,
+    _folder: Option<Folder>,
 }
 
 impl Threads {
@@ -53,25 +59,82 @@ impl Threads {
     }
 }
 
-/// What a folder held.
+/// What there was.
 struct Opened {
-    folder: Folder,
-    recovered: Recovered,
+    engine: Engine,
     image: Image,
     start: Start,
-    /// Whether nobody knows what Redis holds, which the folder has never written to.
+    /// The sequence of the newest snapshot.
+    base: Sequence,
+    home: Home,
+}
+
+/// Where it was, and where what comes is kept.
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
+enum Home {
+    Folder {
+        folder: Folder,
+        journal: Journal,
+        snapshots: LocalSnapshots,
+        history: History,
+        /// Whether nobody knows what Redis holds.
+        #[cfg(feature = "redis")]
+        unasked: bool,
+    },
     #[cfg(feature = "redis")]
-    unasked: bool,
+    Redis(crate::redis::Taken),
+}
+
+/// Brings back what there is.
+fn open(options: &mut Options) -> Result<Opened, OpenError> {
+    let opened = match options.folder.clone() {
+        Some(folder) => open_folder(options, &folder)?,
+        None => open_redis(options)?,
+    };
+    if let Some(follower) = &mut options.follower {
+        let heads: Vec<_> = opened.image.markets().map(|market| *market.head()).collect();
+        follower.start(&heads);
+    }
+    Ok(opened)
+}
+
+/// Takes over what stands in Redis.
+#[cfg(feature = "redis")]
+fn open_redis(options: &Options) -> Result<Opened, OpenError> {
+    let redis = options.redis.clone().ok_or(OpenError::Home)?;
+    let (taken, engine) = crate::redis::take_over(redis, options.markets_max)?;
+    let (base, image) = (engine.last_sequence(), Image::from_snapshot(&engine.snapshot()));
+    let start = Start {
+        history: taken.history().to_string(),
+        snapshot: base.0,
+        replayed: 0,
+        damaged: Vec::new(),
+        lost: None,
+        image: None,
+    };
+    Ok(Opened { engine, image, start, base, home: Home::Redis(taken) })
+}
+
+#[cfg(not(feature = "redis"))]
+fn open_redis(_: &Options) -> Result<Opened, OpenError> {
+    Err(OpenError::Home)
 }
 
 /// Opens the folder and brings back what it holds.
-fn open(options: &mut Options) -> Result<Opened, OpenError> {
+fn open_folder(options: &mut Options, folder: &Path) -> Result<Opened, OpenError> {
     let disk = Arc::clone(&options.disk);
-    let mut folder = Folder::open_on(disk, &options.folder, History::fresh())?;
+    let mut folder = Folder::open_on(disk, folder, History::fresh())?;
     let how = RecoveryOptions {
         journal: options.journal,
         snapshots_keep: options.snapshots,
         accept_loss: options.accept_loss,
+        #[cfg(feature = "redis")]
+        told: match options.accept_loss {
+            true => crate::redis::told(options.redis.as_ref()),
+            false => Sequence(0),
+        },
+        #[cfg(not(feature = "redis"))]
+        told: Sequence(0),
     };
     #[cfg(feature = "redis")]
     let asked = crate::redis::ask(options.redis.as_ref(), &folder, options.accept_loss)?;
@@ -89,8 +152,9 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
             let make = Image::from_snapshot;
             (Recovery::open_beside(&mut folder, markets_max, &how, make)?, None)
         }
-        Some((history, state)) => {
+        Some((history, mut state)) => {
             folder.come_from(&history)?;
+            state.last_sequence = state.last_sequence.max(how.told);
             let image = Image::from_snapshot(&state);
             let recovery = Recovery::begin_from(&mut folder, markets_max, state, &how)?;
             ((recovery, image), Some(history))
@@ -108,32 +172,107 @@ fn open(options: &mut Options) -> Result<Opened, OpenError> {
         lost: recovered.lost.map(|lost| lost.to_string()),
         image: from,
     };
-    if let Some(follower) = &mut options.follower {
-        let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
-        follower.start(&heads);
-    }
-    Ok(Opened {
+    let Recovered { engine, journal, snapshots, base, .. } = recovered;
+    let home = Home::Folder {
         folder,
-        recovered,
-        image,
-        start,
+        journal,
+        snapshots,
+        history: recovered.history,
         #[cfg(feature = "redis")]
         unasked,
-    })
+    };
+    Ok(Opened { engine, image, start, base, home })
+}
+
+/// Where what comes is kept, as the threads take it.
+struct Kept {
+    folder: Option<Folder>,
+    journal: Option<Journal>,
+    snapshots: Option<LocalSnapshots>,
+    listener: Option<Listener>,
+    clerk: Option<Clerk>,
+    #[cfg(feature = "redis")]
+    redis: crate::redis::Ends,
+    #[cfg(feature = "redis")]
+    heralds: (Option<Recorder>, Option<Herald>),
+}
+
+/// Takes a home apart.
+fn keep(
+    options: &mut Options,
+    home: Home,
+    (image, shared): (&mut Image, &Arc<Shared>),
+) -> Result<Kept, OpenError> {
+    match home {
+        #[cfg(feature = "redis")]
+        Home::Redis(taken) => {
+            let publishes = options.redis.as_ref().is_some_and(|redis| redis.publish.is_some());
+            if publishes || options.settlement.is_some() {
+                return Err(OpenError::NoJournal);
+            }
+            let (epochs, most) = (options.trades_epochs, options.trades_max);
+            let redis = taken.start(image, crate::redis::Room { epochs, most }, shared);
+            Ok(Kept {
+                folder: None,
+                journal: None,
+                snapshots: None,
+                listener: None,
+                clerk: None,
+                redis,
+                heralds: (None, None),
+            })
+        }
+        Home::Folder {
+            folder,
+            journal,
+            snapshots,
+            history,
+            #[cfg(feature = "redis")]
+            unasked,
+        } => {
+            let kept = options.policy != Policy::None;
+            let place = Place {
+                disk: folder.disk(),
+                folder: folder.path().to_owned(),
+                markets_max: options.markets_max,
+                history,
+            };
+            #[cfg(feature = "redis")]
+            let heralds = crate::redis::publish(options, &place, image, shared)?;
+            #[cfg(feature = "redis")]
+            let beside = options.redis.take().map(|options| crate::redis::Beside {
+                options,
+                terms: folder.terms(),
+                unasked: unasked.then(|| folder.ancestry()),
+            });
+            if options.settlement.is_some() && !kept {
+                return Err(OpenError::NoJournal);
+            }
+            let (listener, clerk) = settle(options.settlement.take(), place, image, shared)?;
+            Ok(Kept {
+                folder: Some(folder),
+                journal: kept.then_some(journal),
+                snapshots: kept.then_some(snapshots),
+                listener,
+                clerk,
+                #[cfg(feature = "redis")]
+                redis: crate::redis::start(beside, image, history, shared),
+                #[cfg(feature = "redis")]
+                heralds,
+            })
+        }
+    }
 }
 
 /// Opens the folder, brings back what it holds, and starts the threads.
 pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
-    let opened = open(&mut options)?;
-    #[cfg(feature = "redis")]
-    let redis = options.redis.take().map(|redis| (redis, opened.unasked));
-    let Opened { folder, recovered, image, start, .. } = opened;
+    let Opened { engine, mut image, start, base, home } = open(&mut options)?;
     let shared = Arc::new(Shared::default());
-    shared.set_durable(recovered.engine.last_sequence());
-    shared.set_snapshot(recovered.base);
+    shared.set_durable(engine.last_sequence());
+    shared.set_snapshot(base);
+    let kept = keep(&mut options, home, (&mut image, &shared))?;
     #[cfg(feature = "redis")]
-    let (image, mailbox, carrier) =
-        crate::redis::start(redis, image, &folder, recovered.history, &shared);
+    let ((mailbox, carrier), (recorder, herald)) = (kept.redis, kept.heralds);
     let public = Arc::new(Mutex::new(Publisher::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));
@@ -143,8 +282,8 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let (say_floor, floors) = bounded(16);
 
     let sequencer = Sequencer {
-        schedule: Schedule::new(options.gates, recovered.engine.last_timestamp()),
-        engine: recovered.engine,
+        schedule: Schedule::new(options.gates, engine.last_timestamp()),
+        engine,
         clock: options.clock,
         batch: Batch::default(),
         next: to_journal,
@@ -154,43 +293,63 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         shared: Arc::clone(&shared),
     };
     let scribe = Scribe {
-        journal: (options.policy != Policy::None).then_some(recovered.journal),
+        journal: kept.journal,
         policy: options.policy,
         incoming: from_core,
         next: to_publisher,
         floors,
         shared: Arc::clone(&shared),
     };
-    let keeper = Keeper {
-        snapshots: recovered.snapshots,
+    let keeper = kept.snapshots.map(|snapshots| Keeper {
+        snapshots,
         incoming: states,
         floors: (options.retention == Retention::Snapshots).then_some(say_floor),
         shared: Arc::clone(&shared),
-    };
+    });
     let teller = Teller {
         public: Arc::clone(&public),
         follower: options.follower,
         durable,
         give_back,
-        to_keeper: (options.policy != Policy::None).then_some(to_keeper),
+        to_keeper: keeper.is_some().then_some(to_keeper),
         #[cfg(feature = "redis")]
         to_redis: mailbox,
+        to_clerk: kept.listener,
+        #[cfg(feature = "redis")]
+        recorder,
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = thread::spawn(&options.core, sequencer)?;
     let named = |name: &str| Builder::new().name(format!("pricetime-{name}"));
-    #[cfg_attr(not(feature = "redis"), expect(unused_mut, reason = "one more joins them"))]
     let mut rest = vec![
         named("journal").spawn(move || scribe.run())?,
         named("publisher").spawn(move || teller.run())?,
-        named("keeper").spawn(move || keeper.run())?,
     ];
-    #[cfg(feature = "redis")]
-    if let Some(carrier) = carrier {
-        rest.push(named("redis").spawn(move || carrier.run())?);
+    if let Some(keeper) = keeper {
+        rest.push(named("keeper").spawn(move || keeper.run())?);
     }
-    let threads = Threads { core, rest, _folder: folder };
+    #[cfg(feature = "redis")]
+    rest.extend(crate::redis::spawn(carrier, herald)?);
+    if let Some(clerk) = kept.clerk {
+        rest.push(named("settle").spawn(move || clerk.run())?);
+    }
+    let threads = Threads { core, rest, _folder: kept.folder };
     Ok(Started { entrance, public, shared, threads, start })
+}
+
+/// The two ends of the settlement, where there is to be one.
+fn settle(
+    settlement: Option<Settlement>,
+    place: Place,
+    image: &Image,
+    shared: &Arc<Shared>,
+) -> Result<(Option<Listener>, Option<Clerk>), OpenError> {
+    let Some(settlement) = settlement else { return Ok((None, None)) };
+    let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
+    let (to_clerk, incoming) = unbounded();
+    let listener = Listener::new(place.history, settlement.platform, &heads, to_clerk);
+    let clerk = Clerk::new(settlement, place, &heads, incoming, Arc::clone(shared))?;
+    Ok((Some(listener), Some(clerk)))
 }
 
 /// Replays what is to be replayed. A short way is folded into the image that is there; after a long

@@ -5,6 +5,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use pricetime_engine::Sequence;
 
+use crate::settle::MarketSettlement;
+
 /// The host takes nothing any more.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host has stopped: {reason}")]
@@ -16,7 +18,8 @@ pub struct Stopped {
 /// How it is with a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// Every command up to this one is durable, and everybody may know of it.
+    /// Every command up to this one is durable, and everybody may know of it. Without a data folder:
+    /// stands in Redis, in the image of its market.
     pub durable: Sequence,
     /// Every command up to this one is in the newest local snapshot.
     pub snapshot: Sequence,
@@ -37,10 +40,20 @@ pub struct Status {
 pub(crate) struct Shared {
     durable: AtomicU64,
     snapshot: AtomicU64,
+    /// One more than the last command that is known to be published; zero where nothing is.
+    published: AtomicU64,
     stopped: OnceLock<String>,
     snapshot_failure: Mutex<Option<String>>,
     disk_failed: AtomicBool,
+    /// Without a folder: one above what stands in Redis; zero where there is a folder.
+    stands: AtomicU64,
+    /// Without a folder: whether as many trades as there may be wait for Redis.
+    trades_full: AtomicBool,
     faulty: OnceLock<String>,
+    /// One more than the last command up to which all that closed is settled; zero where nothing is to
+    /// be settled.
+    settled: AtomicU64,
+    settlement: Mutex<Vec<MarketSettlement>>,
     #[cfg(feature = "redis")]
     pub(crate) redis: crate::redis::Board,
 }
@@ -63,6 +76,42 @@ impl Shared {
         Sequence(self.snapshot.load(Ordering::Acquire))
     }
 
+    /// Up to this command everything that had closed is settled.
+    pub(crate) fn set_settled(&self, sequence: Sequence) {
+        self.settled.store(sequence.0.saturating_add(1), Ordering::Release);
+    }
+
+    /// Up to which command it is, where there is a settlement.
+    fn settled(&self) -> Option<Sequence> {
+        self.settled.load(Ordering::Acquire).checked_sub(1).map(Sequence)
+    }
+
+    /// The last command that nobody needs to be told of again, where somebody may.
+    pub(crate) fn needed(&self) -> Option<Sequence> {
+        self.published().into_iter().chain(self.settled()).min()
+    }
+
+    pub(crate) fn set_settlement(&self, now: Vec<MarketSettlement>) {
+        *self.settlement.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// How each market's settlement stands.
+    pub(crate) fn settlement(&self) -> Vec<MarketSettlement> {
+        self.settlement.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Up to this command nothing has to be published any more; None where nothing ever has to.
+    #[cfg(feature = "redis")]
+    pub(crate) fn set_published(&self, sequence: Option<Sequence>) {
+        let next = sequence.map_or(0, |sequence| sequence.0.saturating_add(1));
+        self.published.store(next, Ordering::Release);
+    }
+
+    /// Up to which command nothing has to be published any more, where something has to.
+    pub(crate) fn published(&self) -> Option<Sequence> {
+        self.published.load(Ordering::Acquire).checked_sub(1).map(Sequence)
+    }
+
     /// Keeps the first reason.
     pub(crate) fn stop(&self, reason: String) {
         let _ = self.stopped.set(reason);
@@ -72,6 +121,22 @@ impl Shared {
     pub(crate) fn fail_disk(&self, reason: String) {
         self.disk_failed.store(true, Ordering::Release);
         self.stop(reason);
+    }
+
+    /// Without a folder: every command up to this one stands in Redis.
+    #[cfg(feature = "redis")]
+    pub(crate) fn set_stands(&self, sequence: Sequence) {
+        self.stands.store(sequence.0.saturating_add(1), Ordering::Release);
+    }
+
+    /// Says whether as many trades as there may be wait for Redis.
+    #[cfg(feature = "redis")]
+    pub(crate) fn set_trades_full(&self, full: bool) {
+        self.trades_full.store(full, Ordering::Release);
+    }
+
+    pub(crate) fn are_trades_full(&self) -> bool {
+        self.trades_full.load(Ordering::Acquire)
     }
 
     pub(crate) fn is_disk_failed(&self) -> bool {
@@ -103,8 +168,12 @@ impl Shared {
     }
 
     pub(crate) fn status(&self) -> Status {
+        let durable = self.durable();
         Status {
-            durable: self.durable(),
+            durable: match self.stands.load(Ordering::Acquire) {
+                0 => durable,
+                above => Sequence(above - 1),
+            },
             snapshot: self.snapshot(),
             stopped: self.stopped.get().cloned(),
             snapshot_failure: self
@@ -114,7 +183,7 @@ impl Shared {
                 .clone(),
             faulty: self.faulty.get().cloned(),
             #[cfg(feature = "redis")]
-            redis: self.redis.read(),
+            redis: self.redis.read(durable),
         }
     }
 }

@@ -10,7 +10,8 @@ use crate::batch::Batch;
 use crate::follower::Follower;
 use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
-use crate::redis::Mailbox;
+use crate::redis::{Mailbox, Recorder};
+use crate::settle::Listener;
 use crate::status::Shared;
 
 /// A batch with room for more commands is not filled again.
@@ -27,6 +28,11 @@ pub(crate) struct Teller {
     pub(crate) to_keeper: Option<Sender<Frozen>>,
     #[cfg(feature = "redis")]
     pub(crate) to_redis: Option<Mailbox>,
+    /// To who settles.
+    pub(crate) to_clerk: Option<Listener>,
+    /// To who publishes events.
+    #[cfg(feature = "redis")]
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -43,6 +49,15 @@ impl Teller {
                 if durable.is_empty() {
                     follower.pause();
                 }
+            }
+            if let Some(listener) = &mut self.to_clerk {
+                batch.groups().for_each(|(header, events, outcome)| {
+                    listener.group(header, events, outcome);
+                });
+            }
+            #[cfg(feature = "redis")]
+            if let Some(recorder) = &self.recorder {
+                recorder.record(batch.told());
             }
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);
@@ -83,7 +98,7 @@ impl Teller {
                 && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
             #[cfg(feature = "redis")]
             if let Some(mailbox) = &self.to_redis {
-                mailbox.note(header.market, events);
+                mailbox.note(header, events, &mut public.image);
             }
         }
         #[cfg(feature = "redis")]
@@ -91,6 +106,11 @@ impl Teller {
             mailbox.fill(&mut public.image);
         }
         if let Some(fault) = public.image.fault() {
+            #[cfg(feature = "redis")]
+            if self.to_redis.as_ref().is_some_and(Mailbox::is_alone) {
+                // What is wrong is carried nowhere, and nothing else knows what is right.
+                self.shared.stop(format!("the image differs from the core: {fault}"));
+            }
             self.shared.fault(fault.to_string());
         }
         closed

@@ -407,7 +407,16 @@ fn the_examples_of_the_page_answer_what_it_says() {
 
 #[test]
 fn the_page_names_every_field_of_the_metadata() {
-    let (server, _folder) = filled();
+    let (server, folder) = filled();
+    // Without a folder there is more.
+    let said = &book().replace("\"market\":1", "\"market\":2").replace("SUN", "WIND");
+    let url = server.url();
+    let alone = ["run", "--once", "--epoch", "never", "--redis-only", "--redis", &url];
+    let done = run(folder.path(), &alone, said);
+    assert_eq!(code(&done), Some(0), "{}", err(&done));
+    for field in server.ask(&["HKEYS", "pricetime:dev:{2}:metadata"]).lines() {
+        assert!(PAGE.contains(&format!("`{field}`")), "docs/redis.md does not explain {field}");
+    }
     for field in server.ask(&["HKEYS", "pricetime:dev:{1}:metadata"]).lines() {
         assert!(PAGE.contains(&format!("`{field}`")), "docs/redis.md does not explain {field}");
     }
@@ -451,6 +460,13 @@ fn a_user_with_just_these_commands_is_enough() {
     let (ended, log, folder) = host.end();
     assert_eq!(ended, Some(0), "{log}");
     assert_eq!(shown(folder.path(), &url)[0]["image"]["bids"], 4_506);
+    let alone = ["run", "--once", "--epoch", "never", "--redis-only", "--redis", &url];
+    for _ in 0..2 {
+        let said = place(1, 9_001, "sell", "5.00", 700) + &close(6);
+        let done = run(folder.path(), &alone, &said);
+        assert_eq!(code(&done), Some(0), "{}", err(&done));
+        assert!(!err(&done).contains("refuses"), "{}", err(&done));
+    }
     for words in [
         &["check"][..],
         &["restore", "--folder", "new"],

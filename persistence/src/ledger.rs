@@ -12,6 +12,8 @@
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "redb")]
+mod embedded;
 
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -20,6 +22,9 @@ use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use crate::history::History;
 use crate::settlement::{Batch, BatchId, Digest};
+
+#[cfg(feature = "redb")]
+pub use embedded::EmbeddedLedger;
 
 /// The right to post in a market, until somebody claims a higher one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,8 +12,10 @@
 //!
 //! [`Look`] reads a data folder without a lock and without writing, beside whoever has it open.
 //!
-//! Nothing here reads a clock or starts a thread. Files are reached through [`Disk`] alone, so that
-//! a test can put a disk in its place that fails as real ones do.
+//! Nothing here reads a clock or starts a thread, but for the shell of [`redlock`], whose locks are a
+//! matter of time. Files are reached through [`Disk`] alone, so that a test can put a disk in its
+//! place that fails as real ones do; only the embedded [`ledger`] has a store of its own, which does
+//! that by itself.
 
 pub mod codec;
 mod history;
@@ -32,9 +34,13 @@ mod local;
 #[cfg(feature = "local")]
 mod look;
 #[cfg(feature = "local")]
+mod recount;
+#[cfg(feature = "local")]
 mod recovery;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "redis")]
+pub mod redlock;
 
 pub use history::{BadHistory, History};
 
@@ -51,5 +57,7 @@ pub use journal::{
 pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 #[cfg(feature = "local")]
 pub use look::{ArchiveError, Look, Packed, unpack};
+#[cfg(feature = "local")]
+pub use recount::{Go, Listener, Recount, RecountError};
 #[cfg(feature = "local")]
 pub use recovery::{Progress, Recovered, Recovery, RecoveryError, RecoveryOptions, recover};

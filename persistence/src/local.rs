@@ -134,6 +134,19 @@ impl LocalSnapshots {
     /// # Errors
     /// Where the disk refuses; what was there before is still there then.
     pub fn save(&self, snapshot: &EngineSnapshot) -> Result<Sequence, SnapshotError> {
+        self.save_beside(snapshot, None)
+    }
+
+    /// The same, and keeps what a replay of everything after the command `needed` begins with as well:
+    /// the newest snapshot that does not go beyond it, or the oldest one if all do.
+    ///
+    /// # Errors
+    /// As [`save`](Self::save).
+    pub fn save_beside(
+        &self,
+        snapshot: &EngineSnapshot,
+        needed: Option<Sequence>,
+    ) -> Result<Sequence, SnapshotError> {
         let sequence = snapshot.last_sequence;
         let mut bytes = vec![0; ENVELOPE_LENGTH];
         bytes.extend_from_slice(&self.history.0.to_le_bytes());
@@ -151,7 +164,7 @@ impl LocalSnapshots {
         let path = self.path(sequence);
         self.disk.rename(&unfinished, &path).map_err(io_error("rename", &unfinished))?;
         self.sync()?;
-        self.prune()?;
+        self.prune(needed)?;
         Ok(sequence)
     }
 
@@ -247,13 +260,19 @@ impl LocalSnapshots {
         Ok(bytes)
     }
 
-    fn prune(&self) -> Result<(), SnapshotError> {
+    fn prune(&self, needed: Option<Sequence>) -> Result<(), SnapshotError> {
         let found = self.list()?;
         let surplus = found.len().saturating_sub(self.keep);
-        for sequence in found.into_iter().take(surplus) {
+        let stays = needed.and_then(|needed| {
+            let below = found.partition_point(|sequence| *sequence <= needed);
+            found.get(below.saturating_sub(1)).copied()
+        });
+        let mut removed = false;
+        for sequence in found.into_iter().take(surplus).filter(|it| Some(*it) != stays) {
             let path = self.path(sequence);
             self.disk.remove(&path).map_err(io_error("remove", &path))?;
+            removed = true;
         }
-        if surplus > 0 { self.sync() } else { Ok(()) }
+        if removed { self.sync() } else { Ok(()) }
     }
 }

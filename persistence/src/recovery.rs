@@ -25,11 +25,18 @@ pub struct RecoveryOptions {
     /// epochs and trades of a market go on from the snapshot's numbers: how many there were after it
     /// cannot be known from commands alone.
     pub accept_loss: bool,
+    /// A new history begins above this command too: others have been told of those up to it.
+    pub told: Sequence,
 }
 
 impl Default for RecoveryOptions {
     fn default() -> Self {
-        Self { journal: JournalOptions::default(), snapshots_keep: 2, accept_loss: false }
+        Self {
+            journal: JournalOptions::default(),
+            snapshots_keep: 2,
+            accept_loss: false,
+            told: Sequence(0),
+        }
     }
 }
 
@@ -293,9 +300,10 @@ impl Recovery {
     fn begin_anew(
         folder: &mut Folder,
         mut engine: Engine,
-        base: EngineSnapshot,
+        mut base: EngineSnapshot,
         options: &RecoveryOptions,
     ) -> Result<Self, RecoveryError> {
+        base.last_sequence = base.last_sequence.max(options.told);
         let (disk, lost, history) = (folder.disk(), folder.history(), History::fresh());
         let (at, first) = (folder.journal_of(history), Sequence(base.last_sequence.0 + 1));
         folder.prepare(history)?;

@@ -18,27 +18,34 @@
 mod check;
 mod keys;
 mod layout;
+mod ledger;
 mod link;
 mod options;
 mod read;
 mod scores;
 mod slot;
+pub mod stream;
 mod text;
+mod trades;
 mod whole;
 mod wire;
 mod writer;
 
-pub use check::{Finding, Level, Subject, check};
+pub use check::{Finding, Level, Subject, check, memory};
 pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
-pub use link::Link;
+pub use ledger::RedisLedger;
+pub use link::{Link, Traffic};
+pub(crate) use link::{connect, fault};
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
 pub use scores::{scores_hold, scores_hold_after};
 pub use text::{BadText, ImageText, read_text};
+pub use trades::{TradeRecord, Trades};
 pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
 };
+pub(crate) use wire::Wire;
 pub use writer::{How, ImageWriter, Wrote};
 
 /// Above so many changes a second generation is written.

@@ -2,8 +2,8 @@
 //!
 //! The [`Collector`] listens to events and makes one [`Batch`] of each epoch of each market: a
 //! function of the journal and of nothing else, so whoever makes it again makes the same one. A
-//! [`Ledger`](crate::ledger::Ledger) takes a batch at most once. Between them stands a state machine
-//! that asks for steps and is told what came of them.
+//! [`Ledger`](crate::ledger::Ledger) takes a batch at most once. Between them stands a [`Settler`]
+//! for each market, that asks for steps and is told what came of them.
 //!
 //! Nothing here knows a clock, a file or a network.
 
@@ -11,6 +11,7 @@ mod batch;
 mod collector;
 mod digest;
 mod fees;
+mod settler;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -19,4 +20,7 @@ pub use batch::{Batch, BatchId, Transfer, Unsound};
 pub use collector::{Closed, Collector};
 pub use digest::Digest;
 pub use fees::fee;
+pub use settler::{
+    Ask, Came, Halt, Kept, Locked, Patience, Refusals, Settler, Standing, Start, Step,
+};
 pub use text::BadBatch;

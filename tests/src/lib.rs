@@ -2,6 +2,7 @@
 //! goes in and comes out, a consumer that folds events, a generator of random commands, and a
 //! language for tables of scenarios.
 
+pub mod alone;
 pub mod compare;
 pub mod disk;
 pub mod fold;
@@ -10,7 +11,10 @@ pub mod load;
 pub mod model;
 pub mod postgres;
 pub mod record;
+pub mod recount;
 pub mod redis;
+pub mod redlock;
+pub mod settle;
 pub mod table;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};

@@ -5,7 +5,9 @@ pub mod fault;
 pub mod judge;
 pub mod keeper;
 pub mod proxy;
+pub mod publishing;
 pub mod raw;
+pub mod streams;
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::FalseyValueParser;
 use pricetime::engine::thread;
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::{Gates, Options, Policy, Retention, Wait};
@@ -49,11 +50,16 @@ impl ConfigCommand {
                 let config =
                     Config::new(&Layers { config: Some(file.clone()), ..Layers::default() })?;
                 let (file, markets) = (file.display(), config.markets.len());
-                writeln!(
-                    out,
-                    "{file}: good; {markets} markets, data in {}",
-                    config.folder.display()
-                )?;
+                match &config.folder {
+                    Some(folder) => {
+                        let folder = folder.display();
+                        writeln!(out, "{file}: good; {markets} markets, data in {folder}")?;
+                    }
+                    None => writeln!(
+                        out,
+                        "{file}: good; {markets} markets, in Redis alone: answers are not durable"
+                    )?,
+                }
             }
         }
         Ok(())
@@ -88,6 +94,13 @@ pub(crate) struct Layers {
     /// redis+sentinel://host,host/master, redis+cluster://host,host.
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
     pub(crate) redis: Option<String>,
+    /// Append every durable event to streams in that Redis as well, and tell channels there.
+    #[arg(long, env = "PRICETIME_PUBLISH")]
+    pub(crate) publish: bool,
+    /// Without a data folder: the state stands in Redis alone, as of the last epoch that was brought
+    /// there. Answers come at once and are not durable.
+    #[arg(long, env = "PRICETIME_REDIS_ONLY", value_parser = FalseyValueParser::new())]
+    pub(crate) redis_only: bool,
     /// A file to append every durable command's events to.
     #[arg(long, value_name = "FILE", env = "PRICETIME_EVENTS")]
     pub(crate) events: Option<String>,
@@ -96,7 +109,8 @@ pub(crate) struct Layers {
 /// A configuration that makes sense.
 #[derive(Debug)]
 pub(crate) struct Config {
-    pub(crate) folder: PathBuf,
+    /// None where Redis alone keeps the state.
+    pub(crate) folder: Option<PathBuf>,
     pub(crate) gates: Gates,
     pub(crate) policy: Policy,
     pub(crate) retention: Retention,
@@ -111,6 +125,8 @@ pub(crate) struct Config {
     pub(crate) token: Option<String>,
     pub(crate) events: Option<PathBuf>,
     pub(crate) redis: Option<RedisOptions>,
+    pub(crate) trades_epochs: u64,
+    pub(crate) trades_max: usize,
     pub(crate) accept_eviction: bool,
     pub(crate) markets: Vec<ConfiguredMarket>,
 }
@@ -123,7 +139,7 @@ impl Config {
             Some(file) => (file.display().to_string(), read(file)?),
         };
         let mut settings = Settings::parse(&name, &text)?;
-        layers.lay_over(&mut settings);
+        layers.lay_over(&mut settings).map_err(|what| Failure::new(Code::Usage, what))?;
         settings.check().map_err(|what| Failure::new(Code::Usage, format!("{name}: {what}")))
     }
 
@@ -144,20 +160,30 @@ impl Config {
             snapshots: self.snapshots,
             retention: self.retention,
             redis: self.redis.clone(),
-            ..Options::new(&self.folder)
+            trades_epochs: self.trades_epochs,
+            trades_max: self.trades_max,
+            folder: self.folder.clone(),
+            ..Options::new("")
         }
     }
 }
 
 impl Layers {
     /// What is said outside the file holds.
-    fn lay_over(&self, settings: &mut Settings) {
+    fn lay_over(&self, settings: &mut Settings) -> Result<(), String> {
         let set = |to: &mut String, from: &Option<String>| {
             if let Some(from) = from {
                 to.clone_from(from);
             }
         };
+        settings.redis.only |= self.redis_only;
         if let Some(folder) = &self.folder {
+            if settings.redis.only {
+                return Err(String::from(
+                    "--folder and --redis-only exclude each other: there is a data folder, or there \
+                     is none",
+                ));
+            }
             settings.folder.clone_from(folder);
         }
         if let Some(epoch) = &self.epoch {
@@ -170,6 +196,8 @@ impl Layers {
         set(&mut settings.listen.token, &self.token);
         set(&mut settings.output.events, &self.events);
         set(&mut settings.redis.url, &self.redis);
+        settings.redis.publish.events |= self.publish;
+        Ok(())
     }
 }
 
@@ -212,12 +240,21 @@ impl Settings {
             "sync" => Policy::Sync,
             "interval" => Policy::Interval(duration("journal.interval", &self.journal.interval)?),
             "none" => Policy::None,
+            "epoch" => Policy::Epoch,
             other => {
                 return Err(format!(
-                    "journal.policy = {other:?}: there are \"sync\", \"interval\" and \"none\""
+                    "journal.policy = {other:?}: there are \"sync\", \"interval\" and \"none\", and \
+                     with redis.only \"epoch\""
                 ));
             }
         };
+        let (folder, policy) = home(self.folder, policy, &self.redis)?;
+        if self.redis.publish.events && matches!(policy, Policy::None | Policy::Epoch) {
+            return Err(String::from(
+                "redis.publish.events: events are published from the journal, so journal.policy \
+                 must be another and there must be a folder",
+            ));
+        }
         let tcp = said(&self.listen.tcp, local).transpose()?;
         if self.limits.ring < 2 || self.limits.line < 256 || self.limits.markets == 0 {
             return Err(String::from(
@@ -227,7 +264,7 @@ impl Settings {
         let markets: Vec<_> =
             self.market.into_iter().map(ConfiguredMarket::new).collect::<Result<_, _>>()?;
         Ok(Config {
-            folder: self.folder,
+            folder,
             gates,
             policy,
             retention: match self.journal.retention {
@@ -249,10 +286,47 @@ impl Settings {
             tcp,
             token: said(&self.listen.token, str::to_owned),
             events: said(&self.output.events, |path| PathBuf::from(path)),
+            trades_epochs: self.redis.trades_epochs,
+            trades_max: self.redis.trades_max,
             accept_eviction: self.redis.accept_eviction,
             redis: self.redis.options(&markets)?,
             markets,
         })
+    }
+}
+
+/// Where the state is, and under which policy.
+fn home(
+    folder: PathBuf,
+    policy: Policy,
+    redis: &setting::Redis,
+) -> Result<(Option<PathBuf>, Policy), String> {
+    if !redis.only {
+        return match policy {
+            Policy::Epoch => Err(String::from(
+                "journal.policy = \"epoch\" is for Redis alone: say redis.only = true, or --redis-only",
+            )),
+            Policy::Sync | Policy::Interval(_) | Policy::None => Ok((Some(folder), policy)),
+        };
+    }
+    if redis.url.is_empty() {
+        return Err(String::from("redis.only: which Redis? Say redis.url, or --redis"));
+    }
+    if redis.trades_max == 0 {
+        return Err(String::from("redis.trades_max: at least 1"));
+    }
+    if folder != Path::new("./data") {
+        return Err(format!(
+            "folder = {folder:?} and redis.only exclude each other: there is a data folder, or there \
+             is none"
+        ));
+    }
+    match policy {
+        // That is what is said where nothing is said.
+        Policy::Sync | Policy::Epoch => Ok((None, Policy::Epoch)),
+        Policy::Interval(_) | Policy::None => {
+            Err(String::from("journal.policy: with redis.only there is \"epoch\" and no other"))
+        }
     }
 }
 

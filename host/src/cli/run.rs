@@ -16,7 +16,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use pricetime::persistence::Progress;
-use pricetime::{Host, OpenError, Options};
+use pricetime::{Host, OpenError, Options, Policy};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -26,7 +26,7 @@ use super::failure::{Code, Failure};
 use listen::Listeners;
 use session::{Met, Session};
 
-/// Runs markets on a data folder: takes commands as JSON lines, closes epochs, keeps everything.
+/// Runs markets on a data folder, or in Redis alone: takes commands as JSON lines, closes epochs, keeps everything.
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime run --config pricetime.toml --unix ./pricetime.sock
@@ -37,6 +37,9 @@ use session::{Met, Session};
 
 Commands come from --input, --unix and --tcp; without any of them from standard input. Each gets an
 answer, once what it did is on disk, in the order of the lines. docs/json.md shows every line.
+
+With --redis-only there is no data folder: answers come at once and say `durable: false`, and what was
+carried out since the last epoch that stands in Redis is lost if the process or Redis fails.
 
 Only who comes by --input or by the Unix socket, or says the token, may do what operators may.
 SIGTERM and Ctrl-C end in order. Exit codes: 0 done, 1 failed, 2 configuration, 4 some lines refused.")]
@@ -78,12 +81,27 @@ struct Desk {
     stop: watch::Receiver<bool>,
 }
 
+impl Desk {
+    /// Whether answers are durable when they come. A journal that is switched off for a benchmark does
+    /// not count: nobody takes that for a market.
+    fn is_durable(&self) -> bool {
+        self.host.policy() != Policy::Epoch
+    }
+}
+
 impl Run {
     /// Runs until there is a reason to end.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         let config = Config::new(&self.layers)?;
         if self.answers != "-" && self.answers != "none" {
             return Err(Failure::new(Code::Usage, "--answers is - or none"));
+        }
+        if self.accept_loss && config.folder.is_none() {
+            return Err(Failure::new(
+                Code::Usage,
+                "--accept-loss is for a data folder: without one there is nothing but the image to \
+                 open, and what came after it is lost anyway",
+            ));
         }
         self.start_log();
         if self.input.is_empty() && config.unix.is_none() && config.tcp.is_none() {
@@ -114,7 +132,7 @@ impl Run {
     }
 
     fn open(&self, config: &Config) -> Result<Host, Failure> {
-        let follower = tell::Teller::new(config.events.as_deref())?;
+        let follower = tell::Teller::new(config.events.as_deref(), config.folder.is_some())?;
         let host = Host::open(Options {
             accept_loss: self.accept_loss,
             follower: Some(Box::new(follower)),
@@ -129,19 +147,30 @@ impl Run {
                 OpenError::ImageElsewhere { .. } => {
                     " (`pricetime redis show` says more; --accept-loss restores from the image)"
                 }
+                OpenError::Alone(_) => " (`pricetime redis show` says more)",
                 OpenError::Folder(_)
+                | OpenError::Home
                 | OpenError::Recovery(_)
                 | OpenError::Image(_)
                 | OpenError::Scores(_)
                 | OpenError::Thread(_)
+                | OpenError::NoJournal
                 | OpenError::Poisoned(_) => "",
             };
             Failure::failed(format!("{error}{more}"))
         })?;
         let start = host.start();
         let sequence = host.status().durable.0;
+        let Some(folder) = &config.folder else {
+            warn!(
+                "there is no data folder: answers are not durable; what is carried out after the \
+                 last epoch that stands in Redis is lost if this process or Redis fails"
+            );
+            info!(history = %start.history, sequence, "open, in Redis alone");
+            return Ok(host);
+        };
         info!(
-            folder = %config.folder.display(),
+            folder = %folder.display(),
             history = %start.history,
             sequence,
             snapshot = start.snapshot,

@@ -20,7 +20,7 @@ use crate::view::MarketView;
 pub enum Answer {
     /// The first line of a connection.
     Welcome(Welcome),
-    /// What became of a command; durable when it is said.
+    /// What became of a command; durable when it is said, unless it says otherwise.
     Done(Done),
     /// A line that was not taken: it changed nothing.
     Refused(Refused),
@@ -40,6 +40,11 @@ pub enum Answer {
     Outcome(OutcomeFound),
     /// How the host is.
     Status(Status),
+}
+
+/// Nearly all answers are durable, and do not say so.
+const fn yes() -> bool {
+    true
 }
 
 /// Declares the bodies of answers.
@@ -70,6 +75,9 @@ answers! {
         sequence: u64,
         /// Whether this connection may do what only operators may.
         operator: bool,
+        /// False where answers are not durable when they come: without a data folder.
+        #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+        durable: bool,
     }
 
     /// What became of a command.
@@ -95,6 +103,9 @@ answers! {
         outcome: OutcomeLine,
         /// What happened, in order.
         events: Vec<EventLine>,
+        /// False where a crash may take it back: without a data folder.
+        #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+        durable: bool,
     }
 
     /// Why a line was not taken.
@@ -298,6 +309,7 @@ impl Done {
             command: header.kind,
             outcome: outcome.into(),
             events: events.iter().map(|it| EventLine::of(it, header.market, spec)).collect(),
+            durable: true,
         }
     }
 

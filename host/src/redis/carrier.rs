@@ -8,24 +8,27 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use pricetime_engine::MarketId;
 use pricetime_persistence::Terms;
-use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, Wrote, find_image};
+use pricetime_persistence::redis::{Found, ImageWriter, Link, RedisError, find_image};
 use tracing::{error, info, warn};
 
+use super::alone::Alone;
 use super::mailbox::{Owed, Owing};
+use super::measure::{self, Meter};
 use super::{LAST, RedisState};
 use crate::status::Shared;
 
 /// After so long without work it looks whether Redis is there.
 const LOOK: Duration = Duration::from_secs(1);
 /// The first wait after a failure, and the longest.
-const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+pub(super) const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 /// An image that is more epochs behind than this is an alert.
-const BEHIND_MAX: u64 = 2;
+pub(super) const BEHIND_MAX: u64 = 2;
 
 /// Brings to Redis what it is owed.
 pub(crate) struct Carrier {
     writer: ImageWriter,
-    terms: Terms,
+    /// Where the highest term is kept, if anywhere but in Redis.
+    terms: Option<Terms>,
     incoming: Owing,
     woken: Receiver<()>,
     shared: Arc<Shared>,
@@ -36,8 +39,11 @@ pub(crate) struct Carrier {
     /// The market that could not be written: next time it is the others' turn first.
     failed: Option<MarketId>,
     pub(super) unasked: Option<Unasked>,
+    /// Set where nobody else keeps the state.
+    pub(super) alone: Option<Alone>,
     wait: Duration,
     well: bool,
+    meter: Meter,
 }
 
 /// Kept as long as nobody knows whether an image stands there that is not ours to replace.
@@ -86,7 +92,7 @@ impl fmt::Debug for Carrier {
 impl Carrier {
     pub(crate) fn new(
         writer: ImageWriter,
-        terms: Terms,
+        terms: Option<Terms>,
         incoming: Owing,
         woken: Receiver<()>,
         shared: Arc<Shared>,
@@ -102,8 +108,10 @@ impl Carrier {
             fenced: Vec::new(),
             failed: None,
             unasked: None,
+            alone: None,
             wait: WAIT.0,
             well: true,
+            meter: Meter::default(),
         }
     }
 
@@ -126,13 +134,16 @@ impl Carrier {
         let begun = Instant::now();
         loop {
             let wait = self.work();
-            if self.owed.is_empty() || begun.elapsed() + wait > LAST {
+            let lost = self.alone.is_some() && !self.shared.is_well();
+            if self.owed.is_empty() || lost || begun.elapsed() + wait > LAST {
                 break;
             }
             std::thread::sleep(wait);
         }
-        if !self.owed.is_empty() {
-            let markets = self.owed.len();
+        let markets = self.owed.len();
+        if let (Some(alone), 1..) = (&self.alone, markets) {
+            alone.stop(&format!("Redis did not take the last state of {markets} markets"));
+        } else if markets > 0 {
             warn!(markets, "the image in Redis stays behind; the next start brings it up to date");
         }
     }
@@ -146,7 +157,8 @@ impl Carrier {
             self.owed.insert(market, newer.on_top_of(older));
         }
         // A state that is known to be wrong is not carried anywhere.
-        let done = if self.shared.is_faulty() { Ok(()) } else { self.write_all() };
+        let lost = self.alone.is_some() && !self.shared.is_well();
+        let done = if lost || self.shared.is_faulty() { Ok(()) } else { self.write_all() };
         let wait = match done {
             Ok(()) => {
                 self.say_well();
@@ -160,6 +172,7 @@ impl Carrier {
             }
         };
         self.say_behind();
+        self.meter.look(self.writer.link(), self.well);
         wait
     }
 
@@ -173,10 +186,35 @@ impl Carrier {
         Ok(())
     }
 
+    /// Looks whether Redis is there, and where that matters also whether it is still ours.
+    fn look(&mut self) -> Result<(), RedisError> {
+        let Some(alone) = &self.alone else { return self.writer.ping() };
+        match self.writer.look() {
+            Err(error @ RedisError::Replaced { .. }) => {
+                error!("{error}");
+                alone.stop(&error.to_string());
+                Ok(())
+            }
+            looked => looked,
+        }
+    }
+
+    /// The market is another's from now on. Where nobody else keeps the state, that is the end.
+    fn step_down(&mut self, market: MarketId, error: &RedisError) {
+        error!("{error}");
+        self.fenced.push(market);
+        let fenced = self.fenced.clone();
+        self.shared.redis.change(|status| status.fenced = fenced);
+        self.owed.remove(&market);
+        if let Some(alone) = &self.alone {
+            alone.stop(&error.to_string());
+        }
+    }
+
     fn write_all(&mut self) -> Result<(), RedisError> {
         self.look_first()?;
         if self.owed.is_empty() {
-            return self.writer.ping();
+            return self.look();
         }
         let mut markets: Vec<MarketId> = self.owed.keys().copied().collect();
         if let Some(failed) = self.failed.take() {
@@ -191,12 +229,11 @@ impl Carrier {
             }
             match self.write(market) {
                 Ok(()) => _ = self.owed.remove(&market),
-                Err(error @ RedisError::Fenced { .. }) => {
-                    error!("{error}");
-                    self.fenced.push(market);
-                    let fenced = self.fenced.clone();
-                    self.shared.redis.change(|status| status.fenced = fenced);
-                    self.owed.remove(&market);
+                Err(error @ (RedisError::Fenced { .. } | RedisError::Replaced { .. })) => {
+                    self.step_down(market, &error);
+                    if self.alone.is_some() {
+                        return Ok(());
+                    }
                 }
                 // Somebody is there who says no to this one: the others are still to be asked for.
                 Err(error @ (RedisError::Refused { .. } | RedisError::Contended { .. })) => {
@@ -215,20 +252,25 @@ impl Carrier {
         let (begun, floor) = (Instant::now(), self.writer.floor());
         let done = match self.owed.get(&market) {
             None => Ok(()),
-            Some(Owed::Gone) => {
-                self.writer.remove(market).map(|()| _ = self.written.remove(&market))
-            }
-            Some(Owed::State { state, changed }) => {
-                self.writer.write(state, changed).map(|wrote| {
-                    measure(begun.elapsed(), wrote);
+            Some(Owed::Gone) => self.writer.remove(market).map(|()| {
+                self.written.remove(&market);
+                self.alone.iter_mut().for_each(|alone| alone.removed(market));
+            }),
+            Some(Owed::State { state, changed, trades }) => {
+                self.writer.write_with(state, changed, trades).map(|wrote| {
+                    measure::wrote(begun.elapsed(), wrote);
                     self.written.insert(market, state.head.epoch.0);
+                    if let Some(alone) = &mut self.alone {
+                        alone.wrote(market, state.sequence, trades.last());
+                    }
                 })
             }
         };
         if self.writer.floor() > floor {
             // Without it a later start may claim a term that was used before; it is written again
             // with the next claim.
-            let _ = self.terms.keep(self.writer.floor());
+            let floor = self.writer.floor();
+            self.terms.iter().for_each(|terms| _ = terms.keep(floor));
         }
         done
     }
@@ -260,7 +302,9 @@ impl Carrier {
             }
         });
         if std::mem::replace(&mut self.well, false) {
-            warn!("Redis: {error}; matching goes on, the image follows when Redis is well");
+            let lost =
+                if self.alone.is_some() { "; what is not there is lost if this ends" } else { "" };
+            warn!("Redis: {error}; matching goes on, the image follows when Redis is well{lost}");
         }
     }
 
@@ -276,20 +320,9 @@ impl Carrier {
         let behind = behind.max().unwrap_or(0);
         let mut before = 0;
         self.shared.redis.change(|status| before = std::mem::replace(&mut status.behind, behind));
-        metrics::gauge!("pricetime_redis_behind_epochs").set(count(behind));
+        metrics::gauge!("pricetime_redis_behind_epochs").set(measure::gauge(behind));
         if behind > BEHIND_MAX && before <= BEHIND_MAX {
             error!(behind, "Redis: the image is more than {BEHIND_MAX} epochs behind");
         }
     }
-}
-
-/// A count for a gauge.
-fn count(number: u64) -> f64 {
-    // Nobody counts so many epochs that it matters.
-    u32::try_from(number).map_or(f64::INFINITY, f64::from)
-}
-
-fn measure(took: Duration, wrote: Wrote) {
-    metrics::histogram!("pricetime_redis_write_seconds").record(took);
-    metrics::counter!("pricetime_redis_orders_written_total").increment(wrote.orders as u64);
 }

@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
-use pricetime_engine::{Event, MarketId, OrderId, OrderRecord};
+use pricetime_engine::{Event, Header, MarketId, OrderId, OrderRecord};
 use pricetime_persistence::image::{Image, MarketState};
+use pricetime_persistence::redis::Trades;
+
+use super::ledger::Ledger;
 
 /// A market as it is to stand in Redis, and what may be different there.
 #[derive(Debug)]
@@ -16,6 +19,8 @@ pub(crate) enum Owed {
         state: Box<MarketState>,
         /// The orders that changed since the state that was last written.
         changed: BTreeMap<OrderId, Option<OrderRecord>>,
+        /// The trades that are to stand there, where they are to.
+        trades: Trades,
     },
     /// It is gone.
     Gone,
@@ -25,9 +30,12 @@ impl Owed {
     /// What is owed if this comes on top of something older.
     pub(crate) fn on_top_of(self, older: Option<Self>) -> Self {
         match (self, older) {
-            (Self::State { state, changed }, Some(Self::State { changed: mut all, .. })) => {
+            (
+                Self::State { state, changed, trades },
+                Some(Self::State { changed: mut all, .. }),
+            ) => {
                 all.extend(changed);
-                Self::State { state, changed: all }
+                Self::State { state, changed: all, trades }
             }
             (newer, _) => newer,
         }
@@ -44,19 +52,38 @@ pub(crate) struct Mailbox {
     /// The markets whose state is due.
     due: Mutex<BTreeSet<MarketId>>,
     wake: Sender<()>,
+    /// The trades, where nobody else keeps them.
+    ledger: Option<Arc<Mutex<Ledger>>>,
 }
 
 impl Mailbox {
-    pub(crate) fn new(wake: Sender<()>) -> Self {
-        Self { owing: Owing::default(), due: Mutex::default(), wake }
+    pub(crate) fn new(wake: Sender<()>, ledger: Option<Arc<Mutex<Ledger>>>) -> Self {
+        Self { owing: Owing::default(), due: Mutex::default(), wake, ledger }
     }
 
     pub(crate) fn owed(&self) -> Owing {
         Arc::clone(&self.owing)
     }
 
-    /// Notes whether a group makes a state due: an epoch that closed, a market that came or went.
-    pub(crate) fn note(&self, market: MarketId, events: &[Event]) {
+    /// Whether nobody else keeps the state.
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.ledger.is_some()
+    }
+
+    /// Notes whether a group that is in the image makes a state due: an epoch that closed, a market
+    /// that came or went. Where nobody else keeps the state, it is taken here and now: what comes
+    /// back after a crash is the end of an epoch and not what happened to be done a little later.
+    pub(crate) fn note(&self, header: &Header, events: &[Event], image: &mut Image) {
+        if let Some(ledger) = &self.ledger {
+            ledger.lock().unwrap_or_else(PoisonError::into_inner).note(header, events, image);
+        }
+        self.note_due(header.market, events);
+        if self.is_alone() {
+            self.fill(image);
+        }
+    }
+
+    fn note_due(&self, market: MarketId, events: &[Event]) {
         let due = |event: &Event| {
             matches!(event, Event::EpochClosed(_) | Event::MarketAdded(_) | Event::MarketRemoved)
         };
@@ -78,7 +105,12 @@ impl Mailbox {
                 let upserts = upserts.map(|order| (order.party.order, Some(*order)));
                 let removals = state.changes.removals.iter().map(|order| (*order, None));
                 let changed = upserts.chain(removals).collect();
-                Owed::State { state: Box::new(state), changed }
+                let ledger = self.ledger.as_ref();
+                let trades = ledger.map_or_else(Trades::default, |ledger| {
+                    let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                    ledger.seal(market, state.head.epoch)
+                });
+                Owed::State { state: Box::new(state), changed, trades }
             });
             let older = owing.remove(&market);
             owing.insert(market, owed.on_top_of(older));

@@ -1,4 +1,5 @@
 //! Real Redis servers, started and stopped by a test.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

@@ -60,7 +60,7 @@ pub fn conform(make: Make<'_>) -> Result<(), String> {
     seeding::hold(make, &mut next)?;
     runs::hold(make, &mut next)?;
     race::hold(make, &mut next)?;
-    walk(make, 1, 1_500)
+    walk::walk_in(make, 900, (1, 1_500))
 }
 
 /// Everything that a market shows.

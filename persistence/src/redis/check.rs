@@ -69,6 +69,21 @@ pub fn check(link: &mut Link) -> Result<Vec<Finding>, RedisError> {
     Ok(findings)
 }
 
+/// How many bytes the servers hold together; none where one of them does not say.
+///
+/// # Errors
+/// Where one of them does not answer.
+pub fn memory(link: &mut Link) -> Result<Option<u64>, RedisError> {
+    let mut sum = Some(0);
+    for address in link.masters()? {
+        let mut look = Look { link: &mut *link, address: &address, findings: Vec::new() };
+        let used = look.ask("INFO", &["memory"])?;
+        let used = used.map(|text| Says::of(&text).number("used_memory"));
+        sum = sum.zip(used).map(|(sum, used): (u64, u64)| sum + used);
+    }
+    Ok(sum)
+}
+
 /// The look at one server.
 struct Look<'a> {
     link: &'a mut Link,

@@ -2,6 +2,9 @@
 
 use pricetime_engine::MarketId;
 
+use super::slot;
+use super::stream::{Stream, StreamNames};
+
 /// How keys are named. `<prefix>`, `<env>` and `<market>` stand for what they say; what stands in
 /// braces is the hash tag, which must be the same in all keys of a market.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,12 +25,16 @@ pub struct KeyNames {
     pub requests: String,
     /// The blocked accounts.
     pub blocked: String,
+    /// The trades, where there is no journal.
+    pub trades: String,
     /// What a market has once.
     pub metadata: String,
     /// The current epoch.
     pub epoch: String,
     /// The set of all markets; without `<market>`.
     pub markets: String,
+    /// The streams of events, and the channels.
+    pub streams: StreamNames,
 }
 
 impl Default for KeyNames {
@@ -42,9 +49,11 @@ impl Default for KeyNames {
             stops: of("stops"),
             requests: of("requests"),
             blocked: of("blocked"),
+            trades: of("trades"),
             metadata: of("metadata"),
             epoch: of("epoch"),
             markets: String::from("<prefix>:<env>:markets"),
+            streams: StreamNames::default(),
         }
     }
 }
@@ -67,21 +76,44 @@ pub enum BadKeys {
     /// A name is empty.
     #[error("a key needs a name")]
     Empty,
+    /// A stream and what is published in it would be on different nodes of a cluster.
+    #[error(
+        "the keys {0:?} and {1:?} have different hash tags, and one transaction has to reach both: \
+         name the second <stream> in braces, or put it behind a tag of the first"
+    )]
+    Apart(
+        /// The stream.
+        String,
+        /// How far it goes.
+        String,
+    ),
+    /// There are no streams of their own for markets or accounts.
+    #[error("the stream name {0:?} says <market> or <account>, and there is one stream for all")]
+    OneStream(
+        /// The name.
+        String,
+    ),
+    /// A channel of an account has to say which.
+    #[error("the channel name {0:?} does not say <account>")]
+    NoAccount(
+        /// The name.
+        String,
+    ),
 }
 
 /// The keys of one market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// The keys that change places with a second generation: see [`Part`].
-    parts: [String; PARTS],
+    parts: [String; PARTS + 1],
     /// What the market has once.
     pub metadata: String,
     /// The current epoch.
     pub epoch: String,
 }
 
-/// How many parts a generation has.
-pub(super) const PARTS: usize = 6;
+/// How many parts a generation has, without the trades.
+const PARTS: usize = 6;
 
 /// The parts of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,16 +124,33 @@ pub(super) enum Part {
     Stops,
     Requests,
     Blocked,
+    /// Only where there is no journal.
+    Trades,
 }
 
 impl Part {
     pub(super) const ALL: [Self; PARTS] =
         [Self::Bids, Self::Asks, Self::Orders, Self::Stops, Self::Requests, Self::Blocked];
 
+    const WITH_TRADES: [Self; PARTS + 1] = [
+        Self::Bids,
+        Self::Asks,
+        Self::Orders,
+        Self::Stops,
+        Self::Requests,
+        Self::Blocked,
+        Self::Trades,
+    ];
+
+    /// What a generation consists of, with the trades or without.
+    pub(super) const fn of(trades: bool) -> &'static [Self] {
+        if trades { &Self::WITH_TRADES } else { &Self::ALL }
+    }
+
     /// The type of its key.
     pub(super) const fn kind(self) -> &'static str {
         match self {
-            Self::Bids | Self::Asks | Self::Requests => "zset",
+            Self::Bids | Self::Asks | Self::Requests | Self::Trades => "zset",
             Self::Orders | Self::Stops => "hash",
             Self::Blocked => "set",
         }
@@ -110,7 +159,7 @@ impl Part {
     /// The command that says how many entries it has.
     pub(super) const fn count(self) -> &'static str {
         match self {
-            Self::Bids | Self::Asks | Self::Requests => "ZCARD",
+            Self::Bids | Self::Asks | Self::Requests | Self::Trades => "ZCARD",
             Self::Orders | Self::Stops => "HLEN",
             Self::Blocked => "SCARD",
         }
@@ -122,8 +171,15 @@ impl KeyNames {
     #[must_use]
     pub fn of(&self, market: MarketId) -> Keys {
         let name = |template: &str| self.fill(template).replace("<market>", &market.to_string());
-        let parts =
-            [&self.bids, &self.asks, &self.orders, &self.stops, &self.requests, &self.blocked];
+        let parts = [
+            &self.bids,
+            &self.asks,
+            &self.orders,
+            &self.stops,
+            &self.requests,
+            &self.blocked,
+            &self.trades,
+        ];
         Keys {
             parts: parts.map(|template| name(template)),
             metadata: name(&self.metadata),
@@ -137,7 +193,18 @@ impl KeyNames {
         self.fill(&self.markets)
     }
 
-    fn fill(&self, template: &str) -> String {
+    /// The key of a lock: of what, and of which one.
+    #[must_use]
+    pub fn lock(&self, what: &str, of: &str) -> String {
+        format!("{}:{}:lock:{what}:{of}", self.prefix, self.env)
+    }
+
+    /// The key that says whose all of this is where there is no journal.
+    pub(super) fn owner(&self) -> String {
+        format!("{}:owner", self.markets())
+    }
+
+    pub(super) fn fill(&self, template: &str) -> String {
         template.replace("<prefix>", &self.prefix).replace("<env>", &self.env)
     }
 
@@ -147,9 +214,12 @@ impl KeyNames {
     /// [`BadKeys`] where two keys would be one.
     pub fn check(&self, markets: usize) -> Result<(), BadKeys> {
         let keys = self.of(MarketId(1));
-        let mut all: Vec<&str> = keys.all().collect();
+        let mut all: Vec<&str> = keys.of(Part::of(true)).collect();
         let set = self.markets();
-        all.push(&set);
+        let owner = self.owner();
+        all.extend([set.as_str(), owner.as_str()]);
+        let streams = Stream::ALL.map(|stream| [self.stream(stream), self.published(stream)]);
+        all.extend(streams.iter().flatten().map(String::as_str));
         all.sort_unstable();
         if all.iter().any(|name| name.is_empty()) {
             return Err(BadKeys::Empty);
@@ -158,10 +228,28 @@ impl KeyNames {
             return Err(BadKeys::Twice(pair.concat()));
         }
         let other = self.of(MarketId(2));
-        let same = keys.all().zip(other.all()).find(|(one, other)| one == other);
-        match same {
+        let own = keys.of(Part::of(true)).zip(other.of(Part::of(true)));
+        let mut same = own.filter(|(one, other)| one == other);
+        match same.next() {
             Some((name, _)) if markets > 1 => Err(BadKeys::OneMarket(name.to_owned())),
-            _ => Ok(()),
+            _ => self.check_streams(),
+        }
+    }
+
+    fn check_streams(&self) -> Result<(), BadKeys> {
+        for [stream, published] in Stream::ALL.map(|it| [self.stream(it), self.published(it)]) {
+            if stream.contains("<market>") || stream.contains("<account>") {
+                return Err(BadKeys::OneStream(stream));
+            }
+            if slot::of(&stream) != slot::of(&published) {
+                return Err(BadKeys::Apart(stream, published));
+            }
+        }
+        let StreamNames { account_trades, account_orders, .. } = &self.streams;
+        let lacks = |name: &&String| !name.contains("<account>");
+        match [account_trades, account_orders].into_iter().find(lacks) {
+            Some(name) => Err(BadKeys::NoAccount(name.clone())),
+            None => Ok(()),
         }
     }
 }
@@ -183,10 +271,15 @@ impl Keys {
         format!("{}:old:{writer}:{term}", self.part(part))
     }
 
-    /// All current keys.
+    /// All current keys, without the trades.
     pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.of(Part::of(false))
+    }
+
+    /// All current keys of an image that consists of these parts.
+    pub(super) fn of(&self, parts: &'static [Part]) -> impl Iterator<Item = &str> {
         let once = [self.metadata.as_str(), self.epoch.as_str()];
-        self.parts.iter().map(String::as_str).chain(once)
+        parts.iter().map(|part| self.part(*part)).chain(once)
     }
 }
 
@@ -200,6 +293,8 @@ mod tests {
         assert_eq!(keys.part(Part::Bids), "pricetime:dev:{7}:bids");
         assert_eq!(keys.metadata, "pricetime:dev:{7}:metadata");
         assert_eq!(KeyNames::default().markets(), "pricetime:dev:markets");
+        let lock = KeyNames::default().lock("settlement_processing", "7");
+        assert_eq!(lock, "pricetime:dev:lock:settlement_processing:7");
         assert_eq!(KeyNames::default().check(2), Ok(()));
     }
 
@@ -217,5 +312,33 @@ mod tests {
         assert_eq!(names.check(2), Err(BadKeys::OneMarket(String::from("orderbook:buy"))));
         let twice = KeyNames { asks: names.bids.clone(), ..names };
         assert!(matches!(twice.check(1), Err(BadKeys::Twice(_))));
+    }
+
+    #[test]
+    fn a_stream_and_how_far_it_goes_are_on_one_node() {
+        let with = |trades: &str, published: &str| {
+            let own = StreamNames {
+                trades: trades.to_owned(),
+                published: published.to_owned(),
+                ..StreamNames::default()
+            };
+            KeyNames { streams: own, ..KeyNames::default() }.check(2)
+        };
+        assert_eq!(with("stream:trades", &StreamNames::default().published), Ok(()));
+        assert!(matches!(with("stream:trades", "<stream>:published"), Err(BadKeys::Apart(..))));
+        assert!(matches!(with("stream:<market>", "p:{<stream>}"), Err(BadKeys::OneStream(_))));
+        let tagged = |what: &str| format!("{{s}}:{what}");
+        let own = StreamNames {
+            trades: tagged("trades"),
+            orders: tagged("orders"),
+            epochs: tagged("epochs"),
+            published: String::from("<stream>:published"),
+            ..StreamNames::default()
+        };
+        let names = KeyNames { streams: own, ..KeyNames::default() };
+        assert_eq!(names.check(2), Ok(()));
+        let nobody = StreamNames { account_trades: String::from("t"), ..StreamNames::default() };
+        let names = KeyNames { streams: nobody, ..KeyNames::default() };
+        assert_eq!(names.check(2), Err(BadKeys::NoAccount(String::from("t"))));
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::keys::Part;
+use super::trades::Trades;
 use crate::image::MarketState;
 
 /// The version of the layout.
@@ -228,6 +229,15 @@ pub(super) fn metadata(
     ]
 }
 
+/// What stands in the metadata of the trades that are kept.
+pub(super) fn trades_metadata(trades: &Trades, history: &str) -> [(&'static str, String); 3] {
+    [
+        ("trades_kept", trades.len().to_string()),
+        ("trades_digest", format!("{:032x}", trades.digest())),
+        ("trades_history", history.to_owned()),
+    ]
+}
+
 /// Half of a number, exactly.
 fn half(sum: i128) -> String {
     let sign = if sum < 0 { "-" } else { "" };
@@ -266,6 +276,8 @@ pub(super) struct Metadata {
     pub(super) requests: u64,
     pub(super) blocked: u64,
     pub(super) digest: u128,
+    /// The number and the digest of the trades of this history that are kept with it, if any are.
+    pub(super) trades: Option<(u64, u128)>,
 }
 
 /// Reads metadata.
@@ -307,10 +319,16 @@ pub(super) fn parse_metadata(
         accepted: of.number("accepted")?,
         cancelled: of.number("cancelled")?,
     };
-    let digest = of.text("digest")?;
-    let digest = u128::from_str_radix(digest, 16);
+    let history = of.text("history")?.to_owned();
+    // A host with a journal leaves what an earlier one without it kept: that is of another history.
+    let trades = match fields.get("trades_history") {
+        Some(own) if *own == history => {
+            Some((of.number("trades_kept")?, of.hash("trades_digest")?))
+        }
+        Some(_) | None => None,
+    };
     Ok(Metadata {
-        history: of.text("history")?.to_owned(),
+        history,
         rules: of.number("rules")?,
         sequence: Sequence(of.number("sequence")?),
         timestamp: Timestamp(of.number("timestamp")?),
@@ -321,7 +339,8 @@ pub(super) fn parse_metadata(
         stops: of.number("stops")?,
         requests: of.number("requests")?,
         blocked: of.number("blocked")?,
-        digest: digest.map_err(|error| of.bad("digest", error.to_string()))?,
+        digest: of.hash("digest")?,
+        trades,
     })
 }
 
@@ -344,6 +363,11 @@ impl Fields<'_> {
     fn number<T: std::str::FromStr>(&self, field: &str) -> Result<T, BadRecord> {
         let text = self.text(field)?;
         text.parse().map_err(|_| self.bad(field, format!("{text:?} is no number of its kind")))
+    }
+
+    fn hash(&self, field: &str) -> Result<u128, BadRecord> {
+        let hash = u128::from_str_radix(self.text(field)?, 16);
+        hash.map_err(|error| self.bad(field, error.to_string()))
     }
 
     fn price(&self, field: &str) -> Result<Option<Price>, BadRecord> {

@@ -31,6 +31,16 @@ pub struct Link {
     master: Option<Address>,
     /// Who has which slots of a cluster, once that is known.
     slots: Vec<(u16, u16, Address)>,
+    traffic: Traffic,
+}
+
+/// What a link has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// How many connections it has made.
+    pub connections: u64,
+    /// How many bytes it has sent.
+    pub sent: u64,
 }
 
 impl fmt::Debug for Link {
@@ -43,13 +53,25 @@ impl Link {
     /// A link that connects when it is first used.
     #[must_use]
     pub fn new(options: RedisOptions) -> Self {
-        Self { options, connections: HashMap::new(), master: None, slots: Vec::new() }
+        Self {
+            options,
+            connections: HashMap::new(),
+            master: None,
+            slots: Vec::new(),
+            traffic: Traffic::default(),
+        }
     }
 
     /// What it is like.
     #[must_use]
     pub const fn options(&self) -> &RedisOptions {
         &self.options
+    }
+
+    /// What it has done.
+    #[must_use]
+    pub const fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     /// Asks whether somebody is there, who is in charge of this key.
@@ -97,10 +119,14 @@ impl Link {
             Patience::Control => self.options.control,
             Patience::Bulk => self.options.bulk,
         };
+        let mut sent = 0;
         let worked = self.connection(address).and_then(|connection| {
             connection.limit(limit)?;
-            work(connection)
+            let worked = work(connection);
+            sent = connection.take_sent();
+            worked
         });
+        self.traffic.sent += sent;
         worked.map_err(|error| {
             self.forget(address);
             fault(&address.to_string(), &error)
@@ -117,6 +143,7 @@ impl Link {
     fn connection(&mut self, address: &Address) -> redis::RedisResult<&mut Wire> {
         if !self.connections.contains_key(address) {
             let made = connect(&self.options, address, true)?;
+            self.traffic.connections += 1;
             self.connections.insert(address.clone(), made);
         }
         self.connections
@@ -217,7 +244,11 @@ fn slots_of(
 }
 
 /// Connects, as the options say. Sentinels have no databases and, here, no users.
-fn connect(options: &RedisOptions, address: &Address, known: bool) -> redis::RedisResult<Wire> {
+pub(crate) fn connect(
+    options: &RedisOptions,
+    address: &Address,
+    known: bool,
+) -> redis::RedisResult<Wire> {
     let (host, port) = (address.host.clone(), address.port);
     let to = match &options.tls {
         None => ConnectionAddr::Tcp(host, port),
@@ -262,7 +293,7 @@ fn client(info: ConnectionInfo, tls: Option<&Tls>) -> redis::RedisResult<Client>
 }
 
 /// What went wrong, without who we are.
-fn fault(server: &str, error: &redis::RedisError) -> RedisError {
+pub(crate) fn fault(server: &str, error: &redis::RedisError) -> RedisError {
     let server = server.to_owned();
     match error.code() {
         Some(code) if !error.is_io_error() => RedisError::Refused {

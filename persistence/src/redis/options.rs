@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::keys::KeyNames;
+use super::stream::Publish;
 
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +73,8 @@ pub struct RedisOptions {
     pub bulk: Duration,
     /// How keys are named.
     pub names: KeyNames,
+    /// Whether events are published, and how.
+    pub publish: Option<Publish>,
 }
 
 impl fmt::Debug for RedisOptions {
@@ -126,6 +129,14 @@ pub enum RedisError {
         ours: u64,
         /// The one that is stored.
         theirs: u64,
+    },
+    /// Another writer has taken everything over.
+    #[error(
+        "another writer ({writer}) has taken everything over from us: we never write there again"
+    )]
+    Replaced {
+        /// Its name.
+        writer: String,
     },
     /// Somebody else changed the keys again and again while we were about to.
     #[error("the keys of market {market} keep changing under us")]
@@ -201,6 +212,7 @@ impl RedisOptions {
             control: Duration::from_millis(250),
             bulk: Duration::from_secs(10),
             names: KeyNames::default(),
+            publish: None,
         })
     }
 }

@@ -1,16 +1,19 @@
 //! Reads images back.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use pricetime_engine::{
     Broken, MarketId, MarketSnapshot, OrderId, OrderRecord, RequestRecord, Sequence, Timestamp,
 };
+use redis::Value;
 
 use super::keys::{KeyNames, Keys, Part};
 use super::layout::{self, BadRecord, Metadata};
 use super::link::{Link, Patience};
 use super::options::RedisError;
+use super::trades::{Trades, parse_trade};
+use super::wire::Wire;
 
 /// How many entries a page has, about.
 const PAGE: usize = 2_000;
@@ -34,6 +37,8 @@ pub struct ReadImage {
     pub state: MarketSnapshot,
     /// Its digest.
     pub digest: u128,
+    /// The trades that are kept with it, where they are.
+    pub trades: Option<Trades>,
 }
 
 /// Why an image cannot be read.
@@ -178,7 +183,8 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
         }
     }
     let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
-    checked(keys, stated, state)
+    let trades = stated.trades.map(|_| read_trades(link, keys)).transpose()?;
+    checked(keys, stated, state, trades)
 }
 
 /// The image of these metadata and this state, if they agree.
@@ -186,6 +192,7 @@ pub(super) fn checked(
     keys: &Keys,
     stated: &Metadata,
     state: MarketSnapshot,
+    trades: Option<Trades>,
 ) -> Result<ReadImage, ReadError> {
     let MarketSnapshot { resting, waiting, blocked, requests, .. } = &state;
     let counts = [
@@ -204,6 +211,17 @@ pub(super) fn checked(
         let key = keys.metadata.clone();
         return Err(ReadError::Digest { key, stated: stated.digest, found });
     }
+    if let Some((count, digest)) = stated.trades {
+        let trades = trades.as_ref().cloned().unwrap_or_default();
+        let (key, found) = (keys.part(Part::Trades).to_owned(), trades.len() as u64);
+        if found != count {
+            return Err(ReadError::Count { key, found, stated: count });
+        }
+        let found = trades.digest();
+        if found != digest {
+            return Err(ReadError::Digest { key, stated: digest, found });
+        }
+    }
     Ok(ReadImage {
         history: stated.history.clone(),
         rules: stated.rules,
@@ -212,35 +230,17 @@ pub(super) fn checked(
         last_market: stated.last_market,
         state,
         digest: stated.digest,
+        trades,
     })
 }
 
-/// A page of a hash.
-type Page = Vec<(String, String)>;
-
-/// The orders of a hash. While a page is read, the one before it is understood.
+/// The orders of a hash. While a page is understood, the next one is on its way.
 fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Vec<OrderRecord>, ReadError> {
     let key = keys.part(part);
-    let (read, pages) = sync_channel::<Page>(2);
+    let (read, pages) = sync_channel(2);
     std::thread::scope(|scope| {
         let understood = scope.spawn(move || understand(key, pages));
-        let mut cursor = 0_u64;
-        let read_all = loop {
-            let page: Result<(u64, Page), _> =
-                link.with(&keys.metadata, Patience::Bulk, |connection| {
-                    let mut scan = redis::cmd("HSCAN");
-                    scan.arg(key).arg(cursor).arg("COUNT").arg(PAGE).query(connection)
-                });
-            let (next, page) = match page {
-                Ok(read) => read,
-                Err(error) => break Err(error),
-            };
-            // Where it is not wanted any more, there is something wrong with an earlier one.
-            if read.send(page).is_err() || next == 0 {
-                break Ok(());
-            }
-            cursor = next;
-        };
+        let read_all = link.with(&keys.metadata, Patience::Bulk, |wire| scan(wire, key, &read));
         drop(read);
         let found = understood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         read_all?;
@@ -248,42 +248,101 @@ fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Vec<OrderRecord>, 
     })
 }
 
+/// Reads a hash, page for page.
+fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<Value>>) -> redis::RedisResult<()> {
+    let ask = |wire: &mut Wire, cursor: u64| {
+        let mut scan = redis::cmd("HSCAN");
+        wire.send(&scan.arg(key).arg(cursor).arg("COUNT").arg(PAGE).get_packed_command())
+    };
+    let hear = |wire: &mut Wire| {
+        let page = wire.receive()?;
+        if let Value::ServerError(error) = page {
+            return Err(redis::RedisError::from(error));
+        }
+        Ok(page)
+    };
+    ask(wire, 0)?;
+    loop {
+        let (next, page): (u64, Value) = redis::from_redis_value(hear(wire)?)?;
+        let Value::Array(page) = page else {
+            return Err(std::io::Error::other("HSCAN answers something else").into());
+        };
+        if next != 0 {
+            ask(wire, next)?;
+        }
+        let wanted = read.send(page).is_ok();
+        if next == 0 {
+            return Ok(());
+        }
+        if !wanted {
+            // There is something wrong with an earlier page. What was asked for comes all the same.
+            return hear(wire).map(|_| ());
+        }
+    }
+}
+
 /// The orders of pages. A hash that grows while it is read may give a field twice.
 fn understand(
     key: &str,
-    pages: Receiver<Page>,
+    pages: Receiver<Vec<Value>>,
 ) -> Result<foldhash::HashMap<OrderId, OrderRecord>, BadRecord> {
     let mut found = foldhash::HashMap::default();
-    for (field, text) in pages.into_iter().flatten() {
-        let order = layout::parse_order(&field, &text).map_err(|what| BadRecord {
-            key: key.to_owned(),
-            field,
-            what,
-        })?;
-        found.insert(order.party.order, order);
+    for page in pages {
+        for pair in page.chunks_exact(2) {
+            let [field, text] = [pair.first(), pair.last()].map(|it| it.map_or(&b""[..], bytes));
+            let order = core::str::from_utf8(field)
+                .and_then(|field| Ok((field, core::str::from_utf8(text)?)))
+                .map_err(|error| error.to_string())
+                .and_then(|(field, text)| layout::parse_order(field, text))
+                .map_err(|what| {
+                    let field = String::from_utf8_lossy(field).into_owned();
+                    BadRecord { key: key.to_owned(), field, what }
+                })?;
+            found.insert(order.party.order, order);
+        }
     }
     Ok(found)
 }
 
+/// What a text is in bytes; nothing where it is none.
+fn bytes(value: &Value) -> &[u8] {
+    if let Value::BulkString(bytes) = value { bytes } else { b"" }
+}
+
 /// The window of requests, oldest first.
 fn requests(link: &mut Link, keys: &Keys) -> Result<Vec<RequestRecord>, ReadError> {
-    let key = keys.part(Part::Requests);
-    let mut requests = Vec::new();
+    sorted(link, keys, Part::Requests, layout::parse_request)
+}
+
+/// The trades that are kept, oldest first.
+fn read_trades(link: &mut Link, keys: &Keys) -> Result<Trades, ReadError> {
+    Ok(sorted(link, keys, Part::Trades, parse_trade)?.into_iter().collect())
+}
+
+/// The entries of a sorted set.
+fn sorted<T>(
+    link: &mut Link,
+    keys: &Keys,
+    part: Part,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, ReadError> {
+    let key = keys.part(part);
+    let mut entries = Vec::new();
     loop {
-        let from = requests.len();
+        let from = entries.len();
         let page: Vec<String> = link.with(&keys.metadata, Patience::Bulk, |connection| {
             redis::cmd("ZRANGE").arg(key).arg(from).arg(from + PAGE - 1).query(connection)
         })?;
         if page.is_empty() {
-            return Ok(requests);
+            return Ok(entries);
         }
         for text in page {
-            let request = layout::parse_request(&text).map_err(|what| BadRecord {
+            let entry = parse(&text).map_err(|what| BadRecord {
                 key: key.to_owned(),
                 field: text.clone(),
                 what,
             })?;
-            requests.push(request);
+            entries.push(entry);
         }
     }
 }

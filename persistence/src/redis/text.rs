@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::keys::KeyNames;
 use super::layout::{self, BadRecord};
 use super::read::{ReadError, ReadImage, checked};
+use super::trades::{parse_trade, trade_text};
 use super::whole::{Whole, join};
 use crate::history::{BadHistory, History};
 use crate::image::{Image, MarketState};
@@ -34,6 +35,8 @@ enum Line {
     Request(Value),
     /// A blocked account.
     Blocked(String),
+    /// A trade that is kept.
+    Trade(Value),
     /// The last line: without it the end is missing.
     End { markets: usize },
 }
@@ -93,6 +96,11 @@ fn write_image(out: &mut impl Write, image: &ReadImage) -> io::Result<()> {
     for (field, text) in layout::metadata(&state, &image.history, image.digest) {
         metadata.insert(field.to_owned(), text);
     }
+    for (field, text) in
+        image.trades.iter().flat_map(|it| layout::trades_metadata(it, &image.history))
+    {
+        metadata.insert(field.to_owned(), text);
+    }
     // Those under which it was written, which need not be ours.
     metadata.insert(String::from("rules"), image.rules.to_string());
     say(out, &Line::Market(metadata))?;
@@ -110,7 +118,13 @@ fn write_image(out: &mut impl Write, image: &ReadImage) -> io::Result<()> {
     for request in requests {
         say(out, &Line::Request(serde_json::from_str(&layout::request_text(request))?))?;
     }
-    blocked.iter().try_for_each(|it| say(out, &Line::Blocked(layout::account_text(*it))))
+    for account in blocked {
+        say(out, &Line::Blocked(layout::account_text(*account)))?;
+    }
+    for trade in image.trades.iter().flat_map(|trades| trades.iter()) {
+        say(out, &Line::Trade(serde_json::from_str(&trade_text(trade))?))?;
+    }
+    Ok(())
 }
 
 impl ReadImage {
@@ -173,7 +187,8 @@ pub fn read_text(input: impl BufRead) -> Result<Option<(History, Vec<ReadImage>)
             other @ (Line::Order { .. }
             | Line::Stop { .. }
             | Line::Request(_)
-            | Line::Blocked(_)) => match &mut begun {
+            | Line::Blocked(_)
+            | Line::Trade(_)) => match &mut begun {
                 Some(begun) => begun.rest.push(other),
                 None => return Err(bad(String::from("there is no market before it"))),
             },
@@ -198,7 +213,7 @@ impl Begun {
         };
         let stated = layout::parse_metadata(&place, &metadata).map_err(ReadError::from)?;
         let (mut resting, mut waiting) = (Vec::new(), Vec::new());
-        let (mut blocked, mut requests) = (Vec::new(), Vec::new());
+        let (mut blocked, mut requests, mut trades) = (Vec::new(), Vec::new(), Vec::new());
         for said in rest {
             match said {
                 Line::Order { order, record } => {
@@ -218,11 +233,16 @@ impl Begun {
                     let read = layout::parse_account(&account);
                     blocked.push(read.map_err(|what| bad(&account, what))?);
                 }
+                Line::Trade(record) => {
+                    let text = record.to_string();
+                    trades.push(parse_trade(&text).map_err(|what| bad(&text, what))?);
+                }
                 Line::PricetimeImages { .. } | Line::Market(_) | Line::End { .. } => {}
             }
         }
         let keys = KeyNames::default().of(stated.head.market);
         let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
-        Ok(checked(&keys, &stated, state)?)
+        let trades = stated.trades.map(|_| trades.into_iter().collect());
+        Ok(checked(&keys, &stated, state, trades)?)
     }
 }

@@ -1,5 +1,7 @@
 //! All images together: the state of an engine, and whether there is one at all.
 
+use std::collections::BTreeMap;
+
 use pricetime_engine::{Broken, Engine, EngineSnapshot, MarketId};
 
 use super::keys::{KeyNames, Keys, Part};
@@ -7,6 +9,7 @@ use super::layout::BadRecord;
 use super::link::{Link, Patience};
 use super::options::RedisError;
 use super::read::{ReadError, ReadImage, read_image, read_markets};
+use super::trades::Trades;
 
 /// The images of all markets as one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub struct Whole {
     pub state: EngineSnapshot,
     /// Markets that were claimed and never written.
     pub unwritten: Vec<MarketId>,
+    /// The trades that are kept with them, where they are.
+    pub trades: BTreeMap<MarketId, Trades>,
 }
 
 /// An image that is there, without having been read.
@@ -125,6 +130,7 @@ pub(super) fn join(images: Vec<ReadImage>) -> Result<Option<Whole>, ReadError> {
         });
     }
     let mut state = EngineSnapshot { rules_version: first.rules, ..EngineSnapshot::default() };
+    let mut trades = BTreeMap::new();
     for image in images {
         if image.rules != state.rules_version {
             // One of them is not of our rules: what is restored from this is refused, and says so.
@@ -133,10 +139,11 @@ pub(super) fn join(images: Vec<ReadImage>) -> Result<Option<Whole>, ReadError> {
         state.last_sequence = state.last_sequence.max(image.sequence);
         state.last_timestamp = state.last_timestamp.max(image.timestamp);
         state.last_market = state.last_market.max(image.last_market);
+        trades.extend(image.trades.map(|trades| (image.state.head.market, trades)));
         state.markets.push(image.state);
     }
     state.markets.sort_unstable_by_key(|market| market.head.market);
-    Ok(Some(Whole { history, state, unwritten: Vec::new() }))
+    Ok(Some(Whole { history, state, unwritten: Vec::new(), trades }))
 }
 
 /// Whether an engine can have this state: every invariant is looked at.
@@ -166,8 +173,13 @@ pub fn remove_image(
             all.extend([keys.spare(part, &writer, term), keys.old(part, &writer, term)]);
         }
     }
-    let removed = link.with(&keys.metadata, Patience::Control, |connection| {
+    let mut removed: u64 = link.with(&keys.metadata, Patience::Control, |connection| {
         redis::cmd("UNLINK").arg(&all).query(connection)
+    })?;
+    // They may be in another place of a cluster.
+    let trades = keys.part(Part::Trades);
+    removed += link.with(trades, Patience::Control, |connection| {
+        redis::cmd("UNLINK").arg(trades).query::<u64>(connection)
     })?;
     link.with(&set, Patience::Control, |connection| {
         redis::cmd("SREM").arg(&set).arg(market.0).exec(connection)

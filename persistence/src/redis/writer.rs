@@ -1,24 +1,28 @@
 //! Writes the image of each market, and proves before each transaction that nobody else does.
 
+mod alone;
 mod change;
 mod claim;
 mod generation;
+mod once;
 mod tidy;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 
-use pricetime_engine::{AccountId, MarketId, OrderId, OrderRecord, Priority, Sequence, Side};
+use pricetime_engine::{
+    AccountId, MarketId, OrderId, OrderRecord, Priority, Sequence, Side, TradeNumber,
+};
 use redis::Pipeline;
 use uuid::Uuid;
 
 use super::CHANGES_MAX;
 use super::keys::{Keys, Part};
-use super::layout;
 use super::link::{Link, Patience};
 use super::options::RedisError;
 use super::scores::scores_hold;
+use super::trades::Trades;
 use crate::history::History;
 use crate::image::MarketState;
 use change::Change;
@@ -37,6 +41,10 @@ pub struct ImageWriter {
     /// Every term that is claimed is above this.
     floor: u64,
     markets: BTreeMap<MarketId, Market>,
+    /// Whether trades stand there too, because there is no journal that has them.
+    trades: bool,
+    /// Whether a market that was not there is left to whoever else has claimed it.
+    careful: bool,
 }
 
 /// What was written.
@@ -89,6 +97,8 @@ struct There {
     /// The last request that stands there.
     requests: Sequence,
     blocked: BTreeSet<AccountId>,
+    /// The last trade that stands there.
+    trades: TradeNumber,
 }
 
 /// What stands in the keys if a transaction was carried out.
@@ -108,6 +118,7 @@ struct Difference {
     sum: u128,
     requests: Sequence,
     blocked: BTreeSet<AccountId>,
+    trades: TradeNumber,
 }
 
 impl Attempt {
@@ -131,8 +142,8 @@ impl Attempt {
                 None => orders.remove(&order),
             };
         }
-        let Difference { version, sum, requests, blocked, .. } = difference;
-        Some(There { version, orders, sum, requests, blocked })
+        let Difference { version, sum, requests, blocked, trades, .. } = difference;
+        Some(There { version, orders, sum, requests, blocked, trades })
     }
 }
 
@@ -167,7 +178,12 @@ impl Known {
     const fn home(self) -> Part {
         match self.part {
             Part::Stops => Part::Stops,
-            Part::Bids | Part::Asks | Part::Orders | Part::Requests | Part::Blocked => Part::Orders,
+            Part::Bids
+            | Part::Asks
+            | Part::Orders
+            | Part::Requests
+            | Part::Blocked
+            | Part::Trades => Part::Orders,
         }
     }
 }
@@ -178,13 +194,18 @@ impl ImageWriter {
     #[must_use]
     pub fn new(link: Link, history: History, floor: u64) -> Self {
         let name = Uuid::new_v4().simple().to_string();
-        Self { link, history, name, floor, markets: BTreeMap::new() }
+        Self { link, history, name, floor, markets: BTreeMap::new(), trades: false, careful: false }
     }
 
     /// The highest term that was used: the floor of the next writer.
     #[must_use]
     pub const fn floor(&self) -> u64 {
         self.floor
+    }
+
+    /// The way to the servers.
+    pub const fn link(&mut self) -> &mut Link {
+        &mut self.link
     }
 
     /// Asks whether the servers are there.
@@ -207,6 +228,19 @@ impl ImageWriter {
         state: &MarketState,
         changed: &BTreeMap<OrderId, Option<OrderRecord>>,
     ) -> Result<Wrote, RedisError> {
+        self.write_with(state, changed, &Trades::default())
+    }
+
+    /// The same, with the trades that are kept; they are written where nobody else knows the state.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_with(
+        &mut self,
+        state: &MarketState,
+        changed: &BTreeMap<OrderId, Option<OrderRecord>>,
+        trades: &Trades,
+    ) -> Result<Wrote, RedisError> {
         let (id, history) = (state.head.market, self.history);
         if !scores_hold(&state.head.spec.terms) {
             return Err(RedisError::Options(format!(
@@ -214,8 +248,12 @@ impl ImageWriter {
                  from the next: it is not brought there"
             )));
         }
+        if self.careful {
+            self.announce(id)?;
+        }
         let mut task = self.task(id);
-        let wrote = task.try_often(id, |task| task.try_write(id, history, state, changed))?;
+        let next = Next { state, changed, trades };
+        let wrote = task.try_often(id, |task| task.try_write(id, history, next))?;
         task.unlink_late();
         task.enrol(id)?;
         Ok(wrote)
@@ -249,7 +287,8 @@ impl ImageWriter {
             spare: None,
             fenced: None,
         });
-        Task { link: &mut self.link, name: &self.name, floor: &mut self.floor, market }
+        let (link, name, floor) = (&mut self.link, self.name.as_str(), &mut self.floor);
+        Task { link, name, floor, trades: self.trades, careful: self.careful, market }
     }
 }
 
@@ -258,10 +297,25 @@ struct Task<'a> {
     link: &'a mut Link,
     name: &'a str,
     floor: &'a mut u64,
+    trades: bool,
+    careful: bool,
     market: &'a mut Market,
 }
 
+/// What is to stand there next.
+#[derive(Clone, Copy)]
+struct Next<'a> {
+    state: &'a MarketState,
+    changed: &'a BTreeMap<OrderId, Option<OrderRecord>>,
+    trades: &'a Trades,
+}
+
 impl Task<'_> {
+    /// What a generation consists of.
+    const fn parts(&self) -> &'static [Part] {
+        Part::of(self.trades)
+    }
+
     /// Does something under a term of ours until it is done. None stands for what has to be tried
     /// again.
     fn try_often<T>(
@@ -291,19 +345,20 @@ impl Task<'_> {
         &mut self,
         id: MarketId,
         history: History,
-        state: &MarketState,
-        changed: &BTreeMap<OrderId, Option<OrderRecord>>,
+        next: Next<'_>,
     ) -> Result<Option<Wrote>, RedisError> {
         let Some(stored) = self.stored(id)? else { return Ok(None) };
         self.settle_attempt(stored.version.as_ref());
         let Some(there) = self.market.there.as_ref() else {
-            return self.write_whole(history, state);
+            return self.write_whole(history, next);
         };
-        let change = Change::new(there, state, changed, history);
-        if changed.len() <= CHANGES_MAX {
+        let change = Change::new(there, next, history);
+        let trades =
+            if self.trades { next.trades.after(there.trades).take(CHANGES_MAX).count() } else { 0 };
+        if next.changed.len() + trades <= CHANGES_MAX {
             return self.write_changes(&change);
         }
-        self.write_spare(&change, state)
+        self.write_spare(&change)
     }
 
     /// Finds out which of two states stands there, where the answer to a transaction was lost.
@@ -327,7 +382,7 @@ impl Task<'_> {
         &mut self,
         attempt: Attempt,
         transaction: &Pipeline,
-        counts: [u64; 6],
+        counts: Vec<u64>,
     ) -> Result<Option<()>, RedisError> {
         let metadata = self.market.keys.metadata.clone();
         self.market.attempt = Some(attempt);
@@ -343,41 +398,4 @@ impl Task<'_> {
         self.market.there = attempt.carried_out(before).filter(|_| exact);
         Ok(exact.then_some(()))
     }
-}
-
-/// How many entries each part has in a state.
-fn counts(state: &MarketState) -> [u64; 6] {
-    let (bids, asks) = (&state.bids, &state.asks);
-    [
-        u64::from(bids.resting),
-        u64::from(asks.resting),
-        u64::from(bids.resting) + u64::from(asks.resting),
-        u64::from(bids.waiting) + u64::from(asks.waiting),
-        state.requests.len() as u64,
-        state.blocked.len() as u64,
-    ]
-}
-
-/// Asks for the counts of the current keys.
-fn ask_counts(transaction: &mut Pipeline, keys: &Keys) {
-    for part in Part::ALL {
-        transaction.cmd(part.count()).arg(keys.part(part));
-    }
-}
-
-/// Says in a transaction what a market has once, and who says so.
-fn say_metadata(
-    transaction: &mut Pipeline,
-    keys: &Keys,
-    state: &MarketState,
-    version: &Version,
-    digest: u128,
-) {
-    let fields = layout::metadata(state, &version.history, digest);
-    transaction.cmd("HSET").arg(&keys.metadata);
-    for (field, value) in fields {
-        transaction.arg(field).arg(value);
-    }
-    transaction.ignore();
-    transaction.cmd("SET").arg(&keys.epoch).arg(&version.epoch).ignore();
 }

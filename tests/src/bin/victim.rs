@@ -1,12 +1,15 @@
-//! A process to be killed: `victim FOLDER SEED FIRST` opens a host and submits commands without end,
+//! A process to be killed: `victim FOLDER SEED FIRST [REDIS]` opens a host and submits commands without end,
 //! each under a request id of its own. A line on standard output says what was acknowledged:
-//! number, sequence, and whether it was a repetition. `tests/crash.rs` kills it at any moment.
+//! number, sequence, and whether it was a repetition. `tests/crash.rs` kills it at any moment. With an
+//! address it publishes there what happens.
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
 
 use pricetime::engine::{AccountId, Action, Outcome, Phase};
 use pricetime::persistence::JournalOptions;
+use pricetime::persistence::redis::RedisOptions;
+use pricetime::persistence::redis::stream::Publish;
 use pricetime::{Draft, Gates, Host, Options, Refused, Ticket};
 use pricetime_tests::load;
 
@@ -17,7 +20,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let mut next = || arguments.next().ok_or("victim FOLDER SEED FIRST");
     let (folder, seed, first) = (next()?, next()?.parse()?, next()?.parse()?);
+    let mut redis = arguments.next().map(|url| RedisOptions::parse(&url)).transpose()?;
+    if let Some(redis) = &mut redis {
+        redis.publish = Some(Publish::default());
+    }
     let host = Host::open(Options {
+        redis,
         journal: JournalOptions { segment_bytes: 1 << 15 },
         gates: Gates::Commands(97),
         ..Options::new(folder)

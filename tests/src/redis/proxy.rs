@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 /// What ends a transaction, for Redis and for PostgreSQL.
-const ENDS: [&[u8]; 2] = [b"EXEC", b"COMMIT\0"];
+const ENDS: [&[u8]; 3] = [b"EXEC", b"EVAL", b"COMMIT\0"];
 
 /// What it does to what comes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Mode {
     Late(Duration),
     /// Nothing arrives any more, and nobody is told.
     Swallow,
-    /// The transaction behind so many others is carried out, and nobody learns of it.
+    /// The transaction or script behind so many others is carried out, and nobody learns of it.
     LoseReply(u64),
 }
 

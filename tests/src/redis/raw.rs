@@ -66,6 +66,14 @@ impl Raw {
         self.answer()
     }
 
+    /// What it says of itself next: who subscribes is told.
+    ///
+    /// # Errors
+    /// Where it says nothing.
+    pub fn hear(&mut self) -> io::Result<Vec<String>> {
+        self.answer().map(Reply::texts)
+    }
+
     fn answer(&mut self) -> io::Result<Reply> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;

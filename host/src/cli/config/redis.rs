@@ -1,9 +1,10 @@
 //! Redis in the configuration.
 
+use pricetime::persistence::redis::stream::{self, StreamNames};
 use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls, scores_hold};
 
 use super::ConfiguredMarket;
-use super::setting::Redis;
+use super::setting::{Publish, Redis};
 
 impl Redis {
     /// What a link is like, where there is to be one.
@@ -12,7 +13,9 @@ impl Redis {
         markets: &[ConfiguredMarket],
     ) -> Result<Option<RedisOptions>, String> {
         if self.url.is_empty() {
-            return Ok(None);
+            let nowhere = "redis.publish.events: events are published in Redis, and redis.url is \
+                           empty: say where that is";
+            return if self.publish.events { Err(nowhere.to_owned()) } else { Ok(None) };
         }
         let mut options =
             RedisOptions::parse(&self.url).map_err(|why| format!("redis.url: {why}"))?;
@@ -26,10 +29,13 @@ impl Redis {
             stops: keys.stops,
             requests: keys.requests,
             blocked: keys.blocked,
+            trades: keys.trades,
             metadata: keys.metadata,
             epoch: keys.epoch,
             markets: keys.markets,
+            streams: StreamNames::default(),
         };
+        options.publish = self.publish.options(&mut options.names.streams)?;
         if let Some(market) = markets.iter().find(|it| !scores_hold(&it.spec.terms)) {
             return Err(format!(
                 "market {}: with Redis, prices must lie within ±2^53 ticks",
@@ -43,6 +49,27 @@ impl Redis {
             return Err(String::from("redis.authority and redis.certificate are for rediss://"));
         }
         Ok(Some(options))
+    }
+}
+
+impl Publish {
+    /// Whether events are published, and how they are named.
+    fn options(self, names: &mut StreamNames) -> Result<Option<stream::Publish>, String> {
+        *names = StreamNames {
+            trades: self.trades,
+            orders: self.orders,
+            epochs: self.epochs,
+            published: self.published,
+            market_events: self.market_events,
+            account_trades: self.account_trades,
+            account_orders: self.account_orders,
+            alerts: self.alerts,
+        };
+        if self.keep == 0 {
+            return Err(String::from("redis.publish.keep: a stream keeps at least one entry"));
+        }
+        let publish = stream::Publish { keep: self.keep, channels: self.channels };
+        Ok(self.events.then_some(publish))
     }
 }
 

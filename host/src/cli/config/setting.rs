@@ -33,11 +33,17 @@ sections! {
     Output { events: String }
     Redis {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
-        prefix: String, env: String, keys: Keys,
+        only: bool, trades_epochs: u64, trades_max: usize, prefix: String, env: String, keys: Keys,
+        publish: Publish,
+    }
+    Publish {
+        events: bool, keep: u64, channels: bool, trades: String, orders: String, epochs: String,
+        published: String, market_events: String, account_trades: String, account_orders: String,
+        alerts: String,
     }
     Keys {
         bids: String, asks: String, orders: String, stops: String, requests: String,
-        blocked: String, metadata: String, epoch: String, markets: String,
+        blocked: String, trades: String, metadata: String, epoch: String, markets: String,
     }
 }
 

@@ -121,8 +121,14 @@ impl Import {
             .map_err(|why| Failure::new(Code::Usage, why.to_string()))?;
         clear(&mut link, &images).map_err(|error| undone(&error))?;
         let mut writer = ImageWriter::new(link, history, 0);
-        for state in images.iter().filter_map(ReadImage::to_state) {
-            writer.write(&state, &BTreeMap::new()).map_err(|error| undone(&error))?;
+        if images.iter().any(|image| image.trades.is_some()) {
+            writer = writer.with_trades();
+        }
+        for image in &images {
+            let Some(state) = image.to_state() else { continue };
+            let (changed, trades) = (BTreeMap::new(), image.trades.clone().unwrap_or_default());
+            let wrote = writer.write_with(&state, &changed, &trades);
+            wrote.map_err(|error| undone(&error))?;
         }
         let make = |file, markets, orders| Said::Imported { file, markets, orders };
         Said::of(&self.file, &images, make).say(out, self.there.json)

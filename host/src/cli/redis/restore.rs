@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use pricetime::persistence::redis::{Whole, read_whole};
+use pricetime::persistence::redis::{Trades, Whole, read_whole};
 use pricetime::persistence::{Folder, Recovery, RecoveryError, RecoveryOptions};
 use serde::Serialize;
 
@@ -40,9 +40,16 @@ impl Restore {
         let config = self.there.config()?;
         let (mut link, options) = self.there.link()?;
         let whole = read_whole(&mut link, &options.names).map_err(|error| unread(&error))?;
-        let Whole { history: of, state, unwritten } = whole.ok_or_else(|| nothing(&options))?;
+        let Whole { history: of, state, unwritten, trades } =
+            whole.ok_or_else(|| nothing(&options))?;
         for market in unwritten {
             note(format_args!("market {market}: was claimed, and never written: it is left out"));
+        }
+        let trades: usize = trades.values().map(Trades::len).sum();
+        if trades > 0 {
+            note(format_args!(
+                "{trades} trades that are kept in Redis stay there, of history {of}"
+            ));
         }
         let mut folder = Folder::open(&self.folder)?;
         if folder.is_new() {

@@ -4,7 +4,7 @@ use clap::Args;
 use pricetime::engine::{MarketId, OrderRecord, Phase, Price, Side};
 use pricetime::json::Amount;
 use pricetime::persistence::redis::{
-    Holder, ReadError, ReadImage, read_holder, read_image, read_markets,
+    Holder, ReadError, ReadImage, Trades, read_holder, read_image, read_markets,
 };
 use serde::Serialize;
 
@@ -45,6 +45,8 @@ struct Row {
     stops: usize,
     requests: usize,
     blocked: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trades_kept: Option<usize>,
     digest: String,
     term: Option<String>,
     writer: Option<String>,
@@ -70,6 +72,7 @@ fn row(image: &ReadImage, holder: Option<Holder>) -> Row {
         stops: image.state.waiting.len(),
         requests: image.state.requests.len(),
         blocked: image.state.blocked.len(),
+        trades_kept: image.trades.as_ref().map(Trades::len),
         digest: format!("{:032x}", image.digest),
         term,
         writer,
@@ -130,6 +133,7 @@ fn print(out: &mut Out, said: &[Said]) -> Result<(), Stop> {
                 row.bids.to_string(),
                 row.asks.to_string(),
                 row.stops.to_string(),
+                row.trades_kept.map_or("-".into(), |trades| trades.to_string()),
                 row.term.clone().unwrap_or_default(),
                 row.writer.clone().unwrap_or_default(),
                 row.digest.clone(),
@@ -154,6 +158,7 @@ fn print(out: &mut Out, said: &[Said]) -> Result<(), Stop> {
         " bids",
         " asks",
         " stops",
+        " trades",
         " term",
         "writer",
         "digest",

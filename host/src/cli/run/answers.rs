@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 use super::Desk;
-use super::push::{Push, push_account, push_market};
+use super::push::{Push, Whose, push_account, push_market};
 
 /// Above so many bytes answers are written at once.
 const BUFFER: usize = 1 << 16;
@@ -152,6 +152,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     history,
                     sequence,
                     operator,
+                    durable: self.desk.is_durable(),
                 }))
             }
             Item::Refused(refused) => self.put(&Answer::Refused(refused)),
@@ -187,7 +188,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             Ok(group) => {
                 let spec = spec.map_or_else(no_spec, |spec| *spec);
                 let done = Done::of_group(&group, &spec);
-                Answer::Done(Done { line: Some(line), ..done })
+                Answer::Done(Done { line: Some(line), durable: self.desk.is_durable(), ..done })
             }
             Err(stopped) => {
                 Answer::Refused(Refused { line, column: None, request, error: stopped.to_string() })
@@ -281,7 +282,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     sequence: feed.sequence.0,
                     orders: feed.orders.iter().map(|it| OrderLine::of(it, &spec)).collect(),
                 });
-                tokio::spawn(push_account(feed, (id, account), spec, push));
+                let durable = self.desk.is_durable();
+                let whose = Whose { market: id, account, durable };
+                tokio::spawn(push_account(feed, whose, spec, push));
                 orders
             }
         };

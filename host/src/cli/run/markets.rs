@@ -1,7 +1,7 @@
 //! The markets that the configuration names.
 
-use pricetime::engine::{Action, MarketSpec, Outcome, Terms};
-use pricetime::{Draft, Host, Refused};
+use pricetime::engine::{Action, MarketId, MarketSpec, Outcome, Phase, Terms};
+use pricetime::{Draft, Host, Policy, Refused};
 use tracing::info;
 
 use super::super::config::ConfiguredMarket;
@@ -17,6 +17,10 @@ pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Fai
                 say(host, Draft { action: Action::SetPhase(market.phase), ..market.add })?;
                 info!(market = id.0, %symbol, "market added");
             }
+            // Without a folder, what was done in its first epoch a crash takes back.
+            Some(there) if there == market.spec && is_untouched(host, id) => {
+                say(host, Draft { action: Action::SetPhase(market.phase), ..market.add })?;
+            }
             Some(there) if there == market.spec => {}
             Some(there) if bare(there) == bare(market.spec) => {
                 say(host, Draft { action: Action::SetMarket(market.spec.terms), ..market.add })?;
@@ -26,7 +30,7 @@ pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Fai
                 return Err(Failure::new(
                     Code::Usage,
                     format!(
-                        "market {id} ({symbol}) is not the one in the folder ({}): symbol, tick, \
+                        "market {id} ({symbol}) is not the one that is there ({}): symbol, tick, \
                          lot, pricing, quantity_max and limits of a market never change; give the \
                          new one a number of its own",
                         there.symbol
@@ -36,6 +40,12 @@ pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// Whether a market is as it was added, although there was more to come.
+fn is_untouched(host: &Host, id: MarketId) -> bool {
+    host.policy() == Policy::Epoch
+        && host.view(id, 0).is_some_and(|it| it.phase == Phase::Closed && it.epoch.0 == 1)
 }
 
 /// A spec without what may change.

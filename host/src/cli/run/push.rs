@@ -43,10 +43,17 @@ pub(super) async fn push_market(mut feed: MarketFeed, spec: MarketSpec, mut push
     let _ = push.to.send(Answer::Ended(Ended { market, account: None, why })).await;
 }
 
+/// Whose events these are, and whether they are durable when they are told.
+pub(super) struct Whose {
+    pub(super) market: MarketId,
+    pub(super) account: Uuid,
+    pub(super) durable: bool,
+}
+
 /// Brings an account's own events until one of the two ends.
 pub(super) async fn push_account(
     mut feed: AccountFeed,
-    (market, account): (MarketId, Uuid),
+    Whose { market, account, durable }: Whose,
     spec: MarketSpec,
     mut push: Push,
 ) {
@@ -54,7 +61,8 @@ pub(super) async fn push_account(
         match push.next(&mut feed.updates).await {
             None => return,
             Some(Ok(group)) => {
-                if push.to.send(Answer::Own(Done::of_group(&group, &spec))).await.is_err() {
+                let done = Done { durable, ..Done::of_group(&group, &spec) };
+                if push.to.send(Answer::Own(done)).await.is_err() {
                     return;
                 }
             }

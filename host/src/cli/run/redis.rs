@@ -7,11 +7,16 @@ use super::super::config::Config;
 use super::super::failure::{Code, Failure};
 
 /// Looks the servers over and logs what is found. What may delete the book stops the start; a server
-/// that is not there does not.
+/// that is not there does not, unless only there is the state.
 pub(super) fn look(config: &Config) -> Result<(), Failure> {
     let Some(options) = &config.redis else { return Ok(()) };
     let findings = match check(&mut Link::new(options.clone())) {
         Ok(findings) => findings,
+        Err(error) if config.folder.is_none() => {
+            return Err(Failure::failed(format!(
+                "Redis: {error}; there is no data folder, so nothing else knows the state"
+            )));
+        }
         Err(error) => {
             warn!("Redis: {error}; the start goes on, the image follows when Redis is well");
             return Ok(());

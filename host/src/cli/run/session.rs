@@ -220,6 +220,10 @@ impl Session {
         loop {
             match self.desk.host.submit(draft) {
                 Ok(ticket) => return Ok(ticket),
+                // There may be no room for long: without a folder, as long as Redis is not there.
+                Err(Refused::Busy) if *self.desk.stop.borrow() => {
+                    return Err("the host is closing, and there was no room".into());
+                }
                 Err(Refused::Busy) => tokio::time::sleep(BUSY).await,
                 Err(refused @ Refused::Scores) => return Err(refused.to_string().into()),
                 Err(Refused::Stopped) => {

@@ -17,16 +17,19 @@ use super::super::failure::Failure;
 pub(super) struct Teller {
     specs: BTreeMap<MarketId, MarketSpec>,
     events: Option<(PathBuf, BufWriter<File>)>,
+    /// Whether what is told may be taken back by a crash.
+    fleeting: bool,
 }
 
 impl Teller {
     /// Tells the log, and appends to this file if there is to be one.
-    pub(super) fn new(events: Option<&Path>) -> Result<Self, Failure> {
-        let Some(path) = events else { return Ok(Self::default()) };
+    pub(super) fn new(events: Option<&Path>, durable: bool) -> Result<Self, Failure> {
+        let fleeting = !durable;
+        let Some(path) = events else { return Ok(Self { fleeting, ..Self::default() }) };
         let file = OpenOptions::new().create(true).append(true).open(path);
         let file = file.map_err(|why| Failure::failed(format!("{}: {why}", path.display())))?;
         let events = Some((path.to_owned(), BufWriter::with_capacity(1 << 16, file)));
-        Ok(Self { events, ..Self::default() })
+        Ok(Self { events, fleeting, ..Self::default() })
     }
 
     fn write(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
@@ -58,7 +61,8 @@ impl Follower for Teller {
             }
         }
         if self.events.is_some() {
-            let line = Answer::Done(Done::of(header, events, outcome, &spec));
+            let done = Done::of(header, events, outcome, &spec);
+            let line = Answer::Done(Done { durable: !self.fleeting, ..done });
             self.write(|file| {
                 serde_json::to_writer(&mut *file, &line)?;
                 file.write_all(b"\n")

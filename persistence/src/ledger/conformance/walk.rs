@@ -17,6 +17,11 @@ use crate::settlement::Batch;
 /// The first answer that is not as it has to be, with the seed and the step.
 pub fn walk(make: Make<'_>, seed: u64, steps: usize) -> Result<(), String> {
     let first = 1_000 + u32::try_from(seed % 1_000_000).unwrap_or_default() * 4;
+    walk_in(make, first, (seed, steps))
+}
+
+/// A walk in three markets from this one on.
+pub(super) fn walk_in(make: Make<'_>, first: u32, (seed, steps): (u64, usize)) -> Held {
     let mut walk = Walk {
         dice: Dice(seed),
         markets: [0, 1, 2].map(|more| MarketId(first + more)),

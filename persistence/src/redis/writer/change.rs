@@ -4,22 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use foldhash::HashMap;
 
-use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence};
+use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence, TradeNumber};
 use redis::Pipeline;
 
-use super::{
-    Attempt, Difference, How, Known, Task, There, Version, Wrote, ask_counts, counts, say_metadata,
-};
+use super::{Attempt, Difference, How, Known, Next, Task, There, Version, Wrote};
 use crate::history::History;
 use crate::image::MarketState;
 use crate::redis::keys::Part;
 use crate::redis::layout;
 use crate::redis::options::RedisError;
+use crate::redis::trades::{Trades, trade_text};
 
 /// The way from what stands there to a state.
 pub(super) struct Change<'a> {
-    pub(super) state: &'a MarketState,
-    pub(super) changed: &'a BTreeMap<OrderId, Option<OrderRecord>>,
+    pub(super) next: Next<'a>,
     /// What it makes of what stands there.
     pub(super) difference: Difference,
     pub(super) digest: u128,
@@ -27,6 +25,7 @@ pub(super) struct Change<'a> {
     pub(super) before: BTreeMap<OrderId, Option<Known>>,
     pub(super) requests_before: Sequence,
     pub(super) blocked_before: BTreeSet<AccountId>,
+    pub(super) trades_before: TradeNumber,
 }
 
 /// The version of a state with this digest.
@@ -45,12 +44,8 @@ pub(super) fn last_request(state: &MarketState) -> Sequence {
 }
 
 impl<'a> Change<'a> {
-    pub(super) fn new(
-        there: &There,
-        state: &'a MarketState,
-        changed: &'a BTreeMap<OrderId, Option<OrderRecord>>,
-        history: History,
-    ) -> Self {
+    pub(super) fn new(there: &There, next: Next<'a>, history: History) -> Self {
+        let Next { state, changed, trades } = next;
         let mut orders = BTreeMap::new();
         let mut before = BTreeMap::new();
         let mut sum = there.sum;
@@ -64,14 +59,15 @@ impl<'a> Change<'a> {
         let digest = state.digest_without_orders().wrapping_add(sum);
         let version = version(state, history, digest);
         let (requests, blocked) = (last_request(state), state.blocked.iter().copied().collect());
+        let trades = trades.last();
         Self {
-            state,
-            changed,
-            difference: Difference { version, orders, sum, requests, blocked },
+            next,
+            difference: Difference { version, orders, sum, requests, blocked, trades },
             digest,
             before,
             requests_before: there.requests,
             blocked_before: there.blocked.clone(),
+            trades_before: there.trades,
         }
     }
 }
@@ -82,28 +78,31 @@ impl Task<'_> {
         &mut self,
         change: &Change<'_>,
     ) -> Result<Option<Wrote>, RedisError> {
-        let keys = self.market.keys.clone();
+        let (keys, Next { state, changed, trades }) = (self.market.keys.clone(), change.next);
         let key = |part: Part| keys.part(part).to_owned();
         let mut transaction = redis::pipe();
         transaction.atomic();
-        let orders = change.changed.iter().map(|(order, record)| {
+        let orders = changed.iter().map(|(order, record)| {
             (*order, change.before.get(order).copied().flatten(), record.as_ref())
         });
         say_orders(&mut transaction, &key, orders);
-        say_requests(&mut transaction, &key(Part::Requests), change.state, change.requests_before);
-        say_blocked(&mut transaction, &key(Part::Blocked), change.state, &change.blocked_before);
+        say_requests(&mut transaction, &key(Part::Requests), state, change.requests_before);
+        say_blocked(&mut transaction, &key(Part::Blocked), state, &change.blocked_before);
+        if self.trades {
+            say_trades(&mut transaction, &key(Part::Trades), trades, change.trades_before);
+        }
         let version = &change.difference.version;
-        say_metadata(&mut transaction, &keys, change.state, version, change.digest);
-        ask_counts(&mut transaction, &keys);
+        self.say_metadata(&mut transaction, change.next, version, change.digest);
+        self.ask_counts(&mut transaction);
         let attempt = Attempt::Changed(change.difference.clone());
-        let done = self.commit(attempt, &transaction, counts(change.state))?;
+        let done = self.commit(attempt, &transaction, self.counts(change.next))?;
         if done.is_some() {
             // What changed here lags behind in the second generation.
             if let Some(spare) = &mut self.market.spare {
                 spare.fall_behind(&change.before);
             }
         }
-        Ok(done.map(|()| Wrote { how: How::Changes, orders: change.changed.len() }))
+        Ok(done.map(|()| Wrote { how: How::Changes, orders: changed.len() }))
     }
 }
 
@@ -155,7 +154,7 @@ pub(super) fn say_orders<'a>(
 fn member(known: Known, order: OrderId) -> [u8; 24] {
     let priority = match known.part {
         Part::Bids => !known.priority.0,
-        Part::Asks | Part::Orders | Part::Stops | Part::Requests | Part::Blocked => {
+        Part::Asks | Part::Orders | Part::Stops | Part::Requests | Part::Blocked | Part::Trades => {
             known.priority.0
         }
     };
@@ -175,6 +174,20 @@ pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, be
         to.cmd("ZADD").arg(key);
         for request in piece {
             to.arg(request.sequence.0).arg(layout::request_text(request));
+        }
+        to.ignore();
+    }
+}
+
+/// Forgets the trades that are no longer kept, and adds those after `before`.
+pub(super) fn say_trades(to: &mut Pipeline, key: &str, trades: &Trades, before: TradeNumber) {
+    let first = trades.first().map_or(u64::MAX, |first| first.0);
+    to.cmd("ZREMRANGEBYSCORE").arg(key).arg("-inf").arg(format!("({first}")).ignore();
+    let mut newer = trades.after(before).peekable();
+    while newer.peek().is_some() {
+        to.cmd("ZADD").arg(key);
+        for trade in newer.by_ref().take(super::super::PIECE) {
+            to.arg(trade.number.0).arg(trade_text(trade));
         }
         to.ignore();
     }

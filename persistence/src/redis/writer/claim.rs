@@ -30,6 +30,8 @@ impl Task<'_> {
         }
         let keys = self.market.keys.clone();
         let (name, floor, held) = (self.name, *self.floor, self.market.held);
+        // A market that was not there when all was claimed is whoever claims it first.
+        let (parts, strange) = (self.parts(), self.careful && held == 0);
         let claimed = self.link.with(&keys.metadata, Patience::Control, |connection| {
             let mut look = redis::pipe();
             look.cmd("WATCH").arg(&keys.metadata).ignore();
@@ -40,7 +42,11 @@ impl Task<'_> {
             let (before, writer) = if kind == "hash" {
                 let mut who = redis::cmd("HMGET");
                 let who = who.arg(&keys.metadata).arg("term").arg("writer").query(connection)?;
-                term_and_writer(&mut texts(who).into_iter())
+                let found = term_and_writer(&mut texts(who).into_iter());
+                if strange && found.1.as_ref().is_some_and(|writer| writer != name) {
+                    return Ok(Err(found.0.unwrap_or_default()));
+                }
+                found
             } else {
                 if kind != "none" {
                     // Under our name stands what no image is: it is in the way.
@@ -57,7 +63,7 @@ impl Task<'_> {
             transaction.arg("writer").arg(name).ignore();
             if let Some(writer) = writer {
                 // What our predecessor left unfinished.
-                unlink_spare(&mut transaction, &keys, &writer, before);
+                unlink_spare(&mut transaction, &keys, parts, (&writer, before));
             }
             let done: Value = transaction.query(connection)?;
             Ok(Ok((done != Value::Nil).then_some(term)))
@@ -86,18 +92,19 @@ impl Task<'_> {
         let Some(ours) = self.market.term else { return Ok(None) };
         let keys = self.market.keys.clone();
         let mut look = redis::pipe();
-        look.cmd("WATCH").arg(keys.all().collect::<Vec<_>>()).ignore();
+        let parts = self.parts();
+        look.cmd("WATCH").arg(keys.of(parts).collect::<Vec<_>>()).ignore();
         look.cmd("TYPE").arg(&keys.metadata);
-        for part in Part::ALL {
-            look.cmd("TYPE").arg(keys.part(part));
+        for part in parts {
+            look.cmd("TYPE").arg(keys.part(*part));
         }
         let who = self.link.with(&keys.metadata, Patience::Control, |connection| {
             let kinds: Vec<String> = look.query(connection)?;
-            let (metadata, parts) = kinds
+            let (metadata, rest) = kinds
                 .split_first()
                 .map_or(("none", &[][..]), |(first, rest)| (first.as_str(), rest));
-            let right = |(kind, part): (&String, Part)| kind == "none" || kind == part.kind();
-            let sound = parts.iter().zip(Part::ALL).all(right);
+            let right = |(kind, part): (&String, &Part)| kind == "none" || kind == part.kind();
+            let sound = rest.iter().zip(parts).all(right);
             if metadata != "hash" {
                 return Ok(None);
             }
@@ -143,23 +150,23 @@ impl Task<'_> {
 pub(super) fn unlink_spare(
     to: &mut Pipeline,
     keys: &crate::redis::keys::Keys,
-    writer: &str,
-    term: u64,
+    parts: &[Part],
+    (writer, term): (&str, u64),
 ) {
-    for part in Part::ALL {
-        let (spare, old) = (keys.spare(part, writer, term), keys.old(part, writer, term));
+    for part in parts {
+        let (spare, old) = (keys.spare(*part, writer, term), keys.old(*part, writer, term));
         to.cmd("UNLINK").arg(spare).arg(old).ignore();
     }
 }
 
 /// What stands in fields, whoever wrote it.
-fn texts(fields: Vec<Option<Vec<u8>>>) -> Vec<Option<String>> {
+pub(super) fn texts(fields: Vec<Option<Vec<u8>>>) -> Vec<Option<String>> {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     fields.into_iter().map(|field| field.map(text)).collect()
 }
 
 /// The first two of the fields.
-fn term_and_writer(
+pub(super) fn term_and_writer(
     fields: &mut impl Iterator<Item = Option<String>>,
 ) -> (Option<u64>, Option<String>) {
     let term = fields.next().flatten();

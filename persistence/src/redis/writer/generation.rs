@@ -5,14 +5,15 @@ use std::sync::mpsc::sync_channel;
 
 use foldhash::HashMap;
 
-use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence};
+use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence, TradeNumber};
 use redis::Pipeline;
 
-use super::change::{Change, last_request, say_blocked, say_orders, say_requests, version};
+use super::change::{
+    Change, last_request, say_blocked, say_orders, say_requests, say_trades, version,
+};
 use super::claim::unlink_spare;
-use super::{Attempt, How, Known, Task, There, Wrote, ask_counts, counts, say_metadata};
+use super::{Attempt, How, Known, Next, Task, There, Wrote};
 use crate::history::History;
-use crate::image::MarketState;
 use crate::redis::PIECE;
 use crate::redis::keys::Part;
 use crate::redis::link::Patience;
@@ -30,6 +31,15 @@ pub(super) struct Spare {
     lag: BTreeMap<OrderId, Option<Known>>,
     requests: Sequence,
     blocked: BTreeSet<AccountId>,
+    trades: TradeNumber,
+}
+
+/// What stands already in the window, the set and the trades of a generation that is brought up.
+#[derive(Clone, Debug, Default)]
+struct Base {
+    requests: Sequence,
+    blocked: BTreeSet<AccountId>,
+    trades: TradeNumber,
 }
 
 impl Spare {
@@ -46,15 +56,17 @@ impl Task<'_> {
     pub(super) fn write_whole(
         &mut self,
         history: History,
-        state: &MarketState,
+        next: Next<'_>,
     ) -> Result<Option<Wrote>, RedisError> {
         self.drop_spare()?;
+        let state = next.state;
         let mut there = There {
             version: version(state, history, 0),
             orders: HashMap::default(),
             sum: 0,
             requests: last_request(state),
             blocked: state.blocked.iter().copied().collect(),
+            trades: next.trades.last(),
         };
         for order in state.orders.iter() {
             let known = Known::of(order);
@@ -65,9 +77,9 @@ impl Task<'_> {
         there.version = version(state, history, digest);
         let orders = there.orders.len();
         let all = state.orders.iter().map(|order| (order.party.order, None, Some(order)));
-        self.bring_up(all, state, Sequence(0), &BTreeSet::new())?;
+        self.bring_up(all, next, Base::default())?;
         self.market.there = None;
-        let done = self.turn(state, Attempt::Whole(there), digest)?;
+        let done = self.turn(next, Attempt::Whole(there), digest)?;
         if done.is_some() {
             self.drop_spare()?;
         }
@@ -75,13 +87,10 @@ impl Task<'_> {
     }
 
     /// Brings the second generation up to the state, and puts it in the place of the first.
-    pub(super) fn write_spare(
-        &mut self,
-        change: &Change<'_>,
-        state: &MarketState,
-    ) -> Result<Option<Wrote>, RedisError> {
+    pub(super) fn write_spare(&mut self, change: &Change<'_>) -> Result<Option<Wrote>, RedisError> {
+        let state = change.next.state;
         let Some(mut spare) = self.market.spare.take().filter(|it| it.lag.len() < LAG_MAX) else {
-            return self.write_first_spare(change, state);
+            return self.write_first_spare(change);
         };
         // What differs is what lags behind and what changes now; before it was as it lagged, or as
         // it still stands in the current one.
@@ -92,24 +101,22 @@ impl Task<'_> {
             .filter(|order| spare.lag.contains_key(&order.party.order))
             .map(|order| (order.party.order, order))
             .collect();
-        let orders = spare.lag.iter().map(|(id, before)| (*id, *before, now.get(id).copied()));
-        let count = spare.lag.len();
-        self.bring_up(orders, state, spare.requests, &spare.blocked)?;
+        let Spare { lag, requests, blocked, trades } = spare;
+        let orders = lag.iter().map(|(id, before)| (*id, *before, now.get(id).copied()));
+        let count = lag.len();
+        self.bring_up(orders, change.next, Base { requests, blocked, trades })?;
         self.turned(change, How::Spare, count)
     }
 
     /// Makes a second generation from nothing.
-    fn write_first_spare(
-        &mut self,
-        change: &Change<'_>,
-        state: &MarketState,
-    ) -> Result<Option<Wrote>, RedisError> {
+    fn write_first_spare(&mut self, change: &Change<'_>) -> Result<Option<Wrote>, RedisError> {
+        let state = change.next.state;
         self.drop_spare()?;
         let all = state.orders.iter().map(|order| (order.party.order, None, Some(order)));
         let count =
             (state.bids.resting + state.bids.waiting + state.asks.resting + state.asks.waiting)
                 as usize;
-        self.bring_up(all, state, Sequence(0), &BTreeSet::new())?;
+        self.bring_up(all, change.next, Base::default())?;
         self.turned(change, How::Whole, count)
     }
 
@@ -121,12 +128,13 @@ impl Task<'_> {
         orders: usize,
     ) -> Result<Option<Wrote>, RedisError> {
         let done =
-            self.turn(change.state, Attempt::Changed(change.difference.clone()), change.digest)?;
+            self.turn(change.next, Attempt::Changed(change.difference.clone()), change.digest)?;
         if done.is_some() && self.market.there.is_some() {
             self.market.spare = Some(Spare {
                 lag: change.before.clone(),
                 requests: change.requests_before,
                 blocked: change.blocked_before.clone(),
+                trades: change.trades_before,
             });
         }
         Ok(done.map(|()| Wrote { how, orders }))
@@ -136,16 +144,19 @@ impl Task<'_> {
     fn bring_up<'a>(
         &mut self,
         orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)> + Send,
-        state: &MarketState,
-        requests: Sequence,
-        blocked: &BTreeSet<AccountId>,
+        next: Next<'_>,
+        base: Base,
     ) -> Result<(), RedisError> {
         let keys = self.market.keys.clone();
         let (name, term) = (self.name, self.market.held);
         let key = |part: Part| keys.spare(part, name, term);
         let mut pieces = redis::pipe();
-        say_requests(&mut pieces, &key(Part::Requests), state, requests);
-        say_blocked(&mut pieces, &key(Part::Blocked), state, blocked);
+        let state = next.state;
+        say_requests(&mut pieces, &key(Part::Requests), state, base.requests);
+        say_blocked(&mut pieces, &key(Part::Blocked), state, &base.blocked);
+        if self.trades {
+            say_trades(&mut pieces, &key(Part::Trades), next.trades, base.trades);
+        }
         // While the server takes some pieces in, the next are spelled.
         let (spelled, ready) = sync_channel::<Pipeline>(2);
         std::thread::scope(|scope| {
@@ -175,11 +186,11 @@ impl Task<'_> {
     /// Puts the second generation in the place of the first, in one transaction of renames.
     fn turn(
         &mut self,
-        state: &MarketState,
+        next: Next<'_>,
         attempt: Attempt,
         digest: u128,
     ) -> Result<Option<()>, RedisError> {
-        let id = state.head.market;
+        let (id, parts) = (next.state.head.market, self.parts());
         // The pieces took their time: whose the market is has to be looked at again, and whether
         // what becomes the second generation is what we believe.
         let Some(stored) = self.stored(id)? else { return Ok(None) };
@@ -188,24 +199,24 @@ impl Task<'_> {
             return Ok(None);
         }
         let (keys, name, term) = (self.market.keys.clone(), self.name, self.market.held);
-        let spares = Part::ALL.map(|part| keys.spare(part, name, term));
+        let spares: Vec<String> = parts.iter().map(|part| keys.spare(*part, name, term)).collect();
         let mut ask = redis::pipe();
         ask.cmd("WATCH").arg(&spares).ignore();
-        for (part, spare) in Part::ALL.into_iter().zip(&spares) {
-            ask.cmd("EXISTS").arg(keys.part(part));
+        for (part, spare) in parts.iter().zip(&spares) {
+            ask.cmd("EXISTS").arg(keys.part(*part));
             ask.cmd(part.count()).arg(spare);
         }
         let found: Vec<u64> =
             self.link.with(&keys.metadata, Patience::Control, |it| ask.query(it))?;
-        if !found.iter().skip(1).step_by(2).eq(&counts(state)) {
+        if !found.iter().skip(1).step_by(2).eq(&self.counts(next)) {
             // Somebody was at it: it takes nobody's place.
             self.market.there = None;
             return Ok(None);
         }
         let mut transaction = redis::pipe();
         transaction.atomic();
-        for ((part, spare), pair) in Part::ALL.into_iter().zip(spares).zip(found.chunks(2)) {
-            let (first, old) = (keys.part(part), keys.old(part, name, term));
+        for ((part, spare), pair) in parts.iter().zip(spares).zip(found.chunks(2)) {
+            let (first, old) = (keys.part(*part), keys.old(*part, name, term));
             let (current, second) = (pair.first() != Some(&0), pair.last() != Some(&0));
             let mut rename = |from: &str, to: &str| {
                 transaction.cmd("RENAME").arg(from).arg(to).ignore();
@@ -220,16 +231,17 @@ impl Task<'_> {
                 rename(&old, &spare);
             }
         }
-        say_metadata(&mut transaction, &keys, state, attempt.version(), digest);
-        ask_counts(&mut transaction, &keys);
-        self.commit(attempt, &transaction, counts(state))
+        self.say_metadata(&mut transaction, next, attempt.version(), digest);
+        self.ask_counts(&mut transaction);
+        self.commit(attempt, &transaction, self.counts(next))
     }
 
     /// Forgets the second generation, there and here.
     fn drop_spare(&mut self) -> Result<(), RedisError> {
         self.market.spare = None;
         let mut pipeline: Pipeline = redis::pipe();
-        unlink_spare(&mut pipeline, &self.market.keys, self.name, self.market.held);
+        let held = (self.name, self.market.held);
+        unlink_spare(&mut pipeline, &self.market.keys, self.parts(), held);
         let metadata = self.market.keys.metadata.clone();
         self.link.with(&metadata, Patience::Control, |it| pipeline.exec(it))
     }

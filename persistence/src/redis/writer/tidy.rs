@@ -15,10 +15,11 @@ impl Task<'_> {
         let keys = self.market.keys.clone();
         let mut transaction = redis::pipe();
         transaction.atomic();
-        for key in keys.all() {
+        for key in keys.of(self.parts()) {
             transaction.cmd("UNLINK").arg(key).ignore();
         }
-        unlink_spare(&mut transaction, &keys, self.name, self.market.held);
+        let held = (self.name, self.market.held);
+        unlink_spare(&mut transaction, &keys, self.parts(), held);
         // How many were taken away does not matter; none says that somebody was there in between.
         let done: redis::Value =
             self.link.with(&keys.metadata, Patience::Control, |it| transaction.query(it))?;
@@ -53,7 +54,7 @@ impl Task<'_> {
         }
         let mut pipeline = redis::pipe();
         for term in fresh.iter().chain(older) {
-            unlink_spare(&mut pipeline, &self.market.keys, self.name, *term);
+            unlink_spare(&mut pipeline, &self.market.keys, self.parts(), (self.name, *term));
         }
         let metadata = &self.market.keys.metadata;
         // Where it fails it is tried again after the next success.

@@ -1,0 +1,81 @@
+//! What an operator should hear at once, told from how it is now and how it was before.
+
+use std::collections::VecDeque;
+
+use serde::Serialize;
+
+use super::{RedisState, carrier::BEHIND_MAX};
+use crate::status::Status;
+
+/// How many wait at most for a server that answers.
+const WAITING_MAX: usize = 64;
+
+/// Alerts that nobody has been told of.
+#[derive(Debug, Default)]
+pub(super) struct Alerts {
+    before: Option<Status>,
+    waiting: VecDeque<String>,
+}
+
+/// An alert as a channel says it.
+#[derive(Serialize)]
+struct Alert<'a> {
+    alert: &'a str,
+    text: &'a str,
+}
+
+impl Alerts {
+    /// Says something at once.
+    pub(super) fn say(&mut self, alert: &str, text: &str) {
+        self.waiting.extend(serde_json::to_string(&Alert { alert, text }));
+        while self.waiting.len() > WAITING_MAX {
+            self.waiting.pop_front();
+        }
+    }
+
+    /// Sees what has changed.
+    pub(super) fn look(&mut self, now: Status) {
+        let before = self.before.take();
+        let was = before.as_ref();
+        let news = |new: &Option<String>, old: Option<&Option<String>>| {
+            new.clone().filter(|_| old != Some(new))
+        };
+        if let Some(why) = news(&now.faulty, was.map(|it| &it.faulty)) {
+            self.say("faulty", &why);
+        }
+        if let Some(why) = news(&now.snapshot_failure, was.map(|it| &it.snapshot_failure)) {
+            self.say("snapshot_failure", &why);
+        }
+        if let Some(why) = news(&now.stopped, was.map(|it| &it.stopped)) {
+            self.say("stopped", &why);
+        }
+        self.look_at_image(was, &now);
+        self.before = Some(now);
+    }
+
+    fn look_at_image(&mut self, was: Option<&Status>, now: &Status) {
+        let ill = |it: &Status| match &it.redis.state {
+            RedisState::Degraded { why, .. } => Some(why.clone()),
+            RedisState::Unknown | RedisState::Connected => None,
+        };
+        match (was.and_then(ill), ill(now)) {
+            (None, Some(why)) => self.say("image_degraded", &why),
+            (Some(_), None) => self.say("image_well", "the image is up to date again"),
+            (None, None) | (Some(_), Some(_)) => {}
+        }
+        let behind = |it: &Status| it.redis.behind > BEHIND_MAX;
+        if behind(now) && !was.is_some_and(behind) {
+            let text = format!("the image is more than {BEHIND_MAX} epochs behind");
+            self.say("image_behind", &text);
+        }
+        let known = was.map(|it| it.redis.fenced.as_slice()).unwrap_or_default();
+        for market in now.redis.fenced.iter().filter(|market| !known.contains(market)) {
+            self.say("fenced", &format!("another writer has taken market {market} over from us"));
+        }
+    }
+
+    /// What waits, to be told to this channel.
+    pub(super) fn take(&mut self, channel: &str) -> Vec<(String, String)> {
+        self.waiting.drain(..).map(|text| (channel.to_owned(), text)).collect()
+    }
+}

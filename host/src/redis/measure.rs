@@ -1,0 +1,50 @@
+//! What is counted of the way to Redis.
+
+use std::time::{Duration, Instant};
+
+use pricetime_persistence::redis::{How, Link, Traffic, Wrote, memory};
+
+/// How often the servers are asked how much they hold.
+const MEMORY: Duration = Duration::from_secs(60);
+
+/// Counts what a link does.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    counted: Traffic,
+    asked: Option<Instant>,
+}
+
+impl Meter {
+    /// Counts what was done since the last time, and now and then asks what the servers hold.
+    pub(super) fn look(&mut self, link: &mut Link, well: bool) {
+        if well && self.asked.is_none_or(|asked| asked.elapsed() >= MEMORY) {
+            self.asked = Some(Instant::now());
+            // Whoever may not ask has no such figure.
+            if let Ok(Some(bytes)) = memory(link) {
+                metrics::gauge!("pricetime_redis_memory_bytes").set(gauge(bytes));
+            }
+        }
+        let Traffic { connections, sent } = link.traffic();
+        let before = std::mem::replace(&mut self.counted, link.traffic());
+        metrics::counter!("pricetime_redis_connections_total")
+            .increment(connections - before.connections);
+        metrics::counter!("pricetime_redis_sent_bytes_total").increment(sent - before.sent);
+    }
+}
+
+/// Counts a market that was written.
+pub(super) fn wrote(took: Duration, wrote: Wrote) {
+    let how = match wrote.how {
+        How::Changes => "changes",
+        How::Spare => "spare",
+        How::Whole => "whole",
+    };
+    metrics::histogram!("pricetime_redis_write_seconds", "how" => how).record(took);
+    metrics::counter!("pricetime_redis_orders_written_total").increment(wrote.orders as u64);
+}
+
+/// A number for a gauge.
+#[expect(clippy::cast_precision_loss, reason = "nobody reads so many digits of a gauge")]
+pub(super) const fn gauge(number: u64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,130 @@
+//! Settlement: a thread that brings each epoch's batch into a ledger, exactly once and in order.
+//!
+//! The publisher's thread listens for what epochs come to and hands it to the [`Clerk`], who drives a
+//! [`Settler`](pricetime_persistence::settlement::Settler) for each market. A ledger that hangs or is
+//! gone holds nobody else up: what it has not posted is made again from the journal.
+
+mod clerk;
+mod desk;
+mod lock;
+mod store;
+
+use std::fmt;
+#[cfg(feature = "redis")]
+use std::time::Duration;
+
+use crossbeam_channel::Sender;
+use pricetime_engine::{
+    AccountId, EpochNumber, Event, Header, MarketHead, MarketId, Outcome, Sequence,
+};
+use pricetime_persistence::History;
+use pricetime_persistence::ledger::{Ledger, LedgerError};
+#[cfg(feature = "redis")]
+use pricetime_persistence::redis::RedisOptions;
+use pricetime_persistence::settlement::{Closed, Collector, Patience, Standing};
+
+pub(crate) use clerk::{Clerk, Place};
+pub use store::{Order, Orders};
+
+/// So many batches may wait for the clerk. Those behind them are made again from the journal.
+const WAITING_MAX: usize = 256;
+
+/// Opens a ledger. It is asked again until it can.
+pub type OpenLedger = Box<dyn FnMut() -> Result<Box<dyn Ledger>, LedgerError> + Send>;
+
+/// Where and how trades are settled.
+pub struct Settlement {
+    /// Opens the ledger.
+    pub ledger: OpenLedger,
+    /// Who gets the fees.
+    pub platform: AccountId,
+    /// What spares runners who share a ledger from doing the same work; none where nobody shares it.
+    #[cfg(feature = "redis")]
+    pub lock: Option<SettlementLock>,
+    /// How patient it is.
+    pub patience: Patience,
+}
+
+impl Settlement {
+    /// Into this ledger, without a lock, the fees to the account zero.
+    pub fn new(
+        ledger: impl FnMut() -> Result<Box<dyn Ledger>, LedgerError> + Send + 'static,
+    ) -> Self {
+        Self {
+            ledger: Box::new(ledger),
+            platform: AccountId(0),
+            #[cfg(feature = "redis")]
+            lock: None,
+            patience: Patience::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Settlement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settlement").field("platform", &self.platform).finish_non_exhaustive()
+    }
+}
+
+/// A lock over servers of their own, one for each market.
+#[cfg(feature = "redis")]
+#[derive(Clone, Debug)]
+pub struct SettlementLock {
+    /// The servers.
+    pub nodes: Vec<RedisOptions>,
+    /// How long it lives if nobody extends it.
+    pub ttl: Duration,
+}
+
+/// How a market's settlement stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarketSettlement {
+    /// The market.
+    pub market: MarketId,
+    /// The last epoch that has closed.
+    pub closed: EpochNumber,
+    /// The last one that is settled, as far as the ledger has said.
+    pub settled: Option<EpochNumber>,
+    /// What it is about.
+    pub standing: Standing,
+}
+
+/// What the clerk is told.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) closed: Closed,
+    /// Where the market's next epoch begins; none where it is gone.
+    pub(crate) next: Option<Sequence>,
+}
+
+/// Listens to events, on the publisher's thread.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    collector: Collector,
+    clerk: Sender<News>,
+}
+
+impl Listener {
+    pub(crate) fn new(
+        history: History,
+        platform: AccountId,
+        heads: &[MarketHead],
+        clerk: Sender<News>,
+    ) -> Self {
+        Self { collector: Collector::new(history, platform, heads), clerk }
+    }
+
+    /// Takes in a group that is durable.
+    pub(crate) fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
+        let Some(mut closed) = self.collector.group(header, events, outcome) else { return };
+        if let Closed::Whole(batch) = &closed
+            && self.clerk.len() >= WAITING_MAX
+        {
+            closed = Closed::Part { market: batch.market, epoch: batch.epoch };
+        }
+        let next = Sequence(header.sequence.0.saturating_add(1));
+        let next = (!events.contains(&Event::MarketRemoved)).then_some(next);
+        // A clerk that has ended has said why.
+        let _ = self.clerk.send(News { closed, next });
+    }
+}

@@ -1,0 +1,480 @@
+//! The settlement's thread.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use pricetime_engine::{Action, EpochNumber, MarketHead, MarketId, Sequence};
+use pricetime_persistence::ledger::{Ledger, LedgerError};
+use pricetime_persistence::settlement::{
+    Ask, Batch, Came, Closed, Kept, Locked, Settler, Standing, Start, Step,
+};
+use pricetime_persistence::{Disk, Go, History, Look, Recount, RecountError};
+use tracing::{error, info, warn};
+
+use super::desk::{self, Desk};
+use super::lock::Locks;
+use super::store::{Order, Store};
+use super::{MarketSettlement, News, OpenLedger, Settlement};
+use crate::status::Shared;
+
+/// How often it looks for orders, where nothing else wakes it.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long the last epochs may take at the end.
+const LAST: Duration = Duration::from_secs(5);
+/// So many batches that were made again are kept for those who need them next.
+const MADE_MAX: usize = 4_096;
+/// After so many steps of a market it is the next one's turn.
+const STEPS_MAX: u32 = 256;
+
+/// What the clerk works on.
+pub(crate) struct Clerk {
+    open: OpenLedger,
+    platform: pricetime_engine::AccountId,
+    patience: pricetime_persistence::settlement::Patience,
+    pub(super) disk: Arc<dyn Disk>,
+    folder: PathBuf,
+    markets_max: u32,
+    history: History,
+    incoming: Receiver<News>,
+    shared: Arc<Shared>,
+    ledger: Option<Box<dyn Ledger>>,
+    /// What the ledger answered in this round, where it did not: it is not asked again before the next.
+    silent: Option<LedgerError>,
+    desks: BTreeMap<MarketId, Desk>,
+    made: BTreeMap<(MarketId, EpochNumber), Batch>,
+    store: Store,
+    locks: Locks,
+    begun: Instant,
+    floor: Sequence,
+    /// What was said last of each market.
+    said: Vec<MarketSettlement>,
+}
+
+/// Where the clerk works.
+pub(crate) struct Place {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: PathBuf,
+    pub(crate) markets_max: u32,
+    pub(crate) history: History,
+}
+
+impl Clerk {
+    pub(crate) fn new(
+        settlement: Settlement,
+        place: Place,
+        heads: &[MarketHead],
+        incoming: Receiver<News>,
+        shared: Arc<Shared>,
+    ) -> std::io::Result<Self> {
+        let store = Store::open(&place.folder)?;
+        let floor = store.floor();
+        shared.set_settled(floor);
+        let mut clerk = Self {
+            open: settlement.ledger,
+            platform: settlement.platform,
+            patience: settlement.patience,
+            disk: place.disk,
+            folder: place.folder,
+            markets_max: place.markets_max,
+            history: place.history,
+            incoming,
+            shared,
+            ledger: None,
+            silent: None,
+            desks: BTreeMap::new(),
+            made: BTreeMap::new(),
+            store,
+            #[cfg(feature = "redis")]
+            locks: Locks::new(settlement.lock),
+            #[cfg(not(feature = "redis"))]
+            locks: Locks::new(),
+            begun: Instant::now(),
+            floor,
+            said: Vec::new(),
+        };
+        for head in heads {
+            let closed = EpochNumber(head.epoch.0.saturating_sub(1));
+            clerk.sit(head.market, closed, Some(head.epoch_first_sequence));
+        }
+        Ok(clerk)
+    }
+
+    /// Works until the publisher has ended, and then a little longer if something is to be settled.
+    pub(crate) fn run(mut self) {
+        self.find_gone();
+        let mut patience = Duration::ZERO;
+        loop {
+            match self.incoming.recv_timeout(patience) {
+                Ok(news) => {
+                    self.hear(news);
+                    while let Ok(news) = self.incoming.try_recv() {
+                        self.hear(news);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.end(),
+            }
+            patience = self.work();
+        }
+    }
+
+    fn end(mut self) {
+        let begun = Instant::now();
+        while begun.elapsed() < LAST {
+            let wait = self.work();
+            let waits = |desk: &Desk| !desk.is_done() && can_go_on(&desk.settler.standing());
+            if !self.desks.values().any(waits) {
+                break;
+            }
+            std::thread::sleep(wait.min(Duration::from_millis(50)));
+        }
+        let owed = self.desks.values().filter(|desk| !desk.is_done()).count();
+        if owed > 0 {
+            warn!(markets = owed, "epochs are not settled yet; the next start goes on with them");
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.begun.elapsed()
+    }
+
+    /// Makes room for a market.
+    fn sit(&mut self, market: MarketId, closed: EpochNumber, from: Option<Sequence>) {
+        let chance = u64::from(market.0) ^ Arc::as_ptr(&self.shared).addr() as u64;
+        let (history, kept) = (self.history, self.store.kept(market));
+        let start = Start { market, history, closed, kept, chance };
+        let settler = Settler::new(start, self.patience);
+        self.desks.insert(market, Desk { settler, from });
+    }
+
+    fn hear(&mut self, news: News) {
+        let (market, epoch) = desk::name(&news.closed);
+        if !self.desks.contains_key(&market) {
+            self.sit(market, EpochNumber(epoch.0.saturating_sub(1)), None);
+        }
+        if let Some(desk) = self.desks.get_mut(&market) {
+            desk.hear(news);
+        }
+    }
+
+    /// Looks for markets that went away while their last epoch was not known to be settled: nobody
+    /// else knows of them any more.
+    fn find_gone(&mut self) {
+        let through = self.shared.durable();
+        let read = || -> Result<Vec<MarketId>, RecountError> {
+            let look =
+                Look::open(Arc::clone(&self.disk), &self.folder).map_err(|_| RecountError::Gone)?;
+            let oldest = look.segments()?.first().map_or(Sequence(1), |segment| segment.first);
+            let from = Sequence(self.floor.0.saturating_add(1)).max(oldest);
+            let mut gone = Vec::new();
+            if from > through {
+                return Ok(gone);
+            }
+            for command in look.reader().read(from, through)? {
+                let command = command?;
+                if command.action == Action::RemoveMarket && command.operator {
+                    gone.push(command.market);
+                }
+            }
+            Ok(gone)
+        };
+        let gone = match read() {
+            Ok(gone) => gone,
+            Err(error) => return warn!("settlement: markets that are gone: {error}"),
+        };
+        for market in gone {
+            if self.desks.contains_key(&market) {
+                continue;
+            }
+            self.make_again(&BTreeMap::from([(market, EpochNumber(1))]));
+            let last = self.made.range((market, EpochNumber(0))..=(market, EpochNumber(u64::MAX)));
+            if let Some(closed) = last.last().map(|((_, epoch), _)| *epoch) {
+                self.sit(market, closed, None);
+            }
+        }
+    }
+
+    /// Does what there is to be done. Says how long it may be left alone.
+    fn work(&mut self) -> Duration {
+        self.silent = None;
+        self.obey();
+        let markets: Vec<MarketId> = self.desks.keys().copied().collect();
+        let mut wait = LOOK;
+        for market in markets {
+            wait = wait.min(self.serve(market));
+        }
+        self.desks.retain(|_, desk| desk.from.is_some() || !desk.is_done());
+        self.say();
+        wait
+    }
+
+    /// Does what a market asks for. Says how long it has nothing to ask for.
+    fn serve(&mut self, market: MarketId) -> Duration {
+        for _ in 0..STEPS_MAX {
+            let now = self.now();
+            let Some(desk) = self.desks.get_mut(&market) else { return LOOK };
+            let step = match desk.settler.poll(now) {
+                Ask::Step(step) => step,
+                Ask::Rest(None) => return LOOK,
+                Ask::Rest(Some(until)) => return until.saturating_sub(now),
+            };
+            let came = self.carry_out(market, &step);
+            let now = self.now();
+            if let Some(desk) = self.desks.get_mut(&market) {
+                desk.settler.told(now, came);
+            }
+        }
+        Duration::ZERO
+    }
+
+    fn carry_out(&mut self, market: MarketId, step: &Step) -> Came {
+        match step {
+            Step::Keep(kept) => self.keep(market, kept),
+            Step::Need { from, to } => self.need(market, *from, *to),
+            Step::Lock => Came::Locked(self.lock(market)),
+            Step::Unlock => {
+                self.locks.give_back(market);
+                Came::Unlocked
+            }
+            Step::Look
+            | Step::Deposit(_)
+            | Step::Read { .. }
+            | Step::Claim { .. }
+            | Step::Seed { .. }
+            | Step::Apply { .. } => self.ask(market, step),
+        }
+    }
+
+    /// Asks the ledger.
+    fn ask(&mut self, market: MarketId, step: &Step) -> Came {
+        let history = self.history;
+        let error = match (self.silent.clone(), self.opened()) {
+            (Some(error), _) | (None, Err(error)) => error,
+            (None, Ok(ledger)) => match step.carry_out(market, history, ledger) {
+                Some(came) => return self.heard(came),
+                // All that come here are a ledger's.
+                None => return Came::Unlocked,
+            },
+        };
+        let unanswered = step.unanswered(error).unwrap_or(Came::Unlocked);
+        self.heard(unanswered)
+    }
+
+    /// The ledger; it is opened where it is not.
+    fn opened(&mut self) -> Result<&mut dyn Ledger, LedgerError> {
+        match &mut self.ledger {
+            Some(ledger) => Ok(ledger.as_mut()),
+            none @ None => {
+                let opened = (self.open)()?;
+                info!(ledger = opened.name(), "settlement: open");
+                Ok(none.insert(opened).as_mut())
+            }
+        }
+    }
+
+    /// Whoever has not answered is not asked again in this round: others would wait as long.
+    fn heard(&mut self, came: Came) -> Came {
+        let error = match &came {
+            Came::Looked(Err(error))
+            | Came::Deposited(Err(error))
+            | Came::Read(Err(error))
+            | Came::Claimed(Err(error))
+            | Came::Seeded(Err(error))
+            | Came::Applied(Err(error)) => error,
+            Came::Kept
+            | Came::Looked(Ok(_))
+            | Came::Given(_)
+            | Came::Gone
+            | Came::Deposited(Ok(_))
+            | Came::Read(Ok(_))
+            | Came::Locked(_)
+            | Came::Unlocked
+            | Came::Claimed(Ok(_))
+            | Came::Seeded(Ok(()))
+            | Came::Applied(Ok(_)) => return came,
+        };
+        if let LedgerError::Unreachable { .. } = error {
+            self.silent = Some(error.clone());
+        }
+        came
+    }
+
+    fn lock(&mut self, market: MarketId) -> Locked {
+        let now = self.now();
+        self.locks.take(now, market)
+    }
+
+    fn keep(&self, market: MarketId, kept: &Kept) -> Came {
+        if let Err(why) = self.store.keep(market, kept) {
+            warn!("settlement: cannot keep what is known of market {market}: {why}");
+        }
+        Came::Kept
+    }
+
+    /// Batches that are needed again.
+    fn need(&mut self, market: MarketId, from: EpochNumber, to: EpochNumber) -> Came {
+        if !self.made.contains_key(&(market, from)) {
+            // Whoever needs something next probably needs it from the same stretch.
+            let owed = |(market, desk): (&MarketId, &Desk)| {
+                let settled = desk.settler.last_settled();
+                (!desk.is_done())
+                    .then(|| (*market, settled.map_or(EpochNumber(1), EpochNumber::next)))
+            };
+            let mut wanted: BTreeMap<_, _> = self.desks.iter().filter_map(owed).collect();
+            wanted.insert(market, from);
+            if !self.make_again(&wanted) && !self.make_again(&BTreeMap::from([(market, from)])) {
+                return Came::Gone;
+            }
+        }
+        let mut given: Vec<Batch> = Vec::new();
+        for ((_, epoch), batch) in self.made.range((market, from)..=(market, to)) {
+            if *epoch != EpochNumber(from.0 + given.len() as u64) {
+                break;
+            }
+            given.push(batch.clone());
+        }
+        Came::Given(given)
+    }
+
+    /// Makes these epochs and those behind them again. False where the journal does not reach back.
+    fn make_again(&mut self, wanted: &BTreeMap<MarketId, EpochNumber>) -> bool {
+        let made = &mut self.made;
+        made.clear();
+        let mut replay = || -> Result<(), String> {
+            let look = Look::open(Arc::clone(&self.disk), &self.folder);
+            let look = look.map_err(|why| why.to_string())?;
+            let recount = Recount::new(&look, self.markets_max, self.platform);
+            let mut each = |_: &_, _: &[_], closed: Option<Closed>| {
+                if let Some(Closed::Whole(batch)) = closed
+                    && wanted.get(&batch.market).is_some_and(|from| batch.epoch >= *from)
+                {
+                    made.insert((batch.market, batch.epoch), batch);
+                }
+                if made.len() < MADE_MAX { Go::On } else { Go::Home }
+            };
+            recount.replay(wanted, self.shared.durable(), &mut each).map_err(|why| why.to_string())
+        };
+        match replay() {
+            Ok(()) => true,
+            Err(why) => {
+                warn!("settlement: epochs cannot be made again from the journal: {why}");
+                false
+            }
+        }
+    }
+
+    /// Does what operators want.
+    fn obey(&mut self) {
+        let orders = match self.store.orders.left() {
+            Ok(orders) => orders,
+            Err(why) => return warn!("settlement: orders cannot be read: {why}"),
+        };
+        for (market, desk) in &mut self.desks {
+            let holds = orders.contains(&(*market, Order::Hold));
+            let is_held = desk.settler.standing() == Standing::Held;
+            if holds {
+                desk.settler.hold();
+            } else if is_held {
+                desk.settler.resume();
+            }
+        }
+        for (market, order) in orders {
+            let desk = self.desks.get_mut(&market);
+            let Some(Desk { settler, .. }) = desk else { continue };
+            match order {
+                Order::Hold => continue,
+                Order::Resume => settler.resume(),
+                Order::Retry => settler.retry(),
+                Order::Drop(epoch) if settler.give_up(epoch) => {
+                    warn!(
+                        market = market.0,
+                        epoch = epoch.0,
+                        "settlement: given up by an operator"
+                    );
+                }
+                Order::Drop(epoch) => {
+                    warn!(
+                        market = market.0,
+                        epoch = epoch.0,
+                        "settlement: this epoch is no dead letter: it is not given up"
+                    );
+                }
+            }
+            // Where it cannot be taken away it is obeyed again: none of them does harm twice.
+            let _ = self.store.orders.remove(market, order);
+        }
+    }
+
+    /// Says how it stands, where that has changed.
+    fn say(&mut self) {
+        let now: Vec<MarketSettlement> = self
+            .desks
+            .iter()
+            .map(|(market, desk)| MarketSettlement {
+                market: *market,
+                closed: desk.settler.last_closed(),
+                settled: desk.settler.last_settled(),
+                standing: desk.settler.standing(),
+            })
+            .collect();
+        if now != self.said {
+            tell(&self.said, &now);
+            if let Err(why) = self.store.say(&now) {
+                warn!("settlement: the status cannot be written: {why}");
+            }
+            self.shared.set_settlement(now.clone());
+            self.said = now;
+        }
+        if self.desks.values().all(Desk::is_done) {
+            self.made.clear();
+            let first = self.desks.values().filter_map(|desk| desk.from).min();
+            let last = first.map(|first| Sequence(first.0.saturating_sub(1)));
+            if let Some(floor) = last.filter(|floor| *floor > self.floor) {
+                self.floor = floor;
+                self.shared.set_settled(floor);
+                // What is lost of it is found out again.
+                let _ = self.store.keep_floor(floor);
+            }
+        }
+    }
+}
+
+/// Whether time alone may bring it further.
+fn can_go_on(standing: &Standing) -> bool {
+    match standing {
+        Standing::Starting
+        | Standing::Idle
+        | Standing::Depositing(_)
+        | Standing::Waiting { .. }
+        | Standing::Applying(_)
+        | Standing::Retry { .. } => true,
+        Standing::DeadLetter { .. } | Standing::Halted(_) | Standing::Held => false,
+    }
+}
+
+/// Logs what is new.
+fn tell(before: &[MarketSettlement], now: &[MarketSettlement]) {
+    for it in now {
+        let market = it.market.0;
+        let old = before.iter().find(|old| old.market == it.market);
+        if old.is_some_and(|old| old.standing == it.standing) {
+            continue;
+        }
+        match &it.standing {
+            Standing::Halted(why) => error!(market, "settlement stands still: {why}"),
+            Standing::DeadLetter { epoch, tries, why } => {
+                error!(market, epoch = epoch.0, tries, "settlement is refused: {why}");
+            }
+            Standing::Retry { why, .. } => warn!(market, "settlement waits: {why}"),
+            Standing::Held => warn!(market, "settlement is held"),
+            Standing::Starting
+            | Standing::Idle
+            | Standing::Depositing(_)
+            | Standing::Waiting { .. }
+            | Standing::Applying(_) => {}
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The lock of each market, if there is one.
+
+use std::time::Duration;
+
+use pricetime_engine::MarketId;
+use pricetime_persistence::settlement::Locked;
+
+#[cfg(feature = "redis")]
+use super::SettlementLock;
+
+/// For ever.
+const EVER: Duration = Duration::MAX;
+
+/// Takes locks and gives them back.
+#[derive(Debug)]
+pub(super) struct Locks {
+    #[cfg(feature = "redis")]
+    kept: Option<kept::Kept>,
+}
+
+impl Locks {
+    #[cfg(feature = "redis")]
+    pub(super) fn new(lock: Option<SettlementLock>) -> Self {
+        Self { kept: lock.map(kept::Kept::new) }
+    }
+
+    #[cfg(not(feature = "redis"))]
+    pub(super) const fn new() -> Self {
+        Self {}
+    }
+
+    /// Takes the lock of a market, or prolongs it.
+    #[cfg_attr(not(feature = "redis"), expect(clippy::unused_self, reason = "there is no lock"))]
+    pub(super) fn take(&mut self, now: Duration, market: MarketId) -> Locked {
+        #[cfg(feature = "redis")]
+        if let Some(kept) = &mut self.kept {
+            return kept.take(now, market);
+        }
+        let _ = (now, market);
+        Locked::Until(EVER)
+    }
+
+    /// Gives it back.
+    #[cfg_attr(not(feature = "redis"), expect(clippy::unused_self, reason = "there is no lock"))]
+    pub(super) fn give_back(&mut self, market: MarketId) {
+        #[cfg(feature = "redis")]
+        if let Some(kept) = &mut self.kept {
+            kept.give_back(market);
+        }
+        let _ = market;
+    }
+}
+
+#[cfg(feature = "redis")]
+mod kept {
+    use std::collections::BTreeMap;
+
+    use pricetime_persistence::redlock::{Held, Redlock, RedlockError};
+    use tracing::warn;
+
+    use super::{Duration, Locked, MarketId, SettlementLock};
+
+    /// What is locked.
+    const WHAT: &str = "settlement_processing";
+
+    #[derive(Debug)]
+    pub(super) struct Kept {
+        lock: SettlementLock,
+        /// The way to the nodes, once enough of them have answered.
+        nodes: Option<Redlock>,
+        held: BTreeMap<MarketId, Held>,
+        /// What was said last of what is wrong.
+        said: Option<String>,
+    }
+
+    impl Kept {
+        pub(super) const fn new(lock: SettlementLock) -> Self {
+            Self { lock, nodes: None, held: BTreeMap::new(), said: None }
+        }
+
+        pub(super) fn take(&mut self, now: Duration, market: MarketId) -> Locked {
+            let took = self.try_take(market);
+            match took {
+                Ok(left) => {
+                    self.said = None;
+                    Locked::Until(now.saturating_add(left))
+                }
+                Err(RedlockError::Taken { .. }) => Locked::Elsewhere,
+                Err(error) => {
+                    let text = error.to_string();
+                    if self.said.as_ref() != Some(&text) {
+                        warn!("settlement: {text}");
+                        self.said = Some(text);
+                    }
+                    Locked::Unreachable
+                }
+            }
+        }
+
+        fn try_take(&mut self, market: MarketId) -> Result<Duration, RedlockError> {
+            if let Some(held) = self.held.get(&market) {
+                if let Ok(left) = held.extend() {
+                    return Ok(left);
+                }
+                self.held.remove(&market);
+            }
+            let nodes = match &mut self.nodes {
+                Some(nodes) => nodes,
+                none @ None => none.insert(Redlock::open(&self.lock.nodes)?),
+            };
+            let names = self.lock.nodes.first().map(|node| node.names.clone()).unwrap_or_default();
+            let held = nodes.try_lock(&names.lock(WHAT, &market.to_string()), self.lock.ttl)?;
+            let left = held.remaining();
+            self.held.insert(market, held);
+            Ok(left)
+        }
+
+        pub(super) fn give_back(&mut self, market: MarketId) {
+            if let Some(held) = self.held.remove(&market) {
+                // Where it is not known to be free it expires.
+                let _ = held.release();
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What the clerk finds again after a restart, and what operators want of it: small files in a folder.
+//!
+//! ```text
+//! settlement/market-7.json     the highest token, and what the ledger refuses, of market 7
+//! settlement/floor             up to this command everything that had closed is settled
+//! settlement/status.json       how it stands, for people
+//! settlement/orders/7.hold     an operator holds market 7; it is removed when it is to go on
+//! settlement/orders/7.resume   it is to go on after a halt, once
+//! settlement/orders/7.retry    what waits is to be done at once, once
+//! settlement/orders/7.drop-42  epoch 42 is to be given up, once
+//! ```
+//!
+//! What is lost of the first three costs work, never money.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pricetime_engine::{EpochNumber, MarketId, Sequence};
+use pricetime_persistence::ledger::Token;
+use pricetime_persistence::settlement::{Kept, Refusals, Standing};
+use serde::{Deserialize, Serialize};
+
+use super::MarketSettlement;
+
+/// The folder in the data folder.
+const FOLDER: &str = "settlement";
+
+/// What an operator wants of a market's settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Order {
+    /// To stand still.
+    Hold,
+    /// To go on, after a hold or a halt.
+    Resume,
+    /// To do at once what waits.
+    Retry,
+    /// To give up an epoch that the ledger refuses.
+    Drop(EpochNumber),
+}
+
+/// The orders that operators leave in a data folder.
+#[derive(Clone, Debug)]
+pub struct Orders(PathBuf);
+
+impl Orders {
+    /// Of this data folder.
+    #[must_use]
+    pub fn of(folder: &Path) -> Self {
+        Self(folder.join(FOLDER).join("orders"))
+    }
+
+    /// Leaves an order.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn leave(&self, market: MarketId, order: Order) -> io::Result<()> {
+        fs::create_dir_all(&self.0)?;
+        if order == Order::Resume {
+            self.remove(market, Order::Hold)?;
+        }
+        fs::write(self.0.join(name(market, order)), b"")
+    }
+
+    /// The orders that were left.
+    ///
+    /// # Errors
+    /// Where the disk refuses.
+    pub fn left(&self) -> io::Result<BTreeSet<(MarketId, Order)>> {
+        let mut orders = BTreeSet::new();
+        let files = match fs::read_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(orders),
+            files => files?,
+        };
+        for file in files {
+            orders.extend(file?.file_name().to_str().and_then(parse));
+        }
+        Ok(orders)
+    }
+
+    /// Takes an order away.
+    ///
+    /// # Errors
+    /// Where the disk refuses; there need not be one.
+    pub fn remove(&self, market: MarketId, order: Order) -> io::Result<()> {
+        match fs::remove_file(self.0.join(name(market, order))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn name(market: MarketId, order: Order) -> String {
+    match order {
+        Order::Hold => format!("{market}.hold"),
+        Order::Resume => format!("{market}.resume"),
+        Order::Retry => format!("{market}.retry"),
+        Order::Drop(epoch) => format!("{market}.drop-{epoch}"),
+    }
+}
+
+fn parse(name: &str) -> Option<(MarketId, Order)> {
+    let (market, order) = name.split_once('.')?;
+    let order = match order {
+        "hold" => Order::Hold,
+        "resume" => Order::Resume,
+        "retry" => Order::Retry,
+        other => Order::Drop(EpochNumber(other.strip_prefix("drop-")?.parse().ok()?)),
+    };
+    Some((MarketId(market.parse().ok()?), order))
+}
+
+/// What is kept of a market.
+#[derive(Default, Serialize, Deserialize)]
+struct Note {
+    floor: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refused: Option<(u64, u32, String)>,
+}
+
+/// A market in the status.
+#[derive(Serialize)]
+struct Line<'a> {
+    market: u32,
+    closed: u64,
+    settled: Option<u64>,
+    standing: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+/// The folder.
+#[derive(Debug)]
+pub(super) struct Store {
+    folder: PathBuf,
+    pub(super) orders: Orders,
+}
+
+impl Store {
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        let orders = Orders::of(folder);
+        fs::create_dir_all(&orders.0)?;
+        Ok(Self { folder: folder.join(FOLDER), orders })
+    }
+
+    /// What was kept of a market; nothing where it cannot be read.
+    pub(super) fn kept(&self, market: MarketId) -> Kept {
+        let text = fs::read(self.folder.join(format!("market-{market}.json")));
+        let note: Note =
+            text.ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
+        let refusal = |(epoch, tries, why)| Refusals { epoch: EpochNumber(epoch), tries, why };
+        Kept { floor: Token(note.floor), refusals: note.refused.map(refusal) }
+    }
+
+    pub(super) fn keep(&self, market: MarketId, kept: &Kept) -> io::Result<()> {
+        let refused = kept.refusals.as_ref().map(|it| (it.epoch.0, it.tries, it.why.clone()));
+        let note = Note { floor: kept.floor.0, refused };
+        self.write(&format!("market-{market}.json"), &serde_json::to_vec(&note)?)
+    }
+
+    pub(super) fn floor(&self) -> Sequence {
+        let text = fs::read_to_string(self.folder.join("floor"));
+        Sequence(text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0))
+    }
+
+    pub(super) fn keep_floor(&self, floor: Sequence) -> io::Result<()> {
+        self.write("floor", format!("{floor}\n").as_bytes())
+    }
+
+    pub(super) fn say(&self, markets: &[MarketSettlement]) -> io::Result<()> {
+        let lines: Vec<Line<'_>> = markets.iter().map(line).collect();
+        self.write("status.json", &serde_json::to_vec(&lines)?)
+    }
+
+    /// Nobody ever reads half of it.
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let unfinished = self.folder.join(format!("{name}.tmp"));
+        fs::write(&unfinished, bytes)?;
+        fs::rename(unfinished, self.folder.join(name))
+    }
+}
+
+fn line(it: &MarketSettlement) -> Line<'_> {
+    let (standing, epoch, why) = match &it.standing {
+        Standing::Starting => ("starting", None, None),
+        Standing::Idle => ("idle", None, None),
+        Standing::Depositing(epoch) => ("depositing", Some(epoch.0), None),
+        Standing::Waiting { why, .. } => ("waiting", None, Some(why.clone())),
+        Standing::Applying(epoch) => ("applying", Some(epoch.0), None),
+        Standing::Retry { why, .. } => ("retry", None, Some(why.clone())),
+        Standing::DeadLetter { epoch, why, .. } => {
+            ("dead_letter", Some(epoch.0), Some(why.clone()))
+        }
+        Standing::Halted(halt) => ("halted", None, Some(halt.to_string())),
+        Standing::Held => ("held", None, None),
+    };
+    let settled = it.settled.map(|epoch| epoch.0);
+    Line { market: it.market.0, closed: it.closed.0, settled, standing, epoch, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_are_found_as_they_were_left() {
+        let orders = [Order::Hold, Order::Resume, Order::Retry, Order::Drop(EpochNumber(42))];
+        for order in orders {
+            assert_eq!(parse(&name(MarketId(7), order)), Some((MarketId(7), order)));
+        }
+        assert_eq!(parse("7.drop-x"), None);
+        assert_eq!(parse("x.hold"), None);
+    }
+}

@@ -1,0 +1,13 @@
+-- A page of balances: ARGV is where it begins and how long it is. Account and balance in turn.
+local accounts = redis.call('ZRANGEBYLEX', ACCOUNTS, ARGV[1], '+', 'LIMIT', '0', ARGV[2])
+if #accounts == 0 then return {'done'} end
+local has = redis.call('HMGET', BALANCES, unpack(accounts))
+local page = {'done'}
+for at, account in ipairs(accounts) do
+  if not has[at] then
+    return {'damaged', ACCOUNTS .. ' names account ' .. account .. ', which has no balance'}
+  end
+  page[#page + 1] = account
+  page[#page + 1] = has[at]
+end
+return page

@@ -1,0 +1,27 @@
+-- Makes a market ready: ARGV is history and last epoch, those that they take the place of (empty where
+-- there are none), token, and then what is added, as transfers are.
+local history, last, history_before, last_before, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local now, no = state()
+if no then return no end
+if now.history == history and now.last == last then return {'done'} end
+if less(token, now.token) then
+  return {'refused', 'the market is claimed under token ' .. now.token .. ', above our ' .. token}
+end
+local function spell(a_history, an_epoch)
+  if a_history == '' then return 'nowhere' end
+  return 'at epoch ' .. an_epoch .. ' of history ' .. a_history
+end
+local stands_history, stands_last = now.history or '', now.last or ''
+if stands_history ~= history_before or stands_last ~= last_before then
+  return {'refused', 'the market stands ' .. spell(stands_history, stands_last)
+    .. ', and was to stand ' .. spell(history_before, last_before)}
+end
+local after
+after, no = post(6)
+if no then return no end
+no = may(POSTING) or may({{'hset', STATE, 'x', 'x'}})
+if no then return no end
+try()
+redis.call('HSET', STATE, 'format', '1', 'token', token, 'history', history, 'last', last)
+write(after)
+return {'done'}

@@ -1,0 +1,163 @@
+-- What the scripts of a ledger share. Numbers are texts: those of Lua are doubles. Everything is read
+-- and counted before the first write, for a script that fails half-way is not taken back.
+
+local STATE, PENDING, OUTCOMES, BALANCES = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local ACCOUNTS, STREAM, BATCH = KEYS[5], KEYS[6], KEYS[7]
+
+-- A call takes at most some 7,000 words.
+local PIECE = 3000
+
+local BASE = 1e14
+
+-- The three limbs of 14 digits of a number of at most 42, all with its sign.
+local function limbs(text)
+  local sign = 1
+  if string.sub(text, 1, 1) == '-' then
+    sign, text = -1, string.sub(text, 2)
+  end
+  text = string.rep('0', 42 - #text) .. text
+  return sign * tonumber(string.sub(text, 1, 14)),
+    sign * tonumber(string.sub(text, 15, 28)),
+    sign * tonumber(string.sub(text, 29, 42))
+end
+
+-- The sum, exactly; nothing where 128 bits do not hold it.
+local function sum(one, other)
+  if #one < 15 and #other < 15 then
+    return string.format('%.0f', tonumber(one) + tonumber(other))
+  end
+  local high, middle, low = limbs(one)
+  local high_too, middle_too, low_too = limbs(other)
+  high, middle, low = high + high_too, middle + middle_too, low + low_too
+  if low >= BASE then low, middle = low - BASE, middle + 1 end
+  if low <= -BASE then low, middle = low + BASE, middle - 1 end
+  if middle >= BASE then middle, high = middle - BASE, high + 1 end
+  if middle <= -BASE then middle, high = middle + BASE, high - 1 end
+  local leads = high
+  if leads == 0 then leads = middle end
+  if leads == 0 then leads = low end
+  local sign = ''
+  if leads < 0 then
+    -- Not just a minus: there is a zero below zero.
+    sign, high, middle, low = '-', 0 - high, 0 - middle, 0 - low
+  end
+  if low < 0 then low, middle = low + BASE, middle - 1 end
+  if middle < 0 then middle, high = middle + BASE, high - 1 end
+  local last = sign == '' and 3715884105727 or 3715884105728
+  if high > 17014118346 or (high == 17014118346
+      and (middle > 4692317316873 or (middle == 4692317316873 and low > last))) then
+    return nil
+  end
+  local text = string.format('%014.0f%014.0f%014.0f', high, middle, low)
+  text = string.gsub(text, '^0+', '')
+  if text == '' then return '0' end
+  return sign .. text
+end
+
+-- Whether a number of at most 20 digits and without a sign is less than another.
+local function less(one, other)
+  one, other = string.rep('0', 20 - #one) .. one, string.rep('0', 20 - #other) .. other
+  local high, high_too = tonumber(string.sub(one, 1, 10)), tonumber(string.sub(other, 1, 10))
+  if high ~= high_too then return high < high_too end
+  return tonumber(string.sub(one, 11)) < tonumber(string.sub(other, 11))
+end
+
+-- Whether the user may do all that will be done: the server asks only when it is too late. Those before
+-- version 7 cannot be asked: see `try`.
+local function may(calls)
+  if not redis.acl_check_cmd then return nil end
+  for _, call in ipairs(calls) do
+    if not redis.acl_check_cmd(unpack(call)) then
+      return {'refused', 'NOPERM this user may not ' .. string.upper(call[1]) .. ' ' .. call[2]}
+    end
+  end
+end
+
+-- The calls that only look.
+local LOOKING = {
+  {'hmget', STATE, 'x'}, {'hget', OUTCOMES, 'x'}, {'hmget', BALANCES, 'x'}, {'hlen', BATCH},
+  {'zcard', PENDING}, {'zcard', ACCOUNTS}, {'exists', STREAM}, {'xinfo', 'stream', STREAM},
+}
+
+-- What the market has once, or why that makes no sense.
+local function state()
+  local no = may(LOOKING)
+  if no then return nil, no end
+  local found = redis.call('HMGET', STATE, 'format', 'token', 'history', 'last', 'noticed')
+  if found[1] and found[1] ~= '1' then
+    return nil, {'refused', 'it is of format ' .. found[1] .. ', and only 1 is known here: use a later version'}
+  end
+  local token = found[2] or '0'
+  local noticed = found[5] or '0'
+  if not string.find(token, '^%d+$') or #token > 20 or not string.find(noticed, '^%d+$') or #noticed > 15 then
+    return nil, {'damaged', STATE .. ' holds a number that is none'}
+  end
+  return {token = token, history = found[3], last = found[4], noticed = tonumber(noticed)}
+end
+
+-- The calls that balances take.
+local POSTING = {
+  {'hset', BALANCES, 'x', 'x'}, {'hdel', BALANCES, 'x'},
+  {'zadd', ACCOUNTS, '0', 'x'}, {'zrem', ACCOUNTS, 'x'},
+}
+
+-- What accounts will have after the transfers from this argument on, each `account base quote`; or
+-- why they cannot.
+local function post(first)
+  local after = {set = {}, fresh = {}, gone = {}}
+  redis.call('ZCARD', ACCOUNTS)
+  for from = first, #ARGV, PIECE do
+    local accounts, bases, quotes = {}, {}, {}
+    for at = from, math.min(from + PIECE - 1, #ARGV) do
+      local account, base, quote = string.match(ARGV[at], '^(%S+) (%S+) (%S+)$')
+      accounts[#accounts + 1], bases[#bases + 1], quotes[#quotes + 1] = account, base, quote
+    end
+    local has = redis.call('HMGET', BALANCES, unpack(accounts))
+    for at, account in ipairs(accounts) do
+      local base, quote = '0', '0'
+      if has[at] then
+        base, quote = string.match(has[at], '^(%-?%d+) (%-?%d+)$')
+        if not base or #base > 40 or #quote > 40 then
+          return nil, {'damaged', 'in ' .. BALANCES .. ' account ' .. account .. ' has no balance but ' .. has[at]}
+        end
+      end
+      base, quote = sum(base, bases[at]), sum(quote, quotes[at])
+      if not base or not quote then
+        return nil, {'refused', 'account ' .. account .. ' would have more than 128 bits hold'}
+      end
+      if base ~= '0' or quote ~= '0' then
+        after.set[#after.set + 1] = account
+        after.set[#after.set + 1] = base .. ' ' .. quote
+        if not has[at] then
+          after.fresh[#after.fresh + 1] = '0'
+          after.fresh[#after.fresh + 1] = account
+        end
+      elseif has[at] then
+        after.gone[#after.gone + 1] = account
+      end
+    end
+  end
+  return after
+end
+
+-- Calls everything once that will be called, so that it changes nothing.
+local function try()
+  if redis.acl_check_cmd then return end
+  redis.call('HSET', STATE, 'format', '1')
+  redis.call('HDEL', BALANCES, '')
+  redis.call('ZADD', ACCOUNTS, 'XX', '0', '')
+  redis.call('ZREM', ACCOUNTS, '')
+end
+
+local function in_pieces(words, call, key)
+  for from = 1, #words, 2 * PIECE do
+    redis.call(call, key, unpack(words, from, math.min(from + 2 * PIECE - 1, #words)))
+  end
+end
+
+local function write(after)
+  in_pieces(after.set, 'HSET', BALANCES)
+  in_pieces(after.fresh, 'ZADD', ACCOUNTS)
+  in_pieces(after.gone, 'HDEL', BALANCES)
+  in_pieces(after.gone, 'ZREM', ACCOUNTS)
+end

@@ -1,0 +1,177 @@
+//! What becomes of orders, for who may know whose they are.
+
+use pricetime_engine::{
+    AccountId, Event, Header, MarketSpec, OrderId, OrderKind, Party, Place, Price, Quantity, Side,
+    TimeInForce,
+};
+use uuid::Uuid;
+
+use super::wording::word;
+
+/// Names and texts.
+pub(super) type Fields = Vec<(&'static str, String)>;
+
+/// The entries of an event in the stream of orders: their names and what they say. A trade is two,
+/// the order's that was there first and the one's that came to it.
+pub(super) fn worded(
+    header: &Header,
+    spec: Option<MarketSpec>,
+    event: &Event,
+) -> Vec<(&'static str, Fields)> {
+    if let Event::Rejected { order: Some(order), reference, reason } = event {
+        let mut fields = whose(*order, header.account);
+        fields.extend(reference.map(|reference| ("reference", reference.to_string())));
+        fields.push(("reason", word(reason)));
+        return vec![("rejected", fields)];
+    }
+    let Some(spec) = spec else { return Vec::new() };
+    if let Event::Traded { .. } = event {
+        return traded(header, &spec, event);
+    }
+    of_one(&spec, event).into_iter().collect()
+}
+
+fn whose(order: OrderId, account: AccountId) -> Fields {
+    vec![("order", Uuid::from(order).to_string()), ("account", Uuid::from(account).to_string())]
+}
+
+fn party(party: &Party) -> Fields {
+    let mut fields = whose(party.order, party.account);
+    refer(&mut fields, party.reference);
+    fields
+}
+
+/// Says the owner's own number, where there is one.
+fn refer(fields: &mut Fields, reference: u64) {
+    if reference != 0 {
+        fields.push(("reference", reference.to_string()));
+    }
+}
+
+fn traded(header: &Header, spec: &MarketSpec, event: &Event) -> Vec<(&'static str, Fields)> {
+    let Event::Traded {
+        number,
+        maker,
+        taker,
+        taker_side,
+        price,
+        quantity,
+        maker_remaining,
+        taker_remaining,
+    } = event
+    else {
+        return Vec::new();
+    };
+    let maker_side = match taker_side {
+        Side::Buy => Side::Sell,
+        Side::Sell => Side::Buy,
+    };
+    let fields = |who: &Party, role: &str, side: Side, remaining: Quantity| {
+        let mut fields = party(who);
+        fields.extend([
+            ("side", word(&side)),
+            ("role", role.to_owned()),
+            ("number", number.to_string()),
+            ("trade", number.uuid(header.market).to_string()),
+            ("price", spec.show_price(*price)),
+            ("quantity", spec.show_quantity(*quantity)),
+            ("remaining", spec.show_quantity(remaining)),
+        ]);
+        ("traded", fields)
+    };
+    vec![
+        fields(maker, "maker", maker_side, *maker_remaining),
+        fields(taker, "taker", *taker_side, *taker_remaining),
+    ]
+}
+
+/// What is said of an event of one order.
+fn of_one(spec: &MarketSpec, event: &Event) -> Option<(&'static str, Fields)> {
+    let price = |price: Price| spec.show_price(price);
+    let quantity = |lots: Quantity| spec.show_quantity(lots);
+    match event {
+        Event::Accepted { account, place, priority } => {
+            let mut fields = accepted(spec, *account, place);
+            fields.push(("priority", priority.to_string()));
+            Some(("accepted", fields))
+        }
+        Event::Reduced { party: who, by, remaining, shown } => {
+            let mut fields = party(who);
+            fields.push(("by", quantity(*by)));
+            fields.push(("remaining", quantity(*remaining)));
+            fields.push(("shown", quantity(*shown)));
+            Some(("reduced", fields))
+        }
+        Event::Amended { party: who, kind, remaining, shown, priority } => {
+            let mut fields = party(who);
+            say_kind(&mut fields, spec, *kind);
+            fields.push(("remaining", quantity(*remaining)));
+            fields.push(("shown", quantity(*shown)));
+            fields.push(("priority", priority.to_string()));
+            Some(("amended", fields))
+        }
+        Event::Cancelled { party: who, side, price: at, remaining, reason } => {
+            let mut fields = party(who);
+            fields.push(("side", word(side)));
+            fields.extend(at.map(|at| ("price", price(at))));
+            fields.push(("remaining", quantity(*remaining)));
+            fields.push(("reason", word(reason)));
+            Some(("cancelled", fields))
+        }
+        Event::Triggered { party: who, priority } => {
+            let mut fields = party(who);
+            fields.push(("priority", priority.to_string()));
+            Some(("triggered", fields))
+        }
+        Event::Replenished { party: who, remaining, shown, priority } => {
+            let mut fields = party(who);
+            fields.push(("remaining", quantity(*remaining)));
+            fields.push(("shown", quantity(*shown)));
+            fields.push(("priority", priority.to_string()));
+            Some(("replenished", fields))
+        }
+        Event::Traded { .. }
+        | Event::Rejected { .. }
+        | Event::PhaseChanged { .. }
+        | Event::EpochClosed(_)
+        | Event::MarketAdded(_)
+        | Event::MarketSet(_)
+        | Event::MarketRemoved
+        | Event::AccountBlocked(_)
+        | Event::AccountUnblocked(_)
+        | Event::Duplicate { .. } => None,
+    }
+}
+
+fn accepted(spec: &MarketSpec, account: AccountId, place: &Place) -> Fields {
+    let mut fields = whose(place.order, account);
+    refer(&mut fields, place.reference);
+    fields.push(("side", word(&place.side)));
+    say_kind(&mut fields, spec, place.kind);
+    fields.push(("quantity", spec.show_quantity(place.quantity)));
+    let (name, until) = match place.time_in_force {
+        TimeInForce::GoodTillCancel => ("good_till_cancel", None),
+        TimeInForce::ImmediateOrCancel => ("immediate_or_cancel", None),
+        TimeInForce::FillOrKill => ("fill_or_kill", None),
+        TimeInForce::GoodTillDate(time) => ("good_till_date", Some(time.to_string())),
+        TimeInForce::ForEpochs(epochs) => ("for_epochs", Some(epochs.to_string())),
+    };
+    fields.push(("time_in_force", name.to_owned()));
+    fields.extend(until.map(|until| ("until", until)));
+    let display = place.display_quantity;
+    fields.extend(display.map(|part| ("display_quantity", spec.show_quantity(part))));
+    fields
+}
+
+/// Says which kind of order it is, with its prices.
+fn say_kind(fields: &mut Fields, spec: &MarketSpec, kind: OrderKind) {
+    let name = match kind {
+        OrderKind::Limit { .. } => "limit",
+        OrderKind::Market => "market",
+        OrderKind::Stop { .. } => "stop",
+        OrderKind::StopLimit { .. } => "stop_limit",
+    };
+    fields.push(("type", name.to_owned()));
+    fields.extend(kind.price().map(|price| ("price", spec.show_price(price))));
+    fields.extend(kind.stop().map(|stop| ("stop", spec.show_price(stop))));
+}

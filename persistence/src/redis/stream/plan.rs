@@ -1,0 +1,249 @@
+//! Where to go on in a stream, decided from what stands there. Nothing here asks anybody.
+
+use super::{Entry, EntryId};
+
+/// What stands in a stream and beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether there is a stream at all.
+    pub exists: bool,
+    /// The highest id that was ever given in it.
+    pub last: EntryId,
+    /// The last entry that is still there, and its history.
+    pub tail: Option<(EntryId, String)>,
+    /// What is said beside it.
+    pub said: Option<Said>,
+}
+
+/// What is said beside a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Of which history it tells.
+    pub history: String,
+    /// Everything up to this command is there.
+    pub sequence: u64,
+    /// The last entry when that was said.
+    pub last: EntryId,
+}
+
+/// What is known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// From this command on everything can be told again.
+    pub oldest: u64,
+    /// No command above this one can have been told by us.
+    pub told_max: u64,
+    /// The last durable command.
+    pub durable: u64,
+    /// So many commands back goes a stream that is begun anew.
+    pub keep: u64,
+}
+
+/// Where to go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The highest id that was given: every new one is above it.
+    pub last: EntryId,
+    /// Everything up to this command is there, or was given up.
+    pub through: u64,
+    /// Why there has to be a marker, if there has to be one.
+    pub because: Option<Because>,
+}
+
+/// Why there is a marker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Because {
+    /// There was no stream.
+    Begun,
+    /// Its last entries were taken away.
+    Taken,
+    /// What was there is of another history.
+    History(String),
+    /// The commands in between cannot be told any more.
+    Gap,
+}
+
+/// Why nothing may be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Barred {
+    /// The stream is ahead of the journal.
+    #[error(
+        "it tells of commands up to {there}, and the journal ended with {ours} when this process \
+         began: what it told after that has been lost here, or another process tells it; stop that \
+         one, or delete the stream, and it begins anew"
+    )]
+    Ahead {
+        /// The last command that it tells of.
+        there: u64,
+        /// The last one that we can have told.
+        ours: u64,
+    },
+    /// The stream is of another history whose numbers reach into ours.
+    #[error(
+        "it tells of commands up to {there} of history {history}, and ours begins with command \
+         {ours}: run with the folder of that history, name the stream otherwise, or delete it, and \
+         it begins anew"
+    )]
+    Elsewhere {
+        /// Its history.
+        history: String,
+        /// The last command that it tells of.
+        there: u64,
+        /// The first one that we can tell.
+        ours: u64,
+    },
+}
+
+/// Where to go on in a stream for this history.
+///
+/// # Errors
+/// Where what stands there is not ours and in the way.
+pub fn plan(seen: &Seen, history: &str, bounds: &Bounds) -> Result<Plan, Barred> {
+    let last = seen.last;
+    // As far back as it keeps entries, and as can be told.
+    let far = bounds.oldest.max(bounds.durable.saturating_sub(bounds.keep).saturating_add(1));
+    if !seen.exists {
+        let through = far.saturating_sub(1);
+        return Ok(Plan { last, through, because: Some(Because::Begun) });
+    }
+    let said = seen.said.as_ref().filter(|said| said.history == history && said.last == last);
+    if let Some((_, theirs)) = &seen.tail
+        && theirs != history
+    {
+        if last.sequence >= bounds.oldest {
+            let (history, ours) = (theirs.clone(), bounds.oldest);
+            return Err(Barred::Elsewhere { history, there: last.sequence, ours });
+        }
+        let because = Some(Because::History(theirs.clone()));
+        return Ok(Plan { last, through: far.saturating_sub(1), because });
+    }
+    if last.sequence > bounds.told_max {
+        return Err(Barred::Ahead { there: last.sequence, ours: bounds.told_max });
+    }
+    let said = said.map(|said| said.sequence).filter(|said| *said <= bounds.told_max);
+    let whole = seen.tail.as_ref().is_some_and(|(id, _)| *id == last);
+    let plan = if whole {
+        let through = said.unwrap_or(0).max(last.sequence.saturating_sub(1));
+        Plan { last, through, because: None }
+    } else {
+        let through = said.unwrap_or(0).max(last.sequence);
+        Plan { last, through, because: Some(Because::Taken) }
+    };
+    let reachable = bounds.oldest.saturating_sub(1);
+    if plan.through < reachable {
+        return Ok(Plan { through: reachable, because: Some(Because::Gap), ..plan });
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    /// Whether an entry is still to be written.
+    #[must_use]
+    pub fn lacks(&self, id: EntryId) -> bool {
+        id > self.last && id.sequence > self.through
+    }
+
+    /// The marker that says from where it goes on.
+    #[must_use]
+    pub fn marker(&self, history: &str) -> Option<Entry> {
+        let because = self.because.as_ref()?;
+        let from = self.through.saturating_add(1);
+        let reason = match because {
+            Because::Begun => "begun",
+            Because::Taken => "taken",
+            Because::History(_) => "history",
+            Because::Gap => "gap",
+        };
+        let mut fields = vec![
+            ("event", String::from("marker")),
+            ("reason", reason.to_owned()),
+            ("sequence", from.to_string()),
+            ("history", history.to_owned()),
+        ];
+        if let Because::History(before) = because {
+            fields.push(("before", before.clone()));
+        }
+        Some(Entry { id: EntryId { sequence: from, number: 0 }, fields })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &str = "ours";
+
+    fn id(sequence: u64, number: u64) -> EntryId {
+        EntryId { sequence, number }
+    }
+
+    fn seen(last: EntryId, tail: Option<(EntryId, &str)>, said: Option<(u64, EntryId)>) -> Seen {
+        Seen {
+            exists: true,
+            last,
+            tail: tail.map(|(id, history)| (id, history.to_owned())),
+            said: said.map(|(sequence, last)| Said { history: OURS.to_owned(), sequence, last }),
+        }
+    }
+
+    const BOUNDS: Bounds = Bounds { oldest: 1, told_max: 100, durable: 120, keep: 1_000 };
+
+    fn through(seen: &Seen, bounds: Bounds) -> (u64, Option<Because>) {
+        let plan = plan(seen, OURS, &bounds).unwrap();
+        if let Some(marker) = plan.marker(OURS) {
+            assert!(plan.lacks(id(marker.id.sequence, 1)) && marker.id > plan.last);
+        }
+        (plan.through, plan.because)
+    }
+
+    #[test]
+    fn it_goes_on_behind_the_last_entry() {
+        let whole = seen(id(40, 2), Some((id(40, 2), OURS)), None);
+        // What else command 40 did may be missing.
+        assert_eq!(through(&whole, BOUNDS), (39, None));
+        let plan = plan(&whole, OURS, &BOUNDS).unwrap();
+        assert!(!plan.lacks(id(40, 2)) && plan.lacks(id(40, 3)) && plan.lacks(id(41, 1)));
+        let said = seen(id(40, 2), Some((id(40, 2), OURS)), Some((90, id(40, 2))));
+        assert_eq!(through(&said, BOUNDS), (90, None));
+        // What was said of another end, or of commands that are lost, does not count.
+        let other = seen(id(40, 2), Some((id(40, 2), OURS)), Some((90, id(41, 1))));
+        assert_eq!(through(&other, BOUNDS), (39, None));
+        let lost = seen(id(40, 2), Some((id(40, 2), OURS)), Some((101, id(40, 2))));
+        assert_eq!(through(&lost, BOUNDS), (39, None));
+    }
+
+    #[test]
+    fn it_begins_as_far_back_as_it_keeps_and_can_be_told() {
+        assert_eq!(through(&Seen::default(), BOUNDS), (0, Some(Because::Begun)));
+        let short = Bounds { keep: 20, ..BOUNDS };
+        assert_eq!(through(&Seen::default(), short), (100, Some(Because::Begun)));
+        let late = Bounds { oldest: 110, ..short };
+        assert_eq!(through(&Seen::default(), late), (109, Some(Because::Begun)));
+    }
+
+    #[test]
+    fn what_may_be_missing_is_marked() {
+        let emptied = seen(id(40, 2), None, None);
+        assert_eq!(through(&emptied, BOUNDS), (40, Some(Because::Taken)));
+        let cut = seen(id(40, 2), Some((id(30, 1), OURS)), Some((60, id(40, 2))));
+        assert_eq!(through(&cut, BOUNDS), (60, Some(Because::Taken)));
+        let whole = seen(id(40, 2), Some((id(40, 2), OURS)), None);
+        let dropped = Bounds { oldest: 50, ..BOUNDS };
+        assert_eq!(through(&whole, dropped), (49, Some(Because::Gap)));
+        let dropped = Bounds { oldest: 40, ..BOUNDS };
+        assert_eq!(through(&whole, dropped), (39, None));
+    }
+
+    #[test]
+    fn what_is_not_ours_is_never_taken_for_ours() {
+        let ahead = seen(id(101, 1), Some((id(101, 1), OURS)), None);
+        let barred = Barred::Ahead { there: 101, ours: 100 };
+        assert_eq!(plan(&ahead, OURS, &BOUNDS), Err(barred.clone()));
+        assert_eq!(plan(&seen(id(101, 1), None, None), OURS, &BOUNDS), Err(barred));
+        let theirs = seen(id(40, 1), Some((id(40, 1), "theirs")), None);
+        assert!(matches!(plan(&theirs, OURS, &BOUNDS), Err(Barred::Elsewhere { there: 40, .. })));
+        let later = Bounds { oldest: 41, ..BOUNDS };
+        let because = Because::History(String::from("theirs"));
+        assert_eq!(through(&theirs, later), (40, Some(because)));
+    }
+}

@@ -1,0 +1,137 @@
+//! What a lease says, word for word.
+
+use std::time::Duration;
+
+use super::{Answer, Ask, Deed, Lease, Rules, Step, Told};
+
+const fn ms(time: u64) -> Duration {
+    Duration::from_millis(time)
+}
+
+/// Five nodes, a second to live: 50 ms for an answer, 12 ms for drift.
+fn rules() -> Rules {
+    Rules::new(5, ms(1_000)).unwrap()
+}
+
+fn steps(lease: &mut Lease) -> Vec<Step> {
+    std::iter::from_fn(|| lease.next_step()).collect()
+}
+
+fn asks(steps: &[Step], deed: Deed) -> Vec<Ask> {
+    let ask = |step: &Step| match step {
+        Step::Ask(ask) if ask.deed == deed => Some(*ask),
+        Step::Ask(_) | Step::Tell(_) => None,
+    };
+    steps.iter().filter_map(ask).collect()
+}
+
+/// One that three nodes granted in 10 ms, while two say nothing.
+fn held() -> (Lease, Vec<Ask>) {
+    let mut lease = Lease::new(rules(), ms(0), ms(0), 7);
+    let takes = asks(&steps(&mut lease), Deed::Take);
+    assert_eq!(takes.iter().map(|ask| ask.node).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert!(takes.iter().all(|ask| ask.by == ms(50)));
+    lease.hear(ms(5), &takes[0], Answer::Yes);
+    lease.hear(ms(5), &takes[1], Answer::Yes);
+    assert_eq!(steps(&mut lease), []);
+    lease.hear(ms(10), &takes[4], Answer::Yes);
+    (lease, takes)
+}
+
+#[test]
+fn a_quorum_is_enough_and_nobody_waits_for_the_rest() {
+    let (mut lease, _) = held();
+    // Counted from the question, not from the answer.
+    assert_eq!(steps(&mut lease), [Step::Tell(Told::Held { until: ms(988) })]);
+    assert_eq!(lease.held_until(), Some(ms(988)));
+}
+
+#[test]
+fn what_cannot_be_had_is_given_up_at_once_and_freed() {
+    let mut lease = Lease::new(rules(), ms(0), ms(0), 7);
+    let takes = asks(&steps(&mut lease), Deed::Take);
+    lease.hear(ms(1), &takes[0], Answer::Yes);
+    lease.hear(ms(2), &takes[1], Answer::No);
+    lease.hear(ms(3), &takes[2], Answer::No);
+    assert_eq!(steps(&mut lease), []);
+    lease.hear(ms(4), &takes[3], Answer::Failed);
+    let said = steps(&mut lease);
+    assert_eq!(said[0], Step::Tell(Told::Refused { taken: 2, failed: 1 }));
+    // The one that granted it, and the one that may yet.
+    let frees = asks(&said, Deed::Free);
+    assert_eq!(frees.iter().map(|ask| ask.node).collect::<Vec<_>>(), [0, 4]);
+    lease.hear(ms(5), &frees[0], Answer::Yes);
+    lease.hear(ms(5), &frees[1], Answer::No);
+    // It was freed before it was granted, for all that is known: so once more.
+    assert_eq!(steps(&mut lease), []);
+    lease.hear(ms(400), &takes[4], Answer::Yes);
+    let again = asks(&steps(&mut lease), Deed::Free);
+    assert_eq!(again.iter().map(|ask| ask.node).collect::<Vec<_>>(), [4]);
+    assert!(!lease.is_over());
+    lease.hear(ms(401), &again[0], Answer::Yes);
+    assert!(lease.is_over());
+}
+
+#[test]
+fn its_end_is_told_before_anything_else() {
+    let (mut lease, takes) = held();
+    steps(&mut lease);
+    // The news of the end comes with something else, and late.
+    lease.hear(ms(1_500), &takes[2], Answer::Yes);
+    let said = steps(&mut lease);
+    assert_eq!(said[0], Step::Tell(Told::Lost));
+    assert_eq!(asks(&said, Deed::Free).len(), said.len() - 1);
+    assert_eq!(lease.held_until(), None);
+}
+
+#[test]
+fn kept_it_asks_for_more_after_a_third() {
+    let (mut lease, takes) = held();
+    lease.hear(ms(11), &takes[2], Answer::No);
+    lease.keep(ms(12));
+    steps(&mut lease);
+    assert_eq!(lease.wakes_at(), Some(Duration::from_secs(1) / 3));
+    lease.tick(ms(334));
+    let more = asks(&steps(&mut lease), Deed::Extend);
+    // One has still not said what it did with the first question.
+    assert_eq!(more.iter().map(|ask| ask.node).collect::<Vec<_>>(), [0, 1, 2, 4]);
+    for ask in &more[1..] {
+        lease.hear(ms(340), ask, Answer::Yes);
+    }
+    assert_eq!(steps(&mut lease), [Step::Tell(Told::Extended { until: ms(1_322) })]);
+}
+
+#[test]
+fn where_more_than_half_belong_to_another_it_is_lost() {
+    let (mut lease, takes) = held();
+    lease.hear(ms(11), &takes[2], Answer::Yes);
+    lease.hear(ms(11), &takes[3], Answer::Yes);
+    steps(&mut lease);
+    lease.extend(ms(20));
+    let more = asks(&steps(&mut lease), Deed::Extend);
+    lease.hear(ms(21), &more[0], Answer::No);
+    lease.hear(ms(22), &more[1], Answer::No);
+    assert_eq!(steps(&mut lease), []);
+    lease.hear(ms(23), &more[2], Answer::No);
+    assert_eq!(steps(&mut lease)[0], Step::Tell(Told::Lost));
+}
+
+#[test]
+fn it_waits_a_little_and_never_the_same() {
+    let mut waits = Vec::new();
+    for random in 0..50 {
+        let mut lease = Lease::new(rules(), ms(0), ms(500), random);
+        for ask in asks(&steps(&mut lease), Deed::Take) {
+            lease.hear(ms(0), &ask, Answer::No);
+        }
+        let wait = lease.wakes_at().unwrap();
+        assert!(wait >= ms(25) && wait < ms(100), "{wait:?}");
+        waits.push(wait);
+        lease.tick(wait);
+        let takes = asks(&steps(&mut lease), Deed::Take);
+        assert!(takes.iter().all(|ask| ask.attempt == 2), "each attempt has its own value");
+    }
+    waits.sort_unstable();
+    waits.dedup();
+    assert!(waits.len() > 30, "{waits:?}");
+}

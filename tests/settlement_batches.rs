@@ -1,0 +1,113 @@
+//! The promise: each epoch of each market has exactly one batch, which is what its trades come to,
+//! and whoever makes it again makes the same one or knows that it cannot.
+
+use std::collections::BTreeMap;
+
+use pricetime_engine::{AccountId, Engine, EpochNumber, Group, MarketHead, MarketId};
+use pricetime_persistence::History;
+use pricetime_persistence::settlement::{Batch, Closed, Collector};
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::record::day;
+use pricetime_tests::settle::recount::{Recount, Sums};
+
+const OURS: History = History(5);
+/// How often a day is heard from its midst on.
+const RESTARTS: usize = 8;
+
+type Name = (MarketId, EpochNumber);
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
+    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
+}
+
+fn name(closed: &Closed) -> Name {
+    match closed {
+        Closed::Whole(batch) => (batch.market, batch.epoch),
+        Closed::Part { market, epoch } => (*market, *epoch),
+    }
+}
+
+fn hear(collector: &mut Collector, groups: &[Group]) -> Vec<Closed> {
+    let group = |it: &Group| collector.group(&it.header, &it.events, it.outcome);
+    groups.iter().filter_map(group).collect()
+}
+
+/// A batch is what the trades of its epoch come to.
+fn assert_right(batch: &Batch, recount: &Recount) {
+    let Batch { market, epoch, platform, .. } = *batch;
+    assert_eq!(batch.check(), Ok(()));
+    assert_eq!(batch.history, OURS);
+    let transfers = batch.transfers.iter();
+    let sums: Sums = transfers.map(|it| (it.account, (it.base, it.quote))).collect();
+    assert_eq!(sums, recount.sums(market, platform, |it| it == epoch), "{market:?} {epoch:?}");
+    let turnover = (batch.trades, batch.volume, batch.notional);
+    assert_eq!(turnover, recount.turnover(market, epoch), "{market:?} {epoch:?}");
+    // Paid to an account that does not trade, the fees are all that it gets.
+    let apart = AccountId(u128::MAX - 1);
+    let fees = recount.sums(market, apart, |it| it == epoch);
+    assert_eq!((0, batch.fees), fees.get(&apart).copied().unwrap_or_default());
+}
+
+/// Hears a day, whole and from some points on. How many batches it has, and how many parts were seen.
+fn trial(seed: u64) -> (u64, u64) {
+    let day = day(seed);
+    let mut random = Random::new(seed);
+    let platform = AccountId(u128::from(random.below(4)));
+    let mut engine = Engine::new(day.markets_max);
+    let mut points: Vec<usize> =
+        (0..RESTARTS).map(|_| random.below(day.commands.len() as u64) as usize).collect();
+    points.sort_unstable();
+    let mut heads: Vec<(usize, Vec<MarketHead>)> = Vec::new();
+    let mut groups = Vec::new();
+    for (at, command) in day.commands.iter().enumerate() {
+        if points.contains(&at) {
+            let state = engine.snapshot();
+            heads.push((at, state.markets.into_iter().map(|market| market.head).collect()));
+        }
+        engine.apply(command, &mut groups);
+    }
+    let mut recount = Recount::default();
+    groups.iter().for_each(|group| recount.hear(group));
+    let whole = hear(&mut Collector::new(OURS, platform, &[]), &groups);
+    let names: Vec<Name> = whole.iter().map(name).collect();
+    assert_eq!(names, recount.closed, "one batch for each epoch that has closed");
+    for closed in &whole {
+        let Closed::Whole(batch) = closed else { panic!("{:?} was heard whole", name(closed)) };
+        assert_right(batch, &recount);
+    }
+    let by_name: BTreeMap<Name, &Closed> = names.iter().copied().zip(&whole).collect();
+    assert_eq!(by_name.len(), names.len(), "no epoch closes twice");
+    let mut parts = 0;
+    for (at, heads) in heads {
+        let later = hear(&mut Collector::new(OURS, platform, &heads), &groups[at..]);
+        let before = names.len() - later.len();
+        for (again, first) in later.iter().zip(&whole[before..]) {
+            let traded = |head: &MarketHead| {
+                (head.market, head.epoch) == name(first) && head.turnover.trades > 0
+            };
+            if heads.iter().any(traded) {
+                let (market, epoch) = name(first);
+                assert_eq!(*again, Closed::Part { market, epoch });
+                parts += 1;
+            } else {
+                assert_eq!(again, first);
+            }
+        }
+    }
+    (names.len() as u64, parts)
+}
+
+#[test]
+fn a_batch_is_what_the_trades_of_its_epoch_come_to() {
+    let days = number("PRICETIME_TRIALS", 500) / 5;
+    let base = number("PRICETIME_SEED", 1).wrapping_shl(20);
+    let (mut batches, mut parts) = (0, 0);
+    for seed in (base..).take(days as usize) {
+        eprintln!("seed {seed}");
+        let more = trial(seed);
+        (batches, parts) = (batches + more.0, parts + more.1);
+    }
+    eprintln!("{batches} batches of {days} days, {parts} parts");
+    assert!(batches > days && parts > 0, "the days are too quiet");
+}

@@ -1,0 +1,181 @@
+//! What a host without a data folder does, when nothing is left to chance: the same commands, carried
+//! out beside it, say what may stand in Redis.
+
+use std::collections::BTreeMap;
+
+use pricetime::{Clock, Draft};
+use pricetime_engine::{
+    AccountId, Action, Command, Engine, EngineSnapshot, Event, Group, MarketId, MarketSnapshot,
+    MarketSpec, Phase, Sequence, Symbol, Timestamp,
+};
+use pricetime_persistence::redis::{TradeRecord, Trades, Whole};
+
+use crate::load;
+
+/// After so many commands the epochs of all markets close.
+pub const EPOCH: u64 = 97;
+/// What time it is, always.
+const TIME: Timestamp = Timestamp(1_700_000_000_000_000_000);
+/// How many markets there are.
+const MARKETS: u32 = 2;
+
+/// A clock that stands still.
+#[derive(Clone, Copy, Debug)]
+pub struct Still;
+
+impl Clock for Still {
+    fn now(&mut self) -> Timestamp {
+        TIME
+    }
+}
+
+/// The command of a number: some add the markets and open them, which a crash may take back.
+///
+/// # Panics
+/// Never: the symbol is one.
+#[must_use]
+pub fn draft(seed: u64, number: u64) -> Draft {
+    let market = MarketId(u32::try_from(number % u64::from(MARKETS)).unwrap_or(0) + 1);
+    let action = match number % 400 / u64::from(MARKETS) {
+        0 => {
+            let symbol = Symbol::new(&format!("M{market}")).expect("a symbol");
+            Action::AddMarket(MarketSpec { symbol, ..load::spec() })
+        }
+        1 => Action::SetPhase(Phase::Continuous),
+        50 if number.is_multiple_of(3) => Action::SetPhase(Phase::Call),
+        _ => return Draft { market, ..load::draft(seed, number) },
+    };
+    Draft { market, account: AccountId(1), operator: true, request: None, action }
+}
+
+/// A market where it may come back.
+#[derive(Clone, Debug)]
+struct End {
+    state: MarketSnapshot,
+    /// How many trades there had been.
+    trades: usize,
+}
+
+/// The same commands, carried out here.
+#[derive(Debug)]
+pub struct Course {
+    engine: Engine,
+    trades: BTreeMap<MarketId, Vec<TradeRecord>>,
+    /// The ends of epochs; and how the markets began.
+    ends: BTreeMap<MarketId, Vec<End>>,
+    /// What stood in Redis at the start; it may not have been written anew.
+    began: Option<Whole>,
+}
+
+impl Course {
+    /// One that begins with what stands in Redis.
+    ///
+    /// # Panics
+    /// Where that is no state of an engine.
+    #[must_use]
+    pub fn new(began: Option<Whole>, markets_max: u32) -> Self {
+        let mut engine = Engine::new(markets_max);
+        let mut trades = BTreeMap::new();
+        if let Some(whole) = &began {
+            engine.restore(&whole.state).expect("a state that keeps every rule");
+            let all = |trades: &Trades| trades.iter().copied().collect();
+            trades = whole.trades.iter().map(|(market, kept)| (*market, all(kept))).collect();
+        }
+        let mut course = Self { engine, trades, ends: BTreeMap::new(), began };
+        let markets: Vec<_> = course.engine.markets().map(|book| book.head().market).collect();
+        for market in markets {
+            course.end(market);
+        }
+        course
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn state(&self) -> EngineSnapshot {
+        self.engine.snapshot()
+    }
+
+    /// The engine.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Carries out the commands of these numbers until there are as many as this, as a host does that
+    /// closes its epochs by their number.
+    pub fn until(&mut self, sequence: Sequence, seed: u64, first: u64) {
+        let numbers = first..;
+        for (count, number) in (1_u64..).zip(numbers) {
+            if self.engine.last_sequence() >= sequence {
+                return;
+            }
+            self.carry_out(draft(seed, number));
+            if count.is_multiple_of(EPOCH) {
+                let heads: Vec<_> = self.engine.markets().map(|book| *book.head()).collect();
+                for head in heads {
+                    let (market, account) = (head.market, AccountId(0));
+                    let action = Action::CloseEpoch { number: head.epoch };
+                    let draft = Draft { market, account, operator: true, request: None, action };
+                    self.carry_out(draft);
+                }
+            }
+        }
+    }
+
+    /// Carries out a command.
+    ///
+    /// # Panics
+    /// Never: a command makes a group.
+    pub fn carry_out(&mut self, draft: Draft) -> Group {
+        let Draft { market, account, operator, request, action } = draft;
+        let sequence = Sequence(self.engine.last_sequence().0 + 1);
+        let head = self.engine.market(market).map(|book| *book.head());
+        let timestamp = TIME;
+        let command = Command { sequence, timestamp, market, account, operator, request, action };
+        let mut groups: Vec<Group> = Vec::new();
+        self.engine.apply(&command, &mut groups);
+        let group = groups.pop().expect("a group");
+        if let Some(head) = head {
+            // Nothing trades behind the end of an epoch in one command.
+            let (fees, events) = (head.spec.terms.fees, group.events.iter());
+            let trades =
+                events.filter_map(|it| TradeRecord::of(&group.header, it, head.epoch, fees));
+            self.trades.entry(market).or_default().extend(trades);
+        }
+        let ends = |event: &Event| matches!(event, Event::EpochClosed(_) | Event::MarketAdded(_));
+        if group.events.iter().any(ends) {
+            self.end(market);
+        }
+        group
+    }
+
+    fn end(&mut self, market: MarketId) {
+        let snapshot = self.engine.snapshot();
+        let trades = self.trades.get(&market).map_or(0, Vec::len);
+        let state = snapshot.markets.into_iter().find(|it| it.head.market == market);
+        if let Some(state) = state {
+            self.ends.entry(market).or_default().push(End { state, trades });
+        }
+    }
+
+    /// Holds what stands in Redis of a market against what may.
+    ///
+    /// # Panics
+    /// Where it is anything but the end of an epoch, with the trades up to there and no others.
+    pub fn judge(&self, found: &MarketSnapshot, trades: &Trades) {
+        let market = found.head.market;
+        if let Some(began) = &self.began
+            && began.state.markets.contains(found)
+            && began.trades.get(&market).unwrap_or(&Trades::default()) == trades
+        {
+            return;
+        }
+        let end = self.ends.get(&market).into_iter().flatten().rev().find(|it| it.state == *found);
+        let (sequence, epoch) = (found.head.last_sequence, found.head.epoch);
+        let end = end.unwrap_or_else(|| {
+            panic!("market {market}, epoch {epoch}, command {sequence}: this is no end of an epoch")
+        });
+        let all = self.trades.get(&market).map_or(&[][..], Vec::as_slice);
+        assert!(trades.iter().eq(all.iter().take(end.trades)), "market {market}: the trades");
+    }
+}

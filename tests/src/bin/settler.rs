@@ -1,0 +1,28 @@
+//! Settles epoch after epoch in the ledger of a folder, as fast as it can, until it is killed. Each is
+//! told of when it is done.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use pricetime_persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger as _, Token};
+use pricetime_tests::recount::{MARKET, batch, beginning};
+
+fn main() {
+    let folder = std::env::args().nth(1).expect("a folder");
+    let mut ledger = EmbeddedLedger::open(Path::new(&folder)).expect("nobody else has it open");
+    let claim = ledger.claim(MARKET, Token(0)).expect("a claim");
+    if claim.position.is_none() {
+        ledger.seed(&beginning(), claim.token).expect("a seed");
+    }
+    let next = claim.position.map_or(1, |position| position.last.0 + 1);
+    let mut out = std::io::stdout().lock();
+    for epoch in next.. {
+        let batch = batch(epoch);
+        ledger.deposit(&batch).expect("a deposit");
+        let applied = ledger.apply(&batch, claim.token, Deed::Post).expect("posting");
+        assert_eq!(applied, Applied::Done);
+        if writeln!(out, "{epoch} done").and_then(|()| out.flush()).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A host that publishes, and what a test does with it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pricetime::persistence::JournalOptions;
+use pricetime::{Draft, Host, Options, RedisState, Refused};
+use pricetime_engine::{AccountId, Action, Phase};
+use pricetime_persistence::redis::RedisOptions;
+use pricetime_persistence::redis::stream::Publish;
+
+use super::judge::options;
+use super::streams::{KEYS, Told, expected, groups, judge, stored};
+use crate::load::{self, MARKET};
+
+/// Longer than anything here takes, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Waits until this holds.
+///
+/// # Panics
+/// Where it never does.
+pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// How to publish to the server on this port.
+#[must_use]
+pub fn publishing(port: u16) -> RedisOptions {
+    RedisOptions { publish: Some(Publish::default()), ..options(port) }
+}
+
+/// An operator says this, and waits for the answer.
+///
+/// # Panics
+/// Where there is none.
+pub fn operator(host: &Host, action: Action) {
+    let account = AccountId(1);
+    let draft = Draft { market: MARKET, account, operator: true, request: None, action };
+    host.submit(draft).expect("room").wait().expect("an answer");
+}
+
+/// A host of this folder, with the market of the load.
+///
+/// # Panics
+/// Where it cannot be had.
+#[must_use]
+pub fn open(folder: &Path, redis: RedisOptions) -> Host {
+    let journal = JournalOptions { segment_bytes: 1 << 15 };
+    let host = Host::open(Options { redis: Some(redis), journal, ..Options::new(folder) });
+    let host = host.expect("a host");
+    if host.spec(MARKET).is_none() {
+        operator(&host, Action::AddMarket(load::spec()));
+        operator(&host, Action::SetPhase(Phase::Continuous));
+    }
+    host
+}
+
+/// So many commands, the last of which closes an epoch. Waits for the last.
+///
+/// # Panics
+/// Where the host has ended.
+pub fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
+    for number in *next..*next + many {
+        while let Err(Refused::Busy) = host.tell(load::draft(seed, number)) {
+            std::thread::yield_now();
+        }
+    }
+    *next += many;
+    let number = host.view(MARKET, 0).expect("the market").epoch;
+    operator(host, Action::CloseEpoch { number });
+}
+
+/// Waits until everything durable is published.
+///
+/// # Panics
+/// Where it never is.
+pub fn caught_up(host: &Host) {
+    until("the streams catch up", || {
+        let events = host.status().redis.events.expect("events are published");
+        events.behind == 0 && events.state == RedisState::Connected
+    });
+}
+
+/// Whether events cannot be published now.
+#[must_use]
+pub fn is_ill(host: &Host) -> bool {
+    let events = host.status().redis.events;
+    events.is_some_and(|events| matches!(events.state, RedisState::Degraded { .. }))
+}
+
+/// Why events cannot be published now.
+///
+/// # Panics
+/// Where they can.
+#[must_use]
+pub fn why_ill(host: &Host) -> String {
+    match host.status().redis.events.expect("events are published").state {
+        RedisState::Degraded { why, .. } => why,
+        other @ (RedisState::Unknown | RedisState::Connected) => panic!("{other:?}"),
+    }
+}
+
+/// Holds all streams against the journal. Gives the markers of each.
+///
+/// # Panics
+/// Where they do not say what the journal's commands did.
+#[must_use]
+pub fn hold(what: &str, folder: &Path, port: u16) -> [Vec<Told>; 3] {
+    let expected = expected(&groups(folder));
+    let mut each = KEYS.iter().zip(&expected);
+    std::array::from_fn(|_| {
+        let (key, expected) = each.next().expect("a stream");
+        judge(&format!("{what}, {key}"), &stored(port, key), expected)
+    })
+}

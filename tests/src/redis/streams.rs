@@ -1,0 +1,236 @@
+//! What stands in streams, asked in the server's own words, and what has to stand there by what the
+//! model says that the journal's commands did.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use pricetime_engine::{Command, Event, Group, OrderId, Party, Sequence, Side};
+use pricetime_persistence::{Look, RealDisk};
+
+use super::raw::{Raw, Reply};
+use crate::Core as _;
+use crate::model::Model;
+
+/// The keys of the streams.
+pub const KEYS: [&str; 3] =
+    ["pricetime:dev:stream:trades", "pricetime:dev:stream:orders", "pricetime:dev:stream:epochs"];
+
+/// An entry, as it stands there or as it has to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Command and number.
+    pub id: (u64, u64),
+    /// What it says.
+    pub says: BTreeMap<String, String>,
+}
+
+impl Told {
+    /// What stands in a field.
+    #[must_use]
+    pub fn says(&self, field: &str) -> &str {
+        self.says.get(field).map_or("", String::as_str)
+    }
+
+    /// Whether it is a marker.
+    #[must_use]
+    pub fn is_marker(&self) -> bool {
+        self.says("event") == "marker"
+    }
+}
+
+/// All entries of a stream, asked for piece by piece.
+///
+/// # Panics
+/// Where the server does not answer, or what stands there is no stream.
+#[must_use]
+pub fn stored(port: u16, key: &str) -> Vec<Told> {
+    let mut raw = Raw::connect(port).expect("the server answers");
+    let (mut all, mut from) = (Vec::new(), String::from("-"));
+    loop {
+        let asked = ["XRANGE", key, &from, "+", "COUNT", "1000"];
+        let answer = raw.ask(&asked).expect("the server answers");
+        let Reply::Many(piece) = answer else { panic!("{key}: {answer:?}") };
+        let Some(Told { id: (sequence, number), .. }) = piece.last().map(told) else { return all };
+        all.extend(piece.iter().map(told));
+        from = format!("({sequence}-{number}");
+    }
+}
+
+fn told(entry: &Reply) -> Told {
+    let Reply::Many(parts) = entry else { panic!("{entry:?}") };
+    let text = |reply: &Reply| match reply {
+        Reply::Text(bytes) => String::from_utf8(bytes.clone()).expect("text"),
+        other @ (Reply::Nil | Reply::Many(_) | Reply::Error(_)) => panic!("{other:?}"),
+    };
+    let [id, Reply::Many(fields)] = parts.as_slice() else { panic!("{parts:?}") };
+    let id = text(id);
+    let (sequence, number) = id.split_once('-').expect("an id");
+    let says = fields.chunks_exact(2).map(|pair| (text(&pair[0]), text(&pair[1])));
+    let id = (sequence.parse().expect("a number"), number.parse().expect("a number"));
+    Told { id, says: says.collect() }
+}
+
+/// What the commands of a folder did, as the model sees it.
+///
+/// # Panics
+/// Where the journal cannot be read.
+#[must_use]
+pub fn groups(folder: &Path) -> Vec<Group> {
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    let through = look.journal().expect("a journal").last;
+    let commands = look.reader().read(Sequence(1), through).expect("all of it");
+    let commands: Vec<Command> = commands.map(|command| command.expect("a command")).collect();
+    let mut model = Model::new(10_000);
+    commands.iter().map(|command| model.apply(command)).collect()
+}
+
+/// The ends of an order's story that every reader wants.
+fn of_order(event: &str, order: OrderId, more: &[(&str, String)]) -> BTreeMap<String, String> {
+    let says = more.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
+    let mut says: BTreeMap<_, _> = says.collect();
+    says.insert(String::from("event"), event.to_owned());
+    says.insert(String::from("order"), uuid(order.0));
+    says
+}
+
+/// The same, of an order of which so much is left.
+fn left(event: &str, party: &Party, remaining: Option<u64>) -> BTreeMap<String, String> {
+    let mut more = vec![("account", uuid(party.account.0))];
+    more.extend(remaining.map(|lots| ("remaining", lots.to_string())));
+    of_order(event, party.order, &more)
+}
+
+fn uuid(id: u128) -> String {
+    let hex = format!("{id:032x}");
+    [0..8, 8..12, 12..16, 16..20, 20..32].map(|range| hex[range].to_owned()).join("-")
+}
+
+fn side(side: Side) -> String {
+    String::from(if side == Side::Buy { "buy" } else { "sell" })
+}
+
+type Says = BTreeMap<String, String>;
+
+/// What each stream has to say of an event of a market whose ticks and lots are one.
+fn worded(group: &Group, event: &Event) -> [Vec<Says>; 3] {
+    let public = |event: &str, more: &[(&str, String)]| {
+        let says = more.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
+        says.chain([(String::from("event"), event.to_owned())]).collect::<Says>()
+    };
+    let account = |party: &Party| ("account", uuid(party.account.0));
+    let one = |says: Says| [vec![], vec![says], vec![]];
+    let market = |says: Says| [vec![], vec![], vec![says]];
+    match event {
+        Event::Traded { number, maker, taker, taker_side, price, quantity, .. } => {
+            let shared = [("price", price.0.to_string()), ("quantity", quantity.0.to_string())];
+            let mut trade = shared.to_vec();
+            trade.extend([("number", number.0.to_string()), ("taker_side", side(*taker_side))]);
+            let of = |who: &Party, role: &str, own: Side| {
+                let mut more = shared.to_vec();
+                more.extend([account(who), ("role", role.to_owned()), ("side", side(own))]);
+                of_order("traded", who.order, &more)
+            };
+            let other = if *taker_side == Side::Buy { Side::Sell } else { Side::Buy };
+            let both = vec![of(maker, "maker", other), of(taker, "taker", *taker_side)];
+            [vec![public("traded", &trade)], both, vec![]]
+        }
+        Event::Accepted { account, place, priority } => one(of_order(
+            "accepted",
+            place.order,
+            &[
+                ("account", uuid(account.0)),
+                ("side", side(place.side)),
+                ("quantity", place.quantity.0.to_string()),
+                ("priority", priority.0.to_string()),
+            ],
+        )),
+        Event::Rejected { order: Some(order), .. } => {
+            one(of_order("rejected", *order, &[("account", uuid(group.header.account.0))]))
+        }
+        Event::Rejected { order: None, .. } | Event::Duplicate { .. } => Default::default(),
+        Event::Reduced { party, remaining, .. } => one(left("reduced", party, Some(remaining.0))),
+        Event::Amended { party, remaining, .. } => one(left("amended", party, Some(remaining.0))),
+        Event::Cancelled { party, remaining, .. } => {
+            one(left("cancelled", party, Some(remaining.0)))
+        }
+        Event::Triggered { party, .. } => one(left("triggered", party, None)),
+        Event::Replenished { party, remaining, .. } => {
+            one(left("replenished", party, Some(remaining.0)))
+        }
+        Event::PhaseChanged { .. } => market(public("phase_changed", &[])),
+        Event::EpochClosed(summary) => market(public(
+            "epoch_closed",
+            &[
+                ("number", summary.number.0.to_string()),
+                ("trades", summary.turnover.trades.to_string()),
+                ("volume", summary.turnover.volume.to_string()),
+            ],
+        )),
+        Event::MarketAdded(spec) => {
+            market(public("market_added", &[("symbol", spec.symbol.to_string())]))
+        }
+        Event::MarketSet(_) => market(public("market_set", &[])),
+        Event::MarketRemoved => market(public("market_removed", &[])),
+        Event::AccountBlocked(_) | Event::AccountUnblocked(_) => Default::default(),
+    }
+}
+
+/// What each stream has to say of these groups.
+#[must_use]
+pub fn expected(groups: &[Group]) -> [Vec<Told>; 3] {
+    let mut all: [Vec<Told>; 3] = Default::default();
+    for group in groups {
+        let sequence = group.header.sequence.0;
+        let mut numbers = [0; 3];
+        for event in &group.events {
+            for (at, says) in worded(group, event).into_iter().enumerate() {
+                for mut says in says {
+                    numbers[at] += 1;
+                    says.insert(String::from("sequence"), sequence.to_string());
+                    let time = group.header.timestamp.0.to_string();
+                    says.insert(String::from("timestamp"), time);
+                    all[at].push(Told { id: (sequence, numbers[at]), says });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// Holds a stream against what it has to say: in order, nothing twice, and between two markers
+/// nothing missing. What may be missing lies before a marker and not after the command that it names.
+/// Gives the markers.
+///
+/// # Panics
+/// Where it says anything else.
+pub fn judge(what: &str, stored: &[Told], expected: &[Told]) -> Vec<Told> {
+    assert!(stored.is_sorted_by(|a, b| a.id < b.id), "{what}: not in order");
+    assert!(stored.first().is_none_or(Told::is_marker), "{what}: it begins without a marker");
+    let mut markers = Vec::new();
+    let mut at = 0;
+    let (mut inside, mut last) = (false, (0, 0));
+    for entry in stored {
+        if entry.is_marker() {
+            let from: u64 = entry.says("sequence").parse().expect("a number");
+            assert_eq!(entry.id, (from, 0), "{what}");
+            // What is missing is missing behind the last entry and before this one.
+            at = expected.partition_point(|it| it.id.0 < from);
+            markers.push(entry.clone());
+            inside = true;
+            continue;
+        }
+        let Some(due) = expected.get(at) else {
+            panic!("{what}: {:?} stands there, and nothing more has to", entry.id)
+        };
+        assert!(inside, "{what}");
+        assert_eq!(entry.id, due.id, "{what}: after {last:?}");
+        for (field, text) in &due.says {
+            assert_eq!(entry.says(field), text, "{what}: {field} of {entry:?}");
+        }
+        last = entry.id;
+        at += 1;
+    }
+    assert_eq!(at, expected.len(), "{what}: the end is missing, after {last:?}");
+    markers
+}

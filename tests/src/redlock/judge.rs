@@ -1,0 +1,95 @@
+//! What must be true in the world, at every moment and in the end.
+
+use std::time::Duration;
+
+use super::node::Owner;
+use super::plan::Spoil;
+use super::world::World;
+
+impl World {
+    /// Lives through all of it.
+    ///
+    /// # Errors
+    /// What should never be.
+    pub fn live(&mut self) -> Result<(), String> {
+        self.until(self.plan.end)?;
+        // All is well again, and nobody wants the lock any more.
+        for node in &mut self.nodes {
+            (node.hung_until, node.dead_until) = (self.plan.end, self.plan.end);
+        }
+        self.plan.trouble = 0;
+        for node in 0..self.nodes.len() {
+            self.revive(node);
+        }
+        for lease in 0..self.leases.len() {
+            self.with(lease, |it, now| it.release(now));
+        }
+        let calm = self.plan.end + 2_500_000;
+        self.until(calm)?;
+        let crashed = |owner: Owner| self.leases[owner.lease].crashed;
+        let mut left = self.nodes.iter().filter_map(|node| node.left(calm));
+        if let Some(owner) = left.find(|owner| self.plan.in_order && !crashed(*owner)) {
+            return Err(format!("{owner:?} still has a node, and does not know it"));
+        }
+        // Clocks jumped back by half a time to live at most, and not more often than that.
+        let late = self.plan.ttl / 2 * 12;
+        let free = calm + self.plan.ttl * 2 + late;
+        self.until(free)?;
+        let before = self.had;
+        self.begin(0, Duration::ZERO);
+        self.until(free + self.plan.patience() * 2)?;
+        if self.had == before {
+            return Err(String::from("all nodes are well and free, and the lock is not had"));
+        }
+        let last = self.leases.len() - 1;
+        self.with(last, |it, now| it.release(now));
+        self.until(free + 100_000_000)?;
+        let leaks = self.leases.iter().position(|it| !it.crashed && !it.lease.is_over());
+        leaks.map_or(Ok(()), |lease| Err(format!("lease {lease} never ends")))
+    }
+
+    /// Whether the holder of this lease believes that it has the lock.
+    fn believes(&self, lease: usize) -> bool {
+        let running = &self.leases[lease];
+        let local = self.holders[running.holder].local(self.now);
+        let until = match self.plan.spoil {
+            Spoil::Trusting => return running.told.is_some(),
+            Spoil::FromAnswer => running.told,
+            Spoil::Nothing
+            | Spoil::Quorum
+            | Spoil::Drift
+            | Spoil::BlindFree
+            | Spoil::OneValue
+            | Spoil::NoCleaning => running.lease.held_until(),
+        };
+        until.is_some_and(|until| until > local)
+    }
+
+    /// Nobody believes in a lock that fewer than a quorum of nodes have promised for longer than
+    /// now; and where two believe, a node broke a promise that it was needed for.
+    pub(super) fn judge(&mut self) -> Result<(), String> {
+        let (nodes, now) = (&self.nodes, self.now);
+        let quorum = self.plan.rules.nodes / 2 + 1;
+        let mut believers = self.living.iter().copied().filter(|lease| self.believes(*lease));
+        let Some(first) = believers.next() else { return Ok(()) };
+        let sound = |lease: usize| {
+            let owner = Owner { lease, attempt: self.leases[lease].attempt };
+            let promises: Vec<_> = nodes.iter().filter_map(|it| it.promise(owner, now)).collect();
+            (promises.len(), promises.iter().filter(|it| !it.broken).count())
+        };
+        let Some(second) = believers.next() else {
+            let (promised, _) = sound(first);
+            let unspoilt = self.plan.spoil == Spoil::Nothing;
+            if unspoilt && promised < quorum {
+                return Err(format!("lease {first} holds on the word of {promised} nodes"));
+            }
+            return Ok(());
+        };
+        let both = [first, second].map(sound);
+        if both.iter().all(|(promised, kept)| promised == kept || *kept >= quorum) {
+            return Err(format!("leases {first} and {second} both hold, by {both:?} nodes"));
+        }
+        self.excused += 1;
+        Ok(())
+    }
+}

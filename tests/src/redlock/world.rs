@@ -1,0 +1,338 @@
+//! The world that leases live in, and what must be true there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use pricetime_persistence::redlock::{Answer, Ask, Deed, Lease, Step, Told};
+
+use super::node::Node;
+use super::plan::{Fault, Plan, Spoil};
+use crate::generate::random::Random;
+
+/// More than ever happens in one schedule.
+const EVENTS_MAX: u64 = 2_000_000;
+
+/// What happens next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    Fault(Fault),
+    /// A node that hung goes on.
+    Revive {
+        node: usize,
+    },
+    /// A question arrives at its node; whether its answer finds a way back.
+    Arrive {
+        lease: usize,
+        ask: Ask,
+        heard: bool,
+    },
+    Answer {
+        lease: usize,
+        ask: Ask,
+        answer: Answer,
+    },
+    /// A lease is told the time, if it has not asked for another one since.
+    Wake {
+        lease: usize,
+        at: u64,
+    },
+    Act {
+        lease: usize,
+        act: Act,
+    },
+    Begin {
+        holder: usize,
+    },
+}
+
+/// What a holder does with its lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    Extend,
+    Keep,
+    Release,
+    /// It is never heard of again.
+    Crash,
+}
+
+/// A process with a clock of its own.
+#[derive(Debug)]
+pub(super) struct Holder {
+    fast_ppm: i64,
+    offset: u64,
+    sleeps_until: u64,
+    /// When what was sent last arrives, at each node.
+    pub(super) last: Vec<u64>,
+}
+
+impl Holder {
+    pub(super) fn local(&self, now: u64) -> Duration {
+        let gained = i128::from(now) * i128::from(self.fast_ppm) / 1_000_000;
+        let local = i128::from(now) + i128::from(self.offset) + gained;
+        Duration::from_micros(u64::try_from(local).unwrap_or(0))
+    }
+
+    pub(super) fn truly(&self, local: Duration) -> u64 {
+        let local = local.as_micros().saturating_sub(u128::from(self.offset));
+        let rate = u128::from(1_000_000_u64.saturating_add_signed(self.fast_ppm));
+        u64::try_from(local * 1_000_000 / rate).unwrap_or(u64::MAX) + 1
+    }
+}
+
+/// A lease and its holder.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) holder: usize,
+    pub(super) lease: Lease,
+    pub(super) attempt: u64,
+    /// Until when it was told that it is valid.
+    pub(super) told: Option<Duration>,
+    pub(super) crashed: bool,
+    wakes: Option<u64>,
+    answered: BTreeSet<u64>,
+}
+
+/// Everything.
+#[derive(Debug)]
+pub struct World {
+    pub(super) now: u64,
+    pub(super) plan: Plan,
+    pub(super) random: Random,
+    pub(super) nodes: Vec<Node>,
+    pub(super) holders: Vec<Holder>,
+    pub(super) leases: Vec<Running>,
+    pub(super) living: Vec<usize>,
+    queue: BTreeMap<(u64, u64), Event>,
+    pub(super) numbers: u64,
+    /// How often a lock was had, and how often two had one that a node's loss explains.
+    pub had: u64,
+    /// See [`World::had`].
+    pub excused: u64,
+    /// Whether it tells what happens.
+    pub tells: bool,
+}
+
+impl World {
+    /// The world of this seed.
+    #[must_use]
+    pub fn new(seed: u64, spoil: Spoil) -> Self {
+        let mut random = Random::new(seed);
+        let plan = Plan::new(&mut random, spoil);
+        // Together the clocks differ by less than the hundredth that the rules allow.
+        let fast_ppm = |random: &mut Random| random.around(0, 4_500);
+        let count = plan.rules.nodes;
+        let node = |random: &mut Random| Node::new(fast_ppm(random));
+        let nodes = (0..count).map(|_| node(&mut random)).collect();
+        let holder = |random: &mut Random| Holder {
+            fast_ppm: fast_ppm(random),
+            offset: random.below(1_000_000_000),
+            sleeps_until: 0,
+            last: vec![0; count],
+        };
+        let holders = (0..plan.holders).map(|_| holder(&mut random)).collect();
+        let mut world = Self {
+            now: 0,
+            plan,
+            random,
+            nodes,
+            holders,
+            leases: Vec::new(),
+            living: Vec::new(),
+            queue: BTreeMap::new(),
+            numbers: 0,
+            had: 0,
+            excused: 0,
+            tells: false,
+        };
+        for (at, fault) in std::mem::take(&mut world.plan.faults) {
+            world.put(at, Event::Fault(fault));
+        }
+        for holder in 0..world.holders.len() {
+            let at = world.random.below(world.plan.ttl);
+            world.put(at, Event::Begin { holder });
+        }
+        world
+    }
+
+    pub(super) fn put(&mut self, at: u64, event: Event) {
+        self.numbers += 1;
+        self.queue.insert((at, self.numbers), event);
+    }
+
+    /// How much has happened.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.numbers
+    }
+
+    pub(super) fn until(&mut self, end: u64) -> Result<(), String> {
+        while let Some(entry) = self.queue.first_entry() {
+            if entry.key().0 > end {
+                break;
+            }
+            let ((at, _), event) = entry.remove_entry();
+            self.now = self.now.max(at);
+            if self.tells {
+                eprintln!("{at}: {event:?}");
+            }
+            self.happen(event);
+            self.judge()?;
+            if self.numbers > EVENTS_MAX {
+                return Err(String::from("it never comes to rest"));
+            }
+        }
+        self.now = end;
+        Ok(())
+    }
+
+    fn happen(&mut self, event: Event) {
+        let sleeper = match event {
+            Event::Fault(_) | Event::Revive { .. } | Event::Arrive { .. } => None,
+            Event::Answer { lease, .. } | Event::Wake { lease, .. } | Event::Act { lease, .. } => {
+                Some(self.leases[lease].holder)
+            }
+            Event::Begin { holder } => Some(holder),
+        };
+        let sleeps = sleeper.map_or(0, |holder| self.holders[holder].sleeps_until);
+        if sleeps > self.now {
+            return self.put(sleeps, event);
+        }
+        match event {
+            Event::Fault(fault) => self.suffer(fault),
+            Event::Revive { node } => self.revive(node),
+            Event::Arrive { lease, ask, heard } => self.arrive(lease, ask, heard),
+            Event::Answer { lease, ask, answer } => {
+                if self.leases[lease].answered.insert(ask.number) {
+                    self.with(lease, |it, now| it.hear(now, &ask, answer));
+                }
+            }
+            Event::Wake { lease, at } => {
+                if self.leases[lease].wakes == Some(at) {
+                    self.leases[lease].wakes = None;
+                    self.with(lease, Lease::tick);
+                }
+            }
+            Event::Act { lease, act } => match act {
+                Act::Extend => self.with(lease, Lease::extend),
+                Act::Keep => self.with(lease, Lease::keep),
+                Act::Release => self.with(lease, Lease::release),
+                Act::Crash => self.crash(lease),
+            },
+            Event::Begin { holder } => {
+                let most = self.random.below(self.plan.ttl * 2).min(2_000_000);
+                let most = if self.random.chance(30) { 0 } else { most };
+                if self.now < self.plan.end {
+                    self.begin(holder, Duration::from_micros(most));
+                }
+            }
+        }
+    }
+
+    fn suffer(&mut self, fault: Fault) {
+        let now = self.now;
+        let until = |lasts: u64| now + lasts;
+        // A longer one is not cut short: what waits for its end would be overtaken.
+        let longer = |end: &mut u64, other: u64| *end = (*end).max(other);
+        match fault {
+            Fault::Hang { node, lasts } => {
+                longer(&mut self.nodes[node].hung_until, until(lasts));
+                self.put(until(lasts), Event::Revive { node });
+            }
+            Fault::Die { node, lasts } => {
+                longer(&mut self.nodes[node].dead_until, until(lasts));
+                // What it had not read dies with it.
+                for (lease, ask, _) in std::mem::take(&mut self.nodes[node].waiting) {
+                    self.put(now, Event::Answer { lease, ask, answer: Answer::Unknown });
+                }
+            }
+            Fault::Forget { node } => self.nodes[node].forget(),
+            Fault::Delay { node, by } => self.nodes[node].delay(by),
+            Fault::Sleep { holder, lasts } => {
+                longer(&mut self.holders[holder].sleeps_until, until(lasts));
+            }
+        }
+    }
+
+    fn crash(&mut self, lease: usize) {
+        let running = &mut self.leases[lease];
+        if running.told.take().is_none() {
+            return;
+        }
+        running.crashed = true;
+        self.living.retain(|it| *it != lease);
+        let at = self.now + self.random.below(self.plan.ttl);
+        let holder = running.holder;
+        self.put(at, Event::Begin { holder });
+    }
+
+    pub(super) fn begin(&mut self, holder: usize, most: Duration) {
+        let now = self.holders[holder].local(self.now);
+        let lease = Lease::new(self.plan.rules, now, now + most, self.random.bits());
+        let answered = BTreeSet::new();
+        let (told, crashed, wakes) = (None, false, None);
+        let running = Running { holder, lease, attempt: 0, told, crashed, wakes, answered };
+        self.leases.push(running);
+        let number = self.leases.len() - 1;
+        self.living.push(number);
+        self.with(number, |_, _| {});
+    }
+
+    /// Does something with a lease, and what it then asks for.
+    pub(super) fn with(&mut self, number: usize, work: impl FnOnce(&mut Lease, Duration)) {
+        let running = &mut self.leases[number];
+        if running.crashed {
+            return;
+        }
+        let (holder, local) = (running.holder, self.holders[running.holder].local(self.now));
+        work(&mut running.lease, local);
+        while let Some(step) = self.leases[number].lease.next_step() {
+            match step {
+                Step::Tell(told) => self.tell(number, local, told),
+                Step::Ask(ask) => {
+                    if ask.deed == Deed::Take {
+                        self.leases[number].attempt = ask.attempt;
+                    }
+                    self.send(number, ask);
+                }
+            }
+        }
+        let running = &mut self.leases[number];
+        let Some(wakes) = running.lease.wakes_at() else {
+            self.living.retain(|it| *it != number || !self.leases[number].lease.is_over());
+            return;
+        };
+        let at = self.holders[holder].truly(wakes).max(self.now) + self.random.below(200);
+        if running.wakes.is_none_or(|wakes| wakes > at) {
+            running.wakes = Some(at);
+            self.put(at, Event::Wake { lease: number, at });
+        }
+    }
+
+    fn tell(&mut self, number: usize, local: Duration, told: Told) {
+        let (ttl, drift) = (self.plan.rules.ttl, self.plan.rules.drift);
+        let spoilt =
+            |until| if self.plan.spoil == Spoil::FromAnswer { local + ttl - drift } else { until };
+        let running = &mut self.leases[number];
+        match told {
+            Told::Held { until } => {
+                running.told = Some(spoilt(until));
+                self.had += 1;
+                for _ in 0..=self.random.below(3) {
+                    let at = self.now + self.random.below(self.plan.ttl * 3 / 2);
+                    let acts =
+                        [(3, Act::Extend), (2, Act::Keep), (3, Act::Release), (1, Act::Crash)];
+                    let act = self.random.weighted(&acts);
+                    self.put(at, Event::Act { lease: number, act });
+                }
+            }
+            Told::Extended { until } => running.told = Some(spoilt(until)),
+            Told::NotExtended => {}
+            Told::Refused { .. } | Told::Lost | Told::Released { .. } => {
+                running.told = None;
+                let holder = running.holder;
+                let at = self.now + self.random.below(self.plan.ttl / 2);
+                self.put(at, Event::Begin { holder });
+            }
+        }
+    }
+}

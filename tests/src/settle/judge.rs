@@ -1,0 +1,224 @@
+//! Watches the ledger from beside it and says what must never be.
+
+use std::collections::BTreeMap;
+
+use pricetime_engine::{AccountId, EpochNumber, MarketId};
+use pricetime_persistence::ledger::{Applied, Deed, Ledger, Token};
+use pricetime_persistence::settlement::{Batch, Came, Step};
+
+use super::journal::{Journal, OURS, PLATFORM};
+use super::ledger::Model;
+
+/// What has happened, to see that a run is worth something.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "each counts what it says")]
+pub struct Tally {
+    pub schedules: u64,
+    pub events: u64,
+    pub done: u64,
+    pub dropped: u64,
+    pub duplicates: u64,
+    pub conflicts: u64,
+    pub fenced: u64,
+    pub gaps: u64,
+    pub refused: u64,
+    pub unanswered: u64,
+    pub crashes: u64,
+    pub claims: u64,
+    pub two_holders: u64,
+    pub halts: u64,
+}
+
+impl Tally {
+    /// Adds another one.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, (_, more)) in self.each().into_iter().zip(other.counts()) {
+            *sum += more;
+        }
+    }
+
+    /// Each count by its name.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+        let names = [
+            "schedules",
+            "events",
+            "done",
+            "dropped",
+            "duplicates",
+            "conflicts",
+            "fenced",
+            "gaps",
+            "refused",
+            "unanswered",
+            "crashes",
+            "claims",
+            "two_holders",
+            "halts",
+        ];
+        let mut copy = *self;
+        names.into_iter().zip(copy.each().map(|count| *count)).collect()
+    }
+
+    fn each(&mut self) -> [&mut u64; 14] {
+        [
+            &mut self.schedules,
+            &mut self.events,
+            &mut self.done,
+            &mut self.dropped,
+            &mut self.duplicates,
+            &mut self.conflicts,
+            &mut self.fenced,
+            &mut self.gaps,
+            &mut self.refused,
+            &mut self.unanswered,
+            &mut self.crashes,
+            &mut self.claims,
+            &mut self.two_holders,
+            &mut self.halts,
+        ]
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    token: Token,
+    /// What became of epoch 1, 2 and so on.
+    deeds: Vec<Deed>,
+}
+
+/// The judge of one schedule.
+#[derive(Clone, Debug, Default)]
+pub struct Judge {
+    markets: BTreeMap<MarketId, Seen>,
+    /// What it has seen.
+    pub tally: Tally,
+}
+
+type Verdict = Result<(), String>;
+
+fn must(holds: bool, what: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(what()) }
+}
+
+impl Judge {
+    /// How many epochs of a market have an outcome.
+    #[must_use]
+    pub fn settled(&self, market: MarketId) -> u64 {
+        self.markets.get(&market).map_or(0, |seen| seen.deeds.len() as u64)
+    }
+
+    /// The highest token that was claimed in a market.
+    #[must_use]
+    pub fn token(&self, market: MarketId) -> Token {
+        self.markets.get(&market).map_or(Token(0), |seen| seen.token)
+    }
+
+    /// Looks at what a ledger has just done.
+    ///
+    /// # Errors
+    /// What must not be.
+    pub fn look(
+        &mut self,
+        market: MarketId,
+        step: &Step,
+        came: &Came,
+        books: (&mut Model, &Journal),
+    ) -> Verdict {
+        let seen = self.markets.entry(market).or_default();
+        if let (Step::Claim { floor }, Came::Claimed(Ok(claim))) = (step, came) {
+            self.tally.claims += 1;
+            let before = seen.token.max(*floor);
+            seen.token = claim.token;
+            return must(claim.token > before, || {
+                format!("{:?} was claimed after {before:?}", claim.token)
+            });
+        }
+        let (Step::Apply { batch, token, deed }, Came::Applied(applied)) = (step, came) else {
+            return Ok(());
+        };
+        let Ok(applied) = applied else {
+            self.tally.refused += 1;
+            return Ok(());
+        };
+        let epoch = batch.epoch;
+        let before = seen.deeds.get((epoch.0 - 1) as usize).copied();
+        let wrong = |what: &str| format!("{what}: epoch {} of {market:?}, {applied:?}", epoch.0);
+        match applied {
+            Applied::Done => {
+                must(before.is_none(), || wrong("twice"))?;
+                let next = seen.deeds.len() as u64 + 1;
+                must(epoch.0 == next, || wrong("out of order"))?;
+                must(*token == seen.token, || wrong("not by the highest token"))?;
+                seen.deeds.push(*deed);
+                self.tally.done += 1;
+                self.tally.dropped += u64::from(*deed == Deed::Drop);
+                self.recount(market, batch, books)
+            }
+            Applied::Duplicate(told) => {
+                self.tally.duplicates += 1;
+                must(before == Some(*told), || wrong("a duplicate of nothing"))
+            }
+            Applied::Conflict(_) => {
+                self.tally.conflicts += 1;
+                must(before.is_some(), || wrong("a conflict with nothing"))?;
+                let (_, journal) = books;
+                let ours = &journal.batches[(market.0 - 1) as usize][(epoch.0 - 1) as usize];
+                must(batch != ours, || wrong("a conflict with itself"))
+            }
+            Applied::Fenced(higher) => {
+                self.tally.fenced += 1;
+                must(before.is_none(), || wrong("settled, and it was not told"))?;
+                must(higher == &seen.token && token < higher, || wrong("fenced by nobody"))
+            }
+            Applied::Gap(_) => {
+                self.tally.gaps += 1;
+                must(before.is_none(), || wrong("settled, and it was not told"))
+            }
+            Applied::Unseeded => must(before.is_none(), || wrong("settled, and it was not told")),
+        }
+    }
+
+    /// Every asset sums to zero, balances are what the trades say, and everything that was settled
+    /// stands there once.
+    fn recount(
+        &self,
+        market: MarketId,
+        batch: &Batch,
+        (model, journal): (&mut Model, &Journal),
+    ) -> Verdict {
+        let deeds = &self.markets[&market].deeds;
+        let posted = |epoch: EpochNumber| deeds.get((epoch.0 - 1) as usize) == Some(&Deed::Post);
+        let expected = journal.recount.sums(market, PLATFORM, posted);
+        let has = model.balances(market, None, usize::MAX).map_err(|error| error.to_string())?;
+        let zero = has.iter().fold((0, 0), |sum, it| (sum.0 + it.base, sum.1 + it.quote));
+        must(zero == (0, 0), || format!("{market:?} sums to {zero:?}"))?;
+        let has = has.iter().filter(|it| (it.base, it.quote) != (0, 0));
+        let has: BTreeMap<AccountId, _> = has.map(|it| (it.account, (it.base, it.quote))).collect();
+        must(has == expected, || format!("{market:?} has {has:?}, not {expected:?}"))?;
+        let outbox = model.outbox(market, 0, usize::MAX).map_err(|error| error.to_string())?;
+        let told: Vec<_> = outbox.iter().map(|(_, it)| it.outcome.deed).collect();
+        must(&told == deeds, || format!("{market:?} tells others {told:?}, not {deeds:?}"))?;
+        let ours = Batch::id_of(OURS, market, batch.epoch);
+        let stands = model.outcome(market, ours).map_err(|error| error.to_string())?;
+        must(stands.is_some_and(|it| it.digest == batch.digest()), || "no outcome".to_owned())
+    }
+
+    /// Looks at the end, when everything should be settled, or at least what stands in the inbox.
+    ///
+    /// # Errors
+    /// What is not.
+    pub fn end(&self, model: &mut Model, journal: &Journal, everything: bool) -> Verdict {
+        for (market, batches) in (1..).map(MarketId).zip(&journal.batches) {
+            let settled = self.settled(market);
+            let all = batches.len() as u64;
+            must(settled == all || !everything, || {
+                format!("{settled} of {all} epochs of {market:?} are settled")
+            })?;
+            let left =
+                model.pending(market, OURS, usize::MAX).map_err(|error| error.to_string())?;
+            must(left.is_empty(), || format!("{} are pending in {market:?}", left.len()))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! The servers that keep the locks: they grant a lease where they know of no other, and they may be
+//! away, forget everything, or answer when nobody listens any more.
+
+use pricetime_persistence::settlement::Locked;
+
+use crate::generate::random::Random;
+
+use core::time::Duration;
+
+#[derive(Clone, Debug, Default)]
+struct Node {
+    /// Who has which market, until when.
+    leases: Vec<(usize, u64, u64)>,
+    away_until: u64,
+    late_until: u64,
+}
+
+/// An odd number of servers.
+#[derive(Clone, Debug)]
+pub struct Locks {
+    nodes: Vec<Node>,
+    /// How long a lease lives.
+    pub ttl: u64,
+}
+
+/// What befalls a server.
+#[derive(Clone, Copy, Debug)]
+pub enum Mishap {
+    /// It does not answer until then.
+    Away(u64),
+    /// It answers too late until then.
+    Late(u64),
+    /// It forgets everything.
+    Forgets,
+}
+
+impl Locks {
+    /// So many, with leases that live so long.
+    #[must_use]
+    pub fn new(nodes: usize, ttl: u64) -> Self {
+        Self { nodes: vec![Node::default(); nodes], ttl }
+    }
+
+    /// Something befalls one of them.
+    pub fn befall(&mut self, mishap: Mishap, random: &mut Random) {
+        let at = random.below(self.nodes.len() as u64) as usize;
+        let node = &mut self.nodes[at];
+        match mishap {
+            Mishap::Away(until) => node.away_until = until,
+            Mishap::Late(until) => node.late_until = until,
+            Mishap::Forgets => node.leases.clear(),
+        }
+    }
+
+    /// All of them are well again.
+    pub fn heal(&mut self) {
+        for node in &mut self.nodes {
+            (node.away_until, node.late_until) = (0, 0);
+        }
+    }
+
+    /// Asks all of them at a time for somebody whose clock says something else.
+    pub fn take(&mut self, market: usize, owner: u64, now: u64, local: Duration) -> Locked {
+        let (mut yes, mut silent) = (0, 0);
+        for node in &mut self.nodes {
+            if now < node.away_until {
+                silent += 1;
+                continue;
+            }
+            node.leases.retain(|(_, _, until)| *until > now);
+            let taken = node.leases.iter().any(|(it, by, _)| *it == market && *by != owner);
+            if !taken {
+                node.leases.retain(|(it, _, _)| *it != market);
+                node.leases.push((market, owner, now + self.ttl));
+            }
+            if now < node.late_until {
+                silent += 1;
+            } else if !taken {
+                yes += 1;
+            }
+        }
+        let half = self.nodes.len() / 2;
+        if yes > half {
+            return Locked::Until(local + Duration::from_millis(self.ttl - self.ttl / 50));
+        }
+        self.free(market, owner, now);
+        if silent > half { Locked::Unreachable } else { Locked::Elsewhere }
+    }
+
+    /// Gives a lock back at whichever servers are there.
+    pub fn free(&mut self, market: usize, owner: u64, now: u64) {
+        for node in self.nodes.iter_mut().filter(|node| now >= node.away_until) {
+            node.leases.retain(|(it, by, _)| (*it, *by) != (market, owner));
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What may go wrong in a schedule, and how often.
+
+use core::time::Duration;
+
+use pricetime_persistence::settlement::Patience;
+
+use crate::generate::random::Random;
+
+/// The plan of a schedule. Where a number says once in so many, a very high one is never.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is what its name says")]
+pub struct Plan {
+    pub runners: u64,
+    pub markets: u32,
+    pub nodes: usize,
+    pub ttl: u64,
+    /// All faults end then.
+    pub faults_until: u64,
+    pub epoch_every: u64,
+    /// How far journals lag behind.
+    pub lag_max: u64,
+    pub patience: Patience,
+    /// How long a runner waits for the ledger.
+    pub answer_within: u64,
+    /// How long a question or an answer is under way, mostly and at most.
+    pub way: u64,
+    pub way_max: u64,
+    pub slow_once_in: u64,
+    pub lost_once_in: u64,
+    pub doubled_once_in: u64,
+    pub crash_once_in: u64,
+    pub unkept_once_in: u64,
+    pub part_once_in: u64,
+    pub lacking_once_in: u64,
+    /// Everybody gets the lock at once.
+    pub lock_for_all_once_in: u64,
+    /// How many things befall somebody.
+    pub mishaps: u64,
+    /// Epochs that the ledger refuses, in so many of a hundred cases.
+    pub refused_percent: u64,
+    /// Somebody who has nothing to do with the runners meddles, so often.
+    pub strangers: u64,
+    /// An operator puts the ledger's position back.
+    pub put_back: bool,
+    /// The first runner does not come back after the last fault.
+    pub gone: bool,
+    /// The second runner's journal stays empty.
+    pub deaf: bool,
+}
+
+const NEVER: u64 = u64::MAX;
+
+impl Plan {
+    /// The plan of a seed: of everything that may go wrong about half.
+    pub fn draw(random: &mut Random) -> Self {
+        let mut rate = |often: [u64; 3]| if random.chance(50) { random.pick(often) } else { NEVER };
+        let slow_once_in = rate([3, 10, 30]);
+        let lost_once_in = rate([3, 8, 20]);
+        let doubled_once_in = rate([3, 8, 20]);
+        let crash_once_in = rate([15, 30, 80]);
+        let unkept_once_in = rate([1, 2, 5]);
+        let part_once_in = rate([1, 3, 6]);
+        let lacking_once_in = rate([2, 3, 6]);
+        let lock_for_all_once_in = rate([1, 2, 4]);
+        let ms = Duration::from_millis;
+        let patience = Patience {
+            backoff_min: ms(random.pick([10, 50, 200])),
+            backoff_max: ms(random.pick([1_000, 10_000, 600_000])),
+            lock_wait: ms(random.pick([50, 200, 1_000])),
+            watch: ms(random.pick([1_000, 10_000, 60_000])),
+            refusals_max: random.within(1, 3) as u32,
+            batches_max: random.within(1, 5) as usize,
+        };
+        let mut plan = Self {
+            runners: random.pick([2, 2, 3]),
+            markets: random.pick([1, 1, 1, 2]),
+            nodes: random.pick([1, 3, 5]),
+            ttl: random.pick([100, 400, 2_000]),
+            faults_until: random.within(500, 5_000),
+            epoch_every: random.pick([10, 100, 600]),
+            lag_max: random.pick([5, 100, 3_000]),
+            patience,
+            answer_within: random.pick([30, 100]),
+            way: random.pick([2, 10]),
+            way_max: random.pick([100, 1_000, 5_000]),
+            slow_once_in,
+            lost_once_in,
+            doubled_once_in,
+            crash_once_in,
+            unkept_once_in,
+            part_once_in,
+            lacking_once_in,
+            lock_for_all_once_in,
+            mishaps: random.pick([0, 4, 12]),
+            refused_percent: random.pick([0, 0, 0, 30]),
+            strangers: random.pick([0, 0, 2]),
+            put_back: random.once_in(8),
+            gone: random.once_in(6),
+            deaf: random.once_in(6),
+        };
+        if plan.gone && plan.deaf {
+            // What a stranger has left there without what comes before it stays for ever.
+            plan.strangers = 0;
+        }
+        plan
+    }
+}

@@ -1,0 +1,124 @@
+//! What epochs come to, counted again from events: trade by trade, with nothing added up before it is
+//! asked for.
+
+use std::collections::BTreeMap;
+
+use pricetime_engine::{AccountId, EpochNumber, Event, Fees, Group, MarketId, Outcome, Side};
+
+/// What accounts get of what is traded, and of what it is paid with; those that get nothing are not
+/// there.
+pub type Sums = BTreeMap<AccountId, (i128, i128)>;
+
+#[derive(Clone, Debug)]
+struct Trade {
+    market: MarketId,
+    epoch: EpochNumber,
+    buyer: AccountId,
+    seller: AccountId,
+    buyer_ppm: i32,
+    seller_ppm: i32,
+    price: i64,
+    quantity: u64,
+}
+
+/// Every trade and every close that was ever told.
+#[derive(Clone, Debug, Default)]
+pub struct Recount {
+    trades: Vec<Trade>,
+    /// The epochs that have closed, in the order in which they did.
+    pub closed: Vec<(MarketId, EpochNumber)>,
+    open: BTreeMap<MarketId, (EpochNumber, Fees)>,
+}
+
+/// So many millionths of an amount, and what is not whole one unit more.
+fn millionths(amount: i128, ppm: i32) -> i128 {
+    let exact = amount.abs() * i128::from(ppm);
+    let mut whole = exact / 1_000_000;
+    while whole * 1_000_000 < exact {
+        whole += 1;
+    }
+    while (whole - 1) * 1_000_000 >= exact {
+        whole -= 1;
+    }
+    whole
+}
+
+impl Recount {
+    /// Hears a group.
+    ///
+    /// # Panics
+    /// Where something happens in a market that there is not.
+    pub fn hear(&mut self, group: &Group) {
+        if group.outcome != Outcome::Accepted {
+            return;
+        }
+        let market = group.header.market;
+        for event in &group.events {
+            if let Event::MarketAdded(spec) = event {
+                self.open.insert(market, (EpochNumber(1), spec.terms.fees));
+            } else if let Event::MarketSet(terms) = event {
+                self.open.get_mut(&market).expect("a market").1 = terms.fees;
+            } else if let Event::EpochClosed(summary) = event {
+                self.closed.push((market, summary.number));
+                self.open.get_mut(&market).expect("a market").0 = EpochNumber(summary.number.0 + 1);
+            } else if let Event::MarketRemoved = event {
+                let (epoch, _) = self.open.remove(&market).expect("a market");
+                if self.trades.iter().any(|it| (it.market, it.epoch) == (market, epoch)) {
+                    self.closed.push((market, epoch));
+                }
+            } else if let Event::Traded { maker, taker, taker_side, price, quantity, .. } = event {
+                let (epoch, Fees { maker_ppm, taker_ppm }) = self.open[&market];
+                let (maker, taker) = ((maker.account, maker_ppm), (taker.account, taker_ppm));
+                let (buyer, seller) =
+                    if *taker_side == Side::Buy { (taker, maker) } else { (maker, taker) };
+                self.trades.push(Trade {
+                    market,
+                    epoch,
+                    buyer: buyer.0,
+                    seller: seller.0,
+                    buyer_ppm: buyer.1,
+                    seller_ppm: seller.1,
+                    price: price.0,
+                    quantity: quantity.0,
+                });
+            }
+        }
+    }
+
+    /// What the epochs of a market that are asked for come to, the platform's account included.
+    pub fn sums(
+        &self,
+        market: MarketId,
+        platform: AccountId,
+        asked: impl Fn(EpochNumber) -> bool,
+    ) -> Sums {
+        let mut sums = Sums::new();
+        let mut give = |account, base: i128, quote: i128| {
+            let sum: &mut (i128, i128) = sums.entry(account).or_default();
+            sum.0 += base;
+            sum.1 += quote;
+        };
+        for it in self.trades.iter().filter(|it| it.market == market && asked(it.epoch)) {
+            let worth = i128::from(it.price) * i128::from(it.quantity);
+            give(it.buyer, i128::from(it.quantity), -worth);
+            give(it.seller, -i128::from(it.quantity), worth);
+            for (account, ppm) in [(it.buyer, it.buyer_ppm), (it.seller, it.seller_ppm)] {
+                let fee = millionths(worth, ppm);
+                give(account, 0, -fee);
+                give(platform, 0, fee);
+            }
+        }
+        sums.retain(|_, sum| *sum != (0, 0));
+        sums
+    }
+
+    /// How many trades an epoch has had, and the sum of their quantities and of what they were worth.
+    #[must_use]
+    pub fn turnover(&self, market: MarketId, epoch: EpochNumber) -> (u64, u128, i128) {
+        let those = self.trades.iter().filter(|it| (it.market, it.epoch) == (market, epoch));
+        those.fold((0, 0, 0), |(trades, volume, worth), it| {
+            let more = i128::from(it.price) * i128::from(it.quantity);
+            (trades + 1, volume + u128::from(it.quantity), worth + more)
+        })
+    }
+}

@@ -1,0 +1,207 @@
+//! A process that settles: its settlers, what it keeps, and its clock.
+
+use core::time::Duration;
+
+use pricetime_engine::{EpochNumber, MarketId};
+use pricetime_persistence::settlement::{
+    Ask, Came, Closed, Kept, Locked, Patience, Settler, Start, Step,
+};
+
+use super::journal::{Journal, OURS};
+
+/// What its clock says at the beginning.
+const CLOCK: u64 = 100_000_000;
+
+/// One market of a process.
+#[derive(Debug)]
+pub struct Desk {
+    /// What settles it, while the process runs.
+    pub settler: Option<Settler>,
+    /// The number of the call that it waits for.
+    pub call: Option<usize>,
+    /// What is found after a restart.
+    pub kept: Kept,
+    /// How many epochs have closed in this process's journal.
+    pub heard: u64,
+    /// Until when it has the lock, by its own clock.
+    lease: Option<Duration>,
+    /// When it was told last that somebody else had claimed the market.
+    fenced: Option<Duration>,
+    token: bool,
+}
+
+/// A process.
+#[derive(Debug)]
+pub struct Runner {
+    /// Which one.
+    pub number: u64,
+    /// How often it has started.
+    pub life: u64,
+    /// Its markets.
+    pub desks: Vec<Desk>,
+    /// Until when it does nothing.
+    pub paused_until: u64,
+    /// Until when it does not reach the ledger.
+    pub cut_until: u64,
+    /// How far its clock is from the world's.
+    offset: u64,
+    /// When it is to be woken, so that it is not woken more than once.
+    pub wake_at: Option<u64>,
+}
+
+impl Runner {
+    /// One that has not started.
+    #[must_use]
+    pub fn new(number: u64, markets: usize) -> Self {
+        let desk = || Desk {
+            settler: None,
+            call: None,
+            kept: Kept::default(),
+            heard: 0,
+            lease: None,
+            fenced: None,
+            token: false,
+        };
+        Self {
+            number,
+            life: 0,
+            desks: (0..markets).map(|_| desk()).collect(),
+            paused_until: 0,
+            cut_until: 0,
+            offset: CLOCK,
+            wake_at: None,
+        }
+    }
+
+    /// What its clock says.
+    #[must_use]
+    pub fn clock(&self, now: u64) -> Duration {
+        Duration::from_millis(now + self.offset)
+    }
+
+    /// Whether it runs.
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.desks.iter().all(|desk| desk.settler.is_some())
+    }
+
+    /// Its name at the locks, in this life.
+    #[must_use]
+    pub fn owner(&self) -> u64 {
+        self.number << 32 | self.life
+    }
+
+    /// It starts with what it finds.
+    pub fn start(&mut self, patience: Patience) {
+        self.life += 1;
+        self.wake_at = None;
+        for (market, desk) in (1..).map(MarketId).zip(&mut self.desks) {
+            let start = Start {
+                market,
+                history: OURS,
+                closed: EpochNumber(desk.heard),
+                kept: desk.kept.clone(),
+                chance: self.life << 40 | self.number << 32 | u64::from(market.0),
+            };
+            desk.settler = Some(Settler::new(start, patience));
+            desk.call = None;
+            (desk.lease, desk.fenced, desk.token) = (None, None, false);
+        }
+    }
+
+    /// Its clock says something else.
+    pub fn jump(&mut self, far: u64, ahead: bool) {
+        self.offset = if ahead { self.offset + far } else { self.offset - far };
+        self.wake_at = None;
+        // The same time may come again.
+        self.desks.iter_mut().for_each(|desk| desk.fenced = None);
+    }
+
+    /// It is gone, with all that it has not kept.
+    pub fn crash(&mut self) {
+        for desk in &mut self.desks {
+            desk.settler = None;
+            desk.call = None;
+        }
+    }
+
+    /// An epoch of a market has closed in its journal. Now and then it does not know what it came to.
+    pub fn hear(&mut self, market: usize, journal: &Journal, part: bool) {
+        let desk = &mut self.desks[market];
+        let batch = &journal.batches[market][desk.heard as usize];
+        desk.heard += 1;
+        if let Some(settler) = &mut desk.settler {
+            settler.closed(if part {
+                Closed::Part { market: batch.market, epoch: batch.epoch }
+            } else {
+                Closed::Whole(batch.clone())
+            });
+        }
+    }
+}
+
+impl Desk {
+    /// What it does next. Whatever it asks the ledger to change it asks under a lock and a token.
+    ///
+    /// # Errors
+    /// What it must not do.
+    pub fn poll(&mut self, clock: Duration) -> Result<Option<Ask>, String> {
+        let Some(settler) = &mut self.settler else { return Ok(None) };
+        let ask = settler.poll(clock);
+        if self.call.is_some() && matches!(ask, Ask::Step(_)) {
+            return Err(format!("two steps at once: {ask:?}"));
+        }
+        let Ask::Step(step) = &ask else { return Ok(Some(ask)) };
+        let holds = self.lease.is_some_and(|until| clock < until);
+        let fault = match step {
+            Step::Claim { .. } if self.fenced == Some(clock) => {
+                Some("claims as soon as it is fenced")
+            }
+            Step::Claim { .. } if !holds => Some("claims without a lock"),
+            Step::Seed { .. } | Step::Apply { .. } if !holds => Some("settles without a lock"),
+            Step::Seed { .. } | Step::Apply { .. } if !self.token => {
+                Some("settles without a claim")
+            }
+            Step::Keep(_)
+            | Step::Look
+            | Step::Need { .. }
+            | Step::Deposit(_)
+            | Step::Read { .. }
+            | Step::Lock
+            | Step::Unlock
+            | Step::Claim { .. }
+            | Step::Seed { .. }
+            | Step::Apply { .. } => None,
+        };
+        fault.map_or(Ok(Some(ask)), |fault| Err(fault.to_owned()))
+    }
+
+    /// Tells it what came of a step.
+    pub fn told(&mut self, clock: Duration, came: Came) {
+        use pricetime_persistence::ledger::Applied;
+        self.call = None;
+        if let Came::Locked(locked) = &came {
+            self.lease = match locked {
+                Locked::Until(until) => Some(*until),
+                Locked::Elsewhere | Locked::Unreachable => None,
+            };
+            self.token &= self.lease.is_some();
+        } else if came == Came::Unlocked {
+            (self.lease, self.token) = (None, false);
+        } else if let Came::Claimed(Ok(_)) = &came {
+            self.token = true;
+        } else if let Came::Applied(Ok(Applied::Fenced(_))) = &came {
+            self.fenced = Some(clock);
+            self.token = false;
+        }
+        if let Some(settler) = &mut self.settler {
+            settler.told(clock, came);
+        }
+    }
+
+    /// Whether it believes to have the lock.
+    #[must_use]
+    pub fn holds(&self, clock: Duration) -> bool {
+        self.settler.is_some() && self.lease.is_some_and(|until| clock < until)
+    }
+}

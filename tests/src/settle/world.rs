@@ -1,0 +1,473 @@
+//! One schedule: runners, their ledger, the locks and the ways between them, all from one seed.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use pricetime_engine::MarketId;
+use pricetime_persistence::ledger::{Ledger, LedgerError, Token};
+use pricetime_persistence::settlement::{Ask, Came, Locked, Standing, Step};
+
+use super::journal::{Journal, OURS};
+use super::judge::{Judge, Tally};
+use super::ledger::{Flaw, Model};
+use super::locks::Locks;
+use super::plan::Plan;
+use super::runner::Runner;
+use crate::generate::random::Random;
+
+/// More than any schedule needs, so that one that never ends is found.
+const EVENTS_MAX: u64 = 100_000;
+/// All must be settled so long after the last fault: more than the longest backoff, twice.
+const PATIENCE: u64 = 3_600_000;
+
+/// What happens at its time.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// A runner looks what there is to do.
+    Wake {
+        runner: usize,
+        life: u64,
+    },
+    /// A question reaches the ledger.
+    Arrive {
+        call: usize,
+    },
+    /// An answer reaches whoever asked.
+    Answer {
+        call: usize,
+        came: Came,
+    },
+    /// Nobody waits for the answer any longer.
+    Late {
+        call: usize,
+    },
+    /// An epoch closes in a runner's journal.
+    Hear {
+        runner: usize,
+        market: usize,
+    },
+    /// A runner starts again.
+    Start {
+        runner: usize,
+    },
+    /// An operator sees to a market of a runner.
+    Operator {
+        runner: usize,
+        market: usize,
+    },
+    /// Something goes wrong.
+    Mishap,
+    /// Somebody else meddles with the ledger.
+    Stranger,
+    /// The ledger's position is put back, or right again.
+    PutBack,
+    PutRight,
+    /// From now on nothing goes wrong any more.
+    Heal,
+}
+
+/// A question on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    runner: usize,
+    life: u64,
+    market: usize,
+    step: Step,
+}
+
+/// Everything there is.
+#[derive(Debug)]
+pub struct World {
+    pub(super) now: u64,
+    pub(super) random: Random,
+    pub(super) plan: Plan,
+    pub(super) journal: Journal,
+    pub(super) model: Model,
+    pub(super) judge: Judge,
+    pub(super) locks: Locks,
+    pub(super) runners: Vec<Runner>,
+    pub(super) hangs_until: u64,
+    events: BinaryHeap<Reverse<(u64, u64)>>,
+    /// By their numbers, which are in the order in which they came to be.
+    list: Vec<Option<Event>>,
+    calls: Vec<Call>,
+}
+
+/// Runs the schedule of a seed before a ledger with this flaw.
+///
+/// # Errors
+/// What must not have happened, and when.
+pub fn run(seed: u64, flaw: Flaw) -> Result<Tally, String> {
+    let mut world = World::new(seed, flaw);
+    let end = world.go();
+    world.judge.tally.schedules = 1;
+    end.map_err(|what| format!("seed {seed} at {} ms: {what}", world.now))?;
+    Ok(world.judge.tally)
+}
+
+impl World {
+    fn new(seed: u64, flaw: Flaw) -> Self {
+        let mut random = Random::new(seed);
+        let plan = Plan::draw(&mut random);
+        let journal = Journal::random(plan.markets, &mut random);
+        let markets = journal.batches.len();
+        let mut world = Self {
+            now: 0,
+            model: Model::new(flaw),
+            judge: Judge::default(),
+            locks: Locks::new(plan.nodes, plan.ttl),
+            runners: (0..plan.runners).map(|number| Runner::new(number, markets)).collect(),
+            hangs_until: 0,
+            events: BinaryHeap::new(),
+            list: Vec::new(),
+            calls: Vec::new(),
+            random,
+            plan,
+            journal,
+        };
+        world.set_out();
+        world
+    }
+
+    /// What is known to happen from the beginning.
+    fn set_out(&mut self) {
+        let end = self.plan.faults_until;
+        for runner in 0..self.runners.len() {
+            let lag = self.random.below(self.plan.lag_max);
+            let deaf = runner == 1 && self.plan.deaf;
+            for market in (0..self.journal.batches.len()).filter(|_| !deaf) {
+                let mut at = 0;
+                for _ in 0..self.journal.batches[market].len() {
+                    at += self.plan.epoch_every;
+                    let later = at + lag + self.random.below(10);
+                    self.at(later, Event::Hear { runner, market });
+                }
+            }
+            let start = self.random.below(100);
+            self.at(start, Event::Start { runner });
+        }
+        for (market, batches) in (1..).map(MarketId).zip(&self.journal.batches) {
+            for batch in batches {
+                if self.random.chance(self.plan.refused_percent) {
+                    self.model.refused.push((market, batch.epoch));
+                }
+            }
+        }
+        let times = [(self.plan.mishaps, Event::Mishap), (self.plan.strangers, Event::Stranger)];
+        for (many, event) in times {
+            for _ in 0..many {
+                let at = self.random.below(end);
+                self.at(at, event.clone());
+            }
+        }
+        if self.plan.put_back {
+            let at = self.random.below(end);
+            self.at(at, Event::PutBack);
+        }
+        self.at(end, Event::Heal);
+    }
+
+    pub(super) fn at(&mut self, at: u64, event: Event) {
+        self.events.push(Reverse((at, self.list.len() as u64)));
+        self.list.push(Some(event));
+    }
+
+    fn once_in(&mut self, many: u64) -> bool {
+        many != u64::MAX && self.faulty() && self.random.once_in(many)
+    }
+
+    pub(super) fn faulty(&self) -> bool {
+        self.now < self.plan.faults_until
+    }
+
+    fn go(&mut self) -> Result<(), String> {
+        while let Some(Reverse((at, number))) = self.events.pop() {
+            self.now = self.now.max(at);
+            self.judge.tally.events += 1;
+            if self.now > self.plan.faults_until + PATIENCE || number > EVENTS_MAX {
+                let knows = self.somebody_knows();
+                self.judge.end(&mut self.model, &self.journal, knows)?;
+                return Err(format!("it does not come to rest: {:?}", self.standings()));
+            }
+            let Some(event) = self.list[number as usize].take() else { continue };
+            self.carry_out(event)?;
+            if !self.faulty() && self.rests() {
+                return Ok(());
+            }
+        }
+        Err(format!("nothing happens any more: {:?}", self.standings()))
+    }
+
+    fn standings(&self) -> Vec<Standing> {
+        let desks = self.runners.iter().flat_map(|runner| &runner.desks);
+        desks.filter_map(|desk| desk.settler.as_ref()).map(|it| it.standing()).collect()
+    }
+
+    /// Whether nobody who is there has anything to do, or holds anything.
+    fn rests(&mut self) -> bool {
+        let there = |runner: &&Runner| runner.number > 0 || !self.plan.gone;
+        let rests = self.runners.iter().filter(there).all(|runner| {
+            let clock = runner.clock(self.now);
+            let deaf = runner.number == 1 && self.plan.deaf;
+            runner.desks.iter().zip(&self.journal.batches).all(|(desk, batches)| {
+                (deaf || desk.heard == batches.len() as u64)
+                    && desk.call.is_none()
+                    && !desk.holds(clock)
+                    && desk.settler.as_ref().is_some_and(|it| it.standing() == Standing::Idle)
+            })
+        });
+        let knows = self.somebody_knows();
+        rests && self.judge.end(&mut self.model, &self.journal, knows).is_ok()
+    }
+
+    /// Whether anybody is left whose journal is whole.
+    fn somebody_knows(&self) -> bool {
+        let gone = usize::from(self.plan.gone) + usize::from(self.plan.deaf);
+        self.runners.len() > gone
+    }
+
+    fn carry_out(&mut self, event: Event) -> Result<(), String> {
+        if let Some(runner) = self.whose(&event)
+            && self.runners[runner].paused_until > self.now
+        {
+            let later = self.runners[runner].paused_until;
+            self.at(later, event);
+            return Ok(());
+        }
+        match event {
+            Event::Wake { runner, life } => {
+                let it = &mut self.runners[runner];
+                if it.life != life {
+                    return Ok(());
+                }
+                it.wake_at.take_if(|at| *at <= self.now);
+                self.poll(runner)
+            }
+            Event::Arrive { call } => self.arrive(call),
+            Event::Answer { call, came } => self.told(call, came, false),
+            Event::Late { call } => {
+                let (ledger, why) = ("model".to_owned(), "it took too long".to_owned());
+                let error = LedgerError::Unreachable { ledger, why };
+                let came = self.calls[call].step.unanswered(error);
+                came.map_or(Ok(()), |came| self.told(call, came, true))
+            }
+            Event::Hear { runner, market } => {
+                let part = self.once_in(self.plan.part_once_in);
+                self.runners[runner].hear(market, &self.journal, part);
+                self.poll(runner)
+            }
+            Event::Start { runner: 0 } if self.plan.gone && !self.faulty() => Ok(()),
+            Event::Start { runner } => {
+                if !self.runners[runner].runs() {
+                    self.runners[runner].start(self.plan.patience);
+                }
+                self.poll(runner)
+            }
+            Event::Operator { runner, market } => {
+                self.operate(runner, market);
+                self.poll(runner)
+            }
+            Event::Mishap => self.mishap(),
+            Event::Stranger => self.stranger(),
+            Event::PutBack => self.put_back(),
+            Event::PutRight => self.put_right(),
+            Event::Heal => self.heal(),
+        }
+    }
+
+    fn whose(&self, event: &Event) -> Option<usize> {
+        match event {
+            Event::Wake { runner, .. }
+            | Event::Hear { runner, .. }
+            | Event::Start { runner }
+            | Event::Operator { runner, .. } => Some(*runner),
+            Event::Answer { call, .. } | Event::Late { call } => Some(self.calls[*call].runner),
+            Event::Arrive { .. }
+            | Event::Mishap
+            | Event::Stranger
+            | Event::PutBack
+            | Event::PutRight
+            | Event::Heal => None,
+        }
+    }
+
+    /// Lets a runner do whatever there is to do, until all of its markets wait.
+    pub(super) fn poll(&mut self, runner: usize) -> Result<(), String> {
+        let mut market = 0;
+        while market < self.journal.batches.len() {
+            if self.runners[runner].paused_until > self.now {
+                let (at, life) = (self.runners[runner].paused_until, self.runners[runner].life);
+                self.at(at, Event::Wake { runner, life });
+                return Ok(());
+            }
+            let clock = self.runners[runner].clock(self.now);
+            match self.runners[runner].desks[market].poll(clock)? {
+                None => return Ok(()),
+                Some(Ask::Rest(until)) => {
+                    self.rest(runner, market, until);
+                    market += 1;
+                }
+                Some(Ask::Step(step)) => {
+                    if self.once_in(self.plan.crash_once_in) {
+                        self.crash(runner);
+                        // What it has just asked for may be on its way.
+                        if self.random.chance(50) {
+                            self.ask(runner, market, step);
+                        }
+                        return Ok(());
+                    }
+                    self.ask(runner, market, step);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self, runner: usize, market: usize, until: Option<core::time::Duration>) {
+        let desk = &self.runners[runner].desks[market];
+        let standing = desk.settler.as_ref().map(|it| it.standing());
+        if let Some(Standing::DeadLetter { .. } | Standing::Halted(_) | Standing::Held) = standing {
+            let at = self.now + self.random.within(100, 3_000);
+            self.at(at, Event::Operator { runner, market });
+        }
+        let Some(until) = until else { return };
+        let clock = self.runners[runner].clock(self.now);
+        let wait = until.saturating_sub(clock).as_millis() as u64 + 1;
+        let (at, life) = (self.now + wait, self.runners[runner].life);
+        let it = &mut self.runners[runner];
+        if it.wake_at.is_none_or(|wake| wake <= self.now || at < wake) {
+            it.wake_at = Some(at);
+            self.at(at, Event::Wake { runner, life });
+        }
+    }
+
+    fn crash(&mut self, runner: usize) {
+        self.judge.tally.crashes += 1;
+        self.runners[runner].crash();
+        let at = self.now + self.random.pick([1, 100, 3_000]);
+        self.at(at, Event::Start { runner });
+    }
+
+    /// Sets a step on its way.
+    fn ask(&mut self, runner: usize, market: usize, step: Step) {
+        let clock = self.runners[runner].clock(self.now);
+        let number = self.calls.len();
+        let owner = self.runners[runner].owner();
+        let own = (self.random.below(self.plan.way) + 1, self.random.below(self.plan.way) + 1);
+        let came = match &step {
+            Step::Keep(kept) => {
+                if !self.once_in(self.plan.unkept_once_in) {
+                    self.runners[runner].desks[market].kept = kept.clone();
+                }
+                self.runners[runner].desks[market].told(clock, Came::Kept);
+                return;
+            }
+            Step::Need { from, to } => {
+                let fewer = self.once_in(self.plan.lacking_once_in);
+                let many = to.0 + 1 - from.0;
+                let many = if fewer { self.random.below(many) } else { many };
+                let asked = self.journal.batches[market].iter().skip((from.0 - 1) as usize);
+                Some(Came::Given(asked.take(many as usize).cloned().collect()))
+            }
+            Step::Lock => {
+                let mut locked = self.locks.take(market, owner, self.now, clock);
+                if self.once_in(self.plan.lock_for_all_once_in) {
+                    locked =
+                        Locked::Until(clock + core::time::Duration::from_millis(self.plan.ttl));
+                }
+                self.count_holders(runner, market, &locked);
+                Some(Came::Locked(locked))
+            }
+            Step::Unlock => {
+                if !self.once_in(self.plan.lost_once_in) {
+                    self.locks.free(market, owner, self.now);
+                }
+                Some(Came::Unlocked)
+            }
+            Step::Look
+            | Step::Deposit(_)
+            | Step::Read { .. }
+            | Step::Claim { .. }
+            | Step::Seed { .. }
+            | Step::Apply { .. } => None,
+        };
+        let life = self.runners[runner].life;
+        if let Some(desk) =
+            self.runners[runner].desks.get_mut(market).filter(|it| it.settler.is_some())
+        {
+            desk.call = Some(number);
+        }
+        self.calls.push(Call { runner, life, market, step });
+        if let Some(came) = came {
+            self.at(self.now + own.0, Event::Answer { call: number, came });
+            return;
+        }
+        self.at(self.now + self.plan.answer_within, Event::Late { call: number });
+        if self.runners[runner].cut_until > self.now || self.once_in(self.plan.lost_once_in) {
+            return;
+        }
+        let way = self.way();
+        self.at(self.now + way, Event::Arrive { call: number });
+        if self.once_in(self.plan.doubled_once_in) {
+            let way = way + self.way();
+            self.at(self.now + way, Event::Arrive { call: number });
+        }
+    }
+
+    fn way(&mut self) -> u64 {
+        let slow = self.once_in(self.plan.slow_once_in);
+        1 + self.random.below(if slow { self.plan.way_max } else { self.plan.way })
+    }
+
+    fn count_holders(&mut self, runner: usize, market: usize, locked: &Locked) {
+        let others = self.runners.iter().enumerate().filter(|(at, _)| *at != runner);
+        let held = others.filter(|(_, it)| it.desks[market].holds(it.clock(self.now))).count();
+        if held > 0 && matches!(locked, Locked::Until(_)) {
+            self.judge.tally.two_holders += 1;
+        }
+    }
+
+    /// The ledger does what it is asked, whoever still waits for it.
+    fn arrive(&mut self, call: usize) -> Result<(), String> {
+        if self.hangs_until > self.now {
+            let later = self.hangs_until;
+            self.at(later, Event::Arrive { call });
+            return Ok(());
+        }
+        let Call { market, step, runner, .. } = self.calls[call].clone();
+        let market = MarketId(market as u32 + 1);
+        let Some(came) = step.carry_out(market, OURS, &mut self.model) else { return Ok(()) };
+        self.judge.look(market, &step, &came, (&mut self.model, &self.journal))?;
+        if self.runners[runner].cut_until > self.now || self.once_in(self.plan.lost_once_in) {
+            return Ok(());
+        }
+        let way = self.way();
+        self.at(self.now + way, Event::Answer { call, came });
+        Ok(())
+    }
+
+    /// Tells whoever asked, if it still waits for this.
+    fn told(&mut self, call: usize, came: Came, late: bool) -> Result<(), String> {
+        let Call { runner, life, market, .. } = self.calls[call];
+        let it = &mut self.runners[runner];
+        if it.life != life || it.desks[market].call != Some(call) {
+            return Ok(());
+        }
+        let clock = it.clock(self.now);
+        it.desks[market].told(clock, came);
+        self.judge.tally.unanswered += u64::from(late);
+        self.poll(runner)
+    }
+
+    /// The highest token, for somebody who is not asked.
+    pub(super) fn token(&self, market: MarketId) -> Token {
+        self.judge.token(market)
+    }
+
+    pub(super) fn stand(
+        &mut self,
+        market: MarketId,
+    ) -> Option<pricetime_persistence::ledger::Position> {
+        self.model.position(market).ok().and_then(|(_, position)| position)
+    }
+}
