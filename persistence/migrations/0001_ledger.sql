@@ -49,7 +49,7 @@ CREATE TABLE outcomes (
     history uuid NOT NULL,
     epoch whole NOT NULL,
     digest sha256 NOT NULL,
-    deed text NOT NULL CHECK (deed IN ('post', 'drop')),
+    deed text NOT NULL CHECK (deed IN ('posted', 'dropped')),
     token whole NOT NULL,
     PRIMARY KEY (market, batch),
     UNIQUE (history, market, epoch)

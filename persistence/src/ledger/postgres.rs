@@ -70,7 +70,8 @@ impl Ledger for PostgresLedger {
 
     fn deposit(&mut self, batch: &Batch) -> Result<Deposited, LedgerError> {
         let posting = self.posting(batch, Deed::Post)?;
-        self.link.transact(async |client| post::deposit(client, &posting).await)
+        let accounts = batch.transfers.len();
+        self.link.transact(accounts, async |client| post::deposit(client, &posting).await)
     }
 
     fn pending(
@@ -79,32 +80,35 @@ impl Ledger for PostgresLedger {
         history: History,
         limit: usize,
     ) -> Result<Vec<Batch>, LedgerError> {
-        self.link.transact(async |client| read::pending(client, market, history, limit).await)
+        self.link.transact(0, async |client| read::pending(client, market, history, limit).await)
     }
 
     fn claim(&mut self, market: MarketId, floor: Token) -> Result<Claim, LedgerError> {
-        self.link.transact(async |client| post::claim(client, market, floor).await)
+        self.link.transact(0, async |client| post::claim(client, market, floor).await)
     }
 
     fn apply(&mut self, batch: &Batch, token: Token, deed: Deed) -> Result<Applied, LedgerError> {
         let posting = self.posting(batch, deed)?;
-        self.link.transact(async |client| post::apply(client, &posting, token, deed).await)
+        let accounts = batch.transfers.len();
+        self.link
+            .transact(accounts, async |client| post::apply(client, &posting, token, deed).await)
     }
 
     fn seed(&mut self, seed: &Seed, token: Token) -> Result<(), LedgerError> {
-        self.link.transact(async |client| post::seed(client, seed, token).await)
+        let accounts = seed.balances.len();
+        self.link.transact(accounts, async |client| post::seed(client, seed, token).await)
     }
 
     fn position(&mut self, market: MarketId) -> Result<(Token, Option<Position>), LedgerError> {
-        self.link.transact(async |client| read::position(client, market).await)
+        self.link.transact(0, async |client| read::position(client, market).await)
     }
 
     fn markets(&mut self) -> Result<Vec<MarketId>, LedgerError> {
-        self.link.transact(async |client| read::markets(client).await)
+        self.link.transact(0, async |client| read::markets(client).await)
     }
 
     fn outcome(&mut self, market: MarketId, id: BatchId) -> Result<Option<Outcome>, LedgerError> {
-        self.link.transact(async |client| post::outcome(client, market, id).await)
+        self.link.transact(0, async |client| post::outcome(client, market, id).await)
     }
 
     fn balances(
@@ -113,7 +117,7 @@ impl Ledger for PostgresLedger {
         after: Option<AccountId>,
         limit: usize,
     ) -> Result<Vec<Balance>, LedgerError> {
-        self.link.transact(async |client| read::balances(client, market, after, limit).await)
+        self.link.transact(0, async |client| read::balances(client, market, after, limit).await)
     }
 
     fn outbox(
@@ -122,10 +126,10 @@ impl Ledger for PostgresLedger {
         after: u64,
         limit: usize,
     ) -> Result<Vec<(u64, Notice)>, LedgerError> {
-        self.link.transact(async |client| read::outbox(client, market, after, limit).await)
+        self.link.transact(0, async |client| read::outbox(client, market, after, limit).await)
     }
 
     fn forget(&mut self, market: MarketId, up_to: u64) -> Result<(), LedgerError> {
-        self.link.transact(async |client| post::forget(client, market, up_to).await)
+        self.link.transact(0, async |client| post::forget(client, market, up_to).await)
     }
 }

@@ -40,19 +40,20 @@ impl Link {
 
     /// Prepares the schema, where it is not.
     pub(super) fn prepare(&mut self) -> Result<(), LedgerError> {
-        self.wait(async |options, wire| match connected(options, wire).await {
+        self.wait(0, async |options, wire| match connected(options, wire).await {
             Ok(client) => migrate::migrate(client, options).await,
             Err(fault) => Err(fault),
         })
     }
 
-    /// One transaction. Where anything goes wrong but what we refuse ourselves, the connection is not
+    /// One transaction, about so many accounts. Where anything goes wrong but what we refuse ourselves, the connection is not
     /// used again: the next call makes a new one.
     pub(super) fn transact<T>(
         &mut self,
+        accounts: usize,
         work: impl AsyncFn(&Client) -> Result<T, Fault>,
     ) -> Result<T, LedgerError> {
-        let done = self.wait(async |options, wire| {
+        let done = self.wait(accounts, async |options, wire| {
             let mut tries = 0;
             loop {
                 tries += 1;
@@ -69,6 +70,7 @@ impl Link {
     /// Does something with the connection, as long as it may take.
     fn wait<T>(
         &mut self,
+        accounts: usize,
         work: impl AsyncFnOnce(&PostgresOptions, &mut Option<Wire>) -> Result<T, Fault>,
     ) -> Result<T, LedgerError> {
         let Self { options, runtime, wire } = self;
@@ -77,6 +79,7 @@ impl Link {
                 "it is asked from a thread of its own, and from none of an asynchronous runtime";
             return Err(LedgerError::Refused { ledger: options.name(), why: String::from(why) });
         }
+        let options = &options.with(accounts);
         let limit = options.connect.saturating_add(options.answer);
         let done = runtime.block_on(async {
             let done = within(limit, work(options, wire)).await;

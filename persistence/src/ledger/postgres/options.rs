@@ -18,7 +18,8 @@ pub struct PostgresOptions {
     pub schema: String,
     /// How long a connection may take.
     pub connect: Duration,
-    /// How long an answer may take, once there is a connection: everything that one call asks.
+    /// How long an answer may take, once there is a connection: everything that one call asks. Each
+    /// transfer of a batch adds a thousandth of a second.
     pub answer: Duration,
     /// Who may sign the server's certificate, as PEM, where it is not for the system to say.
     pub authority: Option<Vec<u8>>,
@@ -94,10 +95,17 @@ impl PostgresOptions {
         format!("\"{}\"", self.schema.replace('"', "\"\""))
     }
 
+    /// The same, where an answer takes so many accounts into it.
+    pub(super) fn with(&self, accounts: usize) -> Self {
+        let more = Duration::from_millis(accounts.try_into().unwrap_or(u64::MAX));
+        Self { answer: self.answer.saturating_add(more), ..self.clone() }
+    }
+
     /// What every transaction begins with. It holds for that one alone, so a pool between us and the
     /// server takes nothing from it.
     pub(super) fn begin(&self) -> String {
-        let answer = self.answer.as_millis().max(1);
+        // The server counts in 31 bits.
+        let answer = self.answer.as_millis().clamp(1, 2_000_000_000);
         let lock = (answer / 2).max(1);
         let schema = self.quoted();
         format!(

@@ -63,8 +63,8 @@ pub(super) fn market_id(row: &Row) -> Result<MarketId, Fault> {
 
 pub(super) fn outcome(row: &Row) -> Result<Outcome, Fault> {
     let deed = match get::<&str>(row, 3)? {
-        "post" => Deed::Post,
-        "drop" => Deed::Drop,
+        "posted" => Deed::Post,
+        "dropped" => Deed::Drop,
         other => return Err(Fault::Damaged(format!("{other:?} is no deed"))),
     };
     Ok(Outcome {
@@ -78,8 +78,8 @@ pub(super) fn outcome(row: &Row) -> Result<Outcome, Fault> {
 
 pub(super) const fn word(deed: Deed) -> &'static str {
     match deed {
-        Deed::Post => "post",
-        Deed::Drop => "drop",
+        Deed::Post => "posted",
+        Deed::Drop => "dropped",
     }
 }
 

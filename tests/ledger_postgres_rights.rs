@@ -147,7 +147,7 @@ fn made_by_hand_and_asked_with_the_least_rights_it_is_as_the_page_says() {
     denied(&format!("{post} {one}, {two}) v WHERE epoch = 30"), "do not sum to zero");
     denied("INSERT INTO transfers SELECT * FROM transfers LIMIT 3", "duplicate key");
     denied("INSERT INTO outcomes SELECT * FROM outcomes LIMIT 1", "duplicate key");
-    denied("UPDATE outcomes SET deed = 'post'", "stays as it is");
+    denied("UPDATE outcomes SET deed = 'posted'", "stays as it is");
     denied("DELETE FROM outcomes", "stays as it is");
     denied("UPDATE transfers SET base = 0", "stays as it is");
     denied(

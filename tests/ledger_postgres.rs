@@ -1,7 +1,7 @@
 //! The promise: the ledger in PostgreSQL does what every ledger has to do, and posts nothing twice
 //! and loses nothing, whatever becomes of the server and of the way to it.
 //!
-//! `PRICETIME_KILLS` says how often the server or its end of the connection is killed,
+//! `PRICETIME_KILLS` says how often the server or its end of the connection is killed, half of it,
 //! `PRICETIME_TRIALS` how many questions are asked at random, `PRICETIME_SEED` which ones.
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -96,9 +96,11 @@ fn settle(mut ledger: PostgresLedger, token: Token, until: &AtomicU64, at: &Atom
 
 #[test]
 fn killed_again_and_again_it_posts_nothing_twice() {
-    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 6));
-    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12) / 2);
+    eprintln!("PRICETIME_SEED={seed}, {kills} kills");
     let mut server = Server::start();
+    // Most of the time somebody waits for a COMMIT, so that is where most kills hit.
+    server.configure("commit_delay = 20000\ncommit_siblings = 0\n");
     let mut ledger = server.ledger("books");
     let token = begin(&mut ledger);
     let (until, at) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
@@ -135,7 +137,8 @@ fn killed_again_and_again_it_posts_nothing_twice() {
     let epochs = until.load(SeqCst);
     eprintln!("{epochs} epochs, [done, known, lost] by each: {counted:?}");
     assert!(counted.iter().any(|[_, _, lost]| *lost > 0), "nobody has felt anything");
-    assert!(counted.iter().map(|[done, _, _]| done).sum::<u64>() <= epochs);
+    let done: u64 = counted.iter().map(|[done, _, _]| done).sum();
+    assert!(done <= epochs, "{done} epochs were done, of {epochs}");
     recount(&server, &mut ledger, epochs);
 }
 
