@@ -298,6 +298,8 @@ impl Clerk {
         };
         if let LedgerError::Unreachable { .. } = error {
             self.silent = Some(error.clone());
+            // Some can do nothing more after a failure before they are opened anew.
+            self.ledger = None;
         }
         came
     }
