@@ -43,7 +43,6 @@ impl Settler {
             }
             (Some(UnderWay::Read(limit)), Came::Read(Ok(batches))) => {
                 self.well();
-                self.refused = 0;
                 self.read(now, limit, batches);
             }
             (Some(UnderWay::Lock), Came::Locked(locked)) => self.locked(now, &locked),
@@ -137,6 +136,7 @@ impl Settler {
             self.unkept = true;
         }
         if front.is_none() {
+            self.refused = 0;
             self.idle(now);
         }
     }
