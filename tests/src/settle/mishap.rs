@@ -3,7 +3,7 @@
 
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_persistence::ledger::{Deed, Ledger, Position, Seed};
-use pricetime_persistence::settlement::{Batch, Standing, Step, Transfer};
+use pricetime_persistence::settlement::{Batch, Halt, Standing, Step, Transfer};
 
 use super::journal::OURS;
 use super::locks::Mishap;
@@ -85,22 +85,35 @@ impl World {
     }
 
     /// An operator has found a market that does not go on by itself.
-    pub(super) fn operate(&mut self, runner: usize, market: usize) {
-        let Some(settler) = &mut self.runners[runner].desks[market].settler else { return };
+    ///
+    /// # Errors
+    /// Where nothing has happened that it should have stopped for.
+    pub(super) fn operate(&mut self, runner: usize, market: usize) -> Result<(), String> {
+        let Some(settler) = &mut self.runners[runner].desks[market].settler else { return Ok(()) };
         match settler.standing() {
             Standing::DeadLetter { epoch, .. } => {
                 if self.random.chance(30) {
                     settler.give_up(epoch);
                 } else {
                     let name = (MarketId(market as u32 + 1), epoch);
-                    if self.random.chance(50) {
+                    if self.random.chance(self.plan.mended_percent) {
                         self.model.refused.retain(|it| *it != name);
                     }
                     settler.retry();
                 }
             }
-            Standing::Halted(_) => {
+            Standing::Halted(halt) => {
                 self.judge.tally.halts += 1;
+                match halt {
+                    // Two have seeded it at once, and one of them gives up early.
+                    Halt::Refused(_) => {}
+                    Halt::Astray { .. } if self.plan.put_back => {}
+                    Halt::Astray { .. }
+                    | Halt::Conflict { .. }
+                    | Halt::Unseeded { .. }
+                    | Halt::History(_)
+                    | Halt::Damaged(_) => return Err(format!("it halts without need: {halt}")),
+                }
                 settler.resume();
             }
             Standing::Held => settler.resume(),
@@ -111,6 +124,7 @@ impl World {
             | Standing::Applying(_)
             | Standing::Retry { .. } => {}
         }
+        Ok(())
     }
 
     /// From now on everything is well.

@@ -38,6 +38,8 @@ pub struct Plan {
     pub mishaps: u64,
     /// Epochs that the ledger refuses, in so many of a hundred cases.
     pub refused_percent: u64,
+    /// How often an operator has the reason taken away.
+    pub mended_percent: u64,
     /// Somebody who has nothing to do with the runners meddles, so often.
     pub strangers: u64,
     /// An operator puts the ledger's position back.
@@ -93,6 +95,7 @@ impl Plan {
             lock_for_all_once_in,
             mishaps: random.pick([0, 4, 12]),
             refused_percent: random.pick([0, 0, 0, 30]),
+            mended_percent: random.pick([0, 50]),
             strangers: random.pick([0, 0, 2]),
             put_back: random.once_in(8),
             gone: random.once_in(6),

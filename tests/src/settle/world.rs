@@ -260,7 +260,7 @@ impl World {
                 self.poll(runner)
             }
             Event::Operator { runner, market } => {
-                self.operate(runner, market);
+                self.operate(runner, market)?;
                 self.poll(runner)
             }
             Event::Mishap => self.mishap(),

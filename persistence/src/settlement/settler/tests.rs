@@ -333,3 +333,26 @@ fn a_position_that_was_put_back_is_seen() {
     let halt = Halt::Astray { last: EpochNumber(1) };
     assert_eq!(desk.settler.standing(), Standing::Halted(halt));
 }
+
+#[test]
+fn a_ledger_that_will_not_be_seeded_halts_the_market() {
+    let mut desk = Desk::new(0, Kept::default());
+    desk.closes(1);
+    desk.looks(0, None);
+    desk.deposits(1);
+    for token in 1..=5 {
+        if token == 1 || token > 3 {
+            desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(1)])));
+            desk.asks(&Step::Lock, Came::Locked(LATER));
+        }
+        desk.asks(&Step::Claim { floor: Token(token - 1) }, claim(token, None));
+        desk.keeps(token);
+        let seed = Seed { market: MARKET, position: at(0), instead: None, balances: Vec::new() };
+        desk.asks(&Step::Seed { seed, token: Token(token) }, Came::Seeded(Err(refused())));
+        if token == 3 || token == 4 {
+            desk.asks(&Step::Unlock, Came::Unlocked);
+        }
+    }
+    let halt = Halt::Refused(refused().to_string());
+    assert_eq!(desk.settler.standing(), Standing::Halted(halt));
+}

@@ -38,6 +38,7 @@ impl Settler {
             }
             (Some(UnderWay::Deposit(epoch)), Came::Deposited(Ok(deposited))) => {
                 self.well();
+                self.refused = 0;
                 self.deposited(epoch, deposited);
             }
             (Some(UnderWay::Read(limit)), Came::Read(Ok(batches))) => {
@@ -48,15 +49,17 @@ impl Settler {
             (Some(UnderWay::Unlock), Came::Unlocked) => self.unlocked(),
             (Some(UnderWay::Claim), Came::Claimed(Ok(claim))) => {
                 self.well();
-                self.claimed(claim);
+                self.claimed(now, claim);
             }
             (Some(UnderWay::Seed), Came::Seeded(Ok(()))) => {
                 self.well();
+                self.refused = 0;
                 let position = Position { history: self.history, last: EpochNumber(0) };
                 self.claim = self.claim.map(|it| Claim { position: Some(position), ..it });
             }
             (Some(UnderWay::Apply(epoch)), Came::Applied(Ok(applied))) => {
                 self.well();
+                self.refused = 0;
                 self.applied(now, epoch, applied);
             }
             (
@@ -80,10 +83,9 @@ impl Settler {
         }
     }
 
-    /// The ledger has answered.
+    /// The ledger has answered. That it also takes what it refused before is another thing.
     fn well(&mut self) {
         self.failures = 0;
-        self.refused = 0;
     }
 
     fn looked(&mut self, token: Token, position: Option<Position>) {
@@ -106,6 +108,10 @@ impl Settler {
             Deposited::Fresh | Deposited::Known => {
                 self.feed.deposited(epoch);
                 self.due = true;
+                if self.gap.is_some() {
+                    // What was read before does not say whether this one is pending.
+                    self.inbox.clear();
+                }
             }
             Deposited::Conflict(theirs) => {
                 let ours = self.feed.front().map(Batch::digest);
@@ -130,6 +136,7 @@ impl Settler {
             self.unkept = true;
         }
         if front.is_none() {
+            self.refused = 0;
             self.idle(now);
         }
     }
@@ -167,13 +174,18 @@ impl Settler {
         self.inbox.clear();
     }
 
-    fn claimed(&mut self, claim: Claim) {
+    fn claimed(&mut self, now: Duration, claim: Claim) {
         self.raise(claim.token);
         self.claim = Some(claim);
         let first = self.inbox.front().map_or(EpochNumber(1), |batch| batch.epoch);
         match claim.position {
             None if first == EpochNumber(1) => {}
-            None => self.halt(Halt::Unseeded { epoch: first }),
+            None => {
+                // Epoch 1 may be on its way; whose journal does not have it is told when it is asked.
+                let why =
+                    "the ledger does not know where the market begins, and epoch 1 is missing";
+                self.step_aside(now, self.patience.watch, why);
+            }
             Some(position) if position.history != self.history => {
                 self.halt(Halt::History(position.history));
             }
@@ -218,6 +230,7 @@ impl Settler {
             // All of it is in the inbox, and yet not pending.
             self.halt(Halt::Astray { last });
         } else {
+            self.gap = None;
             let why = format!("epoch {} is missing", last.next().0);
             self.step_aside(now, self.patience.watch, &why);
         }
