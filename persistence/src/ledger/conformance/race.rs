@@ -1,5 +1,6 @@
 //! Several runners at once.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -15,6 +16,8 @@ use crate::settlement::Batch;
 const RUNNERS: u64 = 3;
 /// How many epochs they have.
 const EPOCHS: u64 = 24;
+/// How often each of them claims.
+const CLAIMS: u64 = 100;
 
 pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
     let mut runners: Vec<_> = (0..RUNNERS).map(|_| make()).collect();
@@ -31,11 +34,16 @@ fn at_once<T: Send>(
     runners: &mut [Box<dyn Ledger>],
     work: impl Fn(u64, &mut dyn Ledger) -> Result<T, String> + Sync,
 ) -> Result<Vec<T>, String> {
-    let work = &work;
+    let (work, start) = (&work, &Barrier::new(runners.len()));
     thread::scope(|scope| {
         let running: Vec<_> = (0..)
             .zip(&mut *runners)
-            .map(|(number, ledger)| scope.spawn(move || work(number, &mut **ledger)))
+            .map(|(number, ledger)| {
+                scope.spawn(move || {
+                    start.wait();
+                    work(number, &mut **ledger)
+                })
+            })
             .collect();
         let over = |_panic| Err(String::from("a ledger panicked"));
         running.into_iter().map(|runner| runner.join().unwrap_or_else(over)).collect()
@@ -86,11 +94,11 @@ fn one_apply(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) 
 fn one_token(runners: &mut [Box<dyn Ledger>], market: MarketId) -> Held {
     let tokens = at_once(runners, |_, ledger| {
         let claim = |_| Ok(got("a claim beside others", ledger.claim(market, Token(0)))?.token);
-        (0..20).map(claim).collect::<Result<Vec<_>, String>>()
+        (0..CLAIMS).map(claim).collect::<Result<Vec<_>, String>>()
     })?;
     let mut tokens = tokens.concat();
     tokens.sort_unstable();
-    let expected: Vec<Token> = (1..=20 * RUNNERS).map(Token).collect();
+    let expected: Vec<Token> = (1..=CLAIMS * RUNNERS).map(Token).collect();
     equal("the tokens of claims beside each other", &tokens, &expected)
 }
 
