@@ -112,16 +112,14 @@ impl Server {
 
     /// One of the server's programs, run as who the server runs as.
     fn command(&self, name: &str) -> Command {
-        let program = self.programs.join(name);
-        let mut command = match self.user {
-            None => Command::new(program),
-            Some(user) => {
-                let mut command = Command::new("setpriv");
-                command.arg(format!("--reuid={user}")).arg(format!("--regid={user}"));
-                command.arg("--clear-groups").arg(program);
-                command
-            }
-        };
+        let mut command = Command::new("setpriv");
+        // Whatever becomes of the test, nothing stays behind.
+        command.arg("--pdeathsig=QUIT");
+        if let Some(user) = self.user {
+            let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+            command.args(ids).arg("--clear-groups");
+        }
+        command.arg(self.programs.join(name));
         command.current_dir(self.folder.path());
         command
     }
