@@ -14,9 +14,8 @@ use pricetime::persistence::ledger::{EmbeddedLedger, Ledger, LedgerError};
 use pricetime::persistence::settlement::{Patience, Standing};
 use pricetime::{Draft, Gates, Host, Options, Order, Orders, Retention, Settlement};
 use pricetime_tests::load;
-use pricetime_tests::settle::books::judge;
+use pricetime_tests::settle::books::{PLATFORM, judge, told};
 
-const PLATFORM: AccountId = AccountId(3);
 /// Longer than anything here takes, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -183,7 +182,7 @@ fn what_is_not_settled_stays_in_the_journal() {
         close(&first, ONE);
     }
     first.close().expect("a clean end");
-    let recount = pricetime_tests::settle::books::told(folder.path());
+    let recount = told(folder.path());
     assert_eq!(recount.closed.len(), 40, "all of the journal is there");
     open.store(true, Ordering::SeqCst);
     let second = begin(true);

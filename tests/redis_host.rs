@@ -8,6 +8,7 @@ use pricetime::persistence::redis::{KeyNames, Link, read_image};
 use pricetime::{Draft, Host, Options, RedisState};
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::redis::Server;
+use pricetime_tests::settle::books::copy;
 
 /// Longer than anything here takes, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -144,19 +145,6 @@ fn a_host_ends_while_redis_hangs_and_the_next_one_has_a_higher_term() {
         }
         let kept = std::fs::read_to_string(folder.path().join("redis-term")).expect("the floor");
         assert!(kept.trim().parse::<u64>().expect("a number") >= last, "{kept} and {last}");
-    }
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("a copy");
-        }
     }
 }
 

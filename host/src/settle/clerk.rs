@@ -268,7 +268,7 @@ impl Clerk {
         match &mut self.ledger {
             Some(ledger) => Ok(ledger.as_mut()),
             none @ None => {
-                let opened = (self.open)()?;
+                let opened = (self.open)().map_err(later)?;
                 info!(ledger = opened.name(), "settlement: open");
                 Ok(none.insert(opened).as_mut())
             }
@@ -441,6 +441,15 @@ impl Clerk {
                 let _ = self.store.keep_floor(floor);
             }
         }
+    }
+}
+
+/// What cannot be opened may be opened later: when another process has ended, or somebody has mended
+/// the configuration of a server.
+fn later(error: LedgerError) -> LedgerError {
+    match error {
+        LedgerError::Refused { ledger, why } => LedgerError::Unreachable { ledger, why },
+        error @ (LedgerError::Unreachable { .. } | LedgerError::Damaged { .. }) => error,
     }
 }
 

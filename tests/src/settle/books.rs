@@ -11,6 +11,26 @@ use pricetime_persistence::{Look, RealDisk};
 
 use super::recount::{Recount, Sums};
 
+/// Who gets the fees.
+pub const PLATFORM: AccountId = AccountId(3);
+
+/// Copies a folder with everything in it.
+///
+/// # Panics
+/// Where the disk refuses.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
 /// Everything that a folder's journal tells, from its first command on.
 ///
 /// # Panics
