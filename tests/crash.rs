@@ -56,6 +56,10 @@ fn parse(line: &str) -> Option<(u64, u64, bool)> {
 
 fn journalled(path: &Path) -> Vec<Command> {
     let folder = Folder::open(path).expect("the folder of a dead process can be opened");
+    if folder.is_new() {
+        // It was killed before there was a journal.
+        return Vec::new();
+    }
     let options = JournalOptions { segment_bytes: 1 << 15 };
     let journal = Journal::open(folder.disk(), &folder.journal(), folder.history(), options)
         .expect("a kill damages nothing");

@@ -133,6 +133,8 @@ impl Scribe {
             for batch in group.drain(..) {
                 self.hand_on(batch)?;
             }
+            // A market that never rests must not keep everything for ever.
+            self.drop_old(journal);
         }
     }
 

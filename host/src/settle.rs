@@ -89,11 +89,13 @@ pub struct MarketSettlement {
     pub standing: Standing,
 }
 
-/// What the clerk is told.
+/// What the clerk is told of a market.
 #[derive(Debug)]
 pub(crate) struct News {
-    pub(crate) closed: Closed,
-    /// Where the market's next epoch begins; none where it is gone.
+    pub(crate) market: MarketId,
+    /// What closed; none where the market is new.
+    pub(crate) closed: Option<Closed>,
+    /// Where its next epoch begins; none where it is gone.
     pub(crate) next: Option<Sequence>,
 }
 
@@ -116,15 +118,20 @@ impl Listener {
 
     /// Takes in a group that is durable.
     pub(crate) fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
-        let Some(mut closed) = self.collector.group(header, events, outcome) else { return };
-        if let Closed::Whole(batch) = &closed
+        let mut closed = self.collector.group(header, events, outcome);
+        let comes = events.iter().any(|event| matches!(event, Event::MarketAdded(_)));
+        let goes = events.contains(&Event::MarketRemoved);
+        if closed.is_none() && !comes && !goes {
+            return;
+        }
+        if let Some(Closed::Whole(batch)) = &closed
             && self.clerk.len() >= WAITING_MAX
         {
-            closed = Closed::Part { market: batch.market, epoch: batch.epoch };
+            closed = Some(Closed::Part { market: batch.market, epoch: batch.epoch });
         }
-        let next = Sequence(header.sequence.0.saturating_add(1));
-        let next = (!events.contains(&Event::MarketRemoved)).then_some(next);
+        let next = Sequence(header.sequence.0.saturating_add(u64::from(!comes)));
+        let (market, next) = (header.market, (!goes).then_some(next));
         // A clerk that has ended has said why.
-        let _ = self.clerk.send(News { closed, next });
+        let _ = self.clerk.send(News { market, closed, next });
     }
 }

@@ -227,7 +227,7 @@ fn the_configuration_is_what_it_says() {
     std::fs::write(&file, market.replace("0.01", "0.02")).expect("a file");
     let other = run(folder.path(), &["run", "--once", "--config", "pricetime.toml"], "");
     assert_eq!(other.status.code(), Some(2));
-    assert!(err(&other).contains("is not the one in the folder"), "{}", err(&other));
+    assert!(err(&other).contains("is not the one that is there"), "{}", err(&other));
 }
 
 #[test]

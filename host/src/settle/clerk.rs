@@ -14,7 +14,7 @@ use pricetime_persistence::settlement::{
 use pricetime_persistence::{Disk, Go, History, Look, Recount, RecountError};
 use tracing::{error, info, warn};
 
-use super::desk::{self, Desk};
+use super::desk::Desk;
 use super::lock::Locks;
 use super::store::{Order, Store};
 use super::{MarketSettlement, News, OpenLedger, Settlement};
@@ -151,11 +151,10 @@ impl Clerk {
     }
 
     fn hear(&mut self, news: News) {
-        let (market, epoch) = desk::name(&news.closed);
-        if !self.desks.contains_key(&market) {
-            self.sit(market, EpochNumber(epoch.0.saturating_sub(1)), None);
+        if !self.desks.contains_key(&news.market) {
+            self.sit(news.market, EpochNumber(0), news.next);
         }
-        if let Some(desk) = self.desks.get_mut(&market) {
+        if let Some(desk) = self.desks.get_mut(&news.market) {
             desk.hear(news);
         }
     }

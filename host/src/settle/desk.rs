@@ -1,7 +1,7 @@
 //! What the clerk has of one market.
 
 use pricetime_engine::{EpochNumber, Sequence};
-use pricetime_persistence::settlement::{Closed, Settler};
+use pricetime_persistence::settlement::Settler;
 
 use super::News;
 
@@ -15,7 +15,9 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn hear(&mut self, news: News) {
-        self.settler.closed(news.closed);
+        if let Some(closed) = news.closed {
+            self.settler.closed(closed);
+        }
         self.from = news.next;
     }
 
@@ -23,13 +25,5 @@ impl Desk {
     pub(super) fn is_done(&self) -> bool {
         let closed = self.settler.last_closed();
         closed == EpochNumber(0) || self.settler.last_settled().is_some_and(|last| last >= closed)
-    }
-}
-
-/// The market and the epoch of what closed.
-pub(super) fn name(closed: &Closed) -> (pricetime_engine::MarketId, EpochNumber) {
-    match closed {
-        Closed::Whole(batch) => (batch.market, batch.epoch),
-        Closed::Part { market, epoch } => (*market, *epoch),
     }
 }
