@@ -17,10 +17,10 @@ use pricetime::persistence::redis::RedisOptions;
 use pricetime::{Gates, Options, Policy, Retention, Wait};
 
 use super::failure::{Code, Failure};
-use setting::{Retained, Settings, Waiting, When};
+use setting::{Epochs, Retained, Settings, Waiting, When};
 
 pub(crate) use market::ConfiguredMarket;
-pub(crate) use settlement::Settling;
+pub(crate) use settlement::{Books, Settling};
 
 /// A file in which every setting stands with what holds without it.
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -237,20 +237,27 @@ fn said<T>(text: &str, make: impl FnOnce(&str) -> T) -> Option<T> {
     (!text.is_empty()).then(|| make(text))
 }
 
-impl Settings {
-    /// Makes of what is said what is meant.
-    fn check(self) -> Result<Config, String> {
-        let gates = match (self.epochs.when()?, self.epochs.commands) {
+impl Epochs {
+    /// When epochs close.
+    fn gates(&self) -> Result<Gates, String> {
+        Ok(match (self.when()?, self.commands) {
             (When::Never, 0) => Gates::OnRequest,
             (When::Never, commands) => Gates::Commands(commands),
-            (When::Every(every), 0) if self.epochs.aligned => Gates::Aligned(every),
+            (When::Every(every), 0) if self.aligned => Gates::Aligned(every),
             (When::Every(every), 0) => Gates::Every(every),
             (When::Every(_), _) => {
                 return Err(String::from(
                     "epochs.commands and epochs.every exclude each other: say every = \"never\"",
                 ));
             }
-        };
+        })
+    }
+}
+
+impl Settings {
+    /// Makes of what is said what is meant.
+    fn check(self) -> Result<Config, String> {
+        let gates = self.epochs.gates()?;
         let policy = match self.journal.policy.as_str() {
             "sync" => Policy::Sync,
             "interval" => Policy::Interval(duration("journal.interval", &self.journal.interval)?),
