@@ -80,6 +80,9 @@ struct There {
     /// Where it is, if it is on a server
     #[arg(long, value_name = "URL", env = "PRICETIME_SETTLE_URL", hide_env_values = true)]
     settle_url: Option<String>,
+    /// The Redis of the image, where the ledger stands too if nothing else is said
+    #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
+    redis: Option<String>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -115,7 +118,7 @@ impl There {
     fn config(&self) -> Result<Place, Failure> {
         let (config, folder) = (self.config.clone(), self.folder.clone());
         let (settle, settle_url) = (self.settle.clone(), self.settle_url.clone());
-        let redis = std::env::var("PRICETIME_REDIS").ok();
+        let redis = self.redis.clone();
         let config = Config::new(&Layers {
             config,
             folder,
