@@ -34,6 +34,9 @@ fn units(amount: &Amount, steps: &[Step]) -> Option<i128> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let part = part.trim_end_matches('0');
     let number: i128 = format!("{whole}{part}").parse().ok()?;
+    if number == 0 {
+        return Some(0);
+    }
     let mut shift = -i32::try_from(part.len()).ok()?;
     let mut mantissa = 1_i128;
     for step in steps {
@@ -67,6 +70,7 @@ mod tests {
         assert_eq!(of("5001", &[thousand]), None);
         assert_eq!(of("0.0025", &[cent, quarter]), Some(1));
         assert_eq!(of("2.50", &[thousand, quarter]), None);
-        assert_eq!(of("0", &[thousand, quarter]), Some(0));
+        let speck = Step { mantissa: 1, exponent: -28 };
+        assert_eq!(of("0.00", &[speck, speck]), Some(0));
     }
 }
