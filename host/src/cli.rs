@@ -11,6 +11,7 @@ mod redis;
 mod replay;
 mod run;
 mod schema;
+mod settle;
 mod snapshot;
 mod verify;
 
@@ -42,6 +43,7 @@ enum Command {
     Snapshot(snapshot::Snapshot),
     Archive(archive::Archive),
     Redis(redis::Redis),
+    Settle(Box<settle::Settle>),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -79,6 +81,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Snapshot(snapshot)) => snapshot.run(),
         Some(Command::Archive(archive)) => archive.run(),
         Some(Command::Redis(redis)) => redis.run(),
+        Some(Command::Settle(settle)) => settle.run(),
         Some(Command::Completions { shell }) => quiet(completions(shell)),
         Some(Command::Man) => quiet(man()),
         None => quiet(Cli::command().print_help()),

@@ -64,9 +64,24 @@ impl<'a> Recount<'a> {
         through: Sequence,
         each: Listener<'_>,
     ) -> Result<(), RecountError> {
+        self.replay_from(wanted, through, &mut |_| (), each)
+    }
+
+    /// The same, and says first with which markets it begins.
+    ///
+    /// # Errors
+    /// As [`replay`](Self::replay).
+    pub fn replay_from(
+        &self,
+        wanted: &BTreeMap<MarketId, EpochNumber>,
+        through: Sequence,
+        begins: &mut dyn FnMut(&[MarketHead]),
+        each: Listener<'_>,
+    ) -> Result<(), RecountError> {
         let begun = self.begin(wanted, through)?;
         let (mut engine, heads) =
             begun.unwrap_or_else(|| (Engine::new(self.markets_max), Vec::new()));
+        begins(&heads);
         let from = Sequence(engine.last_sequence().0.saturating_add(1));
         let collector = Collector::new(self.look.history(), self.platform, &heads);
         let mut ear = Ear { collector, each, header: None, events: Vec::new(), go: Go::On };

@@ -3,6 +3,7 @@
 mod market;
 mod redis;
 mod setting;
+mod settlement;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -11,14 +12,15 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use pricetime::engine::thread;
+use pricetime::engine::{AccountId, thread};
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::{Gates, Options, Policy, Retention, Wait};
 
 use super::failure::{Code, Failure};
-use setting::{Retained, Settings, Waiting, When};
+use setting::{Epochs, Retained, Settings, Waiting, When};
 
 pub(crate) use market::ConfiguredMarket;
+pub(crate) use settlement::{Books, Settling};
 
 /// A file in which every setting stands with what holds without it.
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -101,6 +103,13 @@ pub(crate) struct Layers {
     /// there. Answers come at once and are not durable.
     #[arg(long, env = "PRICETIME_REDIS_ONLY", value_parser = FalseyValueParser::new())]
     pub(crate) redis_only: bool,
+    /// Post what each epoch traded, once and in order: embedded (in the data folder), redis, postgres;
+    /// or none.
+    #[arg(long, value_name = "LEDGER", env = "PRICETIME_SETTLE")]
+    pub(crate) settle: Option<String>,
+    /// Where that ledger is, if it is on a server [default: for redis, that of --redis].
+    #[arg(long, value_name = "URL", env = "PRICETIME_SETTLE_URL", hide_env_values = true)]
+    pub(crate) settle_url: Option<String>,
     /// A file to append every durable command's events to.
     #[arg(long, value_name = "FILE", env = "PRICETIME_EVENTS")]
     pub(crate) events: Option<String>,
@@ -128,6 +137,9 @@ pub(crate) struct Config {
     pub(crate) trades_epochs: u64,
     pub(crate) trades_max: usize,
     pub(crate) accept_eviction: bool,
+    pub(crate) settling: Option<Settling>,
+    /// Who gets the fees.
+    pub(crate) platform: AccountId,
     pub(crate) markets: Vec<ConfiguredMarket>,
 }
 
@@ -160,6 +172,7 @@ impl Config {
             snapshots: self.snapshots,
             retention: self.retention,
             redis: self.redis.clone(),
+            settlement: self.settling.as_ref().map(|it| it.settlement(self.platform)),
             trades_epochs: self.trades_epochs,
             trades_max: self.trades_max,
             folder: self.folder.clone(),
@@ -196,6 +209,8 @@ impl Layers {
         set(&mut settings.listen.token, &self.token);
         set(&mut settings.output.events, &self.events);
         set(&mut settings.redis.url, &self.redis);
+        set(&mut settings.settlement.ledger, &self.settle);
+        set(&mut settings.settlement.url, &self.settle_url);
         settings.redis.publish.events |= self.publish;
         Ok(())
     }
@@ -222,20 +237,27 @@ fn said<T>(text: &str, make: impl FnOnce(&str) -> T) -> Option<T> {
     (!text.is_empty()).then(|| make(text))
 }
 
-impl Settings {
-    /// Makes of what is said what is meant.
-    fn check(self) -> Result<Config, String> {
-        let gates = match (self.epochs.when()?, self.epochs.commands) {
+impl Epochs {
+    /// When epochs close.
+    fn gates(&self) -> Result<Gates, String> {
+        Ok(match (self.when()?, self.commands) {
             (When::Never, 0) => Gates::OnRequest,
             (When::Never, commands) => Gates::Commands(commands),
-            (When::Every(every), 0) if self.epochs.aligned => Gates::Aligned(every),
+            (When::Every(every), 0) if self.aligned => Gates::Aligned(every),
             (When::Every(every), 0) => Gates::Every(every),
             (When::Every(_), _) => {
                 return Err(String::from(
                     "epochs.commands and epochs.every exclude each other: say every = \"never\"",
                 ));
             }
-        };
+        })
+    }
+}
+
+impl Settings {
+    /// Makes of what is said what is meant.
+    fn check(self) -> Result<Config, String> {
+        let gates = self.epochs.gates()?;
         let policy = match self.journal.policy.as_str() {
             "sync" => Policy::Sync,
             "interval" => Policy::Interval(duration("journal.interval", &self.journal.interval)?),
@@ -263,6 +285,13 @@ impl Settings {
         }
         let markets: Vec<_> =
             self.market.into_iter().map(ConfiguredMarket::new).collect::<Result<_, _>>()?;
+        let platform = self.settlement.platform()?;
+        let manner = self.redis.manner();
+        let (trades_epochs, trades_max) = (self.redis.trades_epochs, self.redis.trades_max);
+        let accept_eviction = self.redis.accept_eviction;
+        let redis = self.redis.options(&markets)?;
+        let settling =
+            self.settlement.settling(folder.as_deref(), policy, (&manner, redis.as_ref()))?;
         Ok(Config {
             folder,
             gates,
@@ -286,10 +315,12 @@ impl Settings {
             tcp,
             token: said(&self.listen.token, str::to_owned),
             events: said(&self.output.events, |path| PathBuf::from(path)),
-            trades_epochs: self.redis.trades_epochs,
-            trades_max: self.redis.trades_max,
-            accept_eviction: self.redis.accept_eviction,
-            redis: self.redis.options(&markets)?,
+            trades_epochs,
+            trades_max,
+            accept_eviction,
+            redis,
+            settling,
+            platform,
             markets,
         })
     }

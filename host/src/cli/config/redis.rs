@@ -6,7 +6,41 @@ use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls, scores_hold};
 use super::setting::{Publish, Redis};
 use super::{ConfiguredMarket, duration};
 
+/// What every server of Redis shares that is named: how keys begin, and certificates.
+#[derive(Debug)]
+pub(super) struct Manner {
+    prefix: String,
+    env: String,
+    authority: String,
+    certificate: String,
+    key: String,
+}
+
+impl Manner {
+    /// The server of this address.
+    pub(super) fn server(&self, key: &str, url: &str) -> Result<RedisOptions, String> {
+        let mut options = RedisOptions::parse(url).map_err(|why| format!("{key}: {why}"))?;
+        options.names.prefix.clone_from(&self.prefix);
+        options.names.env.clone_from(&self.env);
+        if let Some(tls) = &mut options.tls {
+            *tls = certificates(&self.authority, &self.certificate, &self.key)?;
+        }
+        Ok(options)
+    }
+}
+
 impl Redis {
+    /// What holds for other servers too.
+    pub(super) fn manner(&self) -> Manner {
+        Manner {
+            prefix: self.prefix.clone(),
+            env: self.env.clone(),
+            authority: self.authority.clone(),
+            certificate: self.certificate.clone(),
+            key: self.key.clone(),
+        }
+    }
+
     /// What a link is like, where there is to be one.
     pub(super) fn options(
         self,

@@ -22,7 +22,8 @@ macro_rules! sections {
 sections! {
     Settings {
         folder: PathBuf, epochs: Epochs, journal: Journal, snapshots: Snapshots, limits: Limits,
-        core: Core, listen: Listen, output: Output, redis: Redis, market: Vec<toml::Table>,
+        core: Core, listen: Listen, output: Output, redis: Redis,
+        settlement: Settlement, market: Vec<toml::Table>,
     }
     Epochs { every: String, aligned: bool, commands: u64 }
     Journal { policy: String, interval: String, retention: Retained }
@@ -35,6 +36,10 @@ sections! {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
         verify: String, only: bool, trades_epochs: u64, trades_max: usize, prefix: String, env: String,
         keys: Keys, publish: Publish,
+    }
+    Settlement {
+        ledger: String, url: String, schema: String, platform: String, locks: Vec<String>,
+        lock_ttl: String,
     }
     Publish {
         events: bool, keep: u64, channels: bool, trades: String, orders: String, epochs: String,

@@ -1,0 +1,116 @@
+//! `pricetime settle hold`, `resume`, `retry` and `drop`: what an operator wants is left in the folder.
+
+use std::io::Write as _;
+
+use clap::Args;
+use pricetime::engine::{EpochNumber, MarketId};
+use pricetime::{Order, Orders};
+use serde::Serialize;
+
+use super::super::look::{Stop, json_line};
+use super::{Out, There, is_used};
+
+/// Holds a market's settlement: it stands still, over restarts, until it is resumed.
+#[derive(Debug, Args)]
+pub(super) struct Hold {
+    #[command(flatten)]
+    there: There,
+    /// The market
+    market: u32,
+}
+
+/// Lets a market's settlement go on, after a hold or a halt.
+#[derive(Debug, Args)]
+pub(super) struct Resume {
+    #[command(flatten)]
+    there: There,
+    /// The market
+    market: u32,
+}
+
+/// Does at once what waits, a dead letter too.
+#[derive(Debug, Args)]
+pub(super) struct Retry {
+    #[command(flatten)]
+    there: There,
+    /// The market
+    market: u32,
+}
+
+/// Gives an epoch up that the ledger refuses: it counts as done, and nothing of it is posted, ever.
+///
+/// Only a dead letter can be given up; the process refuses anything else, and says so in its log.
+#[derive(Debug, Args)]
+pub(super) struct Drop {
+    #[command(flatten)]
+    there: There,
+    /// The market
+    market: u32,
+    /// The epoch
+    epoch: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Ordered {
+        market: u32,
+        order: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
+        running: Option<bool>,
+    },
+}
+
+impl Hold {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        leave(out, &self.there, self.market, Order::Hold)
+    }
+}
+
+impl Resume {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        leave(out, &self.there, self.market, Order::Resume)
+    }
+}
+
+impl Retry {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        leave(out, &self.there, self.market, Order::Retry)
+    }
+}
+
+impl Drop {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        leave(out, &self.there, self.market, Order::Drop(EpochNumber(self.epoch)))
+    }
+}
+
+fn leave(out: &mut Out, there: &There, market: u32, order: Order) -> Result<(), Stop> {
+    let place = there.config()?;
+    // A mistyped path must not become a folder.
+    place.look()?;
+    Orders::of(&place.folder).leave(MarketId(market), order)?;
+    let running = is_used(&place.folder);
+    let (name, epoch) = name(order);
+    if there.json {
+        return Ok(json_line(out, &Said::Ordered { market, order: name, epoch, running })?);
+    }
+    let when = match running {
+        Some(true) => "the process that has the folder obeys within a second, if it settles",
+        Some(false) => "no process has the folder: the order waits for the next start",
+        None => "nobody can say whether a process has the folder: the order waits there",
+    };
+    let epoch = epoch.map_or(String::new(), |epoch| format!(" epoch {epoch}"));
+    Ok(writeln!(out, "market {market}: {name}{epoch}; {when}")?)
+}
+
+/// An order as people say it.
+pub(super) const fn name(order: Order) -> (&'static str, Option<u64>) {
+    match order {
+        Order::Hold => ("hold", None),
+        Order::Resume => ("resume", None),
+        Order::Retry => ("retry", None),
+        Order::Drop(epoch) => ("drop", Some(epoch.0)),
+    }
+}
