@@ -1,5 +1,6 @@
 //! The configuration: a file, under the environment, under the command line.
 
+mod lock;
 mod market;
 mod redis;
 mod setting;
@@ -13,7 +14,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use pricetime::engine::thread;
 use pricetime::persistence::redis::RedisOptions;
-use pricetime::{Gates, Options, Policy, Retention, Wait};
+use pricetime::{Gates, Options, Policy, Retention, RunnerLock, Wait};
 
 use super::failure::{Code, Failure};
 use setting::{Retained, Settings, Waiting, When};
@@ -101,6 +102,20 @@ pub(crate) struct Layers {
     /// there. Answers come at once and are not durable.
     #[arg(long, env = "PRICETIME_REDIS_ONLY", value_parser = FalseyValueParser::new())]
     pub(crate) redis_only: bool,
+    /// A server of the lock that keeps two processes from driving the same markets: redis://host:port.
+    /// Say it once, or for an odd number of servers that know nothing of each other.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PRICETIME_LOCK",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) lock: Vec<String>,
+    /// What becomes of this process while another drives the markets: "wait" until that has ended, or
+    /// "exit" with code 5 [default: wait].
+    #[arg(long, value_name = "WHAT", env = "PRICETIME_STANDBY")]
+    pub(crate) standby: Option<String>,
     /// A file to append every durable command's events to.
     #[arg(long, value_name = "FILE", env = "PRICETIME_EVENTS")]
     pub(crate) events: Option<String>,
@@ -125,6 +140,7 @@ pub(crate) struct Config {
     pub(crate) token: Option<String>,
     pub(crate) events: Option<PathBuf>,
     pub(crate) redis: Option<RedisOptions>,
+    pub(crate) lock: Option<RunnerLock>,
     pub(crate) trades_epochs: u64,
     pub(crate) trades_max: usize,
     pub(crate) accept_eviction: bool,
@@ -160,6 +176,7 @@ impl Config {
             snapshots: self.snapshots,
             retention: self.retention,
             redis: self.redis.clone(),
+            lock: self.lock.clone(),
             trades_epochs: self.trades_epochs,
             trades_max: self.trades_max,
             folder: self.folder.clone(),
@@ -197,6 +214,10 @@ impl Layers {
         set(&mut settings.output.events, &self.events);
         set(&mut settings.redis.url, &self.redis);
         settings.redis.publish.events |= self.publish;
+        if !self.lock.is_empty() {
+            settings.lock.nodes.clone_from(&self.lock);
+        }
+        set(&mut settings.lock.standby, &self.standby);
         Ok(())
     }
 }
@@ -289,6 +310,7 @@ impl Settings {
             trades_epochs: self.redis.trades_epochs,
             trades_max: self.redis.trades_max,
             accept_eviction: self.redis.accept_eviction,
+            lock: self.lock.options(&self.redis)?,
             redis: self.redis.options(&markets)?,
             markets,
         })
