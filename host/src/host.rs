@@ -22,9 +22,10 @@ use crate::refused::Refused;
 use crate::scribe::Policy;
 use crate::sequencer::{Draft, Item};
 use crate::settle::MarketSettlement;
-use crate::start::{self, Started, Threads};
+use crate::start::{self, Started};
 use crate::status::{Shared, Status, Stopped};
 use crate::subscription::{AccountFeed, MarketFeed};
+use crate::threads::Threads;
 use crate::ticket::Ticket;
 use crate::view::MarketView;
 

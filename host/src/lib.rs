@@ -35,6 +35,7 @@ mod start;
 mod status;
 mod subscription;
 mod teller;
+mod threads;
 mod ticket;
 mod view;
 pub mod workload;

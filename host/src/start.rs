@@ -1,11 +1,9 @@
 //! Starting and ending: which thread hears what from whom.
 
-use std::io;
 use std::sync::{Arc, Mutex};
-use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{bounded, unbounded};
-use pricetime_engine::thread::{self, Entrance, Thread};
+use pricetime_engine::thread::{self, Entrance};
 use pricetime_engine::{Engine, Sequence};
 use pricetime_persistence::image::Image;
 use pricetime_persistence::{
@@ -28,6 +26,7 @@ use crate::sequencer::{Item, Sequencer};
 use crate::settle::{Clerk, Listener, Place, Settlement};
 use crate::status::Shared;
 use crate::teller::Teller;
+use crate::threads::{Threads, named, spawn};
 
 /// What a host is made of.
 pub(crate) struct Started {
@@ -36,42 +35,6 @@ pub(crate) struct Started {
     pub(crate) shared: Arc<Shared>,
     pub(crate) threads: Threads,
     pub(crate) start: Start,
-}
-
-/// The threads of a host, in the order in which they end.
-#[derive(Debug)]
-pub(crate) struct Threads {
-    core: Thread<Sequencer>,
-    rest: Vec<JoinHandle<()>>,
-    /// Held until the last thread has ended.
-    folder: Option<Folder>,
-    /// Given back after that.
-    #[cfg(feature = "redis")]
-    kept: Option<lease::Kept>,
-}
-
-impl Threads {
-    /// Ends one after the other: each hears of nothing more once the one before it has ended.
-    pub(crate) fn end(self, shared: &Shared) {
-        #[cfg(feature = "redis")]
-        if let Some(lease) = &shared.lease {
-            lease.close();
-        }
-        match self.core.close() {
-            Ok(core) => core.end(),
-            Err(reason) => shared.stop(format!("the core failed: {reason}")),
-        }
-        for thread in self.rest {
-            // A thread that panicked has said so.
-            let _ = thread.join();
-        }
-        // Who stands by and gets the lock finds the folder free.
-        drop(self.folder);
-        #[cfg(feature = "redis")]
-        if let Some(kept) = self.kept {
-            kept.end();
-        }
-    }
 }
 
 /// What there was.
@@ -384,26 +347,6 @@ fn share(engine: &Engine, base: Sequence, keeping: Option<&Keeping>) -> Arc<Shar
     shared.set_durable(engine.last_sequence());
     shared.set_snapshot(base);
     Arc::new(shared)
-}
-
-fn named(name: &str) -> Builder {
-    Builder::new().name(format!("pricetime-{name}"))
-}
-
-/// Starts the threads behind the core.
-fn spawn(
-    scribe: Scribe,
-    teller: Teller,
-    keeper: Option<Keeper>,
-) -> io::Result<Vec<JoinHandle<()>>> {
-    let mut started = vec![
-        named("journal").spawn(move || scribe.run())?,
-        named("publisher").spawn(move || teller.run())?,
-    ];
-    if let Some(keeper) = keeper {
-        started.push(named("keeper").spawn(move || keeper.run())?);
-    }
-    Ok(started)
 }
 
 /// The two ends of the settlement, where there is to be one.

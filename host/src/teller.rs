@@ -83,7 +83,7 @@ impl Teller {
         if !untold.is_empty() {
             self.shared.stop(String::from(
                 "it ended without the lock of the runner: what was carried out last is in the journal, \
-                 and nobody was told; the next start tells",
+                 and nobody was told: the next start knows it",
             ));
         }
         let public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
