@@ -85,7 +85,7 @@ fn servers(many: usize) -> Vec<Server> {
 /// How far the journal goes on disk.
 fn journaled(folder: &Path) -> Sequence {
     let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
-    look.journal().expect("a journal").durable
+    look.journal().expect("a journal").last
 }
 
 /// Submits until there is no more room.

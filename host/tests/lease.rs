@@ -239,3 +239,16 @@ fn who_is_not_to_wait_ends_with_its_own_code() {
     assert_eq!(ended.expect("the program").status.code(), Some(2));
     assert_eq!(first.end(), Some(0));
 }
+
+#[test]
+fn who_is_to_end_without_the_lock_ends_and_says_so() {
+    let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(1));
+    let mut first = Runner::start(folder.path(), "first", &servers);
+    let mut client = first.client();
+    ask(&mut client, MARKET);
+    drop(servers);
+    first.wait_for("the lock is lost");
+    say(&mut client, &orders(1..20));
+    assert_eq!(first.end(), Some(1));
+    assert!(first.says("it ended without the lock of the runner"));
+}
