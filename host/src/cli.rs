@@ -63,7 +63,8 @@ Try:
   pricetime run --unix ./pricetime.sock            a market that stays up; speak to it with nc -U
 
 Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configuration makes no sense;
-3 what was looked at is damaged or differs; 4 done, but some lines were refused.
+3 what was looked at is damaged or differs; 4 done, but some lines were refused;
+5 another process drives these markets (`run --standby exit`).
 From the source tree, `cargo run --release -- demo` is the same as `pricetime demo`.";
 
 /// Does what the command line says; without a command, shows what it could say. The exit code is for

@@ -11,6 +11,8 @@ use pricetime_engine::{
 };
 #[cfg(feature = "redis")]
 use pricetime_persistence::redis::{ReadError, scores_hold_after};
+#[cfg(feature = "redis")]
+use pricetime_persistence::redlock::RedlockError;
 use pricetime_persistence::{FolderError, RecoveryError};
 use tokio::sync::oneshot;
 
@@ -20,9 +22,10 @@ use crate::refused::Refused;
 use crate::scribe::Policy;
 use crate::sequencer::{Draft, Item};
 use crate::settle::MarketSettlement;
-use crate::start::{self, Started, Threads};
+use crate::start::{self, Started};
 use crate::status::{Shared, Status, Stopped};
 use crate::subscription::{AccountFeed, MarketFeed};
+use crate::threads::Threads;
 use crate::ticket::Ticket;
 use crate::view::MarketView;
 
@@ -91,6 +94,29 @@ pub enum OpenError {
          another policy than none"
     )]
     NoJournal,
+    /// Another process drives these markets, and this one was not to wait.
+    #[cfg(feature = "redis")]
+    #[error(
+        "another process drives the set of markets {set:?}, or nobody knows: {why}; stop that one, or \
+         stand by until it has ended"
+    )]
+    Locked {
+        /// The set.
+        set: String,
+        /// What was found.
+        why: String,
+    },
+    /// The servers of the lock will not do.
+    #[cfg(feature = "redis")]
+    #[error("the lock of the runner: {0}")]
+    Lock(#[from] RedlockError),
+    /// There is a lock and no folder.
+    #[cfg(feature = "redis")]
+    #[error(
+        "the lock of the runner is for a data folder: a standby takes over with its predecessor's, \
+         and only an operator takes over what stands in Redis alone"
+    )]
+    LockAlone,
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),

@@ -21,6 +21,8 @@ mod gates;
 mod host;
 pub mod json;
 mod keeper;
+#[cfg(feature = "redis")]
+mod lease;
 mod options;
 mod publisher;
 #[cfg(feature = "redis")]
@@ -33,6 +35,7 @@ mod start;
 mod status;
 mod subscription;
 mod teller;
+mod threads;
 mod ticket;
 mod view;
 pub mod workload;
@@ -44,6 +47,8 @@ pub use pricetime_persistence as persistence;
 pub use follower::Follower;
 pub use gates::Gates;
 pub use host::{Host, OpenError, Start};
+#[cfg(feature = "redis")]
+pub use lease::{LockStatus, RunnerLock, Standby};
 pub use options::{Options, Retention};
 #[cfg(feature = "redis")]
 pub use redis::{EventsStatus, RedisState, RedisStatus};

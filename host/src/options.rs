@@ -11,6 +11,8 @@ use pricetime_persistence::{Disk, JournalOptions, Progress, RealDisk};
 
 use crate::follower::Follower;
 use crate::gates::Gates;
+#[cfg(feature = "redis")]
+use crate::lease::RunnerLock;
 use crate::scribe::Policy;
 use crate::sequencer::{Clock, WallClock};
 use crate::settle::Settlement;
@@ -56,6 +58,9 @@ pub struct Options {
     /// Where the image of every market is brought after each epoch.
     #[cfg(feature = "redis")]
     pub redis: Option<RedisOptions>,
+    /// What keeps two processes from driving the same markets. Needs a data folder.
+    #[cfg(feature = "redis")]
+    pub lock: Option<RunnerLock>,
     /// Where each epoch's trades are settled.
     pub settlement: Option<Settlement>,
     /// Without a folder: of how many closed epochs the trades stay in Redis.
@@ -93,6 +98,8 @@ impl Options {
             accept_loss: false,
             #[cfg(feature = "redis")]
             redis: None,
+            #[cfg(feature = "redis")]
+            lock: None,
             settlement: None,
             #[cfg(feature = "redis")]
             trades_epochs: 96,

@@ -53,6 +53,9 @@ use unasked::Unasked;
 /// How long the last states may take at the end.
 const LAST: Duration = Duration::from_secs(5);
 
+/// How long who writes waits where the host does not have its lock.
+const UNHELD: Duration = Duration::from_millis(50);
+
 /// How it is with Redis.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisStatus {

@@ -1,22 +1,22 @@
 //! Starting and ending: which thread hears what from whom.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::thread::{Builder, JoinHandle};
 
 use crossbeam_channel::{bounded, unbounded};
-use pricetime_engine::thread::{self, Entrance, Thread};
+use pricetime_engine::thread::{self, Entrance};
 use pricetime_engine::{Engine, Sequence};
 use pricetime_persistence::image::Image;
 use pricetime_persistence::{
-    Folder, History, Journal, LocalSnapshots, Progress, Recovered, Recovery, RecoveryError,
-    RecoveryOptions,
+    Folder, FolderError, History, Journal, LocalSnapshots, Progress, Recovered, Recovery,
+    RecoveryError, RecoveryOptions,
 };
 
 use crate::batch::Batch;
 use crate::gates::Schedule;
 use crate::host::{OpenError, Start};
 use crate::keeper::Keeper;
+#[cfg(feature = "redis")]
+use crate::lease::{self, Keeping};
 use crate::options::{Options, Retention};
 use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
@@ -26,6 +26,7 @@ use crate::sequencer::{Item, Sequencer};
 use crate::settle::{Clerk, Listener, Place, Settlement};
 use crate::status::Shared;
 use crate::teller::Teller;
+use crate::threads::{Threads, named, spawn};
 
 /// What a host is made of.
 pub(crate) struct Started {
@@ -34,29 +35,6 @@ pub(crate) struct Started {
     pub(crate) shared: Arc<Shared>,
     pub(crate) threads: Threads,
     pub(crate) start: Start,
-}
-
-/// The threads of a host, in the order in which they end.
-#[derive(Debug)]
-pub(crate) struct Threads {
-    core: Thread<Sequencer>,
-    rest: Vec<JoinHandle<()>>,
-    /// Held until the last thread has ended.
-    _folder: Option<Folder>,
-}
-
-impl Threads {
-    /// Ends one after the other: each hears of nothing more once the one before it has ended.
-    pub(crate) fn end(self, shared: &Shared) {
-        match self.core.close() {
-            Ok(core) => core.end(),
-            Err(reason) => shared.stop(format!("the core failed: {reason}")),
-        }
-        for thread in self.rest {
-            // A thread that panicked has said so.
-            let _ = thread.join();
-        }
-    }
 }
 
 /// What there was.
@@ -86,9 +64,9 @@ enum Home {
 }
 
 /// Brings back what there is.
-fn open(options: &mut Options) -> Result<Opened, OpenError> {
-    let opened = match options.folder.clone() {
-        Some(folder) => open_folder(options, &folder)?,
+fn open(options: &mut Options, folder: Option<Folder>) -> Result<Opened, OpenError> {
+    let opened = match folder {
+        Some(folder) => open_folder(options, folder)?,
         None => open_redis(options)?,
     };
     if let Some(follower) = &mut options.follower {
@@ -120,10 +98,34 @@ fn open_redis(_: &Options) -> Result<Opened, OpenError> {
     Err(OpenError::Home)
 }
 
-/// Opens the folder and brings back what it holds.
-fn open_folder(options: &mut Options, folder: &Path) -> Result<Opened, OpenError> {
-    let disk = Arc::clone(&options.disk);
-    let mut folder = Folder::open_on(disk, folder, History::fresh())?;
+/// Opens the folder, where there is one.
+fn first(options: &Options) -> Result<Option<Folder>, FolderError> {
+    let Some(path) = &options.folder else { return Ok(None) };
+    Folder::open_on(Arc::clone(&options.disk), path, History::fresh()).map(Some)
+}
+
+/// There is no lock.
+#[cfg(not(feature = "redis"))]
+enum Keeping {}
+
+/// The same, behind the lock of the runner.
+#[cfg(not(feature = "redis"))]
+fn first_of_all(options: &mut Options) -> Result<(Option<Folder>, Option<Keeping>), OpenError> {
+    Ok((first(options)?, None))
+}
+
+/// The same, behind the lock of the runner.
+#[cfg(feature = "redis")]
+fn first_of_all(options: &mut Options) -> Result<(Option<Folder>, Option<Keeping>), OpenError> {
+    let Some(lock) = options.lock.take() else { return Ok((first(options)?, None)) };
+    let Some(path) = &options.folder else { return Err(OpenError::LockAlone) };
+    let open = || Folder::open_on(Arc::clone(&options.disk), path, History::fresh());
+    let (folder, keeping) = lease::take(&lock, open)?;
+    Ok((Some(folder), Some(keeping)))
+}
+
+/// Brings back what the folder holds.
+fn open_folder(options: &mut Options, mut folder: Folder) -> Result<Opened, OpenError> {
     let how = RecoveryOptions {
         journal: options.journal,
         snapshots_keep: options.snapshots,
@@ -266,10 +268,9 @@ fn keep(
 
 /// Opens the folder, brings back what it holds, and starts the threads.
 pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
-    let Opened { engine, mut image, start, base, home } = open(&mut options)?;
-    let shared = Arc::new(Shared::default());
-    shared.set_durable(engine.last_sequence());
-    shared.set_snapshot(base);
+    let (folder, keeping) = first_of_all(&mut options)?;
+    let Opened { engine, mut image, start, base, home } = open(&mut options, folder)?;
+    let shared = share(&engine, base, keeping.as_ref());
     let kept = keep(&mut options, home, (&mut image, &shared))?;
     #[cfg(feature = "redis")]
     let ((mailbox, carrier), (recorder, herald)) = (kept.redis, kept.heralds);
@@ -320,21 +321,32 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = thread::spawn(&options.core, sequencer)?;
-    let named = |name: &str| Builder::new().name(format!("pricetime-{name}"));
-    let mut rest = vec![
-        named("journal").spawn(move || scribe.run())?,
-        named("publisher").spawn(move || teller.run())?,
-    ];
-    if let Some(keeper) = keeper {
-        rest.push(named("keeper").spawn(move || keeper.run())?);
-    }
+    let mut rest = spawn(scribe, teller, keeper)?;
     #[cfg(feature = "redis")]
     rest.extend(crate::redis::spawn(carrier, herald)?);
     if let Some(clerk) = kept.clerk {
         rest.push(named("settle").spawn(move || clerk.run())?);
     }
-    let threads = Threads { core, rest, _folder: kept.folder };
+    let threads = Threads {
+        core,
+        rest,
+        folder: kept.folder,
+        #[cfg(feature = "redis")]
+        kept: keeping.map(Keeping::start).transpose()?,
+    };
     Ok(Started { entrance, public, shared, threads, start })
+}
+
+/// What the threads share, at the beginning.
+#[cfg_attr(not(feature = "redis"), expect(unused_variables, reason = "there is no lock"))]
+fn share(engine: &Engine, base: Sequence, keeping: Option<&Keeping>) -> Arc<Shared> {
+    #[cfg(feature = "redis")]
+    let shared = Shared::behind(keeping.map(Keeping::lease));
+    #[cfg(not(feature = "redis"))]
+    let shared = Shared::default();
+    shared.set_durable(engine.last_sequence());
+    shared.set_snapshot(base);
+    Arc::new(shared)
 }
 
 /// The two ends of the settlement, where there is to be one.

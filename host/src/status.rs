@@ -33,6 +33,9 @@ pub struct Status {
     /// How it is with Redis; unknown where there is none.
     #[cfg(feature = "redis")]
     pub redis: crate::redis::RedisStatus,
+    /// How it is with the lock of the runner, where there is one.
+    #[cfg(feature = "redis")]
+    pub lock: Option<crate::lease::LockStatus>,
 }
 
 /// Shared by the threads of a host and by those who hold a ticket.
@@ -56,9 +59,18 @@ pub(crate) struct Shared {
     settlement: Mutex<Vec<MarketSettlement>>,
     #[cfg(feature = "redis")]
     pub(crate) redis: crate::redis::Board,
+    /// The lock of the runner, where there is one.
+    #[cfg(feature = "redis")]
+    pub(crate) lease: Option<std::sync::Arc<crate::lease::Lease>>,
 }
 
 impl Shared {
+    /// With this lock.
+    #[cfg(feature = "redis")]
+    pub(crate) fn behind(lease: Option<std::sync::Arc<crate::lease::Lease>>) -> Self {
+        Self { lease, ..Self::default() }
+    }
+
     /// Whoever sees this number sees everything that was done before it was set.
     pub(crate) fn set_durable(&self, sequence: Sequence) {
         self.durable.store(sequence.0, Ordering::Release);
@@ -98,6 +110,12 @@ impl Shared {
     /// How each market's settlement stands.
     pub(crate) fn settlement(&self) -> Vec<MarketSettlement> {
         self.settlement.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether anything may leave the host at this moment.
+    #[cfg(feature = "redis")]
+    pub(crate) fn may_release(&self) -> bool {
+        self.lease.as_ref().is_none_or(|lease| lease.holds())
     }
 
     /// Up to this command nothing has to be published any more; None where nothing ever has to.
@@ -184,6 +202,8 @@ impl Shared {
             faulty: self.faulty.get().cloned(),
             #[cfg(feature = "redis")]
             redis: self.redis.read(durable),
+            #[cfg(feature = "redis")]
+            lock: self.lease.as_ref().map(|lease| lease.status()),
         }
     }
 }

@@ -40,7 +40,13 @@ impl Teller {
     /// Works until nothing more becomes durable.
     pub(crate) fn run(mut self) {
         let durable = self.durable.clone();
+        let mut untold = Vec::new();
         for mut batch in &durable {
+            if !self.may_tell(!untold.is_empty()) {
+                // Who waits for an answer hears at the end why there is none.
+                untold.push(std::mem::take(&mut batch.waiting));
+                continue;
+            }
             let closed = self.tell(&batch);
             if let Some(follower) = &mut self.follower {
                 batch.groups().for_each(|(header, events, outcome)| {
@@ -74,6 +80,12 @@ impl Teller {
                 self.keep();
             }
         }
+        if !untold.is_empty() {
+            self.shared.stop(String::from(
+                "it ended without the lock of the runner: what was carried out last is in the journal, \
+                 and nobody was told: the next start knows it",
+            ));
+        }
         let public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
         let unsaved = public.sequence() > self.shared.snapshot();
         drop(public);
@@ -82,10 +94,23 @@ impl Teller {
         }
         let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(feature = "redis")]
-        if let Some(mailbox) = &self.to_redis {
+        if let Some(mailbox) = self.to_redis.as_ref().filter(|_| untold.is_empty()) {
             mailbox.fill_all(&mut public.image);
         }
         public.let_go();
+    }
+
+    /// Waits until anything may leave the host. Says whether it may: it may not where the host ends
+    /// without its lock, and then nothing more does.
+    #[cfg(feature = "redis")]
+    fn may_tell(&self, gave_up: bool) -> bool {
+        !gave_up && self.shared.lease.as_ref().is_none_or(|lease| lease.wait())
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_self, reason = "there is no lock")]
+    const fn may_tell(&self, gave_up: bool) -> bool {
+        !gave_up
     }
 
     /// Tells of a batch. Says whether an epoch closed in it.

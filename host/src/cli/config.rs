@@ -1,5 +1,6 @@
 //! The configuration: a file, under the environment, under the command line.
 
+mod lock;
 mod market;
 mod redis;
 mod setting;
@@ -14,7 +15,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use pricetime::engine::{AccountId, thread};
 use pricetime::persistence::redis::RedisOptions;
-use pricetime::{Gates, Options, Policy, Retention, Wait};
+use pricetime::{Gates, Options, Policy, Retention, RunnerLock, Wait};
 
 use super::failure::{Code, Failure};
 use setting::{Epochs, Retained, Settings, Waiting, When};
@@ -110,6 +111,20 @@ pub(crate) struct Layers {
     /// Where that ledger is, if it is on a server [default: for redis, that of --redis].
     #[arg(long, value_name = "URL", env = "PRICETIME_SETTLE_URL", hide_env_values = true)]
     pub(crate) settle_url: Option<String>,
+    /// A server of the lock that keeps two processes from driving the same markets: redis://host:port.
+    /// Say it once, or for an odd number of servers that know nothing of each other.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PRICETIME_LOCK",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) lock: Vec<String>,
+    /// What becomes of this process while another drives the markets: "wait" until that has ended, or
+    /// "exit" with code 5 [default: wait].
+    #[arg(long, value_name = "WHAT", env = "PRICETIME_STANDBY")]
+    pub(crate) standby: Option<String>,
     /// A file to append every durable command's events to.
     #[arg(long, value_name = "FILE", env = "PRICETIME_EVENTS")]
     pub(crate) events: Option<String>,
@@ -134,6 +149,7 @@ pub(crate) struct Config {
     pub(crate) token: Option<String>,
     pub(crate) events: Option<PathBuf>,
     pub(crate) redis: Option<RedisOptions>,
+    pub(crate) lock: Option<RunnerLock>,
     pub(crate) trades_epochs: u64,
     pub(crate) trades_max: usize,
     pub(crate) accept_eviction: bool,
@@ -173,6 +189,7 @@ impl Config {
             retention: self.retention,
             redis: self.redis.clone(),
             settlement: self.settling.as_ref().map(|it| it.settlement(self.platform)),
+            lock: self.lock.clone(),
             trades_epochs: self.trades_epochs,
             trades_max: self.trades_max,
             folder: self.folder.clone(),
@@ -212,6 +229,10 @@ impl Layers {
         set(&mut settings.settlement.ledger, &self.settle);
         set(&mut settings.settlement.url, &self.settle_url);
         settings.redis.publish.events |= self.publish;
+        if !self.lock.is_empty() {
+            settings.lock.nodes.clone_from(&self.lock);
+        }
+        set(&mut settings.lock.standby, &self.standby);
         Ok(())
     }
 }
@@ -289,6 +310,7 @@ impl Settings {
         let manner = self.redis.manner();
         let (trades_epochs, trades_max) = (self.redis.trades_epochs, self.redis.trades_max);
         let accept_eviction = self.redis.accept_eviction;
+        let lock = self.lock.options(&self.redis)?;
         let redis = self.redis.options(&markets)?;
         let settling =
             self.settlement.settling(folder.as_deref(), policy, (&manner, redis.as_ref()))?;
@@ -318,6 +340,7 @@ impl Settings {
             trades_epochs,
             trades_max,
             accept_eviction,
+            lock,
             redis,
             settling,
             platform,

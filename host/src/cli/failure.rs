@@ -15,6 +15,8 @@ pub(crate) enum Code {
     Unsound = 3,
     /// It was done, but for some lines that were refused.
     Refused = 4,
+    /// Another process drives these markets, and this one was not to wait.
+    Locked = 5,
 }
 
 /// Why a command ends before its time, in a sentence that says what, where and what to do.

@@ -42,7 +42,11 @@ With --redis-only there is no data folder: answers come at once and say `durable
 carried out since the last epoch that stands in Redis is lost if the process or Redis fails.
 
 Only who comes by --input or by the Unix socket, or says the token, may do what operators may.
-SIGTERM and Ctrl-C end in order. Exit codes: 0 done, 1 failed, 2 configuration, 4 some lines refused.")]
+With --lock, a process that finds another one driving these markets waits until that has ended, or with
+--standby exit ends with code 5. docs/runbook.md, \"A standby\", says what the lock does not do.
+
+SIGTERM and Ctrl-C end in order. Exit codes: 0 done, 1 failed, 2 configuration, 4 some lines refused,
+5 another process drives these markets.")]
 pub(crate) struct Run {
     #[command(flatten)]
     layers: Layers,
@@ -140,7 +144,8 @@ impl Run {
             ..config.options()
         });
         let host = host.map_err(|error| {
-            let more = match error {
+            let more = match &error {
+                OpenError::Locked { .. } => return Failure::new(Code::Locked, error.to_string()),
                 OpenError::Recovery(_) if !self.accept_loss => {
                     " (`pricetime verify` says more; --accept-loss goes on without what is lost)"
                 }
@@ -155,6 +160,8 @@ impl Run {
                 | OpenError::Scores(_)
                 | OpenError::Thread(_)
                 | OpenError::NoJournal
+                | OpenError::Lock(_)
+                | OpenError::LockAlone
                 | OpenError::Poisoned(_) => "",
             };
             Failure::failed(format!("{error}{more}"))

@@ -16,7 +16,7 @@ use super::looks::Looks;
 use super::mailbox::{Owed, Owing};
 use super::measure::{self, Meter};
 use super::unasked::Unasked;
-use super::{LAST, RedisState};
+use super::{LAST, RedisState, UNHELD};
 use crate::status::Shared;
 
 /// After so long without work it looks whether Redis is there.
@@ -103,6 +103,7 @@ impl Carrier {
         loop {
             let wait = self.work();
             let lost = self.alone.is_some() && !self.shared.is_well();
+            let lost = lost || !self.shared.may_release();
             if self.owed.is_empty() || lost || begun.elapsed() + wait > LAST {
                 break;
             }
@@ -125,6 +126,9 @@ impl Carrier {
             self.owed.insert(market, newer.on_top_of(older));
         }
         // A state that is known to be wrong is not carried anywhere.
+        if !self.shared.may_release() {
+            return UNHELD;
+        }
         let lost = self.alone.is_some() && !self.shared.is_well();
         let done = if lost || self.shared.is_faulty() { Ok(()) } else { self.write_all() };
         let wait = match done {

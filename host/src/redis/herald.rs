@@ -19,7 +19,7 @@ use super::alerts::Alerts;
 use super::carrier::WAIT;
 use super::past::PastError;
 use super::source::Source;
-use super::{EventsStatus, LAST, RedisState};
+use super::{EventsStatus, LAST, RedisState, UNHELD};
 use crate::status::Shared;
 
 /// After so long it looks whether the streams are as it left them, and says how far they go.
@@ -137,7 +137,7 @@ impl Herald {
                     return;
                 }
             }
-            if begun.elapsed() + wait > LAST {
+            if !self.shared.may_release() || begun.elapsed() + wait > LAST {
                 let behind = self.behind();
                 warn!(behind, "events are left to be published; the next start does that");
                 return;
@@ -150,6 +150,10 @@ impl Herald {
     fn work(&mut self) -> Duration {
         if self.fenced {
             return LOOK;
+        }
+        if !self.shared.may_release() {
+            self.idle = false;
+            return UNHELD;
         }
         let step = self.step();
         self.idle = matches!(step, Ok(true));

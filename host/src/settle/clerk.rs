@@ -198,6 +198,11 @@ impl Clerk {
 
     /// Does what there is to be done. Says how long it may be left alone.
     fn work(&mut self) -> Duration {
+        #[cfg(feature = "redis")]
+        if !self.shared.may_release() {
+            // The host does not have its lock, and nothing leaves it.
+            return Duration::from_millis(50);
+        }
         self.silent = None;
         self.obey();
         let markets: Vec<MarketId> = self.desks.keys().copied().collect();

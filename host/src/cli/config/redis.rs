@@ -111,7 +111,8 @@ impl Publish {
     }
 }
 
-fn certificates(authority: &str, certificate: &str, key: &str) -> Result<Tls, String> {
+/// The certificates in these files.
+pub(super) fn certificates(authority: &str, certificate: &str, key: &str) -> Result<Tls, String> {
     let read = |file: &str| std::fs::read(file).map_err(|why| format!("redis: {file}: {why}"));
     let authority = if authority.is_empty() { None } else { Some(read(authority)?) };
     let client = match (certificate, key) {

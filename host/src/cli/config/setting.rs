@@ -22,7 +22,7 @@ macro_rules! sections {
 sections! {
     Settings {
         folder: PathBuf, epochs: Epochs, journal: Journal, snapshots: Snapshots, limits: Limits,
-        core: Core, listen: Listen, output: Output, redis: Redis,
+        core: Core, listen: Listen, output: Output, redis: Redis, lock: Lock,
         settlement: Settlement, market: Vec<toml::Table>,
     }
     Epochs { every: String, aligned: bool, commands: u64 }
@@ -46,6 +46,7 @@ sections! {
         published: String, market_events: String, account_trades: String, account_orders: String,
         alerts: String,
     }
+    Lock { nodes: Vec<String>, set: String, ttl: String, standby: String }
     Keys {
         bids: String, asks: String, orders: String, stops: String, requests: String,
         blocked: String, trades: String, metadata: String, epoch: String, markets: String,

@@ -1,0 +1,112 @@
+//! The thread that has the lock, loses it, and tries to have it again, for ever.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use pricetime_persistence::redlock::{Held, Redlock};
+use tracing::{error, info, warn};
+
+use super::hold::Lease;
+
+/// So often it looks whether the lock is still ours. Who tells of something looks each time.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Has the lock for a host.
+#[derive(Debug)]
+pub(crate) struct Keeping {
+    lease: Arc<Lease>,
+    nodes: Redlock,
+    key: String,
+    ttl: Duration,
+}
+
+/// Its thread.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    lease: Arc<Lease>,
+    thread: JoinHandle<()>,
+}
+
+impl Kept {
+    /// Gives the lock back and waits until that is done.
+    pub(crate) fn end(self) {
+        self.lease.end();
+        // A thread that panicked has said so.
+        let _ = self.thread.join();
+    }
+}
+
+impl Keeping {
+    pub(super) fn new(nodes: Redlock, held: Held, ttl: Duration) -> Self {
+        let key = held.name().to_owned();
+        Self { lease: Arc::new(Lease::new(held)), nodes, key, ttl }
+    }
+
+    /// What the other threads look at.
+    pub(crate) fn lease(&self) -> Arc<Lease> {
+        Arc::clone(&self.lease)
+    }
+
+    /// Starts the thread.
+    pub(crate) fn start(self) -> io::Result<Kept> {
+        let lease = self.lease();
+        let named = Builder::new().name(String::from("pricetime-lease"));
+        Ok(Kept { lease, thread: named.spawn(move || self.run())? })
+    }
+
+    fn run(self) {
+        say(true);
+        while !self.lease.has_ended(LOOK) {
+            if self.lease.holds() {
+                continue;
+            }
+            // What is left of it on a server is cleared away.
+            drop(self.lease.set(None));
+            say(false);
+            error!(
+                lock = self.key,
+                "the lock is lost: nothing is told of until it is held again; matching and the \
+                 journal go on"
+            );
+            if !self.try_again() {
+                return;
+            }
+            say(true);
+            info!(lock = self.key, "the lock is held again: what waited is told of");
+        }
+        if let Some(held) = self.lease.set(None) {
+            let _ = held.release();
+        }
+        say(false);
+    }
+
+    /// Tries until it is ours again. Says whether it is, and not that nobody needs it any more.
+    fn try_again(&self) -> bool {
+        let pause = (self.ttl / 20).clamp(Duration::from_millis(5), Duration::from_millis(250));
+        let mut said = String::new();
+        loop {
+            match super::begin(&self.nodes, &self.key, self.ttl) {
+                Ok(held) => {
+                    drop(self.lease.set(Some(held)));
+                    return true;
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    if said != text {
+                        warn!("{text}");
+                        said = text;
+                    }
+                }
+            }
+            if self.lease.has_ended(pause) {
+                return false;
+            }
+        }
+    }
+}
+
+fn say(held: bool) {
+    metrics::gauge!("pricetime_lock_held").set(if held { 1.0 } else { 0.0 });
+}

@@ -1,0 +1,210 @@
+//! The promise: while the lock of the runner is not held, matching and the journal go on and nothing
+//! is told of; when it is held again everything is, in order.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use pricetime::engine::{AccountId, Action, Event, Header, MarketHead, Outcome, Phase, Sequence};
+use pricetime::persistence::redis::KeyNames;
+use pricetime::persistence::{Look, RealDisk};
+use pricetime::{
+    CoreOptions, Draft, Follower, Gates, Host, OpenError, Options, Refused, RunnerLock, Standby,
+    Ticket,
+};
+use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::redis::Server;
+
+/// Longer than anything here takes, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+const TTL: Duration = Duration::from_secs(1);
+/// What the ring has room for.
+const RING: usize = 256;
+
+/// Writes down what it is told of.
+#[derive(Clone, Default)]
+struct Ear(Arc<Mutex<Vec<Sequence>>>);
+
+impl Ear {
+    fn heard(&self) -> Vec<Sequence> {
+        self.0.lock().expect("nobody panics there").clone()
+    }
+}
+
+impl Follower for Ear {
+    fn start(&mut self, _: &[MarketHead]) {}
+
+    fn group(&mut self, header: &Header, _: &[Event], _: Outcome) {
+        self.0.lock().expect("nobody panics there").push(header.sequence);
+    }
+}
+
+fn lock(servers: &[Server], standby: Standby) -> RunnerLock {
+    let nodes = servers.iter().map(Server::options).collect();
+    RunnerLock { nodes, set: "one".to_owned(), ttl: TTL, standby }
+}
+
+fn key() -> String {
+    KeyNames::default().lock("order_matching", "one")
+}
+
+fn options(folder: &Path, servers: &[Server], ear: &Ear) -> Options {
+    Options {
+        lock: Some(lock(servers, Standby::Wait)),
+        gates: Gates::OnRequest,
+        core: CoreOptions { capacity: RING, reserve: 8, ..CoreOptions::default() },
+        follower: Some(Box::new(ear.clone())),
+        ..Options::new(folder)
+    }
+}
+
+fn begin(host: &Host) {
+    for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
+        let account = AccountId(1);
+        let draft = Draft { market: MARKET, account, operator: true, request: None, action };
+        host.submit(draft).expect("room").wait().expect("an answer");
+    }
+}
+
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn holds(host: &Host) -> bool {
+    host.status().lock.expect("there is a lock").held
+}
+
+fn servers(many: usize) -> Vec<Server> {
+    (0..many).map(|_| Server::start()).collect()
+}
+
+/// How far the journal goes on disk.
+fn journaled(folder: &Path) -> Sequence {
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    look.journal().expect("a journal").last
+}
+
+/// Submits until there is no more room.
+fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
+    let mut tickets = Vec::new();
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "it takes everything");
+        match host.submit(load::draft(3, *next)) {
+            Ok(ticket) => tickets.push(ticket),
+            Err(Refused::Busy) => return tickets,
+            Err(refused @ (Refused::Stopped | Refused::Scores)) => panic!("{refused}"),
+        }
+        *next += 1;
+        // The core gets to take what is there.
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+fn servers_die_and_come_back(many: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut servers = servers(many);
+    let ear = Ear::default();
+    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    begin(&host);
+    let mut next = 0;
+    for _ in 0..2 {
+        servers.iter_mut().for_each(Server::kill);
+        until("the lock is lost", || !holds(&host));
+        let before = (host.digest(), host.status().durable, ear.heard());
+        let tickets = fill(&host, &mut next);
+        assert!(tickets.len() >= RING, "{}", tickets.len());
+        until("the journal goes on", || journaled(folder.path()).0 >= before.1.0 + 32);
+        let (sender, heard) = std::sync::mpsc::channel();
+        let waits = std::thread::spawn(move || {
+            for ticket in tickets {
+                let group = ticket.wait().expect("an answer");
+                sender.send(group.header.sequence).expect("somebody listens");
+            }
+        });
+        assert!(!holds(&host));
+        assert_eq!((host.digest(), host.status().durable, ear.heard()), before);
+        assert!(heard.try_recv().is_err(), "nobody is told");
+        servers.iter_mut().for_each(Server::again);
+        waits.join().expect("everybody is told");
+        let told: Vec<Sequence> = heard.iter().collect();
+        let first = before.1.0 + 1;
+        assert!(told.iter().map(|it| it.0).eq(first..first + told.len() as u64), "in order");
+    }
+    let heard = ear.heard();
+    assert!(heard.iter().map(|it| it.0).eq(1..=heard.len() as u64), "in order, nothing twice");
+    host.close().expect("a clean end");
+    // Given back: nobody has to wait for its end.
+    assert!(servers.iter().all(|server| server.ask(&["EXISTS", &key()]) == "0"));
+}
+
+#[test]
+fn nothing_is_told_while_the_one_server_is_dead() {
+    servers_die_and_come_back(1);
+}
+
+#[test]
+fn nothing_is_told_while_three_servers_are_dead() {
+    servers_die_and_come_back(3);
+}
+
+#[test]
+fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut servers = servers(1);
+    let ear = Ear::default();
+    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    begin(&host);
+    servers.iter_mut().for_each(Server::kill);
+    until("the lock is lost", || !holds(&host));
+    let mut next = 0;
+    let tickets = fill(&host, &mut next);
+    let stopped = host.close().expect_err("it says what was not told");
+    assert!(stopped.reason.contains("without the lock of the runner"), "{stopped}");
+    for ticket in tickets {
+        assert_eq!(ticket.wait().expect_err("nobody was told"), stopped);
+    }
+    assert_eq!(ear.heard(), [Sequence(1), Sequence(2)]);
+    servers.iter_mut().for_each(Server::again);
+    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    for number in 0..next {
+        let Draft { account, request, .. } = load::draft(3, number);
+        let request = request.expect("each has one");
+        assert!(host.outcome(MARKET, account, request).is_some(), "{number} was carried out");
+    }
+    host.close().expect("a clean end");
+}
+
+#[test]
+fn who_is_not_to_wait_is_told_why() {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
+    let (servers, ear) = (servers(3), Ear::default());
+    let open = |folder: &Path, lock: Option<RunnerLock>| {
+        Host::open(Options { lock, ..options(folder, &servers, &ear) })
+    };
+    let refused = |opened: Result<Host, OpenError>| match opened {
+        Err(OpenError::Locked { set, why }) => {
+            assert_eq!(set, "one");
+            why
+        }
+        other => panic!("{other:?}"),
+    };
+    let exit = || Some(lock(&servers, Standby::Exit));
+    let first = open(one.path(), exit()).expect("a host");
+    assert!(refused(open(two.path(), exit())).contains(&key()));
+    first.close().expect("a clean end");
+    // Somebody has the folder and no lock.
+    let first = open(one.path(), None).expect("a host");
+    let why = refused(open(one.path(), exit()));
+    assert!(why.contains(&one.path().display().to_string()), "{why}");
+    assert!(servers.iter().all(|server| server.ask(&["EXISTS", &key()]) == "0"), "given back");
+    first.close().expect("a clean end");
+    let alone = Options { lock: exit(), ..Options::redis_only(servers[0].options()) };
+    assert!(matches!(Host::open(alone), Err(OpenError::LockAlone)));
+    let two = RunnerLock { nodes: vec![servers[0].options(); 2], ..lock(&servers, Standby::Wait) };
+    assert!(matches!(open(one.path(), Some(two)), Err(OpenError::Lock(_))));
+}
