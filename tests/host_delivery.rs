@@ -156,7 +156,9 @@ fn all_is_delivered_in_order_however_often_the_host_ends() {
     host.close().expect("a clean end");
     for (market, last) in [(ONE, 24), (TWO, 12)] {
         let heard = heard.lock().expect("a list");
-        let heard: Vec<u64> = heard.iter().filter(|it| it.0 == market).map(|it| it.1).collect();
+        let mut heard: Vec<u64> = heard.iter().filter(|it| it.0 == market).map(|it| it.1).collect();
+        // A delivery that was under way at an end is made again.
+        heard.dedup();
         assert_eq!(heard, (1..=last).collect::<Vec<_>>());
         let kept = receipts(folder.path(), market);
         assert_eq!(epochs_of(&kept), heard);
@@ -355,7 +357,8 @@ fn an_address_of_the_web_hears_each_batch_under_its_id() {
 #[test]
 fn a_program_hears_each_batch_under_its_id() {
     let folder = tempfile::tempdir().expect("a folder");
-    let script = folder.path().join("deliver");
+    let there = tempfile::tempdir().expect("a folder");
+    let script = there.path().join("deliver");
     let text = "#!/bin/sh\n\
         cat > last.tmp\n\
         case $(cat tries 2>/dev/null) in\n\
@@ -368,7 +371,6 @@ fn a_program_hears_each_batch_under_its_id() {
         echo \"thanks for $PRICETIME_SETTLEMENT_ID\"\n";
     fs::write(&script, text).expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its rights");
-    let there = tempfile::tempdir().expect("a folder");
     // Without a shell of ours: the program and its arguments are what is started.
     let arguments = ["-c", "cd \"$1\" && exec \"$2\"", "sh"].map(str::to_owned).to_vec();
     let paths = [there.path(), &script].map(|it| it.to_str().expect("text").to_owned());
