@@ -213,7 +213,12 @@ impl Clerk {
         for market in markets {
             wait = wait.min(self.serve(market));
         }
-        self.desks.retain(|_, desk| desk.from.is_some() || !desk.is_done());
+        let troubled = |market| {
+            let delivery = self.bell.as_ref().and_then(|bell| bell.of(market));
+            delivery.is_some_and(|it| it.trouble.is_some())
+        };
+        self.desks
+            .retain(|market, desk| desk.from.is_some() || !desk.is_done() || troubled(*market));
         self.say();
         wait
     }
