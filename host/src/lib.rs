@@ -57,7 +57,12 @@ pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};
 #[cfg(feature = "redis")]
 pub use settle::SettlementLock;
-pub use settle::{MarketSettlement, OpenLedger, Order, Orders, Settlement};
+#[cfg(feature = "outlets")]
+pub use settle::{BadAddress, ProgramOutlet, WebOutlet};
+pub use settle::{
+    Delivery, MarketDelivery, MarketSettlement, NotDelivered, OpenLedger, Order, Orders, Outlet,
+    Receipt, Settlement, Undelivered,
+};
 pub use status::{Status, Stopped};
 pub use subscription::{AccountFeed, Ended, MarketFeed, MarketUpdate, TradeView, Updates};
 pub use ticket::Ticket;

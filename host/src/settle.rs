@@ -3,10 +3,16 @@
 //! The publisher's thread listens for what epochs come to and hands it to the [`Clerk`], who drives a
 //! [`Settler`](pricetime_persistence::settlement::Settler) for each market. A ledger that hangs or is
 //! gone holds nobody else up: what it has not posted is made again from the journal.
+//!
+//! What is posted can be delivered outside by an [`Outlet`], at least once and in order, on a thread
+//! of its own: a slow outside does not hold the ledger up.
 
 mod clerk;
+mod courier;
 mod desk;
 mod lock;
+mod outlet;
+mod receipts;
 mod store;
 
 use std::fmt;
@@ -24,12 +30,17 @@ use pricetime_persistence::redis::RedisOptions;
 use pricetime_persistence::settlement::{Closed, Collector, Patience, Standing};
 
 pub(crate) use clerk::{Clerk, Place};
+pub(crate) use courier::{Courier, CourierThread};
+#[cfg(feature = "outlets")]
+pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};
+pub use outlet::{Delivery, MarketDelivery, NotDelivered, Outlet, Receipt, Undelivered};
 pub use store::{Order, Orders};
 
 /// So many batches may wait for the clerk. Those behind them are made again from the journal.
 const WAITING_MAX: usize = 256;
 
-/// Opens a ledger. It is asked again until it can.
+/// Opens a ledger. It is asked again until it can, and where something is delivered once more: for a
+/// handle of that thread's own.
 pub type OpenLedger = Box<dyn FnMut() -> Result<Box<dyn Ledger>, LedgerError> + Send>;
 
 /// Where and how trades are settled.
@@ -43,6 +54,8 @@ pub struct Settlement {
     pub lock: Option<SettlementLock>,
     /// How patient it is.
     pub patience: Patience,
+    /// What is delivered outside, where anything is. Of runners who share a ledger one has it.
+    pub delivery: Option<Delivery>,
 }
 
 impl Settlement {
@@ -56,7 +69,22 @@ impl Settlement {
             #[cfg(feature = "redis")]
             lock: None,
             patience: Patience::default(),
+            delivery: None,
         }
+    }
+
+    /// The same into a ledger that is opened once, and whose clones are handles on the same books.
+    pub fn shared<L: Ledger + Clone + 'static>(
+        mut open: impl FnMut() -> Result<L, LedgerError> + Send + 'static,
+    ) -> Self {
+        let mut opened = None;
+        Self::new(move || {
+            let ledger: &mut L = match &mut opened {
+                Some(ledger) => ledger,
+                none @ None => none.insert(open()?),
+            };
+            Ok(Box::new(ledger.clone()))
+        })
     }
 }
 
@@ -87,6 +115,8 @@ pub struct MarketSettlement {
     pub settled: Option<EpochNumber>,
     /// What it is about.
     pub standing: Standing,
+    /// How its delivery stands, where anything is delivered.
+    pub delivery: Option<MarketDelivery>,
 }
 
 /// What the clerk is told of a market.

@@ -23,7 +23,7 @@ use crate::publisher::Publisher;
 use crate::redis::{Herald, Recorder};
 use crate::scribe::{Policy, Scribe};
 use crate::sequencer::{Item, Sequencer};
-use crate::settle::{Clerk, Listener, Place, Settlement};
+use crate::settle::{Clerk, Courier, Listener, Place, Settlement};
 use crate::status::Shared;
 use crate::teller::Teller;
 use crate::threads::{Threads, named, spawn};
@@ -193,6 +193,7 @@ struct Kept {
     snapshots: Option<LocalSnapshots>,
     listener: Option<Listener>,
     clerk: Option<Clerk>,
+    courier: Option<Courier>,
     #[cfg(feature = "redis")]
     redis: crate::redis::Ends,
     #[cfg(feature = "redis")]
@@ -220,6 +221,7 @@ fn keep(
                 snapshots: None,
                 listener: None,
                 clerk: None,
+                courier: None,
                 redis,
                 heralds: (None, None),
             })
@@ -250,13 +252,15 @@ fn keep(
             if options.settlement.is_some() && !kept {
                 return Err(OpenError::NoJournal);
             }
-            let (listener, clerk) = settle(options.settlement.take(), place, image, shared)?;
+            let (listener, clerk, courier) =
+                settle(options.settlement.take(), place, image, shared)?;
             Ok(Kept {
                 folder: Some(folder),
                 journal: kept.then_some(journal),
                 snapshots: kept.then_some(snapshots),
                 listener,
                 clerk,
+                courier,
                 #[cfg(feature = "redis")]
                 redis: crate::redis::start(beside, image, history, shared),
                 #[cfg(feature = "redis")]
@@ -330,6 +334,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let threads = Threads {
         core,
         rest,
+        courier: kept.courier.map(Courier::spawn).transpose()?,
         folder: kept.folder,
         #[cfg(feature = "redis")]
         kept: keeping.map(Keeping::start).transpose()?,
@@ -349,19 +354,22 @@ fn share(engine: &Engine, base: Sequence, keeping: Option<&Keeping>) -> Arc<Shar
     Arc::new(shared)
 }
 
-/// The two ends of the settlement, where there is to be one.
+/// Who listens, who settles and who delivers.
+type Ends = (Option<Listener>, Option<Clerk>, Option<Courier>);
+
+/// The ends of the settlement, where there is to be one.
 fn settle(
     settlement: Option<Settlement>,
     place: Place,
     image: &Image,
     shared: &Arc<Shared>,
-) -> Result<(Option<Listener>, Option<Clerk>), OpenError> {
-    let Some(settlement) = settlement else { return Ok((None, None)) };
+) -> Result<Ends, OpenError> {
+    let Some(settlement) = settlement else { return Ok((None, None, None)) };
     let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
     let (to_clerk, incoming) = unbounded();
     let listener = Listener::new(place.history, settlement.platform, &heads, to_clerk);
-    let clerk = Clerk::new(settlement, place, &heads, incoming, Arc::clone(shared))?;
-    Ok((Some(listener), Some(clerk)))
+    let (clerk, courier) = Clerk::new(settlement, place, &heads, incoming, Arc::clone(shared))?;
+    Ok((Some(listener), Some(clerk), courier))
 }
 
 /// Replays what is to be replayed. A short way is folded into the image that is there; after a long

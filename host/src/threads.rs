@@ -9,6 +9,7 @@ use pricetime_persistence::Folder;
 use crate::keeper::Keeper;
 use crate::scribe::Scribe;
 use crate::sequencer::Sequencer;
+use crate::settle::CourierThread;
 use crate::status::Shared;
 use crate::teller::Teller;
 
@@ -17,6 +18,7 @@ use crate::teller::Teller;
 pub(crate) struct Threads {
     pub(crate) core: Thread<Sequencer>,
     pub(crate) rest: Vec<JoinHandle<()>>,
+    pub(crate) courier: Option<CourierThread>,
     /// Held until the last thread has ended.
     pub(crate) folder: Option<Folder>,
     /// Given back after that.
@@ -38,6 +40,9 @@ impl Threads {
         for thread in self.rest {
             // A thread that panicked has said so.
             let _ = thread.join();
+        }
+        if let Some(courier) = self.courier {
+            courier.end();
         }
         // Who stands by and gets the lock finds the folder free.
         drop(self.folder);

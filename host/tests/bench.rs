@@ -281,3 +281,74 @@ fn where_no_server_can_be_had_it_is_said_what_to_do() {
         assert_eq!(found, Some(code), "{url}: {said}");
     }
 }
+
+/// Settlement of very small batches.
+const SETTLE: [&str; 11] = [
+    "settle",
+    "--trades",
+    "1,30",
+    "--small",
+    "5",
+    "--locks",
+    "4",
+    "--commands",
+    "400",
+    "--runs",
+    "2",
+];
+
+#[test]
+fn settlement_is_measured_on_every_ledger() {
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    // A server of ours may have to read its folder as somebody else.
+    let rights = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(folder.path(), rights).expect("its rights");
+    let report = parsed(&[SETTLE.as_slice(), &["--folder", at, "--json"]].concat());
+    let batches = ["embedded", "redis", "postgres"];
+    let batches = batches.map(|name| ["1", "30", "row"].map(|what| format!("{name}-{what}")));
+    let others = [
+        "lock-well",
+        "unlock-well",
+        "lock-hung",
+        "unlock-hung",
+        "matching-alone",
+        "matching-settled",
+    ];
+    let all = batches.concat().into_iter().chain(others.map(str::to_owned)).collect::<Vec<_>>();
+    assert_eq!(names(&report), all);
+    for one in report["workloads"].as_array().expect("workloads") {
+        assert!(one["rate"]["median"].as_f64().is_some_and(|rate| rate > 0.0), "{one}");
+        assert!(one["settle"]["value"].as_f64().is_some_and(|value| value > 0.0), "{one}");
+    }
+    assert_eq!(report["workloads"][14]["settle"]["goal"]["at_least"], 0.9);
+    let before = folder.path().join("before.json");
+    fs::write(&before, report.to_string()).expect("a file");
+    let before = before.to_str().expect("a path of text");
+    let (code, said) = refused(&["settle", "--trades", "2", "--baseline", before]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--trades 1,30 --small 5"), "{said}");
+    let left = fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 1, "folders were left behind");
+}
+
+#[test]
+fn a_ledger_that_is_named_keeps_what_it_has() {
+    let server = Server::start(&[]);
+    assert_eq!(server.ask(&["SET", "theirs", "1"]), "OK");
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    let small = ["settle", "--trades", "3", "--small", "2", "--locks", "0", "--commands", "0"];
+    // Without a PATH there is no other server.
+    let run = Command::new(env!("CARGO_BIN_EXE_pricetime"))
+        .env("PATH", "")
+        .arg("bench")
+        .args(small)
+        .args(["--runs", "1", "--folder", at, "--redis", &server.url()])
+        .output()
+        .expect("the program starts");
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let said = text(&run.stdout);
+    assert!(said.contains("embedded-3") && said.contains("redis-row"), "{said}");
+    assert_eq!(server.ask(&["KEYS", "*"]), "theirs");
+}

@@ -14,6 +14,7 @@ mod progress;
 mod redis;
 mod report;
 mod runs;
+mod settle;
 mod show;
 mod table;
 
@@ -34,6 +35,7 @@ Try:
   pricetime bench core --workload normal --baseline a.json  the same again: faster or slower?
   pricetime bench host --workload normal --load 10,50,90    a whole host, and its latency under load
   pricetime bench redis                                     the image in Redis, beside its own ZADD
+  pricetime bench settle                                    batches into each ledger, and locks
   pricetime bench compare a.json b.json                     two reports that are there already
 
 A rate is the median of its runs; its spread is what lies between the quartiles of the runs, in
@@ -50,6 +52,7 @@ enum What {
     Core(core::Core),
     Host(host::Host),
     Redis(redis::Redis),
+    Settle(settle::Settle),
     Compare(Compare),
 }
 
@@ -89,6 +92,7 @@ impl Bench {
             What::Core(core) => core.run(),
             What::Host(host) => host.run(),
             What::Redis(redis) => redis.run(),
+            What::Settle(settle) => settle.run(),
             What::Compare(compare) => compare.run(),
         }
     }

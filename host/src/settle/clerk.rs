@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -14,10 +14,11 @@ use pricetime_persistence::settlement::{
 use pricetime_persistence::{Disk, Go, History, Look, Recount, RecountError};
 use tracing::{error, info, warn};
 
+use super::courier::{self, Bell, Opener};
 use super::desk::Desk;
 use super::lock::Locks;
 use super::store::{Order, Store};
-use super::{MarketSettlement, News, OpenLedger, Settlement};
+use super::{Courier, MarketSettlement, News, Settlement};
 use crate::status::Shared;
 
 /// How often it looks for orders, where nothing else wakes it.
@@ -31,7 +32,9 @@ const STEPS_MAX: u32 = 256;
 
 /// What the clerk works on.
 pub(crate) struct Clerk {
-    open: OpenLedger,
+    open: Opener,
+    /// Wakes who delivers.
+    bell: Option<Bell>,
     platform: pricetime_engine::AccountId,
     patience: pricetime_persistence::settlement::Patience,
     pub(super) disk: Arc<dyn Disk>,
@@ -68,12 +71,16 @@ impl Clerk {
         heads: &[MarketHead],
         incoming: Receiver<News>,
         shared: Arc<Shared>,
-    ) -> std::io::Result<Self> {
+    ) -> std::io::Result<(Self, Option<Courier>)> {
+        let open: Opener = Arc::new(Mutex::new(settlement.ledger));
+        let new = |delivery| Courier::new(delivery, Arc::clone(&open), &place.folder);
+        let (courier, bell) = settlement.delivery.map(new).unzip();
         let store = Store::open(&place.folder)?;
         let floor = store.floor();
         shared.set_settled(floor);
         let mut clerk = Self {
-            open: settlement.ledger,
+            open,
+            bell,
             platform: settlement.platform,
             patience: settlement.patience,
             disk: place.disk,
@@ -99,7 +106,7 @@ impl Clerk {
             let closed = EpochNumber(head.epoch.0.saturating_sub(1));
             clerk.sit(head.market, closed, Some(head.epoch_first_sequence));
         }
-        Ok(clerk)
+        Ok((clerk, courier))
     }
 
     /// Works until the publisher has ended, and then a little longer if something is to be settled.
@@ -210,7 +217,12 @@ impl Clerk {
         for market in markets {
             wait = wait.min(self.serve(market));
         }
-        self.desks.retain(|_, desk| desk.from.is_some() || !desk.is_done());
+        let troubled = |market| {
+            let delivery = self.bell.as_ref().and_then(|bell| bell.of(market));
+            delivery.is_some_and(|it| it.trouble.is_some())
+        };
+        self.desks
+            .retain(|market, desk| desk.from.is_some() || !desk.is_done() || troubled(*market));
         self.say();
         wait
     }
@@ -272,7 +284,7 @@ impl Clerk {
         match &mut self.ledger {
             Some(ledger) => Ok(ledger.as_mut()),
             none @ None => {
-                let opened = (self.open)().map_err(later)?;
+                let opened = courier::open(&self.open).map_err(later)?;
                 info!(ledger = opened.name(), "settlement: open");
                 Ok(none.insert(opened).as_mut())
             }
@@ -297,8 +309,13 @@ impl Clerk {
             | Came::Locked(_)
             | Came::Unlocked
             | Came::Claimed(Ok(_))
-            | Came::Seeded(Ok(()))
-            | Came::Applied(Ok(_)) => return came,
+            | Came::Seeded(Ok(())) => return came,
+            Came::Applied(Ok(_)) => {
+                if let Some(bell) = &self.bell {
+                    bell.ring();
+                }
+                return came;
+            }
         };
         if let LedgerError::Unreachable { .. } = error {
             self.silent = Some(error.clone());
@@ -391,7 +408,8 @@ impl Clerk {
             let desk = self.desks.get_mut(&market);
             let Some(Desk { settler, .. }) = desk else { continue };
             match order {
-                Order::Hold => continue,
+                // The last two are for who delivers.
+                Order::Hold | Order::DeliverRetry | Order::DeliverSkip(_) => continue,
                 Order::Resume => settler.resume(),
                 Order::Retry => settler.retry(),
                 Order::Drop(epoch) if settler.give_up(epoch) => {
@@ -424,6 +442,7 @@ impl Clerk {
                 closed: desk.settler.last_closed(),
                 settled: desk.settler.last_settled(),
                 standing: desk.settler.standing(),
+                delivery: self.bell.as_ref().and_then(|bell| bell.of(*market)),
             })
             .collect();
         if now != self.said {

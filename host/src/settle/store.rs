@@ -8,6 +8,8 @@
 //! settlement/orders/7.resume   it is to go on after a halt, once
 //! settlement/orders/7.retry    what waits is to be done at once, once
 //! settlement/orders/7.drop-42  epoch 42 is to be given up, once
+//! settlement/orders/7.deliver-retry    what was not delivered is to be tried at once, once
+//! settlement/orders/7.deliver-skip-42  epoch 42 is not to be delivered, once
 //! ```
 //!
 //! What is lost of the first three costs work, never money.
@@ -22,10 +24,10 @@ use pricetime_persistence::ledger::Token;
 use pricetime_persistence::settlement::{Kept, Refusals, Standing};
 use serde::{Deserialize, Serialize};
 
-use super::MarketSettlement;
+use super::{MarketDelivery, MarketSettlement};
 
 /// The folder in the data folder.
-const FOLDER: &str = "settlement";
+pub(super) const FOLDER: &str = "settlement";
 
 /// What an operator wants of a market's settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +40,10 @@ pub enum Order {
     Retry,
     /// To give up an epoch that the ledger refuses.
     Drop(EpochNumber),
+    /// To deliver at once what waits, or what the outside refuses.
+    DeliverRetry,
+    /// To leave out an epoch that could not be delivered.
+    DeliverSkip(EpochNumber),
 }
 
 /// The orders that operators leave in a data folder.
@@ -97,6 +103,8 @@ fn name(market: MarketId, order: Order) -> String {
         Order::Resume => format!("{market}.resume"),
         Order::Retry => format!("{market}.retry"),
         Order::Drop(epoch) => format!("{market}.drop-{epoch}"),
+        Order::DeliverRetry => format!("{market}.deliver-retry"),
+        Order::DeliverSkip(epoch) => format!("{market}.deliver-skip-{epoch}"),
     }
 }
 
@@ -106,7 +114,11 @@ fn parse(name: &str) -> Option<(MarketId, Order)> {
         "hold" => Order::Hold,
         "resume" => Order::Resume,
         "retry" => Order::Retry,
-        other => Order::Drop(EpochNumber(other.strip_prefix("drop-")?.parse().ok()?)),
+        "deliver-retry" => Order::DeliverRetry,
+        other => match other.strip_prefix("deliver-skip-") {
+            Some(epoch) => Order::DeliverSkip(EpochNumber(epoch.parse().ok()?)),
+            None => Order::Drop(EpochNumber(other.strip_prefix("drop-")?.parse().ok()?)),
+        },
     };
     Some((MarketId(market.parse().ok()?), order))
 }
@@ -130,6 +142,19 @@ struct Line<'a> {
     epoch: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<Told<'a>>,
+}
+
+/// Its delivery.
+#[derive(Serialize)]
+struct Told<'a> {
+    delivered: Option<u64>,
+    standing: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
 }
 
 /// The folder.
@@ -198,7 +223,23 @@ fn line(it: &MarketSettlement) -> Line<'_> {
         Standing::Held => ("held", None, None),
     };
     let settled = it.settled.map(|epoch| epoch.0);
-    Line { market: it.market.0, closed: it.closed.0, settled, standing, epoch, why }
+    let delivery = it.delivery.as_ref().map(delivery);
+    Line { market: it.market.0, closed: it.closed.0, settled, standing, epoch, why, delivery }
+}
+
+fn delivery(it: &MarketDelivery) -> Told<'_> {
+    let trouble = it.trouble.as_ref();
+    let standing = match trouble {
+        None => "well",
+        Some(trouble) if trouble.stands => "refused",
+        Some(_) => "retry",
+    };
+    Told {
+        delivered: it.delivered.map(|epoch| epoch.0),
+        standing,
+        epoch: trouble.map(|it| it.epoch.0),
+        why: trouble.map(|it| it.why.as_str()),
+    }
 }
 
 #[cfg(test)]
@@ -207,8 +248,8 @@ mod tests {
 
     #[test]
     fn orders_are_found_as_they_were_left() {
-        let orders = [Order::Hold, Order::Resume, Order::Retry, Order::Drop(EpochNumber(42))];
-        for order in orders {
+        let (drop, skip) = (Order::Drop(EpochNumber(42)), Order::DeliverSkip(EpochNumber(42)));
+        for order in [Order::Hold, Order::Resume, Order::Retry, drop, Order::DeliverRetry, skip] {
             assert_eq!(parse(&name(MarketId(7), order)), Some((MarketId(7), order)));
         }
         assert_eq!(parse("7.drop-x"), None);

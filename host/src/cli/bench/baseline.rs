@@ -56,6 +56,10 @@ pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failu
             let orders: Vec<String> = redis.orders.iter().map(usize::to_string).collect();
             format!("bench redis --orders {} --changes {}", orders.join(","), redis.changes)
         });
+        let what = settings.settle.as_ref().map_or(what, |settle| {
+            let trades: Vec<String> = settle.trades.iter().map(usize::to_string).collect();
+            format!("bench settle --trades {} --small {}", trades.join(","), settle.small)
+        });
         format!("`{what} --seed {} --commands {}`", settings.seed, settings.commands)
     };
     if then == now {

@@ -2,8 +2,8 @@
 
 mod book;
 mod hung;
-mod raw;
-mod served;
+pub(super) mod raw;
+pub(super) mod served;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -110,7 +110,7 @@ impl Figures {
         let value = Runs::new(self.values).median;
         let (workload, rate) = (name.into(), Runs::new(self.rates));
         let redis = Some(RedisFigures { what, value, unit, goal });
-        Measured { workload, rate, core: None, host: None, redis }
+        Measured { workload, rate, core: None, host: None, redis, settle: None }
     }
 }
 
@@ -126,7 +126,13 @@ impl Redis {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let (seed, commands) = (self.seed, self.commands);
         let settings = RedisSettings { orders: self.orders.clone(), changes: self.changes };
-        let head = Head::here(Settings { seed, commands, host: None, redis: Some(settings) });
+        let head = Head::here(Settings {
+            seed,
+            commands,
+            host: None,
+            redis: Some(settings),
+            settle: None,
+        });
         let before = self.telling.baseline(&head)?;
         let served = match &self.redis {
             Some(url) => Served::given(url)?,

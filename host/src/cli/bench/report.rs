@@ -47,6 +47,18 @@ pub(super) struct Settings {
     /// Of the image in Redis alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) redis: Option<RedisSettings>,
+    /// Of settlement alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) settle: Option<SettleSettings>,
+}
+
+/// What makes two reports of settlement of the same thing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SettleSettings {
+    /// How many trades the batches come from.
+    pub(super) trades: Vec<usize>,
+    /// How many small ones are settled one after the other.
+    pub(super) small: usize,
 }
 
 /// What makes two reports of the image in Redis of the same thing.
@@ -77,9 +89,11 @@ pub(super) struct Measured {
     pub(super) host: Option<HostFigures>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) redis: Option<RedisFigures>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) settle: Option<RedisFigures>,
 }
 
-/// What there is to say of the image in Redis: the rate beside something else, in this unit.
+/// What there is to say of the image in Redis, and of settlement: the rate beside something else, in this unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct RedisFigures {
     /// What was measured, in words.
@@ -207,7 +221,7 @@ impl Report {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::failed(format_args!("cannot read {at}: {error}")))?;
         let wrong = |why: &str| {
-            let what = "it is what `pricetime bench core --json` prints, or `bench host`, or `bench redis`";
+            let what = "it is what `pricetime bench core --json` prints, or `bench host`, `redis`, `settle`";
             Failure::new(Code::Usage, format!("{at} is no report of this program: {why}; {what}"))
         };
         let value: serde_json::Value =

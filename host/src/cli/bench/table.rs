@@ -8,7 +8,7 @@ use super::report::{Goal, Head, Latency, Load, Measured, Report};
 /// What was measured.
 pub(super) fn report(report: &Report) -> String {
     let mut text = head(&report.head);
-    if report.head.settings.redis.is_some() {
+    if report.head.settings.redis.is_some() || report.head.settings.settle.is_some() {
         redis(&mut text, &report.workloads);
     } else if report.head.settings.host.is_some() {
         report.workloads.iter().for_each(|one| host(&mut text, one));
@@ -78,6 +78,11 @@ fn head(head: &Head) -> String {
         let (orders, changes) = (orders.join(" and "), whole(redis.changes as f64));
         push(&mut text, format_args!(", books of {orders} orders, epochs of {changes} changes"));
     }
+    if let Some(settle) = &settings.settle {
+        let trades: Vec<String> = settle.trades.iter().map(|it| whole(*it as f64)).collect();
+        let (trades, small) = (trades.join(", "), whole(settle.small as f64));
+        push(&mut text, format_args!(", batches of {trades} trades, {small} small ones in a row"));
+    }
     text.push('\n');
     text
 }
@@ -91,10 +96,11 @@ fn redis(text: &mut String, measured: &[Measured]) {
         ),
     );
     for one in measured {
-        let Some(redis) = &one.redis else { continue };
+        let Some(redis) = one.redis.as_ref().or(one.settle.as_ref()) else { continue };
         let unit = redis.unit.as_str();
         let figure = |value: f64| match unit {
             "bytes" => format!("{value:.0} {unit}"),
+            "ms" if value < 10.0 => format!("{value:.3} {unit}"),
             "ms" => format!("{value:.1} {unit}"),
             _ => format!("{value:.2} {unit}"),
         };

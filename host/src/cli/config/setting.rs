@@ -39,7 +39,8 @@ sections! {
     }
     Settlement {
         ledger: String, url: String, schema: String, platform: String, locks: Vec<String>,
-        lock_ttl: String,
+        lock_ttl: String, deliver: String, deliver_command: Vec<String>, deliver_timeout: String,
+        deliver_forget: bool,
     }
     Publish {
         events: bool, keep: u64, channels: bool, trades: String, orders: String, epochs: String,

@@ -1,13 +1,14 @@
 //! Settlement in the configuration.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use pricetime::engine::AccountId;
 use pricetime::persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
 use pricetime::persistence::ledger::{EmbeddedLedger, Ledger, LedgerError};
 use pricetime::persistence::redis::{RedisLedger, RedisOptions, Server};
 use pricetime::persistence::redlock::Rules;
-use pricetime::{Policy, SettlementLock};
+use pricetime::{Delivery, Policy, ProgramOutlet, SettlementLock, WebOutlet};
 use uuid::Uuid;
 
 use super::duration;
@@ -22,6 +23,36 @@ const FOLDER: &str = "ledger";
 pub(crate) struct Settling {
     pub(crate) books: Books,
     pub(crate) lock: Option<SettlementLock>,
+    outside: Outside,
+}
+
+/// Where what is posted is delivered.
+#[derive(Clone, Debug)]
+struct Outside {
+    to: To,
+    timeout: Duration,
+    forget: bool,
+}
+
+#[derive(Clone, Debug)]
+enum To {
+    Nobody,
+    Web(String),
+    Program(String, Vec<String>),
+}
+
+impl Outside {
+    fn delivery(&self) -> Option<Delivery> {
+        let delivery = match &self.to {
+            To::Nobody => return None,
+            // That it is an address was seen when the configuration was read.
+            To::Web(address) => Delivery::to(WebOutlet::new(address, self.timeout).ok()?),
+            To::Program(program, words) => {
+                Delivery::to(ProgramOutlet::new(program, words, self.timeout))
+            }
+        };
+        Some(Delivery { forget: self.forget, ..delivery })
+    }
 }
 
 /// A ledger that is yet to be opened.
@@ -53,11 +84,16 @@ impl Settling {
     /// What a host is to be told.
     pub(super) fn settlement(&self, platform: AccountId) -> pricetime::Settlement {
         let books = self.books.clone();
-        pricetime::Settlement {
-            platform,
-            lock: self.lock.clone(),
-            ..pricetime::Settlement::new(move || books.open())
-        }
+        let settlement = match self.books.clone() {
+            Books::Embedded(folder) => {
+                pricetime::Settlement::shared(move || EmbeddedLedger::open(&folder))
+            }
+            Books::Redis(_) | Books::Postgres(_) => {
+                pricetime::Settlement::new(move || books.open())
+            }
+        };
+        let (lock, delivery) = (self.lock.clone(), self.outside.delivery());
+        pricetime::Settlement { platform, lock, delivery, ..settlement }
     }
 }
 
@@ -113,7 +149,27 @@ impl Settlement {
             ));
         }
         let lock = self.lock(&books, manner)?;
-        Ok(Some(Settling { books, lock }))
+        Ok(Some(Settling { books, lock, outside: self.outside()? }))
+    }
+
+    /// Where what is posted is delivered.
+    fn outside(&self) -> Result<Outside, String> {
+        let timeout = duration("settlement.deliver_timeout", &self.deliver_timeout)?;
+        let to = match (self.deliver.as_str(), self.deliver_command.split_first()) {
+            ("", None) => To::Nobody,
+            ("", Some((program, words))) => To::Program(program.clone(), words.to_vec()),
+            (_, Some(_)) => {
+                return Err(String::from(
+                    "settlement.deliver and settlement.deliver_command exclude each other",
+                ));
+            }
+            (address, None) => {
+                let fit = WebOutlet::new(address, timeout);
+                fit.map_err(|why| format!("settlement.deliver: {why}"))?;
+                To::Web(address.to_owned())
+            }
+        };
+        Ok(Outside { to, timeout, forget: self.deliver_forget })
     }
 
     fn redis(&self, manner: &Manner, redis: Option<&RedisOptions>) -> Result<RedisOptions, String> {

@@ -35,6 +35,9 @@ pub(super) struct Retry {
     there: There,
     /// The market
     market: u32,
+    /// What is delivered outside, not what is posted
+    #[arg(long)]
+    delivery: bool,
 }
 
 /// Gives an epoch up that the ledger refuses: it counts as done, and nothing of it is posted, ever.
@@ -48,6 +51,9 @@ pub(super) struct Drop {
     market: u32,
     /// The epoch
     epoch: u64,
+    /// What the outside refuses, not the ledger: it is passed over, and stays posted
+    #[arg(long)]
+    delivery: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -76,13 +82,16 @@ impl Resume {
 
 impl Retry {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        leave(out, &self.there, self.market, Order::Retry)
+        let order = if self.delivery { Order::DeliverRetry } else { Order::Retry };
+        leave(out, &self.there, self.market, order)
     }
 }
 
 impl Drop {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        leave(out, &self.there, self.market, Order::Drop(EpochNumber(self.epoch)))
+        let epoch = EpochNumber(self.epoch);
+        let order = if self.delivery { Order::DeliverSkip(epoch) } else { Order::Drop(epoch) };
+        leave(out, &self.there, self.market, order)
     }
 }
 
@@ -112,5 +121,7 @@ pub(super) const fn name(order: Order) -> (&'static str, Option<u64>) {
         Order::Resume => ("resume", None),
         Order::Retry => ("retry", None),
         Order::Drop(epoch) => ("drop", Some(epoch.0)),
+        Order::DeliverRetry => ("retry of the delivery", None),
+        Order::DeliverSkip(epoch) => ("drop from the delivery", Some(epoch.0)),
     }
 }

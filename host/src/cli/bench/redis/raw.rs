@@ -16,10 +16,10 @@ const CONNECTIONS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection.
-pub(super) struct Raw(BufReader<TcpStream>);
+pub(in super::super) struct Raw(BufReader<TcpStream>);
 
 impl Raw {
-    pub(super) fn connect(to: &Address) -> io::Result<Self> {
+    pub(in super::super) fn connect(to: &Address) -> io::Result<Self> {
         let stream = TcpStream::connect((to.host.as_str(), to.port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -27,7 +27,7 @@ impl Raw {
     }
 
     /// Asks for something whose answer is a line or a text.
-    pub(super) fn ask(&mut self, words: &[&str]) -> io::Result<String> {
+    pub(in super::super) fn ask(&mut self, words: &[&str]) -> io::Result<String> {
         let mut said = Vec::new();
         say(&mut said, words);
         self.0.get_mut().write_all(&said)?;
@@ -54,7 +54,7 @@ impl Raw {
     }
 
     /// A number of the server's own figures.
-    pub(super) fn figure(&mut self, section: &str, name: &str) -> io::Result<f64> {
+    pub(in super::super) fn figure(&mut self, section: &str, name: &str) -> io::Result<f64> {
         let said = self.ask(&["INFO", section])?;
         let found = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let number = found.and_then(|number| number.trim().parse().ok());
@@ -70,7 +70,11 @@ fn say(to: &mut Vec<u8>, words: &[&str]) {
 }
 
 /// Z: how many ZADD a second the server takes at most, at a pipeline of 100, and who says so.
-pub(super) fn zadd(to: &Address, key: &str, count: usize) -> io::Result<(f64, &'static str)> {
+pub(in super::super) fn zadd(
+    to: &Address,
+    key: &str,
+    count: usize,
+) -> io::Result<(f64, &'static str)> {
     let measured = match by_program(to, key, count)? {
         Some(rate) => (rate, "as redis-benchmark -P 100 says"),
         None => (by_hand(to, key, count)?, "as four connections of this program say"),

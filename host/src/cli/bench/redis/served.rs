@@ -23,9 +23,9 @@ const LONG: Duration = Duration::from_secs(120);
 
 /// A server. One that was started for this ends with this value; of one that was there, what was
 /// brought there is taken away again.
-pub(super) struct Served {
-    pub(super) options: RedisOptions,
-    pub(super) address: Address,
+pub(in super::super) struct Served {
+    pub(in super::super) options: RedisOptions,
+    pub(in super::super) address: Address,
     own: Option<Own>,
 }
 
@@ -36,7 +36,7 @@ struct Own {
 
 impl Served {
     /// The server of this address.
-    pub(super) fn given(url: &str) -> Result<Self, Failure> {
+    pub(in super::super) fn given(url: &str) -> Result<Self, Failure> {
         let usage = |text: &str| Failure::new(Code::Usage, format!("--redis {url}: {text}"));
         let options = RedisOptions::parse(url).map_err(|error| usage(&error.to_string()))?;
         let plain = options.tls.is_none() && options.password.is_none() && options.database == 0;
@@ -53,8 +53,13 @@ impl Served {
     }
 
     /// One of our own, with an empty memory, in a folder beside this.
-    pub(super) fn own(beside: &Path) -> Result<Self, Failure> {
-        let folder = Scratch::new(beside, "redis")?;
+    pub(in super::super) fn own(beside: &Path) -> Result<Self, Failure> {
+        Self::named(beside, "redis")
+    }
+
+    /// One of several of our own, under this name.
+    pub(in super::super) fn named(beside: &Path, name: &str) -> Result<Self, Failure> {
+        let folder = Scratch::new(beside, name)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let started = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
@@ -100,12 +105,12 @@ impl Served {
     }
 
     /// Whether it is ours alone, so that it may be stopped.
-    pub(super) const fn is_own(&self) -> bool {
+    pub(in super::super) const fn is_own(&self) -> bool {
         self.own.is_some()
     }
 
     /// Lets it hang, or go on.
-    pub(super) fn hang(&self, hangs: bool) -> Result<(), Failure> {
+    pub(in super::super) fn hang(&self, hangs: bool) -> Result<(), Failure> {
         let Some(own) = &self.own else { return Ok(()) };
         let id = i32::try_from(own.child.id()).ok().and_then(Pid::from_raw);
         let id = id.ok_or_else(|| Failure::failed("redis-server has no process id"))?;
@@ -114,7 +119,7 @@ impl Served {
     }
 
     /// Waits until what was taken away is out of its memory.
-    pub(super) fn settle(&self) -> Result<(), Failure> {
+    pub(in super::super) fn settle(&self) -> Result<(), Failure> {
         let (mut raw, begun) = (Raw::connect(&self.address)?, Instant::now());
         while raw.figure("memory", "lazyfree_pending_objects")? > 0.0 {
             if begun.elapsed() > PATIENCE {
@@ -126,7 +131,7 @@ impl Served {
     }
 
     /// Takes away what was brought there.
-    pub(super) fn clear(&self) -> Result<(), Failure> {
+    pub(in super::super) fn clear(&self) -> Result<(), Failure> {
         let mut link = Link::new(self.options.clone());
         let names = &self.options.names;
         for market in read_markets(&mut link, names).map_err(Failure::failed)? {

@@ -1,0 +1,375 @@
+//! The delivery's thread: it reads the outboxes of the ledger and hands each notice to the outlet.
+//!
+//! It has a ledger handle of its own, so that a slow outside holds no settlement up. A receipt is on
+//! disk before the position moves, and the position before the next notice is taken.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use pricetime_engine::{EpochNumber, MarketId};
+use pricetime_persistence::ledger::{Ledger, LedgerError, Notice};
+use tracing::{error, info, warn};
+
+use super::OpenLedger;
+use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};
+use super::receipts::{Done, Mark, Receipts};
+use super::store::{Order, Orders};
+
+/// How often it looks into the outboxes, where nothing else wakes it.
+const LOOK: Duration = Duration::from_secs(1);
+/// So many notices of a market are read at once, and delivered before it is the next one's turn.
+const NOTICES_MAX: usize = 16;
+/// How long the last deliveries may take at the end.
+const LAST: Duration = Duration::from_secs(5);
+
+/// Opens ledgers for two threads, one after the other.
+pub(super) type Opener = Arc<Mutex<OpenLedger>>;
+/// How deliveries stand.
+pub(super) type Deliveries = Arc<Mutex<BTreeMap<MarketId, MarketDelivery>>>;
+
+/// Opens a ledger.
+pub(super) fn open(opener: &Opener) -> Result<Box<dyn Ledger>, LedgerError> {
+    (opener.lock().unwrap_or_else(PoisonError::into_inner))()
+}
+
+/// What the clerk has of it.
+#[derive(Debug)]
+pub(super) struct Bell {
+    wake: Sender<()>,
+    deliveries: Deliveries,
+}
+
+impl Bell {
+    /// There may be something in an outbox.
+    pub(super) fn ring(&self) {
+        // Whoever is awake need not be woken.
+        let _ = self.wake.try_send(());
+    }
+
+    /// How a market's delivery stands.
+    pub(super) fn of(&self, market: MarketId) -> Option<MarketDelivery> {
+        let deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        deliveries.get(&market).cloned()
+    }
+}
+
+/// What is known of a market.
+#[derive(Debug, Default)]
+struct Round {
+    mark: Mark,
+    /// What was read and is to be delivered.
+    waiting: VecDeque<(u64, Notice)>,
+    /// Failures in a row, and until when nothing is tried.
+    failures: u32,
+    until: Duration,
+    trouble: Option<Undelivered>,
+}
+
+/// Delivers.
+pub(crate) struct Courier {
+    delivery: Delivery,
+    opener: Opener,
+    ledger: Option<Box<dyn Ledger>>,
+    receipts: Receipts,
+    orders: Orders,
+    rounds: BTreeMap<MarketId, Round>,
+    wake: Receiver<()>,
+    deliveries: Deliveries,
+    over: Arc<AtomicBool>,
+    begun: Instant,
+    /// What was said last of a ledger or a disk that does not do it.
+    said: Option<String>,
+}
+
+/// The thread.
+#[derive(Debug)]
+pub(crate) struct CourierThread {
+    thread: JoinHandle<()>,
+    over: Arc<AtomicBool>,
+}
+
+impl CourierThread {
+    /// Ends it. What is under way may take a little while; after that nobody waits for it, and it is
+    /// delivered again after the next start.
+    pub(crate) fn end(self) {
+        let begun = Instant::now();
+        while !self.thread.is_finished() {
+            if begun.elapsed() >= LAST {
+                if self.over.swap(true, Ordering::AcqRel) {
+                    warn!("a delivery is still under way; the next start makes it again");
+                    return;
+                }
+                // It may be between two of them.
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // A thread that panicked has said so.
+        let _ = self.thread.join();
+    }
+}
+
+impl Courier {
+    pub(super) fn new(delivery: Delivery, opener: Opener, folder: &Path) -> (Self, Bell) {
+        let (wake, waking) = bounded(1);
+        let deliveries = Deliveries::default();
+        let bell = Bell { wake, deliveries: Arc::clone(&deliveries) };
+        let courier = Self {
+            delivery,
+            opener,
+            ledger: None,
+            receipts: Receipts::of(&folder.join(super::store::FOLDER)),
+            orders: Orders::of(folder),
+            rounds: BTreeMap::new(),
+            wake: waking,
+            deliveries,
+            over: Arc::default(),
+            begun: Instant::now(),
+            said: None,
+        };
+        (courier, bell)
+    }
+
+    pub(crate) fn spawn(self) -> std::io::Result<CourierThread> {
+        let over = Arc::clone(&self.over);
+        let named = Builder::new().name(String::from("pricetime-outlet"));
+        Ok(CourierThread { thread: named.spawn(move || self.run())?, over })
+    }
+
+    /// Works until the clerk has ended, and then once more.
+    fn run(mut self) {
+        let mut patience = Duration::ZERO;
+        loop {
+            let ends = match self.wake.recv_timeout(patience) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => false,
+                Err(RecvTimeoutError::Disconnected) => true,
+            };
+            patience = self.work();
+            if ends && (self.is_over() || !patience.is_zero()) {
+                return;
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Delivers what there is. Says how long it may be left alone.
+    fn work(&mut self) -> Duration {
+        let worked = self.obey().and_then(|()| {
+            let mut wait = LOOK;
+            for market in self.ledger()?.markets().map_err(|why| why.to_string())? {
+                if self.is_over() {
+                    break;
+                }
+                wait = wait.min(self.serve(market)?);
+            }
+            Ok(wait)
+        });
+        self.say();
+        match worked {
+            Ok(wait) => {
+                self.said = None;
+                wait
+            }
+            Err(why) => {
+                if self.said.as_ref() != Some(&why) {
+                    warn!("settlement: delivery waits: {why}");
+                    self.said = Some(why);
+                }
+                LOOK
+            }
+        }
+    }
+
+    fn ledger(&mut self) -> Result<&mut dyn Ledger, String> {
+        match &mut self.ledger {
+            Some(ledger) => Ok(ledger.as_mut()),
+            none @ None => {
+                let opened = open(&self.opener).map_err(|why| why.to_string())?;
+                Ok(none.insert(opened).as_mut())
+            }
+        }
+    }
+
+    /// What is known of a market, from the disk where it is new.
+    fn sit(&mut self, market: MarketId) -> Result<&mut Round, String> {
+        if !self.rounds.contains_key(&market) {
+            let mark = self.receipts.mark(market).map_err(|why| why.to_string())?;
+            self.rounds.insert(market, Round { mark, ..Round::default() });
+        }
+        Ok(self.rounds.entry(market).or_default())
+    }
+
+    /// Delivers a market's notices, in order. Says how long there is nothing to be done.
+    fn serve(&mut self, market: MarketId) -> Result<Duration, String> {
+        let now = self.begun.elapsed();
+        let round = self.sit(market)?;
+        let after = round.mark.number;
+        if round.until > now {
+            return Ok(round.until.saturating_sub(now));
+        }
+        if round.waiting.is_empty() {
+            let read = self.ledger()?.outbox(market, after, NOTICES_MAX);
+            let read = read.map_err(|why| why.to_string())?;
+            self.sit(market)?.waiting = read.into();
+        }
+        while !self.is_over() {
+            let limit = self.delivery.refusals_max;
+            let round = self.sit(market)?;
+            let Some((number, notice)) = round.waiting.front().cloned() else {
+                return Ok(if after < round.mark.number { Duration::ZERO } else { LOOK });
+            };
+            if let Some((_, tries, why)) = stands(&round.mark, number, limit) {
+                let epoch = notice.outcome.epoch;
+                round.trouble = Some(Undelivered { epoch, refusals: tries, stands: true, why });
+                return Ok(LOOK);
+            }
+            let came = self.delivery.outlet.deliver(&notice);
+            if self.is_over() {
+                break;
+            }
+            match came {
+                Ok(receipt) => self.pass((number, &notice), &Done::Delivered(&receipt))?,
+                Err(why) => return self.fail(market, (number, notice.outcome.epoch), why),
+            }
+        }
+        Ok(LOOK)
+    }
+
+    /// It is done with.
+    fn pass(&mut self, at: (u64, &Notice), done: &Done<'_>) -> Result<(), String> {
+        let (number, notice) = at;
+        let (market, epoch) = (notice.batch.market, notice.outcome.epoch);
+        let mark = Mark { number, epoch: Some(epoch.0), refused: None };
+        let kept = self.receipts.add(at, done).and_then(|()| self.receipts.keep(market, &mark));
+        kept.map_err(|why| format!("the receipt of market {market} cannot be kept: {why}"))?;
+        let round = self.sit(market)?;
+        round.mark = mark;
+        round.waiting.pop_front();
+        (round.failures, round.until, round.trouble) = (0, Duration::ZERO, None);
+        if self.delivery.forget {
+            self.ledger()?.forget(market, number).map_err(|why| why.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// It was not delivered. Says how long it is left alone.
+    fn fail(
+        &mut self,
+        market: MarketId,
+        (number, epoch): (u64, EpochNumber),
+        came: NotDelivered,
+    ) -> Result<Duration, String> {
+        let now = self.begun.elapsed();
+        let (least, most) = (self.delivery.backoff_min, self.delivery.backoff_max);
+        let limit = self.delivery.refusals_max;
+        let round = self.sit(market)?;
+        round.failures = round.failures.saturating_add(1);
+        let wait = backoff(least, most, round.failures);
+        round.until = now.saturating_add(wait);
+        let before = round.mark.refused.as_ref().filter(|(of, ..)| *of == number);
+        let mut refusals = before.map_or(0, |(_, tries, _)| *tries);
+        let (why, refused) = match came {
+            NotDelivered::Later(why) => (why, false),
+            NotDelivered::Refused(why) => (why, true),
+        };
+        if refused {
+            refusals = refusals.saturating_add(1);
+            round.mark.refused = Some((number, refusals, why.clone()));
+        }
+        let stands = refused && refusals >= limit;
+        if stands {
+            error!(
+                market = market.0,
+                epoch = epoch.0,
+                tries = refusals,
+                "delivery is refused: {why}"
+            );
+        } else if round.failures == 1 {
+            warn!(market = market.0, epoch = epoch.0, "delivery waits: {why}");
+        }
+        round.trouble = Some(Undelivered { epoch, refusals, stands, why });
+        let mark = round.mark.clone();
+        if refused {
+            let kept = self.receipts.keep(market, &mark);
+            kept.map_err(|why| format!("a refusal of market {market} cannot be kept: {why}"))?;
+        }
+        Ok(wait)
+    }
+
+    /// Does what operators want.
+    fn obey(&mut self) -> Result<(), String> {
+        let orders = self.orders.left().map_err(|why| format!("orders cannot be read: {why}"))?;
+        for (market, order) in orders {
+            match order {
+                Order::Hold | Order::Resume | Order::Retry | Order::Drop(_) => continue,
+                Order::DeliverRetry => {
+                    let round = self.sit(market)?;
+                    round.mark.refused = None;
+                    (round.failures, round.until) = (0, Duration::ZERO);
+                }
+                Order::DeliverSkip(epoch) => self.skip(market, epoch)?,
+            }
+            // Where it cannot be taken away it is obeyed again: none of them does harm twice.
+            let _ = self.orders.remove(market, order);
+        }
+        Ok(())
+    }
+
+    /// Leaves an epoch out that could not be delivered.
+    fn skip(&mut self, market: MarketId, epoch: EpochNumber) -> Result<(), String> {
+        let after = self.sit(market)?.mark.number;
+        let read = self.ledger()?.outbox(market, after, 1).map_err(|why| why.to_string())?;
+        let round = self.sit(market)?;
+        let why = match (&round.trouble, &round.mark.refused) {
+            (Some(trouble), _) => Some(trouble.why.clone()),
+            (None, Some((_, _, why))) => Some(why.clone()),
+            (None, None) => None,
+        };
+        let next = read.first().filter(|(_, notice)| notice.outcome.epoch == epoch);
+        let (Some((number, notice)), Some(why)) = (next, why) else {
+            warn!(
+                market = market.0,
+                epoch = epoch.0,
+                "delivery of this epoch has not failed: it is not skipped"
+            );
+            return Ok(());
+        };
+        round.waiting.clear();
+        self.pass((*number, notice), &Done::Skipped(&why))?;
+        info!(market = market.0, epoch = epoch.0, "delivery: skipped by an operator");
+        Ok(())
+    }
+
+    /// Says how it stands.
+    fn say(&self) {
+        let of = |(market, round): (&MarketId, &Round)| {
+            let (delivered, trouble) = (round.mark.delivered(), round.trouble.clone());
+            (*market, MarketDelivery { delivered, trouble })
+        };
+        *self.deliveries.lock().unwrap_or_else(PoisonError::into_inner) =
+            self.rounds.iter().map(of).collect();
+    }
+}
+
+/// What was refused so often that an operator has to say what is to become of it.
+fn stands(mark: &Mark, number: u64, limit: u32) -> Option<(u64, u32, String)> {
+    mark.refused.clone().filter(|(of, tries, _)| *of == number && *tries >= limit)
+}
+
+/// From half of a wait that doubles to all of it.
+fn backoff(least: Duration, most: Duration, failures: u32) -> Duration {
+    let doublings = failures.saturating_sub(1).min(30);
+    let length = least.saturating_mul(1 << doublings).min(most);
+    let chance = RandomState::new().hash_one(failures) & 0xffff;
+    length / 2 + (length / 2).mul_f64(chance as f64 / 65_536.0)
+}

@@ -1,0 +1,135 @@
+//! What is kept of deliveries: files in the settlement's folder.
+//!
+//! ```text
+//! settlement/receipts-7.jsonl   a line for each notice of market 7 that was delivered or skipped
+//! settlement/delivered-7.json   up to which notice, and what is refused
+//! ```
+//!
+//! A receipt is on disk before the position moves, so what is lost is delivered again.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use pricetime_engine::{EpochNumber, MarketId};
+use pricetime_persistence::ledger::{Deed, Notice};
+use serde::{Deserialize, Serialize};
+
+use super::outlet::Receipt;
+
+/// How far a market has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// The number of the last notice that is done with.
+    pub(super) number: u64,
+    /// Its epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) epoch: Option<u64>,
+    /// How often the next one was refused, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) refused: Option<(u64, u32, String)>,
+}
+
+impl Mark {
+    pub(super) fn delivered(&self) -> Option<EpochNumber> {
+        self.epoch.map(EpochNumber)
+    }
+}
+
+/// A line of receipts.
+#[derive(Serialize)]
+struct Line<'a> {
+    number: u64,
+    market: u32,
+    epoch: u64,
+    id: String,
+    digest: String,
+    deed: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<&'a str>,
+    /// Why an operator has skipped it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<&'a str>,
+}
+
+/// What became of a notice.
+pub(super) enum Done<'a> {
+    Delivered(&'a Receipt),
+    /// An operator has skipped what failed for this reason.
+    Skipped(&'a str),
+}
+
+/// The files.
+#[derive(Debug)]
+pub(super) struct Receipts(PathBuf);
+
+impl Receipts {
+    /// In the settlement's folder.
+    pub(super) fn of(folder: &Path) -> Self {
+        Self(folder.to_owned())
+    }
+
+    /// How far a market has come. Where nothing is there it begins at the first notice.
+    pub(super) fn mark(&self, market: MarketId) -> io::Result<Mark> {
+        let path = self.0.join(format!("delivered-{market}.json"));
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Mark::default()),
+            text => text?,
+        };
+        serde_json::from_slice(&text).map_err(|why| {
+            let path = path.display();
+            let why = format!(
+                "{path} cannot be read ({why}): put it back, or remove it to deliver everything again"
+            );
+            io::Error::new(io::ErrorKind::InvalidData, why)
+        })
+    }
+
+    /// Moves the position.
+    pub(super) fn keep(&self, market: MarketId, mark: &Mark) -> io::Result<()> {
+        let name = format!("delivered-{market}.json");
+        let unfinished = self.0.join(format!("{name}.tmp"));
+        let mut file = File::create(&unfinished)?;
+        file.write_all(&serde_json::to_vec(mark)?)?;
+        file.sync_all()?;
+        fs::rename(unfinished, self.0.join(name))?;
+        File::open(&self.0)?.sync_all()
+    }
+
+    /// Adds a line.
+    pub(super) fn add(&self, (number, notice): (u64, &Notice), done: &Done<'_>) -> io::Result<()> {
+        let (receipt, skipped) = match done {
+            Done::Delivered(receipt) => (Some(receipt.0.as_str()), None),
+            Done::Skipped(why) => (None, Some(*why)),
+        };
+        let (outcome, market) = (&notice.outcome, notice.batch.market);
+        let line = Line {
+            number,
+            market: market.0,
+            epoch: outcome.epoch.0,
+            id: outcome.id.to_string(),
+            digest: outcome.digest.to_string(),
+            deed: match outcome.deed {
+                Deed::Post => "post",
+                Deed::Drop => "drop",
+            },
+            receipt,
+            skipped,
+        };
+        let mut bytes = serde_json::to_vec(&line)?;
+        bytes.push(b'\n');
+        let path = self.0.join(format!("receipts-{market}.jsonl"));
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        if file.metadata()?.len() > 0 {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            // A power cut may have left half a line.
+            if last != *b"\n" {
+                bytes.insert(0, b'\n');
+            }
+        }
+        file.write_all(&bytes)?;
+        file.sync_data()
+    }
+}
