@@ -7,12 +7,14 @@
 //! What is posted can be delivered outside by an [`Outlet`], at least once and in order, on a thread
 //! of its own: a slow outside does not hold the ledger up.
 
+mod again;
 mod clerk;
 mod courier;
 mod desk;
 mod lock;
 mod outlet;
 mod receipts;
+mod report;
 mod store;
 
 use std::fmt;
@@ -29,7 +31,8 @@ use pricetime_persistence::ledger::{Ledger, LedgerError};
 use pricetime_persistence::redis::RedisOptions;
 use pricetime_persistence::settlement::{Closed, Collector, Patience, Standing};
 
-pub(crate) use clerk::{Clerk, Place};
+pub(crate) use again::Place;
+pub(crate) use clerk::Clerk;
 pub(crate) use courier::{Courier, CourierThread};
 #[cfg(feature = "outlets")]
 pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};

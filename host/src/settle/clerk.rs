@@ -1,22 +1,23 @@
 //! The settlement's thread.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use pricetime_engine::{Action, EpochNumber, MarketHead, MarketId, Sequence};
+use pricetime_engine::{EpochNumber, MarketHead, MarketId, Sequence};
+use pricetime_persistence::History;
 use pricetime_persistence::ledger::{Ledger, LedgerError};
 use pricetime_persistence::settlement::{
-    Ask, Batch, Came, Closed, Kept, Locked, Settler, Standing, Start, Step,
+    Ask, Came, Kept, Locked, Patience, Settler, Standing, Start, Step,
 };
-use pricetime_persistence::{Disk, Go, History, Look, Recount, RecountError};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+use super::again::{Again, Made, Place};
 use super::courier::{self, Bell, Opener};
 use super::desk::Desk;
 use super::lock::Locks;
+use super::report;
 use super::store::{Order, Store};
 use super::{Courier, MarketSettlement, News, Settlement};
 use crate::status::Shared;
@@ -25,8 +26,6 @@ use crate::status::Shared;
 const LOOK: Duration = Duration::from_secs(1);
 /// How long the last epochs may take at the end.
 const LAST: Duration = Duration::from_secs(5);
-/// So many batches that were made again are kept for those who need them next.
-const MADE_MAX: usize = 4_096;
 /// After so many steps of a market it is the next one's turn.
 const STEPS_MAX: u32 = 256;
 
@@ -35,11 +34,7 @@ pub(crate) struct Clerk {
     open: Opener,
     /// Wakes who delivers.
     bell: Option<Bell>,
-    platform: pricetime_engine::AccountId,
-    patience: pricetime_persistence::settlement::Patience,
-    pub(super) disk: Arc<dyn Disk>,
-    folder: PathBuf,
-    markets_max: u32,
+    patience: Patience,
     history: History,
     incoming: Receiver<News>,
     shared: Arc<Shared>,
@@ -47,21 +42,13 @@ pub(crate) struct Clerk {
     /// What the ledger answered in this round, where it did not: it is not asked again before the next.
     silent: Option<LedgerError>,
     desks: BTreeMap<MarketId, Desk>,
-    made: BTreeMap<(MarketId, EpochNumber), Batch>,
+    again: Again,
     store: Store,
     locks: Locks,
     begun: Instant,
     floor: Sequence,
     /// What was said last of each market.
     said: Vec<MarketSettlement>,
-}
-
-/// Where the clerk works.
-pub(crate) struct Place {
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) folder: PathBuf,
-    pub(crate) markets_max: u32,
-    pub(crate) history: History,
 }
 
 impl Clerk {
@@ -81,18 +68,14 @@ impl Clerk {
         let mut clerk = Self {
             open,
             bell,
-            platform: settlement.platform,
             patience: settlement.patience,
-            disk: place.disk,
-            folder: place.folder,
-            markets_max: place.markets_max,
             history: place.history,
             incoming,
             shared,
             ledger: None,
             silent: None,
             desks: BTreeMap::new(),
-            made: BTreeMap::new(),
+            again: Again::new(place, settlement.platform),
             store,
             #[cfg(feature = "redis")]
             locks: Locks::new(settlement.lock),
@@ -132,7 +115,8 @@ impl Clerk {
         let begun = Instant::now();
         while begun.elapsed() < LAST {
             let wait = self.work();
-            let waits = |desk: &Desk| !desk.is_done() && can_go_on(&desk.settler.standing());
+            let waits =
+                |desk: &Desk| !desk.is_done() && report::can_go_on(&desk.settler.standing());
             if !self.desks.values().any(waits) {
                 break;
             }
@@ -170,34 +154,12 @@ impl Clerk {
     /// else knows of them any more.
     fn find_gone(&mut self) {
         let through = self.shared.durable();
-        let read = || -> Result<Vec<MarketId>, RecountError> {
-            let look =
-                Look::open(Arc::clone(&self.disk), &self.folder).map_err(|_| RecountError::Gone)?;
-            let oldest = look.segments()?.first().map_or(Sequence(1), |segment| segment.first);
-            let from = Sequence(self.floor.0.saturating_add(1)).max(oldest);
-            let mut gone = Vec::new();
-            if from > through {
-                return Ok(gone);
-            }
-            for command in look.reader().read(from, through)? {
-                let command = command?;
-                if command.action == Action::RemoveMarket && command.operator {
-                    gone.push(command.market);
-                }
-            }
-            Ok(gone)
-        };
-        let gone = match read() {
-            Ok(gone) => gone,
-            Err(error) => return warn!("settlement: markets that are gone: {error}"),
-        };
-        for market in gone {
+        for market in self.again.gone(self.floor, through) {
             if self.desks.contains_key(&market) {
                 continue;
             }
-            self.make_again(&BTreeMap::from([(market, EpochNumber(1))]));
-            let last = self.made.range((market, EpochNumber(0))..=(market, EpochNumber(u64::MAX)));
-            if let Some(closed) = last.last().map(|((_, epoch), _)| *epoch) {
+            self.again.make(&BTreeMap::from([(market, EpochNumber(1))]), through);
+            if let Some(closed) = self.again.last(market) {
                 self.sit(market, closed, None);
             }
         }
@@ -339,54 +301,25 @@ impl Clerk {
 
     /// Batches that are needed again.
     fn need(&mut self, market: MarketId, from: EpochNumber, to: EpochNumber) -> Came {
-        if !self.made.contains_key(&(market, from)) {
+        if !self.again.has(market, from) {
             // Whoever needs something next probably needs it from the same stretch.
             let owed = |(market, desk): (&MarketId, &Desk)| {
                 let settled = desk.settler.last_settled();
-                (!desk.is_done())
-                    .then(|| (*market, settled.map_or(EpochNumber(1), EpochNumber::next)))
+                let next = settled.map_or(EpochNumber(1), EpochNumber::next);
+                (!desk.is_done()).then_some((*market, next))
             };
             let mut wanted: BTreeMap<_, _> = self.desks.iter().filter_map(owed).collect();
             wanted.insert(market, from);
-            if !self.make_again(&wanted) && !self.make_again(&BTreeMap::from([(market, from)])) {
+            let through = self.shared.durable();
+            let mut made = self.again.make(&wanted, through);
+            if made == Made::Gone {
+                made = self.again.make(&BTreeMap::from([(market, from)]), through);
+            }
+            if made == Made::Gone {
                 return Came::Gone;
             }
         }
-        let mut given: Vec<Batch> = Vec::new();
-        for ((_, epoch), batch) in self.made.range((market, from)..=(market, to)) {
-            if *epoch != EpochNumber(from.0 + given.len() as u64) {
-                break;
-            }
-            given.push(batch.clone());
-        }
-        Came::Given(given)
-    }
-
-    /// Makes these epochs and those behind them again. False where the journal does not reach back.
-    fn make_again(&mut self, wanted: &BTreeMap<MarketId, EpochNumber>) -> bool {
-        let made = &mut self.made;
-        made.clear();
-        let mut replay = || -> Result<(), String> {
-            let look = Look::open(Arc::clone(&self.disk), &self.folder);
-            let look = look.map_err(|why| why.to_string())?;
-            let recount = Recount::new(&look, self.markets_max, self.platform);
-            let mut each = |_: &_, _: &[_], closed: Option<Closed>| {
-                if let Some(Closed::Whole(batch)) = closed
-                    && wanted.get(&batch.market).is_some_and(|from| batch.epoch >= *from)
-                {
-                    made.insert((batch.market, batch.epoch), batch);
-                }
-                if made.len() < MADE_MAX { Go::On } else { Go::Home }
-            };
-            recount.replay(wanted, self.shared.durable(), &mut each).map_err(|why| why.to_string())
-        };
-        match replay() {
-            Ok(()) => true,
-            Err(why) => {
-                warn!("settlement: epochs cannot be made again from the journal: {why}");
-                false
-            }
-        }
+        Came::Given(self.again.give(market, from, to))
     }
 
     /// Does what operators want.
@@ -446,7 +379,7 @@ impl Clerk {
             })
             .collect();
         if now != self.said {
-            tell(&self.said, &now);
+            report::tell(&self.said, &now);
             if let Err(why) = self.store.say(&now) {
                 warn!("settlement: the status cannot be written: {why}");
             }
@@ -454,7 +387,7 @@ impl Clerk {
             self.said = now;
         }
         if self.desks.values().all(Desk::is_done) {
-            self.made.clear();
+            self.again.forget();
             let first = self.desks.values().filter_map(|desk| desk.from).min();
             let last = first.map(|first| Sequence(first.0.saturating_sub(1)));
             if let Some(floor) = last.filter(|floor| *floor > self.floor) {
@@ -473,42 +406,5 @@ fn later(error: LedgerError) -> LedgerError {
     match error {
         LedgerError::Refused { ledger, why } => LedgerError::Unreachable { ledger, why },
         error @ (LedgerError::Unreachable { .. } | LedgerError::Damaged { .. }) => error,
-    }
-}
-
-/// Whether time alone may bring it further.
-fn can_go_on(standing: &Standing) -> bool {
-    match standing {
-        Standing::Starting
-        | Standing::Idle
-        | Standing::Depositing(_)
-        | Standing::Waiting { .. }
-        | Standing::Applying(_)
-        | Standing::Retry { .. } => true,
-        Standing::DeadLetter { .. } | Standing::Halted(_) | Standing::Held => false,
-    }
-}
-
-/// Logs what is new.
-fn tell(before: &[MarketSettlement], now: &[MarketSettlement]) {
-    for it in now {
-        let market = it.market.0;
-        let old = before.iter().find(|old| old.market == it.market);
-        if old.is_some_and(|old| old.standing == it.standing) {
-            continue;
-        }
-        match &it.standing {
-            Standing::Halted(why) => error!(market, "settlement stands still: {why}"),
-            Standing::DeadLetter { epoch, tries, why } => {
-                error!(market, epoch = epoch.0, tries, "settlement is refused: {why}");
-            }
-            Standing::Retry { why, .. } => warn!(market, "settlement waits: {why}"),
-            Standing::Held => warn!(market, "settlement is held"),
-            Standing::Starting
-            | Standing::Idle
-            | Standing::Depositing(_)
-            | Standing::Waiting { .. }
-            | Standing::Applying(_) => {}
-        }
     }
 }

@@ -1,0 +1,148 @@
+//! Batches made again from the journal.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pricetime_engine::{AccountId, Action, EpochNumber, MarketId, Sequence};
+use pricetime_persistence::settlement::{Batch, Closed};
+use pricetime_persistence::{Disk, FolderError, Go, History, Look, Recount, RecountError};
+use tracing::warn;
+
+/// So many batches are kept for those who need them next.
+const MADE_MAX: usize = 4_096;
+
+/// Where the settlement works.
+pub(crate) struct Place {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: PathBuf,
+    pub(crate) markets_max: u32,
+    pub(crate) history: History,
+}
+
+/// Makes batches again.
+pub(super) struct Again {
+    place: Place,
+    platform: AccountId,
+    made: BTreeMap<(MarketId, EpochNumber), Batch>,
+}
+
+/// What came of making some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// They are there, as far as they have closed.
+    Whole,
+    /// The journal does not reach back to them.
+    Gone,
+    /// It could not be read, and may be later.
+    Failed,
+}
+
+/// Why it could not be done.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Recount(#[from] RecountError),
+}
+
+impl Again {
+    pub(super) const fn new(place: Place, platform: AccountId) -> Self {
+        Self { place, platform, made: BTreeMap::new() }
+    }
+
+    fn look(&self) -> Result<Look, FolderError> {
+        Look::open(Arc::clone(&self.place.disk), &self.place.folder)
+    }
+
+    /// The markets that were removed after this command.
+    pub(super) fn gone(&self, after: Sequence, through: Sequence) -> Vec<MarketId> {
+        self.removed(after, through).unwrap_or_else(|why| {
+            warn!("settlement: nobody knows which markets are gone: {why}");
+            Vec::new()
+        })
+    }
+
+    fn removed(&self, after: Sequence, through: Sequence) -> Result<Vec<MarketId>, Trouble> {
+        let look = self.look()?;
+        let segments = look.segments().map_err(RecountError::from)?;
+        let oldest = segments.first().map_or(Sequence(1), |segment| segment.first);
+        let from = Sequence(after.0.saturating_add(1)).max(oldest);
+        let mut gone = Vec::new();
+        if from > through {
+            return Ok(gone);
+        }
+        for command in look.reader().read(from, through).map_err(RecountError::from)? {
+            let command = command.map_err(RecountError::from)?;
+            if command.action == Action::RemoveMarket && command.operator {
+                gone.push(command.market);
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Makes these epochs and those behind them again, in the place of what was made before.
+    pub(super) fn make(
+        &mut self,
+        wanted: &BTreeMap<MarketId, EpochNumber>,
+        through: Sequence,
+    ) -> Made {
+        match self.replay(wanted, through) {
+            Ok(()) => Made::Whole,
+            Err(why) => {
+                warn!("settlement: epochs cannot be made again: {why}");
+                match why {
+                    Trouble::Recount(RecountError::Gone) => Made::Gone,
+                    Trouble::Folder(_) | Trouble::Recount(_) => Made::Failed,
+                }
+            }
+        }
+    }
+
+    fn replay(
+        &mut self,
+        wanted: &BTreeMap<MarketId, EpochNumber>,
+        through: Sequence,
+    ) -> Result<(), Trouble> {
+        let look = self.look()?;
+        let made = &mut self.made;
+        made.clear();
+        let mut each = |_: &_, _: &[_], closed: Option<Closed>| {
+            if let Some(Closed::Whole(batch)) = closed
+                && wanted.get(&batch.market).is_some_and(|from| batch.epoch >= *from)
+            {
+                made.insert((batch.market, batch.epoch), batch);
+            }
+            if made.len() < MADE_MAX { Go::On } else { Go::Home }
+        };
+        let recount = Recount::new(&look, self.place.markets_max, self.platform);
+        Ok(recount.replay(wanted, through, &mut each)?)
+    }
+
+    pub(super) fn has(&self, market: MarketId, epoch: EpochNumber) -> bool {
+        self.made.contains_key(&(market, epoch))
+    }
+
+    /// The last epoch of a market that was made.
+    pub(super) fn last(&self, market: MarketId) -> Option<EpochNumber> {
+        let all = (market, EpochNumber(0))..=(market, EpochNumber(u64::MAX));
+        self.made.range(all).last().map(|((_, epoch), _)| *epoch)
+    }
+
+    /// Those of a market that follow one another.
+    pub(super) fn give(&self, market: MarketId, from: EpochNumber, to: EpochNumber) -> Vec<Batch> {
+        let mut next = from;
+        let mut follows = |epoch: EpochNumber| {
+            let fits = epoch == next;
+            next = next.next();
+            fits
+        };
+        let all = self.made.range((market, from)..=(market, to));
+        all.take_while(|((_, epoch), _)| follows(*epoch)).map(|(_, it)| it.clone()).collect()
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.made.clear();
+    }
+}
