@@ -193,7 +193,14 @@ impl Settler {
         let earlier =
             |until: Duration| Some(self.feed.lacking().map_or(until, |it| it.until.min(until)));
         wait(&mut self.aside, now).map_err(|until| until.and_then(earlier))?;
-        self.due |= self.watch.over(now);
+        if !self.due && self.watch.over(now) {
+            self.due = true;
+            if self.last.unwrap_or(EpochNumber(0)) < self.feed.made {
+                // Another one may have settled what we brought.
+                self.feed.anew();
+                return self.feed.step(now).ok_or(None);
+            }
+        }
         if !self.due {
             return Err(earlier(self.watch.until));
         }
