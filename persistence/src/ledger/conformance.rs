@@ -1,4 +1,4 @@
-//! What every ledger has to do, sentence by sentence of [`Ledger`](super::Ledger), for whoever
+//! What every ledger has to do, sentence by sentence of [`Ledger`], for whoever
 //! writes one: [`conform`] puts questions to it and says the first answer that is wrong.
 //!
 //! ```
