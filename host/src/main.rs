@@ -10,7 +10,5 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    // Encrypted connections ask for it. Nobody can have chosen another one before.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     cli::run(cli::Cli::parse())
 }

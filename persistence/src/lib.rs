@@ -18,6 +18,8 @@
 //! that by itself.
 
 pub mod codec;
+#[cfg(any(feature = "tls", feature = "postgres-tls"))]
+mod encrypt;
 mod history;
 pub mod image;
 pub mod ledger;

@@ -116,7 +116,7 @@ pub struct Keys {
 const PARTS: usize = 6;
 
 /// The parts of a generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Part {
     Bids,
     Asks,

@@ -7,12 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion,
-    RedisConnectionInfo,
-};
-
-use super::options::{Address, RedisError, RedisOptions, Server, Tls};
+use super::options::{Address, RedisError, RedisOptions, Server};
 use super::slot;
 use super::wire::Wire;
 
@@ -148,7 +143,7 @@ impl Link {
 
     fn connection(&mut self, address: &Address) -> redis::RedisResult<&mut Wire> {
         if !self.connections.contains_key(address) {
-            let made = connect(&self.options, address, true)?;
+            let made = Wire::connect(&self.options, address, true)?;
             self.traffic.connections += 1;
             self.connections.insert(address.clone(), made);
         }
@@ -195,14 +190,14 @@ impl Link {
 
     /// The master as a sentinel sees it, if that one agrees.
     fn master_of(&self, sentinel: &Address, name: &str) -> redis::RedisResult<Address> {
-        let mut connection = connect(&self.options, sentinel, false)?;
+        let mut connection = Wire::connect(&self.options, sentinel, false)?;
         connection.limit(self.options.control)?;
         let (host, port): (String, u16) = redis::cmd("SENTINEL")
             .arg("get-master-addr-by-name")
             .arg(name)
             .query(&mut connection)?;
         let address = Address { host, port };
-        let mut connection = connect(&self.options, &address, true)?;
+        let mut connection = Wire::connect(&self.options, &address, true)?;
         connection.limit(self.options.control)?;
         let role: redis::Value = redis::cmd("ROLE").query(&mut connection)?;
         let redis::Value::Array(parts) = role else {
@@ -233,7 +228,7 @@ fn ask_all<T>(
 
 /// Who has which slots, and who is there besides.
 fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots> {
-    let mut connection = connect(options, node, true)?;
+    let mut connection = Wire::connect(options, node, true)?;
     connection.limit(options.control)?;
     let ranges: Vec<Vec<redis::Value>> =
         redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
@@ -261,55 +256,6 @@ fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots>
         slots.extend(master.map(|master| (from, to, master)));
     }
     Ok((slots, nodes))
-}
-
-/// Connects, as the options say. Sentinels have no databases and, here, no users.
-pub(crate) fn connect(
-    options: &RedisOptions,
-    address: &Address,
-    known: bool,
-) -> redis::RedisResult<Wire> {
-    let (host, port) = (address.host.clone(), address.port);
-    let to = match &options.tls {
-        None => ConnectionAddr::Tcp(host, port),
-        Some(_) => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
-    };
-    // Who we are is not said: the client would wait for each of the answers to that, one by one.
-    let settings = RedisConnectionInfo::default().set_protocol(ProtocolVersion::RESP2);
-    let mut settings = settings.set_skip_set_lib_name();
-    if known {
-        settings = settings.set_db(options.database);
-        if let Some(user) = &options.user {
-            settings = settings.set_username(user);
-        }
-        if let Some(password) = &options.password {
-            settings = settings.set_password(password);
-        }
-    }
-    let info: ConnectionInfo = to.into_connection_info()?.set_redis_settings(settings);
-    let nodelay = info.tcp_settings().clone().set_nodelay(true);
-    let info = info.set_tcp_settings(nodelay);
-    let client = client(info, options.tls.as_ref())?;
-    client.get_connection_with_timeout(options.connect).map(Wire::new)
-}
-
-#[cfg(feature = "tls")]
-fn client(info: ConnectionInfo, tls: Option<&Tls>) -> redis::RedisResult<Client> {
-    let Some(tls) = tls else { return Client::open(info) };
-    let client_tls = tls
-        .client
-        .clone()
-        .map(|(client_cert, client_key)| redis::ClientTlsConfig { client_cert, client_key });
-    let root_cert = tls.authority.clone();
-    Client::build_with_tls(info, redis::TlsCertificates { client_tls, root_cert })
-}
-
-#[cfg(not(feature = "tls"))]
-fn client(info: ConnectionInfo, tls: Option<&Tls>) -> redis::RedisResult<Client> {
-    match tls {
-        None => Client::open(info),
-        Some(_) => Err(std::io::Error::other("this build cannot encrypt: feature `tls`").into()),
-    }
 }
 
 /// What went wrong, without who we are.

@@ -4,16 +4,15 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use pricetime_engine::{
-    Broken, MarketId, MarketSnapshot, OrderId, OrderRecord, RequestRecord, Sequence, Timestamp,
+    Broken, MarketId, MarketSnapshot, OrderRecord, RequestRecord, Sequence, Timestamp,
 };
-use redis::Value;
 
 use super::keys::{KeyNames, Keys, Part};
 use super::layout::{self, BadRecord, Metadata};
 use super::link::{Link, Patience};
 use super::options::RedisError;
 use super::trades::{Trades, parse_trade};
-use super::wire::Wire;
+use super::wire::{Texts, Wire};
 
 /// How many entries a page has, about.
 const PAGE: usize = 2_000;
@@ -152,10 +151,8 @@ fn metadata(link: &mut Link, keys: &Keys) -> Result<Option<Metadata>, ReadError>
 }
 
 fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadImage, ReadError> {
-    let mut resting = orders(link, keys, Part::Orders)?;
-    let mut waiting = orders(link, keys, Part::Stops)?;
-    resting.sort_unstable_by_key(|order| order.priority);
-    waiting.sort_unstable_by_key(|order| order.priority);
+    let resting = orders(link, keys, Part::Orders)?;
+    let waiting = orders(link, keys, Part::Stops)?;
     let requests = requests(link, keys)?;
     let blocked: Vec<String> = link.with(&keys.metadata, Patience::Bulk, |connection| {
         redis::cmd("SMEMBERS").arg(keys.part(Part::Blocked)).query(connection)
@@ -182,16 +179,20 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
             return Err(ReadError::Count { key: keys.part(part).to_owned(), found, stated });
         }
     }
-    let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
     let trades = stated.trades.map(|_| read_trades(link, keys)).transpose()?;
-    checked(keys, stated, state, trades)
+    let (none, head) = (Vec::new(), stated.head);
+    let state = MarketSnapshot { head, resting: none.clone(), waiting: none, blocked, requests };
+    let digest = state.digest().wrapping_add(resting.sum).wrapping_add(waiting.sum);
+    let state = MarketSnapshot { resting: resting.all, waiting: waiting.all, ..state };
+    checked(keys, stated, state, digest, trades)
 }
 
-/// The image of these metadata and this state, if they agree.
+/// The image of these metadata and this state, whose digest this is, if they agree.
 pub(super) fn checked(
     keys: &Keys,
     stated: &Metadata,
     state: MarketSnapshot,
+    found: u128,
     trades: Option<Trades>,
 ) -> Result<ReadImage, ReadError> {
     let MarketSnapshot { resting, waiting, blocked, requests, .. } = &state;
@@ -206,7 +207,6 @@ pub(super) fn checked(
             return Err(ReadError::Count { key: keys.part(part).to_owned(), found, stated });
         }
     }
-    let found = state.digest();
     if found != stated.digest {
         let key = keys.metadata.clone();
         return Err(ReadError::Digest { key, stated: stated.digest, found });
@@ -234,79 +234,82 @@ pub(super) fn checked(
     })
 }
 
-/// The orders of a hash. While a page is understood, the next one is on its way.
-fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Vec<OrderRecord>, ReadError> {
+/// Orders, and the sum of their digests.
+#[derive(Default)]
+struct Orders {
+    all: Vec<OrderRecord>,
+    sum: u128,
+}
+
+/// The orders of a hash, in their order of time. While a page is understood, the next one is on its
+/// way.
+fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Orders, ReadError> {
     let key = keys.part(part);
     let (read, pages) = sync_channel(2);
-    std::thread::scope(|scope| {
+    let mut orders = std::thread::scope(|scope| {
         let understood = scope.spawn(move || understand(key, pages));
         let read_all = link.with(&keys.metadata, Patience::Bulk, |wire| scan(wire, key, &read));
         drop(read);
         let found = understood.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         read_all?;
-        Ok(found?.into_values().collect())
-    })
+        Ok::<_, ReadError>(found?)
+    })?;
+    orders.all.sort_unstable_by_key(|order| (order.priority, order.party.order));
+    // A hash on its way to another size may give a field twice.
+    let sum = &mut orders.sum;
+    orders.all.dedup_by(|again, first| {
+        let same = again.party.order == first.party.order;
+        if same {
+            *sum = sum.wrapping_sub(again.digest());
+        }
+        same
+    });
+    Ok(orders)
 }
 
 /// Reads a hash, page for page.
-fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<Value>>) -> redis::RedisResult<()> {
+fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<u8>>) -> redis::RedisResult<()> {
     let ask = |wire: &mut Wire, cursor: u64| {
-        let mut scan = redis::cmd("HSCAN");
-        wire.send(&scan.arg(key).arg(cursor).arg("COUNT").arg(PAGE).get_packed_command())
-    };
-    let hear = |wire: &mut Wire| {
-        let page = wire.receive()?;
-        if let Value::ServerError(error) = page {
-            return Err(redis::RedisError::from(error));
-        }
-        Ok(page)
+        wire.ask(redis::cmd("HSCAN").arg(key).arg(cursor).arg("COUNT").arg(PAGE))
     };
     ask(wire, 0)?;
     loop {
-        let (next, page): (u64, Value) = redis::from_redis_value(hear(wire)?)?;
-        let Value::Array(page) = page else {
-            return Err(std::io::Error::other("HSCAN answers something else").into());
-        };
+        // A page begins with where the next one does.
+        let next = wire.look_ahead()?;
+        let next = next.and_then(|text| String::from_utf8(text).ok()?.parse().ok()).unwrap_or(0);
         if next != 0 {
             ask(wire, next)?;
         }
-        let wanted = read.send(page).is_ok();
+        let wanted = read.send(wire.receive_as_it_comes()?).is_ok();
         if next == 0 {
             return Ok(());
         }
         if !wanted {
             // There is something wrong with an earlier page. What was asked for comes all the same.
-            return hear(wire).map(|_| ());
+            return wire.receive_as_it_comes().map(|_| ());
         }
     }
 }
 
-/// The orders of pages. A hash that grows while it is read may give a field twice.
-fn understand(
-    key: &str,
-    pages: Receiver<Vec<Value>>,
-) -> Result<foldhash::HashMap<OrderId, OrderRecord>, BadRecord> {
-    let mut found = foldhash::HashMap::default();
+/// The orders of pages.
+fn understand(key: &str, pages: Receiver<Vec<u8>>) -> Result<Orders, BadRecord> {
+    let mut found = Orders::default();
     for page in pages {
-        for pair in page.chunks_exact(2) {
-            let [field, text] = [pair.first(), pair.last()].map(|it| it.map_or(&b""[..], bytes));
+        let mut texts = Texts::of(&page).skip(1);
+        while let Some(field) = texts.next() {
             let order = core::str::from_utf8(field)
-                .and_then(|field| Ok((field, core::str::from_utf8(text)?)))
+                .and_then(|field| Ok((field, core::str::from_utf8(texts.next().unwrap_or(b""))?)))
                 .map_err(|error| error.to_string())
                 .and_then(|(field, text)| layout::parse_order(field, text))
                 .map_err(|what| {
                     let field = String::from_utf8_lossy(field).into_owned();
                     BadRecord { key: key.to_owned(), field, what }
                 })?;
-            found.insert(order.party.order, order);
+            found.sum = found.sum.wrapping_add(order.digest());
+            found.all.push(order);
         }
     }
     Ok(found)
-}
-
-/// What a text is in bytes; nothing where it is none.
-fn bytes(value: &Value) -> &[u8] {
-    if let Value::BulkString(bytes) = value { bytes } else { b"" }
 }
 
 /// The window of requests, oldest first.

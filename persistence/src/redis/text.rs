@@ -243,6 +243,7 @@ impl Begun {
         let keys = KeyNames::default().of(stated.head.market);
         let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
         let trades = stated.trades.map(|_| trades.into_iter().collect());
-        Ok(checked(&keys, &stated, state, trades)?)
+        let digest = state.digest();
+        Ok(checked(&keys, &stated, state, digest, trades)?)
     }
 }

@@ -1,23 +1,77 @@
-//! A connection that gives up in time.
+//! A connection that gives up in time, and hands long answers over as they came.
+//!
+//! What is asked, and what an answer means, is the client library's. The connection is our own: the
+//! library's waits for each answer of a pipeline, one after the other, whatever became of those
+//! before it, so that a server that hangs would hold us up for minutes; and it makes a value of its
+//! own of each text of an answer, which takes longer than the server takes to say it.
 
+mod frame;
+mod socket;
+
+use std::ops::Range;
 use std::time::Duration;
 
-use redis::{Connection, ConnectionLike, RedisResult, Value};
+use redis::{Cmd, ConnectionLike, RedisResult, Value, parse_redis_value};
+
+use super::options::{Address, RedisOptions};
+use frame::Frame;
+pub(super) use frame::Texts;
+use socket::Socket;
+
+/// So much is made room for at least.
+const ROOM: usize = 1 << 16;
 
 /// A connection on which the first answer that does not come in time is the last one that is waited
-/// for. The client's own way waits for each answer of a pipeline, one after the other, whatever
-/// became of those before it, so that a server that hangs would hold us up for minutes.
-///
-/// After an error it is of no use any more: the answers that were not read are still to come.
+/// for. After an error it is of no use any more, but for a late answer: that one is passed over when
+/// it comes.
 pub(crate) struct Wire {
-    connection: Connection,
+    socket: Socket,
+    /// What has come and was not taken yet is what is between `from` and `to`.
+    come: Vec<u8>,
+    from: usize,
+    to: usize,
+    /// The answer that is the next to be whole.
+    frame: Frame,
+    /// So many answers nobody waits for any more.
+    late: usize,
     /// How many bytes were sent.
     sent: u64,
 }
 
 impl Wire {
-    pub(super) const fn new(connection: Connection) -> Self {
-        Self { connection, sent: 0 }
+    /// Connects, as the options say; to somebody who knows us, if he is one who has databases and
+    /// users: sentinels have, here, none.
+    pub(crate) fn connect(
+        options: &RedisOptions,
+        address: &Address,
+        known: bool,
+    ) -> RedisResult<Self> {
+        let socket = Socket::connect(address, options.tls.as_ref(), options.connect)?;
+        let mut wire = Self {
+            socket,
+            come: Vec::new(),
+            from: 0,
+            to: 0,
+            frame: Frame::default(),
+            late: 0,
+            sent: 0,
+        };
+        if known {
+            wire.introduce(options)?;
+        }
+        Ok(wire)
+    }
+
+    /// Says who we are and what we want. All at once: the answers are not waited for one by one.
+    fn introduce(&mut self, options: &RedisOptions) -> RedisResult<()> {
+        let mut ask = redis::pipe();
+        if let Some(password) = &options.password {
+            ask.cmd("AUTH").arg(options.user.as_deref()).arg(password);
+        }
+        if options.database != 0 {
+            ask.cmd("SELECT").arg(options.database);
+        }
+        ask.exec(self)
     }
 
     /// How many bytes were sent since this was last asked.
@@ -26,28 +80,104 @@ impl Wire {
     }
 
     /// How long an answer may take from now on.
-    pub(crate) fn limit(&mut self, limit: Duration) -> RedisResult<()> {
-        self.connection.set_read_timeout(Some(limit))?;
-        self.connection.set_write_timeout(Some(limit))
+    pub(crate) fn limit(&self, limit: Duration) -> RedisResult<()> {
+        Ok(self.socket.limit(limit)?)
     }
 
     /// Sends a question. Its answer is behind those of all earlier ones.
     pub(crate) fn send(&mut self, words: &[u8]) -> RedisResult<()> {
         self.sent += words.len() as u64;
-        self.connection.send_packed_command(words)
+        Ok(self.socket.write_all(words)?)
     }
 
     /// The answer to the first question that none was read of. One that does not come in time will
     /// be passed over when it does, and then the connection goes on being of use.
     pub(crate) fn receive(&mut self) -> RedisResult<Value> {
-        self.connection.recv_response()
+        self.answer(parse_redis_value)?
+    }
+
+    /// The same, as it came, unless the server said no.
+    pub(super) fn receive_as_it_comes(&mut self) -> RedisResult<Vec<u8>> {
+        self.answer(|answer| match answer.first() {
+            Some(b'-') => parse_redis_value(answer)?.extract_error().map(|_| Vec::new()),
+            _ => Ok(answer.to_vec()),
+        })?
+    }
+
+    /// The first text of that answer, if there is one in it: as soon as it is there, while the rest
+    /// still comes.
+    pub(super) fn look_ahead(&mut self) -> RedisResult<Option<Vec<u8>>> {
+        self.pass_over()?;
+        loop {
+            let come = self.come.get(self.from..self.to).unwrap_or_default();
+            let first = Texts::of(come).next().map(<[u8]>::to_vec);
+            if first.is_some() || self.frame.end(come)?.is_some() {
+                return Ok(first);
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Sends a question whose answer is long.
+    pub(super) fn ask(&mut self, question: &Cmd) -> RedisResult<()> {
+        self.send(&question.get_packed_command())
+    }
+
+    /// Does something with the next answer that is waited for.
+    fn answer<T>(&mut self, read: impl FnOnce(&[u8]) -> T) -> RedisResult<T> {
+        self.pass_over()?;
+        let answer = self.whole()?;
+        Ok(read(self.come.get(answer).unwrap_or_default()))
+    }
+
+    /// Passes over what nobody waits for any more.
+    fn pass_over(&mut self) -> RedisResult<()> {
+        while self.late > 0 {
+            self.whole()?;
+            self.late -= 1;
+        }
+        Ok(())
+    }
+
+    /// Waits until the next answer is there, and takes it. Where it is.
+    fn whole(&mut self) -> RedisResult<Range<usize>> {
+        loop {
+            let come = self.come.get(self.from..self.to).unwrap_or_default();
+            if let Some(length) = self.frame.end(come)? {
+                let from = self.from;
+                self.from += length;
+                self.frame = Frame::default();
+                return Ok(from..self.from);
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Waits until more has come.
+    fn wait(&mut self) -> RedisResult<()> {
+        let read = self.read();
+        self.late += usize::from(read.as_ref().is_err_and(redis::RedisError::is_timeout));
+        read
+    }
+
+    fn read(&mut self) -> RedisResult<()> {
+        if self.to == self.come.len() {
+            self.come.copy_within(self.from..self.to, 0);
+            (self.from, self.to) = (0, self.to - self.from);
+            if self.come.len() - self.to < ROOM {
+                self.come.resize(2 * self.come.len() + ROOM, 0);
+            }
+        }
+        let room = self.come.get_mut(self.to..).unwrap_or_default();
+        self.to += self.socket.read(room)?;
+        Ok(())
     }
 }
 
 impl ConnectionLike for Wire {
     fn req_packed_command(&mut self, words: &[u8]) -> RedisResult<Value> {
         self.send(words)?;
-        self.connection.recv_response()
+        self.receive()
     }
 
     fn req_packed_commands(
@@ -59,22 +189,22 @@ impl ConnectionLike for Wire {
         self.send(words)?;
         for _ in 0..offset {
             // What is only noted, for a transaction, and refused then: nothing will be carried out.
-            if let Value::ServerError(error) = self.connection.recv_response()? {
+            if let Value::ServerError(error) = self.receive()? {
                 return Err(error.into());
             }
         }
-        (0..count).map(|_| self.connection.recv_response()).collect()
+        (0..count).map(|_| self.receive()).collect()
     }
 
     fn get_db(&self) -> i64 {
-        self.connection.get_db()
+        0
     }
 
     fn check_connection(&mut self) -> bool {
-        self.connection.check_connection()
+        redis::cmd("PING").exec(self).is_ok()
     }
 
     fn is_open(&self) -> bool {
-        self.connection.is_open()
+        true
     }
 }

@@ -167,24 +167,25 @@ struct Known {
 
 impl Known {
     fn of(order: &OrderRecord) -> Self {
-        let part = match (order.kind.stop(), order.side) {
-            (Some(_), _) => Part::Stops,
-            (None, Side::Buy) => Part::Bids,
-            (None, Side::Sell) => Part::Asks,
-        };
-        Self { part, priority: order.priority, digest: order.digest() }
+        Self { part: part_of(order), priority: order.priority, digest: order.digest() }
     }
+}
 
-    /// Where its record is.
-    const fn home(self) -> Part {
-        match self.part {
-            Part::Stops => Part::Stops,
-            Part::Bids
-            | Part::Asks
-            | Part::Orders
-            | Part::Requests
-            | Part::Blocked
-            | Part::Trades => Part::Orders,
+/// Where an order stands.
+fn part_of(order: &OrderRecord) -> Part {
+    match (order.kind.stop(), order.side) {
+        (Some(_), _) => Part::Stops,
+        (None, Side::Buy) => Part::Bids,
+        (None, Side::Sell) => Part::Asks,
+    }
+}
+
+/// Where the record of an order is that stands here.
+const fn home_of(part: Part) -> Part {
+    match part {
+        Part::Stops => Part::Stops,
+        Part::Bids | Part::Asks | Part::Orders | Part::Requests | Part::Blocked | Part::Trades => {
+            Part::Orders
         }
     }
 }

@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::driver::Message;
 use super::error::RedlockError;
 use super::step::{Answer, Ask, Deed};
-use crate::redis::{Address, RedisError, RedisOptions, Wire, connect, fault};
+use crate::redis::{Address, RedisError, RedisOptions, Wire, fault};
 
 /// Deletes the value if it is ours.
 const FREE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
@@ -183,7 +183,7 @@ impl Node {
             return Ok(());
         }
         self.silent = None;
-        let tried = connect(&self.options, &self.address, true).and_then(|mut wire| {
+        let tried = Wire::connect(&self.options, &self.address, true).and_then(|mut wire| {
             wire.limit(self.options.control)?;
             redis::cmd("EVAL").arg("return 1").arg(0).query::<i64>(&mut wire)?;
             Ok(wire)

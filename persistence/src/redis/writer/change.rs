@@ -7,7 +7,7 @@ use foldhash::HashMap;
 use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence, TradeNumber};
 use redis::Pipeline;
 
-use super::{Attempt, Difference, How, Known, Next, Task, There, Version, Wrote};
+use super::{Attempt, Difference, How, Known, Next, Task, There, Version, Wrote, home_of, part_of};
 use crate::history::History;
 use crate::image::MarketState;
 use crate::redis::keys::Part;
@@ -115,21 +115,19 @@ pub(super) fn say_orders<'a>(
     let mut gone: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
     let mut there: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
     for (order, before, record) in orders {
-        let known = record.map(Known::of);
+        let now = record.map(|order| (part_of(order), order.priority));
         if let Some(before) = before {
-            let moved =
-                known.is_none_or(|now| (now.part, now.priority) != (before.part, before.priority));
+            let moved = now != Some((before.part, before.priority));
             if moved && before.part != Part::Stops {
                 gone.entry(before.part).or_default().push(member(before, order).to_vec());
             }
-            if known.is_none_or(|now| now.home() != before.home()) {
-                let field = layout::order_field(order).into_bytes();
-                gone.entry(before.home()).or_default().push(field);
+            let home = home_of(before.part);
+            if now.is_none_or(|(part, _)| home_of(part) != home) {
+                gone.entry(home).or_default().push(layout::order_field(order).into_bytes());
             }
         }
         let Some(record) = record else { continue };
-        let home = Known::of(record).home();
-        let fields = there.entry(home).or_default();
+        let fields = there.entry(home_of(part_of(record))).or_default();
         fields.push(layout::order_field(order).into_bytes());
         fields.push(layout::order_text(record).into_bytes());
         if let Some((part, score, member)) = layout::standing(record) {
