@@ -2,20 +2,26 @@
 //! goes in and comes out, a consumer that folds events, a generator of random commands, and a
 //! language for tables of scenarios.
 
-pub mod alone;
 pub mod compare;
 pub mod disk;
 pub mod fold;
 pub mod generate;
-pub mod load;
 pub mod model;
-pub mod postgres;
 pub mod record;
 pub mod recount;
-pub mod redis;
-pub mod redlock;
 pub mod settle;
 pub mod table;
+
+#[cfg(feature = "servers")]
+pub mod alone;
+#[cfg(feature = "servers")]
+pub mod load;
+#[cfg(feature = "servers")]
+pub mod postgres;
+#[cfg(feature = "servers")]
+pub mod redis;
+#[cfg(feature = "servers")]
+pub mod redlock;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};
 
