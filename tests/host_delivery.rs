@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pricetime::engine::{Action, EpochNumber, MarketId, MarketSpec, Phase, Symbol};
-use pricetime::persistence::ledger::{EmbeddedLedger, Notice};
+use pricetime::persistence::ledger::{EmbeddedLedger, Ledger as _, Notice, Position, Seed, Token};
 use pricetime::persistence::settlement::Batch;
+use pricetime::persistence::{Look, RealDisk};
 use pricetime::{
     Delivery, Draft, Gates, Host, MarketDelivery, NotDelivered, Options, Order, Orders, Outlet,
     ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,
@@ -256,6 +257,68 @@ fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
     assert_eq!(epochs_of(&kept), [1, 2, 3, 4]);
     assert_eq!((&kept[1]["skipped"], &kept[1]["receipt"]), (&"never".into(), &Value::Null));
     assert_eq!(orders.left().expect("a folder").len(), 0);
+}
+
+#[test]
+fn another_ledger_begins_with_numbers_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let begin = || {
+        let heard = Arc::clone(&heard);
+        let answer = move |batch: &Batch| {
+            heard.lock().expect("a list").push(batch.epoch.0);
+            Ok(Receipt::default())
+        };
+        host(folder.path(), told(answer))
+    };
+    let first = begin();
+    add(&first, ONE);
+    epochs(&first, ONE, 5);
+    until_delivered(&first, ONE, 5);
+    first.close().expect("a clean end");
+    // A new one takes its place, which posts the last of those epochs again.
+    let ledger = folder.path().join("ledger");
+    fs::rename(&ledger, folder.path().join("the old one")).expect("it is there");
+    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a data folder");
+    let position = Position { history: look.history(), last: EpochNumber(4) };
+    let mut books = EmbeddedLedger::open(&ledger).expect("a ledger");
+    let token = books.claim(ONE, Token(0)).expect("a claim").token;
+    let seed = Seed { market: ONE, position, instead: None, balances: Vec::new() };
+    books.seed(&seed, token).expect("a seed");
+    drop(books);
+    let second = begin();
+    epochs(&second, ONE, 2);
+    until_delivered(&second, ONE, 7);
+    second.close().expect("a clean end");
+    let third = begin();
+    epochs(&third, ONE, 1);
+    until_delivered(&third, ONE, 8);
+    third.close().expect("a clean end");
+    assert_eq!(*heard.lock().expect("a list"), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(epochs_of(&receipts(folder.path(), ONE)), [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn what_is_wrong_with_one_market_holds_no_other_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let begin = || host(folder.path(), told(|_| Ok(Receipt::default())));
+    let first = begin();
+    add(&first, ONE);
+    add(&first, TWO);
+    first.close().expect("a clean end");
+    let position = folder.path().join("settlement/delivered-1.json");
+    fs::write(&position, "spoilt").expect("a file");
+    let orders = Orders::of(folder.path());
+    orders.leave(ONE, Order::DeliverRetry).expect("an order");
+    let second = begin();
+    epochs(&second, ONE, 2);
+    epochs(&second, TWO, 2);
+    until_delivered(&second, TWO, 2);
+    assert_eq!(receipts(folder.path(), ONE).len(), 0);
+    fs::remove_file(&position).expect("it is there");
+    until_delivered(&second, ONE, 2);
+    until("it is obeyed", || orders.left().expect("a folder").is_empty());
+    second.close().expect("a clean end");
 }
 
 #[test]

@@ -2,15 +2,17 @@
 //! is told of; when it is held again everything is, in order.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pricetime::engine::{AccountId, Action, Event, Header, MarketHead, Outcome, Phase, Sequence};
+use pricetime::persistence::ledger::{EmbeddedLedger, Notice};
 use pricetime::persistence::redis::KeyNames;
 use pricetime::persistence::{Look, RealDisk};
 use pricetime::{
-    CoreOptions, Draft, Follower, Gates, Host, OpenError, Options, Refused, RunnerLock, Standby,
-    Ticket,
+    CoreOptions, Delivery, Draft, Follower, Gates, Host, MarketDelivery, NotDelivered, OpenError,
+    Options, Outlet, Receipt, Refused, RunnerLock, Settlement, Standby, Ticket,
 };
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::redis::Server;
@@ -150,6 +152,58 @@ fn nothing_is_told_while_the_one_server_is_dead() {
 #[test]
 fn nothing_is_told_while_three_servers_are_dead() {
     servers_die_and_come_back(3);
+}
+
+/// Refuses until it is let, and counts how often it was asked.
+#[derive(Clone, Default)]
+struct Gate(Arc<(AtomicUsize, AtomicBool)>);
+
+impl Gate {
+    fn asked(&self) -> usize {
+        self.0.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Outlet for Gate {
+    fn deliver(&mut self, _: &Notice) -> Result<Receipt, NotDelivered> {
+        self.0.0.fetch_add(1, Ordering::SeqCst);
+        let open = self.0.1.load(Ordering::SeqCst);
+        if open { Ok(Receipt::default()) } else { Err(NotDelivered::Later("shut".to_owned())) }
+    }
+}
+
+#[test]
+fn nothing_is_delivered_while_the_lock_is_not_held() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut servers = servers(1);
+    let gate = Gate::default();
+    let pause = Duration::from_millis(5);
+    let to = Delivery::to(gate.clone());
+    let delivery = Delivery { backoff_min: pause, backoff_max: pause, ..to };
+    let ledger = folder.path().join("ledger");
+    let shared = Settlement::shared(move || EmbeddedLedger::open(&ledger));
+    let settlement = Some(Settlement { delivery: Some(delivery), ..shared });
+    let options = options(folder.path(), &servers, &Ear::default());
+    let host = Host::open(Options { settlement, ..options }).expect("a host");
+    begin(&host);
+    let number = host.view(MARKET, 0).expect("the market").epoch;
+    let draft = Draft { operator: true, ..load::draft(3, 0) };
+    let close = Draft { request: None, action: Action::CloseEpoch { number }, ..draft };
+    host.submit(close).expect("room").wait().expect("an answer");
+    until("it is tried", || gate.asked() > 3);
+    servers.iter_mut().for_each(Server::kill);
+    until("the lock is lost", || !holds(&host));
+    // One may be under way at that moment.
+    std::thread::sleep(Duration::from_millis(50));
+    let asked = gate.asked();
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!((gate.asked(), holds(&host)), (asked, false));
+    gate.0.1.store(true, Ordering::SeqCst);
+    servers.iter_mut().for_each(Server::again);
+    let delivered = |it: &MarketDelivery| it.delivered == Some(number);
+    let delivery = || host.settlement().into_iter().find_map(|it| it.delivery);
+    until("it is delivered", || delivery().as_ref().is_some_and(delivered));
+    host.close().expect("a clean end");
 }
 
 #[test]

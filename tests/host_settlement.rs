@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use pricetime::engine::{
     AccountId, Action, EpochNumber, Fees, MarketId, MarketSpec, Phase, Symbol, Terms,
 };
-use pricetime::persistence::JournalOptions;
 use pricetime::persistence::ledger::{EmbeddedLedger, Ledger, LedgerError};
 use pricetime::persistence::settlement::{Patience, Standing};
+use pricetime::persistence::{JournalOptions, Look, RealDisk};
 use pricetime::{Draft, Gates, Host, Options, Order, Orders, Retention, Settlement};
 use pricetime_tests::load;
 use pricetime_tests::settle::books::{PLATFORM, judge, told};
@@ -193,15 +193,56 @@ fn what_is_not_settled_stays_in_the_journal() {
         until("it is settled", || is_settled(&second, ONE, epoch + 1));
     }
     second.close().expect("a clean end");
-    let look = pricetime::persistence::Look::open(
-        Arc::new(pricetime::persistence::RealDisk),
-        folder.path(),
-    );
+    let look = Look::open(Arc::new(RealDisk), folder.path());
     let oldest = look.expect("a folder").journal().expect("a journal").oldest();
     assert!(oldest.0 > 1, "what is settled may go");
     let mut ledger = ledger(folder.path()).expect("the ledger");
     let (_, position) = ledger.position(ONE).expect("an answer");
     assert_eq!(position.map(|it| it.last), Some(EpochNumber(50)));
+}
+
+#[test]
+fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = opened();
+    let begin = || {
+        let options = Options {
+            settlement: Some(settlement(folder.path(), &open)),
+            gates: Gates::OnRequest,
+            journal: JournalOptions { segment_bytes: 1 << 13 },
+            retention: Retention::Snapshots,
+            ..Options::new(folder.path())
+        };
+        Host::open(options).expect("a host")
+    };
+    let first = begin();
+    add(&first, ONE);
+    add(&first, TWO);
+    for epoch in 0..40 {
+        for market in [ONE, TWO] {
+            trade(&first, market, epoch * 30..epoch * 30 + 30);
+            close(&first, market);
+            until("it is settled", || is_settled(&first, market, epoch + 1));
+        }
+    }
+    first.close().expect("a clean end");
+    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    assert!(look.journal().expect("a journal").oldest().0 > 1, "what is settled is gone");
+    // The ledger is away while the market trades for the last time and goes.
+    open.store(false, Ordering::SeqCst);
+    let second = begin();
+    trade(&second, TWO, 2_000..2_040);
+    close(&second, TWO);
+    trade(&second, TWO, 2_040..2_080);
+    say(&second, TWO, Action::CancelAll { account: None, side: None });
+    say(&second, TWO, Action::SetPhase(Phase::Closed));
+    say(&second, TWO, Action::RemoveMarket);
+    second.close().expect("a clean end");
+    open.store(true, Ordering::SeqCst);
+    begin().close().expect("a clean end");
+    let mut ledger = ledger(folder.path()).expect("the ledger");
+    let (_, position) = ledger.position(TWO).expect("an answer");
+    assert_eq!(position.map(|it| it.last), Some(EpochNumber(42)));
 }
 
 #[test]

@@ -256,6 +256,46 @@ fn the_redis_client_has_one_room() {
     );
 }
 
+/// Where a crate is named as one: in a path, or in an import.
+fn named(files: &[PathBuf], crates: &[&str]) -> Vec<String> {
+    let mut places = Vec::new();
+    for file in files {
+        for (number, line) in code(&read(file)) {
+            let paths = line.rsplit("::").skip(1).filter_map(|path| words(path).last());
+            let imports = line.trim().strip_prefix("use ").and_then(|rest| words(rest).next());
+            let found = paths.chain(imports).find(|word| crates.contains(word));
+            places.extend(found.map(|word| format!("{}:{number}: {word}", file.display())));
+        }
+    }
+    places
+}
+
+#[test]
+fn the_clients_of_ledgers_have_rooms_of_their_own() {
+    let sentence = "Only `persistence/src/ledger/postgres` names the PostgreSQL client, and only \
+                    `embedded` the store of a ledger in a file.";
+    let rooms = [
+        ("postgres", ["tokio_postgres", "tokio_postgres_rustls"].as_slice()),
+        ("embedded", ["redb"].as_slice()),
+    ];
+    let files: Vec<PathBuf> = LIBRARIES.iter().flat_map(|(room, _)| sources(room)).collect();
+    for (room, crates) in rooms {
+        let ledgers = root().join("persistence/src/ledger");
+        let (file, folder) = (ledgers.join(format!("{room}.rs")), ledgers.join(room));
+        let within = |it: &PathBuf| *it == file || it.starts_with(&folder);
+        let (inside, others): (Vec<PathBuf>, _) = files.iter().cloned().partition(within);
+        assert!(!named(&inside, crates).is_empty(), "nobody names {crates:?} any more");
+        let mut against = named(&others, crates);
+        for (library, _) in LIBRARIES.iter().filter(|(library, _)| *library != "persistence") {
+            let manifest = read(root().join(library).join("Cargo.toml"));
+            let names = dependencies(&manifest).into_iter().map(|(name, _)| name);
+            let clients = names.filter(|name| crates.contains(&name.replace('-', "_").as_str()));
+            against.extend(clients.map(|name| format!("{library}/Cargo.toml: {name}")));
+        }
+        hold(sentence, &against);
+    }
+}
+
 #[test]
 fn things_are_called_what_they_are() {
     let empty = [

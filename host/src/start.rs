@@ -48,7 +48,10 @@ struct Opened {
 }
 
 /// Where it was, and where what comes is kept.
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
+#[cfg_attr(
+    feature = "redis",
+    expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")
+)]
 enum Home {
     Folder {
         folder: Folder,

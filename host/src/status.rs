@@ -118,6 +118,12 @@ impl Shared {
         self.lease.as_ref().is_none_or(|lease| lease.holds())
     }
 
+    #[cfg(not(feature = "redis"))]
+    #[expect(clippy::unused_self, reason = "there is no lock")]
+    pub(crate) const fn may_release(&self) -> bool {
+        true
+    }
+
     /// Up to this command nothing has to be published any more; None where nothing ever has to.
     #[cfg(feature = "redis")]
     pub(crate) fn set_published(&self, sequence: Option<Sequence>) {

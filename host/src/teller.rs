@@ -56,17 +56,18 @@ impl Teller {
                     follower.pause();
                 }
             }
-            if let Some(listener) = &mut self.to_clerk {
-                batch.groups().for_each(|(header, events, outcome)| {
-                    listener.group(header, events, outcome);
-                });
-            }
             #[cfg(feature = "redis")]
             if let Some(recorder) = &self.recorder {
                 recorder.record(batch.told());
             }
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);
+            }
+            // Who settles may read the journal for what he hears, as far as it is said to be durable.
+            if let Some(listener) = &mut self.to_clerk {
+                batch.groups().for_each(|(header, events, outcome)| {
+                    listener.group(header, events, outcome);
+                });
             }
             batch.answer();
             batch.clear();

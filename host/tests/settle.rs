@@ -4,31 +4,25 @@
 mod program;
 #[path = "program/server.rs"]
 mod server;
+#[path = "program/settling.rs"]
+mod settling;
 
 use std::path::Path;
-use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use pricetime::engine::{AccountId, EpochNumber, MarketId};
 use pricetime::persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger as _, Position, Token};
 use pricetime::persistence::settlement::{Batch, Digest, Transfer};
-use program::{Running, err, lines, out, place, run};
+use program::{Running, err, out, place, run};
 use serde_json::{Value, json};
 use server::Server;
+use settling::{MARKET, TAKER, asked, close, settle, until};
 use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../docs/settlement.md");
-const MARKET: &str = r#"{"add_market":{"market":1,"symbol":"SUN","tick":"0.01","lot":"0.5","quantity_max":"1000","price_min":"0","price_max":"100","maker_ppm":-100,"taker_ppm":250}}
-{"set_phase":{"market":1,"phase":"continuous"}}
-"#;
-const TAKER: &str = "00000000-0000-0000-0000-000000000002";
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
-}
-
-fn close(epoch: u32) -> String {
-    format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")
 }
 
 /// Three epochs: two with a trade, and an empty one.
@@ -41,17 +35,6 @@ fn settled(folder: &Path, with: &[&str]) {
     let words = [&["run", "--once", "--epoch", "never", "--answers", "none"], with].concat();
     let done = run(folder, &words, &day());
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
-}
-
-fn settle(folder: &Path, words: &[&str]) -> Output {
-    run(folder, &[&["settle"], words].concat(), "")
-}
-
-/// The lines of a command that ends with this code.
-fn asked(folder: &Path, words: &[&str], code: i32) -> Vec<Value> {
-    let output = settle(folder, &[words, &["--json"]].concat());
-    assert_eq!(output.status.code(), Some(code), "{words:?}: {}{}", out(&output), err(&output));
-    lines(&out(&output))
 }
 
 fn look_at_the_day(folder: &Path, with: &[&str]) {
@@ -172,19 +155,6 @@ fn a_ledger_that_says_something_else_is_found() {
     assert_eq!(spoilt.status.code(), Some(3), "{}", err(&spoilt));
 }
 
-/// Asks for the status until this holds of market 1.
-fn until(folder: &Path, holds: impl Fn(&Value) -> bool) {
-    let begun = Instant::now();
-    loop {
-        let status = asked(folder, &["status"], 0);
-        if status.get(1).is_some_and(|it| holds(&it["market"])) {
-            return;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{status:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
 #[test]
 fn a_process_obeys_and_is_looked_at_while_it_runs() {
     let mut running = Running::start(&["--epoch", "never", "--settle", "embedded"]);
@@ -193,13 +163,13 @@ fn a_process_obeys_and_is_looked_at_while_it_runs() {
     client.say(&(MARKET.to_owned() + &close(1)));
     let heard: Vec<Value> = (0..3).map(|_| client.hear()).collect();
     assert!(heard.iter().all(|it| it.get("done").is_some()), "{heard:?}");
-    until(&folder, |it| it["settled"] == 1 && it["standing"] == "idle");
+    until(&folder, &[], |it| it["settled"] == 1 && it["standing"] == "idle");
     assert_eq!(asked(&folder, &["status"], 0)[0]["status"]["running"], true);
     let held = settle(&folder, &["hold", "1"]);
     assert!(out(&held).contains("obeys within a second"), "{}", out(&held));
-    until(&folder, |it| it["standing"] == "held");
+    until(&folder, &[], |it| it["standing"] == "held");
     client.ask(&close(2));
-    until(&folder, |it| it["closed"] == 2 && it["standing"] == "held");
+    until(&folder, &[], |it| it["closed"] == 2 && it["standing"] == "held");
     assert_eq!(asked(&folder, &["verify"], 0)[0]["market"]["waiting"], 1);
     assert_eq!(asked(&folder, &["drop", "1", "2"], 0)[0]["ordered"]["running"], true);
     running.wait_for("this epoch is no dead letter");
@@ -207,10 +177,10 @@ fn a_process_obeys_and_is_looked_at_while_it_runs() {
     assert_eq!(busy.status.code(), Some(1));
     assert!(err(&busy).contains("another process has it open"), "{}", err(&busy));
     asked(&folder, &["resume", "1"], 0);
-    until(&folder, |it| it["settled"] == 2 && it["standing"] == "idle");
+    until(&folder, &[], |it| it["settled"] == 2 && it["standing"] == "idle");
     assert_eq!(asked(&folder, &["show", "1", "2"], 0)[0]["batch"]["outcome"], "posted");
     asked(&folder, &["hold", "1"], 0);
-    until(&folder, |it| it["standing"] == "held");
+    until(&folder, &[], |it| it["standing"] == "held");
     drop(client);
     let (code, log, kept) = running.end();
     assert_eq!(code, Some(0), "{log}");
@@ -218,7 +188,7 @@ fn a_process_obeys_and_is_looked_at_while_it_runs() {
     assert!(out(&waits).contains("waits for the next start"), "{}", out(&waits));
     // A hold outlives the process.
     let running = Running::start_in(kept, &["--epoch", "never", "--settle", "embedded"]);
-    until(running.folder.path(), |it| it["standing"] == "held");
+    until(running.folder.path(), &[], |it| it["standing"] == "held");
 }
 
 #[test]

@@ -44,6 +44,9 @@ pub enum Go {
     Home,
 }
 
+/// A state to replay from, and its markets.
+type Begun = (Engine, Vec<MarketHead>);
+
 /// Hears each group, and what closed in it.
 pub type Listener<'a> = &'a mut dyn FnMut(&Header, &[Event], Option<Closed>) -> Go;
 
@@ -78,10 +81,39 @@ impl<'a> Recount<'a> {
         begins: &mut dyn FnMut(&[MarketHead]),
         each: Listener<'_>,
     ) -> Result<(), RecountError> {
-        let begun = self.begin(wanted, through)?;
-        let (mut engine, heads) =
-            begun.unwrap_or_else(|| (Engine::new(self.markets_max), Vec::new()));
+        let early = |loaded: &Loaded| is_early(loaded, wanted);
+        let (engine, heads) = self.begin(through, &early)?.ok_or(RecountError::Gone)?;
         begins(&heads);
+        self.go((engine, heads), through, each)
+    }
+
+    /// Replays from the newest state that holds no command behind `after`, or the oldest that there is,
+    /// through another command. Says with which markets it began.
+    ///
+    /// # Errors
+    /// As [`replay`](Self::replay).
+    pub fn replay_behind(
+        &self,
+        after: Sequence,
+        through: Sequence,
+        each: Listener<'_>,
+    ) -> Result<Vec<MarketHead>, RecountError> {
+        let begun = match self.begin(after.min(through), &|_| true)? {
+            Some(begun) => begun,
+            None => self.oldest(through)?.ok_or(RecountError::Gone)?,
+        };
+        let heads = begun.1.clone();
+        self.go(begun, through, each)?;
+        Ok(heads)
+    }
+
+    /// Replays from a state.
+    fn go(
+        &self,
+        (mut engine, heads): Begun,
+        through: Sequence,
+        each: Listener<'_>,
+    ) -> Result<(), RecountError> {
         let from = Sequence(engine.last_sequence().0.saturating_add(1));
         let collector = Collector::new(self.look.history(), self.platform, &heads);
         let mut ear = Ear { collector, each, header: None, events: Vec::new(), go: Go::On };
@@ -95,42 +127,71 @@ impl<'a> Recount<'a> {
         Ok(())
     }
 
-    /// The newest state in which none of these epochs has traded yet; none where everything is
-    /// replayed.
+    /// The newest state that will do, up to this command; the one before all commands where no snapshot
+    /// will and the journal is whole.
     fn begin(
         &self,
-        wanted: &BTreeMap<MarketId, EpochNumber>,
-        through: Sequence,
-    ) -> Result<Option<(Engine, Vec<MarketHead>)>, RecountError> {
-        let oldest = self.look.segments()?.first().map_or(Sequence(1), |segment| segment.first);
-        let snapshots = self.look.snapshots();
-        let known = match snapshots.list() {
+        most: Sequence,
+        will_do: &dyn Fn(&Loaded) -> bool,
+    ) -> Result<Option<Begun>, RecountError> {
+        for sequence in self.known(most)?.into_iter().rev() {
+            if let Some(loaded) = self.load(sequence, will_do)? {
+                return Ok(Some(loaded));
+            }
+        }
+        let whole = self.first()?.0 <= 1;
+        Ok(whole.then(|| (Engine::new(self.markets_max), Vec::new())))
+    }
+
+    /// The oldest state.
+    fn oldest(&self, most: Sequence) -> Result<Option<Begun>, RecountError> {
+        for sequence in self.known(most)? {
+            if let Some(loaded) = self.load(sequence, &|_| true)? {
+                return Ok(Some(loaded));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first command of the journal.
+    fn first(&self) -> Result<Sequence, RecountError> {
+        Ok(self.look.segments()?.first().map_or(Sequence(1), |segment| segment.first))
+    }
+
+    /// The snapshots up to this command from which the journal goes on.
+    fn known(&self, most: Sequence) -> Result<Vec<Sequence>, RecountError> {
+        let oldest = self.first()?;
+        let known = match self.look.snapshots().list() {
             Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Vec::new()
+                return Ok(Vec::new());
             }
             listed => listed?,
         };
-        let reaches = |it: &Sequence| oldest.0 <= it.0.saturating_add(1) && *it <= through;
-        for sequence in known.into_iter().rev().filter(reaches) {
-            let loaded = match snapshots.load(sequence) {
-                Ok(loaded) => loaded,
-                // Another one will do, or the journal's beginning.
-                Err(SnapshotError::Damaged { .. }) => continue,
-                Err(SnapshotError::Io { source, .. })
-                    if source.kind() == io::ErrorKind::NotFound =>
-                {
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            let mut engine = Engine::new(self.markets_max);
-            let sound = engine.restore(&loaded.snapshot).is_ok();
-            if sound && is_early(&loaded, wanted) && engine.digest() == loaded.digest {
-                let heads = loaded.snapshot.markets.iter().map(|market| market.head).collect();
-                return Ok(Some((engine, heads)));
+        let reaches = |it: &Sequence| oldest.0 <= it.0.saturating_add(1) && *it <= most;
+        Ok(known.into_iter().filter(reaches).collect())
+    }
+
+    /// A snapshot, where it can be had and will do: else another one will, or the journal's beginning.
+    fn load(
+        &self,
+        sequence: Sequence,
+        will_do: &dyn Fn(&Loaded) -> bool,
+    ) -> Result<Option<Begun>, RecountError> {
+        let loaded = match self.look.snapshots().load(sequence) {
+            Ok(loaded) => loaded,
+            Err(SnapshotError::Damaged { .. }) => return Ok(None),
+            Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
             }
+            Err(error) => return Err(error.into()),
+        };
+        let mut engine = Engine::new(self.markets_max);
+        let sound = engine.restore(&loaded.snapshot).is_ok();
+        if !(sound && will_do(&loaded) && engine.digest() == loaded.digest) {
+            return Ok(None);
         }
-        if oldest.0 <= 1 { Ok(None) } else { Err(RecountError::Gone) }
+        let heads = loaded.snapshot.markets.iter().map(|market| market.head).collect();
+        Ok(Some((engine, heads)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pricetime_engine::{AccountId, Action, EpochNumber, MarketId, Sequence};
+use pricetime_engine::{AccountId, Action, EpochNumber, Event, MarketId, Sequence};
 use pricetime_persistence::settlement::{Batch, Closed};
 use pricetime_persistence::{Disk, FolderError, Go, History, Look, Recount, RecountError};
 use tracing::warn;
@@ -56,12 +56,45 @@ impl Again {
         Look::open(Arc::clone(&self.place.disk), &self.place.folder)
     }
 
-    /// The markets that were removed after this command.
-    pub(super) fn gone(&self, after: Sequence, through: Sequence) -> Vec<MarketId> {
-        self.removed(after, through).unwrap_or_else(|why| {
+    /// The markets that were removed after this command, each with the last epoch that it had closed.
+    pub(super) fn gone(
+        &self,
+        after: Sequence,
+        through: Sequence,
+    ) -> BTreeMap<MarketId, EpochNumber> {
+        let found = match self.removed(after, through) {
+            Ok(removed) if removed.is_empty() => return BTreeMap::new(),
+            Ok(_) => self.closed_when_removed(after, through),
+            Err(why) => Err(why),
+        };
+        found.unwrap_or_else(|why| {
             warn!("settlement: nobody knows which markets are gone: {why}");
-            Vec::new()
+            BTreeMap::new()
         })
+    }
+
+    fn closed_when_removed(
+        &self,
+        after: Sequence,
+        through: Sequence,
+    ) -> Result<BTreeMap<MarketId, EpochNumber>, Trouble> {
+        let look = self.look()?;
+        let recount = Recount::new(&look, self.place.markets_max, self.platform);
+        let (mut last, mut gone) = (BTreeMap::new(), BTreeMap::new());
+        let heads = recount.replay_behind(after, through, &mut |header, events, closed| {
+            if let Some(Closed::Whole(Batch { epoch, .. }) | Closed::Part { epoch, .. }) = closed {
+                last.insert(header.market, epoch);
+            }
+            if events.contains(&Event::MarketRemoved) {
+                gone.insert(header.market, last.get(&header.market).copied());
+            }
+            Go::On
+        })?;
+        let before = |market: MarketId| {
+            let head = heads.iter().find(|head| head.market == market);
+            EpochNumber(head.map_or(0, |head| head.epoch.0.saturating_sub(1)))
+        };
+        Ok(gone.into_iter().map(|(it, last)| (it, last.unwrap_or_else(|| before(it)))).collect())
     }
 
     fn removed(&self, after: Sequence, through: Sequence) -> Result<Vec<MarketId>, Trouble> {
@@ -122,12 +155,6 @@ impl Again {
 
     pub(super) fn has(&self, market: MarketId, epoch: EpochNumber) -> bool {
         self.made.contains_key(&(market, epoch))
-    }
-
-    /// The last epoch of a market that was made.
-    pub(super) fn last(&self, market: MarketId) -> Option<EpochNumber> {
-        let all = (market, EpochNumber(0))..=(market, EpochNumber(u64::MAX));
-        self.made.range(all).last().map(|((_, epoch), _)| *epoch)
     }
 
     /// Those of a market that follow one another.

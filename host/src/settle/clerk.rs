@@ -24,6 +24,8 @@ use crate::status::Shared;
 
 /// How often it looks for orders, where nothing else wakes it.
 const LOOK: Duration = Duration::from_secs(1);
+/// How long it waits where the host does not have its lock, and nothing leaves it.
+pub(super) const WITHOUT_LOCK: Duration = Duration::from_millis(50);
 /// How long the last epochs may take at the end.
 const LAST: Duration = Duration::from_secs(5);
 /// After so many steps of a market it is the next one's turn.
@@ -60,7 +62,7 @@ impl Clerk {
         shared: Arc<Shared>,
     ) -> std::io::Result<(Self, Option<Courier>)> {
         let open: Opener = Arc::new(Mutex::new(settlement.ledger));
-        let new = |delivery| Courier::new(delivery, Arc::clone(&open), &place.folder);
+        let new = |delivery| Courier::new(delivery, Arc::clone(&open), &place.folder, &shared);
         let (courier, bell) = settlement.delivery.map(new).unzip();
         let store = Store::open(&place.folder)?;
         let floor = store.floor();
@@ -138,7 +140,7 @@ impl Clerk {
         let (history, kept) = (self.history, self.store.kept(market));
         let start = Start { market, history, closed, kept, chance };
         let settler = Settler::new(start, self.patience);
-        self.desks.insert(market, Desk { settler, from });
+        self.desks.insert(market, Desk { settler, from, dropping: None });
     }
 
     fn hear(&mut self, news: News) {
@@ -153,13 +155,8 @@ impl Clerk {
     /// Looks for markets that went away while their last epoch was not known to be settled: nobody
     /// else knows of them any more.
     fn find_gone(&mut self) {
-        let through = self.shared.durable();
-        for market in self.again.gone(self.floor, through) {
-            if self.desks.contains_key(&market) {
-                continue;
-            }
-            self.again.make(&BTreeMap::from([(market, EpochNumber(1))]), through);
-            if let Some(closed) = self.again.last(market) {
+        for (market, closed) in self.again.gone(self.floor, self.shared.durable()) {
+            if !self.desks.contains_key(&market) {
                 self.sit(market, closed, None);
             }
         }
@@ -167,13 +164,15 @@ impl Clerk {
 
     /// Does what there is to be done. Says how long it may be left alone.
     fn work(&mut self) -> Duration {
-        #[cfg(feature = "redis")]
         if !self.shared.may_release() {
-            // The host does not have its lock, and nothing leaves it.
-            return Duration::from_millis(50);
+            return WITHOUT_LOCK;
         }
         self.silent = None;
-        self.obey();
+        if let Err(why) = self.obey() {
+            // Perhaps a market is to be held.
+            warn!("settlement: orders cannot be read, so nothing is done: {why}");
+            return LOOK;
+        }
         let markets: Vec<MarketId> = self.desks.keys().copied().collect();
         let mut wait = LOOK;
         for market in markets {
@@ -194,6 +193,9 @@ impl Clerk {
         for _ in 0..STEPS_MAX {
             let now = self.now();
             let Some(desk) = self.desks.get_mut(&market) else { return LOOK };
+            if !self.shared.may_release() {
+                return WITHOUT_LOCK;
+            }
             let step = match desk.settler.poll(now) {
                 Ask::Step(step) => step,
                 Ask::Rest(None) => return LOOK,
@@ -323,11 +325,8 @@ impl Clerk {
     }
 
     /// Does what operators want.
-    fn obey(&mut self) {
-        let orders = match self.store.orders.left() {
-            Ok(orders) => orders,
-            Err(why) => return warn!("settlement: orders cannot be read: {why}"),
-        };
+    fn obey(&mut self) -> std::io::Result<()> {
+        let orders = self.store.orders.left()?;
         for (market, desk) in &mut self.desks {
             let holds = orders.contains(&(*market, Order::Hold));
             let is_held = desk.settler.standing() == Standing::Held;
@@ -338,31 +337,19 @@ impl Clerk {
             }
         }
         for (market, order) in orders {
-            let desk = self.desks.get_mut(&market);
-            let Some(Desk { settler, .. }) = desk else { continue };
+            let Some(desk) = self.desks.get_mut(&market) else { continue };
             match order {
                 // The last two are for who delivers.
                 Order::Hold | Order::DeliverRetry | Order::DeliverSkip(_) => continue,
-                Order::Resume => settler.resume(),
-                Order::Retry => settler.retry(),
-                Order::Drop(epoch) if settler.give_up(epoch) => {
-                    warn!(
-                        market = market.0,
-                        epoch = epoch.0,
-                        "settlement: given up by an operator"
-                    );
-                }
-                Order::Drop(epoch) => {
-                    warn!(
-                        market = market.0,
-                        epoch = epoch.0,
-                        "settlement: this epoch is no dead letter: it is not given up"
-                    );
-                }
+                Order::Resume => desk.settler.resume(),
+                Order::Retry => desk.settler.retry(),
+                Order::Drop(epoch) if desk.give_up(market, epoch) => continue,
+                Order::Drop(_) => {}
             }
             // Where it cannot be taken away it is obeyed again: none of them does harm twice.
             let _ = self.store.orders.remove(market, order);
         }
+        Ok(())
     }
 
     /// Says how it stands, where that has changed.

@@ -14,12 +14,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_persistence::ledger::{Ledger, LedgerError, Notice};
+use pricetime_persistence::settlement::BatchId;
 use tracing::{error, info, warn};
 
 use super::OpenLedger;
+use super::clerk::WITHOUT_LOCK;
 use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};
 use super::receipts::{Done, Mark, Receipts};
 use super::store::{Order, Orders};
+use crate::status::Shared;
 
 /// How often it looks into the outboxes, where nothing else wakes it.
 const LOOK: Duration = Duration::from_secs(1);
@@ -63,6 +66,10 @@ impl Bell {
 #[derive(Debug, Default)]
 struct Round {
     mark: Mark,
+    /// Whether the mark's number is known to be one of the ledger that is open.
+    fits: bool,
+    /// Whether it was not, and this ledger may tell of what another one has told.
+    anew: bool,
     /// What was read and is to be delivered.
     waiting: VecDeque<(u64, Notice)>,
     /// Failures in a row, and until when nothing is tried.
@@ -85,6 +92,23 @@ pub(crate) struct Courier {
     begun: Instant,
     /// What was said last of a ledger or a disk that does not do it.
     said: Option<String>,
+    shared: Arc<Shared>,
+}
+
+/// Why a market is not served.
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error("{0}: {1}")]
+    Disk(String, std::io::Error),
+}
+
+impl Trouble {
+    /// Whether others can be served all the same.
+    const fn is_of_one(&self) -> bool {
+        !matches!(self, Self::Ledger(LedgerError::Unreachable { .. }))
+    }
 }
 
 /// The thread.
@@ -117,7 +141,12 @@ impl CourierThread {
 }
 
 impl Courier {
-    pub(super) fn new(delivery: Delivery, opener: Opener, folder: &Path) -> (Self, Bell) {
+    pub(super) fn new(
+        delivery: Delivery,
+        opener: Opener,
+        folder: &Path,
+        shared: &Arc<Shared>,
+    ) -> (Self, Bell) {
         let (wake, waking) = bounded(1);
         let deliveries = Deliveries::default();
         let bell = Bell { wake, deliveries: Arc::clone(&deliveries) };
@@ -133,6 +162,7 @@ impl Courier {
             over: Arc::default(),
             begun: Instant::now(),
             said: None,
+            shared: Arc::clone(shared),
         };
         (courier, bell)
     }
@@ -164,70 +194,126 @@ impl Courier {
 
     /// Delivers what there is. Says how long it may be left alone.
     fn work(&mut self) -> Duration {
-        let worked = self.obey().and_then(|()| {
-            let mut wait = LOOK;
-            for market in self.ledger()?.markets().map_err(|why| why.to_string())? {
-                if self.is_over() {
-                    break;
-                }
-                wait = wait.min(self.serve(market)?);
-            }
-            Ok(wait)
-        });
-        self.say();
-        match worked {
-            Ok(wait) => {
-                self.said = None;
-                wait
-            }
-            Err(why) => {
-                if self.said.as_ref() != Some(&why) {
-                    warn!("settlement: delivery waits: {why}");
-                    self.said = Some(why);
-                }
-                LOOK
-            }
+        if !self.shared.may_release() {
+            return WITHOUT_LOCK;
         }
+        let (mut wait, mut troubles) = (LOOK, Vec::new());
+        if let Err(trouble) = self.visit(&mut wait, &mut troubles) {
+            if !trouble.is_of_one() {
+                // Some can do nothing more after a failure before they are opened anew, and then
+                // another ledger may stand there.
+                self.ledger = None;
+                self.rounds.values_mut().for_each(|round| round.fits = false);
+            }
+            troubles.push(trouble.to_string());
+        }
+        self.say();
+        let why = troubles.join("; ");
+        if !why.is_empty() && self.said.as_ref() != Some(&why) {
+            warn!("settlement: delivery waits: {why}");
+        }
+        self.said = (!why.is_empty()).then_some(why);
+        wait
     }
 
-    fn ledger(&mut self) -> Result<&mut dyn Ledger, String> {
+    /// Goes from market to market. What is wrong with one holds none of the others up.
+    fn visit(&mut self, wait: &mut Duration, troubles: &mut Vec<String>) -> Result<(), Trouble> {
+        let mut bear = |trouble: Trouble| match trouble.is_of_one() {
+            true => {
+                troubles.push(trouble.to_string());
+                Ok(())
+            }
+            false => Err(trouble),
+        };
+        let unread = |why| Trouble::Disk(String::from("orders cannot be read"), why);
+        for (market, order) in self.orders.left().map_err(unread)? {
+            self.obey(market, order).or_else(&mut bear)?;
+        }
+        for market in self.ledger()?.markets()? {
+            if self.is_over() {
+                break;
+            }
+            match self.serve(market) {
+                Ok(longest) => *wait = longest.min(*wait),
+                Err(trouble) => bear(trouble)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn ledger(&mut self) -> Result<&mut dyn Ledger, LedgerError> {
         match &mut self.ledger {
             Some(ledger) => Ok(ledger.as_mut()),
-            none @ None => {
-                let opened = open(&self.opener).map_err(|why| why.to_string())?;
-                Ok(none.insert(opened).as_mut())
-            }
+            none @ None => Ok(none.insert(open(&self.opener)?).as_mut()),
         }
     }
 
     /// What is known of a market, from the disk where it is new.
-    fn sit(&mut self, market: MarketId) -> Result<&mut Round, String> {
+    fn sit(&mut self, market: MarketId) -> Result<&mut Round, Trouble> {
         if !self.rounds.contains_key(&market) {
-            let mark = self.receipts.mark(market).map_err(|why| why.to_string())?;
-            self.rounds.insert(market, Round { mark, ..Round::default() });
+            let mark = self.receipts.mark(market);
+            let unread = |why| Trouble::Disk(format!("the position of market {market}"), why);
+            let round = Round { mark: mark.map_err(unread)?, ..Round::default() };
+            self.rounds.insert(market, round);
         }
         Ok(self.rounds.entry(market).or_default())
     }
 
+    /// Sees whether the number up to which a market was delivered is one of this ledger. Where another
+    /// one stands there, or the same as it was before, its numbers begin anew.
+    fn fit(&mut self, market: MarketId) -> Result<(), Trouble> {
+        let round = self.sit(market)?;
+        if round.fits {
+            return Ok(());
+        }
+        round.waiting.clear();
+        let known = match round.mark.batch {
+            Some(batch) => self.ledger()?.outcome(market, BatchId(batch))?.is_some(),
+            None => true,
+        };
+        let round = self.sit(market)?;
+        round.fits = true;
+        round.anew |= !known;
+        if !known && round.mark.number > 0 {
+            (round.mark.number, round.mark.refused) = (0, None);
+            warn!(
+                market = market.0,
+                "delivery: this ledger does not know what was delivered last: it goes on with the \
+                 first epoch behind it"
+            );
+        }
+        Ok(())
+    }
+
     /// Delivers a market's notices, in order. Says how long there is nothing to be done.
-    fn serve(&mut self, market: MarketId) -> Result<Duration, String> {
+    fn serve(&mut self, market: MarketId) -> Result<Duration, Trouble> {
         let now = self.begun.elapsed();
+        self.fit(market)?;
         let round = self.sit(market)?;
         let after = round.mark.number;
         if round.until > now {
             return Ok(round.until.saturating_sub(now));
         }
         if round.waiting.is_empty() {
-            let read = self.ledger()?.outbox(market, after, NOTICES_MAX);
-            let read = read.map_err(|why| why.to_string())?;
+            let read = self.ledger()?.outbox(market, after, NOTICES_MAX)?;
             self.sit(market)?.waiting = read.into();
         }
         while !self.is_over() {
+            if !self.shared.may_release() {
+                return Ok(WITHOUT_LOCK);
+            }
             let limit = self.delivery.refusals_max;
             let round = self.sit(market)?;
             let Some((number, notice)) = round.waiting.front().cloned() else {
                 return Ok(if after < round.mark.number { Duration::ZERO } else { LOOK });
             };
+            if round.anew && round.mark.has_had(&notice) {
+                // Another ledger has told of it.
+                let epoch = round.mark.epoch;
+                round.mark = Mark { epoch, ..Mark::behind((number, &notice)) };
+                round.waiting.pop_front();
+                continue;
+            }
             if let Some((_, tries, why)) = stands(&round.mark, number, limit) {
                 let epoch = notice.outcome.epoch;
                 round.trouble = Some(Undelivered { epoch, refusals: tries, stands: true, why });
@@ -246,18 +332,19 @@ impl Courier {
     }
 
     /// It is done with.
-    fn pass(&mut self, at: (u64, &Notice), done: &Done<'_>) -> Result<(), String> {
-        let (number, notice) = at;
-        let (market, epoch) = (notice.batch.market, notice.outcome.epoch);
-        let mark = Mark { number, epoch: Some(epoch.0), refused: None };
+    fn pass(&mut self, at: (u64, &Notice), done: &Done<'_>) -> Result<(), Trouble> {
+        let (number, market) = (at.0, at.1.batch.market);
+        let mark = Mark::behind(at);
         let kept = self.receipts.add(at, done).and_then(|()| self.receipts.keep(market, &mark));
-        kept.map_err(|why| format!("the receipt of market {market} cannot be kept: {why}"))?;
+        let unkept = |why| Trouble::Disk(format!("the receipt of market {market}"), why);
+        kept.map_err(unkept)?;
         let round = self.sit(market)?;
         round.mark = mark;
+        round.anew = false;
         round.waiting.pop_front();
         (round.failures, round.until, round.trouble) = (0, Duration::ZERO, None);
         if self.delivery.forget {
-            self.ledger()?.forget(market, number).map_err(|why| why.to_string())?;
+            self.ledger()?.forget(market, number)?;
         }
         Ok(())
     }
@@ -268,7 +355,7 @@ impl Courier {
         market: MarketId,
         (number, epoch): (u64, EpochNumber),
         came: NotDelivered,
-    ) -> Result<Duration, String> {
+    ) -> Result<Duration, Trouble> {
         let now = self.begun.elapsed();
         let (least, most) = (self.delivery.backoff_min, self.delivery.backoff_max);
         let limit = self.delivery.refusals_max;
@@ -300,35 +387,40 @@ impl Courier {
         round.trouble = Some(Undelivered { epoch, refusals, stands, why });
         let mark = round.mark.clone();
         if refused {
-            let kept = self.receipts.keep(market, &mark);
-            kept.map_err(|why| format!("a refusal of market {market} cannot be kept: {why}"))?;
+            self.keep(market, &mark)?;
         }
         Ok(wait)
     }
 
-    /// Does what operators want.
-    fn obey(&mut self) -> Result<(), String> {
-        let orders = self.orders.left().map_err(|why| format!("orders cannot be read: {why}"))?;
-        for (market, order) in orders {
-            match order {
-                Order::Hold | Order::Resume | Order::Retry | Order::Drop(_) => continue,
-                Order::DeliverRetry => {
-                    let round = self.sit(market)?;
-                    round.mark.refused = None;
-                    (round.failures, round.until) = (0, Duration::ZERO);
+    /// Does what an operator wants.
+    fn obey(&mut self, market: MarketId, order: Order) -> Result<(), Trouble> {
+        match order {
+            Order::Hold | Order::Resume | Order::Retry | Order::Drop(_) => return Ok(()),
+            Order::DeliverRetry => {
+                let round = self.sit(market)?;
+                (round.failures, round.until) = (0, Duration::ZERO);
+                if round.mark.refused.take().is_some() {
+                    let mark = round.mark.clone();
+                    self.keep(market, &mark)?;
                 }
-                Order::DeliverSkip(epoch) => self.skip(market, epoch)?,
             }
-            // Where it cannot be taken away it is obeyed again: none of them does harm twice.
-            let _ = self.orders.remove(market, order);
+            Order::DeliverSkip(epoch) => self.skip(market, epoch)?,
         }
+        // Where it cannot be taken away it is obeyed again: none of them does harm twice.
+        let _ = self.orders.remove(market, order);
         Ok(())
     }
 
+    fn keep(&self, market: MarketId, mark: &Mark) -> Result<(), Trouble> {
+        let kept = self.receipts.keep(market, mark);
+        kept.map_err(|why| Trouble::Disk(format!("how delivery of market {market} stands"), why))
+    }
+
     /// Leaves an epoch out that could not be delivered.
-    fn skip(&mut self, market: MarketId, epoch: EpochNumber) -> Result<(), String> {
+    fn skip(&mut self, market: MarketId, epoch: EpochNumber) -> Result<(), Trouble> {
+        self.fit(market)?;
         let after = self.sit(market)?.mark.number;
-        let read = self.ledger()?.outbox(market, after, 1).map_err(|why| why.to_string())?;
+        let read = self.ledger()?.outbox(market, after, 1)?;
         let round = self.sit(market)?;
         let why = match (&round.trouble, &round.mark.refused) {
             (Some(trouble), _) => Some(trouble.why.clone()),

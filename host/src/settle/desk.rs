@@ -1,7 +1,8 @@
 //! What the clerk has of one market.
 
-use pricetime_engine::{EpochNumber, Sequence};
+use pricetime_engine::{EpochNumber, MarketId, Sequence};
 use pricetime_persistence::settlement::Settler;
+use tracing::warn;
 
 use super::News;
 
@@ -11,6 +12,8 @@ pub(super) struct Desk {
     pub(super) settler: Settler,
     /// Where its open epoch begins; none where the market is gone.
     pub(super) from: Option<Sequence>,
+    /// The epoch that is given up as an operator wants it: his order stays until the ledger has it.
+    pub(super) dropping: Option<EpochNumber>,
 }
 
 impl Desk {
@@ -19,6 +22,30 @@ impl Desk {
             self.settler.closed(closed);
         }
         self.from = news.next;
+    }
+
+    /// An operator wants this epoch to be given up. Says whether his order is to stay, because it is
+    /// not carried out yet.
+    pub(super) fn give_up(&mut self, market: MarketId, epoch: EpochNumber) -> bool {
+        if self.dropping == Some(epoch) {
+            // Where the ledger has refused that too, he has to say so again.
+            let stays = self.settler.gives_up(epoch);
+            self.dropping = self.dropping.filter(|_| stays);
+            return stays;
+        }
+        let (market, number) = (market.0, epoch.0);
+        let begins = self.settler.give_up(epoch);
+        if begins {
+            self.dropping = Some(epoch);
+            warn!(market, epoch = number, "settlement: given up by an operator");
+        } else {
+            warn!(
+                market,
+                epoch = number,
+                "settlement: this epoch is no dead letter: it is not given up"
+            );
+        }
+        begins
     }
 
     /// Whether everything that has closed is settled.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_persistence::ledger::{Deed, Notice};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::outlet::Receipt;
 
@@ -25,12 +26,35 @@ pub(super) struct Mark {
     /// Its epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) epoch: Option<u64>,
+    /// Its batch, by which it is seen whether the number is one of the ledger that is there now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) batch: Option<Uuid>,
+    /// The history of that batch, as it is spelled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) history: Option<String>,
     /// How often the next one was refused, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) refused: Option<(u64, u32, String)>,
 }
 
 impl Mark {
+    /// Behind this notice.
+    pub(super) fn behind((number, notice): (u64, &Notice)) -> Self {
+        Self {
+            number,
+            epoch: Some(notice.outcome.epoch.0),
+            batch: Some(notice.outcome.id.0),
+            history: Some(notice.batch.history.to_string()),
+            refused: None,
+        }
+    }
+
+    /// Whether this notice is of an epoch that was done with under another number.
+    pub(super) fn has_had(&self, notice: &Notice) -> bool {
+        self.history.as_ref().is_some_and(|it| *it == notice.batch.history.to_string())
+            && self.epoch.is_some_and(|last| notice.outcome.epoch.0 <= last)
+    }
+
     pub(super) fn delivered(&self) -> Option<EpochNumber> {
         self.epoch.map(EpochNumber)
     }

@@ -57,6 +57,13 @@ impl Server {
         self.folder.path()
     }
 
+    /// Sends it a signal: `STOP` and `CONT` for one that hangs.
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let done = Command::new("kill").args(["-s", name, &id]).status().expect("kill");
+        assert!(done.success());
+    }
+
     /// What `redis-cli` prints for these words.
     pub(crate) fn ask(&self, words: &[&str]) -> String {
         let port = self.port.to_string();

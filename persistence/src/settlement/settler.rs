@@ -255,6 +255,12 @@ impl Settler {
         dead
     }
 
+    /// Whether an epoch is still to be given up, as it was asked for.
+    #[must_use]
+    pub fn gives_up(&self, epoch: EpochNumber) -> bool {
+        self.drop == Some(epoch) && self.last.is_none_or(|last| last < epoch)
+    }
+
     fn retry_now(&mut self) {
         self.due = true;
         self.rest = None;

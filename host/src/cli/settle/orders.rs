@@ -111,7 +111,21 @@ fn leave(out: &mut Out, there: &There, market: u32, order: Order) -> Result<(), 
         None => "nobody can say whether a process has the folder: the order waits there",
     };
     let epoch = epoch.map_or(String::new(), |epoch| format!(" epoch {epoch}"));
-    Ok(writeln!(out, "market {market}: {name}{epoch}; {when}")?)
+    writeln!(out, "market {market}: {name}{epoch}; {when}")?;
+    match order {
+        Order::Drop(epoch) => writeln!(
+            out,
+            "nothing of it is ever posted: `pricetime settle show {market} {epoch}` says what is to be \
+             put right by hand"
+        )?,
+        Order::DeliverSkip(epoch) => writeln!(
+            out,
+            "it stays posted, and the outside never hears of it: `pricetime settle show {market} \
+             {epoch}` says what it comes to"
+        )?,
+        Order::Hold | Order::Resume | Order::Retry | Order::DeliverRetry => {}
+    }
+    Ok(())
 }
 
 /// An order as people say it.

@@ -30,6 +30,19 @@ pub(super) struct Told {
     pub(super) standing: String,
     pub(super) epoch: Option<u64>,
     why: Option<String>,
+    delivery: Option<Delivery>,
+}
+
+/// What it said of what is delivered outside.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Delivery {
+    /// The last epoch that was.
+    delivered: Option<u64>,
+    standing: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -56,6 +69,8 @@ struct Row {
     token: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     orders: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<Delivery>,
 }
 
 /// What the process said last of each market; nothing where none ever settled here.
@@ -145,6 +160,7 @@ fn row(
         posted: position.and_then(|it| it.1).map(|it| it.last.0),
         token: position.map(|it| it.0.0),
         orders,
+        delivery: told.and_then(|it| it.delivery.clone()),
     }
 }
 
@@ -170,5 +186,17 @@ fn print(out: &mut Out, rows: &[Row]) -> Result<(), Stop> {
         .collect();
     let heading =
         [" market", " closed", " settled", " in ledger", " token", "standing", "orders", "why"];
-    Ok(table(out, heading, &cells)?)
+    table(out, heading, &cells)?;
+    for row in rows {
+        let Some(it) = &row.delivery else { continue };
+        let upto =
+            it.delivered.map_or("nothing yet".into(), |epoch| format!("up to epoch {epoch}"));
+        let why = it.why.as_deref().unwrap_or_default();
+        let trouble = it.epoch.map_or(String::new(), |epoch| match it.standing.as_str() {
+            "refused" => format!("; epoch {epoch} is refused: {why}"),
+            _ => format!("; epoch {epoch} waits: {why}"),
+        });
+        writeln!(out, "delivery of market {}: {upto}{trouble}", row.market)?;
+    }
+    Ok(())
 }
