@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use pricetime_engine::{
-    AccountId, EpochNumber, Event, Header, MarketHead, MarketId, Outcome, Sequence,
+    AccountId, ActionKind, EpochNumber, Event, Header, MarketHead, MarketId, Outcome, Sequence,
 };
 use pricetime_persistence::History;
 use pricetime_persistence::ledger::{Ledger, LedgerError};
@@ -152,8 +152,8 @@ impl Listener {
     /// Takes in a group that is durable.
     pub(crate) fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
         let mut closed = self.collector.group(header, events, outcome);
-        let comes = events.iter().any(|event| matches!(event, Event::MarketAdded(_)));
-        let goes = events.contains(&Event::MarketRemoved);
+        let done = |kind| header.kind == kind && outcome == Outcome::Accepted;
+        let (comes, goes) = (done(ActionKind::AddMarket), done(ActionKind::RemoveMarket));
         if closed.is_none() && !comes && !goes {
             return;
         }

@@ -5,6 +5,7 @@
 //! it has told nobody of yet.
 
 mod archive;
+mod bases;
 mod unpack;
 
 use core::fmt;

@@ -1,7 +1,6 @@
 //! Epochs made again from a data folder: what was traded in them, and their batches.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use pricetime_engine::{
     AccountId, Command, Engine, EpochNumber, Event, Header, MarketHead, MarketId, Outcome,
@@ -134,64 +133,35 @@ impl<'a> Recount<'a> {
         most: Sequence,
         will_do: &dyn Fn(&Loaded) -> bool,
     ) -> Result<Option<Begun>, RecountError> {
-        for sequence in self.known(most)?.into_iter().rev() {
-            if let Some(loaded) = self.load(sequence, will_do)? {
-                return Ok(Some(loaded));
+        let first = self.look.first()?;
+        for base in self.look.bases(first)?.into_iter().rev().filter(|it| *it <= most) {
+            if let Some(begun) = self.load(base, will_do)? {
+                return Ok(Some(begun));
             }
         }
-        let whole = self.first()?.0 <= 1;
-        Ok(whole.then(|| (Engine::new(self.markets_max), Vec::new())))
+        Ok((first.0 <= 1).then(|| (Engine::new(self.markets_max), Vec::new())))
     }
 
     /// The oldest state.
     fn oldest(&self, most: Sequence) -> Result<Option<Begun>, RecountError> {
-        for sequence in self.known(most)? {
-            if let Some(loaded) = self.load(sequence, &|_| true)? {
-                return Ok(Some(loaded));
+        let first = self.look.first()?;
+        for base in self.look.bases(first)?.into_iter().filter(|it| *it <= most) {
+            if let Some(begun) = self.load(base, &|_| true)? {
+                return Ok(Some(begun));
             }
         }
         Ok(None)
     }
 
-    /// The first command of the journal.
-    fn first(&self) -> Result<Sequence, RecountError> {
-        Ok(self.look.segments()?.first().map_or(Sequence(1), |segment| segment.first))
-    }
-
-    /// The snapshots up to this command from which the journal goes on.
-    fn known(&self, most: Sequence) -> Result<Vec<Sequence>, RecountError> {
-        let oldest = self.first()?;
-        let known = match self.look.snapshots().list() {
-            Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(Vec::new());
-            }
-            listed => listed?,
-        };
-        let reaches = |it: &Sequence| oldest.0 <= it.0.saturating_add(1) && *it <= most;
-        Ok(known.into_iter().filter(reaches).collect())
-    }
-
-    /// A snapshot, where it can be had and will do: else another one will, or the journal's beginning.
+    /// The state of a snapshot, where it can be had and will do.
     fn load(
         &self,
-        sequence: Sequence,
+        base: Sequence,
         will_do: &dyn Fn(&Loaded) -> bool,
-    ) -> Result<Option<Begun>, RecountError> {
-        let loaded = match self.look.snapshots().load(sequence) {
-            Ok(loaded) => loaded,
-            Err(SnapshotError::Damaged { .. }) => return Ok(None),
-            Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let mut engine = Engine::new(self.markets_max);
-        let sound = engine.restore(&loaded.snapshot).is_ok();
-        if !(sound && will_do(&loaded) && engine.digest() == loaded.digest) {
-            return Ok(None);
-        }
-        let heads = loaded.snapshot.markets.iter().map(|market| market.head).collect();
-        Ok(Some((engine, heads)))
+    ) -> Result<Option<Begun>, SnapshotError> {
+        let Some(loaded) = self.look.base(base)?.filter(will_do) else { return Ok(None) };
+        let heads = || loaded.snapshot.markets.iter().map(|market| market.head).collect();
+        Ok(loaded.engine(self.markets_max).map(|engine| (engine, heads())))
     }
 }
 

@@ -1,13 +1,10 @@
 //! What the folder still tells: a state to begin with, and the commands after it.
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use pricetime_engine::{Engine, Sequence};
-use pricetime_persistence::{
-    Commands, Disk, FolderError, JournalError, LocalSnapshots, Look, SnapshotError,
-};
+use pricetime_persistence::{Commands, Disk, FolderError, JournalError, Look, SnapshotError};
 
 /// The folder of a running host, looked at.
 #[derive(Debug)]
@@ -39,12 +36,11 @@ impl Past {
     /// The first command that can be told again.
     pub(super) fn oldest(&self) -> Result<Sequence, PastError> {
         let look = self.look()?;
-        let journal = first_of(&look)?;
-        if journal.0 <= 1 {
+        let first = look.first()?;
+        if first.0 <= 1 {
             return Ok(Sequence(1));
         }
-        let snapshots = listed(&look.snapshots())?;
-        let base = snapshots.into_iter().find(|it| reaches(*it, journal));
+        let base = look.bases(first)?.into_iter().next();
         base.map(|it| Sequence(it.0.saturating_add(1))).ok_or(PastError::Nothing)
     }
 
@@ -52,67 +48,33 @@ impl Past {
     /// can be read any more.
     pub(super) fn engine_at(&self, sequence: Sequence) -> Result<Engine, PastError> {
         let look = self.look()?;
-        let snapshots = look.snapshots();
-        let journal = first_of(&look)?;
-        let mut known = listed(&snapshots)?;
-        known.retain(|it| reaches(*it, journal));
+        let first = look.first()?;
+        let mut known = look.bases(first)?;
         let later = known.split_off(known.partition_point(|it| *it <= sequence));
-        for base in known.into_iter().rev() {
-            if let Some(engine) = self.restored(&snapshots, base)? {
-                return Ok(engine);
-            }
-        }
-        if journal.0 <= 1 {
-            return Ok(Engine::new(self.markets_max));
-        }
-        for base in later {
-            if let Some(engine) = self.restored(&snapshots, base)? {
-                return Ok(engine);
-            }
-        }
-        Err(PastError::Nothing)
+        let nothing = (first.0 <= 1).then(|| Engine::new(self.markets_max));
+        let engine = match self.restored(&look, known.into_iter().rev())?.or(nothing) {
+            None => self.restored(&look, later.into_iter())?,
+            found => found,
+        };
+        engine.ok_or(PastError::Nothing)
     }
 
-    /// The engine of a snapshot. None where that is damaged, or was dropped meanwhile.
+    /// The engine of the first of these snapshots that can be had.
     fn restored(
         &self,
-        snapshots: &LocalSnapshots,
-        base: Sequence,
-    ) -> Result<Option<Engine>, PastError> {
-        let loaded = match snapshots.load(base) {
-            Ok(loaded) => loaded,
-            Err(SnapshotError::Damaged { .. }) => return Ok(None),
-            Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let mut engine = Engine::new(self.markets_max);
-        let whole = engine.restore(&loaded.snapshot).is_ok() && engine.digest() == loaded.digest;
-        Ok(whole.then_some(engine))
+        look: &Look,
+        mut bases: impl Iterator<Item = Sequence>,
+    ) -> Result<Option<Engine>, SnapshotError> {
+        bases
+            .find_map(|base| {
+                let loaded = look.base(base).transpose()?;
+                loaded.map(|it| it.engine(self.markets_max)).transpose()
+            })
+            .transpose()
     }
 
     /// The commands of a stretch that is durable.
     pub(super) fn read(&self, from: u64, through: Sequence) -> Result<Commands, PastError> {
         Ok(self.look()?.reader().read(Sequence(from), through)?)
-    }
-}
-
-/// Whether the journal that begins with this command continues this state.
-fn reaches(base: Sequence, journal: Sequence) -> bool {
-    journal.0 <= base.0.saturating_add(1)
-}
-
-fn first_of(look: &Look) -> Result<Sequence, PastError> {
-    Ok(look.segments()?.first().map_or(Sequence(1), |segment| segment.first))
-}
-
-/// The snapshots, ascending; there need not be any.
-fn listed(snapshots: &LocalSnapshots) -> Result<Vec<Sequence>, PastError> {
-    match snapshots.list() {
-        Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Ok(Vec::new())
-        }
-        listed => Ok(listed?),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pricetime::engine::{EpochNumber, Event, Header, MarketHead, MarketId, MarketSpec, Sequence};
 use pricetime::persistence::settlement::Closed;
-use pricetime::persistence::{Go, Look, Recount, RecountError, SnapshotError};
+use pricetime::persistence::{Go, Look, Recount, RecountError};
 
 use super::super::failure::{Code, Failure};
 use super::super::look::Stop;
@@ -70,22 +70,17 @@ impl<'a> Past<'a> {
 
     /// The first epochs that can be made again whole, where not all of them can.
     pub(super) fn oldest(&self) -> Result<BTreeMap<MarketId, EpochNumber>, Stop> {
-        let oldest = self.look.segments()?.first().map_or(Sequence(1), |segment| segment.first);
-        if oldest.0 <= 1 {
+        let first = self.look.first()?;
+        if first.0 <= 1 {
             return Ok(BTreeMap::new());
         }
-        let snapshots = self.look.snapshots();
-        for sequence in snapshots.list()?.into_iter().filter(|it| oldest.0 <= it.0 + 1) {
-            let loaded = match snapshots.load(sequence) {
-                Ok(loaded) => loaded,
-                Err(SnapshotError::Damaged { .. }) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            let first = |head: MarketHead| match head.turnover.trades {
+        for base in self.look.bases(first)? {
+            let Some(loaded) = self.look.base(base)? else { continue };
+            let whole = |head: MarketHead| match head.turnover.trades {
                 0 => (head.market, head.epoch),
                 _ => (head.market, head.epoch.next()),
             };
-            return Ok(loaded.snapshot.markets.iter().map(|market| first(market.head)).collect());
+            return Ok(loaded.snapshot.markets.iter().map(|market| whole(market.head)).collect());
         }
         Err(lost(RecountError::Gone))
     }
