@@ -46,9 +46,12 @@ impl Book {
     pub(super) fn epoch(&mut self, changes: usize) {
         for change in 0..changes {
             // Those that have stood longest go.
-            match self.standing.pop_front().filter(|_| change % 2 == 0) {
-                Some(order) => self.apply(owner(order), Action::Cancel { order }),
-                None => self.place(),
+            if change % 2 == 0
+                && let Some(order) = self.standing.pop_front()
+            {
+                self.apply(owner(order), Action::Cancel { order });
+            } else {
+                self.place();
             }
         }
         let number = self.engine.market(MARKET).map(|book| book.head().epoch);
