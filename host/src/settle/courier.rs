@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use super::OpenLedger;
 use super::clerk::WITHOUT_LOCK;
-use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};
+use super::outlet::{Delivery, MarketDelivery, NotDelivered, Receipt, Undelivered};
 use super::receipts::{Done, Mark, Receipts};
 use super::store::{Order, Orders};
 use crate::status::Shared;
@@ -76,6 +76,8 @@ struct Round {
     failures: u32,
     until: Duration,
     trouble: Option<Undelivered>,
+    /// What was delivered and said, where the disk has not taken it yet.
+    unkept: Option<(u64, Receipt)>,
 }
 
 /// Delivers.
@@ -267,6 +269,7 @@ impl Courier {
             return Ok(());
         }
         round.waiting.clear();
+        round.unkept = None;
         let known = match round.mark.batch {
             Some(batch) => self.ledger()?.outcome(market, BatchId(batch))?.is_some(),
             None => true,
@@ -319,12 +322,22 @@ impl Courier {
                 round.trouble = Some(Undelivered { epoch, refusals: tries, stands: true, why });
                 return Ok(LOOK);
             }
-            let came = self.delivery.outlet.deliver(&notice);
+            let unkept = round.unkept.take().filter(|(of, _)| *of == number);
+            let came = match unkept {
+                Some((_, receipt)) => Ok(receipt),
+                None => self.delivery.outlet.deliver(&notice),
+            };
             if self.is_over() {
                 break;
             }
             match came {
-                Ok(receipt) => self.pass((number, &notice), &Done::Delivered(&receipt))?,
+                Ok(receipt) => {
+                    let passed = self.pass((number, &notice), &Done::Delivered(&receipt));
+                    if passed.is_err() {
+                        self.sit(market)?.unkept = Some((number, receipt));
+                    }
+                    passed?;
+                }
                 Err(why) => return self.fail(market, (number, notice.outcome.epoch), why),
             }
         }
