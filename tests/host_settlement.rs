@@ -264,3 +264,43 @@ fn an_operator_holds_a_market_and_lets_it_go_on() {
     second.close().expect("a clean end");
     assert_eq!(orders.left().expect("a folder").len(), 0);
 }
+
+#[test]
+fn who_says_hold_last_is_obeyed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let orders = Orders::of(folder.path());
+    let first = host(folder.path(), &opened());
+    add(&first, ONE);
+    orders.leave(ONE, Order::Hold).expect("an order");
+    until("it is held", || standing(&first, ONE) == Some(Standing::Held));
+    trade(&first, ONE, 0..20);
+    close(&first, ONE);
+    first.close().expect("a clean end");
+    orders.leave(ONE, Order::Resume).expect("an order");
+    orders.leave(ONE, Order::Hold).expect("an order");
+    let second = host(folder.path(), &opened());
+    until("the other order is gone", || orders.left().expect("a folder").len() == 1);
+    until("it is held", || standing(&second, ONE) == Some(Standing::Held));
+    second.close().expect("a clean end");
+    let mut ledger = ledger(folder.path()).expect("the ledger");
+    assert_eq!(ledger.position(ONE).expect("an answer").1, None, "nothing was settled");
+}
+
+#[test]
+fn nothing_is_settled_while_nobody_can_read_what_operators_want() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = host(folder.path(), &opened());
+    add(&host, ONE);
+    close(&host, ONE);
+    until("it is settled", || is_settled(&host, ONE, 1));
+    let (orders, away) = (folder.path().join("settlement/orders"), folder.path().join("away"));
+    std::fs::rename(&orders, &away).expect("it is there");
+    std::fs::write(&orders, "no folder").expect("a file");
+    close(&host, ONE);
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!is_settled(&host, ONE, 2), "it may be held");
+    std::fs::remove_file(&orders).expect("it is there");
+    std::fs::rename(&away, &orders).expect("it is there");
+    until("it is settled", || is_settled(&host, ONE, 2));
+    host.close().expect("a clean end");
+}

@@ -336,11 +336,14 @@ impl Clerk {
                 desk.settler.resume();
             }
         }
-        for (market, order) in orders {
+        for (market, order) in &orders {
+            let (market, order) = (*market, *order);
             let Some(desk) = self.desks.get_mut(&market) else { continue };
             match order {
                 // The last two are for who delivers.
                 Order::Hold | Order::DeliverRetry | Order::DeliverSkip(_) => continue,
+                // Whoever says resume takes the hold away first: this one was said before it.
+                Order::Resume if orders.contains(&(market, Order::Hold)) => {}
                 Order::Resume => desk.settler.resume(),
                 Order::Retry => desk.settler.retry(),
                 Order::Drop(epoch) if desk.give_up(market, epoch) => continue,

@@ -3,12 +3,14 @@
 //! It has a ledger handle of its own, so that a slow outside holds no settlement up. A receipt is on
 //! disk before the position moves, and the position before the next notice is taken.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::hash::{BuildHasher as _, RandomState};
+mod round;
+mod thread;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -23,13 +25,14 @@ use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};
 use super::receipts::{Done, Mark, Receipts};
 use super::store::{Order, Orders};
 use crate::status::Shared;
+use round::{Round, Trouble, backoff, stands};
+
+pub(crate) use thread::CourierThread;
 
 /// How often it looks into the outboxes, where nothing else wakes it.
 const LOOK: Duration = Duration::from_secs(1);
 /// So many notices of a market are read at once, and delivered before it is the next one's turn.
 const NOTICES_MAX: usize = 16;
-/// How long the last deliveries may take at the end.
-const LAST: Duration = Duration::from_secs(5);
 
 /// Opens ledgers for two threads, one after the other.
 pub(super) type Opener = Arc<Mutex<OpenLedger>>;
@@ -62,22 +65,6 @@ impl Bell {
     }
 }
 
-/// What is known of a market.
-#[derive(Debug, Default)]
-struct Round {
-    mark: Mark,
-    /// Whether the mark's number is known to be one of the ledger that is open.
-    fits: bool,
-    /// Whether it was not, and this ledger may tell of what another one has told.
-    anew: bool,
-    /// What was read and is to be delivered.
-    waiting: VecDeque<(u64, Notice)>,
-    /// Failures in a row, and until when nothing is tried.
-    failures: u32,
-    until: Duration,
-    trouble: Option<Undelivered>,
-}
-
 /// Delivers.
 pub(crate) struct Courier {
     delivery: Delivery,
@@ -93,51 +80,6 @@ pub(crate) struct Courier {
     /// What was said last of a ledger or a disk that does not do it.
     said: Option<String>,
     shared: Arc<Shared>,
-}
-
-/// Why a market is not served.
-#[derive(Debug, thiserror::Error)]
-enum Trouble {
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error("{0}: {1}")]
-    Disk(String, std::io::Error),
-}
-
-impl Trouble {
-    /// Whether others can be served all the same.
-    const fn is_of_one(&self) -> bool {
-        !matches!(self, Self::Ledger(LedgerError::Unreachable { .. }))
-    }
-}
-
-/// The thread.
-#[derive(Debug)]
-pub(crate) struct CourierThread {
-    thread: JoinHandle<()>,
-    over: Arc<AtomicBool>,
-}
-
-impl CourierThread {
-    /// Ends it. What is under way may take a little while; after that nobody waits for it, and it is
-    /// delivered again after the next start.
-    pub(crate) fn end(self) {
-        let begun = Instant::now();
-        while !self.thread.is_finished() {
-            if begun.elapsed() >= LAST {
-                if self.over.swap(true, Ordering::AcqRel) {
-                    warn!("a delivery is still under way; the next start makes it again");
-                    return;
-                }
-                // It may be between two of them.
-                std::thread::sleep(Duration::from_millis(100));
-                continue;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        // A thread that panicked has said so.
-        let _ = self.thread.join();
-    }
 }
 
 impl Courier {
@@ -267,6 +209,7 @@ impl Courier {
             return Ok(());
         }
         round.waiting.clear();
+        round.unkept = None;
         let known = match round.mark.batch {
             Some(batch) => self.ledger()?.outcome(market, BatchId(batch))?.is_some(),
             None => true,
@@ -319,12 +262,22 @@ impl Courier {
                 round.trouble = Some(Undelivered { epoch, refusals: tries, stands: true, why });
                 return Ok(LOOK);
             }
-            let came = self.delivery.outlet.deliver(&notice);
+            let unkept = round.unkept.take().filter(|(of, _)| *of == number);
+            let came = match unkept {
+                Some((_, receipt)) => Ok(receipt),
+                None => self.delivery.outlet.deliver(&notice),
+            };
             if self.is_over() {
                 break;
             }
             match came {
-                Ok(receipt) => self.pass((number, &notice), &Done::Delivered(&receipt))?,
+                Ok(receipt) => {
+                    let passed = self.pass((number, &notice), &Done::Delivered(&receipt));
+                    if passed.is_err() {
+                        self.sit(market)?.unkept = Some((number, receipt));
+                    }
+                    passed?;
+                }
                 Err(why) => return self.fail(market, (number, notice.outcome.epoch), why),
             }
         }
@@ -451,17 +404,4 @@ impl Courier {
         *self.deliveries.lock().unwrap_or_else(PoisonError::into_inner) =
             self.rounds.iter().map(of).collect();
     }
-}
-
-/// What was refused so often that an operator has to say what is to become of it.
-fn stands(mark: &Mark, number: u64, limit: u32) -> Option<(u64, u32, String)> {
-    mark.refused.clone().filter(|(of, tries, _)| *of == number && *tries >= limit)
-}
-
-/// From half of a wait that doubles to all of it.
-fn backoff(least: Duration, most: Duration, failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(30);
-    let length = least.saturating_mul(1 << doublings).min(most);
-    let chance = RandomState::new().hash_one(failures) & 0xffff;
-    length / 2 + (length / 2).mul_f64(chance as f64 / 65_536.0)
 }

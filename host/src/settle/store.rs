@@ -66,6 +66,9 @@ impl Orders {
         if order == Order::Resume {
             self.remove(market, Order::Hold)?;
         }
+        if order == Order::Hold {
+            self.remove(market, Order::Resume)?;
+        }
         fs::write(self.0.join(name(market, order)), b"")
     }
 

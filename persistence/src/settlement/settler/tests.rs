@@ -247,6 +247,25 @@ fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
 }
 
 #[test]
+fn a_dead_letter_that_is_retried_is_tried_as_often_again() {
+    let mut desk = Desk::applying(4);
+    let none = Kept { floor: Token(2), refusals: None };
+    for _ in 0..2 {
+        for tries in 1..=5 {
+            let refusals = Refusals { epoch: EpochNumber(4), tries, why: refused().to_string() };
+            desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Err(refused())));
+            desk.asks(&Step::Keep(Kept { refusals: Some(refusals), ..none.clone() }), Came::Kept);
+        }
+        assert!(matches!(desk.settler.standing(), Standing::DeadLetter { tries: 5, .. }));
+        desk.settler.retry();
+        desk.asks(&Step::Keep(none.clone()), Came::Kept);
+        assert!(!matches!(desk.settler.standing(), Standing::DeadLetter { .. }));
+        assert!(!desk.settler.give_up(EpochNumber(4)), "it is none any more");
+    }
+    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Done)));
+}
+
+#[test]
 fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
     let mut desk = Desk::applying(4);
     let mut waits = Vec::new();
