@@ -8,6 +8,7 @@ pub mod keeper;
 pub mod proxy;
 pub mod publishing;
 pub mod raw;
+pub mod sentinel;
 pub mod streams;
 
 use std::net::TcpListener;

@@ -1,7 +1,10 @@
 //! Clusters of real servers.
 
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use pricetime_persistence::redis::RedisOptions;
 
 use super::{Server, free_port};
 
@@ -80,4 +83,28 @@ pub fn follows(replica: &Server) {
     until("the replica follows", || {
         replica.ask(&["INFO", "replication"]).contains("master_link_status:up")
     });
+}
+
+/// The way to a cluster of these nodes.
+///
+/// # Panics
+/// Where there is none.
+#[must_use]
+pub fn options(nodes: &[Server]) -> RedisOptions {
+    let nodes: Vec<String> = nodes.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
+    RedisOptions::parse(&format!("redis+cluster://{}", nodes.join(","))).expect("an address")
+}
+
+/// Moves all slots of a node to another one, with all that stands in them.
+///
+/// # Panics
+/// Where that does not work.
+pub fn move_slots(from: &Server, to: &Server) {
+    let id = |node: &Server| node.ask(&["CLUSTER", "MYID"]);
+    let moved = Command::new("redis-cli")
+        .args(["--cluster", "reshard", &format!("127.0.0.1:{}", from.port), "--cluster-yes"])
+        .args(["--cluster-slots", "5462", "--cluster-from", &id(from), "--cluster-to", &id(to)])
+        .stdout(Stdio::null())
+        .status();
+    assert!(moved.expect("redis-cli is installed").success());
 }

@@ -31,7 +31,13 @@ pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
 /// How to publish to the server on this port.
 #[must_use]
 pub fn publishing(port: u16) -> RedisOptions {
-    RedisOptions { publish: Some(Publish::default()), ..options(port) }
+    publishing_by(options(port))
+}
+
+/// How to publish this way.
+#[must_use]
+pub fn publishing_by(way: RedisOptions) -> RedisOptions {
+    RedisOptions { publish: Some(Publish::default()), ..way }
 }
 
 /// An operator says this, and waits for the answer.
@@ -116,10 +122,19 @@ pub fn why_ill(host: &Host) -> String {
 /// Where they do not say what the journal's commands did.
 #[must_use]
 pub fn hold(what: &str, folder: &Path, port: u16) -> [Vec<Told>; 3] {
+    hold_where(what, folder, |_| port)
+}
+
+/// The same where each stream has a port of its own.
+///
+/// # Panics
+/// As [`hold`].
+#[must_use]
+pub fn hold_where(what: &str, folder: &Path, port: impl Fn(&str) -> u16) -> [Vec<Told>; 3] {
     let expected = expected(&groups(folder));
     let mut each = KEYS.iter().zip(&expected);
     std::array::from_fn(|_| {
         let (key, expected) = each.next().expect("a stream");
-        judge(&format!("{what}, {key}"), &stored(port, key), expected)
+        judge(&format!("{what}, {key}"), &stored(port(key), key), expected)
     })
 }
