@@ -13,17 +13,13 @@ use pricetime::engine::{AccountId, Action, Fees, MarketSpec, Phase, Terms};
 use pricetime::persistence::ledger::{EmbeddedLedger, Ledger};
 use pricetime::persistence::redis::RedisLedger;
 use pricetime::{Draft, Gates, Host, Options};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::settle::books::{PLATFORM, copy, judge};
 use pricetime_tests::{postgres, redis};
 
 const EPOCHS: u64 = 150;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 /// A data folder in which so many epochs have closed, and none was settled.
 fn traded(folder: &Path) {

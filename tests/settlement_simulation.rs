@@ -5,17 +5,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use pricetime_tests::environment::number;
 use pricetime_tests::settle::judge::Tally;
 use pricetime_tests::settle::ledger::Flaw;
 use pricetime_tests::settle::world::run;
 
 /// Schedules for each trial.
 const SCHEDULES: u64 = 20;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 /// The schedule of this number; so a failure can be had again by itself.
 fn base() -> u64 {
