@@ -78,14 +78,17 @@ impl<'a> Runner<'a> {
     }
 
     fn kill(&mut self) {
-        // It may have ended by itself.
+        if let Some(ended) = self.process.try_wait().expect("it can be asked") {
+            assert!(ended.success(), "it ended by itself: {ended}");
+        }
+        // It may just have ended.
         let _ = self.process.kill();
         self.process.wait().expect("it is dead");
         self.stopped = false;
     }
 
-    fn ends(mut self) {
-        self.kill();
+    /// Lets it go on undisturbed, until all is settled.
+    fn ends(self) {
         let done = spawn(self.folder, self.ledger, self.locks).wait().expect("it ends");
         assert!(done.success(), "{done}");
     }
@@ -115,6 +118,8 @@ fn settle_in(ledger: &str, locks: &[String], seed: u64) -> tempfile::TempDir {
         let at = random.below(2) as usize;
         runners[at].befalls(&mut random);
     }
+    // One that is stopped would keep a ledger in a folder from the other for ever.
+    runners.iter_mut().for_each(Runner::kill);
     runners.into_iter().for_each(Runner::ends);
     folder
 }
