@@ -1,5 +1,8 @@
 //! The promise: every epoch is settled exactly once and in order, whatever locks are lost and whoever
 //! crashes when; and a ledger that leaves out one of its checks is found out.
+//!
+//! `PRICETIME_TRIALS` says how many schedules, twenty for each, `PRICETIME_SEED` where their numbers
+//! begin; with `PRICETIME_SCHEDULE` it is that one alone.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +16,7 @@ use pricetime_tests::settle::world::run;
 /// Schedules for each trial.
 const SCHEDULES: u64 = 20;
 
-/// The schedule of this number; so a failure can be had again by itself.
+/// The number of the first schedule.
 fn base() -> u64 {
     number("PRICETIME_SEED", 1).wrapping_shl(24)
 }

@@ -14,6 +14,7 @@ const JSON: &str = include_str!("../../docs/json.md");
 /// The lines of the page that stand behind a comment of this name.
 fn lines(name: &str) -> Vec<&'static str> {
     let blocks = page::behind(JSON, &format!("<!-- {name} -->\n```json\n"));
+    assert!(!blocks.is_empty(), "docs/json.md shows no {name}");
     blocks.into_iter().flat_map(str::lines).collect()
 }
 
