@@ -15,6 +15,7 @@ use pricetime_persistence::{
     RecoveryOptions, recover, unpack,
 };
 use pricetime_tests::disk::{Fault, FaultyDisk};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load;
 
@@ -25,11 +26,6 @@ const OPTIONS: RecoveryOptions = RecoveryOptions {
     accept_loss: false,
     told: Sequence(0),
 };
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 fn command(seed: u64, sequence: u64) -> Command {
     let Draft { market, account, operator, request, action } = load::draft(seed, sequence);

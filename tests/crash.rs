@@ -14,15 +14,11 @@ use std::time::Duration;
 use pricetime::engine::{Command, Engine, RequestId, Sequence};
 use pricetime::persistence::{Folder, Journal, JournalOptions};
 use pricetime::{Host, Options};
+use pricetime_tests::environment::number;
 use pricetime_tests::{Core as _, load, model::Model};
 
 /// A folder that lives longer takes the model longer and longer.
 const KILLS_A_FOLDER: u64 = 6;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 /// Runs the victim for so long and kills it. What it had acknowledged: number and sequence.
 fn run(folder: &Path, seed: u64, first: u64, lives: Duration) -> Vec<(u64, u64, bool)> {

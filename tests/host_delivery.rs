@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pricetime::engine::{Action, EpochNumber, MarketId, MarketSpec, Phase, Symbol};
 use pricetime::persistence::ledger::{EmbeddedLedger, Ledger as _, Notice, Position, Seed, Token};
@@ -20,10 +20,9 @@ use pricetime::{
     ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,
 };
 use pricetime_tests::load;
+use pricetime_tests::patience::{PATIENCE, until};
 use serde_json::Value;
 
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
 const ONE: MarketId = MarketId(1);
 const TWO: MarketId = MarketId(2);
 
@@ -66,14 +65,6 @@ fn epochs(host: &Host, market: MarketId, count: u64) {
             host.submit(draft).expect("room").wait().expect("an answer");
         }
         say(host, market, Action::CloseEpoch { number });
-    }
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

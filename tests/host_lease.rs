@@ -15,10 +15,9 @@ use pricetime::{
     Options, Outlet, Receipt, Refused, RunnerLock, Settlement, Standby, Ticket,
 };
 use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::Server;
 
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
 const TTL: Duration = Duration::from_secs(1);
 /// What the ring has room for.
 const RING: usize = 256;
@@ -65,14 +64,6 @@ fn begin(host: &Host) {
         let account = AccountId(1);
         let draft = Draft { market: MARKET, account, operator: true, request: None, action };
         host.submit(draft).expect("room").wait().expect("an answer");
-    }
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -13,15 +13,11 @@ use pricetime::persistence::{
 };
 use pricetime::{Draft, Gates, Host, OpenError, Options};
 use pricetime_tests::disk::{Fault, FaultyDisk};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load;
 
 const JOURNAL: JournalOptions = JournalOptions { segment_bytes: 1 << 12 };
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 fn operator(action: Action) -> Draft {
     Draft { operator: true, request: None, action, ..load::draft(0, 0) }

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pricetime::engine::{
     AccountId, Action, EpochNumber, Fees, MarketId, MarketSpec, Phase, Symbol, Terms,
@@ -14,10 +14,8 @@ use pricetime::persistence::settlement::{Patience, Standing};
 use pricetime::persistence::{JournalOptions, Look, RealDisk};
 use pricetime::{Draft, Gates, Host, Options, Order, Orders, Retention, Settlement};
 use pricetime_tests::load;
+use pricetime_tests::patience::until;
 use pricetime_tests::settle::books::{PLATFORM, judge, told};
-
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn ledger(folder: &Path) -> Result<Box<dyn Ledger>, LedgerError> {
     Ok(Box::new(EmbeddedLedger::open(&folder.join("ledger"))?))
@@ -74,14 +72,6 @@ fn trade(host: &Host, market: MarketId, numbers: std::ops::Range<u64>) {
 fn close(host: &Host, market: MarketId) {
     let number = host.view(market, 0).expect("the market").epoch;
     say(host, market, Action::CloseEpoch { number });
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn is_settled(host: &Host, market: MarketId, epoch: u64) -> bool {

@@ -10,6 +10,7 @@ use pricetime_engine::{
     OrderRecord, Phase, Price, Side,
 };
 use pricetime_persistence::image::{Changes, Image};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;
 
@@ -19,13 +20,6 @@ const SEED: u64 = 1;
 
 /// How many events are tampered with, whatever the number of commands.
 const TAMPERINGS: u32 = 2_000;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let Ok(text) = std::env::var(name) else {
-        return otherwise;
-    };
-    text.replace('_', "").parse().expect("a number in the environment")
-}
 
 /// The seeds of this run.
 fn seeds() -> impl Iterator<Item = u64> {

@@ -9,17 +9,13 @@ use pricetime_engine::{
 };
 use pricetime_persistence::{Disk, History, Journal, JournalError, JournalOptions, LocalSnapshots};
 use pricetime_tests::disk::{Fault, FaultyDisk};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load;
 
 const FOLDER: &str = "/journal";
 const OURS: History = History(7);
 const OPTIONS: JournalOptions = JournalOptions { segment_bytes: 4_096 };
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 fn command(seed: u64, sequence: u64) -> Command {
     let draft = load::draft(seed, sequence);

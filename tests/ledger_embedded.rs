@@ -12,13 +12,9 @@ use std::time::Duration;
 
 use pricetime_persistence::ledger::conformance::{conform, walk};
 use pricetime_persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger, LedgerError, Token};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::recount::{MARKET, batch, beginning, recount};
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 fn open(folder: &Path) -> EmbeddedLedger {
     EmbeddedLedger::open(folder).expect("nobody else has it open")

@@ -11,13 +11,10 @@ use std::time::Duration;
 use pricetime_persistence::ledger::conformance::{conform, walk};
 use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
 use pricetime_persistence::ledger::{Applied, Deed, Deposited, Ledger, LedgerError, Token};
+use pricetime_tests::environment::number;
 use pricetime_tests::postgres::books::{MARKET, balances, batch, begin};
 use pricetime_tests::postgres::{Server, signal};
 use pricetime_tests::redis::proxy::{Mode, Proxy};
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
-}
 
 /// What a test can wait for.
 fn hasty(mut options: PostgresOptions) -> PostgresOptions {

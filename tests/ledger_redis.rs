@@ -17,16 +17,12 @@ use pricetime_persistence::ledger::{
 };
 use pricetime_persistence::redis::{RedisLedger, RedisOptions};
 use pricetime_persistence::settlement::{Batch, Digest, Transfer};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::recount::{MARKET, batch, beginning, recount};
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::judge::options;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 /// A server that answers does so in time, however busy the machine is.
 fn patient(port: u16) -> RedisOptions {

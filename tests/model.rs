@@ -9,6 +9,7 @@ use std::thread;
 
 use pricetime_engine::{ActionKind, CancelReason, Engine, Reason};
 use pricetime_tests::compare;
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::tally::{EVENTS, Sight, Tally};
 
 /// How many commands a plain `cargo test` carries out, and from which seed on.
@@ -19,14 +20,6 @@ const SEED: u64 = 1;
 const COVERAGE_SEED: u64 = 7_000;
 const COVERAGE_COMMANDS: u64 = 150_000;
 const AT_LEAST: u64 = 3;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let Ok(text) = std::env::var(name) else {
-        return otherwise;
-    };
-    let text = text.replace('_', "");
-    text.parse().expect("a number in the environment")
-}
 
 /// Runs seeds until so many commands are done.
 fn walk(seeds: &AtomicU64, commands: &AtomicU64, commands_max: u64) -> Tally {

@@ -8,16 +8,13 @@ use std::time::{Duration, Instant};
 
 use pricetime_persistence::History;
 use pricetime_persistence::redis::{RedisError, RedisOptions};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
 use pricetime_tests::redis::cluster::{cluster, follows, replica, until};
 use pricetime_tests::redis::judge::{Judge, PATIENCE};
 use pricetime_tests::redis::keeper::{Keeper, stored};
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
-}
 
 fn times() -> (u64, u64) {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));

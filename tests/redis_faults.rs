@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use pricetime_persistence::History;
 use pricetime_persistence::redis::RedisError;
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
@@ -19,10 +20,6 @@ use pricetime_tests::redis::proxy::{Mode, Proxy};
 
 /// Longer than a server has no share of the machine, however busy that is.
 const WELL: Duration = Duration::from_secs(60);
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
-}
 
 /// Asks again where an answer did not come in time.
 fn in_time<T>(mut ask: impl FnMut() -> Result<T, RedisError>) -> Result<T, RedisError> {

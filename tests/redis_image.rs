@@ -11,16 +11,13 @@ use pricetime_engine::{Command, Engine, Group};
 use pricetime_persistence::History;
 use pricetime_persistence::image::Image;
 use pricetime_persistence::redis::{How, scores_hold_after};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
 use pricetime_tests::redis::keeper::{Keeper, stored};
 use pricetime_tests::redis::raw::{Raw, Sight};
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
-}
 
 fn seeds(divisor: u64) -> impl Iterator<Item = u64> {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));

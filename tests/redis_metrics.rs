@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
 
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
@@ -11,6 +10,7 @@ use metrics::{
 use pricetime::engine::{AccountId, Action, EpochNumber};
 use pricetime::{Draft, Host, Options};
 use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 
 #[derive(Clone, Default)]
@@ -56,14 +56,6 @@ impl Recorder for Ear {
 
     fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
         Histogram::from_arc(Arc::new(Times(self.of(key))))
-    }
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "{what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -13,25 +13,11 @@ use pricetime::persistence::redis::{
 };
 use pricetime::{Draft, Host, OpenError, Options, Policy, Refused};
 use pricetime_tests::alone::{Course, Still};
+use pricetime_tests::environment::number;
 use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::record::day;
 use pricetime_tests::redis::Server;
-
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
-
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
 
 fn options(server: &Server) -> Options {
     Options {

@@ -13,6 +13,7 @@ use pricetime::engine::{
     AccountId, Action, OrderId, OrderKind, Place, Price, Quantity, SelfTrade, Side, TimeInForce,
 };
 use pricetime::{Host, Refused};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
@@ -21,10 +22,6 @@ use pricetime_tests::redis::publishing::{
 };
 use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
 use pricetime_tests::redis::{Server, free_port};
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
-}
 
 /// What befalls a stream, or who writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

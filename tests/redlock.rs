@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pricetime_persistence::redis::{KeyNames, RedisOptions};
 use pricetime_persistence::redlock::{BadRules, Held, Redlock, RedlockError, measure_locks};
+use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::raw::{Raw, Reply};
@@ -56,16 +57,6 @@ fn extend(held: &Held) {
     assert!(done.expect("more time") > TTL / 2);
 }
 
-fn wait_until(what: &str, so: impl Fn() -> bool) {
-    for _ in 0..3_000 {
-        if so() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("never: {what}");
-}
-
 #[test]
 fn one_at_a_time_has_it() {
     for nodes in [1, 3, 5] {
@@ -88,7 +79,7 @@ fn one_at_a_time_has_it() {
             }
         });
         assert_eq!(had.into_inner(), 40);
-        wait_until("all nodes are free", || taken(&servers) == 0);
+        until("all nodes are free", || taken(&servers) == 0);
     }
 }
 
@@ -97,14 +88,14 @@ fn what_one_holds_another_is_refused() {
     let servers = servers(3);
     let (ours, theirs) = (open(&servers), open(&servers));
     let held = ours.lock(&name(), TTL, MOST).expect("a free lock");
-    wait_until("all nodes have it", || taken(&servers) == 3);
+    until("all nodes have it", || taken(&servers) == 3);
     assert!(refused(&theirs) >= 2);
     assert!(theirs.lock("another one", TTL, MOST).is_ok());
     extend(&held);
     // A node that has lost it gets it again with the next extension.
     let _ = at(&servers[1], &["FLUSHALL"]);
     extend(&held);
-    wait_until("all nodes have it", || taken(&servers) == 3);
+    until("all nodes have it", || taken(&servers) == 3);
     drop(held);
     assert!(theirs.lock(&name(), TTL, MOST).is_ok());
 }
@@ -127,7 +118,7 @@ fn other_clients_of_the_same_kind_are_understood() {
         assert_eq!(freed, Reply::Text(b"1".to_vec()));
     }
     let held = redlock.lock(&name(), TTL, MOST).expect("it is free");
-    wait_until("all nodes have it", || taken(&servers) == 3);
+    until("all nodes have it", || taken(&servers) == 3);
     for server in &servers {
         assert_eq!(at(server, &["SET", &name(), "theirs", "NX", "PX", "60000"]), Reply::Nil);
     }
@@ -150,7 +141,7 @@ fn a_node_that_hangs_is_not_waited_for() {
     eprintln!("one of five hangs: {times:?}");
     drop(redlock.lock(&name(), TTL, MOST).expect("four of five are enough"));
     servers[2].signal("CONT");
-    wait_until("what it was asked meanwhile is undone", || taken(&servers) == 0);
+    until("what it was asked meanwhile is undone", || taken(&servers) == 0);
 }
 
 #[test]
@@ -169,7 +160,7 @@ fn fewer_than_half_may_be_dead() {
     let RedlockError::NoQuorum { failed, nodes, why, .. } = refused else { panic!("{refused}") };
     assert!(failed >= 3 && nodes == 5, "{failed} of {nodes}");
     assert!(why.contains(&format!("127.0.0.1:{}", servers[0].port)), "{why}");
-    wait_until("the two are free again", || taken(&servers[1..3]) == 0);
+    until("the two are free again", || taken(&servers[1..3]) == 0);
     // They come back, empty, and whoever is there already goes on with them.
     servers[0].again();
     assert!(redlock.lock(&name(), TTL, MOST).is_ok());
@@ -184,7 +175,7 @@ fn a_node_killed_under_a_kept_lock_does_no_harm() {
     servers[1].kill();
     assert!(!held.wait_lost(Duration::from_secs(4)), "it was lost");
     servers[1].again();
-    wait_until("it has the lock again", || taken(&servers[1..2]) == 1);
+    until("it has the lock again", || taken(&servers[1..2]) == 1);
     assert!(held.is_valid());
     servers[0].kill();
     servers[2].kill();
@@ -211,7 +202,7 @@ fn what_was_granted_without_being_heard_is_given_back() {
     let options: Vec<RedisOptions> = proxies.iter().map(parse).collect();
     let redlock = Redlock::open(&options).expect("nodes that will do");
     assert!(redlock.lock(&name(), TTL, MOST).is_ok());
-    wait_until("it is free", || taken(&servers) == 0);
+    until("it is free", || taken(&servers) == 0);
     // All take it, and two answer too late.
     for proxy in &proxies[1..] {
         proxy.set(Mode::Late(Duration::from_millis(150)));
@@ -223,7 +214,7 @@ fn what_was_granted_without_being_heard_is_given_back() {
     }
     // What is on its way arrives, takes it, and is followed by what frees it.
     std::thread::sleep(Duration::from_millis(400));
-    wait_until("it is free long before it expires", || taken(&servers) == 0);
+    until("it is free long before it expires", || taken(&servers) == 0);
 }
 
 #[test]

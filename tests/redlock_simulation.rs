@@ -4,12 +4,9 @@
 //! `PRICETIME_TRIALS` says how many schedules, twenty for each, `PRICETIME_SEED` where the seeds
 //! begin; with `PRICETIME_SCHEDULE` it is that one alone, and it tells what happens.
 
+use pricetime_tests::environment::number;
 use pricetime_tests::redlock::plan::Spoil;
 use pricetime_tests::redlock::world::World;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.replace('_', "").parse().expect(name))
-}
 
 #[test]
 fn two_never_hold_one_lock_and_none_stays_taken() {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use pricetime_engine::{AccountId, Engine, EpochNumber, Group, MarketHead, MarketId};
 use pricetime_persistence::History;
 use pricetime_persistence::settlement::{Batch, Closed, Collector};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;
 use pricetime_tests::settle::recount::{Recount, Sums};
@@ -15,11 +16,6 @@ const OURS: History = History(5);
 const RESTARTS: usize = 8;
 
 type Name = (MarketId, EpochNumber);
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 fn name(closed: &Closed) -> Name {
     match closed {

@@ -13,17 +13,13 @@ use pricetime::engine::{AccountId, Action, Fees, MarketSpec, Phase, Terms};
 use pricetime::persistence::ledger::{EmbeddedLedger, Ledger};
 use pricetime::persistence::redis::RedisLedger;
 use pricetime::{Draft, Gates, Host, Options};
+use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::settle::books::{PLATFORM, copy, judge};
 use pricetime_tests::{postgres, redis};
 
 const EPOCHS: u64 = 150;
-
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
 
 /// A data folder in which so many epochs have closed, and none was settled.
 fn traded(folder: &Path) {
@@ -82,14 +78,17 @@ impl<'a> Runner<'a> {
     }
 
     fn kill(&mut self) {
-        // It may have ended by itself.
+        if let Some(ended) = self.process.try_wait().expect("it can be asked") {
+            assert!(ended.success(), "it ended by itself: {ended}");
+        }
+        // It may just have ended.
         let _ = self.process.kill();
         self.process.wait().expect("it is dead");
         self.stopped = false;
     }
 
-    fn ends(mut self) {
-        self.kill();
+    /// Lets it go on undisturbed, until all is settled.
+    fn ends(self) {
         let done = spawn(self.folder, self.ledger, self.locks).wait().expect("it ends");
         assert!(done.success(), "{done}");
     }
@@ -119,6 +118,8 @@ fn settle_in(ledger: &str, locks: &[String], seed: u64) -> tempfile::TempDir {
         let at = random.below(2) as usize;
         runners[at].befalls(&mut random);
     }
+    // One that is stopped would keep a ledger in a folder from the other for ever.
+    runners.iter_mut().for_each(Runner::kill);
     runners.into_iter().for_each(Runner::ends);
     folder
 }

@@ -1,10 +1,14 @@
 //! The promise: every epoch is settled exactly once and in order, whatever locks are lost and whoever
 //! crashes when; and a ledger that leaves out one of its checks is found out.
+//!
+//! `PRICETIME_TRIALS` says how many schedules, twenty for each, `PRICETIME_SEED` where their numbers
+//! begin; with `PRICETIME_SCHEDULE` it is that one alone.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use pricetime_tests::environment::number;
 use pricetime_tests::settle::judge::Tally;
 use pricetime_tests::settle::ledger::Flaw;
 use pricetime_tests::settle::world::run;
@@ -12,12 +16,7 @@ use pricetime_tests::settle::world::run;
 /// Schedules for each trial.
 const SCHEDULES: u64 = 20;
 
-fn number(name: &str, otherwise: u64) -> u64 {
-    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
-    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
-}
-
-/// The schedule of this number; so a failure can be had again by itself.
+/// The number of the first schedule.
 fn base() -> u64 {
     number("PRICETIME_SEED", 1).wrapping_shl(24)
 }

@@ -8,14 +8,8 @@ mod server;
 use std::path::Path;
 use std::process::Output;
 
-use program::{MARKET, Running, err, lines, out, place, run};
+use program::{MARKET, Running, VIEW, close, err, folder, lines, out, place, run};
 use server::{Server, free_port};
-
-const VIEW: &str = "{\"view\":{\"market\":1}}\n";
-
-fn close(epoch: u32) -> String {
-    format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")
-}
 
 /// Runs these lines without a folder.
 fn alone(folder: &Path, url: &str, said: &str) -> Output {
@@ -24,7 +18,7 @@ fn alone(folder: &Path, url: &str, said: &str) -> Output {
 
 #[test]
 fn it_needs_no_folder_and_says_what_it_does_not_promise() {
-    let (server, folder) = (Server::start(&[]), tempfile::tempdir().expect("a folder"));
+    let (server, folder) = (Server::start(&[]), folder());
     let url = server.url();
     let said = String::from("{\"hello\":{\"format\":1}}\n")
         + MARKET
@@ -110,7 +104,7 @@ fn a_kill_takes_back_the_open_epoch_and_another_process_ends_the_older() {
 
 #[test]
 fn what_makes_no_sense_is_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder();
     let nobody = format!("redis://127.0.0.1:{}", free_port());
     let run = |arguments: &[&str]| {
         run(folder.path(), &[&["run", "--once", "--redis", &nobody], arguments].concat(), "")

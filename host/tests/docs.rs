@@ -1,20 +1,21 @@
 //! The promise: what the documentation shows is what the program does.
 
+mod program;
+
 use std::collections::BTreeSet;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use pricetime::json::{Answer, Line};
+use program::{folder, out, page, run};
 use schemars::schema_for;
 use serde_json::Value;
 
 const JSON: &str = include_str!("../../docs/json.md");
 
-/// The blocks of a document behind a comment of this name, as lines.
-fn blocks(document: &'static str, name: &str) -> Vec<&'static str> {
-    let mark = format!("<!-- {name} -->\n```json\n");
-    let marked = document.split(mark.as_str()).skip(1);
-    marked.flat_map(|rest| rest.split("```").next().unwrap_or_default().lines()).collect()
+/// The lines of the page that stand behind a comment of this name.
+fn lines(name: &str) -> Vec<&'static str> {
+    let blocks = page::behind(JSON, &format!("<!-- {name} -->\n```json\n"));
+    assert!(!blocks.is_empty(), "docs/json.md shows no {name}");
+    blocks.into_iter().flat_map(str::lines).collect()
 }
 
 /// A line without what no two runs share.
@@ -32,23 +33,14 @@ fn plain(line: &str) -> String {
 
 #[test]
 fn the_conversation_of_the_format_is_a_real_one() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut program = Command::new(env!("CARGO_BIN_EXE_pricetime"))
-        .args(["run", "--once", "--quiet", "--epoch", "never", "--folder"])
-        .arg(folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the program");
-    let said = blocks(JSON, "in").join("\n");
-    program.stdin.take().expect("its input").write_all(said.as_bytes()).expect("it reads");
-    let output = program.wait_with_output().expect("its output");
+    let said = lines("in").join("\n");
+    let words = ["run", "--once", "--quiet", "--epoch", "never"];
+    let output = run(folder().path(), &words, &said);
     assert_eq!(output.status.code(), Some(4), "two lines are refused");
-    let text = String::from_utf8(output.stdout).expect("text");
+    let text = out(&output);
     // Subscriptions bring their lines in between.
     let mut answers: Vec<String> = text.lines().map(plain).collect();
-    let mut shown: Vec<String> = blocks(JSON, "out").into_iter().map(plain).collect();
+    let mut shown: Vec<String> = lines("out").into_iter().map(plain).collect();
     answers.sort();
     shown.sort();
     for (answer, shown) in answers.iter().zip(&shown) {
@@ -78,7 +70,7 @@ fn the_format_shows_every_line_and_every_member() {
         names(schema.as_value(), &mut all);
         // What only goes wrong in the host itself, and the prices of a market with neither bids nor
         // asks, would make the conversation longer than it teaches.
-        let rare = ["stopped", "snapshot_failure", "faulty", "until", "post_only", "post_only"];
+        let rare = ["stopped", "snapshot_failure", "faulty", "until", "post_only"];
         let missing: Vec<_> = all
             .iter()
             .filter(|name| !rare.contains(&name.as_str()))
@@ -92,7 +84,7 @@ fn the_format_shows_every_line_and_every_member() {
 
 #[test]
 fn every_line_shown_is_one() {
-    for line in blocks(JSON, "out").into_iter().chain(blocks(JSON, "other")) {
+    for line in lines("out").into_iter().chain(lines("other")) {
         let answer = serde_json::from_str::<Answer>(line).is_ok();
         assert!(answer || serde_json::from_str::<Line>(line).is_ok(), "{line}");
     }
@@ -100,40 +92,7 @@ fn every_line_shown_is_one() {
 
 const README: &str = include_str!("../../README.md");
 
-/// Whether a line says what is shown, where `…` stands for anything.
-fn says(line: &str, shown: &str) -> bool {
-    let mut rest = line;
-    shown.split('…').all(|part| match rest.find(part.trim()) {
-        Some(at) => {
-            rest = rest.get(at + part.trim().len()..).unwrap_or_default();
-            true
-        }
-        None => false,
-    })
-}
-
 #[test]
 fn the_two_minutes_of_the_readme_go_as_they_are_shown() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let blocks = README.split("```console\n").skip(1);
-    let lines = blocks.flat_map(|rest| rest.split("```").next().unwrap_or_default().lines());
-    let mut printed = String::new();
-    let mut commands = 0;
-    for line in lines {
-        let Some(command) = line.strip_prefix("$ ") else {
-            let found = printed.lines().any(|printed| says(printed, line));
-            assert!(found, "nobody says {line:?} in:\n{printed}");
-            continue;
-        };
-        commands += 1;
-        let program = command.replace("cargo run --release --", env!("CARGO_BIN_EXE_pricetime"));
-        let output = Command::new("sh")
-            .args(["-c", &format!("{program} 2>&1")])
-            .current_dir(folder.path())
-            .output()
-            .expect("a shell");
-        printed = String::from_utf8(output.stdout).expect("text");
-        assert!(output.status.success(), "{command}\n{printed}");
-    }
-    assert!(commands >= 8, "the README shows {commands} commands");
+    page::walk(README, folder().path(), "cargo run --release -- ");
 }

@@ -122,11 +122,7 @@ fn orders(numbers: std::ops::Range<u32>) -> String {
 }
 
 fn servers(many: usize) -> Vec<Server> {
-    let start = || {
-        let port = server::free_port();
-        Server::start_on(port, &["--port", &port.to_string()])
-    };
-    (0..many).map(|_| start()).collect()
+    (0..many).map(|_| Server::start(&[])).collect()
 }
 
 fn nobody_holds(servers: &[Server]) -> bool {

@@ -2,11 +2,7 @@
 
 mod program;
 
-use program::{MARKET, Running, err, lines, out, place, run};
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a folder")
-}
+use program::{MARKET, Running, VIEW, err, folder, lines, out, place, run};
 
 #[test]
 fn a_file_is_carried_out_and_is_still_there_the_next_time() {
@@ -19,7 +15,7 @@ fn a_file_is_carried_out_and_is_still_there_the_next_time() {
     let answers = lines(&out(&first));
     assert_eq!(answers.len(), 4);
     assert_eq!(answers[3]["done"]["events"][1]["traded"]["quantity"], "3");
-    let again = run(folder.path(), &["run", "--once"], "{\"view\":{\"market\":1}}\n");
+    let again = run(folder.path(), &["run", "--once"], VIEW);
     assert_eq!(again.status.code(), Some(0), "{}", err(&again));
     let book = &lines(&out(&again))[0]["book"];
     assert_eq!(book["sequence"], 4);
@@ -112,7 +108,7 @@ fn orders_end_with_their_connection_where_that_is_wanted() {
         drop(trader);
         // The end of a connection is noticed in its own time.
         for _ in 0..1_000 {
-            let book = operator.ask("{\"view\":{\"market\":1}}\n");
+            let book = operator.ask(VIEW);
             if book["book"]["bids"][0]["orders"] == left
                 && book["book"]["sequence"] == 3 + 2 * u32::from(cancel)
             {
@@ -120,7 +116,7 @@ fn orders_end_with_their_connection_where_that_is_wanted() {
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
-        let book = operator.ask("{\"view\":{\"market\":1}}\n");
+        let book = operator.ask(VIEW);
         assert_eq!(book["book"]["bids"][0]["orders"], left, "cancel_on_disconnect {cancel}");
     }
 }
@@ -135,8 +131,7 @@ fn epochs_close_by_the_clock_and_a_line_says_so() {
     host.wait_for("epoch closed market=1 symbol=\"SUN\" epoch=2");
     let (code, log, folder) = host.end();
     assert_eq!(code, Some(0), "{log}");
-    let again =
-        run(folder.path(), &["run", "--once", "--epoch", "never"], "{\"view\":{\"market\":1}}\n");
+    let again = run(folder.path(), &["run", "--once", "--epoch", "never"], VIEW);
     assert!(lines(&out(&again))[0]["book"]["epoch"].as_u64() >= Some(3), "{}", out(&again));
     assert!(err(&again).contains("replayed=0"), "closed in order: {}", err(&again));
 }
@@ -157,7 +152,7 @@ fn a_kill_takes_nothing_back_that_was_answered() {
         std::mem::replace(&mut host.folder, tempfile::tempdir().expect("a folder"))
     };
     let host = Running::start_in(folder, &[]);
-    let book = host.unix().ask("{\"view\":{\"market\":1}}\n");
+    let book = host.unix().ask(VIEW);
     assert_eq!(book["book"]["asks"][0]["quantity"], "9", "and the old socket was replaced");
 }
 
@@ -215,8 +210,7 @@ fn the_configuration_is_what_it_says() {
     }
     std::fs::write(&file, market).expect("a file");
     for round in 0..2 {
-        let view = "{\"view\":{\"market\":1}}\n";
-        let good = run(folder.path(), &["run", "--once", "--config", "pricetime.toml"], view);
+        let good = run(folder.path(), &["run", "--once", "--config", "pricetime.toml"], VIEW);
         assert_eq!(good.status.code(), Some(0), "{}", err(&good));
         assert_eq!(lines(&out(&good))[0]["book"]["phase"], "continuous", "round {round}");
         assert_eq!(lines(&out(&good))[0]["book"]["sequence"], 2, "round {round}");

@@ -8,22 +8,16 @@ mod server;
 mod settling;
 
 use std::path::Path;
-use std::process::Command;
 
 use pricetime::engine::{AccountId, EpochNumber, MarketId};
 use pricetime::persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger as _, Position, Token};
 use pricetime::persistence::settlement::{Batch, Digest, Transfer};
-use program::{Running, err, out, place, run};
+use program::{Running, close, err, folder, out, page, place, run};
 use serde_json::{Value, json};
 use server::Server;
-use settling::{MARKET, TAKER, asked, close, settle, until};
-use tempfile::TempDir;
+use settling::{MARKET, TAKER, asked, settle, until};
 
 const PAGE: &str = include_str!("../../docs/settlement.md");
-
-fn folder() -> TempDir {
-    tempfile::tempdir().expect("a folder")
-}
 
 /// Three epochs: two with a trade, and an empty one.
 fn day() -> String {
@@ -253,42 +247,10 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(settle(folder.path(), &["verify"]).status.code(), Some(2), "there is no ledger");
 }
 
-/// Whether a line says what is shown, where `…` stands for anything.
-fn says(line: &str, shown: &str) -> bool {
-    let mut rest = line;
-    shown.split('…').all(|part| match rest.find(part.trim()) {
-        Some(at) => {
-            rest = rest.get(at + part.trim().len()..).unwrap_or_default();
-            true
-        }
-        None => false,
-    })
-}
-
 #[test]
 fn the_page_shows_what_the_program_says() {
     let folder = folder();
-    let day = PAGE.split("```json\n").nth(1).and_then(|it| it.split("```").next());
-    std::fs::write(folder.path().join("day.jsonl"), day.expect("a day")).expect("a file");
-    let blocks = PAGE.split("```console\n").skip(1);
-    let mut printed = String::new();
-    let mut commands = 0;
-    for line in blocks.flat_map(|rest| rest.split("```").next().unwrap_or_default().lines()) {
-        let Some(command) = line.strip_prefix("$ ") else {
-            let found = printed.lines().any(|printed| says(printed, line));
-            assert!(found, "nobody says {line:?} in:\n{printed}");
-            continue;
-        };
-        commands += 1;
-        let program =
-            command.replace("pricetime ", &format!("{} ", env!("CARGO_BIN_EXE_pricetime")));
-        let output = Command::new("sh")
-            .args(["-c", &format!("{program} 2>&1")])
-            .current_dir(folder.path())
-            .output()
-            .expect("a shell");
-        printed = String::from_utf8(output.stdout).expect("text");
-        assert!(output.status.success(), "{command}\n{printed}");
-    }
-    assert!(commands >= 8, "the page shows {commands} commands");
+    let day = page::blocks(PAGE, "json");
+    std::fs::write(folder.path().join("day.jsonl"), day.first().expect("a day")).expect("a file");
+    page::walk(PAGE, folder.path(), "pricetime ");
 }

@@ -8,41 +8,16 @@ mod server;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use program::{MARKET, err, out, place, run};
+use program::page::{self, blocks};
+use program::{book, close, err, place, run};
 use server::Server;
 use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../docs/redis.md");
 
-fn blocks(kind: &str) -> Vec<&'static str> {
-    let mark = format!("```{kind}\n");
-    let found: Vec<_> = PAGE.split(mark.as_str()).skip(1).collect();
-    found.into_iter().map(|rest| rest.split("```").next().unwrap_or_default()).collect()
-}
-
-fn close(epoch: u32) -> String {
-    format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")
-}
-
 /// The day that the page speaks of.
 fn day() -> String {
-    let mut said = MARKET.to_owned();
-    let orders = [
-        (1, "buy", "9.90", 5),
-        (2, "buy", "9.90", 7),
-        (3, "buy", "9.89", 1),
-        (4, "buy", "9.80", 3),
-        (5, "buy", "9.75", 2),
-        (6, "buy", "9.50", 20),
-        (7, "buy", "9.00", 50),
-        (8, "sell", "10.00", 4),
-        (9, "sell", "10.00", 6),
-        (10, "sell", "10.05", 9),
-    ];
-    for (order, side, price, quantity) in orders {
-        said += &place(order % 3 + 1, order, side, price, quantity);
-    }
-    said + &close(1) + &place(9, 11, "sell", "9.90", 6) + &close(2)
+    book() + &place(9, 11, "sell", "9.90", 6) + &close(2)
 }
 
 fn publish(folder: &TempDir, url: &str, said: &str) {
@@ -74,20 +49,14 @@ fn the_examples_of_the_streams_answer_what_the_page_says() {
     let (server, folder) = (Server::start(&[]), tempfile::tempdir().expect("a folder"));
     publish(&folder, &server.url(), &day());
     let port = server.port.to_string();
-    let here = |asked: &str| asked.replace("redis-cli ", &format!("redis-cli -p {port} "));
-    let (asked, answered) = (blocks("sh streams"), blocks("text streams"));
-    assert!(asked.len() >= 3);
-    assert_eq!(asked.len(), answered.len(), "each example has its answer");
-    for (asked, answered) in asked.into_iter().zip(answered) {
-        let output = Command::new("sh").args(["-c", &here(asked)]).output().expect("a shell");
-        assert_eq!(plain(&out(&output)), plain(answered), "{asked}\n{}", err(&output));
-    }
+    page::ask(PAGE, ["sh streams", "text streams"], server.port, plain);
     for key in server.ask(&["KEYS", "*"]).lines().filter(|key| key.contains("stream")) {
         let name = key.split('{').next().expect("a name");
         assert!(PAGE.contains(&format!("`{name}")), "docs/redis.md does not explain {key}");
     }
 
-    let (asked, answered) = (blocks("sh channel").concat(), blocks("text channel").concat());
+    let (asked, answered) =
+        (blocks(PAGE, "sh channel").concat(), blocks(PAGE, "text channel").concat());
     let words: Vec<&str> = asked.split_whitespace().skip(1).collect();
     let mut listener = Command::new("redis-cli")
         .args(["-p", &port])
@@ -110,23 +79,14 @@ fn the_examples_of_the_streams_answer_what_the_page_says() {
 #[test]
 fn a_user_with_just_these_commands_can_publish() {
     let server = Server::start(&[]);
-    let more = blocks("acl publish").concat();
-    let rules = blocks("acl").concat() + "\n" + &more;
-    let rules: Vec<&str> = rules.split_whitespace().collect();
-    let done = server.ask(&[&["ACL", "SETUSER"][..], &rules].concat());
-    assert_eq!(done, "OK", "{rules:?}");
-    let _ = server.ask(&["CONFIG", "RESETSTAT"]);
+    let more = blocks(PAGE, "acl publish").concat();
+    server.allow(&(blocks(PAGE, "acl").concat() + "\n" + &more));
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("redis://pricetime:secret@127.0.0.1:{}", server.port);
     publish(&folder, &url, &day());
     publish(&folder, &url, &place(9, 12, "sell", "9.90", 2));
     assert_eq!(server.ask(&["XLEN", "pricetime:dev:stream:trades"]), "4");
-    let stats = server.ask(&["INFO", "commandstats"]);
-    for right in more.split_whitespace().filter_map(|rule| rule.strip_prefix('+')) {
-        let used = stats.lines().any(|line| line.starts_with(&format!("cmdstat_{right}:")));
-        assert!(used, "+{right} is not needed: {stats}");
-    }
-    assert!(!stats.contains("cmdstat_eval"), "{stats}");
+    server.needed(&more);
 }
 
 #[test]

@@ -4,9 +4,11 @@
 
 pub mod compare;
 pub mod disk;
+pub mod environment;
 pub mod fold;
 pub mod generate;
 pub mod model;
+pub mod patience;
 pub mod record;
 pub mod recount;
 pub mod settle;

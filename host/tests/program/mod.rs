@@ -1,6 +1,8 @@
 //! The program as a process.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod page;
+
 use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -18,6 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const MARKET: &str = r#"{"add_market":{"market":1,"symbol":"SUN","tick":"0.01","lot":"1","quantity_max":"1000","price_min":"0","price_max":"100"}}
 {"set_phase":{"market":1,"phase":"continuous"}}
 "#;
+
+/// A question for its book.
+pub(crate) const VIEW: &str = "{\"view\":{\"market\":1}}\n";
+
+/// A folder that goes with the test.
+pub(crate) fn folder() -> TempDir {
+    tempfile::tempdir().expect("a folder")
+}
 
 /// Runs the program to its end with this on its standard input.
 pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
@@ -60,6 +70,32 @@ pub(crate) fn place(account: u32, order: u32, side: &str, price: &str, quantity:
          \"order\":\"00000000-0000-0000-0000-{order:012}\",\"side\":\"{side}\",\"type\":\"limit\",\
          \"price\":\"{price}\",\"quantity\":\"{quantity}\"}}}}\n"
     )
+}
+
+/// The end of an epoch.
+pub(crate) fn close(epoch: u32) -> String {
+    format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")
+}
+
+/// The book that `docs/redis.md` speaks of, and the end of its first epoch.
+pub(crate) fn book() -> String {
+    let mut said = MARKET.to_owned();
+    let orders = [
+        (1, "buy", "9.90", 5),
+        (2, "buy", "9.90", 7),
+        (3, "buy", "9.89", 1),
+        (4, "buy", "9.80", 3),
+        (5, "buy", "9.75", 2),
+        (6, "buy", "9.50", 20),
+        (7, "buy", "9.00", 50),
+        (8, "sell", "10.00", 4),
+        (9, "sell", "10.00", 6),
+        (10, "sell", "10.05", 9),
+    ];
+    for (order, side, price, quantity) in orders {
+        said += &place(order % 3 + 1, order, side, price, quantity);
+    }
+    said + &close(1)
 }
 
 /// A program that runs on, in a folder of its own.

@@ -70,6 +70,26 @@ impl Server {
         let output = Command::new("redis-cli").args(["-p", &port]).args(words).output();
         String::from_utf8_lossy(&output.expect("redis-cli is installed").stdout).trim().to_owned()
     }
+
+    /// Makes a user under these rules, and counts commands from here on.
+    pub(crate) fn allow(&self, rules: &str) {
+        let words: Vec<&str> = rules.split_whitespace().collect();
+        assert_eq!(self.ask(&[&["ACL", "SETUSER"][..], &words].concat()), "OK", "{rules}");
+        assert_eq!(self.ask(&["CONFIG", "RESETSTAT"]), "OK");
+    }
+
+    /// That each right of these rules was needed since, and no script was.
+    pub(crate) fn needed(&self, rules: &str) {
+        let rights: Vec<&str> =
+            rules.split_whitespace().filter_map(|rule| rule.strip_prefix('+')).collect();
+        assert!(!rights.is_empty(), "{rules}");
+        let stats = self.ask(&["INFO", "commandstats"]);
+        for right in rights {
+            let used = stats.lines().any(|line| line.starts_with(&format!("cmdstat_{right}:")));
+            assert!(used, "+{right} is not needed: {stats}");
+        }
+        assert!(!stats.contains("cmdstat_eval"), "{stats}");
+    }
 }
 
 impl Drop for Server {

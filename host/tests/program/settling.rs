@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{err, lines, out, place, run};
+use crate::program::{close, err, lines, out, place, run};
 
 /// Its notional of three at 9.90 is 29.70, of which the taker pays 250 millionths, rounded up to 0.010;
 /// the maker's rebate is less than a unit.
@@ -18,10 +18,6 @@ pub(crate) const MAKER: &str = "00000000-0000-0000-0000-000000000001";
 pub(crate) const TAKER: &str = "00000000-0000-0000-0000-000000000002";
 /// Longer than anything here takes, however busy the machine is.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-
-pub(crate) fn close(epoch: u32) -> String {
-    format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")
-}
 
 /// An epoch in which three change hands at 9.90.
 pub(crate) fn epoch(number: u32) -> String {

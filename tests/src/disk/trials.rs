@@ -6,25 +6,21 @@ use std::thread;
 
 use pricetime_engine::{Command, Sequence};
 
+use crate::environment::{chosen, number};
 use crate::record::day;
 
 /// How many trials there are at least; more with `PRICETIME_COMMANDS`.
 const TRIALS: u64 = 4_500;
 const COMMANDS: u64 = 100_000;
 
-fn number(name: &str) -> Option<u64> {
-    let text = std::env::var(name).ok()?.replace('_', "");
-    Some(text.parse().expect("a number in the environment"))
-}
-
 /// Runs a trial on many seeds: `PRICETIME_SEED` says which, `PRICETIME_COMMANDS` how many,
 /// `PRICETIME_TRIAL` names a single one. Answers the sum of what they count.
 pub fn many<const N: usize>(name: &str, trial: impl Fn(u64) -> [u64; N] + Sync) -> (u64, [u64; N]) {
-    if let Some(only) = number("PRICETIME_TRIAL") {
+    if let Some(only) = chosen("PRICETIME_TRIAL") {
         return (1, trial(only));
     }
-    let base = number("PRICETIME_SEED").unwrap_or(1).wrapping_shl(20);
-    let trials = TRIALS + number("PRICETIME_COMMANDS").unwrap_or(COMMANDS) / 200;
+    let base = number("PRICETIME_SEED", 1).wrapping_shl(20);
+    let trials = TRIALS + number("PRICETIME_COMMANDS", COMMANDS) / 200;
     let next = AtomicU64::new(0);
     let work = || {
         let mut sum = [0; N];

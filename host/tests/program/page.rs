@@ -1,0 +1,69 @@
+//! What a page of the documentation shows, held against what is answered.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{err, out};
+
+/// The blocks of a page that begin with this, in order.
+pub(crate) fn behind(page: &'static str, opening: &str) -> Vec<&'static str> {
+    let blocks = page.split(opening).skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap_or_default()).collect()
+}
+
+/// The blocks of a page of one kind, in order.
+pub(crate) fn blocks(page: &'static str, kind: &str) -> Vec<&'static str> {
+    behind(page, &format!("```{kind}\n"))
+}
+
+/// Whether a line says what is shown, where `…` stands for anything.
+fn says(line: &str, shown: &str) -> bool {
+    let mut rest = line;
+    shown.split('…').all(|part| match rest.find(part.trim()) {
+        Some(at) => {
+            rest = rest.get(at + part.trim().len()..).unwrap_or_default();
+            true
+        }
+        None => false,
+    })
+}
+
+/// Carries out what stands behind each `$` of the page in this folder; what calls the program there ends
+/// with a space. Each ends well, and says every line that is shown below it.
+pub(crate) fn walk(page: &'static str, folder: &Path, program: &str) {
+    let mut printed = String::new();
+    let mut commands = 0;
+    for line in blocks(page, "console").into_iter().flat_map(str::lines) {
+        let Some(command) = line.strip_prefix("$ ") else {
+            let found = printed.lines().any(|printed| says(printed, line));
+            assert!(found, "nobody says {line:?} in:\n{printed}");
+            continue;
+        };
+        commands += 1;
+        let here = command.replace(program, concat!(env!("CARGO_BIN_EXE_pricetime"), " "));
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", &format!("{here} 2>&1")]).current_dir(folder).output();
+        let output = output.expect("a shell");
+        printed = out(&output);
+        assert!(output.status.success(), "{command}\n{printed}");
+    }
+    assert!(commands >= 8, "the page shows {commands} commands");
+}
+
+/// Asks the server on this port what the blocks of one kind ask, and holds its answers against the blocks of another,
+/// both without what no two runs share.
+pub(crate) fn ask(
+    page: &'static str,
+    [asked, answered]: [&str; 2],
+    port: u16,
+    plain: impl Fn(&str) -> String,
+) {
+    let (asked, answered) = (blocks(page, asked), blocks(page, answered));
+    assert!(asked.len() >= 3, "the page shows {} examples", asked.len());
+    assert_eq!(asked.len(), answered.len(), "each example has its answer");
+    for (asked, answered) in asked.into_iter().zip(answered) {
+        let script = asked.replace("redis-cli ", &format!("redis-cli -p {port} "));
+        let output = Command::new("sh").args(["-c", &script]).output().expect("a shell");
+        assert_eq!(plain(&out(&output)), plain(answered), "{asked}\n{}", err(&output));
+    }
+}

@@ -1,0 +1,186 @@
+//! What is in Redis, looked at, restored from, carried and taken away.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::program::{VIEW, book, close, err, folder, lines, out, run};
+use crate::server::{Server, free_port};
+use crate::{bring, code, filled, redis, shown};
+
+#[test]
+fn what_was_brought_is_shown_as_it_is() {
+    let (server, folder) = filled();
+    let image = &shown(folder.path(), &server.url())[0]["image"];
+    assert_eq!(image["symbol"], "SUN");
+    assert_eq!((&image["epoch"], &image["sequence"]), (&2.into(), &13.into()));
+    assert_eq!((&image["bids"], &image["asks"]), (&7.into(), &3.into()));
+    assert_eq!((&image["best_bid"], &image["best_ask"]), (&"9.90".into(), &"10.00".into()));
+    assert_eq!(image["term"], "1");
+    let text = out(&redis(folder.path(), &server.url(), &["show"]));
+    assert!(text.contains("SUN") && text.contains("9.90"), "{text}");
+}
+
+#[test]
+fn restore_makes_the_same_state_again() {
+    let (server, folder) = filled();
+    let url = server.url();
+    let restored = redis(folder.path(), &url, &["restore", "--folder", "new", "--json"]);
+    assert_eq!(code(&restored), Some(0), "{}", err(&restored));
+    let said = lines(&out(&restored))[0]["restored"].clone();
+    assert_eq!(said["sequence"], 13);
+    let verified = run(folder.path(), &["verify", "new"], "");
+    assert_eq!(code(&verified), Some(0), "{}{}", out(&verified), err(&verified));
+    let view = ["run", "--once", "--folder"];
+    let new = run(folder.path(), &[&view[..], &["new"]].concat(), VIEW);
+    let old = run(folder.path(), &[&view[..], &["data"]].concat(), VIEW);
+    let levels = |output: &Output| {
+        let book = lines(&out(output))[0]["book"].clone();
+        (book["bids"].clone(), book["asks"].clone(), book["epoch"].clone())
+    };
+    assert_eq!(levels(&new), levels(&old));
+    let again = redis(folder.path(), &url, &["restore", "--folder", "new"]);
+    assert_eq!(code(&again), Some(1));
+    assert!(err(&again).contains("holds a history already"), "{}", err(&again));
+}
+
+#[test]
+fn what_was_tampered_with_is_refused_by_name() {
+    let spoil: [(&[&str], &str); 5] = [
+        (&["HSET", "pricetime:dev:{1}:metadata", "volume", "1"], "states digest"),
+        (&["HDEL", "pricetime:dev:{1}:orders", "00000000-0000-0000-0000-000000000003"], "entries"),
+        (&["ZADD", "pricetime:dev:{1}:bids", "1", "x"], "entries"),
+        (&["HSET", "pricetime:dev:{1}:metadata", "spec", "{"], "spec"),
+        (&["DEL", "pricetime:dev:{1}:metadata"], "while other keys of the market are there"),
+    ];
+    for (words, says) in spoil {
+        let (server, folder) = filled();
+        let url = server.url();
+        let _ = server.ask(words);
+        for words in [&["restore", "--folder", "new"][..], &["export", "images"], &["show"]] {
+            let refused = redis(folder.path(), &url, words);
+            assert_eq!(code(&refused), Some(3), "{words:?} {}", err(&refused));
+            assert!(err(&refused).contains(says), "{words:?} {}", err(&refused));
+        }
+        let new = run(
+            folder.path(),
+            &["run", "--once", "--accept-loss", "--redis", &url, "--folder", "other"],
+            "",
+        );
+        assert_eq!(code(&new), Some(1), "{}", err(&new));
+        // Whoever has the folder writes it anew.
+        let mended = bring(folder.path(), &url, &close(2));
+        assert_eq!(code(&mended), Some(0), "{}", err(&mended));
+        assert_eq!(shown(folder.path(), &url)[0]["image"]["sequence"], 14, "{words:?}");
+    }
+}
+
+#[test]
+fn images_go_into_a_file_and_back() {
+    let (server, folder) = filled();
+    let url = server.url();
+    let before = shown(folder.path(), &url)[0]["image"].clone();
+    let exported = redis(folder.path(), &url, &["export", "images"]);
+    assert_eq!(code(&exported), Some(0), "{}", err(&exported));
+    let refused = redis(folder.path(), &url, &["import", "images"]);
+    assert_eq!(code(&refused), Some(1));
+    assert!(err(&refused).contains("--replace"), "{}", err(&refused));
+    let same = |image: &Value| {
+        for field in ["history", "sequence", "digest", "epoch", "bids", "best_bid"] {
+            assert_eq!(image[field], before[field], "{field}");
+        }
+    };
+    let replaced = redis(folder.path(), &url, &["import", "images", "--replace"]);
+    assert_eq!(code(&replaced), Some(0), "{}", err(&replaced));
+    same(&shown(folder.path(), &url)[0]["image"]);
+    let other = Server::start(&[]);
+    let brought = redis(folder.path(), &other.url(), &["import", "images", "--json"]);
+    assert_eq!(code(&brought), Some(0), "{}", err(&brought));
+    assert_eq!(lines(&out(&brought))[0]["imported"]["orders"], 10);
+    same(&shown(folder.path(), &other.url())[0]["image"]);
+    let text = std::fs::read_to_string(folder.path().join("images")).expect("a file");
+    let cut: String = text.lines().take(8).map(|line| format!("{line}\n")).collect();
+    for (spoilt, says) in [
+        (text.replace("\"open\":20", "\"open\":21"), "digest"),
+        (cut, "the end is missing"),
+        (String::from("{}\n"), "line 1"),
+    ] {
+        std::fs::write(folder.path().join("spoilt"), spoilt).expect("a file");
+        let refused = redis(folder.path(), &other.url(), &["import", "spoilt", "--replace"]);
+        assert_eq!(code(&refused), Some(3), "{}", err(&refused));
+        assert!(err(&refused).contains(says), "{}", err(&refused));
+    }
+    same(&shown(folder.path(), &other.url())[0]["image"]);
+}
+
+#[test]
+fn nothing_is_dropped_without_a_yes() {
+    let (server, folder) = filled();
+    let url = server.url();
+    assert_eq!(code(&redis(folder.path(), &url, &["drop"])), Some(2));
+    let asked = redis(folder.path(), &url, &["drop", "--all"]);
+    assert_eq!(code(&asked), Some(2));
+    assert!(err(&asked).contains("--yes takes these markets out: 1"), "{}", err(&asked));
+    assert!(err(&asked).contains("of term 1, its last command was"), "{}", err(&asked));
+    assert!(!err(&asked).contains("IT IS BEING WRITTEN"), "{}", err(&asked));
+    assert_eq!(shown(folder.path(), &url).len(), 1);
+    let dropped = redis(folder.path(), &url, &["drop", "1", "--yes"]);
+    assert_eq!(code(&dropped), Some(0), "{}", err(&dropped));
+    assert!(out(&dropped).contains("market 1: 5 keys are gone"), "{}", out(&dropped));
+    assert_eq!(server.ask(&["DBSIZE"]), "0");
+}
+
+#[test]
+fn who_is_about_to_drop_learns_that_somebody_writes() {
+    let (server, folder) = filled();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = server.ask(&["HINCRBY", "pricetime:dev:{1}:metadata", "sequence", "1"]);
+            }
+        });
+        let asked = redis(folder.path(), &server.url(), &["drop", "1"]);
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(err(&asked).contains("IT IS BEING WRITTEN"), "{}", err(&asked));
+    });
+}
+
+#[test]
+fn what_is_left_of_an_image_is_damaged_and_not_unwritten() {
+    let (server, folder) = filled();
+    let url = server.url();
+    assert_eq!(server.ask(&["DEL", "pricetime:dev:{1}:metadata"]), "1");
+    let seen = redis(folder.path(), &url, &["show"]);
+    assert_eq!(code(&seen), Some(3), "{}", err(&seen));
+    assert!(err(&seen).contains("while other keys of the market are there"), "{}", err(&seen));
+    assert_eq!(code(&redis(folder.path(), &url, &["export", "x.jsonl"])), Some(3));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said_so() {
+    let folder = folder();
+    let url = format!("redis://127.0.0.1:{}", free_port());
+    std::fs::write(folder.path().join("file"), "").expect("a file");
+    for words in [
+        &["check"][..],
+        &["show"],
+        &["restore", "--folder", "new"],
+        &["export", "images"],
+        &["drop", "--all", "--yes"],
+    ] {
+        let failed = redis(folder.path(), &url, words);
+        assert_eq!(code(&failed), Some(1), "{words:?} {}", err(&failed));
+        assert!(err(&failed).contains("does not answer"), "{}", err(&failed));
+    }
+    assert_eq!(code(&redis(folder.path(), "http://x", &["show"])), Some(2));
+    assert_eq!(code(&run(folder.path(), &["redis", "show"], "")), Some(2));
+    let starts = bring(folder.path(), &url, &book());
+    assert_eq!(code(&starts), Some(0), "{}", err(&starts));
+    let lost = run(
+        folder.path(),
+        &["run", "--once", "--accept-loss", "--redis", &url, "--folder", "new"],
+        "",
+    );
+    assert_eq!(code(&lost), Some(1), "what cannot be asked cannot be restored from");
+}

@@ -1,0 +1,116 @@
+//! Folders and images: which of them makes way for which.
+
+use crate::program::{MARKET, Running, VIEW, close, err, folder, lines, out, place, run};
+use crate::server::Server;
+use crate::{bring, code, filled, redis, shown};
+
+#[test]
+fn nothing_there_is_no_failure_to_look_at_and_one_to_restore_from() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let url = server.url();
+    assert!(shown(folder.path(), &url).is_empty());
+    for words in [&["restore", "--folder", "new"][..], &["export", "images"]] {
+        let failed = redis(folder.path(), &url, words);
+        assert_eq!(code(&failed), Some(1), "{words:?}");
+        assert!(err(&failed).contains("there is no image"), "{}", err(&failed));
+    }
+    assert!(!folder.path().join("new").exists());
+    let started = run(folder.path(), &["run", "--once", "--accept-loss", "--redis", &url], MARKET);
+    assert_eq!(code(&started), Some(0), "{}", err(&started));
+}
+
+#[test]
+fn a_new_folder_comes_from_the_image_where_that_is_wanted_and_else_is_refused() {
+    let (server, first) = filled();
+    let url = server.url();
+    let before = shown(first.path(), &url)[0]["image"].clone();
+    let second = folder();
+    for _ in 0..2 {
+        let refused = bring(second.path(), &url, "");
+        assert_eq!(code(&refused), Some(1));
+        let why = err(&refused);
+        assert!(why.contains("is new, but Redis holds an image of history"), "{why}");
+        assert!(why.contains("--accept-loss restores from the image"), "{why}");
+    }
+    assert_eq!(shown(first.path(), &url)[0]["image"], before, "nobody touched it");
+    let accept = ["run", "--once", "--epoch", "never", "--accept-loss", "--redis", &url];
+    let said = VIEW.to_owned() + &place(9, 99, "sell", "9.90", 6) + &close(2);
+    let restored = run(second.path(), &accept, &said);
+    assert_eq!(code(&restored), Some(0), "{}", err(&restored));
+    assert!(err(&restored).contains("restored from the image in Redis"), "{}", err(&restored));
+    let answers = lines(&out(&restored));
+    assert_eq!(answers[0]["book"]["sequence"], 13);
+    assert_eq!(answers[0]["book"]["bids"][0]["quantity"], "12");
+    assert_eq!(answers[1]["done"]["sequence"], 14, "numbers go on above those that were found");
+    let after = shown(second.path(), &url)[0]["image"].clone();
+    assert_ne!(after["history"], before["history"]);
+    assert_eq!(after["sequence"], 15);
+    let again = run(second.path(), &accept, VIEW);
+    assert_eq!(lines(&out(&again))[0]["book"]["sequence"], 15, "{}", err(&again));
+}
+
+#[test]
+fn a_new_folder_waits_where_nobody_could_be_asked() {
+    let (first, second) = (filled(), folder());
+    let port = first.0.port;
+    let dump = first.0.folder().join("dump.rdb");
+    let _ = first.0.ask(&["SAVE"]);
+    std::fs::copy(&dump, second.path().join("dump.rdb")).expect("a dump");
+    let url = first.0.url();
+    drop(first);
+    let third = folder();
+    let mut host = Running::start_in(third, &["--epoch", "never", "--redis", &url]);
+    let mut operator = host.unix();
+    operator.say(&(MARKET.to_owned() + &close(1)));
+    for _ in 0..3 {
+        assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+    }
+    host.wait_for("the start goes on");
+    let kept = second.path().display().to_string();
+    let server = Server::start_on(port, &["--port", &port.to_string(), "--dir", &kept]);
+    host.wait_for("an image of another history is there");
+    let image = &shown(host.folder.path(), &url)[0]["image"];
+    assert_eq!((&image["sequence"], &image["term"]), (&13.into(), &"1".into()));
+    let _ = server.ask(&["FLUSHALL"]);
+    host.wait_for("well again");
+    assert_eq!(shown(host.folder.path(), &url)[0]["image"]["sequence"], 3);
+}
+
+#[test]
+fn a_folder_replaces_no_image_but_its_own_and_the_one_it_comes_from() {
+    let (server, first) = filled();
+    let (url, second) = (server.url(), folder());
+    let before = shown(first.path(), &url)[0]["image"].clone();
+    let alone = run(second.path(), &["run", "--once", "--epoch", "never"], MARKET);
+    assert_eq!(code(&alone), Some(0), "{}", err(&alone));
+    let refused = bring(second.path(), &url, &close(1));
+    assert_eq!(code(&refused), Some(1));
+    assert!(err(&refused).contains("is of history"), "{}", err(&refused));
+    assert_eq!(shown(first.path(), &url)[0]["image"], before, "nobody touched it");
+    let restored = redis(first.path(), &url, &["restore", "--folder", "new"]);
+    assert_eq!(code(&restored), Some(0), "{}", err(&restored));
+    let from_it = run(
+        first.path(),
+        &["run", "--once", "--epoch", "never", "--folder", "new", "--redis", &url],
+        &close(2),
+    );
+    assert_eq!(code(&from_it), Some(0), "{}", err(&from_it));
+    let after = shown(first.path(), &url)[0]["image"].clone();
+    assert_ne!(after["history"], before["history"]);
+    let too_late = bring(first.path(), &url, "");
+    assert_eq!(code(&too_late), Some(1), "another history has gone on from the image");
+}
+
+#[test]
+fn prices_that_scores_cannot_tell_apart_are_refused_with_redis() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let far = MARKET.replace("\"100\"", "\"92233720368547758\"").replace("\"1000\"", "\"1\"");
+    let refused = bring(folder.path(), &server.url(), &far);
+    assert_eq!(code(&refused), Some(4), "{}", err(&refused));
+    assert!(out(&refused).contains("±2^53"), "{}", out(&refused));
+    let alone = run(folder.path(), &["run", "--once", "--epoch", "never"], &far);
+    assert_eq!(code(&alone), Some(0), "{}{}", out(&alone), err(&alone));
+    let later = bring(folder.path(), &server.url(), "");
+    assert_eq!(code(&later), Some(1));
+    assert!(err(&later).contains("market 1 go beyond ±2^53"), "{}", err(&later));
+}

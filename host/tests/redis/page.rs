@@ -1,0 +1,107 @@
+//! What `docs/redis.md` shows, gives rights to and names.
+
+use crate::program::page::{self, blocks};
+use crate::program::{Running, book, close, err, folder, lines, out, place, run};
+use crate::server::Server;
+use crate::{bring, code, filled, redis, shown};
+
+const PAGE: &str = include_str!("../../../docs/redis.md");
+
+#[test]
+fn the_examples_of_the_page_answer_what_it_says() {
+    let (server, _folder) = filled();
+    assert!(blocks(PAGE, "sh").len() >= 6);
+    page::ask(PAGE, ["sh", "text"], server.port, str::to_owned);
+}
+
+#[test]
+fn the_page_names_every_field_of_the_metadata() {
+    let (server, folder) = filled();
+    // Without a folder there is more.
+    let said = &book().replace("\"market\":1", "\"market\":2").replace("SUN", "WIND");
+    let url = server.url();
+    let alone = ["run", "--once", "--epoch", "never", "--redis-only", "--redis", &url];
+    let done = run(folder.path(), &alone, said);
+    assert_eq!(code(&done), Some(0), "{}", err(&done));
+    for market in [1, 2] {
+        let fields = server.ask(&["HKEYS", &format!("pricetime:dev:{{{market}}}:metadata")]);
+        assert!(fields.lines().any(|field| field == "sequence"), "{fields}");
+        for field in fields.lines() {
+            assert!(PAGE.contains(&format!("`{field}`")), "docs/redis.md does not explain {field}");
+        }
+    }
+    for key in server.ask(&["KEYS", "*"]).lines() {
+        let name = key.rsplit(':').next().expect("a name");
+        assert!(PAGE.contains(&format!(":{name}`")), "docs/redis.md does not explain {key}");
+    }
+}
+
+#[test]
+fn a_user_with_just_these_commands_is_enough() {
+    let server = Server::start(&[]);
+    let rules = blocks(PAGE, "acl").concat();
+    server.allow(&rules);
+    let url = format!("redis://pricetime:secret@127.0.0.1:{}", server.port);
+    let folder = folder();
+    let small = bring(folder.path(), &url, &book());
+    assert_eq!(code(&small), Some(0), "{}", err(&small));
+    // More changes than go in one transaction, twice, so that both generations are used.
+    for round in 0..3_u32 {
+        let mut said = String::new();
+        for number in 0..1_500 {
+            said += &place(1, 1_000 + round * 2_000 + number, "buy", "5.00", 1);
+        }
+        let large = bring(folder.path(), &url, &(said + &close(2 + round)));
+        assert_eq!(code(&large), Some(0), "{}", err(&large));
+        assert!(!err(&large).contains("refuses"), "{}", err(&large));
+    }
+    // Orders that go while the process runs.
+    let mut host = Running::start_in(folder, &["--epoch", "never", "--redis", &url]);
+    host.wait_for("Redis: connected");
+    let mut operator = host.unix();
+    let cancel = "{\"cancel\":{\"market\":1,\"account\":\"00000000-0000-0000-0000-000000000001\",\
+                  \"order\":\"00000000-0000-0000-0000-000000001000\"}}\n";
+    for line in [cancel, &close(5)] {
+        assert_eq!(operator.ask(line)["done"]["outcome"], "accepted");
+    }
+    let (ended, log, folder) = host.end();
+    assert_eq!(ended, Some(0), "{log}");
+    assert_eq!(shown(folder.path(), &url)[0]["image"]["bids"], 4_506);
+    let alone = ["run", "--once", "--epoch", "never", "--redis-only", "--redis", &url];
+    for _ in 0..2 {
+        let said = place(1, 9_001, "sell", "5.00", 700) + &close(6);
+        let done = run(folder.path(), &alone, &said);
+        assert_eq!(code(&done), Some(0), "{}", err(&done));
+        assert!(!err(&done).contains("refuses"), "{}", err(&done));
+    }
+    for words in [
+        &["check"][..],
+        &["restore", "--folder", "new"],
+        &["export", "images"],
+        &["import", "images", "--replace"],
+        &["drop", "--all", "--yes"],
+    ] {
+        let done = redis(folder.path(), &url, words);
+        assert_eq!(code(&done), Some(0), "{words:?} {}", err(&done));
+    }
+    server.needed(&rules);
+}
+
+#[test]
+fn names_of_existing_readers_are_used_where_they_are_wanted() {
+    let (server, folder) = (Server::start(&[]), folder());
+    let text = format!(
+        "[redis]\nurl = \"{}\"\n{}",
+        server.url(),
+        blocks(PAGE, "toml").concat().replace("[redis]\n", "")
+    );
+    std::fs::write(folder.path().join("c.toml"), text).expect("a file");
+    let done =
+        run(folder.path(), &["run", "--once", "--epoch", "never", "--config", "c.toml"], &book());
+    assert_eq!(code(&done), Some(0), "{}", err(&done));
+    assert_eq!(server.ask(&["ZCARD", "orderbook:buy"]), "7");
+    assert_eq!(server.ask(&["HGET", "orderbook:metadata", "best_bid"]), "990");
+    assert_eq!(server.ask(&["GET", "market:current_epoch"]), "2");
+    let show = run(folder.path(), &["redis", "show", "--json", "--config", "c.toml"], "");
+    assert_eq!(lines(&out(&show))[0]["image"]["sequence"], 13, "{}", err(&show));
+}
