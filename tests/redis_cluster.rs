@@ -10,9 +10,10 @@ use pricetime_persistence::History;
 use pricetime_persistence::redis::{RedisError, RedisOptions};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
+use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
-use pricetime_tests::redis::cluster::{cluster, follows, replica, until};
+use pricetime_tests::redis::cluster::{cluster, follows, replica};
 use pricetime_tests::redis::judge::{Judge, PATIENCE};
 use pricetime_tests::redis::keeper::{Keeper, stored};
 

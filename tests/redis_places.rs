@@ -2,9 +2,10 @@
 //! it moves, and the master that the sentinels name, whoever that is.
 
 use pricetime_persistence::History;
+use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
-use pricetime_tests::redis::cluster::{self, cluster, follows, until};
+use pricetime_tests::redis::cluster::{self, cluster, follows};
 use pricetime_tests::redis::keeper::{Keeper, stored};
 use pricetime_tests::redis::sentinel::Sentinel;
 

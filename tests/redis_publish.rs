@@ -11,9 +11,10 @@ use pricetime::persistence::redis::RedisOptions;
 use pricetime::persistence::redis::stream::Publish;
 use pricetime::persistence::{JournalOptions, Look, RealDisk};
 use pricetime::{Follower, Host, OpenError, Options, Policy, Retention};
+use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::publishing::{
-    caught_up, epoch, hold, is_ill, open, publishing, until, why_ill,
+    caught_up, epoch, hold, is_ill, open, publishing, why_ill,
 };
 use pricetime_tests::redis::raw::Raw;
 use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};

@@ -1,10 +1,11 @@
 //! The promise: streams find their places as the image does, each on the node of a cluster that has its
 //! slot and on the master that the sentinels name; and whoever takes over, they say everything once.
 
+use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::cluster::{self, cluster, follows, replica};
 use pricetime_tests::redis::publishing::{
-    caught_up, epoch, hold_where, is_ill, open, publishing_by, until,
+    caught_up, epoch, hold_where, is_ill, open, publishing_by,
 };
 use pricetime_tests::redis::sentinel::Sentinel;
 use pricetime_tests::redis::streams::KEYS;

@@ -16,9 +16,10 @@ use pricetime::{Host, Refused};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load;
+use pricetime_tests::patience::until;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::publishing::{
-    caught_up, epoch, hold, is_ill, open, operator, publishing, until, why_ill,
+    caught_up, epoch, hold, is_ill, open, operator, publishing, why_ill,
 };
 use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
 use pricetime_tests::redis::{Server, free_port};

@@ -10,6 +10,12 @@ const MILLION: i128 = 1_000_000;
 pub const fn fee(notional: Notional, ppm: i32) -> i128 {
     // A notional has at most 94 bits and a fee at most a million millionths.
     let exact = notional.0.abs() * ppm as i128;
+    // Most are small enough for one division of the processor.
+    if exact.unsigned_abs() >> 63 == 0 {
+        let exact = exact as i64;
+        return (exact.div_euclid(MILLION as i64) + (exact.rem_euclid(MILLION as i64) != 0) as i64)
+            as i128;
+    }
     exact.div_euclid(MILLION) + (exact.rem_euclid(MILLION) != 0) as i128
 }
 
@@ -30,6 +36,10 @@ mod tests {
             (1_010_000, -100, -101),
             (1, -1, 0),
             (-1_000_001, 250, 251),
+            (i128::from(i64::MAX), 1, 9_223_372_036_855),
+            (i128::from(i64::MAX) + 1, 1, 9_223_372_036_855),
+            (i128::from(i64::MAX) + 1, -1, -9_223_372_036_854),
+            (i128::from(i64::MAX), -1, -9_223_372_036_854),
             (1 << 94, 1_000_000, 1 << 94),
             (1 << 94, -1_000_000, -(1 << 94)),
         ];

@@ -2,26 +2,11 @@
 
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use pricetime_persistence::redis::RedisOptions;
 
 use super::{Server, free_port};
-
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until it holds.
-///
-/// # Panics
-/// Where it never does.
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use crate::patience::until;
 
 /// A port whose neighbour ten thousand above, where the nodes of a cluster talk, is free as well.
 fn pair_of_ports() -> u16 {

@@ -16,18 +16,6 @@ use crate::load::{self, MARKET};
 /// Longer than anything here takes, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Waits until this holds.
-///
-/// # Panics
-/// Where it never does.
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 /// How to publish to the server on this port.
 #[must_use]
 pub fn publishing(port: u16) -> RedisOptions {

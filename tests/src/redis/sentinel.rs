@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use pricetime_persistence::redis::RedisOptions;
 use tempfile::TempDir;
 
-use super::cluster::until;
 use super::free_port;
+use crate::patience::until;
 
 /// A sentinel that watches a master by the name of `main`. It ends with this value.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use super::{KEPT, told};
 use crate::cli::failure::Failure;
 
 /// So many commands make an epoch.
-const EPOCH: u64 = 10_000;
+const EPOCH: u64 = 100_000;
 /// No run takes longer.
 const LONG: Duration = Duration::from_secs(60);
 
