@@ -58,7 +58,7 @@ pub(super) struct Settle {
         value_parser = clap::value_parser!(u64).range(..=1_000_000).map(|n| n as usize))]
     locks: usize,
     /// How many commands a host carries out with settlement, and without; 0 leaves that out
-    #[arg(long, default_value_t = 300_000, value_name = "N",
+    #[arg(long, default_value_t = 1_000_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(..=20_000_000).map(|n| n as usize))]
     commands: usize,
     /// How many runs each figure is the median of
