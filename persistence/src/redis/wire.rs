@@ -34,13 +34,14 @@ pub(crate) struct Wire {
     frame: Frame,
     /// So many answers nobody waits for any more.
     late: usize,
+    database: i64,
     /// How many bytes were sent.
     sent: u64,
 }
 
 impl Wire {
-    /// Connects, as the options say; to somebody who knows us, if he is one who has databases and
-    /// users: sentinels have, here, none.
+    /// Connects, as the options say. `known` is whether we are known there: sentinels have, here,
+    /// neither users nor databases.
     pub(crate) fn connect(
         options: &RedisOptions,
         address: &Address,
@@ -54,6 +55,7 @@ impl Wire {
             to: 0,
             frame: Frame::default(),
             late: 0,
+            database: if known { options.database } else { 0 },
             sent: 0,
         };
         if known {
@@ -68,8 +70,8 @@ impl Wire {
         if let Some(password) = &options.password {
             ask.cmd("AUTH").arg(options.user.as_deref()).arg(password);
         }
-        if options.database != 0 {
-            ask.cmd("SELECT").arg(options.database);
+        if self.database != 0 {
+            ask.cmd("SELECT").arg(self.database);
         }
         ask.exec(self)
     }
@@ -110,8 +112,10 @@ impl Wire {
         self.pass_over()?;
         loop {
             let come = self.come.get(self.from..self.to).unwrap_or_default();
-            let first = Texts::of(come).next().map(<[u8]>::to_vec);
-            if first.is_some() || self.frame.end(come)?.is_some() {
+            let end = self.frame.end(come)?;
+            let own = come.get(..end.unwrap_or(come.len())).unwrap_or_default();
+            let first = Texts::of(own).next().map(<[u8]>::to_vec);
+            if first.is_some() || end.is_some() {
                 return Ok(first);
             }
             self.wait()?;
@@ -197,7 +201,7 @@ impl ConnectionLike for Wire {
     }
 
     fn get_db(&self) -> i64 {
-        0
+        self.database
     }
 
     fn check_connection(&mut self) -> bool {
