@@ -16,7 +16,6 @@ const HOW: RecoveryOptions = RecoveryOptions {
     journal: JournalOptions { segment_bytes: 1 << 16 },
     snapshots_keep: 2,
     accept_loss: false,
-    told: Sequence(0),
 };
 
 fn state(seed: u64) -> (u32, EngineSnapshot, u128) {

@@ -24,7 +24,6 @@ const OPTIONS: RecoveryOptions = RecoveryOptions {
     journal: JournalOptions { segment_bytes: 4_096 },
     snapshots_keep: 2,
     accept_loss: false,
-    told: Sequence(0),
 };
 
 fn command(seed: u64, sequence: u64) -> Command {

@@ -374,6 +374,15 @@ fn a_new_history_goes_on_above_what_was_told() {
         assert_eq!((markers.len(), markers[0].says("before")), (1, old.as_str()));
         assert_eq!(markers[0].says("sequence"), (told.0 + 1).to_string());
     }
+    // Nothing is told under the number of something else.
+    let [trades, _, epochs] = KEYS.map(|key| stored(server.port, key));
+    let numbers = |entries: &[Told], event: &str| {
+        let of = entries.iter().filter(|it| !it.is_marker() && it.says("event") == event);
+        of.map(|it| it.says("number").parse().expect("a number")).collect::<Vec<u64>>()
+    };
+    for numbers in [numbers(&trades, "traded"), numbers(&epochs, "epoch_closed")] {
+        assert!(numbers.len() > 3 && numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    }
 }
 
 #[test]

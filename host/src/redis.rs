@@ -26,13 +26,14 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use pricetime_engine::{MarketId, Sequence};
+use pricetime_engine::{EngineSnapshot, MarketId, Sequence};
 use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::stream::{StreamWriter, last_told};
+use pricetime_persistence::redis::stream::{StreamWriter, told_after};
 use pricetime_persistence::redis::{
     Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
 };
 use pricetime_persistence::{Folder, History, Terms};
+use tracing::warn;
 
 use crate::host::OpenError;
 use crate::options::Options;
@@ -176,12 +177,16 @@ pub(crate) fn fits(options: Option<&RedisOptions>, image: &Image) -> Result<(), 
     far.map_or(Ok(()), |far| Err(OpenError::Scores(far.head().market)))
 }
 
-/// The last command that a stream tells of, where events are published and somebody answers: numbers
-/// of a new history begin above it. Where nobody answers, nothing is published later before somebody
-/// has looked.
-pub(crate) fn told(options: Option<&RedisOptions>) -> Sequence {
-    let Some(options) = options.filter(|it| it.publish.is_some()) else { return Sequence(0) };
-    last_told(&mut Link::new(options.clone()), &options.names).unwrap_or_default()
+/// Raises the numbers of a state with which a new history begins above those that streams have told,
+/// where events are published and somebody answers. Where nobody does, nothing is published later
+/// before somebody has looked.
+pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) {
+    let Some(options) = options.filter(|it| it.publish.is_some()) else { return };
+    let mut link = Link::new(options.clone());
+    match told_after(&mut link, &options.names, state.last_sequence) {
+        Ok(told) => told.raise(state),
+        Err(error) => warn!("Redis: what the streams have told is not known: {error}"),
+    }
 }
 
 /// Makes what publishes events, where that is wanted: the publisher's end, and the thread's.

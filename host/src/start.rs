@@ -133,13 +133,12 @@ fn open_folder(options: &mut Options, mut folder: Folder) -> Result<Opened, Open
         journal: options.journal,
         snapshots_keep: options.snapshots,
         accept_loss: options.accept_loss,
+    };
+    let raise = |state: &mut pricetime_engine::EngineSnapshot| {
         #[cfg(feature = "redis")]
-        told: match options.accept_loss {
-            true => crate::redis::told(options.redis.as_ref()),
-            false => Sequence(0),
-        },
+        crate::redis::raise(options.redis.as_ref(), state);
         #[cfg(not(feature = "redis"))]
-        told: Sequence(0),
+        let _ = state;
     };
     #[cfg(feature = "redis")]
     let asked = crate::redis::ask(options.redis.as_ref(), &folder, options.accept_loss)?;
@@ -155,11 +154,11 @@ fn open_folder(options: &mut Options, mut folder: Folder) -> Result<Opened, Open
     let ((recovery, image), from) = match elsewhere {
         None => {
             let make = Image::from_snapshot;
-            (Recovery::open_beside(&mut folder, markets_max, &how, make)?, None)
+            (Recovery::open_beside(&mut folder, markets_max, &how, make, raise)?, None)
         }
         Some((history, mut state)) => {
             folder.come_from(&history)?;
-            state.last_sequence = state.last_sequence.max(how.told);
+            raise(&mut state);
             let image = Image::from_snapshot(&state);
             let recovery = Recovery::begin_from(&mut folder, markets_max, state, &how)?;
             ((recovery, image), Some(history))

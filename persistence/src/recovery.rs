@@ -22,21 +22,14 @@ pub struct RecoveryOptions {
     pub snapshots_keep: usize,
     /// Whether to go on where the journal's end is lost. That starts a new history, whose sequence,
     /// time and market ids begin above the highest found; what was there stays in its folder. The
-    /// epochs and trades of a market go on from the snapshot's numbers: how many there were after it
-    /// cannot be known from commands alone.
+    /// epochs and trades of a market go on from the snapshot's numbers, unless somebody knows what
+    /// was told of later ones: how many there were cannot be known from commands alone.
     pub accept_loss: bool,
-    /// A new history begins above this command too: others have been told of those up to it.
-    pub told: Sequence,
 }
 
 impl Default for RecoveryOptions {
     fn default() -> Self {
-        Self {
-            journal: JournalOptions::default(),
-            snapshots_keep: 2,
-            accept_loss: false,
-            told: Sequence(0),
-        }
+        Self { journal: JournalOptions::default(), snapshots_keep: 2, accept_loss: false }
     }
 }
 
@@ -175,11 +168,13 @@ impl Recovery {
         markets_max: u32,
         options: &RecoveryOptions,
     ) -> Result<Self, RecoveryError> {
-        Self::open_beside(folder, markets_max, options, |_| ()).map(|(recovery, ())| recovery)
+        let opened = Self::open_beside(folder, markets_max, options, |_| (), |_| ());
+        opened.map(|(recovery, ())| recovery)
     }
 
     /// The same, and makes something else of the state that the replay begins with, on a thread of
-    /// its own while the engine is restored from it.
+    /// its own while the engine is restored from it. Where a new history begins, `raise` may raise the
+    /// numbers of that state above those that others were told of.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -188,6 +183,7 @@ impl Recovery {
         markets_max: u32,
         options: &RecoveryOptions,
         make: impl Fn(&EngineSnapshot) -> T + Sync,
+        raise: impl FnOnce(&mut EngineSnapshot),
     ) -> Result<(Self, T), RecoveryError> {
         let disk = folder.disk();
         let history = folder.history();
@@ -232,6 +228,8 @@ impl Recovery {
             }
             return Err(refused);
         }
+        let mut base = base;
+        raise(&mut base);
         let base = rest.iter().try_fold(base, above)?;
         let anew = Self::begin_anew(folder, engine, base, options)?;
         let made = make(&anew.base);
@@ -300,10 +298,9 @@ impl Recovery {
     fn begin_anew(
         folder: &mut Folder,
         mut engine: Engine,
-        mut base: EngineSnapshot,
+        base: EngineSnapshot,
         options: &RecoveryOptions,
     ) -> Result<Self, RecoveryError> {
-        base.last_sequence = base.last_sequence.max(options.told);
         let (disk, lost, history) = (folder.disk(), folder.history(), History::fresh());
         let (at, first) = (folder.journal_of(history), Sequence(base.last_sequence.0 + 1));
         folder.prepare(history)?;
@@ -323,13 +320,14 @@ impl Recovery {
 /// not damaged.
 fn above(mut base: EngineSnapshot, journal: &Journal) -> Result<EngineSnapshot, JournalError> {
     base.last_sequence = base.last_sequence.max(journal.durable());
-    match raise(&mut base, journal) {
+    match pass(&mut base, journal) {
         Ok(()) | Err(JournalError::Damaged { .. }) => Ok(base),
         Err(error) => Err(error),
     }
 }
 
-fn raise(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalError> {
+/// Takes in the numbers of all commands.
+fn pass(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalError> {
     for command in journal.read(journal.oldest())? {
         let command = command?;
         base.last_timestamp = base.last_timestamp.max(command.timestamp);

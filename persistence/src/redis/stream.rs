@@ -16,6 +16,7 @@
 mod names;
 mod order;
 mod plan;
+mod told;
 mod wording;
 mod writer;
 
@@ -26,8 +27,9 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 pub use names::StreamNames;
 pub use plan::{Barred, Because, Bounds, Plan, Said, Seen, plan};
+pub use told::{Told, told_after};
 pub use wording::{Numbers, Wording};
-pub use writer::{StreamError, StreamWriter, last_told};
+pub use writer::{StreamError, StreamWriter};
 
 /// How events are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

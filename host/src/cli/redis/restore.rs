@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use pricetime::persistence::redis::stream::told_after;
 use pricetime::persistence::redis::{Trades, Whole, read_whole};
 use pricetime::persistence::{Folder, Recovery, RecoveryError, RecoveryOptions};
 use serde::Serialize;
@@ -40,7 +41,7 @@ impl Restore {
         let config = self.there.config()?;
         let (mut link, options) = self.there.link()?;
         let whole = read_whole(&mut link, &options.names).map_err(|error| unread(&error))?;
-        let Whole { history: of, state, unwritten, trades } =
+        let Whole { history: of, mut state, unwritten, trades } =
             whole.ok_or_else(|| nothing(&options))?;
         for market in unwritten {
             note(format_args!("market {market}: was claimed, and never written: it is left out"));
@@ -54,6 +55,10 @@ impl Restore {
         let mut folder = Folder::open(&self.folder)?;
         if folder.is_new() {
             folder.come_from(&of)?;
+        }
+        if options.publish.is_some() {
+            let told = told_after(&mut link, &options.names, state.last_sequence);
+            told.map_err(|error| unread(&error.into()))?.raise(&mut state);
         }
         let (markets, sequence) = (state.markets.len(), state.last_sequence.0);
         let how = RecoveryOptions::default();

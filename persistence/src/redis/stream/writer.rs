@@ -331,7 +331,7 @@ fn read_entry(entry: Value) -> Option<(EntryId, String)> {
 }
 
 /// Takes from what the server says of a stream what is wanted here.
-fn read_stream(says: Value, seen: &mut Seen) {
+pub(super) fn read_stream(says: Value, seen: &mut Seen) {
     let Value::Array(parts) = says else { return };
     let mut parts = parts.into_iter();
     while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
@@ -344,30 +344,4 @@ fn read_stream(says: Value, seen: &mut Seen) {
             _ => {}
         }
     }
-}
-
-/// The last command that any stream tells of, whatever history it is of.
-///
-/// # Errors
-/// Where the server does not answer or refuses.
-pub fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisError> {
-    let mut last = 0;
-    for stream in Stream::ALL {
-        let (key, published) = (names.stream(stream), names.published(stream));
-        let seen = link.with(&key, Patience::Control, |connection| {
-            let mut seen = Seen::default();
-            let kind: String = redis::cmd("TYPE").arg(&key).query(connection)?;
-            if kind == "stream" {
-                let says = redis::cmd("XINFO").arg("STREAM").arg(&key).query(connection)?;
-                read_stream(says, &mut seen);
-            }
-            let said: [Option<String>; 1] =
-                redis::cmd("HMGET").arg(&published).arg("sequence").query(connection)?;
-            Ok((seen, said))
-        })?;
-        let (seen, [said]) = seen;
-        let said = said.and_then(|said| said.parse().ok()).unwrap_or(0);
-        last = last.max(seen.last.sequence).max(said);
-    }
-    Ok(Sequence(last))
 }
