@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 use pricetime_engine::{EngineSnapshot, MarketId, Sequence};
 use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::stream::{StreamWriter, told_after};
+use pricetime_persistence::redis::stream::{StreamWriter, last_told, told_after};
 use pricetime_persistence::redis::{
     Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
 };
@@ -183,9 +183,17 @@ pub(crate) fn fits(options: Option<&RedisOptions>, image: &Image) -> Result<(), 
 pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) {
     let Some(options) = options.filter(|it| it.publish.is_some()) else { return };
     let mut link = Link::new(options.clone());
-    match told_after(&mut link, &options.names, state.last_sequence) {
-        Ok(told) => told.raise(state),
-        Err(error) => warn!("Redis: what the streams have told is not known: {error}"),
+    match told_after(&mut link, &options.names, state) {
+        Ok(told) => {
+            for market in told.raise(state) {
+                warn!(market = market.0, "Redis: what the streams say of it cannot be: not raised");
+            }
+        }
+        Err(error) => {
+            warn!("Redis: what the streams have told is not known: {error}");
+            let last = last_told(&mut link, &options.names).unwrap_or_default();
+            state.last_sequence = state.last_sequence.max(last);
+        }
     }
 }
 

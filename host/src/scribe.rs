@@ -100,6 +100,11 @@ impl Scribe {
     }
 
     fn keep(&self, journal: &mut Journal) -> Result<(), End> {
+        // What a crash left unmarked is durable by now, and whoever looks at the folder is to know.
+        let opened = journal.opened();
+        if !opened.sealed && opened.last >= journal.oldest() {
+            journal.mark()?;
+        }
         let mut group = Vec::with_capacity(GROUP_MAX);
         let mut synced = Instant::now();
         let mut marked = true;

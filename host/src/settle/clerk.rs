@@ -49,6 +49,8 @@ pub(crate) struct Clerk {
     locks: Locks,
     begun: Instant,
     floor: Sequence,
+    /// Why orders cannot be read.
+    unread: Option<String>,
     /// What was said last of each market.
     said: Vec<MarketSettlement>,
 }
@@ -85,6 +87,7 @@ impl Clerk {
             locks: Locks::new(),
             begun: Instant::now(),
             floor,
+            unread: None,
             said: Vec::new(),
         };
         for head in heads {
@@ -170,9 +173,14 @@ impl Clerk {
         self.silent = None;
         if let Err(why) = self.obey() {
             // Perhaps a market is to be held.
-            warn!("settlement: orders cannot be read, so nothing is done: {why}");
+            let why = why.to_string();
+            if self.unread.as_ref() != Some(&why) {
+                warn!("settlement: orders cannot be read, so nothing is done: {why}");
+            }
+            self.unread = Some(why);
             return LOOK;
         }
+        self.unread = None;
         let markets: Vec<MarketId> = self.desks.keys().copied().collect();
         let mut wait = LOOK;
         for market in markets {
@@ -182,8 +190,10 @@ impl Clerk {
             let delivery = self.bell.as_ref().and_then(|bell| bell.of(market));
             delivery.is_some_and(|it| it.trouble.is_some())
         };
-        self.desks
-            .retain(|market, desk| desk.from.is_some() || !desk.is_done() || troubled(*market));
+        self.desks.retain(|market, desk| {
+            let at_work = !desk.is_done() || desk.dropping.is_some();
+            desk.from.is_some() || at_work || troubled(*market)
+        });
         self.say();
         wait
     }
@@ -314,7 +324,8 @@ impl Clerk {
             wanted.insert(market, from);
             let through = self.shared.durable();
             let mut made = self.again.make(&wanted, through);
-            if made == Made::Gone {
+            // Others may want more than can be kept, or more than there is.
+            if made == Made::Gone || (made == Made::Whole && !self.again.has(market, from)) {
                 made = self.again.make(&BTreeMap::from([(market, from)]), through);
             }
             if made == Made::Gone {

@@ -209,7 +209,6 @@ impl Courier {
             return Ok(());
         }
         round.waiting.clear();
-        round.unkept = None;
         let known = match round.mark.batch {
             Some(batch) => self.ledger()?.outcome(market, BatchId(batch))?.is_some(),
             None => true,
@@ -217,6 +216,9 @@ impl Courier {
         let round = self.sit(market)?;
         round.fits = true;
         round.anew |= !known;
+        if !known {
+            round.unkept = None;
+        }
         if !known && round.mark.number > 0 {
             (round.mark.number, round.mark.refused) = (0, None);
             warn!(
@@ -357,7 +359,11 @@ impl Courier {
                     self.keep(market, &mark)?;
                 }
             }
-            Order::DeliverSkip(epoch) => self.skip(market, epoch)?,
+            Order::DeliverSkip(epoch) => {
+                if !self.skip(market, epoch)? {
+                    return Ok(());
+                }
+            }
         }
         // Where it cannot be taken away it is obeyed again: none of them does harm twice.
         let _ = self.orders.remove(market, order);
@@ -369,8 +375,9 @@ impl Courier {
         kept.map_err(|why| Trouble::Disk(format!("how delivery of market {market} stands"), why))
     }
 
-    /// Leaves an epoch out that could not be delivered.
-    fn skip(&mut self, market: MarketId, epoch: EpochNumber) -> Result<(), Trouble> {
+    /// Leaves an epoch out that could not be delivered. Says whether that is decided: one that was not
+    /// tried since the start is tried first.
+    fn skip(&mut self, market: MarketId, epoch: EpochNumber) -> Result<bool, Trouble> {
         self.fit(market)?;
         let after = self.sit(market)?.mark.number;
         let read = self.ledger()?.outbox(market, after, 1)?;
@@ -381,18 +388,21 @@ impl Courier {
             (None, None) => None,
         };
         let next = read.first().filter(|(_, notice)| notice.outcome.epoch == epoch);
+        if next.is_some() && why.is_none() {
+            return Ok(false);
+        }
         let (Some((number, notice)), Some(why)) = (next, why) else {
             warn!(
                 market = market.0,
                 epoch = epoch.0,
                 "delivery of this epoch has not failed: it is not skipped"
             );
-            return Ok(());
+            return Ok(true);
         };
         round.waiting.clear();
         self.pass((*number, notice), &Done::Skipped(&why))?;
         info!(market = market.0, epoch = epoch.0, "delivery: skipped by an operator");
-        Ok(())
+        Ok(true)
     }
 
     /// Says how it stands.

@@ -27,7 +27,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 pub use names::StreamNames;
 pub use plan::{Barred, Because, Bounds, Plan, Said, Seen, plan};
-pub use told::{Told, told_after};
+pub use told::{Told, last_told, told_after};
 pub use wording::{Numbers, Wording};
 pub use writer::{StreamError, StreamWriter};
 

@@ -81,7 +81,7 @@ impl Wire {
         core::mem::replace(&mut self.sent, 0)
     }
 
-    /// How long an answer may take from now on.
+    /// How long may pass from now on without anything of an answer.
     pub(crate) fn limit(&self, limit: Duration) -> RedisResult<()> {
         Ok(self.socket.limit(limit)?)
     }

@@ -31,6 +31,8 @@ use served::Served;
 const SMALL: usize = 200_000;
 /// How many epochs a run writes.
 const EPOCHS: usize = 5;
+/// Between two PINGs of the client that measures how long others wait: it is not to be what they wait for.
+const PAUSE: Duration = Duration::from_micros(200);
 /// How many ZADD are measured at most.
 const ZADDS: usize = 400_000;
 
@@ -143,7 +145,8 @@ impl Redis {
         let progress = Progress::new(steps);
         let (mut zadd, mut says, mut measured) = (Figures::default(), "", Vec::new());
         for (at, orders) in self.orders.iter().enumerate() {
-            let (mut write, mut restore) = (Figures::default(), Figures::default());
+            let (mut write, mut restore, mut felt) =
+                (Figures::default(), Figures::default(), Figures::default());
             let mut kept = (at == 0).then(Kept::default);
             for _ in 0..self.runs {
                 progress.now(format!("a book of {orders} orders"));
@@ -155,6 +158,7 @@ impl Redis {
                 let (wrote, read) = self.book(&served, *orders, kept.as_mut())?;
                 write.note(wrote, wrote / z);
                 restore.note(read, read / z);
+                felt.note_small(self.felt(&served, *orders)?.as_secs_f64() * 1e3);
                 progress.done();
             }
             let least = if *orders <= SMALL { 1.0 } else { 0.7 };
@@ -167,8 +171,10 @@ impl Redis {
             ));
             let (name, goal) = (format!("restore-{orders}"), Some(Goal::AtLeast(2.0)));
             measured.push(restore.told(name, "orders, read back and verified", "Z", goal));
+            let (name, goal) = (format!("ping-{orders}"), Some(Goal::AtMost(10.0)));
+            let what = "another client's longest PING while it is written whole and read";
+            measured.push(felt.worst().told(name, what, "ms", goal));
             let Some(Kept { epoch, ping, bytes }) = kept else { continue };
-            let goal = Some(Goal::AtMost(10.0));
             let what = format!("an epoch of {} changes, to where readers see it", self.changes);
             measured.push(epoch.told("epoch", &what, "ms", goal));
             measured.push(ping.worst().told(
@@ -227,10 +233,25 @@ impl Redis {
         // So many changes leave a second generation behind.
         book.epoch(CHANGES_MAX + 2);
         let (state, changed) = book.state().ok_or_else(gone)?;
-        write(&mut writer, &state, &changed)?;
+        let (_, longest) = beside(served, || write(&mut writer, &state, &changed))?;
+        kept.ping.note_small(longest.as_secs_f64() * 1e3);
         let after = raw.figure("memory", "used_memory")?;
         kept.bytes.note_small((after - before) / orders as f64);
         Ok((wrote, read))
+    }
+
+    /// The longest that another client waits while a book is written whole, in the place of an earlier
+    /// one, and restored. What is measured so is not how fast that goes.
+    fn felt(&self, served: &Served, orders: usize) -> Result<Duration, Failure> {
+        let mut book = Book::new(self.seed, orders);
+        let (state, _) = book.state().ok_or_else(|| Failure::failed("the book is gone"))?;
+        let mut writer = ImageWriter::new(Link::new(served.options.clone()), History::fresh(), 0);
+        let (_, writing) = beside(served, || write(&mut writer, &state, &Changed::new()))?;
+        let mut link = Link::new(served.options.clone());
+        let keys = served.options.names.of(MARKET);
+        let (_, reading) =
+            beside(served, || read_image(&mut link, &keys).map_err(Failure::failed))?;
+        Ok(writing.max(reading))
     }
 
     /// A host beside a server that is well and one that hangs, in turns.
@@ -270,7 +291,7 @@ fn write(
     Ok(begun.elapsed())
 }
 
-/// Does something while another client asks PING all the time. The longest that it waited.
+/// Does something while another client asks PING again and again. The longest that it waited.
 fn beside<T>(
     served: &Served,
     work: impl FnOnce() -> Result<T, Failure>,
@@ -285,6 +306,7 @@ fn beside<T>(
                 raw.ask(&["PING"])?;
                 longest = longest.max(begun.elapsed());
                 asked.store(true, Ordering::Release);
+                thread::sleep(PAUSE);
             }
             Ok(longest)
         });

@@ -57,8 +57,11 @@ impl Restore {
             folder.come_from(&of)?;
         }
         if options.publish.is_some() {
-            let told = told_after(&mut link, &options.names, state.last_sequence);
-            told.map_err(|error| unread(&error.into()))?.raise(&mut state);
+            let told = told_after(&mut link, &options.names, &state);
+            let told = told.map_err(|error| unread(&error.into()))?;
+            for market in told.raise(&mut state) {
+                note(format_args!("market {market}: what streams say of it cannot be: not raised"));
+            }
         }
         let (markets, sequence) = (state.markets.len(), state.last_sequence.0);
         let how = RecoveryOptions::default();

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use pricetime_engine::{
     Engine, EngineSnapshot, EpochNumber, MarketId, MarketSnapshot, Sequence, TradeNumber, Until,
 };
-
 use redis::RedisResult;
 
 use super::plan::Seen;
@@ -22,40 +21,49 @@ type Fields = (String, Vec<String>);
 /// How many entries are read at a time.
 const PAGE: usize = 1_000;
 
-/// What was told after a command, whatever history it was of.
+/// What was told of what came after a state, whatever history it was of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// The last command.
     sequence: Sequence,
+    /// The highest market that was added.
+    added: MarketId,
     markets: BTreeMap<MarketId, Market>,
 }
 
 /// The highest numbers of a market.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Market {
+    /// What came up to this command is in the state.
+    after: Sequence,
     epoch: EpochNumber,
     trade: TradeNumber,
     /// The price of that trade, as it was told.
     price: String,
 }
 
-/// What the streams tell of what came after this command.
+/// What the streams of trades and epochs tell of what came after this state, market for market: one
+/// may be there as of much earlier than another.
 ///
 /// # Errors
 /// Where the server does not answer or refuses.
-pub fn told_after(link: &mut Link, names: &KeyNames, after: Sequence) -> Result<Told, RedisError> {
-    let mut told = Told { sequence: last_told(link, names)?, markets: BTreeMap::new() };
-    if told.sequence <= after {
-        return Ok(told);
-    }
-    let first = EntryId { sequence: after.0.saturating_add(1), number: 0 }.to_string();
+pub fn told_after(
+    link: &mut Link,
+    names: &KeyNames,
+    state: &EngineSnapshot,
+) -> Result<Told, RedisError> {
+    let mut told = Told::after(state);
+    told.sequence = last_told(link, names)?;
+    let oldest = state.markets.iter().map(|it| it.head.last_sequence).min();
+    let first = oldest.unwrap_or(state.last_sequence);
+    let first = EntryId { sequence: first.0.saturating_add(1), number: 0 }.to_string();
     for stream in [Stream::Trades, Stream::Epochs] {
         let (key, mut last) = (names.stream(stream), String::from("+"));
         loop {
             let page = link.with(&key, Patience::Bulk, |wire| page(wire, &key, &last, &first))?;
             let Some((oldest, _)) = page.last() else { break };
             last = format!("({oldest}");
-            page.iter().for_each(|(_, fields)| told.hear(stream, fields));
+            page.iter().for_each(|(_, fields)| told.hear(fields));
         }
     }
     Ok(told)
@@ -71,7 +79,10 @@ fn page(wire: &mut Wire, key: &str, last: &str, first: &str) -> RedisResult<Vec<
 }
 
 /// The last command that any stream tells of.
-fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisError> {
+///
+/// # Errors
+/// Where the server does not answer or refuses.
+pub fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisError> {
     let mut last = 0;
     for stream in Stream::ALL {
         let (key, published) = (names.stream(stream), names.published(stream));
@@ -94,8 +105,16 @@ fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisError> 
 }
 
 impl Told {
+    /// Nothing after this state.
+    fn after(state: &EngineSnapshot) -> Self {
+        let heads = state.markets.iter().map(|market| market.head);
+        let markets = heads
+            .map(|head| (head.market, Market { after: head.last_sequence, ..Market::default() }));
+        Self { markets: markets.collect(), ..Self::default() }
+    }
+
     /// Takes in the fields of an entry.
-    fn hear(&mut self, stream: Stream, fields: &[String]) {
+    fn hear(&mut self, fields: &[String]) {
         let says = |name: &str| {
             fields.chunks_exact(2).find_map(|pair| match pair {
                 [field, text] if field == name => Some(text.as_str()),
@@ -104,31 +123,50 @@ impl Told {
         };
         let number = |name: &str| says(name).and_then(|text| text.parse::<u64>().ok());
         // A marker is of no market.
-        let Some(market) = says("market").and_then(|text| text.parse().ok()) else { return };
-        let market = self.markets.entry(MarketId(market)).or_default();
+        let Some(id) = says("market").and_then(|text| text.parse().ok()).map(MarketId) else {
+            return;
+        };
+        if says("event") == Some("market_added") {
+            self.added = self.added.max(id);
+        }
+        let Some(market) = self.markets.get_mut(&id) else { return };
+        if number("sequence").is_none_or(|sequence| sequence <= market.after.0) {
+            return;
+        }
         market.epoch = market.epoch.max(EpochNumber(number("epoch").unwrap_or(0)));
-        let trade = TradeNumber(number("number").unwrap_or(0));
-        if stream == Stream::Trades && trade > market.trade {
-            (market.trade, market.price) = (trade, says("price").unwrap_or_default().to_owned());
+        let (trade, price) = match says("event") {
+            Some("traded") => (number("number"), says("price")),
+            _ => (number("last_trade"), says("close")),
+        };
+        if let Some(trade) = trade.map(TradeNumber).filter(|trade| *trade > market.trade) {
+            (market.trade, market.price) = (trade, price.unwrap_or_default().to_owned());
         }
     }
 
-    /// Raises the numbers of a state with which a new history begins: each market goes on in an epoch
-    /// and with a trade that nobody was told of, and orders that end after so many epochs keep as many.
+    /// Raises the numbers of the state with which a new history begins: the sequence, and the highest
+    /// market; and each market goes on with a trade and in an epoch above those that were told of,
+    /// where orders for so many epochs keep as many.
     ///
-    /// What no engine could have come to was not told by us: then only the sequence is raised.
-    pub fn raise(&self, state: &mut EngineSnapshot) {
+    /// What no engine could have come to was not told by us. Says of which markets that is so: they
+    /// stay as they are.
+    pub fn raise(&self, state: &mut EngineSnapshot) -> Vec<MarketId> {
         state.last_sequence = state.last_sequence.max(self.sequence);
-        let mut raised = state.clone();
-        for market in &mut raised.markets {
-            if let Some(told) = self.markets.get(&market.head.market) {
-                told.raise(market);
+        state.last_market = state.last_market.max(self.added);
+        let (whole, mut left) = (EngineSnapshot { markets: Vec::new(), ..state.clone() }, vec![]);
+        for market in &mut state.markets {
+            let id = market.head.market;
+            let Some(told) = self.markets.get(&id).filter(|told| told.epoch.0 > 0) else {
+                continue;
+            };
+            let mut raised = market.clone();
+            told.raise(&mut raised);
+            let alone = EngineSnapshot { markets: vec![raised], ..whole.clone() };
+            match (Engine::new(1).restore(&alone), alone.markets.into_iter().next()) {
+                (Ok(()), Some(raised)) => *market = raised,
+                _ => left.push(id),
             }
         }
-        let markets = u32::try_from(raised.markets.len()).unwrap_or(u32::MAX);
-        if Engine::new(markets).restore(&raised).is_ok() {
-            *state = raised;
-        }
+        left
     }
 }
 
@@ -211,10 +249,10 @@ mod tests {
         engine.snapshot()
     }
 
-    fn told(entries: &[(Stream, &[&str])]) -> Told {
-        let mut told = Told { sequence: Sequence(40), ..Told::default() };
-        for (stream, fields) in entries {
-            told.hear(*stream, &fields.iter().map(ToString::to_string).collect::<Vec<_>>());
+    fn told(state: &EngineSnapshot, entries: &[&[&str]]) -> Told {
+        let mut told = Told { sequence: Sequence(40), ..Told::after(state) };
+        for fields in entries {
+            told.hear(&fields.iter().map(ToString::to_string).collect::<Vec<_>>());
         }
         told
     }
@@ -224,32 +262,45 @@ mod tests {
         let mut raised = state();
         let head = raised.markets[0].head;
         assert_eq!((head.epoch, head.last_trade), (EpochNumber(1), TradeNumber(0)));
-        told(&[
-            (Stream::Trades, &["event", "marker"]),
-            (Stream::Trades, &["market", "1", "number", "9", "price", "0.08", "epoch", "4"]),
-            (Stream::Trades, &["market", "1", "number", "8", "price", "0.07", "epoch", "4"]),
-            (Stream::Trades, &["market", "2", "number", "77", "price", "1", "epoch", "99"]),
-            (Stream::Epochs, &["market", "1", "number", "3", "epoch", "3"]),
-        ])
-        .raise(&mut raised);
+        let trade = ["event", "traded", "market", "1", "epoch", "4", "sequence", "9"];
+        let of = |number, price| [&trade[..], &["number", number, "price", price]].concat();
+        let closed = ["event", "epoch_closed", "market", "1", "number", "3", "epoch", "3"];
+        let closed = [&closed[..], &["sequence", "7", "last_trade", "5", "close", "0.09"]].concat();
+        let added = ["event", "market_added", "market", "2", "epoch", "1", "sequence", "20"];
+        let entries =
+            [&["event", "marker"][..], &of("9", "0.08"), &of("8", "0.07"), &closed, &added];
+        assert_eq!(told(&raised, &entries).raise(&mut raised), []);
         let market = &raised.markets[0];
         let head = market.head;
         assert_eq!((raised.last_sequence, head.epoch), (Sequence(40), EpochNumber(5)));
         assert_eq!((head.last_trade, head.last_price), (TradeNumber(9), Some(Price(8))));
         assert_eq!(market.resting[0].until, Until::Epoch(EpochNumber(7)));
+        assert_eq!(raised.last_market, MarketId(2));
+    }
+
+    #[test]
+    fn the_end_of_an_epoch_tells_of_trades_too() {
+        let mut raised = state();
+        let closed = ["event", "epoch_closed", "market", "1", "number", "1", "epoch", "1"];
+        let closed = [&closed[..], &["sequence", "7", "last_trade", "5", "close", "0.09"]].concat();
+        assert_eq!(told(&raised, &[&closed]).raise(&mut raised), []);
+        let head = raised.markets[0].head;
+        assert_eq!((head.epoch, head.last_trade), (EpochNumber(2), TradeNumber(5)));
     }
 
     #[test]
     fn what_is_older_or_impossible_raises_nothing_but_the_sequence() {
-        let old = Sequence(40);
-        let before = EngineSnapshot { last_sequence: old, ..state() };
-        for fields in [
-            &["market", "1", "epoch", "0"][..],
-            &["market", "1", "epoch", "18446744073709551615"],
-            &["market", "1", "number", "9", "price", "cheap", "epoch", "0"],
+        let before = EngineSnapshot { last_sequence: Sequence(40), ..state() };
+        let impossible = vec![MarketId(1)];
+        let trade = ["event", "traded", "market", "1"];
+        for (fields, left) in [
+            (&["sequence", "3", "epoch", "1", "number", "9", "price", "0.08"][..], vec![]),
+            (&["sequence", "9", "epoch", "18446744073709551615"], impossible.clone()),
+            (&["sequence", "9", "epoch", "1", "number", "9", "price", "cheap"], impossible),
         ] {
             let mut raised = state();
-            told(&[(Stream::Trades, fields)]).raise(&mut raised);
+            let fields = [&trade[..], fields].concat();
+            assert_eq!(told(&raised, &[&fields]).raise(&mut raised), left, "{fields:?}");
             assert_eq!(raised, before, "{fields:?}");
         }
     }

@@ -5,7 +5,7 @@ use std::sync::mpsc::sync_channel;
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence, TradeNumber};
+use pricetime_engine::{AccountId, OrderId, OrderRecord, Priority, Sequence, Side, TradeNumber};
 use redis::Pipeline;
 
 use super::change::{
@@ -49,7 +49,13 @@ struct Base {
 fn all(
     state: &MarketState,
 ) -> impl Iterator<Item = (OrderId, Option<Known>, Option<&OrderRecord>)> {
-    let place = |order: &OrderRecord| (part_of(order), order.kind.price(), order.priority);
+    let place = |order: &OrderRecord| {
+        let (price, Priority(priority)) = (order.kind.price(), order.priority);
+        match order.side {
+            Side::Buy => (part_of(order), price.is_none(), price, !priority),
+            Side::Sell => (part_of(order), false, price, priority),
+        }
+    };
     let mut orders: Vec<_> = state.orders.iter().map(|order| (place(order), order)).collect();
     orders.sort_unstable_by_key(|(place, _)| *place);
     orders.into_iter().map(|(_, order)| (order.party.order, None, Some(order)))
