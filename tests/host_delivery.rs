@@ -251,6 +251,34 @@ fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
 }
 
 #[test]
+fn an_epoch_that_is_to_be_skipped_is_tried_once_more_after_a_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let away = || {
+        host(
+            folder.path(),
+            told(|batch| match batch.epoch.0 {
+                1 => Err(NotDelivered::Later("away".to_owned())),
+                _ => Ok(Receipt::default()),
+            }),
+        )
+    };
+    let first = away();
+    add(&first, ONE);
+    epochs(&first, ONE, 2);
+    until("it fails", || standing(&first, ONE).trouble.is_some());
+    first.close().expect("a clean end");
+    // Nobody runs, and of what only waited nothing is on disk.
+    let orders = Orders::of(folder.path());
+    orders.leave(ONE, Order::DeliverSkip(EpochNumber(1))).expect("an order");
+    let second = away();
+    until_delivered(&second, ONE, 2);
+    until("the order is carried out", || orders.left().expect("a folder").is_empty());
+    second.close().expect("a clean end");
+    let kept = receipts(folder.path(), ONE);
+    assert_eq!((epochs_of(&kept), &kept[0]["skipped"]), (vec![1, 2], &"away".into()));
+}
+
+#[test]
 fn another_ledger_begins_with_numbers_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     let heard = Arc::new(Mutex::new(Vec::new()));

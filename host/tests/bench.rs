@@ -209,11 +209,13 @@ fn the_image_in_redis_is_measured_on_a_server_of_its_own() {
         "zadd",
         "write-300",
         "restore-300",
+        "ping-300",
         "epoch",
         "ping",
         "bytes",
         "write-50",
         "restore-50",
+        "ping-50",
         "matching-well",
         "matching-hung",
     ];
@@ -223,7 +225,7 @@ fn the_image_in_redis_is_measured_on_a_server_of_its_own() {
         assert!(one["redis"]["value"].as_f64().is_some_and(|value| value > 0.0), "{one}");
     }
     assert_eq!(report["workloads"][1]["redis"]["goal"]["at_least"], 1.0);
-    assert_eq!(report["workloads"][3]["rate"]["runs"].as_array().map(Vec::len), Some(5));
+    assert_eq!(report["workloads"][4]["rate"]["runs"].as_array().map(Vec::len), Some(5));
     let before = folder.path().join("before.json");
     fs::write(&before, report.to_string()).expect("a file");
     let before = before.to_str().expect("a path of text");
