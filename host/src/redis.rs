@@ -186,7 +186,11 @@ pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) 
     match told_after(&mut link, &options.names, state) {
         Ok(told) => {
             for market in told.raise(state) {
-                warn!(market = market.0, "Redis: what the streams say of it cannot be: not raised");
+                warn!(
+                    market = market.0,
+                    "Redis: its numbers in the streams are none that it can have: it goes on with its \
+                     own, and trades and epochs may be told of under numbers that were used"
+                );
             }
         }
         Err(error) => {

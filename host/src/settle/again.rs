@@ -99,9 +99,8 @@ impl Again {
 
     fn removed(&self, after: Sequence, through: Sequence) -> Result<Vec<MarketId>, Trouble> {
         let look = self.look()?;
-        let segments = look.segments().map_err(RecountError::from)?;
-        let oldest = segments.first().map_or(Sequence(1), |segment| segment.first);
-        let from = Sequence(after.0.saturating_add(1)).max(oldest);
+        let first = look.first().map_err(RecountError::from)?;
+        let from = Sequence(after.0.saturating_add(1)).max(first);
         let mut gone = Vec::new();
         if from > through {
             return Ok(gone);

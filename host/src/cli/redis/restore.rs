@@ -60,7 +60,10 @@ impl Restore {
             let told = told_after(&mut link, &options.names, &state);
             let told = told.map_err(|error| unread(&error.into()))?;
             for market in told.raise(&mut state) {
-                note(format_args!("market {market}: what streams say of it cannot be: not raised"));
+                note(format_args!(
+                    "market {market}: its numbers in the streams are none that it can have: it goes on \
+                     with its own, and trades and epochs may be told of under numbers that were used"
+                ));
             }
         }
         let (markets, sequence) = (state.markets.len(), state.last_sequence.0);
