@@ -141,6 +141,8 @@ enum Loss {
     End,
     /// So many of its first files, and the snapshots from which what is left would go on.
     Beginning(usize),
+    /// The same, and all snapshots: an early one may be there or not, as the machine was busy.
+    BeginningAndSnapshots(usize),
 }
 
 impl World {
@@ -158,14 +160,15 @@ impl World {
         let gone: Vec<PathBuf> = match loss {
             Loss::Journal => files(&journal).collect(),
             Loss::End => files(&journal).skip(1).collect(),
-            Loss::Beginning(many) => {
+            Loss::Beginning(many) | Loss::BeginningAndSnapshots(many) => {
+                let all = matches!(loss, Loss::BeginningAndSnapshots(_));
                 let many = many.min(files(&journal).count() - 1);
                 let first = files(&journal).nth(many).map(|file| stem(&file)).expect("one stays");
                 // Every 25 commands the host as an operator closes the market's epoch.
                 if last_sequence.0 > first + 30 {
                     named = load::MARKET;
                 }
-                let goes_on = |file: &PathBuf| stem(file) + 1 >= first;
+                let goes_on = |file: &PathBuf| all || stem(file) + 1 >= first;
                 files(&journal).take(many).chain(files(&snapshots).filter(goes_on)).collect()
             }
         };
@@ -337,7 +340,7 @@ fn a_new_history_begins_above_everything_that_is_found() {
     let host = world.open(false).expect("nothing fails");
     world.submit(&host, 90);
     host.close().expect("nothing fails");
-    let (_, base) = world.lose(Loss::Beginning(1));
+    let (_, base) = world.lose(Loss::BeginningAndSnapshots(1));
     assert_eq!(base.markets, []);
     let before = base.last_sequence;
     let refused = world.open(false).expect_err("the beginning is lost").to_string();
