@@ -219,6 +219,17 @@ fn no_library_sees_its_judges() {
 }
 
 #[test]
+fn every_promise_is_kept_an_eye_on() {
+    let manifest = read(root().join("tests/Cargo.toml"));
+    let files = std::fs::read_dir(root().join("tests")).expect("tests");
+    let against: Vec<String> = files
+        .filter_map(|file| file.expect("a file").file_name().into_string().ok())
+        .filter(|name| name.ends_with(".rs") && !manifest.contains(&format!("path = \"{name}\"")))
+        .collect();
+    hold("No file of `tests` is missing in its manifest, where it would never be run.", &against);
+}
+
+#[test]
 fn only_the_host_reads_the_clock() {
     let clocks = ["Instant", "SystemTime", "UNIX_EPOCH"];
     let libraries = LIBRARIES.iter().filter(|(room, _)| *room != "host");

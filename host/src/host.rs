@@ -1,24 +1,24 @@
 //! The host: threads put together, and what can be asked of them.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pricetime_engine::thread::Entrance;
 use pricetime_engine::{
     AccountId, Action, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
+    Sequence,
 };
 #[cfg(feature = "redis")]
-use pricetime_persistence::redis::{ReadError, scores_hold_after};
-#[cfg(feature = "redis")]
-use pricetime_persistence::redlock::RedlockError;
-use pricetime_persistence::{FolderError, RecoveryError};
+use pricetime_persistence::redis::scores_hold_after;
 use tokio::sync::oneshot;
 
+use crate::opening::{OpenError, Start};
 use crate::options::Options;
+use crate::past::Past;
 use crate::publisher::Publisher;
 use crate::refused::Refused;
+use crate::resume::{Room, SubscribeError, resume};
 use crate::scribe::Policy;
 use crate::sequencer::{Draft, Item};
 use crate::settle::MarketSettlement;
@@ -29,108 +29,6 @@ use crate::threads::Threads;
 use crate::ticket::Ticket;
 use crate::view::MarketView;
 
-/// Why a host cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The data folder.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// There is no way back to what it held.
-    #[error(transparent)]
-    Recovery(#[from] RecoveryError),
-    /// Redis holds what the folder does not come from, and what may not be lost.
-    #[cfg(feature = "redis")]
-    #[error(
-        "{} {own}, but Redis holds an image of history {history} up to command {sequence} (market \
-         {market}): name the folder of that history; or, in a new folder, restore from the image by \
-         accepting the loss of what came after it; or drop the image if nobody wants it",
-        folder.display()
-    )]
-    ImageElsewhere {
-        /// The folder.
-        folder: PathBuf,
-        /// What it is: new, or of which history.
-        own: String,
-        /// The image's history.
-        history: String,
-        /// Its sequence.
-        sequence: String,
-        /// A market that is in it.
-        market: MarketId,
-    },
-    /// A market of the folder has prices that Redis cannot tell apart.
-    #[cfg(feature = "redis")]
-    #[error(
-        "the prices of market {0} go beyond ±2^53 ticks, and scores in Redis cannot tell one from the \
-         next there: run without Redis, or narrow its band first"
-    )]
-    Scores(
-        /// The market.
-        MarketId,
-    ),
-    /// The image in Redis cannot be restored.
-    #[cfg(feature = "redis")]
-    #[error("nothing can be restored from Redis: {0}")]
-    Image(#[from] ReadError),
-    /// Without a folder: the state cannot be had from where alone it stands.
-    #[cfg(feature = "redis")]
-    #[error(
-        "there is no data folder, so only Redis knows the state, and it cannot be had from there: \
-         {0}; start again when that is mended"
-    )]
-    Alone(
-        /// Why.
-        ReadError,
-    ),
-    /// The options say nowhere where the state is to be, or twice.
-    #[error(
-        "a host has a data folder and any policy but `epoch`, or no folder, Redis, and policy \
-         `epoch`: Options::new and Options::redis_only give the one and the other"
-    )]
-    Home,
-    /// Something needs a journal, and there is none.
-    #[error(
-        "events are published and trades settled from the journal: that needs a data folder and \
-         another policy than none"
-    )]
-    NoJournal,
-    /// Another process drives these markets, and this one was not to wait.
-    #[cfg(feature = "redis")]
-    #[error(
-        "another process drives the set of markets {set:?}, or nobody knows: {why}; stop that one, or \
-         stand by until it has ended"
-    )]
-    Locked {
-        /// The set.
-        set: String,
-        /// What was found.
-        why: String,
-    },
-    /// The servers of the lock will not do.
-    #[cfg(feature = "redis")]
-    #[error("the lock of the runner: {0}")]
-    Lock(#[from] RedlockError),
-    /// There is a lock and no folder.
-    #[cfg(feature = "redis")]
-    #[error(
-        "the lock of the runner is for a data folder: a standby takes over with its predecessor's, \
-         and only an operator takes over what stands in Redis alone"
-    )]
-    LockAlone,
-    /// The system gives no thread.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[from] io::Error),
-    /// In this process a disk error befell it.
-    #[error(
-        "the disk of {} failed under this process, so nobody knows what it holds: start a new \
-         process", .0.display()
-    )]
-    Poisoned(
-        /// The folder.
-        PathBuf,
-    ),
-}
-
 /// A running engine with everything around it. Its methods may be called from any thread.
 ///
 /// [`close`](Self::close) ends it in order. Dropping it does the same and hides what went wrong.
@@ -140,8 +38,11 @@ pub struct Host {
     public: Arc<Mutex<Publisher>>,
     shared: Arc<Shared>,
     /// What a subscription has room for.
-    room: usize,
+    room: Room,
     folder: Option<PathBuf>,
+    /// What the journal still tells, where there is one. Who begins there takes his turn: each has an
+    /// engine of his own while he looks.
+    past: Option<Mutex<Past>>,
     policy: Policy,
     /// Whether prices are to become scores in Redis.
     #[cfg(feature = "redis")]
@@ -149,23 +50,6 @@ pub struct Host {
     /// How it came back.
     start: Start,
     threads: Option<Threads>,
-}
-
-/// How a host came back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// The name of the history that it continues.
-    pub history: String,
-    /// The sequence of the snapshot that it began with, zero where there was none.
-    pub snapshot: u64,
-    /// How many commands it replayed after that.
-    pub replayed: u64,
-    /// Snapshots that could not be read and were not needed: somebody should look at that disk.
-    pub damaged: Vec<String>,
-    /// The history that was given up, where a loss was accepted.
-    pub lost: Option<String>,
-    /// The history of the image in Redis that this folder was made from, where it was.
-    pub image: Option<String>,
 }
 
 /// Folders whose disk failed under this process.
@@ -184,7 +68,8 @@ impl Host {
     /// Where the folder cannot be had, and where there is no way back to everything that was
     /// acknowledged; the error names the file and what can be done.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let (folder, policy, room) = (options.folder.clone(), options.policy, options.subscription);
+        let (folder, policy) = (options.folder.clone(), options.policy);
+        let room = Room { updates: options.subscription, replay: options.subscription_replay };
         if folder.is_none() != (policy == Policy::Epoch) {
             return Err(OpenError::Home);
         }
@@ -193,13 +78,14 @@ impl Host {
         }
         #[cfg(feature = "redis")]
         let scored = options.redis.is_some();
-        let Started { entrance, public, shared, threads, start } = start::start(options)?;
+        let Started { entrance, public, shared, threads, start, past } = start::start(options)?;
         Ok(Self {
             entrance,
             public,
             shared,
             room,
             folder,
+            past: past.map(Mutex::new),
             policy,
             #[cfg(feature = "redis")]
             scored,
@@ -333,14 +219,59 @@ impl Host {
     /// A market's book as of now, and everything behind it without a gap: what anybody may see.
     #[must_use]
     pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
-        locked(&self.public).subscribe(market, self.room)
+        locked(&self.public).subscribe(market, self.room.updates)
     }
 
     /// An account's orders in a market as of now, and everything behind that without a gap: what
     /// only it may see.
     #[must_use]
     pub fn subscribe_account(&self, market: MarketId, account: AccountId) -> Option<AccountFeed> {
-        locked(&self.public).subscribe_account(market, account, self.room)
+        locked(&self.public).subscribe_account(market, account, self.room.updates)
+    }
+
+    /// A market's book as of an older command, and everything behind that without a gap: for who was
+    /// away since then. What happened meanwhile is made again from the journal, on this thread: that
+    /// takes as long as a replay from the last snapshot before it. Where it is more than 65,536
+    /// updates the subscription ends after so many, and the next one goes on from the last of them.
+    ///
+    /// # Errors
+    /// Where nothing tells what came behind that command: the error says from where one can begin.
+    pub fn subscribe_from(
+        &self,
+        market: MarketId,
+        from: Sequence,
+    ) -> Result<MarketFeed, SubscribeError> {
+        let ask = |public: &mut Publisher, room| public.subscribe(market, room);
+        let (first, live) = self.resume(market, from, ask)?;
+        let updates = first.updates.followed_by(live.map(|it| it.updates));
+        Ok(MarketFeed { updates, ..first })
+    }
+
+    /// An account's orders in a market as of an older command, and everything behind that without a
+    /// gap, as [`subscribe_from`](Self::subscribe_from) has it.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn subscribe_account_from(
+        &self,
+        market: MarketId,
+        account: AccountId,
+        from: Sequence,
+    ) -> Result<AccountFeed, SubscribeError> {
+        let ask = |public: &mut Publisher, room| public.subscribe_account(market, account, room);
+        let (first, live) = self.resume(market, from, ask)?;
+        let updates = first.updates.followed_by(live.map(|it| it.updates));
+        Ok(AccountFeed { updates, ..first })
+    }
+
+    fn resume<F>(
+        &self,
+        market: MarketId,
+        from: Sequence,
+        ask: impl Fn(&mut Publisher, usize) -> Option<F>,
+    ) -> Result<(F, Option<F>), SubscribeError> {
+        let past = locked(self.past.as_ref().ok_or(SubscribeError::NoJournal)?);
+        resume(&past, (&self.public, &self.shared), (market, from), self.room, ask)
     }
 
     /// One number for the whole durable state. Takes time with the number of all orders.

@@ -15,7 +15,7 @@ use pricetime_persistence::redlock::{Held, Redlock, RedlockError};
 use pricetime_persistence::{Folder, FolderError};
 use tracing::info;
 
-use crate::host::OpenError;
+use crate::opening::OpenError;
 pub(crate) use hold::Lease;
 pub(crate) use keep::{Keeping, Kept};
 

@@ -23,11 +23,14 @@ pub mod json;
 mod keeper;
 #[cfg(feature = "redis")]
 mod lease;
+mod opening;
 mod options;
+mod past;
 mod publisher;
 #[cfg(feature = "redis")]
 mod redis;
 mod refused;
+mod resume;
 mod scribe;
 mod sequencer;
 mod settle;
@@ -46,13 +49,16 @@ pub use pricetime_persistence as persistence;
 
 pub use follower::Follower;
 pub use gates::Gates;
-pub use host::{Host, OpenError, Start};
+pub use host::Host;
 #[cfg(feature = "redis")]
 pub use lease::{LockStatus, RunnerLock, Standby};
+pub use opening::{OpenError, Start};
 pub use options::{Options, Retention};
+pub use past::PastError;
 #[cfg(feature = "redis")]
 pub use redis::{EventsStatus, RedisState, RedisStatus};
 pub use refused::Refused;
+pub use resume::SubscribeError;
 pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};
 #[cfg(feature = "redis")]

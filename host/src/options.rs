@@ -47,6 +47,8 @@ pub struct Options {
     pub batches: usize,
     /// How many updates a subscription has room for.
     pub subscription: usize,
+    /// How many commands are replayed at most for a subscription that begins at an older one.
+    pub subscription_replay: u64,
     /// How many local snapshots are kept, two at least.
     pub snapshots: usize,
     /// How much of the journal is kept.
@@ -92,6 +94,7 @@ impl Options {
             on_start: None,
             batches: 64,
             subscription: 4_096,
+            subscription_replay: 10_000_000,
             snapshots: 2,
             retention: Retention::default(),
             journal: JournalOptions::default(),

@@ -118,7 +118,7 @@ impl Publisher {
         let book = self.view(market, usize::MAX)?;
         let (sender, receiver) = mpsc::channel(room.max(1));
         self.markets.entry(market).or_default().push(sender);
-        Some(MarketFeed { book, updates: Updates(receiver) })
+        Some(MarketFeed { book, updates: Updates::of(receiver) })
     }
 
     pub(crate) fn subscribe_account(
@@ -131,7 +131,12 @@ impl Publisher {
         let (sender, receiver) = mpsc::channel(room.max(1));
         self.accounts.entry((market, account)).or_default().push(sender);
         let sequence = self.image.last_sequence();
-        Some(AccountFeed { sequence, orders, updates: Updates(receiver) })
+        Some(AccountFeed { sequence, orders, updates: Updates::of(receiver) })
+    }
+
+    /// Whether anybody is subscribed.
+    pub(crate) fn is_heard(&self) -> bool {
+        !self.markets.is_empty() || !self.accounts.is_empty()
     }
 
     /// Lets every subscriber go.

@@ -15,7 +15,6 @@ mod ledger;
 mod looks;
 mod mailbox;
 mod measure;
-mod past;
 mod source;
 mod tape;
 mod unasked;
@@ -35,7 +34,7 @@ use pricetime_persistence::redis::{
 use pricetime_persistence::{Folder, History, Terms};
 use tracing::warn;
 
-use crate::host::OpenError;
+use crate::opening::OpenError;
 use crate::options::Options;
 use crate::scribe::Policy;
 use crate::settle::Place;
@@ -46,7 +45,6 @@ pub(crate) use herald::Herald;
 pub(crate) use ledger::Room;
 use looks::Looks;
 pub(crate) use mailbox::Mailbox;
-use past::Past;
 use source::Source;
 pub(crate) use tape::Recorder;
 use unasked::Unasked;
@@ -213,15 +211,10 @@ pub(crate) fn publish(
     if options.policy == Policy::None {
         return Err(OpenError::NoJournal);
     }
-    let past = Past {
-        disk: Arc::clone(&place.disk),
-        folder: place.folder.clone(),
-        markets_max: place.markets_max,
-    };
     let (history, at) = (place.history, shared.durable());
     let (recorder, tape) = tape::tape();
     let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
-    let source = Source::new((past, tape), Arc::clone(shared), history, heads, at);
+    let source = Source::new((place.past.clone(), tape), Arc::clone(shared), history, heads, at);
     let writer = StreamWriter::new(Link::new(redis.clone()), history);
     let history = history.to_string();
     let herald = Herald::new(writer, source, Arc::clone(shared), history, publish);

@@ -13,11 +13,12 @@ use pricetime_persistence::{
 
 use crate::batch::Batch;
 use crate::gates::Schedule;
-use crate::host::{OpenError, Start};
 use crate::keeper::Keeper;
 #[cfg(feature = "redis")]
 use crate::lease::{self, Keeping};
+use crate::opening::{OpenError, Start};
 use crate::options::{Options, Retention};
+use crate::past::Past;
 use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
 use crate::redis::{Herald, Recorder};
@@ -35,6 +36,8 @@ pub(crate) struct Started {
     pub(crate) shared: Arc<Shared>,
     pub(crate) threads: Threads,
     pub(crate) start: Start,
+    /// What the journal tells, where there is one.
+    pub(crate) past: Option<Past>,
 }
 
 /// What there was.
@@ -191,6 +194,7 @@ fn open_folder(options: &mut Options, mut folder: Folder) -> Result<Opened, Open
 /// Where what comes is kept, as the threads take it.
 struct Kept {
     folder: Option<Folder>,
+    past: Option<Past>,
     journal: Option<Journal>,
     snapshots: Option<LocalSnapshots>,
     listener: Option<Listener>,
@@ -219,6 +223,7 @@ fn keep(
             let redis = taken.start(image, crate::redis::Room { epochs, most }, shared);
             Ok(Kept {
                 folder: None,
+                past: None,
                 journal: None,
                 snapshots: None,
                 listener: None,
@@ -237,12 +242,12 @@ fn keep(
             unasked,
         } => {
             let kept = options.policy != Policy::None;
-            let place = Place {
+            let past = Past {
                 disk: folder.disk(),
                 folder: folder.path().to_owned(),
                 markets_max: options.markets_max,
-                history,
             };
+            let place = Place { past: past.clone(), history };
             #[cfg(feature = "redis")]
             let heralds = crate::redis::publish(options, &place, image, shared)?;
             #[cfg(feature = "redis")]
@@ -258,6 +263,7 @@ fn keep(
                 settle(options.settlement.take(), place, image, shared)?;
             Ok(Kept {
                 folder: Some(folder),
+                past: kept.then_some(past),
                 journal: kept.then_some(journal),
                 snapshots: kept.then_some(snapshots),
                 listener,
@@ -341,7 +347,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         #[cfg(feature = "redis")]
         kept: keeping.map(Keeping::start).transpose()?,
     };
-    Ok(Started { entrance, public, shared, threads, start })
+    Ok(Started { entrance, public, shared, threads, start, past: kept.past })
 }
 
 /// What the threads share, at the beginning.

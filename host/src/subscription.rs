@@ -67,23 +67,50 @@ pub struct AccountFeed {
 
 /// Why a subscription gives nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the subscription has ended: the reader was too slow, or the host was closed")]
+#[error(
+    "the subscription has ended: the reader was too slow or too far behind, or the host was closed"
+)]
 pub struct Ended;
 
 /// A subscription's updates, in sequence order.
 ///
 /// Each has room for a fixed number that are not read yet. A reader who lets it fill up is let go:
-/// he gets what is in it and then [`Ended`], and subscribes anew. Nobody else waits for him.
+/// he gets what is in it and then [`Ended`], and subscribes anew, or from the last one that he got.
+/// Nobody else waits for him.
 #[derive(Debug)]
-pub struct Updates<T>(pub(crate) mpsc::Receiver<T>);
+pub struct Updates<T> {
+    now: mpsc::Receiver<T>,
+    /// What goes on where that one ends.
+    then: Option<mpsc::Receiver<T>>,
+}
 
 impl<T> Updates<T> {
+    pub(crate) const fn of(now: mpsc::Receiver<T>) -> Self {
+        Self { now, then: None }
+    }
+
+    /// These, and behind them those.
+    pub(crate) fn followed_by(self, then: Option<Self>) -> Self {
+        Self { then: then.map(|it| it.now), ..self }
+    }
+
+    /// Turns to what follows.
+    fn turn(&mut self) -> Result<(), Ended> {
+        self.now = self.then.take().ok_or(Ended)?;
+        Ok(())
+    }
+
     /// The next one, waiting for it in an asynchronous task.
     ///
     /// # Errors
     /// The subscription has ended.
     pub async fn next(&mut self) -> Result<T, Ended> {
-        self.0.recv().await.ok_or(Ended)
+        loop {
+            match self.now.recv().await {
+                Some(update) => return Ok(update),
+                None => self.turn()?,
+            }
+        }
     }
 
     /// The next one, waiting for it on this thread.
@@ -94,7 +121,12 @@ impl<T> Updates<T> {
     /// # Panics
     /// In an asynchronous task.
     pub fn wait(&mut self) -> Result<T, Ended> {
-        self.0.blocking_recv().ok_or(Ended)
+        loop {
+            match self.now.blocking_recv() {
+                Some(update) => return Ok(update),
+                None => self.turn()?,
+            }
+        }
     }
 
     /// The next one if it is there already.
@@ -102,10 +134,12 @@ impl<T> Updates<T> {
     /// # Errors
     /// The subscription has ended.
     pub fn try_next(&mut self) -> Result<Option<T>, Ended> {
-        match self.0.try_recv() {
-            Ok(update) => Ok(Some(update)),
-            Err(mpsc::error::TryRecvError::Empty) => Ok(None),
-            Err(mpsc::error::TryRecvError::Disconnected) => Err(Ended),
+        loop {
+            match self.now.try_recv() {
+                Ok(update) => return Ok(Some(update)),
+                Err(mpsc::error::TryRecvError::Empty) => return Ok(None),
+                Err(mpsc::error::TryRecvError::Disconnected) => self.turn()?,
+            }
         }
     }
 }

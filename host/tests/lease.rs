@@ -10,14 +10,11 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
-use program::{MARKET, place};
+use program::{MARKET, PATIENCE, place, until};
 use serde_json::Value;
 use server::Server;
 
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
 const KEY: &str = "pricetime:dev:lock:order_matching:default";
 
 /// A process on a folder that others have too.
@@ -87,14 +84,6 @@ impl Drop for Runner {
     }
 }
 
-fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "no {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 fn say(client: &mut BufReader<UnixStream>, lines: &str) {
     client.get_mut().write_all(lines.as_bytes()).expect("it listens");
 }
@@ -125,8 +114,9 @@ fn servers(many: usize) -> Vec<Server> {
     (0..many).map(|_| Server::start(&[])).collect()
 }
 
-fn nobody_holds(servers: &[Server]) -> bool {
-    servers.iter().all(|server| server.ask(&["EXISTS", KEY]) == "0")
+/// How many of them nobody has a lock on.
+fn free(servers: &[Server]) -> usize {
+    servers.iter().filter(|server| server.ask(&["EXISTS", KEY]) == "0").count()
 }
 
 /// A first one that has carried something out, and one that stands by.
@@ -152,7 +142,7 @@ fn a_standby_takes_over_from_one_that_was_killed() {
         ask(&mut client, &orders(20..30));
         assert_eq!(durable(&mut client), 31);
         assert_eq!(second.end(), Some(0));
-        assert!(nobody_holds(&servers), "it was given back");
+        assert!(free(&servers) > many / 2, "it was given back; nobody waits for the other servers");
     }
 }
 
@@ -188,7 +178,7 @@ fn who_comes_to_itself_without_the_lock_tells_nothing() {
         let (mut client, mut other) = (first.client(), first.client());
         ask(&mut client, &format!("{MARKET}{}", orders(1..20)));
         first.signal("STOP");
-        until("end of its validity", || nobody_holds(&servers));
+        until("end of its validity", || free(&servers) == many);
         for server in &servers {
             assert_eq!(server.ask(&["SET", KEY, "another"]), "OK");
         }

@@ -95,6 +95,41 @@ fn each_client_gets_its_own_answers_and_only_some_are_operators() {
 }
 
 #[test]
+fn who_was_away_hears_what_came_meanwhile() {
+    let host = Running::start(&[]);
+    let mut trader = host.unix();
+    trader.say(MARKET);
+    trader.hear();
+    trader.hear();
+    for number in 1..=5 {
+        trader.ask(&place(1, number, "buy", "2.50", number));
+    }
+    let mut back = host.unix();
+    let book = back.ask("{\"subscribe\":{\"market\":1,\"from\":4}}\n");
+    assert_eq!(book["book"]["sequence"], 4);
+    assert_eq!(book["book"]["bids"][0]["quantity"], "3");
+    trader.ask(&place(1, 6, "buy", "2.50", 6));
+    for (sequence, quantity) in [(5, "6"), (6, "10"), (7, "15"), (8, "21")] {
+        let update = back.hear();
+        assert_eq!(update["update"]["sequence"], sequence);
+        assert_eq!(update["update"]["bids"][0]["quantity"], quantity);
+    }
+    let account = "00000000-0000-0000-0000-000000000001";
+    let mut own = host.unix();
+    let ask = format!("{{\"subscribe\":{{\"market\":1,\"account\":\"{account}\",\"from\":7}}}}\n");
+    let orders = own.ask(&ask);
+    assert_eq!(orders["orders"]["sequence"], 7);
+    assert_eq!(orders["orders"]["orders"].as_array().map(Vec::len), Some(5));
+    assert_eq!(own.hear()["own"]["sequence"], 8);
+
+    let refused = own.ask("{\"subscribe\":{\"market\":1,\"from\":99}}\n");
+    let why = refused["refused"]["error"].as_str().expect("an error");
+    assert!(why.contains("command 99 is not durable yet"), "{why}");
+    let refused = own.ask("{\"subscribe\":{\"market\":2,\"from\":3}}\n");
+    assert_eq!(refused["refused"]["error"], "there is no market 2");
+}
+
+#[test]
 fn orders_end_with_their_connection_where_that_is_wanted() {
     let host = Running::start(&[]);
     let mut operator = host.unix();

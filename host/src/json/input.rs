@@ -316,6 +316,9 @@ bodies! {
         /// Only this account's own orders and trades, which nobody else sees.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<Uuid>,
+        /// As of this command, and not of now: for who was away since then.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<u64>,
     }
 
     /// A market's book.

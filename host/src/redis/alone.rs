@@ -11,7 +11,7 @@ use pricetime_persistence::redis::{ImageWriter, Link, ReadError, RedisOptions, T
 
 use super::ledger::{Ledger, Room};
 use super::{Carrier, Ends, Mailbox};
-use crate::host::OpenError;
+use crate::opening::OpenError;
 use crate::status::Shared;
 
 /// The claim to what was taken over, and the trades that stand there.

@@ -17,9 +17,9 @@ use tracing::{error, info, warn};
 
 use super::alerts::Alerts;
 use super::carrier::WAIT;
-use super::past::PastError;
 use super::source::Source;
 use super::{EventsStatus, LAST, RedisState, UNHELD};
+use crate::past::PastError;
 use crate::status::Shared;
 
 /// After so long it looks whether the streams are as it left them, and says how far they go.

@@ -7,9 +7,9 @@ use pricetime_engine::{Engine, MarketHead, Sequence};
 use pricetime_persistence::redis::stream::{Entries, Numbers, Wording};
 use pricetime_persistence::{Commands, History};
 
-use super::past::{Past, PastError};
 use super::tape::{Played, Tape};
 use crate::batch::Groups;
+use crate::past::{Past, PastError};
 use crate::status::Shared;
 
 /// So many entries are gathered at a time.

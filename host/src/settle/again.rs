@@ -1,22 +1,20 @@
 //! Batches made again from the journal.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use pricetime_engine::{AccountId, Action, EpochNumber, Event, MarketId, Sequence};
 use pricetime_persistence::settlement::{Batch, Closed};
-use pricetime_persistence::{Disk, FolderError, Go, History, Look, Recount, RecountError};
+use pricetime_persistence::{FolderError, Go, History, Recount, RecountError};
 use tracing::warn;
+
+use crate::past::Past;
 
 /// So many batches are kept for those who need them next.
 const MADE_MAX: usize = 4_096;
 
 /// Where the settlement works.
 pub(crate) struct Place {
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) folder: PathBuf,
-    pub(crate) markets_max: u32,
+    pub(crate) past: Past,
     pub(crate) history: History,
 }
 
@@ -52,10 +50,6 @@ impl Again {
         Self { place, platform, made: BTreeMap::new() }
     }
 
-    fn look(&self) -> Result<Look, FolderError> {
-        Look::open(Arc::clone(&self.place.disk), &self.place.folder)
-    }
-
     /// The markets that were removed after this command, each with the last epoch that it had closed.
     pub(super) fn gone(
         &self,
@@ -78,8 +72,8 @@ impl Again {
         after: Sequence,
         through: Sequence,
     ) -> Result<BTreeMap<MarketId, EpochNumber>, Trouble> {
-        let look = self.look()?;
-        let recount = Recount::new(&look, self.place.markets_max, self.platform);
+        let look = self.place.past.look()?;
+        let recount = Recount::new(&look, self.place.past.markets_max, self.platform);
         let (mut last, mut gone) = (BTreeMap::new(), BTreeMap::new());
         let heads = recount.replay_behind(after, through, &mut |header, events, closed| {
             if let Some(Closed::Whole(Batch { epoch, .. }) | Closed::Part { epoch, .. }) = closed {
@@ -98,7 +92,7 @@ impl Again {
     }
 
     fn removed(&self, after: Sequence, through: Sequence) -> Result<Vec<MarketId>, Trouble> {
-        let look = self.look()?;
+        let look = self.place.past.look()?;
         let first = look.first().map_err(RecountError::from)?;
         let from = Sequence(after.0.saturating_add(1)).max(first);
         let mut gone = Vec::new();
@@ -137,7 +131,7 @@ impl Again {
         wanted: &BTreeMap<MarketId, EpochNumber>,
         through: Sequence,
     ) -> Result<(), Trouble> {
-        let look = self.look()?;
+        let look = self.place.past.look()?;
         let made = &mut self.made;
         made.clear();
         let mut each = |_: &_, _: &[_], closed: Option<Closed>| {
@@ -148,7 +142,7 @@ impl Again {
             }
             if made.len() < MADE_MAX { Go::On } else { Go::Home }
         };
-        let recount = Recount::new(&look, self.place.markets_max, self.platform);
+        let recount = Recount::new(&look, self.place.past.markets_max, self.platform);
         Ok(recount.replay(wanted, through, &mut each)?)
     }
 

@@ -64,9 +64,9 @@ impl Clerk {
         shared: Arc<Shared>,
     ) -> std::io::Result<(Self, Option<Courier>)> {
         let open: Opener = Arc::new(Mutex::new(settlement.ledger));
-        let new = |delivery| Courier::new(delivery, Arc::clone(&open), &place.folder, &shared);
+        let new = |delivery| Courier::new(delivery, Arc::clone(&open), &place.past.folder, &shared);
         let (courier, bell) = settlement.delivery.map(new).unzip();
-        let store = Store::open(&place.folder)?;
+        let store = Store::open(&place.past.folder)?;
         let floor = store.floor();
         shared.set_settled(floor);
         let mut clerk = Self {

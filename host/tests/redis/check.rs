@@ -1,6 +1,6 @@
 //! Which servers are good enough, and what is said of those that are not.
 
-use crate::program::{book, err, folder, lines, out, run};
+use crate::program::{book, err, folder, lines, out, run, until};
 use crate::server::Server;
 use crate::{bring, code, redis, shown};
 
@@ -35,9 +35,7 @@ fn a_server_is_looked_over() {
 fn a_node_of_a_cluster_is_known_for_one() {
     let server = Server::start(&["--cluster-enabled", "yes"]);
     assert_eq!(server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
-    while !server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok") {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    until("cluster", || server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     let folder = folder();
     let single = redis(folder.path(), &server.url(), &["check"]);
     assert_eq!(code(&single), Some(3));

@@ -3,16 +3,17 @@
 use std::io;
 use std::sync::Arc;
 
-use pricetime::Ticket;
 use pricetime::engine::{
-    Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Step, Symbol, Terms,
+    Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
 };
 use pricetime::json::{
     Answer, Book, Done, FORMAT, Line, OrderFound, OrderLine, Orders, OutcomeFound, Refused, Status,
     Subscribe, Welcome,
 };
+use pricetime::{AccountFeed, Host, MarketFeed, Ticket};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::Desk;
@@ -135,7 +136,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 self.put(&done)
             }
             Item::Question(line, question, answered) => {
-                let answer = self.answer(line, &question);
+                let answer = if let Line::Subscribe(asked) = question {
+                    self.subscribe(line, asked).await?
+                } else {
+                    self.answer(line, &question)
+                };
                 self.put(&answer)?;
                 // Who waited may have gone.
                 let _ = answered.send(());
@@ -197,8 +202,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     fn answer(&mut self, line: u64, question: &Line) -> Answer {
-        let refused = |error| Answer::Refused(Refused { line, column: None, request: None, error });
-        let unknown = |market| refused(format!("there is no market {market}"));
+        let unknown = |market| refused(line, unknown(market));
         let host = &self.desk.host;
         match question {
             Line::View(view) => {
@@ -239,13 +243,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     faulty: status.faulty.or_else(|| differs(&status.redis.differs)),
                 })
             }
-            Line::Subscribe(_) if self.subscriptions >= SUBSCRIPTIONS_MAX => {
-                refused(format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions"))
-            }
-            Line::Subscribe(asked) => {
-                self.subscribe(line, asked).unwrap_or_else(|| unknown(asked.market))
-            }
             Line::Hello(_)
+            | Line::Subscribe(_)
             | Line::Place(_)
             | Line::Amend(_)
             | Line::Cancel(_)
@@ -257,40 +256,89 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             | Line::CloseEpoch(_)
             | Line::AdvanceTime(_)
             | Line::BlockAccount(_)
-            | Line::UnblockAccount(_) => refused(String::from("this line asks nothing")),
+            | Line::UnblockAccount(_) => refused(line, String::from("this line asks nothing")),
         }
     }
 
-    fn subscribe(&mut self, line: u64, asked: &Subscribe) -> Option<Answer> {
+    async fn subscribe(&mut self, line: u64, asked: Subscribe) -> io::Result<Answer> {
+        if self.subscriptions >= SUBSCRIPTIONS_MAX {
+            let why = format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions");
+            return Ok(refused(line, why));
+        }
         let id = MarketId(asked.market);
-        let spec = self.desk.host.spec(id)?;
+        let Some(spec) = self.desk.host.spec(id) else {
+            return Ok(refused(line, unknown(asked.market)));
+        };
+        let desk = Arc::clone(&self.desk);
+        let feed = if asked.from.is_some() {
+            // What happened since takes a while.
+            self.flush().await?;
+            spawn_blocking(move || feed(&desk.host, &asked)).await.map_err(io::Error::other)?
+        } else {
+            feed(&desk.host, &asked)
+        };
         let push = Push { to: self.push.clone(), closing: self.closing.subscribe() };
-        let line = Some(line);
-        let first = match asked.account {
-            None => {
-                let feed = self.desk.host.subscribe(id)?;
-                let book = Answer::Book(Book { line, ..Book::of(&feed.book, &spec) });
+        let first = match feed {
+            Err(why) => return Ok(refused(line, why)),
+            Ok(Feed::Market(feed)) => {
+                let book = Book { line: Some(line), ..Book::of(&feed.book, &spec) };
                 tokio::spawn(push_market(feed, spec, push));
-                book
+                Answer::Book(book)
             }
-            Some(account) => {
-                let feed = self.desk.host.subscribe_account(id, account.into())?;
-                let orders = Answer::Orders(Orders {
-                    line,
+            Ok(Feed::Account(account, feed)) => {
+                let orders = Orders {
+                    line: Some(line),
                     market: id.0,
                     account,
                     sequence: feed.sequence.0,
                     orders: feed.orders.iter().map(|it| OrderLine::of(it, &spec)).collect(),
-                });
+                };
                 let durable = self.desk.is_durable();
                 let whose = Whose { market: id, account, durable };
                 tokio::spawn(push_account(feed, whose, spec, push));
-                orders
+                Answer::Orders(orders)
             }
         };
         self.subscriptions += 1;
-        Some(first)
+        Ok(first)
     }
+}
+
+/// What was subscribed to.
+enum Feed {
+    Market(MarketFeed),
+    Account(Uuid, AccountFeed),
+}
+
+/// Subscribes, or says why not.
+fn feed(host: &Host, asked: &Subscribe) -> Result<Feed, String> {
+    let (id, from) = (MarketId(asked.market), asked.from.map(Sequence));
+    let gone = || unknown(asked.market);
+    let feed = match (asked.account, from) {
+        (None, None) => Feed::Market(host.subscribe(id).ok_or_else(gone)?),
+        (None, Some(from)) => {
+            Feed::Market(host.subscribe_from(id, from).map_err(|error| error.to_string())?)
+        }
+        (Some(account), from) => {
+            let whose = account.into();
+            let feed = match from {
+                None => host.subscribe_account(id, whose).ok_or_else(gone)?,
+                Some(from) => host
+                    .subscribe_account_from(id, whose, from)
+                    .map_err(|error| error.to_string())?,
+            };
+            Feed::Account(account, feed)
+        }
+    };
+    Ok(feed)
+}
+
+const fn refused(line: u64, error: String) -> Answer {
+    Answer::Refused(Refused { line, column: None, request: None, error })
+}
+
+fn unknown(market: u32) -> String {
+    format!("there is no market {market}")
 }
 
 /// What is wrong with images that somebody edited, where there are such.

@@ -7,20 +7,23 @@ use pricetime_engine::{Engine, Sequence};
 use pricetime_persistence::{Commands, Disk, FolderError, JournalError, Look, SnapshotError};
 
 /// The folder of a running host, looked at.
-#[derive(Debug)]
-pub(super) struct Past {
-    pub(super) disk: Arc<dyn Disk>,
-    pub(super) folder: PathBuf,
-    pub(super) markets_max: u32,
+#[derive(Clone, Debug)]
+pub(crate) struct Past {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) folder: PathBuf,
+    pub(crate) markets_max: u32,
 }
 
 /// Why the past cannot be told.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PastError {
+pub enum PastError {
+    /// The folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// The journal.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A snapshot.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// Nothing that the journal continues can be read.
@@ -29,12 +32,14 @@ pub(super) enum PastError {
 }
 
 impl Past {
-    fn look(&self) -> Result<Look, PastError> {
-        Ok(Look::open(Arc::clone(&self.disk), &self.folder)?)
+    /// The folder as it is at this moment.
+    pub(crate) fn look(&self) -> Result<Look, FolderError> {
+        Look::open(Arc::clone(&self.disk), &self.folder)
     }
 
     /// The first command that can be told again.
-    pub(super) fn oldest(&self) -> Result<Sequence, PastError> {
+    #[cfg(feature = "redis")]
+    pub(crate) fn oldest(&self) -> Result<Sequence, PastError> {
         let look = self.look()?;
         let first = look.first()?;
         if first.0 <= 1 {
@@ -46,7 +51,7 @@ impl Past {
 
     /// An engine as it was at or before this command, as near as may be; after it where nothing older
     /// can be read any more.
-    pub(super) fn engine_at(&self, sequence: Sequence) -> Result<Engine, PastError> {
+    pub(crate) fn engine_at(&self, sequence: Sequence) -> Result<Engine, PastError> {
         let look = self.look()?;
         let first = look.first()?;
         let mut known = look.bases(first)?;
@@ -74,7 +79,7 @@ impl Past {
     }
 
     /// The commands of a stretch that is durable.
-    pub(super) fn read(&self, from: u64, through: Sequence) -> Result<Commands, PastError> {
+    pub(crate) fn read(&self, from: u64, through: Sequence) -> Result<Commands, PastError> {
         Ok(self.look()?.reader().read(Sequence(from), through)?)
     }
 }
