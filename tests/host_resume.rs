@@ -17,6 +17,7 @@ use pricetime::{
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{MARKET, draft, spec};
+use pricetime_tests::patience::until;
 
 const ALICE: AccountId = AccountId(10);
 /// So many come back in each life of the host, at least.
@@ -58,7 +59,16 @@ fn state(folder: &Path, at: Sequence) -> Engine {
 
 /// What comes, up to this many.
 fn next<T>(updates: &mut Updates<T>, count: usize) -> Vec<T> {
-    (0..count).map(|_| updates.wait().expect("nobody was too slow")).collect()
+    let mut all = Vec::new();
+    until("what was missed", || {
+        while all.len() < count
+            && let Some(update) = updates.try_next().expect("nobody was too slow")
+        {
+            all.push(update);
+        }
+        all.len() == count
+    });
+    all
 }
 
 /// The reader that never went away, and what it heard.
