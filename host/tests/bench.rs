@@ -69,6 +69,9 @@ fn every_workload_runs_through_the_core() {
         assert_eq!(one["core"]["latency"]["count"], 600, "{one}");
         assert_eq!(one["core"]["digest"].as_str().map(str::len), Some(32), "{one}");
         assert_eq!(one["core"]["digest"], two["core"]["digest"]);
+        let counts = [one, two].map(|it| it["core"]["memory"]["allocations_per_million"].as_f64());
+        assert_eq!(counts[0], counts[1]);
+        assert_eq!(counts[0].is_some(), cfg!(feature = "count-allocations"));
     }
 }
 

@@ -22,8 +22,8 @@ use pass::{Pass, Times};
 /// A run begins with a fresh engine and the workload's opening. Then every command is carried out
 /// as fast as it goes, which gives the rate, and in a second pass timed by itself, which gives the
 /// percentiles. Several workloads are measured in a process each, so that none finds the memory
-/// that another left. Allocations are not counted: a core that is warm makes none, and a test of
-/// the source tree holds that.
+/// that another left. Allocations are those of an engine that grows: one that is warm makes none. A
+/// build with `--features count-allocations` counts them, others do not.
 #[derive(Debug, Args)]
 pub(super) struct Core {
     #[command(flatten)]
@@ -138,6 +138,7 @@ fn figures(made: &Made, first: &Pass, times: &Times) -> CoreFigures {
     let per_order = |bytes: u64| bytes / first.resting_first.max(1);
     let enough = first.resting_first >= RESTING_LEAST;
     let millions = made.flow.len() as f64 / 1e6;
+    let by_million = |count: u64| count as f64 / millions;
     CoreFigures {
         digest: format!("{:032x}", first.digest),
         resting_first: first.resting_first,
@@ -149,7 +150,8 @@ fn figures(made: &Made, first: &Pass, times: &Times) -> CoreFigures {
         memory: Memory {
             peak_growth_bytes: first.peak_growth,
             bytes_per_order: first.opening_growth.filter(|_| enough).map(per_order),
-            faults_per_million: first.faults.map(|faults| faults as f64 / millions),
+            faults_per_million: first.faults.map(by_million),
+            allocations_per_million: first.allocations.map(by_million),
         },
     }
 }

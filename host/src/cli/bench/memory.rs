@@ -24,6 +24,19 @@ pub(super) fn faults() -> Option<u64> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(7)?.parse().ok()
 }
 
+/// How often this asks for memory, where that is counted.
+#[cfg(feature = "count-allocations")]
+pub(super) fn allocations(work: impl FnOnce()) -> Option<u64> {
+    Some(allocation_counter::measure(work).count_total)
+}
+
+/// How often this asks for memory, where that is counted.
+#[cfg(not(feature = "count-allocations"))]
+pub(super) fn allocations(work: impl FnOnce()) -> Option<u64> {
+    work();
+    None
+}
+
 fn field(name: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;

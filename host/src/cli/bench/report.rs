@@ -149,6 +149,9 @@ pub(super) struct Memory {
     pub(super) bytes_per_order: Option<u64>,
     /// How often the system had to give it a page while it was measured, by million commands.
     pub(super) faults_per_million: Option<f64>,
+    /// How often it asked for memory meanwhile, by million commands; nothing where that is not counted.
+    #[serde(default)]
+    pub(super) allocations_per_million: Option<f64>,
 }
 
 /// What there is to say of a host.

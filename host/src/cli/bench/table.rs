@@ -132,7 +132,7 @@ fn core(text: &mut String, workloads: &[Measured]) {
     push(
         text,
         format_args!(
-            "\n{:<13} {:>12} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>8} {:>8}\n",
+            "\n{:<13} {:>12} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>8} {:>8} {:>8}\n",
             "workload",
             "commands/s",
             "spread",
@@ -143,7 +143,8 @@ fn core(text: &mut String, workloads: &[Measured]) {
             "orders",
             "bytes each",
             "peak",
-            "faults/M"
+            "faults/M",
+            "allocs/M"
         ),
     );
     let mut clock = 0;
@@ -156,7 +157,7 @@ fn core(text: &mut String, workloads: &[Measured]) {
         push(
             text,
             format_args!(
-                "{:<13} {:>12} {:>5.1} % {} {:>8} {:>10} {peak:>8} {:>8}\n",
+                "{:<13} {:>12} {:>5.1} % {} {:>8} {:>10} {peak:>8} {:>8} {:>8}\n",
                 one.workload,
                 whole(one.rate.median),
                 one.rate.spread_percent,
@@ -164,6 +165,7 @@ fn core(text: &mut String, workloads: &[Measured]) {
                 whole(core.resting_first as f64),
                 memory.bytes_per_order.map_or_else(dash, |bytes| bytes.to_string()),
                 memory.faults_per_million.map_or_else(dash, |faults| format!("{faults:.0}")),
+                memory.allocations_per_million.map_or_else(dash, |count| format!("{count:.0}")),
             ),
         );
     }

@@ -19,6 +19,7 @@ pub(super) struct Pass {
     pub(super) opening_growth: Option<u64>,
     pub(super) peak_growth: Option<u64>,
     pub(super) faults: Option<u64>,
+    pub(super) allocations: Option<u64>,
 }
 
 /// Collects events as a host would, and forgets them before they are too many.
@@ -85,15 +86,18 @@ impl Pass {
         let opening_growth = grown(memory::resident());
         let (resting_first, faults_first) = (resting(&engine), memory::faults());
         let mut trades = Trades::default();
-        for command in &made.flow {
-            engine.apply(command, &mut trades);
-        }
+        let allocations = memory::allocations(|| {
+            for command in &made.flow {
+                engine.apply(command, &mut trades);
+            }
+        });
         let faults = memory::faults();
         Self {
             resting_first,
             opening_growth,
             peak_growth: peak_is_ours.and_then(|()| grown(memory::peak())),
             faults: faults.zip(faults_first).map(|(last, first)| last - first),
+            allocations,
             digest: engine.digest(),
             resting_last: resting(&engine),
             trades: trades.0,
