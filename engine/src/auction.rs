@@ -96,7 +96,7 @@ impl Book {
     /// The uniform price, if anything can trade. `steps` is room to work in.
     fn clearing(&self, steps: &mut Vec<Step>) -> Option<Clearing> {
         let reference = self.head.last_price.or(self.head.spec.terms.reference);
-        let (bids, asks) = (self.bids.unpriced().open(), self.asks.unpriced().open());
+        let (bids, asks) = (self.bids.unpriced_open(), self.asks.unpriced_open());
         self.collect(steps);
         let choice = if steps.is_empty() {
             candidate(reference?, reference?, bids, asks)
@@ -119,8 +119,10 @@ impl Book {
     fn collect(&self, steps: &mut Vec<Step>) {
         steps.clear();
         let none = Quantity::ZERO;
-        let bids = self.bids.levels().map(|l| Step { price: l.price, bids: l.open(), asks: none });
-        let asks = self.asks.levels().map(|l| Step { price: l.price, bids: none, asks: l.open() });
+        let bids = self.bids.open_levels();
+        let bids = bids.map(|(level, open)| Step { price: level.price, bids: open, asks: none });
+        let asks = self.asks.open_levels();
+        let asks = asks.map(|(level, open)| Step { price: level.price, bids: none, asks: open });
         steps.extend(bids.chain(asks));
         steps.sort_unstable_by_key(|step| step.price);
         steps.dedup_by(|next, kept| {

@@ -115,13 +115,10 @@ impl Book {
         let mut sums = SideSummary::default();
         let mut levels = 0_usize;
         let mut last = None;
-        for level in ladder.all_levels() {
-            self.audit_level(side, level, &mut sums)?;
-            if level.price != ladder.unpriced().price || level.orders != ladder.unpriced().orders {
-                holds(level.orders != 0, "no level is empty")?;
-            }
-        }
-        for level in ladder.levels() {
+        self.audit_level(side, (ladder.unpriced(), ladder.unpriced_open()), &mut sums)?;
+        for (level, held) in ladder.open_levels() {
+            self.audit_level(side, (level, held), &mut sums)?;
+            holds(level.orders != 0, "no level is empty")?;
             let better = last.is_none_or(|last| match side {
                 Side::Buy => level.price < last,
                 Side::Sell => level.price > last,
@@ -154,7 +151,7 @@ impl Book {
     fn audit_level(
         &self,
         side: Side,
-        level: &Level,
+        (level, held): (&Level, Quantity),
         sums: &mut SideSummary,
     ) -> Result<(), &'static str> {
         let ladder = self.ladder(side);
@@ -174,7 +171,7 @@ impl Book {
             shown = shown.plus(order.shown);
             open = open.plus(self.arena.open(handle));
         }
-        let agree = orders == level.orders && shown == level.shown && open == level.open();
+        let agree = orders == level.orders && shown == level.shown && open == held;
         holds(agree, "a level's totals are the sums over its queue")?;
         sums.resting = sums.resting.saturating_add(orders);
         sums.resting_quantity = sums.resting_quantity.plus(open);

@@ -279,12 +279,12 @@ impl Book {
     ) -> bool {
         let mut parts = core::mem::take(&mut self.parts);
         let mut run = DryRun { left: taker.open, needed };
-        for level in self.ladder(taker.side.opposite()).levels() {
+        for (level, open) in self.ladder(taker.side.opposite()).open_levels() {
             if run.is_over() || !reaches(taker.side, bound, level.price) {
                 break;
             }
             if taker.self_trade == SelfTrade::None {
-                run.meet(level.open());
+                run.meet(open);
             } else if !self.run_through(&mut run, taker, level, &mut parts) {
                 break;
             }

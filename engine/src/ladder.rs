@@ -10,7 +10,8 @@ use crate::rungs::Rungs;
 /// The level of the market orders.
 const UNPRICED: u32 = 0;
 
-/// The orders of one price, oldest first.
+/// The orders of one price, oldest first. What they hide stands beside it: few markets have icebergs,
+/// and two levels fit a line of the cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Level {
     pub(crate) price: Price,
@@ -19,25 +20,11 @@ pub(crate) struct Level {
     pub(crate) orders: u32,
     /// The sum of what the orders show.
     pub(crate) shown: Quantity,
-    /// The sum of what they hide.
-    hidden: Quantity,
 }
 
 impl Level {
     const fn new(price: Price) -> Self {
-        Self {
-            price,
-            head: Handle::NONE,
-            tail: Handle::NONE,
-            orders: 0,
-            shown: Quantity::ZERO,
-            hidden: Quantity::ZERO,
-        }
-    }
-
-    /// The sum of what the orders hold, hidden parts included.
-    pub(crate) const fn open(&self) -> Quantity {
-        self.shown.plus(self.hidden)
+        Self { price, head: Handle::NONE, tail: Handle::NONE, orders: 0, shown: Quantity::ZERO }
     }
 }
 
@@ -56,6 +43,8 @@ pub(crate) struct Ladder {
     mask: u64,
     prices: Rungs,
     levels: Vec<Level>,
+    /// What the orders of each level hide, up to the last level where any ever did.
+    hidden: Vec<Quantity>,
     free: Vec<u32>,
 }
 
@@ -72,7 +61,8 @@ impl Ladder {
             Side::Buy => u64::MAX >> 1,
             Side::Sell => 1 << 63,
         };
-        Self { mask, prices: Rungs::default(), levels: vec![unpriced], free: Vec::new() }
+        let (levels, hidden, free) = (vec![unpriced], Vec::new(), Vec::new());
+        Self { mask, prices: Rungs::default(), levels, hidden, free }
     }
 
     /// Prices as keys, the best the smallest.
@@ -82,6 +72,27 @@ impl Ladder {
 
     fn level(&self, level: u32) -> &Level {
         &self.levels[slot(level)]
+    }
+
+    /// What the orders of a level hold, hidden parts included.
+    fn open(&self, level: u32) -> Quantity {
+        let hidden = self.hidden.get(slot(level)).copied().unwrap_or(Quantity::ZERO);
+        self.level(level).shown.plus(hidden)
+    }
+
+    /// Sets off what the orders of a level hide.
+    #[inline]
+    fn hide(&mut self, level: u32, less: Quantity, more: Quantity) {
+        // Nearly all orders hide nothing.
+        if less.is_zero() && more.is_zero() {
+            return;
+        }
+        let level = slot(level);
+        if self.hidden.len() <= level {
+            self.hidden.resize(level.saturating_add(1), Quantity::ZERO);
+        }
+        let hidden = &mut self.hidden[level];
+        *hidden = hidden.minus(less).plus(more);
     }
 
     /// The queue of the market orders.
@@ -122,9 +133,16 @@ impl Ladder {
         core::iter::successors(self.best(), |level| self.after(level.price))
     }
 
-    /// The market orders' level, then the others, best first.
-    pub(crate) fn all_levels(&self) -> impl Iterator<Item = &Level> {
-        core::iter::once(self.unpriced()).chain(self.levels())
+    /// The levels, best first, each with what its orders hold, hidden parts included.
+    pub(crate) fn open_levels(&self) -> impl Iterator<Item = (&Level, Quantity)> {
+        let first = self.prices.first();
+        let levels = core::iter::successors(first, |(key, _)| self.prices.after(*key));
+        levels.map(|(_, level)| (self.level(level), self.open(level)))
+    }
+
+    /// What the market orders hold.
+    pub(crate) fn unpriced_open(&self) -> Quantity {
+        self.open(UNPRICED)
     }
 
     /// How many prices have a level.
@@ -156,13 +174,13 @@ impl Ladder {
         let level = &mut self.levels[slot(number)];
         level.orders = level.orders.saturating_add(1);
         level.shown = level.shown.plus(shown);
-        level.hidden = level.hidden.plus(hidden);
         let previous = core::mem::replace(&mut level.tail, handle);
         if previous == Handle::NONE {
             level.head = handle;
         } else {
             arena.order_mut(previous).next = handle;
         }
+        self.hide(number, Quantity::ZERO, hidden);
         Seat { level: number, previous }
     }
 
@@ -180,7 +198,6 @@ impl Ladder {
         let price = level.price;
         level.orders = level.orders.saturating_sub(1);
         level.shown = level.shown.minus(shown);
-        level.hidden = level.hidden.minus(hidden);
         if previous == Handle::NONE {
             level.head = next;
         } else {
@@ -191,7 +208,9 @@ impl Ladder {
         } else {
             arena.order_mut(next).previous = previous;
         }
-        if level.orders == 0 && number != UNPRICED {
+        let empty = level.orders == 0;
+        self.hide(number, hidden, Quantity::ZERO);
+        if empty && number != UNPRICED {
             self.close_level(number, price);
         }
         price
@@ -210,7 +229,7 @@ impl Ladder {
         let Some(number) = order.level() else { return };
         let level = &mut self.levels[slot(number)];
         level.shown = level.shown.minus(order.shown).plus(shown);
-        level.hidden = level.hidden.minus(arena.hidden(handle)).plus(hidden);
+        self.hide(number, arena.hidden(handle), hidden);
         arena.resize(handle, shown, hidden);
     }
 
