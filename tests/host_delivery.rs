@@ -319,31 +319,33 @@ fn another_ledger_begins_with_numbers_of_its_own() {
 
 #[test]
 fn what_was_delivered_waits_for_its_receipt_and_is_not_delivered_again() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let answer = {
-        let heard = Arc::clone(&heard);
-        move |batch: &Batch| {
-            heard.lock().expect("a list").push(batch.epoch.0);
-            Ok(Receipt(format!("number {}", batch.epoch)))
-        }
-    };
-    let host = host(folder.path(), told(answer));
-    // The disk does not take receipts.
-    let receipts_there = folder.path().join("settlement/receipts-1.jsonl");
-    fs::create_dir_all(&receipts_there).expect("a folder");
-    add(&host, ONE);
-    epochs(&host, ONE, 2);
-    until_settled(&host, ONE, 2);
-    until("it is heard", || !heard.lock().expect("a list").is_empty());
-    std::thread::sleep(Duration::from_millis(2_500));
-    assert_eq!(*heard.lock().expect("a list"), [1]);
-    fs::remove_dir(&receipts_there).expect("it is there");
-    until_delivered(&host, ONE, 2);
-    host.close().expect("a clean end");
-    assert_eq!(*heard.lock().expect("a list"), [1, 2]);
-    let kept = receipts(folder.path(), ONE);
-    assert_eq!((epochs_of(&kept), &kept[0]["receipt"]), (vec![1, 2], &"number 1".into()));
+    // The disk does not take receipts, or not the position behind them.
+    for in_the_way in ["receipts-1.jsonl", "delivered-1.json.tmp"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let answer = {
+            let heard = Arc::clone(&heard);
+            move |batch: &Batch| {
+                heard.lock().expect("a list").push(batch.epoch.0);
+                Ok(Receipt(format!("number {}", batch.epoch)))
+            }
+        };
+        let host = host(folder.path(), told(answer));
+        let in_the_way = folder.path().join("settlement").join(in_the_way);
+        fs::create_dir_all(&in_the_way).expect("a folder");
+        add(&host, ONE);
+        epochs(&host, ONE, 2);
+        until_settled(&host, ONE, 2);
+        until("it is heard", || !heard.lock().expect("a list").is_empty());
+        std::thread::sleep(Duration::from_millis(2_500));
+        assert_eq!(*heard.lock().expect("a list"), [1]);
+        fs::remove_dir(&in_the_way).expect("it is there");
+        until_delivered(&host, ONE, 2);
+        host.close().expect("a clean end");
+        assert_eq!(*heard.lock().expect("a list"), [1, 2]);
+        let kept = receipts(folder.path(), ONE);
+        assert_eq!((epochs_of(&kept), &kept[0]["receipt"]), (vec![1, 2], &"number 1".into()));
+    }
 }
 
 #[test]

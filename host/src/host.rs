@@ -231,8 +231,10 @@ impl Host {
 
     /// A market's book as of an older command, and everything behind that without a gap: for who was
     /// away since then. What happened meanwhile is made again from the journal, on this thread: that
-    /// takes as long as a replay from the last snapshot before it. Where it is more than 65,536
-    /// updates the subscription ends after so many, and the next one goes on from the last of them.
+    /// takes as long as a replay from the last snapshot before it that is kept (from the first command
+    /// where there is none), and the memory of two more states meanwhile; one at a time. Where it is more
+    /// than 16,384 updates the subscription ends after so many, and the next one goes on from the last
+    /// of them.
     ///
     /// # Errors
     /// Where nothing tells what came behind that command: the error says from where one can begin.
@@ -271,7 +273,7 @@ impl Host {
         ask: impl Fn(&mut Publisher, usize) -> Option<F>,
     ) -> Result<(F, Option<F>), SubscribeError> {
         let past = locked(self.past.as_ref().ok_or(SubscribeError::NoJournal)?);
-        resume(&past, (&self.public, &self.shared), (market, from), self.room, ask)
+        resume(&past, &self.public, (market, from), self.room, ask)
     }
 
     /// One number for the whole durable state. Takes time with the number of all orders.

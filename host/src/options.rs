@@ -47,7 +47,8 @@ pub struct Options {
     pub batches: usize,
     /// How many updates a subscription has room for.
     pub subscription: usize,
-    /// How many commands are replayed at most for a subscription that begins at an older one.
+    /// How many commands are replayed at most for a subscription that begins at an older one: from the
+    /// last snapshot before it that is kept, or from the first command.
     pub subscription_replay: u64,
     /// How many local snapshots are kept, two at least.
     pub snapshots: usize,

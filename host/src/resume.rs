@@ -4,15 +4,17 @@
 use std::sync::{Mutex, PoisonError};
 
 use pricetime_engine::{Engine, MarketId, Sequence};
+use pricetime_persistence::Commands;
 use pricetime_persistence::image::Image;
 
 use crate::batch::Batch;
 use crate::past::{Past, PastError};
 use crate::publisher::Publisher;
-use crate::status::Shared;
 
 /// So many updates of the past a subscription brings. Who was away for longer goes on from the last.
-const PAST_MAX: usize = 65_536;
+const PAST_MAX: usize = 16_384;
+/// So often it is tried, while the journal is made shorter.
+const TRIES: usize = 3;
 /// So many may be missing when the publisher takes over, and so often is that tried.
 const NEAR: (u64, usize) = (1_000, 8);
 
@@ -78,12 +80,32 @@ pub(crate) struct Room {
 /// first is more than a reader has room for, or ends by itself.
 pub(crate) fn resume<F>(
     past: &Past,
-    (public, shared): (&Mutex<Publisher>, &Shared),
+    public: &Mutex<Publisher>,
     (market, from): (MarketId, Sequence),
     room: Room,
     ask: impl Fn(&mut Publisher, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
-    let durable = shared.durable();
+    let mut found = Err(SubscribeError::NoJournal);
+    for _ in 0..TRIES {
+        found = look(past, public, (market, from), room, &ask);
+        if !matches!(found, Err(SubscribeError::Past(_))) {
+            break;
+        }
+        // What it was reading may have been dropped meanwhile, and then it begins elsewhere.
+    }
+    found
+}
+
+fn look<F>(
+    past: &Past,
+    public: &Mutex<Publisher>,
+    (market, from): (MarketId, Sequence),
+    room: Room,
+    ask: &impl Fn(&mut Publisher, usize) -> Option<F>,
+) -> Result<(F, Option<F>), SubscribeError> {
+    let locked = || public.lock().unwrap_or_else(PoisonError::into_inner);
+    // What a publisher has told of is durable, and written down.
+    let durable = locked().sequence();
     if from > durable {
         return Err(SubscribeError::Ahead { from, durable });
     }
@@ -96,49 +118,60 @@ pub(crate) fn resume<F>(
     if commands > room.replay {
         return Err(SubscribeError::Far { from, commands });
     }
-    for command in past.read(base.0.saturating_add(1), from)? {
+    let mut commands = past.read(base.0.saturating_add(1), from)?;
+    for command in &mut commands {
         engine.apply(&command.map_err(PastError::from)?, &mut ());
     }
-    let mut then = Publisher::new(Image::from_snapshot(&engine.snapshot()));
-    let first = ask(&mut then, PAST_MAX).ok_or(SubscribeError::NoMarket { market, from })?;
+    let mut public = Publisher::new(Image::from_snapshot(&engine.snapshot()));
+    let first = ask(&mut public, PAST_MAX).ok_or(SubscribeError::NoMarket { market, from })?;
+    let mut then = Then { engine, commands, public, batch: Batch::default() };
     let (near, most) = NEAR;
     for _ in 0..most {
-        tell(past, &mut engine, &mut then, shared.durable())?;
-        if shared.durable().0.saturating_sub(engine.last_sequence().0) <= near {
+        let durable = locked().sequence();
+        if then.is_over() || durable.0.saturating_sub(then.engine.last_sequence().0) <= near {
             break;
         }
+        then.tell(durable)?;
     }
-    if !then.is_heard() {
+    if then.is_over() {
         return Ok((first, None));
     }
     let (live, through) = {
-        let mut public = public.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut public = locked();
         (ask(&mut public, room.updates), public.sequence())
     };
     // The publisher is ahead of us by now, and fills another channel, which is read after this one.
-    tell(past, &mut engine, &mut then, through)?;
-    let all = then.is_heard();
-    Ok((first, live.filter(|_| all)))
+    then.tell(through)?;
+    let live = live.filter(|_| !then.is_over());
+    Ok((first, live))
 }
 
-/// Carries out what comes next, and tells of it, while anybody listens.
-fn tell(
-    past: &Past,
-    engine: &mut Engine,
-    then: &mut Publisher,
-    through: Sequence,
-) -> Result<(), PastError> {
-    let next = engine.last_sequence().0.saturating_add(1);
-    let mut batch = Batch::default();
-    for command in past.read(next, through)? {
-        if !then.is_heard() {
-            break;
-        }
-        engine.apply(&command?, &mut batch);
-        for (header, events, outcome) in batch.groups() {
-            then.publish(header, events, outcome);
-        }
-        batch.clear();
+/// An engine that carries out again what the journal says, and who is told.
+struct Then {
+    engine: Engine,
+    commands: Commands,
+    public: Publisher,
+    batch: Batch,
+}
+
+impl Then {
+    /// Whether nobody listens any more.
+    fn is_over(&self) -> bool {
+        !self.public.is_heard()
     }
-    Ok(())
+
+    /// Carries out what comes next, and tells of it, while anybody listens.
+    fn tell(&mut self, through: Sequence) -> Result<(), PastError> {
+        self.commands.extend(through);
+        while !self.is_over()
+            && let Some(command) = self.commands.next()
+        {
+            self.engine.apply(&command?, &mut self.batch);
+            for (header, events, outcome) in self.batch.groups() {
+                self.public.publish(header, events, outcome);
+            }
+            self.batch.clear();
+        }
+        Ok(())
+    }
 }

@@ -142,6 +142,7 @@ pub(crate) struct Config {
     pub(crate) markets_max: u32,
     pub(crate) ring: usize,
     pub(crate) subscription: usize,
+    pub(crate) subscription_replay: u64,
     pub(crate) line_max: usize,
     pub(crate) wait: Wait,
     pub(crate) unix: Option<PathBuf>,
@@ -185,6 +186,7 @@ impl Config {
                 ..thread::Options::default()
             },
             subscription: self.subscription,
+            subscription_replay: self.subscription_replay,
             snapshots: self.snapshots,
             retention: self.retention,
             redis: self.redis.clone(),
@@ -326,6 +328,7 @@ impl Settings {
             markets_max: self.limits.markets,
             ring: self.limits.ring,
             subscription: self.limits.subscription,
+            subscription_replay: self.limits.subscription_replay,
             line_max: self.limits.line,
             wait: match self.core.wait {
                 Waiting::Auto => Wait::default(),

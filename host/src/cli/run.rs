@@ -18,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pricetime::persistence::Progress;
 use pricetime::{Host, OpenError, Options, Policy};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tracing::{error, info, warn};
 
 use super::config::{Config, Layers};
@@ -83,6 +83,8 @@ struct Desk {
     ignore_times: bool,
     /// Turns true when everybody is to come to an end.
     stop: watch::Receiver<bool>,
+    /// Whose turn it is to look for what happened since he went away.
+    resuming: Arc<Semaphore>,
 }
 
 impl Desk {
@@ -209,6 +211,7 @@ impl Run {
             line_max: config.line_max,
             ignore_times: self.ignore_times,
             stop: stopped,
+            resuming: Arc::new(Semaphore::new(1)),
         });
         let listeners = Listeners::open(config).await?;
         let mut serving = tokio::spawn(listeners.serve(Arc::clone(&desk)));
@@ -226,6 +229,8 @@ impl Run {
         if !serving.is_finished() {
             let _ = serving.await;
         }
+        // Who was cut off may still be looking for what happened since he went away.
+        let _ = desk.resuming.acquire().await;
         let Some(desk) = Arc::into_inner(desk) else {
             return Err(Failure::failed("a connection did not end: the journal was not sealed"));
         };

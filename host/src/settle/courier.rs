@@ -217,7 +217,7 @@ impl Courier {
         round.fits = true;
         round.anew |= !known;
         if !known {
-            round.unkept = None;
+            (round.unkept, round.noted) = (None, None);
         }
         if !known && round.mark.number > 0 {
             (round.mark.number, round.mark.refused) = (0, None);
@@ -290,10 +290,14 @@ impl Courier {
     fn pass(&mut self, at: (u64, &Notice), done: &Done<'_>) -> Result<(), Trouble> {
         let (number, market) = (at.0, at.1.batch.market);
         let mark = Mark::behind(at);
-        let kept = self.receipts.add(at, done).and_then(|()| self.receipts.keep(market, &mark));
         let unkept = |why| Trouble::Disk(format!("the receipt of market {market}"), why);
-        kept.map_err(unkept)?;
+        if self.sit(market)?.noted != Some(number) {
+            self.receipts.add(at, done).map_err(unkept)?;
+            self.sit(market)?.noted = Some(number);
+        }
+        self.receipts.keep(market, &mark).map_err(unkept)?;
         let round = self.sit(market)?;
+        round.noted = None;
         round.mark = mark;
         round.anew = false;
         round.waiting.pop_front();

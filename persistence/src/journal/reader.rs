@@ -68,7 +68,7 @@ impl JournalReader {
             window: Vec::new(),
             offset: START,
             at: 0,
-            done: through < from,
+            done: from.0 > through.0.saturating_add(1),
         };
         while !commands.done && commands.expected < from {
             commands.step(|_| Ok(()))?;
@@ -78,6 +78,13 @@ impl JournalReader {
 }
 
 impl Commands {
+    /// Goes on to this command, which has become durable since: without looking for its place again.
+    pub fn extend(&mut self, through: Sequence) {
+        self.through = self.through.max(through);
+        // What lies behind the last command may have been read before it was written.
+        self.window.truncate(self.at);
+    }
+
     /// Goes one command on and makes something of its record.
     #[inline]
     fn step<T>(

@@ -28,7 +28,7 @@ sections! {
     Epochs { every: String, aligned: bool, commands: u64 }
     Journal { policy: String, interval: String, retention: Retained }
     Snapshots { keep: usize }
-    Limits { markets: u32, ring: usize, subscription: usize, line: usize }
+    Limits { markets: u32, ring: usize, subscription: usize, subscription_replay: u64, line: usize }
     Core { wait: Waiting }
     Listen { unix: String, tcp: String, token: String }
     Output { events: String }

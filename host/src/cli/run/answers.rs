@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::Desk;
+use super::listen::ended;
 use super::push::{Push, Whose, push_account, push_market};
 
 /// Above so many bytes answers are written at once.
@@ -269,13 +270,11 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let Some(spec) = self.desk.host.spec(id) else {
             return Ok(refused(line, unknown(asked.market)));
         };
-        let desk = Arc::clone(&self.desk);
         let feed = if asked.from.is_some() {
-            // What happened since takes a while.
             self.flush().await?;
-            spawn_blocking(move || feed(&desk.host, &asked)).await.map_err(io::Error::other)?
+            self.resume(asked).await?
         } else {
-            feed(&desk.host, &asked)
+            feed(&self.desk.host, &asked)
         };
         let push = Push { to: self.push.clone(), closing: self.closing.subscribe() };
         let first = match feed {
@@ -302,6 +301,41 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         self.subscriptions += 1;
         Ok(first)
     }
+
+    /// Subscribes from an older command: one at a time, for what happened since takes a while. Nobody
+    /// waits for his turn any more when all are to come to an end.
+    async fn resume(&mut self, asked: Subscribe) -> io::Result<Result<Feed, String>> {
+        let looking = resume(Arc::clone(&self.desk), asked);
+        tokio::pin!(looking);
+        // Meanwhile the other subscriptions bring what they have.
+        loop {
+            tokio::select! {
+                found = &mut looking => return found,
+                Some(pushed) = self.pushed.recv() => {
+                    self.put(&pushed)?;
+                    if self.pushed.is_empty() || self.buffer.len() >= BUFFER {
+                        self.flush().await?;
+                    }
+                }
+            }
+        }
+    }
+}
+
+async fn resume(desk: Arc<Desk>, asked: Subscribe) -> io::Result<Result<Feed, String>> {
+    let mut stop = desk.stop.clone();
+    let turn = tokio::select! {
+        turn = Arc::clone(&desk.resuming).acquire_owned() => turn.map_err(io::Error::other)?,
+        () = ended(&mut stop) => return Ok(Err(String::from("the host is about to close"))),
+    };
+    let looking = spawn_blocking(move || {
+        let found = feed(&desk.host, &asked);
+        // Whoever has the turn next may be who closes the host.
+        drop(desk);
+        drop(turn);
+        found
+    });
+    looking.await.map_err(io::Error::other)
 }
 
 /// What was subscribed to.

@@ -25,6 +25,8 @@ pub(super) struct Round {
     pub(super) trouble: Option<Undelivered>,
     /// What was delivered and said, where the disk has not taken it yet.
     pub(super) unkept: Option<(u64, Receipt)>,
+    /// What stands in the receipts by now, where the position has not followed.
+    pub(super) noted: Option<u64>,
 }
 
 /// Why a market is not served.
