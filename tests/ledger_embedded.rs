@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Barrier;
 use std::time::Duration;
 
 use pricetime_persistence::ledger::conformance::{conform, walk};
@@ -100,6 +101,42 @@ fn what_was_damaged_is_refused() {
     assert_eq!(recount(&mut open(folder.path())), Ok(30));
 }
 
+#[test]
+fn what_was_not_finished_is_no_ledger() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // A crash left this, while the ledger was made, and somebody's copy.
+    let left = folder.path().join("ledger.redb.0123456789abcdef.new");
+    let copy = folder.path().join("ledger.redb.copy");
+    for file in [&left, &copy] {
+        fs::write(file, b"half of it").expect("a file");
+    }
+    settled(folder.path(), 3);
+    assert_eq!(recount(&mut open(folder.path())), Ok(3));
+    assert!(!left.exists() && copy.exists());
+}
+
+#[test]
+fn of_many_who_make_a_ledger_one_has_it() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let start = Barrier::new(4);
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                EmbeddedLedger::open(folder.path())
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|it| it.join().expect("no panic")).collect()
+        });
+        let (had, not): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+        assert_eq!(had.len(), 1, "{not:?}");
+        assert!(not.iter().all(|it| matches!(it, Err(LedgerError::Refused { .. }))), "{not:?}");
+        drop(had);
+        assert_eq!(recount(&mut open(folder.path())), Ok(0));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+}
+
 /// Runs a settler for so long and kills it. The last epoch that it told of.
 fn run(folder: &Path, lives: Duration) -> Option<u64> {
     let mut settler = Command::new(env!("CARGO_BIN_EXE_settler"))
@@ -128,12 +165,15 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
     let (mut told, mut killed_between) = (0, 0);
     for kill in 0..kills {
         // A ledger that lives longer takes longer and longer to count again.
-        if kill > 0 && kill % 10 == 0 {
+        let fresh = kill % 10 == 0;
+        if fresh {
             folder = tempfile::tempdir().expect("a folder");
             told = 0;
         }
         let mut random = Random::new(seed + kill);
-        told = run(folder.path(), Duration::from_millis(random.within(5, 300))).unwrap_or(told);
+        // Where there is none yet, it may be killed while it makes one.
+        let most = if fresh { 20 } else { 300 };
+        told = run(folder.path(), Duration::from_millis(random.within(2, most))).unwrap_or(told);
         let last = recount(&mut open(folder.path())).expect("a ledger that answers");
         assert!(last == told || last == told + 1, "told of {told}, posted {last}");
         killed_between += last - told;

@@ -8,7 +8,9 @@ mod posting;
 mod rows;
 mod trouble;
 
-use std::fs::{File, create_dir_all};
+use std::fs::{File, create_dir_all, hard_link, read_dir, remove_file};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,6 +28,8 @@ use crate::settlement::{Batch, BatchId};
 
 /// The file in its folder.
 const FILE: &str = "ledger.redb";
+/// How the name of one ends that is being made.
+const UNFINISHED: &str = ".new";
 
 /// A ledger in a folder. Its clones are handles on the same books.
 #[derive(Clone)]
@@ -80,6 +84,9 @@ impl EmbeddedLedger {
 
 fn open(folder: &Path, path: &Path) -> Result<Database, Trouble> {
     create_dir_all(folder)?;
+    if !path.try_exists()? {
+        make(folder, path)?;
+    }
     let store = Builder::new().set_check_integrity_on_open(true).create(path)?;
     // The entry of a new file in its folder, and that of a new folder, have to be on disk too.
     for folder in [Some(folder), folder.parent()].into_iter().flatten() {
@@ -88,11 +95,49 @@ fn open(folder: &Path, path: &Path) -> Result<Database, Trouble> {
         }
         File::open(folder)?.sync_all()?;
     }
-    write(&store, |transaction| {
+    format(&store)?;
+    sweep(folder)?;
+    Ok(store)
+}
+
+/// Makes a ledger beside its place and puts it there when it is whole, so that a crash leaves none or
+/// a whole one. Of several who do that at the same time the first one's stays.
+fn make(folder: &Path, path: &Path) -> Result<(), Trouble> {
+    let own = RandomState::new().hash_one(path);
+    let unfinished = folder.join(format!("{FILE}.{own:016x}{UNFINISHED}"));
+    let made = || {
+        format(&Builder::new().create(&unfinished)?)?;
+        File::open(&unfinished)?.sync_all()?;
+        Ok::<_, Trouble>(hard_link(&unfinished, path)?)
+    };
+    match made() {
+        // Another one is there, and may have swept ours away.
+        Err(_) if path.try_exists()? => Ok(()),
+        made => made,
+    }
+}
+
+/// Takes away what was not finished. A ledger is there, so nobody needs it.
+fn sweep(folder: &Path) -> Result<(), Trouble> {
+    for entry in read_dir(folder)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(FILE) && name.ends_with(UNFINISHED) {
+            match remove_file(folder.join(&*name)) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes down how the rows are laid out, or looks whether they are so.
+fn format(store: &Database) -> Result<(), Trouble> {
+    write(store, |transaction| {
         let fresh = rows::check_format(transaction)?;
         Ok(if fresh { Then::Keep(()) } else { Then::Leave(()) })
-    })?;
-    Ok(store)
+    })
 }
 
 fn write<T>(
