@@ -27,6 +27,8 @@ pub struct JournalReader {
 #[derive(Debug)]
 pub struct Commands {
     reader: JournalReader,
+    /// The first that is wanted, and the next one that comes.
+    from: Sequence,
     expected: Sequence,
     through: Sequence,
     /// Where the segment after this one begins, if there is one yet.
@@ -60,6 +62,7 @@ impl JournalReader {
             return Err(JournalError::Gone { folder, asked: from, oldest });
         };
         let mut commands = Commands {
+            from,
             expected: *first,
             through,
             successor: firsts.get(after).copied(),
@@ -68,10 +71,10 @@ impl JournalReader {
             window: Vec::new(),
             offset: START,
             at: 0,
-            done: from.0 > through.0.saturating_add(1),
+            done: false,
         };
-        while !commands.done && commands.expected < from {
-            commands.step(|_| Ok(()))?;
+        if from <= through {
+            commands.reach()?;
         }
         Ok(commands)
     }
@@ -83,6 +86,15 @@ impl Commands {
         self.through = self.through.max(through);
         // What lies behind the last command may have been read before it was written.
         self.window.truncate(self.at);
+    }
+
+    /// Goes to the first that is wanted.
+    #[cold]
+    fn reach(&mut self) -> Result<(), JournalError> {
+        while self.expected < self.from {
+            self.step(|_| Ok(()))?;
+        }
+        Ok(())
     }
 
     /// Goes one command on and makes something of its record.
@@ -165,8 +177,14 @@ impl Iterator for Commands {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.done || self.expected > self.through {
+        if self.done || self.expected.max(self.from) > self.through {
             return None;
+        }
+        if self.expected < self.from
+            && let Err(error) = self.reach()
+        {
+            self.done = true;
+            return Some(Err(error));
         }
         let sequence = self.expected;
         let command =
