@@ -12,6 +12,7 @@ use pricetime::engine::{
 };
 use pricetime::persistence::{Folder, Journal, JournalOptions};
 use pricetime::{Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused};
+use pricetime_tests::load::done;
 
 const MARKET: MarketId = MarketId(1);
 const ALICE: AccountId = AccountId(10);
@@ -56,11 +57,6 @@ fn limit(order: u128, side: Side, price: i64, quantity: u64) -> Action {
 
 fn of(account: AccountId, action: Action) -> Draft {
     Draft { market: MARKET, account, operator: false, request: None, action }
-}
-
-/// Submits and waits for the answer.
-fn done(host: &Host, draft: Draft) -> Group {
-    host.submit(draft).expect("room").wait().expect("an answer")
 }
 
 /// A host with one open market.

@@ -9,14 +9,10 @@ use pricetime::engine::{Action, Engine, OrderId, Outcome, Phase, Sequence};
 use pricetime::persistence::{
     Disk, DiskFile, Folder, History, JournalOptions, Lock, RecoveryOptions, recover,
 };
-use pricetime::{Draft, Gates, Host, OpenError, Options, Refused};
+use pricetime::{Gates, Host, OpenError, Options, Refused};
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::environment::number;
-use pricetime_tests::load;
-
-fn operator(action: Action) -> Draft {
-    Draft { operator: true, request: None, action, ..load::draft(0, 0) }
-}
+use pricetime_tests::load::{self, operator};
 
 fn options(path: &str, disk: Arc<dyn Disk>) -> Options {
     Options {

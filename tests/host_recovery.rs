@@ -15,13 +15,9 @@ use pricetime::{Draft, Gates, Host, OpenError, Options};
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::load;
+use pricetime_tests::load::{self, operator};
 
 const JOURNAL: JournalOptions = JournalOptions { segment_bytes: 1 << 12 };
-
-fn operator(action: Action) -> Draft {
-    Draft { operator: true, request: None, action, ..load::draft(0, 0) }
-}
 
 fn options(path: &Path, disk: &FaultyDisk) -> Options {
     Options {

@@ -11,25 +11,17 @@ use pricetime::engine::{
 };
 use pricetime::persistence::{JournalOptions, Look, RealDisk};
 use pricetime::{
-    AccountFeed, Draft, Ended, Gates, Host, MarketFeed, MarketUpdate, Options, Policy, Retention,
+    AccountFeed, Ended, Gates, Host, MarketFeed, MarketUpdate, Options, Policy, Retention,
     SubscribeError, Updates,
 };
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::load::{MARKET, draft, spec};
+use pricetime_tests::load::{MARKET, done, draft, operator, spec};
 use pricetime_tests::patience::until;
 
 const ALICE: AccountId = AccountId(10);
 /// So many come back in each life of the host, at least.
 const BACK: u64 = 10;
-
-fn operator(action: Action) -> Draft {
-    Draft { operator: true, request: None, action, ..draft(0, 0) }
-}
-
-fn done(host: &Host, draft: Draft) -> Group {
-    host.submit(draft).expect("room").wait().expect("an answer")
-}
 
 /// A host with the one market.
 fn open(options: Options) -> Host {
@@ -238,10 +230,9 @@ fn who_cannot_be_told_hears_from_where_one_can() {
     options.subscription_replay = 1_000;
     let host = open(options);
     let ahead = host.subscribe_from(MARKET, Sequence(3)).expect_err("nobody has said that");
-    assert_eq!(
-        ahead.to_string(),
-        "command 3 is not durable yet: the last one that is has the number 2"
-    );
+    let why = "command 3 is not durable yet: the last one that is has the number 2; subscribe from \
+               that, or from now";
+    assert_eq!(ahead.to_string(), why);
     let before = host.subscribe_from(MARKET, Sequence(0)).expect_err("there was no market");
     assert_eq!(before.to_string(), "there is no market 1 as of command 0");
     let other = host.subscribe_from(MarketId(7), Sequence(2)).expect_err("there is none");

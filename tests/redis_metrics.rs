@@ -83,7 +83,7 @@ fn what_the_way_to_redis_costs_is_counted() {
     server.kill();
     until("errors are counted", || ear.count("pricetime_redis_errors_total") > 0);
     server.again();
-    until("the end of an outage is", || ear.count("pricetime_redis_recoveries_total") > 0);
+    until("the end of an outage is", || ear.count("pricetime_redis_recoveries_total") == 1);
     until("so are connections", || ear.count("pricetime_redis_connections_total") > made);
     host.close().expect("a clean end");
 }

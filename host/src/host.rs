@@ -55,7 +55,7 @@ pub struct Host {
 /// Folders whose disk failed under this process.
 static POISONED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What a panic may have left half done under a lock is told of as stopped, not as locked.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,14 @@
 //! Subscriptions that begin at an older command: what happened since is made again from the journal,
 //! and from there on the publisher tells.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use pricetime_engine::{Engine, MarketId, Sequence};
 use pricetime_persistence::Commands;
 use pricetime_persistence::image::Image;
 
 use crate::batch::Batch;
+use crate::host::locked;
 use crate::past::{Past, PastError};
 use crate::publisher::Publisher;
 
@@ -30,7 +31,9 @@ pub enum SubscribeError {
         from: Sequence,
     },
     /// It was to begin in the future.
-    #[error("command {from} is not durable yet: the last one that is has the number {durable}")]
+    #[error(
+        "command {from} is not durable yet: the last one that is has the number {durable}; subscribe from that, or from now"
+    )]
     Ahead {
         /// Where it was to begin.
         from: Sequence,
@@ -63,7 +66,7 @@ pub enum SubscribeError {
     #[error("without a journal a subscription can begin now, and not earlier")]
     NoJournal,
     /// The journal or its snapshots.
-    #[error("what happened cannot be read again: {0}")]
+    #[error("what happened cannot be read again: {0}; subscribe from now")]
     Past(#[from] PastError),
 }
 
@@ -85,15 +88,14 @@ pub(crate) fn resume<F>(
     room: Room,
     ask: impl Fn(&mut Publisher, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
-    let mut found = Err(SubscribeError::NoJournal);
-    for _ in 0..TRIES {
-        found = look(past, public, (market, from), room, &ask);
-        if !matches!(found, Err(SubscribeError::Past(_))) {
-            break;
+    let mut more = 1..TRIES;
+    loop {
+        match look(past, public, (market, from), room, &ask) {
+            // What it was reading may have been dropped meanwhile, and then it begins elsewhere.
+            Err(SubscribeError::Past(_)) if more.next().is_some() => {}
+            found => return found,
         }
-        // What it was reading may have been dropped meanwhile, and then it begins elsewhere.
     }
-    found
 }
 
 fn look<F>(
@@ -103,9 +105,8 @@ fn look<F>(
     room: Room,
     ask: &impl Fn(&mut Publisher, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
-    let locked = || public.lock().unwrap_or_else(PoisonError::into_inner);
     // What a publisher has told of is durable, and written down.
-    let durable = locked().sequence();
+    let durable = locked(public).sequence();
     if from > durable {
         return Err(SubscribeError::Ahead { from, durable });
     }
@@ -122,12 +123,12 @@ fn look<F>(
     for command in &mut commands {
         engine.apply(&command.map_err(PastError::from)?, &mut ());
     }
-    let mut public = Publisher::new(Image::from_snapshot(&engine.snapshot()));
-    let first = ask(&mut public, PAST_MAX).ok_or(SubscribeError::NoMarket { market, from })?;
-    let mut then = Then { engine, commands, public, batch: Batch::default() };
+    let mut told = Publisher::new(Image::from_snapshot(&engine.snapshot()));
+    let first = ask(&mut told, PAST_MAX).ok_or(SubscribeError::NoMarket { market, from })?;
+    let mut then = Then { engine, commands, public: told, batch: Batch::default() };
     let (near, most) = NEAR;
     for _ in 0..most {
-        let durable = locked().sequence();
+        let durable = locked(public).sequence();
         if then.is_over() || durable.0.saturating_sub(then.engine.last_sequence().0) <= near {
             break;
         }
@@ -137,7 +138,7 @@ fn look<F>(
         return Ok((first, None));
     }
     let (live, through) = {
-        let mut public = locked();
+        let mut public = locked(public);
         (ask(&mut public, room.updates), public.sequence())
     };
     // The publisher is ahead of us by now, and fills another channel, which is read after this one.

@@ -1,9 +1,9 @@
 //! Commands by number, for tests that submit the same ones again after a crash.
 
-use pricetime::Draft;
+use pricetime::{Draft, Host};
 use pricetime_engine::{
-    AccountId, Action, Amend, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind, Place, Price,
-    Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
+    AccountId, Action, Amend, Fees, Group, Limits, MarketId, MarketSpec, OrderId, OrderKind, Place,
+    Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
 };
 
 /// The one market.
@@ -77,4 +77,18 @@ pub fn draft(seed: u64, number: u64) -> Draft {
     let request = Some(RequestId(u128::from(number)));
     // A request is its account's own, so an amend or cancel of another's order is just refused.
     Draft { market: MARKET, account, operator: false, request, action }
+}
+
+/// What an operator says.
+#[must_use]
+pub fn operator(action: Action) -> Draft {
+    Draft { operator: true, request: None, action, ..draft(0, 0) }
+}
+
+/// Submits and waits for the answer.
+///
+/// # Panics
+/// Where there is no room, and where the host stops.
+pub fn done(host: &Host, draft: Draft) -> Group {
+    host.submit(draft).expect("room").wait().expect("an answer")
 }

@@ -302,10 +302,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(first)
     }
 
-    /// Subscribes from an older command: one at a time, for what happened since takes a while. Nobody
-    /// waits for his turn any more when all are to come to an end.
+    /// Subscribes from an older command.
     async fn resume(&mut self, asked: Subscribe) -> io::Result<Result<Feed, String>> {
-        let looking = resume(Arc::clone(&self.desk), asked);
+        let looking = feed_in_turn(Arc::clone(&self.desk), asked);
         tokio::pin!(looking);
         // Meanwhile the other subscriptions bring what they have.
         loop {
@@ -322,7 +321,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 }
 
-async fn resume(desk: Arc<Desk>, asked: Subscribe) -> io::Result<Result<Feed, String>> {
+/// Looks for what happened since: one at a time, for it takes a while. Nobody waits for his turn any more
+/// when all are to come to an end.
+async fn feed_in_turn(desk: Arc<Desk>, asked: Subscribe) -> io::Result<Result<Feed, String>> {
     let mut stop = desk.stop.clone();
     let turn = tokio::select! {
         turn = Arc::clone(&desk.resuming).acquire_owned() => turn.map_err(io::Error::other)?,
