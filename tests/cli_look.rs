@@ -27,9 +27,9 @@ const OPTIONS: RecoveryOptions = RecoveryOptions {
 };
 
 fn command(seed: u64, sequence: u64) -> Command {
-    let Draft { market, account, operator, request, action } = load::draft(seed, sequence);
+    let Draft { market, account, operator, request, session, action } = load::draft(seed, sequence);
     let (sequence, timestamp) = (Sequence(sequence), Timestamp(sequence));
-    Command { sequence, timestamp, market, account, operator, request, action }
+    Command { sequence, timestamp, market, account, operator, request, session, action }
 }
 
 fn try_open(disk: &FaultyDisk) -> Result<(Folder, Recovered), Box<dyn Error>> {

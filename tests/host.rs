@@ -37,7 +37,14 @@ fn spec() -> MarketSpec {
 }
 
 fn operator(action: Action) -> Draft {
-    Draft { market: MARKET, account: AccountId(1), operator: true, request: None, action }
+    Draft {
+        market: MARKET,
+        account: AccountId(1),
+        operator: true,
+        request: None,
+        action,
+        session: None,
+    }
 }
 
 fn limit(order: u128, side: Side, price: i64, quantity: u64) -> Action {
@@ -56,7 +63,7 @@ fn limit(order: u128, side: Side, price: i64, quantity: u64) -> Action {
 }
 
 fn of(account: AccountId, action: Action) -> Draft {
-    Draft { market: MARKET, account, operator: false, request: None, action }
+    Draft { market: MARKET, account, operator: false, request: None, action, session: None }
 }
 
 /// A host with one open market.

@@ -46,6 +46,7 @@ fn say(host: &Host, market: MarketId, action: Action) {
         operator: true,
         request: None,
         action,
+        session: None,
     };
     host.submit(draft).expect("room").wait().expect("an answer");
 }

@@ -69,7 +69,8 @@ fn options(folder: &Path, servers: &[Server], ear: &Ear) -> Options {
 fn begin(host: &Host) {
     for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
         let account = AccountId(1);
-        let draft = Draft { market: MARKET, account, operator: true, request: None, action };
+        let draft =
+            Draft { market: MARKET, account, operator: true, request: None, action, session: None };
         host.submit(draft).expect("room").wait().expect("an answer");
     }
 }

@@ -45,7 +45,14 @@ fn host(folder: &Path, open: &Arc<AtomicBool>) -> Host {
 }
 
 fn say(host: &Host, market: MarketId, action: Action) {
-    let draft = Draft { market, account: AccountId(1), operator: true, request: None, action };
+    let draft = Draft {
+        market,
+        account: AccountId(1),
+        operator: true,
+        request: None,
+        action,
+        session: None,
+    };
     host.submit(draft).expect("room").wait().expect("an answer");
 }
 

@@ -27,6 +27,7 @@ fn command(seed: u64, sequence: u64) -> Command {
         operator: draft.operator,
         request: draft.request,
         action: draft.action,
+        session: None,
     }
 }
 
@@ -148,7 +149,16 @@ fn state(seed: u64, orders: u64) -> EngineSnapshot {
     for (sequence, action) in (1..).zip(opening) {
         let (sequence, timestamp) = (Sequence(sequence), Timestamp(0));
         let (operator, request) = (true, None);
-        let command = Command { sequence, timestamp, market, account, operator, request, action };
+        let command = Command {
+            sequence,
+            timestamp,
+            market,
+            account,
+            operator,
+            request,
+            action,
+            session: None,
+        };
         engine.apply(&command, &mut ());
     }
     for sequence in 3..3 + orders {

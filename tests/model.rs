@@ -85,7 +85,7 @@ fn nothing_that_has_a_name_never_happens() {
     assert!(tally.live_max >= 300, "no large book: {}", tally.live_max);
 }
 
-const CANCEL_REASONS: [CancelReason; 9] = [
+const CANCEL_REASONS: [CancelReason; 10] = [
     CancelReason::Requested,
     CancelReason::ImmediateOrCancel,
     CancelReason::FillOrKill,
@@ -95,6 +95,7 @@ const CANCEL_REASONS: [CancelReason; 9] = [
     CancelReason::EpochEnded,
     CancelReason::PriceProtection,
     CancelReason::MarketClosed,
+    CancelReason::SessionEnded,
 ];
 
 /// For what each command can be refused, apart from `OutOfSequence`, for which all can.
@@ -143,11 +144,16 @@ const REFUSALS: &[(ActionKind, &[Reason])] = &[
             Reason::BadDisplayQuantity,
             Reason::BadMinimumQuantity,
             Reason::BadCombination,
+            Reason::NoChange,
             Reason::WouldTake,
         ],
     ),
     (ActionKind::Cancel, &[Reason::UnknownMarket, Reason::UnknownOrder, Reason::NotOwner]),
     (ActionKind::CancelAll, &[Reason::UnknownMarket, Reason::NotOperator, Reason::UnknownOrder]),
+    (
+        ActionKind::CancelSession,
+        &[Reason::UnknownMarket, Reason::NotOperator, Reason::UnknownOrder],
+    ),
     (ActionKind::SetPhase, &[Reason::UnknownMarket, Reason::NotOperator, Reason::NoChange]),
     (ActionKind::CloseEpoch, &[Reason::UnknownMarket, Reason::NotOperator, Reason::WrongEpoch]),
     (ActionKind::AdvanceTime, &[Reason::UnknownMarket, Reason::NotOperator]),

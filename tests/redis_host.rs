@@ -23,7 +23,8 @@ fn open(folder: &std::path::Path, server: &Server) -> Host {
 
 fn operator(host: &Host, action: Action) {
     let account = AccountId(1);
-    let draft = Draft { market: MARKET, account, operator: true, request: None, action };
+    let draft =
+        Draft { market: MARKET, account, operator: true, request: None, action, session: None };
     host.submit(draft).expect("room").wait().expect("an answer");
 }
 

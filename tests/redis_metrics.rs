@@ -68,7 +68,8 @@ fn what_the_way_to_redis_costs_is_counted() {
     let host = Host::open(options).expect("a host");
     let say = |action| {
         let (account, operator) = (AccountId(1), true);
-        let draft = Draft { market: MARKET, account, operator, request: None, action };
+        let draft =
+            Draft { market: MARKET, account, operator, request: None, action, session: None };
         host.submit(draft).expect("room").wait().expect("an answer");
     };
     say(Action::AddMarket(load::spec()));

@@ -41,7 +41,10 @@ fn submit(host: &Host, draft: Draft) -> pricetime::engine::Group {
 
 fn operator(host: &Host, action: Action) {
     let account = AccountId(1);
-    submit(host, Draft { market: MARKET, account, operator: true, request: None, action });
+    submit(
+        host,
+        Draft { market: MARKET, account, operator: true, request: None, action, session: None },
+    );
 }
 
 fn open(options: Options) -> Host {
@@ -160,7 +163,7 @@ fn whoever_takes_over_begins_at_the_end_of_an_epoch_and_has_the_same_future() {
             if !scores_hold_after(&action) {
                 continue;
             }
-            let draft = Draft { market, account, operator, request, action };
+            let draft = Draft { market, account, operator, request, action, session: None };
             assert_eq!(submit(&host, draft), course.carry_out(draft), "command {at}");
             if at % 400 == 0 {
                 let next = Host::open(options()).expect("whoever takes over");
@@ -231,6 +234,7 @@ fn two_that_began_with_nothing_do_not_write_over_each_other() {
         operator: true,
         request: None,
         action,
+        session: None,
     };
     // It may be too late for an answer.
     drop(first.submit(draft(Action::AddMarket(load::spec()))));

@@ -88,6 +88,7 @@ fn fixed_day() -> Vec<Command> {
         operator: !matches!(action, Action::Place(_) | Action::Amend(_)),
         request: at.is_multiple_of(3).then_some(RequestId(u128::from(at / 6))),
         action,
+        session: None,
     });
     stamped.collect()
 }

@@ -27,7 +27,7 @@ fn traded(folder: &Path) {
     let host = host.expect("a host");
     let say = |action| {
         let (market, account) = (MARKET, AccountId(1));
-        let draft = Draft { market, account, operator: true, request: None, action };
+        let draft = Draft { market, account, operator: true, request: None, action, session: None };
         host.submit(draft).expect("room").wait().expect("an answer");
     };
     let spec = load::spec();

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use pricetime_engine::{
-    AccountId, Action, Amend, Command, Engine, Event, Group, MarketId, OrderId, OrderKind, Phase,
-    Place, Price, Quantity, TimeInForce,
+    AccountId, Action, Amend, Command, Engine, Event, Group, MarketId, OrderId, OrderKind,
+    OrderView, Phase, Place, Price, Quantity, TimeInForce,
 };
 
 use crate::orders::{MIDDLE, Orders, Shape, order};
@@ -144,8 +144,13 @@ impl Flow {
     ) -> Command {
         let view = self.engine.market(market).and_then(|market| market.order(order));
         let account = view.map_or(AccountId(0), |view| view.record.party.account);
+        // An amend that changes nothing would be refused.
+        let same = view.is_some_and(|OrderView { record, .. }| {
+            price.is_none_or(|price| record.kind.price() == Some(price))
+                && quantity.is_none_or(|open| record.open == open)
+        });
         let amend =
-            Amend { order, price, quantity, stop_price: None, if_open: None, requeue: false };
+            Amend { order, price, quantity, stop_price: None, if_open: None, requeue: same };
         self.say(|orders| orders.stamp(market, account, Action::Amend(amend)))
     }
 

@@ -185,6 +185,7 @@ impl Orders {
             operator: account == AccountId(0),
             request: None,
             action,
+            session: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use crate::arena::Handle;
 use crate::book::{Book, Refusal};
 use crate::command::{Amend, OrderKind};
 use crate::event::{Event, Reason, Sink};
+use crate::judge::require;
 use crate::market::Phase;
 use crate::quantity::AccountId;
 use crate::snapshot::OrderRecord;
@@ -50,6 +51,8 @@ impl Book {
         let waits = order.kind.stop().is_some();
         let enters = !waits && (amend.requeue || open > order.open || kind != order.kind);
         self.judge_amend(&order, amend, kind, enters)?;
+        let changes = amend.requeue || open != order.open || kind != order.kind;
+        require(changes, Reason::NoChange)?;
         let mut changed = OrderRecord { kind, open, ..order };
         if enters {
             self.judge_entry(&changed, false)?;

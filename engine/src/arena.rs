@@ -7,7 +7,7 @@
 use crate::command::{OrderKind, SelfTrade};
 use crate::event::Party;
 use crate::ladder::Seat;
-use crate::quantity::{AccountId, OrderId, Price, Priority, Quantity, Side};
+use crate::quantity::{AccountId, OrderId, Price, Priority, Quantity, SessionId, Side};
 use crate::snapshot::{OrderRecord, Until};
 
 /// The slot of a live order.
@@ -39,6 +39,7 @@ pub(crate) struct Order {
     pub(crate) previous: Handle,
     /// The place in the second row.
     pub(crate) more: u32,
+    pub(crate) session: Option<SessionId>,
     pub(crate) side: Side,
     pub(crate) post_only: bool,
     pub(crate) self_trade: SelfTrade,
@@ -186,6 +187,7 @@ impl Arena {
             open: order.shown.plus(more.hidden),
             shown: order.shown,
             priority: order.priority,
+            session: order.session,
         }
     }
 
@@ -212,6 +214,7 @@ impl Arena {
             next: Handle::NONE,
             previous: seat.previous,
             more,
+            session: record.session,
             side: record.side,
             post_only: record.post_only,
             self_trade: record.self_trade,
@@ -259,6 +262,7 @@ impl Arena {
             next: Handle::NONE,
             previous: Handle::NONE,
             more: PLAIN,
+            session: None,
             side: Side::Buy,
             post_only: false,
             self_trade: SelfTrade::None,

@@ -1,6 +1,6 @@
 //! One market, and what a command does to it: place and cancel here, the rest in files of their own.
 
-use crate::arena::{Arena, Handle};
+use crate::arena::{Arena, Handle, Order};
 use crate::auction::Step;
 use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
 use crate::crossing::Part;
@@ -178,6 +178,7 @@ impl Book {
             Action::AddMarket(_)
             | Action::SetMarket(_)
             | Action::RemoveMarket
+            | Action::CancelSession { .. }
             | Action::SetPhase(_)
             | Action::CloseEpoch { .. }
             | Action::AdvanceTime
@@ -188,14 +189,27 @@ impl Book {
             return Err(Reason::NotOperator.into());
         }
         match &command.action {
-            Action::Place(place) => self.place(account, place, now, sink),
+            Action::Place(place) => self.place(command, place, now, sink),
             Action::Amend(amend) => self.amend(account, amend, sink),
             Action::Cancel { order } => self.cancel(command, *order, sink),
-            Action::CancelAll { .. } if self.head.phase == Phase::Closed => {
+            Action::CancelAll { .. } | Action::CancelSession { .. }
+                if self.head.phase == Phase::Closed =>
+            {
                 Err(Reason::UnknownOrder.into())
             }
             Action::CancelAll { account, side } => {
-                self.cancel_all(*account, *side, CancelReason::Requested, sink);
+                let fits = |order: &Order| {
+                    account.is_none_or(|a| a == order.account)
+                        && side.is_none_or(|s| s == order.side)
+                };
+                self.cancel_all(fits, CancelReason::Requested, sink);
+                Ok(())
+            }
+            Action::CancelSession { session } => {
+                let fits = |order: &Order| {
+                    order.session.is_some_and(|own| session.is_none_or(|named| named == own))
+                };
+                self.cancel_all(fits, CancelReason::SessionEnded, sink);
                 Ok(())
             }
             Action::SetPhase(phase) => self.set_phase(*phase, sink),
@@ -214,7 +228,7 @@ impl Book {
     #[inline(always)]
     fn place<S: Sink>(
         &mut self,
-        account: AccountId,
+        command: &Command,
         place: &Place,
         now: Timestamp,
         sink: &mut S,
@@ -222,8 +236,8 @@ impl Book {
         let refusal =
             |reason| Refusal { order: Some(place.order), reference: Some(place.reference), reason };
         let judged = match place.plain_limit() {
-            Some(limit) => self.place_plain(account, place, limit, sink),
-            None => self.place_with_conditions(account, place, now, sink),
+            Some(limit) => self.place_plain(command, place, limit, sink),
+            None => self.place_with_conditions(command, place, now, sink),
         };
         judged.map_err(refusal)
     }
@@ -231,11 +245,12 @@ impl Book {
     #[inline(never)]
     fn place_with_conditions<S: Sink>(
         &mut self,
-        account: AccountId,
+        command: &Command,
         place: &Place,
         now: Timestamp,
         sink: &mut S,
     ) -> Result<(), Reason> {
+        let account = command.account;
         let party = Party { order: place.order, account, reference: place.reference };
         let until = self.judge_place(account, place, now)?;
         let mut order = OrderRecord {
@@ -250,6 +265,7 @@ impl Book {
             open: place.quantity,
             shown: Quantity::ZERO,
             priority: self.head.next_priority,
+            session: command.session,
         };
         self.judge_entry(&order, true)?;
         self.take_priority();
@@ -284,17 +300,14 @@ impl Book {
     /// Cancels every order that fits, in the order of their priorities.
     pub(crate) fn cancel_all<S: Sink>(
         &mut self,
-        account: Option<AccountId>,
-        side: Option<Side>,
+        fits: impl Fn(&Order) -> bool,
         reason: CancelReason,
         sink: &mut S,
     ) {
         let mut batch = core::mem::take(&mut self.batch);
         batch.extend(self.arena.handles().filter_map(|handle| {
             let order = self.arena.order(handle);
-            let fits =
-                account.is_none_or(|a| a == order.account) && side.is_none_or(|s| s == order.side);
-            fits.then_some((order.priority, handle))
+            fits(order).then_some((order.priority, handle))
         }));
         self.cancel_batch(batch, reason, sink);
     }

@@ -2,8 +2,8 @@
 
 use crate::market::{MarketSpec, Phase, Terms};
 use crate::quantity::{
-    AccountId, EpochNumber, MarketId, OrderId, Price, Quantity, RequestId, Sequence, Side,
-    Timestamp,
+    AccountId, EpochNumber, MarketId, OrderId, Price, Quantity, RequestId, Sequence, SessionId,
+    Side, Timestamp,
 };
 
 /// One command, stamped by the host.
@@ -22,6 +22,8 @@ pub struct Command {
     pub operator: bool,
     /// The idempotency key, if the speaker wants one.
     pub request: Option<RequestId>,
+    /// The session that an order placed by this command ends with, if it ends with one.
+    pub session: Option<SessionId>,
     /// What is to be done.
     pub action: Action,
 }
@@ -53,6 +55,11 @@ pub enum Action {
         /// Only this side's; both where it is `None`.
         side: Option<Side>,
     },
+    /// Cancels every live order that was placed under a session.
+    CancelSession {
+        /// Only under this one; under any session if it is `None`.
+        session: Option<SessionId>,
+    },
     /// Moves the market to another phase.
     SetPhase(Phase),
     /// Closes the market's current epoch.
@@ -81,6 +88,7 @@ pub enum ActionKind {
     Amend,
     Cancel,
     CancelAll,
+    CancelSession,
     SetPhase,
     CloseEpoch,
     AdvanceTime,
@@ -100,6 +108,7 @@ impl Action {
             Self::Amend(_) => ActionKind::Amend,
             Self::Cancel { .. } => ActionKind::Cancel,
             Self::CancelAll { .. } => ActionKind::CancelAll,
+            Self::CancelSession { .. } => ActionKind::CancelSession,
             Self::SetPhase(_) => ActionKind::SetPhase,
             Self::CloseEpoch { .. } => ActionKind::CloseEpoch,
             Self::AdvanceTime => ActionKind::AdvanceTime,

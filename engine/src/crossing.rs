@@ -62,7 +62,7 @@ impl Book {
 
     /// Whether an order that enters in Continuous meets nobody and may rest.
     #[inline(always)]
-    fn rests_at_once(&self, order: &OrderRecord) -> bool {
+    pub(crate) fn rests_at_once(&self, order: &OrderRecord) -> bool {
         let Some(limit) = order.kind.price() else { return false };
         let best = self.ladder(order.side.opposite()).best();
         !matches!(order.until, Until::Immediate | Until::Filled)

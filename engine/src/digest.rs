@@ -14,7 +14,7 @@ use crate::event::{Outcome, Party, Prices, Reason, Turnover};
 use crate::market::{Fees, Limits, MarketSpec, Phase, Pricing, Step, Symbol, Terms};
 use crate::quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
-    Sequence, Side, Timestamp, TradeNumber,
+    Sequence, SessionId, Side, Timestamp, TradeNumber,
 };
 use crate::snapshot::{
     EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until,
@@ -224,10 +224,6 @@ structs! {
         epoch_first_sequence, turnover, accepted, cancelled,
     }
     MarketSpec { symbol, tick, lot, pricing, quantity_max, limits, terms }
-    OrderRecord {
-        party, side, kind, until, post_only, minimum_quantity, display_quantity, self_trade, open,
-        shown, priority,
-    }
     Party { order, account, reference }
     Place {
         order, reference, side, kind, quantity, time_in_force, post_only, minimum_quantity,
@@ -238,6 +234,34 @@ structs! {
     Step { mantissa, exponent }
     Terms { price_min, price_max, protection_ticks, reference, fees }
     Turnover { prices, volume, notional, trades }
+}
+
+impl Spell for OrderRecord {
+    fn spell(&self, words: &mut Words) {
+        let Self { party, side, kind, until, post_only, minimum_quantity, .. } = self;
+        let Self { display_quantity, self_trade, open, shown, priority, session, .. } = self;
+        party.spell(words);
+        side.spell(words);
+        kind.spell(words);
+        until.spell(words);
+        post_only.spell(words);
+        minimum_quantity.spell(words);
+        display_quantity.spell(words);
+        self_trade.spell(words);
+        open.spell(words);
+        shown.spell(words);
+        priority.spell(words);
+        // Without a session an order has the digest that it had under version 1 of the rules.
+        if let Some(session) = session {
+            session.spell(words);
+        }
+    }
+}
+
+impl Spell for SessionId {
+    fn spell(&self, words: &mut Words) {
+        self.0.get().spell(words);
+    }
 }
 
 /// Spells an enum as the number of its variant and what it holds. The numbers are part of every
@@ -263,7 +287,7 @@ enums! {
         1 AddMarket(spec), 2 SetMarket(terms), 3 RemoveMarket, 4 Place(place), 5 Amend(amend),
         6 Cancel { order }, 7 CancelAll { account, side }, 8 SetPhase(phase),
         9 CloseEpoch { number }, 10 AdvanceTime, 11 BlockAccount(account),
-        12 UnblockAccount(account),
+        12 UnblockAccount(account), 13 CancelSession { session },
     }
     OrderKind { 1 Limit { price }, 2 Market, 3 Stop { stop }, 4 StopLimit { stop, price } }
     Outcome { 1 Accepted, 2 Rejected(reason), 3 Duplicate }

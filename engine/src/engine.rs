@@ -101,6 +101,7 @@ impl Engine {
             request: command
                 .request
                 .map(|id| RequestMark { id, content: command.action.fingerprint() }),
+            session: command.session,
             kind: command.action.kind(),
         };
         sink.begin(&header);
@@ -208,6 +209,7 @@ fn order_of(action: &Action) -> (Option<OrderId>, Option<u64>) {
         | Action::SetMarket(_)
         | Action::RemoveMarket
         | Action::CancelAll { .. }
+        | Action::CancelSession { .. }
         | Action::SetPhase(_)
         | Action::CloseEpoch { .. }
         | Action::AdvanceTime

@@ -69,7 +69,7 @@ impl Book {
             return Err(Reason::NoChange.into());
         }
         match to {
-            Phase::Closed => self.cancel_all(None, None, CancelReason::MarketClosed, sink),
+            Phase::Closed => self.cancel_all(|_| true, CancelReason::MarketClosed, sink),
             Phase::Continuous => {
                 if self.is_crossed() || self.holds_market_orders() {
                     self.uncross(sink);

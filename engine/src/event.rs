@@ -4,7 +4,7 @@ use crate::command::{ActionKind, OrderKind, Place};
 use crate::market::{MarketSpec, Phase, Terms};
 use crate::quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
-    Sequence, Side, Timestamp, TradeNumber,
+    Sequence, SessionId, Side, Timestamp, TradeNumber,
 };
 
 /// Takes what the core says. A group is one `begin`, any number of `event`s and one `end`.
@@ -69,6 +69,8 @@ pub struct Header {
     pub account: AccountId,
     /// The idempotency key, if there was one.
     pub request: Option<RequestMark>,
+    /// The session that an order accepted in this group ends with.
+    pub session: Option<SessionId>,
     /// What it was.
     pub kind: ActionKind,
 }
@@ -149,7 +151,7 @@ pub enum Reason {
     BadCombination,
     /// The order would have ended before it began.
     AlreadyExpired,
-    /// A post-only order would trade.
+    /// A post-only order's price reaches the other side.
     WouldTake,
     /// The market holds as many orders as it may.
     BookFull,
@@ -178,6 +180,8 @@ pub enum CancelReason {
     PriceProtection,
     /// The market closed.
     MarketClosed,
+    /// The session that it was placed under ended.
+    SessionEnded,
 }
 
 /// An order in an event: its id, its owner's id and its owner's own number for it.

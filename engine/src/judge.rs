@@ -96,11 +96,10 @@ impl Book {
             && !(self.head.phase == Phase::Call && (now_or_never || place.post_only))
     }
 
-    /// Judges an order by what it would meet: `WouldTake`, and `BookFull` for a new one.
-    pub(crate) fn judge_entry(&mut self, order: &OrderRecord, new: bool) -> Result<(), Reason> {
+    /// Judges an order by the other side and the room there is: `WouldTake`, and `BookFull` for a new one.
+    pub(crate) fn judge_entry(&self, order: &OrderRecord, new: bool) -> Result<(), Reason> {
         if order.post_only && self.head.phase == Phase::Continuous {
-            let trades = self.would_trade(order, order.kind.price(), Quantity(1));
-            require(!trades, Reason::WouldTake)?;
+            require(self.rests_at_once(order), Reason::WouldTake)?;
         }
         let full = new
             && self.arena.live() >= self.head.spec.limits.orders_max

@@ -44,8 +44,8 @@ mod window;
 
 #[doc = include_str!("../RULES.md")]
 pub mod rules {
-    /// The version of the rules that this engine follows. A snapshot of another version is refused.
-    pub const VERSION: u32 = 1;
+    /// The version of the rules that this engine follows. A snapshot of a later version is refused.
+    pub const VERSION: u32 = 2;
 }
 
 pub use audit::Broken;
@@ -61,7 +61,7 @@ pub use event::{
 pub use market::{BadSymbol, Fees, Limits, MarketSpec, Phase, Pricing, Step, Symbol, Terms};
 pub use quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
-    Sequence, Side, Timestamp, TradeNumber,
+    Sequence, SessionId, Side, Timestamp, TradeNumber,
 };
 pub use snapshot::{EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until};
 pub use view::{Level, OrderView};

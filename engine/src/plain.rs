@@ -6,7 +6,7 @@
 
 use crate::arena::{Handle, Order, PLAIN};
 use crate::book::Book;
-use crate::command::{Amend, OrderKind, Place, TimeInForce};
+use crate::command::{Amend, Command, OrderKind, Place, TimeInForce};
 use crate::event::{Event, Party, Reason, Sink};
 use crate::index::Spot;
 use crate::judge::require;
@@ -37,19 +37,20 @@ impl Book {
     #[inline(always)]
     pub(crate) fn place_plain<S: Sink>(
         &mut self,
-        account: AccountId,
+        command: &Command,
         place: &Place,
         limit: Price,
         sink: &mut S,
     ) -> Result<(), Reason> {
+        let account = command.account;
         let spot = self.judge_plain(account, place, limit)?;
         let priority = self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
         sink.event(&Event::Accepted { account, place: *place, priority });
         if self.meets(place.side, limit) {
-            self.take_plain(account, place, priority, sink);
+            self.take_plain(command, place, priority, sink);
         } else {
-            self.rest_plain(account, place, limit, (priority, spot));
+            self.rest_plain(command, place, limit, (priority, spot));
         }
         Ok(())
     }
@@ -78,7 +79,7 @@ impl Book {
     #[inline(always)]
     fn rest_plain(
         &mut self,
-        account: AccountId,
+        command: &Command,
         place: &Place,
         limit: Price,
         (priority, spot): (Priority, Spot),
@@ -91,7 +92,7 @@ impl Book {
         let seat = ladder.admit(arena, handle, Some(limit), (quantity, Quantity::ZERO));
         arena.put(Order {
             id: place.order,
-            account,
+            account: command.account,
             reference: place.reference,
             shown: quantity,
             priority,
@@ -99,6 +100,7 @@ impl Book {
             next: Handle::NONE,
             previous: seat.previous,
             more: PLAIN,
+            session: command.session,
             side: place.side,
             post_only: false,
             self_trade: place.self_trade,
@@ -122,6 +124,7 @@ impl Book {
         self.judge_quantity(open)?;
         require(!enters || self.head.spec.is_in_band(limit), Reason::PriceOutOfBand)?;
         require(amend.stop_price.is_none(), Reason::BadCombination)?;
+        require(enters || open != order.shown, Reason::NoChange)?;
         let priority = if enters { self.take_priority() } else { order.priority };
         sink.event(&Event::Amended {
             party: order.party(),
@@ -154,13 +157,17 @@ impl Book {
     #[inline(never)]
     fn take_plain<S: Sink>(
         &mut self,
-        account: AccountId,
+        command: &Command,
         place: &Place,
         priority: Priority,
         sink: &mut S,
     ) {
         let order = OrderRecord {
-            party: Party { order: place.order, account, reference: place.reference },
+            party: Party {
+                order: place.order,
+                account: command.account,
+                reference: place.reference,
+            },
             side: place.side,
             kind: place.kind,
             until: Until::Cancelled,
@@ -171,6 +178,7 @@ impl Book {
             open: place.quantity,
             shown: Quantity::ZERO,
             priority,
+            session: command.session,
         };
         self.enter_as_taker(order, sink);
         self.cascade(sink);

@@ -6,6 +6,7 @@
 //! broken invariant, which panics.
 
 use core::fmt;
+use core::num::NonZeroU32;
 
 /// Declares a number: a public tuple struct that prints as its digits.
 macro_rules! number {
@@ -72,6 +73,19 @@ number!(
     /// An idempotency key, unique per account and market.
     RequestId(u128)
 );
+
+/// The number of a client's session, given by the host: what `CancelSession` names. It means something
+/// only while its orders live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(transparent))]
+pub struct SessionId(pub NonZeroU32);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
 
 /// The two sides of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,8 +4,8 @@ use crate::command::{OrderKind, SelfTrade};
 use crate::event::{Outcome, Party, Turnover};
 use crate::market::{MarketSpec, Phase};
 use crate::quantity::{
-    AccountId, EpochNumber, MarketId, Price, Priority, Quantity, RequestId, Sequence, Side,
-    Timestamp, TradeNumber,
+    AccountId, EpochNumber, MarketId, Price, Priority, Quantity, RequestId, Sequence, SessionId,
+    Side, Timestamp, TradeNumber,
 };
 
 /// The state of an engine.
@@ -96,6 +96,8 @@ pub struct OrderRecord {
     pub shown: Quantity,
     /// Its place in time.
     pub priority: Priority,
+    /// The session that it ends with.
+    pub session: Option<SessionId>,
 }
 
 impl OrderRecord {

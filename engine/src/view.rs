@@ -111,6 +111,12 @@ impl Book {
         Some(OrderView { record, ahead })
     }
 
+    /// Whether a live order has a session. Takes time with the number of all orders.
+    #[must_use]
+    pub fn holds_sessions(&self) -> bool {
+        self.arena.handles().any(|handle| self.arena.order(handle).session.is_some())
+    }
+
     /// When the next order ends by its own time, where one does.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {

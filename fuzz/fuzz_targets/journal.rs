@@ -61,6 +61,7 @@ fuzz_target!(|data: &[u8]| {
         operator: false,
         request: None,
         action: Action::AdvanceTime,
+        session: None,
     };
     journal.append(&command).expect("it is the next one");
     journal.commit().expect("there is room");

@@ -4,10 +4,12 @@
 pub mod journal;
 mod snapshot;
 
+use core::num::NonZeroU32;
+
 use pricetime_engine::{
     AccountId, Action, Amend, Command, EngineSnapshot, EpochNumber, Fees, Limits, MarketId,
     MarketSpec, OrderId, OrderKind, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade,
-    Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+    Sequence, SessionId, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 
 /// How many markets an engine under the fuzzer holds.
@@ -205,12 +207,17 @@ impl Bytes<'_> {
         }
     }
 
+    fn session(&mut self) -> SessionId {
+        SessionId(NonZeroU32::MIN.saturating_add(u32::from(self.byte() % 4)))
+    }
+
     fn action(&mut self, epoch: u64) -> Action {
         match self.byte() {
             0..=159 => Action::Place(self.place()),
             160..=191 => Action::Amend(self.amend()),
             192..=207 => Action::Cancel { order: self.order() },
-            208..=211 => Action::CancelAll {
+            208..=209 => Action::CancelSession { session: self.maybe(2, Self::session) },
+            210..=211 => Action::CancelAll {
                 account: self.maybe(2, Self::account),
                 side: self.maybe(2, Self::side),
             },
@@ -260,6 +267,7 @@ impl Bytes<'_> {
                 operator: commands.len() < 2 || !self.once_in(6),
                 request: self.maybe(4, |bytes| RequestId(u128::from(bytes.byte()))),
                 action,
+                session: self.maybe(4, Self::session),
             });
         }
         commands

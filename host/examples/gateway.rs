@@ -111,7 +111,14 @@ fn spec() -> Result<MarketSpec, Box<dyn Error>> {
 
 fn draft(account: u128, request: Option<Uuid>, action: Action) -> Draft {
     let request = request.map(RequestId::from);
-    Draft { market: MARKET, account: AccountId(account), operator: false, request, action }
+    Draft {
+        market: MARKET,
+        account: AccountId(account),
+        operator: false,
+        request,
+        action,
+        session: None,
+    }
 }
 
 fn bad(error: impl ToString) -> (StatusCode, String) {

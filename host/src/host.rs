@@ -21,6 +21,7 @@ use crate::refused::Refused;
 use crate::resume::{Room, SubscribeError, resume};
 use crate::scribe::Policy;
 use crate::sequencer::{Draft, Item};
+use crate::session::Session;
 use crate::settle::MarketSettlement;
 use crate::start::{self, Started};
 use crate::status::{Shared, Status, Stopped};
@@ -127,6 +128,26 @@ impl Host {
         Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
     }
 
+    /// Begins a session: what is placed in it with [`submit_in`](Self::submit_in) is cancelled when it is
+    /// dropped.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        let id = self.shared.sessions.begin();
+        Session::new(id, self.entrance.clone(), Arc::clone(&self.shared))
+    }
+
+    /// Submits a command. If it places an order, the order ends with the session.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub fn submit_in(&self, session: &mut Session, draft: Draft) -> Result<Ticket, Refused> {
+        if !matches!(draft.action, Action::Place(_)) {
+            return self.submit(draft);
+        }
+        session.markets.insert(draft.market);
+        self.submit(Draft { session: Some(session.id), ..draft })
+    }
+
     /// Submits a command without wanting an answer: it comes with a subscription, or with
     /// [`outcome`](Self::outcome).
     ///
@@ -145,7 +166,10 @@ impl Host {
         if self.scored && !scores_hold_after(&draft.action) {
             return Err(Refused::Scores);
         }
-        let urgent = matches!(draft.action, Action::Cancel { .. } | Action::CancelAll { .. });
+        let urgent = matches!(
+            draft.action,
+            Action::Cancel { .. } | Action::CancelAll { .. } | Action::CancelSession { .. }
+        );
         if self.policy == Policy::Epoch {
             self.may_enter(&draft.action)?;
         }
@@ -163,7 +187,10 @@ impl Host {
         }
         let makes_room = matches!(
             action,
-            Action::Cancel { .. } | Action::CancelAll { .. } | Action::CloseEpoch { .. }
+            Action::Cancel { .. }
+                | Action::CancelAll { .. }
+                | Action::CancelSession { .. }
+                | Action::CloseEpoch { .. }
         );
         if !makes_room && self.shared.are_trades_full() {
             return Err(Refused::Busy);

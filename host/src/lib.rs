@@ -33,6 +33,7 @@ mod refused;
 mod resume;
 mod scribe;
 mod sequencer;
+mod session;
 mod settle;
 mod start;
 mod status;
@@ -61,6 +62,7 @@ pub use refused::Refused;
 pub use resume::SubscribeError;
 pub use scribe::Policy;
 pub use sequencer::{Clock, Draft, WallClock};
+pub use session::Session;
 #[cfg(feature = "redis")]
 pub use settle::SettlementLock;
 #[cfg(feature = "outlets")]

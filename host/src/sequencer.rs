@@ -10,12 +10,13 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, SendError, SendTimeoutError, Sender};
 use pricetime_engine::thread::Work;
 use pricetime_engine::{
-    AccountId, Action, Command, Engine, Group, MarketId, RequestId, Sequence, Timestamp,
+    AccountId, Action, Command, Engine, Group, MarketId, RequestId, Sequence, SessionId, Timestamp,
 };
 use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::gates::Schedule;
+use crate::session::Ending;
 use crate::status::Shared;
 use crate::view::{self, MarketView};
 
@@ -50,6 +51,8 @@ pub struct Draft {
     /// The idempotency key: who repeats a command under the same one is told what became of the
     /// first.
     pub request: Option<RequestId>,
+    /// The session that an order placed by it ends with; [`Session`](crate::Session) fills this in.
+    pub session: Option<SessionId>,
     /// What is to be done.
     pub action: Action,
 }
@@ -59,6 +62,8 @@ pub struct Draft {
 #[expect(clippy::large_enum_variant, reason = "nearly all are drafts")]
 pub(crate) enum Item {
     Draft(Draft, Option<oneshot::Sender<Group>>),
+    /// There may be something to do besides.
+    Wake,
     /// The book as the core has it now, durable or not.
     Latest(MarketId, usize, oneshot::Sender<Option<MarketView>>),
 }
@@ -86,6 +91,10 @@ pub(crate) struct Sequencer {
     pub(crate) shared: Arc<Shared>,
     /// Batches that were told of come back to be filled again.
     pub(crate) used: Receiver<Batch>,
+    /// How many items were carried out.
+    pub(crate) handled: u64,
+    /// Sessions that have ended, and how many items are carried out by when all of theirs are.
+    pub(crate) endings: Vec<(u64, Ending)>,
 }
 
 impl fmt::Debug for Sequencer {
@@ -109,6 +118,8 @@ impl Work for Sequencer {
         if idle {
             self.let_time_pass(now);
         }
+        self.end_sessions(idle, now);
+        self.handled = self.handled.saturating_add(items.len() as u64);
         for item in items.drain(..) {
             match item {
                 Item::Draft(draft, ticket) => {
@@ -120,6 +131,7 @@ impl Work for Sequencer {
                         self.close_epochs(now);
                     }
                 }
+                Item::Wake => {}
                 Item::Latest(market, depth, reply) => {
                     let sequence = self.engine.last_sequence();
                     let book = self.engine.market(market);
@@ -128,12 +140,16 @@ impl Work for Sequencer {
                 }
             }
         }
+        self.notice_endings();
         let gone = self.hand_on()?;
         if !self.shared.is_well() {
             return Err(self.shared.stopped().reason);
         }
         if !gone {
             return Ok(Some(PATIENCE));
+        }
+        if !self.endings.is_empty() {
+            return Ok(Some(Duration::ZERO));
         }
         let left = self.schedule.left(now);
         // Who has nothing to do looks whether an order will end; who has, looks when it has not.
@@ -144,9 +160,10 @@ impl Work for Sequencer {
 
 impl Sequencer {
     fn carry_out(&mut self, draft: Draft, timestamp: Timestamp) {
-        let Draft { market, account, operator, request, action } = draft;
+        let Draft { market, account, operator, request, session, action } = draft;
         let sequence = Sequence(self.engine.last_sequence().0.saturating_add(1));
-        let command = Command { sequence, timestamp, market, account, operator, request, action };
+        let command =
+            Command { sequence, timestamp, market, account, operator, request, action, session };
         self.batch.commands.push(command);
         self.engine.apply(&command, &mut self.batch);
     }
@@ -154,8 +171,40 @@ impl Sequencer {
     /// Says something to a market in the host's own name.
     fn command(&mut self, market: MarketId, action: Action, timestamp: Timestamp) {
         let account = AccountId(0);
-        let draft = Draft { market, account, operator: true, request: None, action };
+        let (request, session) = (None, None);
+        let draft = Draft { market, account, operator: true, request, session, action };
         self.carry_out(draft, timestamp);
+    }
+
+    /// Cancels what is left of earlier sessions: they ended with the process that they were with.
+    pub(crate) fn end_earlier_sessions(&mut self) {
+        let now = self.engine.last_timestamp().max(self.clock.now());
+        let holding = self.engine.markets().filter(|book| book.holds_sessions());
+        let markets: Vec<_> = holding.map(|book| book.head().market).collect();
+        for market in markets {
+            self.command(market, Action::CancelSession { session: None }, now);
+        }
+    }
+
+    /// Takes note of the sessions that have ended. What was submitted in them before is in the ring at
+    /// most: it is carried out once the ring has been empty, or as many items as it holds have been.
+    fn notice_endings(&mut self) {
+        let by = self.handled.saturating_add(self.ahead_max);
+        let ended = self.shared.sessions.take_ended();
+        self.endings.extend(ended.into_iter().map(|ending| (by, ending)));
+    }
+
+    /// Cancels the orders of the sessions that were noticed earlier, as far as all that was submitted in
+    /// them has been carried out. `empty` says that the ring has been empty since.
+    fn end_sessions(&mut self, empty: bool, now: Timestamp) {
+        let handled = self.handled;
+        let due = |(by, _): &mut (u64, Ending)| empty || *by <= handled;
+        let ended: Vec<_> = self.endings.extract_if(.., due).collect();
+        for (_, Ending { session, markets }) in ended {
+            for market in markets {
+                self.command(market, Action::CancelSession { session: Some(session) }, now);
+            }
+        }
     }
 
     /// Closes the epoch of every market.
@@ -208,7 +257,10 @@ impl Sequencer {
 
     /// Hands on what stayed, for good. Where the journal's thread has ended, it has said why, and who
     /// waits hears that.
-    pub(crate) fn end(self) {
+    pub(crate) fn end(mut self) {
+        self.notice_endings();
+        let now = self.engine.last_timestamp().max(self.clock.now());
+        self.end_sessions(true, now);
         if !self.batch.is_empty() {
             let _ = self.next.send(self.batch);
         }

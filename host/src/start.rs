@@ -294,7 +294,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let (to_keeper, states) = bounded(1);
     let (say_floor, floors) = bounded(16);
 
-    let sequencer = Sequencer {
+    let mut sequencer = Sequencer {
         schedule: Schedule::new(options.gates, engine.last_timestamp()),
         engine,
         clock: options.clock,
@@ -304,7 +304,10 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         used,
         on_start: options.on_start,
         shared: Arc::clone(&shared),
+        handled: 0,
+        endings: Vec::new(),
     };
+    sequencer.end_earlier_sessions();
     let scribe = Scribe {
         journal: kept.journal,
         policy: options.policy,

@@ -156,6 +156,31 @@ fn orders_end_with_their_connection_where_that_is_wanted() {
     }
 }
 
+/// Orders that were on their way when the connection broke are cancelled like the others.
+#[test]
+fn cancel_on_disconnect_ends_what_a_client_sent_without_reading() {
+    let host = Running::start(&["--events", "events.jsonl"]);
+    let mut operator = host.unix();
+    operator.say(MARKET);
+    operator.hear();
+    operator.hear();
+    operator.ask(&place(9, 1, "buy", "1.00", 1));
+    let mut trader = host.unix();
+    trader.ask("{\"hello\":{\"format\":1,\"cancel_on_disconnect\":true}}\n");
+    let orders: String = (2..3_002).map(|order| place(1, order, "buy", "1.00", 1)).collect();
+    trader.say(&orders);
+    trader.hear();
+    drop(trader);
+    let (code, log, folder) = host.end();
+    assert_eq!(code, Some(0), "{log}");
+    let events = std::fs::read_to_string(folder.path().join("events.jsonl")).expect("events");
+    let count = |what: &str| events.matches(what).count();
+    let placed = count("\"accepted\":{") - 1;
+    assert!(placed > 0, "{events}");
+    assert_eq!(count("\"reason\":\"session_ended\""), placed);
+    assert_eq!(count("\"command\":\"cancel_session\""), 1, "one command, however many orders");
+}
+
 #[test]
 fn epochs_close_by_the_clock_and_a_line_says_so() {
     let mut host = Running::start(&["--epoch", "1s"]);

@@ -7,44 +7,44 @@ use pricetime::workload::Workload;
 const PINNED: [(Workload, u128, u128); 9] = [
     (
         Workload::Static,
-        0x9ab9380f_fb87f0de_d674598f_957563ef,
-        0x89464be0_8a30b47c_39e79e31_39550954,
+        0x8c315bce_59e9d312_29439055_6570d7ff,
+        0x54e06425_07e5207c_52e491d6_53710315,
     ),
     (
         Workload::Normal,
-        0x4f06c895_30df0108_cbb76729_44909324,
-        0xccd6c922_f237ece0_6c518a4a_9523f2e1,
+        0x0b3b25fd_e9019336_86a5ced5_d5ee2f1b,
+        0x7b712cb4_9e069703_a59b17c1_9e200462,
     ),
     (
         Workload::Swing25,
-        0x1fae0c15_3b6f3166_c65876f3_26b3e66f,
-        0xccfbe97a_87fae57b_f7efd25d_dd3689fa,
+        0xbdbb8dc6_24fe1bfe_19008547_0ea6b59f,
+        0x5a82dbc0_ba82897e_e1a63f32_d5d8e272,
     ),
     (
         Workload::Swing40,
-        0x7b088952_1f540f85_1147ee3d_1ba2070d,
-        0xf9481bbc_bbbffae3_fa7e1d0a_4243f6f2,
+        0xfe7de0cf_6c0d3748_c4eb709f_03f5f15b,
+        0x06797bcb_f43c05d7_be943f49_2b7e90fb,
     ),
-    (Workload::Crash, 0x7635d3ac_0a87c7ad_bc181b24_7e0dab8d, 0x1aa9901b_34868210_0de4e8fa_ccec61bd),
+    (Workload::Crash, 0x1327a890_fcfc8c56_b8648569_04742ea2, 0x35f87dbc_2f8e0316_8c397d7d_abc61cec),
     (
         Workload::Epochs,
-        0xc1f021ad_0248b31e_f14e2b47_369d82c8,
-        0x411a0f1f_8191dd8f_6f738eb1_6be52af1,
+        0xc7497810_bc5f8020_a73f94cb_fbb209ef,
+        0x46174361_d1a30f25_04030c63_4715cb1f,
     ),
     (
         Workload::CancelStorm,
-        0x7a510aa5_e20ee4d5_5d451927_afff829b,
-        0x558f2a74_46871504_07ef1088_73c275f3,
+        0x1959341c_5f58eb9d_bf760bdc_08f11a90,
+        0x79c1452f_92524fcd_f455825f_c70cf3f2,
     ),
     (
         Workload::SweepStorm,
-        0x7a4a9337_c5d75ac5_e54e55d9_ce65fde9,
-        0x19a93df4_58ca0c2c_647e9b47_a7f01e08,
+        0x39339533_493190da_eeef0ea8_b11748a1,
+        0xed6bae1b_bb779448_5b0f217e_4f686ac5,
     ),
     (
         Workload::Markets,
-        0x1c82ab07_d07dd388_5a52fc99_4db26d98,
-        0x250b1133_fd5df5e4_b7d21a79_b31e8082,
+        0xfe07e044_0d3f5cb2_b4c22a6c_488ed51a,
+        0xfde54d63_1ac4f875_ed8403f9_09047893,
     ),
 ];
 
@@ -54,7 +54,16 @@ const COMMANDS: usize = 60_000;
 /// One number for all that a list of commands says.
 fn fingerprint(commands: &[Command]) -> u128 {
     commands.iter().fold(0, |sum, command| {
-        let Command { sequence, timestamp, market, account, operator, request, action } = *command;
+        let Command {
+            sequence,
+            timestamp,
+            market,
+            account,
+            operator,
+            request,
+            action,
+            session: _,
+        } = *command;
         assert_eq!(request, None);
         let stamp = sequence.0 ^ timestamp.0.rotate_left(32) ^ u64::from(market.0).rotate_left(16);
         let own =

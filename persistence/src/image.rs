@@ -158,7 +158,7 @@ impl Sink for Image {
         } else if matches!(event, Event::MarketRemoved) {
             self.markets.remove(&header.market);
         } else if let Some(market) = self.markets.get_mut(&header.market)
-            && let Err(what) = market.take(event)
+            && let Err(what) = market.take(header, event)
         {
             let (market, sequence) = (header.market, header.sequence);
             self.fault.get_or_insert(Fault { market, sequence, what });

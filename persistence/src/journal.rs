@@ -133,9 +133,9 @@ pub enum JournalError {
     },
     /// Commands that would mean something else under this program's rules.
     #[error(
-        "{} was written under version {found} of the rules, this program follows version {ours}: \
-         replay it with the program that wrote it",
-        file.display()
+        "{} was written under version {found} of the rules, and this program follows version {ours}: \
+         {}",
+        file.display(), remedy(*found, *ours)
     )]
     OtherRules {
         /// The file.
@@ -211,6 +211,16 @@ pub enum Damage {
     /// A whole record that holds no command.
     #[error("the record is whole but holds no command: {0}")]
     Command(CodecError),
+}
+
+/// What to do with commands of another version of the rules.
+const fn remedy(found: u32, ours: u32) -> &'static str {
+    if found > ours {
+        "use the program of that version or a later one"
+    } else {
+        "these commands can be replayed only by the program that wrote them; to go on with this one, \
+         open the folder with that program and close it in order, so that a snapshot holds them"
+    }
 }
 
 /// Names what was being done to which path when the disk refused.

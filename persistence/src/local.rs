@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pricetime_engine::{EngineSnapshot, Sequence};
+use pricetime_engine::{EngineSnapshot, Sequence, rules};
 
 use crate::codec::{self, CodecError, ENVELOPE_LENGTH, Kind, open_envelope, seal_envelope};
 use crate::disk::Disk;
@@ -203,7 +203,7 @@ impl LocalSnapshots {
                 return Err(SnapshotError::OtherSequence { file, expected: sequence, found });
             }
         }
-        Ok(Loaded { snapshot, digest: u128::from_le_bytes(*digest) })
+        Ok(carried_over(Loaded { snapshot, digest: u128::from_le_bytes(*digest) }))
     }
 
     /// The bytes of the file of this snapshot.
@@ -275,4 +275,17 @@ impl LocalSnapshots {
         }
         if removed { self.sync() } else { Ok(()) }
     }
+}
+
+/// A snapshot of an earlier version of the rules as one of ours. Its records mean the same; the digest
+/// covers the version, so it is taken anew if the old one is right. If it is not, the snapshot stays as
+/// it is, and shows as damaged when an engine holds it.
+fn carried_over(loaded: Loaded) -> Loaded {
+    let Loaded { mut snapshot, digest } = loaded;
+    if snapshot.rules_version >= rules::VERSION || snapshot.digest() != digest {
+        return Loaded { snapshot, digest };
+    }
+    snapshot.rules_version = rules::VERSION;
+    let digest = snapshot.digest();
+    Loaded { snapshot, digest }
 }

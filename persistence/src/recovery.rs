@@ -3,7 +3,7 @@
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 
-use pricetime_engine::{Broken, Engine, EngineSnapshot, Sequence, Sink};
+use pricetime_engine::{Broken, Engine, EngineSnapshot, Sequence, Sink, rules};
 
 use crate::folder::{Folder, FolderError};
 use crate::history::History;
@@ -213,8 +213,9 @@ impl Recovery {
         let (mut refused, rest) = match journal {
             Err(missing @ JournalError::Missing(_)) => (missing.into(), None),
             journal => {
-                let journal = journal?;
+                let mut journal = journal?;
                 let Some(refused) = misfit(&base, &journal) else {
+                    journal.renew(base.last_sequence)?;
                     let lost = None;
                     let found = Self { engine, base, journal, snapshots, history, damaged, lost };
                     return Ok((found, made));
@@ -253,6 +254,8 @@ impl Recovery {
         // What breaks a rule is refused before anything is written.
         let (mut engine, sequence) = (Engine::new(markets_max), base.last_sequence);
         engine.restore(&base).map_err(|broken| RecoveryError::Broken { sequence, broken })?;
+        // The image may be of an earlier version of the rules; the history that begins here is not.
+        let base = EngineSnapshot { rules_version: rules::VERSION, ..base };
         let begun = Self::begin_anew(folder, engine, base, options)?;
         Ok(Self { lost: None, ..begun })
     }

@@ -45,7 +45,7 @@ pub fn draft(seed: u64, number: u64) -> Draft {
         50 if number.is_multiple_of(3) => Action::SetPhase(Phase::Call),
         _ => return Draft { market, ..load::draft(seed, number) },
     };
-    Draft { market, account: AccountId(1), operator: true, request: None, action }
+    Draft { market, account: AccountId(1), operator: true, request: None, action, session: None }
 }
 
 /// A market where it may come back.
@@ -115,7 +115,14 @@ impl Course {
                 for head in heads {
                     let (market, account) = (head.market, AccountId(0));
                     let action = Action::CloseEpoch { number: head.epoch };
-                    let draft = Draft { market, account, operator: true, request: None, action };
+                    let draft = Draft {
+                        market,
+                        account,
+                        operator: true,
+                        request: None,
+                        action,
+                        session: None,
+                    };
                     self.carry_out(draft);
                 }
             }
@@ -127,11 +134,12 @@ impl Course {
     /// # Panics
     /// Never: a command makes a group.
     pub fn carry_out(&mut self, draft: Draft) -> Group {
-        let Draft { market, account, operator, request, action } = draft;
+        let Draft { market, account, operator, request, action, session } = draft;
         let sequence = Sequence(self.engine.last_sequence().0 + 1);
         let head = self.engine.market(market).map(|book| *book.head());
         let timestamp = TIME;
-        let command = Command { sequence, timestamp, market, account, operator, request, action };
+        let command =
+            Command { sequence, timestamp, market, account, operator, request, action, session };
         let mut groups: Vec<Group> = Vec::new();
         self.engine.apply(&command, &mut groups);
         let group = groups.pop().expect("a group");

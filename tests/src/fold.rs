@@ -53,7 +53,7 @@ impl Fold {
             } else if *event == Event::MarketRemoved {
                 self.markets.remove(&header.market);
             } else if let Some(market) = self.markets.get_mut(&header.market) {
-                market.take(event);
+                market.take(header, event);
             }
         }
         // A market that has just been added remembers how; one that is removed remembers nothing.
@@ -104,10 +104,10 @@ impl Market {
         }
     }
 
-    fn take(&mut self, event: &Event) {
+    fn take(&mut self, header: &Header, event: &Event) {
         match event {
             Event::Accepted { account, place, priority } => {
-                self.accepted(*account, place, *priority)
+                self.accepted(header, *account, place, *priority)
             }
             Event::Traded {
                 number,
@@ -164,7 +164,7 @@ impl Market {
 
     /// A new order stands where its kind says until an event takes it away again, be it later in
     /// the same group.
-    fn accepted(&mut self, account: AccountId, place: &Place, priority: Priority) {
+    fn accepted(&mut self, header: &Header, account: AccountId, place: &Place, priority: Priority) {
         let party = Party { order: place.order, account, reference: place.reference };
         let mut order = OrderRecord {
             party,
@@ -178,6 +178,7 @@ impl Market {
             open: place.quantity,
             shown: Quantity::ZERO,
             priority,
+            session: header.session,
         };
         order.shown = shown(&order);
         self.orders.insert(place.order, order);

@@ -12,14 +12,20 @@ mod noise;
 mod orders;
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 
 use pricetime_engine::{
     AccountId, Action, ActionKind, Command, EngineSnapshot, EpochNumber, MarketId, MarketSnapshot,
-    OrderRecord, Phase, RequestId, Sequence, Side, Timestamp, Until,
+    OrderRecord, Phase, RequestId, Sequence, SessionId, Side, Timestamp, Until,
 };
 
 use profile::{Profile, Theme};
 use random::Random;
+
+/// One of a few sessions.
+fn session(random: &mut Random) -> SessionId {
+    SessionId(NonZeroU32::MIN.saturating_add(random.below(4) as u32))
+}
 
 /// One thing that a run does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +133,7 @@ impl Generator {
             operator: draft.operator,
             request: self.request(),
             action: draft.action,
+            session: self.random.maybe(30, session),
         };
         if command.request.is_some() {
             self.asked.truncate(ASKED_MAX - 1);
@@ -197,6 +204,7 @@ impl Generator {
             Phase::Closed if self.random.chance(50) => ActionKind::SetPhase,
             Phase::Closed if self.random.chance(10) => ActionKind::RemoveMarket,
             Phase::Closed if self.random.chance(5) => ActionKind::CancelAll,
+            Phase::Closed if self.random.chance(5) => ActionKind::CancelSession,
             Phase::Halted if self.random.chance(25) => ActionKind::SetPhase,
             Phase::Continuous | Phase::Call | Phase::Halted | Phase::Closed => {
                 self.random.weighted(&self.profile.actions)
@@ -240,6 +248,10 @@ impl Generator {
                 self.by_user(market, account, Action::Cancel { order })
             }
             ActionKind::CancelAll => self.cancel_all(market),
+            ActionKind::CancelSession => {
+                let session = self.random.maybe(80, session);
+                self.by_operator(market, Action::CancelSession { session })
+            }
             ActionKind::SetPhase => {
                 let phase = self.random.weighted(&self.profile.phases);
                 self.by_operator(market, Action::SetPhase(phase))

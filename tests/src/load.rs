@@ -76,7 +76,7 @@ pub fn draft(seed: u64, number: u64) -> Draft {
     };
     let request = Some(RequestId(u128::from(number)));
     // A request is its account's own, so an amend or cancel of another's order is just refused.
-    Draft { market: MARKET, account, operator: false, request, action }
+    Draft { market: MARKET, account, operator: false, request, action, session: None }
 }
 
 /// What an operator says.

@@ -60,6 +60,7 @@ impl Run {
             operator,
             request: None,
             action,
+            session: None,
         };
         self.engine.apply(&command, &mut self.reports);
     }

@@ -58,6 +58,7 @@ fn kind(command: &Command) -> &'static str {
         | Action::SetMarket(_)
         | Action::RemoveMarket
         | Action::CancelAll { .. }
+        | Action::CancelSession { .. }
         | Action::SetPhase(_)
         | Action::CloseEpoch { .. }
         | Action::AdvanceTime

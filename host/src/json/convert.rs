@@ -101,6 +101,7 @@ macro_rules! head {
             Line::Amend($it) => $make,
             Line::Cancel($it) => $make,
             Line::CancelAll($it) => $make,
+            Line::CancelSession($it) => $make,
             Line::AddMarket($it) => $make,
             Line::SetMarket($it) => $make,
             Line::RemoveMarket($it) => $make,

@@ -1,5 +1,7 @@
 //! What goes in.
 
+use std::num::NonZeroU32;
+
 use pricetime_engine::{Phase, Pricing, SelfTrade, Side};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -19,6 +21,8 @@ pub enum Line {
     Cancel(Cancel),
     /// Cancels many orders at once.
     CancelAll(CancelAll),
+    /// Cancels the orders of a session. For operators.
+    CancelSession(CancelSession),
     /// Opens a market, in phase closed. For operators.
     AddMarket(AddMarket),
     /// Replaces the terms of a market. For operators.
@@ -128,6 +132,10 @@ commands! {
         #[serde(default = "cancel_taker", skip_serializing_if = "is_cancel_taker")]
         #[cfg_attr(feature = "program", schemars(with = "super::schema::SelfTrade"))]
         self_trade: SelfTrade,
+        /// The session that it ends with. Only in a recording: a connection that is to cancel its
+        /// orders when it ends says so in its `hello`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<NonZeroU32>,
     }
 
     /// A change to a live order. What is left out stays as it is.
@@ -172,6 +180,16 @@ commands! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "program", schemars(with = "Option<super::schema::Side>"))]
         side: Option<Side>,
+    }
+
+    /// The end of a session's orders.
+    CancelSession {
+        /// Who asks.
+        #[serde(default, skip_serializing_if = "is_default")]
+        account: Uuid,
+        /// Only this session's; those of any session if it is left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<NonZeroU32>,
     }
 
     /// A new market.

@@ -37,8 +37,8 @@ names! {
     Pricing { Maker, Midpoint }
     Phase { Continuous, Call, Halted, Closed }
     ActionKind {
-        AddMarket, SetMarket, RemoveMarket, Place, Amend, Cancel, CancelAll, SetPhase, CloseEpoch,
-        AdvanceTime, BlockAccount, UnblockAccount,
+        AddMarket, SetMarket, RemoveMarket, Place, Amend, Cancel, CancelAll, CancelSession, SetPhase,
+        CloseEpoch, AdvanceTime, BlockAccount, UnblockAccount,
     }
     Reason {
         UnknownMarket, OutOfSequence, NotOperator, MarketExists, BadSpec, MarketsFull,
@@ -48,6 +48,6 @@ names! {
     }
     CancelReason {
         Requested, ImmediateOrCancel, FillOrKill, NoLiquidity, SelfTrade, Expired, EpochEnded,
-        PriceProtection, MarketClosed,
+        PriceProtection, MarketClosed, SessionEnded,
     }
 }

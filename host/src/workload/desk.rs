@@ -72,9 +72,11 @@ impl Desk {
     }
 
     fn amend(&mut self, order: Order, price: Option<Price>, quantity: Option<Quantity>) -> Command {
+        // An amend that changes nothing would be refused.
+        let requeue = price.is_none_or(|price| order.price == Some(price))
+            && quantity.is_none_or(|open| order.open == open);
         let Order { order, market, account, .. } = order;
-        let amend =
-            Amend { order, price, quantity, stop_price: None, if_open: None, requeue: false };
+        let amend = Amend { order, price, quantity, stop_price: None, if_open: None, requeue };
         self.say(market, account, Action::Amend(amend))
     }
 
@@ -89,6 +91,7 @@ impl Desk {
             operator: account == AccountId(0),
             request: None,
             action,
+            session: None,
         };
         self.engine.apply(&command, &mut self.standing);
         command

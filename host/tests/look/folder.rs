@@ -50,7 +50,14 @@ pub(crate) fn options(path: &Path) -> Options {
 
 const fn operator(market: u32, action: Action) -> Draft {
     let account = AccountId(1);
-    Draft { market: MarketId(market), account, operator: true, request: None, action }
+    Draft {
+        market: MarketId(market),
+        account,
+        operator: true,
+        request: None,
+        action,
+        session: None,
+    }
 }
 
 const fn mixed(number: u64) -> u64 {
@@ -104,6 +111,7 @@ pub(crate) fn draft(number: u64) -> Draft {
         operator: false,
         request,
         action,
+        session: None,
     }
 }
 

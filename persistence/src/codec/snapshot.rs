@@ -3,6 +3,8 @@
 //! Each record is read by itself and under a limit, so a length within one cannot ask for more
 //! memory than [`RECORD_MAX`], and a list cannot ask for more than its bytes can fill.
 
+mod order;
+
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use pricetime_engine::{
     AccountId, EngineSnapshot, MarketHead, MarketId, MarketSnapshot, OrderRecord, RequestRecord,
@@ -12,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
+use order::OrderOfRules1;
 
 /// No record is longer than this.
 const RECORD_MAX: usize = 4096;
@@ -39,6 +42,10 @@ impl Record for OrderRecord {
     const LEAST: usize = 80;
 }
 
+impl Record for OrderOfRules1 {
+    const LEAST: usize = 80;
+}
+
 impl Record for AccountId {
     const LEAST: usize = 16;
 }
@@ -59,8 +66,14 @@ pub fn encode_snapshot(snapshot: &EngineSnapshot, out: &mut Vec<u8>) -> Result<(
     put(&numbers, out)?;
     for MarketSnapshot { head, resting, waiting, blocked, requests } in markets {
         put(head, out)?;
-        put_list(resting, out)?;
-        put_list(waiting, out)?;
+        for orders in [resting, waiting] {
+            if *rules_version == 1 {
+                let orders: Vec<_> = orders.iter().map(OrderOfRules1::from).collect();
+                put_list(&orders, out)?;
+            } else {
+                put_list(orders, out)?;
+            }
+        }
         put_list(blocked, out)?;
         put_list(requests, out)?;
     }
@@ -82,8 +95,8 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<EngineSnapshot, CodecError> {
         let head: MarketHead = take(&mut from)?;
         markets.push(MarketSnapshot {
             head,
-            resting: take_list(&mut from)?,
-            waiting: take_list(&mut from)?,
+            resting: take_orders(rules_version, &mut from)?,
+            waiting: take_orders(rules_version, &mut from)?,
             blocked: take_list(&mut from)?,
             requests: take_list(&mut from)?,
         });
@@ -120,6 +133,14 @@ fn take_list<T: Record>(from: &mut &[u8]) -> Result<Vec<T>, CodecError> {
         list.push(take(from)?);
     }
     Ok(list)
+}
+
+fn take_orders(rules_version: u32, from: &mut &[u8]) -> Result<Vec<OrderRecord>, CodecError> {
+    if rules_version != 1 {
+        return take_list(from);
+    }
+    let orders: Vec<OrderOfRules1> = take_list(from)?;
+    Ok(orders.into_iter().map(OrderRecord::from).collect())
 }
 
 /// How many records follow, checked against the bytes that are there to hold them.

@@ -1,9 +1,11 @@
 //! The spelling of fields: fixed width, low byte first.
 
+use core::num::NonZeroU32;
+
 use pricetime_engine::{
     AccountId, Action, Amend, EpochNumber, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind,
-    Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms,
-    TimeInForce, Timestamp,
+    Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, SessionId, Side, Step, Symbol,
+    Terms, TimeInForce, Timestamp,
 };
 
 use super::CodecError;
@@ -56,6 +58,19 @@ macro_rules! numbers {
 }
 
 numbers!(Price, Quantity, MarketId, Timestamp, EpochNumber, OrderId, AccountId, RequestId);
+
+impl Wire for SessionId {
+    #[inline]
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.get().put(out);
+    }
+
+    #[inline]
+    fn take(from: &mut &[u8]) -> Result<Self, CodecError> {
+        let number = NonZeroU32::new(u32::take(from)?);
+        number.map(Self).ok_or(CodecError::Variant { of: "SessionId", found: 0 })
+    }
+}
 
 impl Wire for bool {
     #[inline]
@@ -175,7 +190,7 @@ enums! {
         1 AddMarket(spec), 2 SetMarket(terms), 3 RemoveMarket, 4 Place(place), 5 Amend(amend),
         6 Cancel { order }, 7 CancelAll { account, side }, 8 SetPhase(phase),
         9 CloseEpoch { number }, 10 AdvanceTime, 11 BlockAccount(account),
-        12 UnblockAccount(account),
+        12 UnblockAccount(account), 13 CancelSession { session },
     }
     OrderKind { 1 Limit { price }, 2 Market, 3 Stop { stop }, 4 StopLimit { stop, price } }
     Phase { 1 Continuous, 2 Call, 3 Halted, 4 Closed }

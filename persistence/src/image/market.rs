@@ -177,10 +177,10 @@ impl MarketImage {
     }
 
     /// Takes an event in. Says what is wrong where it cannot be.
-    pub(super) fn take(&mut self, event: &Event) -> Result<(), &'static str> {
+    pub(super) fn take(&mut self, header: &Header, event: &Event) -> Result<(), &'static str> {
         match event {
             Event::Accepted { account, place, priority } => {
-                self.accepted(*account, place, *priority);
+                self.accepted(header, *account, place, *priority);
             }
             Event::Traded {
                 number,
@@ -235,7 +235,7 @@ impl MarketImage {
 
     /// A new order stands where its kind says until an event takes it away again, be it later in
     /// the same group.
-    fn accepted(&mut self, account: AccountId, place: &Place, priority: Priority) {
+    fn accepted(&mut self, header: &Header, account: AccountId, place: &Place, priority: Priority) {
         let mut order = OrderRecord {
             party: Party { order: place.order, account, reference: place.reference },
             side: place.side,
@@ -248,6 +248,7 @@ impl MarketImage {
             open: place.quantity,
             shown: Quantity::ZERO,
             priority,
+            session: header.session,
         };
         order.shown = shown(&order);
         self.put(order);

@@ -107,6 +107,7 @@ mod tests {
             open: Quantity(open),
             shown: Quantity(open),
             priority: Priority(id),
+            session: None,
         }
     }
 

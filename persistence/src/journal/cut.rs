@@ -52,7 +52,7 @@ pub(crate) fn cut(
         seal(&mut bytes, header.salt, next);
         return Ok(vec![CutSegment { name, bytes, length: header.length }]);
     }
-    let own = Header::new(history, next, header.length);
+    let own = Header { rules: header.rules, ..Header::new(history, next, header.length) };
     let mut sealed = own.to_bytes();
     sealed.resize(usize::try_from(START).unwrap_or_default(), 0);
     seal(&mut sealed, own.salt, next);

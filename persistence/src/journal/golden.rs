@@ -37,7 +37,8 @@ const MARK: &str = "4a6f96d7 000000 02 0600000000000000 0500000000000000";
 const SEAL: &str = "15b37288 000000 03 0600000000000000 0500000000000000";
 
 fn header() -> Header {
-    Header::new(History(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100), Sequence(5), 4_096)
+    let history = History(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100);
+    Header { rules: 1, ..Header::new(history, Sequence(5), 4_096) }
 }
 
 fn command() -> Command {
@@ -49,6 +50,7 @@ fn command() -> Command {
         operator: true,
         request: None,
         action: Action::AdvanceTime,
+        session: None,
     }
 }
 
@@ -56,7 +58,7 @@ fn command() -> Command {
 fn the_header_of_a_segment_has_these_bytes() {
     let golden = bytes(HEADER);
     assert_eq!(header().to_bytes(), golden);
-    assert_eq!(Header::from_bytes(&golden), Ok((header(), 1)));
+    assert_eq!(Header::from_bytes(&golden), Ok(header()));
     for cut in 0..golden.len() {
         let error = Header::from_bytes(&golden[..cut]).expect_err("bytes are missing");
         assert!(matches!(error, CodecError::Cut | CodecError::Length { .. }), "{error}");

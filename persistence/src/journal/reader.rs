@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pricetime_engine::{Command, Sequence};
+use pricetime_engine::{Command, Sequence, rules};
 
 use super::record::{self, Kind, Record, SPAN_MAX};
 use super::segment::{self, START, Segment};
@@ -66,7 +66,7 @@ impl JournalReader {
             expected: *first,
             through,
             successor: firsts.get(after).copied(),
-            segment: Segment::open(&*self.disk, &self.folder, self.history, *first)?,
+            segment: self.segment(*first)?,
             reader: self.clone(),
             window: Vec::new(),
             offset: START,
@@ -77,6 +77,15 @@ impl JournalReader {
             commands.reach()?;
         }
         Ok(commands)
+    }
+
+    /// Opens a segment to replay it, which takes the rules that its commands were written under.
+    fn segment(&self, first: Sequence) -> Result<Segment, JournalError> {
+        let segment = Segment::open(&*self.disk, &self.folder, self.history, first)?;
+        match segment.header.rules {
+            rules::VERSION => Ok(segment),
+            found => Err(segment::other_rules(segment.path, found)),
+        }
     }
 }
 
@@ -143,9 +152,8 @@ impl Commands {
     /// Turns to the segment that begins with this command.
     #[cold]
     fn turn(&mut self, first: Sequence) -> Result<(), JournalError> {
-        let JournalReader { disk, folder, history } = &self.reader;
-        self.segment = Segment::open(&**disk, folder, *history, first)?;
-        let firsts = segment::list(&**disk, folder)?;
+        self.segment = self.reader.segment(first)?;
+        let firsts = segment::list(&*self.reader.disk, &self.reader.folder)?;
         self.successor = firsts.into_iter().find(|other| *other > first);
         self.window.clear();
         self.offset = START;

@@ -25,6 +25,8 @@ pub(super) struct Header {
     pub(super) length: u64,
     /// What the checksums of its records begin with.
     pub(super) salt: u32,
+    /// The version of the rules that its commands were written under.
+    pub(super) rules: u32,
 }
 
 /// An open segment.
@@ -37,7 +39,7 @@ pub(super) struct Segment {
 
 impl Header {
     pub(super) fn new(history: History, first: Sequence, length: u64) -> Self {
-        Self { history, first, length, salt: salt(history, first) }
+        Self { history, first, length, salt: salt(history, first), rules: rules::VERSION }
     }
 
     pub(super) fn to_bytes(self) -> Vec<u8> {
@@ -46,24 +48,24 @@ impl Header {
         bytes.extend_from_slice(&self.first.0.to_le_bytes());
         bytes.extend_from_slice(&self.length.to_le_bytes());
         bytes.extend_from_slice(&self.salt.to_le_bytes());
-        seal_envelope(Kind::Segment, rules::VERSION, &mut bytes);
+        seal_envelope(Kind::Segment, self.rules, &mut bytes);
         bytes
     }
 
-    /// The header of these bytes, and the version of the rules that it states.
-    pub(super) fn from_bytes(bytes: &[u8]) -> Result<(Self, u32), CodecError> {
+    /// The header of these bytes.
+    pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
         let envelope = open_envelope(Kind::Segment, bytes)?;
         let (history, rest) = envelope.payload.split_first_chunk().ok_or(CodecError::Cut)?;
         let (first, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
         let (length, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
         let (salt, _) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
-        let header = Self {
+        Ok(Self {
             history: History(u128::from_le_bytes(*history)),
             first: Sequence(u64::from_le_bytes(*first)),
             length: u64::from_le_bytes(*length),
             salt: u32::from_le_bytes(*salt),
-        };
-        Ok((header, envelope.rules_version))
+            rules: envelope.rules_version,
+        })
     }
 }
 
@@ -72,6 +74,11 @@ impl Header {
 pub(super) fn salt(history: History, first: Sequence) -> u32 {
     let sum = crc32c::crc32c(&history.0.to_le_bytes());
     crc32c::crc32c_append(sum, &first.0.to_le_bytes())
+}
+
+/// The error for a segment whose commands would mean something else here.
+pub(super) const fn other_rules(file: PathBuf, found: u32) -> JournalError {
+    JournalError::OtherRules { file, found, ours: rules::VERSION }
 }
 
 /// The name of the segment that begins with this command.
@@ -139,14 +146,14 @@ impl Segment {
         let present = file.length().map_err(io_error("read", &path))?;
         let damaged =
             |what| JournalError::Damaged { file: path.clone(), offset: 0, sequence: first, what };
-        let (header, found) = Header::from_bytes(bytes.get(..read).unwrap_or_default())
+        let header = Header::from_bytes(bytes.get(..read).unwrap_or_default())
             .map_err(|error| damaged(Damage::Header(error)))?;
         if header.history != history {
             let found = header.history;
             return Err(JournalError::OtherHistory { file: path, found, ours: history });
         }
-        if found != rules::VERSION {
-            return Err(JournalError::OtherRules { file: path, found, ours: rules::VERSION });
+        if header.rules > rules::VERSION {
+            return Err(other_rules(path, header.rules));
         }
         if header.first != first {
             return Err(damaged(Damage::Name(header.first)));

@@ -4,7 +4,7 @@ use core::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pricetime_engine::{Command, Sequence};
+use pricetime_engine::{Command, Sequence, rules};
 
 use super::record::{self, HEAD, Head, Kind};
 use super::scan::{Found, Scanned, scan};
@@ -114,6 +114,33 @@ impl Journal {
             durable: last,
             poison: None,
         })
+    }
+
+    /// Begins a new segment if the last one was written under an earlier version of the rules. Every
+    /// command there must be among those up to `held`, which a snapshot holds: none is replayed under
+    /// other rules.
+    ///
+    /// # Errors
+    /// Returns [`JournalError::OtherRules`] if there is a later command, and an I/O error if the disk
+    /// refuses.
+    pub(crate) fn renew(&mut self, held: Sequence) -> Result<(), JournalError> {
+        let found = self.segment.header.rules;
+        if found == rules::VERSION {
+            return Ok(());
+        }
+        if held < self.durable {
+            return Err(segment::other_rules(self.segment.path.clone(), found));
+        }
+        let first = Sequence(self.durable.0.saturating_add(1));
+        let header = Header::new(self.segment.header.history, first, self.segment_bytes);
+        self.segment = Segment::create(&*self.disk, &self.folder, header)?;
+        // A segment that held no command had the same name, and was replaced.
+        if self.firsts.last() != Some(&first) {
+            self.firsts.push(first);
+        }
+        self.last = header;
+        (self.offset, self.tail) = (START, START);
+        Ok(())
     }
 
     /// What was found when it was opened.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pricetime_engine::{
     AccountId, EpochNumber, MarketHead, MarketId, MarketSpec, Notional, OrderId, OrderKind,
     OrderRecord, Outcome, Party, Price, Prices, Priority, Quantity, RequestId, RequestRecord,
-    SelfTrade, Sequence, Side, Timestamp, TradeNumber, Turnover, Until,
+    SelfTrade, Sequence, SessionId, Side, Timestamp, TradeNumber, Turnover, Until,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -68,6 +68,8 @@ struct OrderText {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     display_quantity: Option<Quantity>,
     self_trade: SelfTrade,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session: Option<SessionId>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -95,6 +97,7 @@ pub(super) fn order_text(order: &OrderRecord) -> String {
         minimum_quantity: order.minimum_quantity,
         display_quantity: order.display_quantity,
         self_trade: order.self_trade,
+        session: order.session,
     };
     json(&text)
 }
@@ -124,6 +127,7 @@ pub(super) fn parse_order(field: &str, text: &str) -> Result<OrderRecord, String
         open: it.open,
         shown: it.shown,
         priority: it.priority,
+        session: it.session,
     })
 }
 

@@ -20,6 +20,7 @@ pub fn scores_hold_after(action: &Action) -> bool {
         | Action::Amend(_)
         | Action::Cancel { .. }
         | Action::CancelAll { .. }
+        | Action::CancelSession { .. }
         | Action::SetPhase(_)
         | Action::CloseEpoch { .. }
         | Action::AdvanceTime

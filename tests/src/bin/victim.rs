@@ -33,7 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if host.spec(load::MARKET).is_none() {
         for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
             let (account, market) = (AccountId(1), load::MARKET);
-            let draft = Draft { market, account, operator: true, request: None, action };
+            let draft =
+                Draft { market, account, operator: true, request: None, action, session: None };
             // After a crash between the two the second is still to come; the first is refused then.
             host.submit(draft)?.wait()?;
         }

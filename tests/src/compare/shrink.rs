@@ -167,6 +167,7 @@ impl Names {
             | Action::BlockAccount(account)
             | Action::UnblockAccount(account) => self.account(account),
             Action::CancelAll { account: None, .. }
+            | Action::CancelSession { .. }
             | Action::AddMarket(_)
             | Action::SetMarket(_)
             | Action::RemoveMarket
@@ -196,6 +197,7 @@ fn plainer(command: &Command) -> Vec<Command> {
         }
     };
     way(Command { request: None, ..*command });
+    way(Command { session: None, ..*command });
     way(Command { timestamp: Timestamp(0), ..*command });
     let act = |action| Command { action, ..*command };
     match command.action {
@@ -209,6 +211,7 @@ fn plainer(command: &Command) -> Vec<Command> {
             way(act(Action::CancelAll { account, side: None }));
             way(act(Action::CancelAll { account: None, side }));
         }
+        Action::CancelSession { .. } => way(act(Action::CancelSession { session: None })),
         Action::AddMarket(_)
         | Action::SetMarket(_)
         | Action::RemoveMarket

@@ -42,6 +42,7 @@ pub(super) fn check(
                 operator: true,
                 request: None,
                 action,
+                session: None,
             };
             engine.apply(&command, &mut ());
             let audit = engine.audit();

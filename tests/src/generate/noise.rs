@@ -34,7 +34,7 @@ impl Generator {
 }
 
 fn action(random: &mut Random) -> Action {
-    match random.below(16) {
+    match random.below(17) {
         0 => Action::AddMarket(spec(random)),
         1 => Action::SetMarket(terms(random)),
         2 => Action::RemoveMarket,
@@ -52,7 +52,8 @@ fn action(random: &mut Random) -> Action {
             Phase::Closed,
         ])),
         13 => Action::CloseEpoch { number: EpochNumber(random.edge()) },
-        14 => Action::BlockAccount(AccountId(wide(random))),
+        14 => Action::CancelSession { session: random.maybe(50, super::session) },
+        15 => Action::BlockAccount(AccountId(wide(random))),
         _ => Action::UnblockAccount(AccountId(wide(random))),
     }
 }

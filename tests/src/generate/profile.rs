@@ -245,6 +245,7 @@ impl Profile {
         self.phases[0].0 = 200;
         self.phases[1].0 = 60;
         self.weigh(ActionKind::CancelAll, 0);
+        self.weigh(ActionKind::CancelSession, 0);
     }
 
     fn lean_to_auctions(&mut self, random: &mut Random) {
@@ -270,6 +271,7 @@ impl Profile {
         self.weigh(ActionKind::Place, 400);
         self.weigh(ActionKind::RemoveMarket, 0);
         self.weigh(ActionKind::CancelAll, 0);
+        self.weigh(ActionKind::CancelSession, 0);
     }
 
     fn weigh(&mut self, kind: ActionKind, weight: u64) {
@@ -285,6 +287,7 @@ fn actions(random: &mut Random) -> Vec<(u64, ActionKind)> {
         (random.within(8, 25), ActionKind::Amend),
         (random.within(3, 15), ActionKind::Cancel),
         (1, ActionKind::CancelAll),
+        (1, ActionKind::CancelSession),
         (random.within(1, 3), ActionKind::SetPhase),
         (random.within(1, 4), ActionKind::CloseEpoch),
         (2, ActionKind::AdvanceTime),

@@ -81,14 +81,11 @@ impl Book {
         let price_it_has_not = amend.price.is_some() && old.kind.price().is_none();
         let stop_it_has_not = amend.stop_price.is_some() && old.kind.stop().is_none();
         refuse(price_it_has_not || stop_it_has_not, Reason::BadCombination)?;
-        refuse(enters && new.post_only && self.would_take(new), Reason::WouldTake)
-    }
-
-    /// Whether an order that re-enters trades in Continuous; it is out of the book by then.
-    fn would_take(&self, new: &OrderRecord) -> bool {
-        let mut without = self.clone();
-        without.orders.retain(|o| o.party.order != new.party.order);
-        self.head.phase == Phase::Continuous && without.would_trade(new) > 0
+        let same = new.kind == old.kind && new.open == old.open;
+        refuse(same && !amend.requeue, Reason::NoChange)?;
+        let continuous = self.head.phase == Phase::Continuous;
+        let reaches = self.reaches_the_other_side(new);
+        refuse(enters && continuous && new.post_only && reaches, Reason::WouldTake)
     }
 
     /// The order, which has left the book, enters it again as a new one would.

@@ -51,6 +51,15 @@ impl Book {
         }
     }
 
+    /// Whether the best opposite price is within the order's limit.
+    pub(super) fn reaches_the_other_side(&self, order: &OrderRecord) -> bool {
+        let best = self.best(order.side.opposite());
+        best.zip(order.kind.price()).is_some_and(|(best, limit)| match order.side {
+            Side::Buy => best <= limit,
+            Side::Sell => best >= limit,
+        })
+    }
+
     /// The dry run: how much the order would trade, by letting it trade in a copy of the book.
     pub(super) fn would_trade(&self, taker: &OrderRecord) -> u64 {
         let mut copy = self.clone();

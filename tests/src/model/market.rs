@@ -2,7 +2,7 @@
 
 use pricetime_engine::{
     AccountId, Action, CancelReason, Command, Event, Limits, MarketSnapshot, MarketSpec, OrderId,
-    OrderRecord, Outcome, Phase, Place, Reason, RequestRecord, Side, Terms, Timestamp,
+    OrderRecord, Outcome, Phase, Place, Reason, RequestRecord, SessionId, Side, Terms, Timestamp,
 };
 
 use super::book::{Book, waits};
@@ -113,10 +113,11 @@ impl Market {
             Action::AddMarket(_) => Err(Reason::MarketExists),
             Action::SetMarket(terms) => self.set_market(terms),
             Action::RemoveMarket => self.remove_market(),
-            Action::Place(place) => self.place(command.account, &place, now),
+            Action::Place(place) => self.place(command, &place, now),
             Action::Amend(amend) => book.amend(command.account, &amend),
             Action::Cancel { order } => self.cancel(command, order),
             Action::CancelAll { account, side } => self.cancel_all(account, side),
+            Action::CancelSession { session } => self.cancel_session(session),
             Action::SetPhase(phase) => book.set_phase(phase),
             Action::CloseEpoch { number } => book.close_epoch(number),
             Action::AdvanceTime => Ok(()),
@@ -142,11 +143,11 @@ impl Market {
         Ok(())
     }
 
-    fn place(&mut self, account: AccountId, place: &Place, now: Timestamp) -> Result<(), Reason> {
+    fn place(&mut self, command: &Command, place: &Place, now: Timestamp) -> Result<(), Reason> {
         let phase = self.book.head.phase;
         refuse(phase == Phase::Halted || phase == Phase::Closed, Reason::WrongPhase)?;
-        refuse(self.blocked.contains(&account), Reason::AccountBlocked)?;
-        self.book.place(account, place, now)
+        refuse(self.blocked.contains(&command.account), Reason::AccountBlocked)?;
+        self.book.place(command, place, now)
     }
 
     fn cancel(&mut self, command: &Command, order: OrderId) -> Result<(), Reason> {
@@ -162,6 +163,16 @@ impl Market {
             |o| account.is_none_or(|a| a == o.party.account) && side.is_none_or(|s| s == o.side),
             CancelReason::Requested,
         );
+        Ok(())
+    }
+
+    /// Orders without a session are not meant, whichever session is.
+    fn cancel_session(&mut self, session: Option<SessionId>) -> Result<(), Reason> {
+        refuse(self.book.head.phase == Phase::Closed, Reason::UnknownOrder)?;
+        match session {
+            Some(_) => self.book.cancel_each(|o| o.session == session, CancelReason::SessionEnded),
+            None => self.book.cancel_each(|o| o.session.is_some(), CancelReason::SessionEnded),
+        }
         Ok(())
     }
 
@@ -190,6 +201,7 @@ fn needs_operator(command: &Command) -> bool {
         Action::AddMarket(_)
         | Action::SetMarket(_)
         | Action::RemoveMarket
+        | Action::CancelSession { .. }
         | Action::SetPhase(_)
         | Action::CloseEpoch { .. }
         | Action::AdvanceTime

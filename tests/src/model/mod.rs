@@ -51,6 +51,7 @@ impl Core for Model {
             market: command.market,
             account: command.account,
             request,
+            session: command.session,
             kind: command.action.kind(),
         };
         Group { header, events, outcome }
@@ -188,6 +189,7 @@ fn refusal(command: &Command, market: Option<&Market>, reason: Reason) -> Answer
         | Action::SetMarket(_)
         | Action::RemoveMarket
         | Action::CancelAll { .. }
+        | Action::CancelSession { .. }
         | Action::SetPhase(_)
         | Action::CloseEpoch { .. }
         | Action::AdvanceTime

@@ -1,7 +1,7 @@
 //! Place: what is refused, and where an accepted order goes.
 
 use pricetime_engine::{
-    AccountId, EpochNumber, Event, OrderKind, OrderRecord, Party, Phase, Place, Price, Quantity,
+    Command, EpochNumber, Event, OrderKind, OrderRecord, Party, Phase, Place, Price, Quantity,
     Reason, TimeInForce, Timestamp, Until,
 };
 
@@ -12,11 +12,12 @@ impl Book {
     /// Place in Continuous or Call, by an account that is not blocked.
     pub(super) fn place(
         &mut self,
-        account: AccountId,
+        command: &Command,
         place: &Place,
         now: Timestamp,
     ) -> Result<(), Reason> {
         self.judge_place(place)?;
+        let account = command.account;
         let mut order = OrderRecord {
             party: Party { order: place.order, account, reference: place.reference },
             side: place.side,
@@ -29,9 +30,11 @@ impl Book {
             open: place.quantity,
             shown: Quantity(0),
             priority: self.head.next_priority,
+            session: command.session,
         };
         let continuous = self.head.phase == Phase::Continuous;
-        refuse(continuous && place.post_only && self.would_trade(&order) > 0, Reason::WouldTake)?;
+        let reaches = self.reaches_the_other_side(&order);
+        refuse(continuous && place.post_only && reaches, Reason::WouldTake)?;
         refuse(self.may_rest(place) && self.is_full(), Reason::BookFull)?;
 
         order.priority = self.take_priority();

@@ -1,9 +1,12 @@
 //! The model on its own: one scene for each rule that is easy to get wrong.
 
+use core::num::NonZeroU32;
+
 use pricetime_engine::{
     AccountId, Action, Amend, CancelReason, Clearing, Command, EpochNumber, Event, Fees, Limits,
     MarketId, MarketSpec, OrderId, OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity,
-    Reason, RequestId, SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+    Reason, RequestId, SelfTrade, Sequence, SessionId, Side, Step, Symbol, Terms, TimeInForce,
+    Timestamp,
 };
 
 use super::Model;
@@ -53,6 +56,7 @@ impl Scene {
             operator: account == 0,
             request: None,
             action,
+            session: None,
         };
         let group = self.model.apply(&command);
         (group.events, group.outcome)
@@ -389,6 +393,7 @@ fn the_window_knows_what_was_asked() {
         operator: false,
         request: Some(RequestId(1)),
         action: Action::AdvanceTime,
+        session: None,
     };
     scene.model.apply(&command);
     command.sequence = Sequence(11);

@@ -42,6 +42,7 @@ impl Books {
             operator,
             request,
             action,
+            session: None,
         };
         let mut groups = Vec::new();
         self.engine.apply(&command, &mut groups);

@@ -34,7 +34,8 @@ pub fn publishing_by(way: RedisOptions) -> RedisOptions {
 /// Where there is none.
 pub fn operator(host: &Host, action: Action) {
     let account = AccountId(1);
-    let draft = Draft { market: MARKET, account, operator: true, request: None, action };
+    let draft =
+        Draft { market: MARKET, account, operator: true, request: None, action, session: None };
     host.submit(draft).expect("room").wait().expect("an answer");
 }
 

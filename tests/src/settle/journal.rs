@@ -67,6 +67,7 @@ impl Writer {
             operator: true,
             request: None,
             action,
+            session: None,
         };
         let mut groups = Vec::new();
         self.engine.apply(&command, &mut groups);

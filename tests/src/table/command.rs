@@ -1,8 +1,10 @@
 //! A line's left side as a command.
 
+use std::num::NonZeroU32;
+
 use pricetime_engine::{
     AccountId, Action, Amend, EpochNumber, MarketId, OrderId, OrderKind, Place, Price, Quantity,
-    RequestId, SelfTrade, Sequence, Side, Terms, TimeInForce, Timestamp,
+    RequestId, SelfTrade, Sequence, SessionId, Side, Terms, TimeInForce, Timestamp,
 };
 
 use super::spec::{self, MarketLine};
@@ -22,6 +24,7 @@ pub(super) struct Spoken {
     pub(super) account: AccountId,
     pub(super) operator: bool,
     pub(super) request: Option<RequestId>,
+    pub(super) session: Option<SessionId>,
     pub(super) action: Action,
     /// The market, where the action itself says which (`add id=2`).
     pub(super) market: Option<MarketId>,
@@ -86,6 +89,7 @@ struct Ending {
     speaker: Option<AccountId>,
     operator: bool,
     request: Option<RequestId>,
+    session: Option<SessionId>,
 }
 
 impl Ending {
@@ -95,6 +99,7 @@ impl Ending {
             "by" => self.speaker = Some(words.account()?),
             "operator" => self.operator = true,
             "request" => self.request = Some(RequestId(number(words.word("the request")?)?)),
+            "session" => self.session = Some(session(words.word("the session")?)?),
             other => return Err(format!("`{other}` means nothing here")),
         }
         Ok(())
@@ -103,7 +108,8 @@ impl Ending {
     fn spoken(self, named: AccountId, action: Action) -> Spoken {
         let account = self.speaker.unwrap_or(named);
         let operator = self.operator || account == operator();
-        Spoken { account, operator, request: self.request, action, market: None }
+        let Self { request, session, .. } = self;
+        Spoken { account, operator, request, session, action, market: None }
     }
 }
 
@@ -118,6 +124,13 @@ pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
             finish(words, account, Action::Cancel { order })
         }
         "cancel-all" => cancel_all(&mut words),
+        "cancel-session" => {
+            let session = match words.word("the session")? {
+                "any" => None,
+                number => Some(session(number)?),
+            };
+            finish(words, operator(), Action::CancelSession { session })
+        }
         "phase" => {
             let phase = spec::phase(words.word("the phase")?)?;
             finish(words, operator(), Action::SetPhase(phase))
@@ -267,6 +280,11 @@ fn amend(words: &mut Words<'_>) -> Read<Spoken> {
         }
     }
     Ok(ending.spoken(account, Action::Amend(amend)))
+}
+
+fn session(word: &str) -> Read<SessionId> {
+    let number = number(word).ok().and_then(NonZeroU32::new);
+    number.map(SessionId).ok_or_else(|| format!("`{word}` is no number of a session"))
 }
 
 fn cancel_all(words: &mut Words<'_>) -> Read<Spoken> {

@@ -300,6 +300,7 @@ pub(super) const fn named(action: &Action) -> Option<OrderId> {
         | Action::SetMarket(_)
         | Action::RemoveMarket
         | Action::CancelAll { .. }
+        | Action::CancelSession { .. }
         | Action::SetPhase(_)
         | Action::CloseEpoch { .. }
         | Action::AdvanceTime

@@ -176,7 +176,8 @@ impl<C: Judged> Play<C> {
 
     fn unseen(&mut self, prefix: Prefix, action: Action) -> Read<()> {
         let account = operator();
-        let spoken = Spoken { account, operator: true, request: None, action, market: None };
+        let (request, session, market) = (None, None, None);
+        let spoken = Spoken { account, operator: true, request, session, action, market };
         let command = self.stamped(prefix, spoken);
         let group = self.core.apply(&command);
         let said = say(&mut self.ledger, &command, &group);
@@ -207,6 +208,7 @@ impl<C: Judged> Play<C> {
             operator: spoken.operator,
             request: spoken.request,
             action: spoken.action,
+            session: spoken.session,
         }
     }
 }

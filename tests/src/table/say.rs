@@ -217,6 +217,7 @@ impl Reader<'_> {
             | Action::SetMarket(_)
             | Action::RemoveMarket
             | Action::CancelAll { .. }
+            | Action::CancelSession { .. }
             | Action::SetPhase(_)
             | Action::CloseEpoch { .. }
             | Action::AdvanceTime

@@ -13,7 +13,7 @@ pub(crate) const WINDOW: usize = 4_096;
 
 pub(crate) fn draft(command: &Command) -> Draft {
     let Command { market, account, operator, action, .. } = *command;
-    Draft { market, account, operator, request: None, action }
+    Draft { market, account, operator, request: None, action, session: None }
 }
 
 /// A flow beside so many standing orders: what opens the book, and what comes then.

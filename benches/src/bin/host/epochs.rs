@@ -88,7 +88,7 @@ fn close(host: &Host, done: &AtomicBool) -> Result<usize, Failure> {
         let number = host.view(MARKET, 0).ok_or("the market is gone")?.epoch;
         let action = Action::CloseEpoch { number };
         let (account, operator, request) = (AccountId(0), true, None);
-        let draft = Draft { market: MARKET, account, operator, request, action };
+        let draft = Draft { market: MARKET, account, operator, request, action, session: None };
         let group = submit(host, draft)?.wait()?;
         loop {
             let status = host.status();

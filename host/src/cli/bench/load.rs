@@ -28,7 +28,7 @@ pub(super) struct Closed {
 
 pub(super) fn draft(command: &Command) -> Draft {
     let Command { market, account, operator, request, action, .. } = *command;
-    Draft { market, account, operator, request, action }
+    Draft { market, account, operator, request, action, session: None }
 }
 
 /// Gives each account's commands to one of so many submitters, in their order.

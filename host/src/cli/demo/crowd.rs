@@ -102,6 +102,7 @@ impl Crowd {
             operator,
             request: None,
             action,
+            session: None,
         }
     }
 

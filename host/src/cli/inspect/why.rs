@@ -74,6 +74,9 @@ pub(super) const fn end(reason: CancelReason) -> &'static str {
             "a market order, and the next price was further from the best one than it may trade"
         }
         CancelReason::MarketClosed => "the market closed, which ends every order",
+        CancelReason::SessionEnded => {
+            "the connection that it came by ended, and was to cancel its orders"
+        }
     }
 }
 

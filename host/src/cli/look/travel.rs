@@ -145,6 +145,7 @@ fn nothing() -> Group {
         account: AccountId(0),
         request: None,
         kind: ActionKind::AdvanceTime,
+        session: None,
     };
     Group { header, events: Vec::new(), outcome: Outcome::Accepted }
 }

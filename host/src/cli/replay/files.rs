@@ -83,5 +83,6 @@ fn command(text: &[u8], run: &Run) -> Result<Command, Bad> {
         operator: draft.operator,
         request: draft.request,
         action: draft.action,
+        session: draft.session,
     })
 }

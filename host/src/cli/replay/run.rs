@@ -163,6 +163,7 @@ fn empty_group() -> Group {
         account: AccountId(0),
         request: None,
         kind: ActionKind::AdvanceTime,
+        session: None,
     };
     Group { header, events: Vec::new(), outcome: Outcome::Accepted }
 }

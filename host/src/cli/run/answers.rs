@@ -250,6 +250,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             | Line::Amend(_)
             | Line::Cancel(_)
             | Line::CancelAll(_)
+            | Line::CancelSession(_)
             | Line::AddMarket(_)
             | Line::SetMarket(_)
             | Line::RemoveMarket(_)

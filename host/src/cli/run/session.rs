@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pricetime::engine::{Action, MarketId, MarketSpec, Place};
+use pricetime::engine::{Action, MarketId, MarketSpec};
 use pricetime::json::{FORMAT, Hello, Line, Refused as RefusedLine};
 use pricetime::{Draft, Refused, Ticket};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader};
@@ -20,8 +20,6 @@ use super::listen::ended;
 const OWED_MAX: usize = 8_192;
 /// How long it waits where the core has no room.
 const BUSY: Duration = Duration::from_millis(1);
-/// Above so many orders to cancel at the end it looks which of them are still there.
-const ORDERS_MAX: usize = 1 << 16;
 
 /// How many lines came, and how many of them were refused.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,9 +35,8 @@ pub(super) struct Session {
     operator: bool,
     /// Whose refused lines are logged.
     name: Option<String>,
-    cancel_on_disconnect: bool,
-    /// What came in by this connection, where it is to end with it.
-    orders: Vec<Draft>,
+    /// What its orders end with, if they are to end with the connection.
+    session: Option<pricetime::Session>,
     specs: BTreeMap<MarketId, Arc<MarketSpec>>,
     met: Met,
 }
@@ -64,8 +61,7 @@ impl Session {
             desk,
             operator,
             name: None,
-            cancel_on_disconnect: false,
-            orders: Vec::new(),
+            session: None,
             specs: BTreeMap::new(),
             met: Met::default(),
         }
@@ -86,7 +82,8 @@ impl Session {
         let writer = Writer::new(Arc::clone(&self.desk), to);
         let reading = async {
             let read = self.read(from, &items).await;
-            self.cancel_orders(&items).await;
+            // What it placed ends here, whatever is still on its way.
+            drop(self.session.take());
             drop(items);
             read
         };
@@ -166,6 +163,9 @@ impl Session {
         let adds = matches!(line, Line::AddMarket(_));
         let spec = if adds { None } else { self.spec(market, items).await };
         let draft = line.draft(spec.as_deref())?;
+        if draft.session.is_some() {
+            return Err("`session` is for recordings: say `cancel_on_disconnect` in `hello`".into());
+        }
         if draft.operator && !self.operator {
             return Err(
                 "only operators may do this: come by the Unix socket, or say the token".into()
@@ -174,7 +174,6 @@ impl Session {
         let spec =
             if let Action::AddMarket(spec) = &draft.action { Some(Arc::new(*spec)) } else { spec };
         let ticket = self.submit(draft).await?;
-        self.remember(draft);
         Ok(Some(Item::Ticket { line: number, request: line.request(), spec, ticket }))
     }
 
@@ -191,7 +190,7 @@ impl Session {
             }
             self.operator = true;
         }
-        self.cancel_on_disconnect = hello.cancel_on_disconnect;
+        self.session = hello.cancel_on_disconnect.then(|| self.desk.host.session());
         Ok(Item::Welcome { operator: self.operator })
     }
 
@@ -216,9 +215,14 @@ impl Session {
     }
 
     /// Submits a command. Where there is no room it waits, and so does who sends.
-    async fn submit(&self, draft: Draft) -> Result<Ticket, Wrong> {
+    async fn submit(&mut self, draft: Draft) -> Result<Ticket, Wrong> {
         loop {
-            match self.desk.host.submit(draft) {
+            let host = &self.desk.host;
+            let submitted = match &mut self.session {
+                Some(session) => host.submit_in(session, draft),
+                None => host.submit(draft),
+            };
+            match submitted {
                 Ok(ticket) => return Ok(ticket),
                 // There may be no room for long: without a folder, as long as Redis is not there.
                 Err(Refused::Busy) if *self.desk.stop.borrow() => {
@@ -244,44 +248,6 @@ impl Session {
         }
         let request = serde_json::from_slice::<Line>(text).ok().and_then(|line| line.request());
         RefusedLine { line, column, request, error }
-    }
-
-    fn remember(&mut self, draft: Draft) {
-        let Action::Place(Place { order, .. }) = draft.action else { return };
-        if !self.cancel_on_disconnect {
-            return;
-        }
-        if self.orders.len() >= ORDERS_MAX.max(2 * self.orders.capacity() / 3) {
-            self.forget_gone();
-        }
-        self.orders.push(Draft { action: Action::Cancel { order }, request: None, ..draft });
-    }
-
-    /// Forgets the orders that are no longer there.
-    fn forget_gone(&mut self) {
-        let host = &self.desk.host;
-        self.orders.retain(|draft| {
-            matches!(draft.action, Action::Cancel { order }
-                if host.order(draft.market, order).is_some())
-        });
-    }
-
-    /// Cancels what came in by this connection and is still there, where that was wanted.
-    async fn cancel_orders(&mut self, items: &Items) {
-        if self.orders.is_empty() {
-            return;
-        }
-        let (reached, answered) = oneshot::channel();
-        if items.send(Item::Barrier(reached)).await.is_ok() {
-            let _ = answered.await;
-        }
-        self.forget_gone();
-        for cancel in std::mem::take(&mut self.orders) {
-            if let Ok(ticket) = self.submit(cancel).await {
-                // Whether it was there in time shows in the events.
-                let _ = ticket.await;
-            }
-        }
     }
 }
 

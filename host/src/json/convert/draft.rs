@@ -2,7 +2,7 @@
 
 use pricetime_engine::{
     AccountId, Action, Amend, EpochNumber, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind,
-    Place, Price, Quantity, RequestId, Symbol, Terms, TimeInForce,
+    Place, Price, Quantity, RequestId, SessionId, Symbol, Terms, TimeInForce,
 };
 
 use super::super::input::{self, Line, OrderType, Whose};
@@ -32,6 +32,7 @@ impl Line {
             Self::CancelAll(it) => {
                 Action::CancelAll { account: whose(it.whose, account), side: it.side }
             }
+            Self::CancelSession(it) => Action::CancelSession { session: it.session.map(SessionId) },
             Self::AddMarket(it) => Action::AddMarket(add_market(it)?),
             Self::SetMarket(it) => {
                 let units = units()?;
@@ -57,7 +58,12 @@ impl Line {
             | Self::Status(_) => return Err(BadLine::NoCommand),
         };
         let operator = operator.unwrap_or_else(|| is_for_operators(&action));
-        Ok(Draft { market, account, operator, request: request.map(RequestId::from), action })
+        let session = match self {
+            Self::Place(it) => it.session.map(SessionId),
+            _ => None,
+        };
+        let request = request.map(RequestId::from);
+        Ok(Draft { market, account, operator, request, session, action })
     }
 }
 

@@ -57,6 +57,14 @@ impl Line {
                 operator,
                 time,
             }),
+            Action::CancelSession { session } => Self::CancelSession(input::CancelSession {
+                market,
+                account,
+                session: session.map(|session| session.0),
+                request,
+                operator,
+                time,
+            }),
             Action::AddMarket(spec) => Self::AddMarket(add_market_line(command, spec)),
             Action::SetMarket(terms) => {
                 let units = Units(spec?);
@@ -160,6 +168,7 @@ fn place_line(command: &Command, it: &Place, units: &Units<'_>) -> input::Place 
         minimum_quantity: quantity(it.minimum_quantity),
         display_quantity: quantity(it.display_quantity),
         self_trade: it.self_trade,
+        session: command.session.map(|session| session.0),
         request: command.request.map(Uuid::from),
         operator: unusual(command.operator, is_for_operators(&command.action)),
         time: Some(Time(command.timestamp)),

@@ -1,11 +1,13 @@
 //! The bytes of commands.
 
+use core::num::NonZeroU32;
+
 use core::fmt::Debug;
 
 use pricetime_engine::{
     AccountId, Action, Amend, Command, EpochNumber, Fees, Limits, MarketId, MarketSpec, OrderId,
-    OrderKind, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Sequence, Side, Step,
-    Symbol, Terms, TimeInForce, Timestamp,
+    OrderKind, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Sequence, SessionId,
+    Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 
 use super::super::wire::Wire;
@@ -117,6 +119,8 @@ const PLACE: Place = Place {
 };
 
 /// A change of everything.
+const SESSION: SessionId = SessionId(NonZeroU32::new(0x0102_0304).expect("not zero"));
+
 const AMEND: Amend = Amend {
     order: OrderId(0x11),
     price: Some(Price(1)),
@@ -159,6 +163,8 @@ fn every_action_has_these_bytes() {
             => "0b 09000000000000000000000000000000",
         Action::UnblockAccount(_) = Action::UnblockAccount(AccountId(9))
             => "0c 09000000000000000000000000000000",
+        Action::CancelSession { .. } = Action::CancelSession { session: Some(SESSION) }
+            => "0d 01 04030201",
     }
 }
 
@@ -185,12 +191,13 @@ fn what_an_action_leaves_out_is_a_zero() {
     let amend = Amend { price, quantity, stop_price, if_open, requeue: false, ..AMEND };
     field(amend, "11000000000000000000000000000000 00 00 00 00 00");
     field(Action::CancelAll { account: None, side: None }, "07 00 00");
+    field(Action::CancelSession { session: None }, "0d 00");
 }
 
 fn command(operator: bool, request: Option<RequestId>, action: Action) -> Command {
     let (sequence, timestamp) = (Sequence(77), Timestamp(0x0102_0304_0506_0708));
     let (market, account) = (MarketId(9), AccountId(10));
-    Command { sequence, timestamp, market, account, operator, request, action }
+    Command { sequence, timestamp, market, account, operator, request, action, session: None }
 }
 
 /// Both ways, and that neither a byte less nor one more will do.
@@ -225,10 +232,29 @@ fn a_command_has_these_bytes_and_neither_more_nor_less() {
 }
 
 #[test]
+fn a_command_with_a_session_says_so_beside_the_operator() {
+    for (operator, flags) in [(false, "02"), (true, "03")] {
+        let request = Some(RequestId(11));
+        let command =
+            Command { session: Some(SESSION), ..command(operator, request, Action::AdvanceTime) };
+        let golden = format!(
+            "0807060504030201 09000000 0a000000000000000000000000000000 {flags}
+             01 0b000000000000000000000000000000 04030201 0a"
+        );
+        whole(command, &golden);
+    }
+    let zero =
+        bytes("0807060504030201 09000000 0a000000000000000000000000000000 02 00 00000000 0a");
+    let refused = CodecError::Variant { of: "SessionId", found: 0 };
+    assert_eq!(decode_command(Sequence(1), &zero), Err(refused));
+}
+
+#[test]
 fn the_longest_command_keeps_the_limit() {
     let mut out = Vec::new();
-    encode_command(&command(true, Some(RequestId(1)), Action::AddMarket(spec())), &mut out);
-    assert_eq!(out.len(), 46 + 110);
+    let longest = command(true, Some(RequestId(1)), Action::AddMarket(spec()));
+    encode_command(&Command { session: Some(SESSION), ..longest }, &mut out);
+    assert_eq!(out.len(), 50 + 110);
     assert!(out.len() <= COMMAND_MAX);
 }
 
@@ -243,7 +269,7 @@ fn refused<T: Wire + Debug + PartialEq>(of: &'static str, last: u8) {
 
 #[test]
 fn a_number_that_stands_for_no_variant_is_refused_by_name() {
-    refused::<Action>("Action", 12);
+    refused::<Action>("Action", 13);
     refused::<OrderKind>("OrderKind", 4);
     refused::<Phase>("Phase", 4);
     refused::<Pricing>("Pricing", 2);
@@ -255,9 +281,9 @@ fn a_number_that_stands_for_no_variant_is_refused_by_name() {
         assert_eq!(bool::take(&mut &[found][..]), Err(variant("bool")));
         assert_eq!(<Option<u8> as Wire>::take(&mut &[found, 0][..]), Err(variant("Option")));
     }
-    // Within a command: its operator, its request, its action.
+    // Within a command: its flags, its request, its action.
     let good = bytes("0807060504030201 09000000 0a000000000000000000000000000000 01 00 0a");
-    for (at, of) in [(28, "bool"), (29, "Option"), (30, "Action")] {
+    for (at, of) in [(28, "flags"), (29, "Option"), (30, "Action")] {
         let mut bad = good.clone();
         bad[at] = 99;
         let error = CodecError::Variant { of, found: 99 };

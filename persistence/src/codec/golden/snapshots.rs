@@ -1,12 +1,13 @@
 //! The bytes of snapshots.
 
 use core::fmt::Debug;
+use core::num::NonZeroU32;
 
 use pricetime_engine::{
     AccountId, Engine, EngineSnapshot, EpochNumber, Fees, Limits, MarketHead, MarketId,
     MarketSnapshot, MarketSpec, Notional, OrderId, OrderKind, OrderRecord, Outcome, Party, Phase,
     Price, Prices, Pricing, Priority, Quantity, Reason, RequestId, RequestRecord, SelfTrade,
-    Sequence, Side, Step, Symbol, Terms, Timestamp, TradeNumber, Turnover, Until,
+    Sequence, SessionId, Side, Step, Symbol, Terms, Timestamp, TradeNumber, Turnover, Until, rules,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,6 +72,7 @@ fn orders() -> [OrderRecord; 3] {
         open: Quantity(5),
         shown: Quantity(5),
         priority: Priority(3),
+        session: None,
     };
     let iceberg = OrderRecord {
         party: Party { order: OrderId(18), account: AccountId(34), reference: 50 },
@@ -140,7 +142,26 @@ fn a_snapshot_has_these_bytes() {
     // It is one that an engine can hold.
     let mut engine = Engine::new(2);
     engine.restore(&state).expect("it breaks no rule");
-    assert_eq!(engine.snapshot(), state);
+    assert_eq!(engine.snapshot(), EngineSnapshot { rules_version: rules::VERSION, ..state });
+}
+
+#[test]
+fn an_order_ends_with_its_session_since_version_2_of_the_rules() {
+    let [limit, ..] = orders();
+    let session = Some(SessionId(NonZeroU32::new(0x0102_0304).expect("not zero")));
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    put(&limit, &mut without).expect("it can be spelled");
+    put(&OrderRecord { session, ..limit }, &mut with).expect("it can be spelled");
+    let (last, order) = without.split_last().expect("there are bytes");
+    assert_eq!(*last, 0);
+    assert_eq!(with, [order, &bytes("01 04030201")].concat());
+    let mut state = EngineSnapshot { rules_version: 2, ..state() };
+    state.markets[0].resting[0].session = session;
+    let mut out = Vec::new();
+    encode_snapshot(&state, &mut out).expect("it can be spelled");
+    // One byte more for each of three orders, and the number.
+    assert_eq!(out.len(), bytes(GOLDEN).len() + 3 + 4);
+    assert_eq!(decode_snapshot(&out), Ok(state));
 }
 
 #[test]

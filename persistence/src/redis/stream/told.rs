@@ -243,6 +243,7 @@ mod tests {
                 operator: sequence < 3,
                 request: None,
                 action,
+                session: None,
             };
             engine.apply(&command, &mut ());
         }

@@ -5,7 +5,7 @@ mod orders;
 
 use pricetime_engine::{
     Action, CancelReason, Command, Event, Group, MarketSnapshot, OrderId, OrderRecord, Outcome,
-    Party, Phase, Price, Pricing, Sequence,
+    Party, Phase, Price, Pricing, Reason, Sequence,
 };
 
 use super::live;
@@ -58,7 +58,7 @@ sights! {
     MinimumMissed,
     OpenedFromHaltedWithUncross,
     OrderIdUsedAgain,
-    PostOnlyAfterPrevention,
+    PostOnlyReachesOwnOrder,
     ReplenishedByDecrement,
     SelfTradeNone,
     SelfTradeCancelTaker,
@@ -114,6 +114,9 @@ pub(super) fn look(
         Action::Place(place) if group.outcome == Outcome::Accepted => {
             view.place(place, &mut see);
         }
+        Action::Place(place) if group.outcome == Outcome::Rejected(Reason::WouldTake) => {
+            view.post_only(place, &mut see);
+        }
         Action::Amend(amend) if group.outcome == Outcome::Accepted => {
             view.amend(amend, &mut see);
         }
@@ -125,6 +128,7 @@ pub(super) fn look(
         | Action::Amend(_)
         | Action::Cancel { .. }
         | Action::CancelAll { .. }
+        | Action::CancelSession { .. }
         | Action::AdvanceTime
         | Action::BlockAccount(_)
         | Action::UnblockAccount(_) => {}

@@ -105,6 +105,10 @@ fn wild_amend(dice: &mut Dice) -> Amend {
     }
 }
 
+fn wild_session(dice: &mut Dice) -> SessionId {
+    SessionId(NonZeroU32::MIN.saturating_add(u32::try_from(dice.below(4)).unwrap_or_default()))
+}
+
 fn wild_action(dice: &mut Dice, epoch: EpochNumber) -> Action {
     let phases = [
         Phase::Continuous,
@@ -122,11 +126,12 @@ fn wild_action(dice: &mut Dice, epoch: EpochNumber) -> Action {
         0..=129 => Action::Place(wild_order(dice)),
         130..=169 => Action::Amend(wild_amend(dice)),
         170..=175 => Action::Cancel { order: OrderId(u128::from(dice.below(40))) },
-        176 => Action::CancelAll {
+        176 => Action::CancelSession { session: maybe(dice, 2, wild_session) },
+        177 => Action::CancelAll {
             account: maybe(dice, 2, |_| account),
             side: maybe(dice, 2, Dice::side),
         },
-        177..=183 => Action::SetPhase(dice.pick(&phases)),
+        178..=183 => Action::SetPhase(dice.pick(&phases)),
         184..=187 => Action::CloseEpoch { number: epoch },
         188 => Action::AdvanceTime,
         189 => Action::BlockAccount(account),
@@ -184,6 +189,7 @@ fn wild_command(dice: &mut Dice, model: &Model, step: u64) -> Command {
         operator: heads.is_empty() || dice.below(8) > 0,
         request: maybe(dice, 4, |dice| RequestId(u128::from(dice.below(300)))),
         action,
+        session: maybe(dice, 3, wild_session),
     }
 }
 
@@ -206,6 +212,7 @@ fn any_values_at_all() {
             operator: true,
             request: None,
             action: Action::CloseEpoch { number: state.markets[0].head.epoch },
+            session: None,
         };
         assert_eq!(model.apply(&last).outcome, Outcome::Accepted);
         let again = model.apply(&last).outcome;

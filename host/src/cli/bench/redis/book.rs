@@ -108,6 +108,7 @@ impl Book {
             operator: account == AccountId(0),
             request: None,
             action,
+            session: None,
         };
         let mut groups: Vec<Group> = Vec::new();
         self.engine.apply(&command, &mut groups);

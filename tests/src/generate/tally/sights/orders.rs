@@ -27,7 +27,6 @@ impl View<'_> {
         see(Sight::MarketOrderRests, rests);
         let elected = self.any(|event| matches!(event, Event::Triggered { .. }));
         let prevented = works && !elected && self.any(prevents);
-        see(Sight::PostOnlyAfterPrevention, prevented && place.post_only);
         let acted = match place.self_trade {
             SelfTrade::None => None,
             SelfTrade::CancelTaker => Some(Sight::SelfTradeCancelTaker),
@@ -43,17 +42,30 @@ impl View<'_> {
 
     /// How much stands on the other side within an order's limit.
     fn in_reach(&self, place: &Place) -> u128 {
+        self.met(place).map(|order| u128::from(order.open.0)).sum()
+    }
+
+    /// Whether a refused post-only order reaches orders of its own account and no others.
+    pub(super) fn post_only(&self, place: &Place, see: &mut impl FnMut(Sight, bool)) {
+        let own = |order: &OrderRecord| order.party.account == self.command.account;
+        let own = place.post_only && self.met(place).all(own);
+        see(Sight::PostOnlyReachesOwnOrder, own);
+    }
+
+    /// What stands on the other side within an order's limit.
+    fn met(&self, place: &Place) -> impl Iterator<Item = &OrderRecord> {
         let limit = place.kind.price();
-        let fits = |order: &&OrderRecord| {
+        let side = place.side;
+        let fits = move |order: &&OrderRecord| {
             let reach = match (order.kind.price(), limit) {
-                (Some(price), Some(limit)) if order.side > place.side => price <= limit,
+                (Some(price), Some(limit)) if order.side > side => price <= limit,
                 (Some(price), Some(limit)) => price >= limit,
                 (_, None) | (None, _) => true,
             };
-            order.side != place.side && reach
+            order.side != side && reach
         };
         let resting = self.before.iter().flat_map(|market| &market.resting);
-        resting.filter(fits).map(|order| u128::from(order.open.0)).sum()
+        resting.filter(fits)
     }
 
     fn icebergs(&self, see: &mut impl FnMut(Sight, bool)) {
