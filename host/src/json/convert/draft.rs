@@ -58,10 +58,7 @@ impl Line {
             | Self::Status(_) => return Err(BadLine::NoCommand),
         };
         let operator = operator.unwrap_or_else(|| is_for_operators(&action));
-        let session = match self {
-            Self::Place(it) => it.session.map(SessionId),
-            _ => None,
-        };
+        let session = if let Self::Place(it) = self { it.session.map(SessionId) } else { None };
         let request = request.map(RequestId::from);
         Ok(Draft { market, account, operator, request, session, action })
     }
