@@ -182,6 +182,7 @@ impl Link {
                     RedisError::Unreachable {
                         server: String::from("the cluster"),
                         why: format!("nobody has slot {slot}"),
+                        late: false,
                     }
                 })
             }
@@ -268,8 +269,8 @@ pub(crate) fn fault(server: &str, error: &redis::RedisError) -> RedisError {
             why: format!("{code} {}", error.detail().unwrap_or_default()).trim_end().to_owned(),
         },
         _ if error.is_timeout() => {
-            RedisError::Unreachable { server, why: String::from("no answer in time") }
+            RedisError::Unreachable { server, why: String::from("no answer in time"), late: true }
         }
-        _ => RedisError::Unreachable { server, why: error.to_string() },
+        _ => RedisError::Unreachable { server, why: error.to_string(), late: false },
     }
 }

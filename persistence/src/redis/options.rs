@@ -109,6 +109,8 @@ pub enum RedisError {
         server: String,
         /// What went wrong.
         why: String,
+        /// Whether the time for an answer is over. If not, the connection failed.
+        late: bool,
     },
     /// The server said no.
     #[error("{server} refuses: {why}")]
