@@ -17,12 +17,13 @@ use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load;
 use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::publishing::{
-    caught_up, epoch, hold, is_ill, open, operator, publishing, why_ill,
+    caught_up, epoch, hold, is_ill, open, operator, publishing, until_ill,
 };
 use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
-use pricetime_tests::redis::{Server, free_port};
+use pricetime_tests::server::Port;
 
 /// What befalls a stream, or who writes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,7 +291,7 @@ fn a_kill_at_any_moment_leaves_nothing_out_and_doubles_nothing() {
     let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let mut random = Random::new(seed);
-    let mut server = Server::start_with(&["--save", "", "--appendonly", "yes"]);
+    let mut server = Server::start_with(&["--appendonly", "yes"]);
     let mut folder = tempfile::tempdir().expect("a folder");
     let mut first = 0;
     for kill in 0..kills {
@@ -331,11 +332,11 @@ fn a_kill_at_any_moment_leaves_nothing_out_and_doubles_nothing() {
 #[test]
 fn a_port_without_a_server_keeps_nobody_waiting() {
     let folder = tempfile::tempdir().expect("a folder");
-    let host = open(folder.path(), publishing(free_port()));
+    let port = Port::reserve();
+    let host = open(folder.path(), publishing(port.number));
     let mut next = 0;
     epoch(&host, 1, &mut next, 2_000);
-    until("the host notices", || is_ill(&host));
-    assert!(why_ill(&host).contains("does not answer"), "{}", why_ill(&host));
+    until_ill(&host, "does not answer");
     assert!(host.status().redis.events.expect("published").behind > 2_000);
     host.close().expect("a clean end");
 }

@@ -16,6 +16,7 @@ use pricetime::{Draft, Gates, Host, Options};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::server::signal;
 use pricetime_tests::settle::books::{PLATFORM, copy, judge};
 use pricetime_tests::{postgres, redis};
 
@@ -60,7 +61,7 @@ impl<'a> Runner<'a> {
     }
 
     fn signal(&self, name: &str) {
-        postgres::signal(self.process.id(), name);
+        signal(self.process.id(), name);
     }
 
     /// Something happens to it.

@@ -2,14 +2,14 @@
 //! back from Redis after a kill.
 
 mod program;
-#[path = "program/server.rs"]
-mod server;
 
 use std::path::Path;
 use std::process::Output;
 
+use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
+use pricetime_tests::server::Port;
 use program::{MARKET, Running, VIEW, close, err, folder, lines, out, place, run};
-use server::{Server, free_port};
 
 /// Runs these lines without a folder.
 fn alone(folder: &Path, url: &str, said: &str) -> Output {
@@ -18,7 +18,7 @@ fn alone(folder: &Path, url: &str, said: &str) -> Output {
 
 #[test]
 fn it_needs_no_folder_and_says_what_it_does_not_promise() {
-    let (server, folder) = (Server::start(&[]), folder());
+    let (server, folder) = (Server::start(), folder());
     let url = server.url();
     let said = String::from("{\"hello\":{\"format\":1}}\n")
         + MARKET
@@ -66,7 +66,7 @@ fn it_needs_no_folder_and_says_what_it_does_not_promise() {
 
 #[test]
 fn a_kill_takes_back_the_open_epoch_and_another_process_ends_the_older() {
-    let server = Server::start(&[]);
+    let server = Server::start();
     let url = server.url();
     let arguments = ["--epoch", "never", "--redis-only", "--redis", &url];
     let older = Running::start(&arguments);
@@ -76,16 +76,7 @@ fn a_kill_takes_back_the_open_epoch_and_another_process_ends_the_older() {
     operator.hear();
     operator.ask(&place(1, 1, "sell", "1.00", 5));
     operator.ask(&close(1));
-    let mut durable = 0;
-    for _ in 0..1_000 {
-        durable =
-            operator.ask("{\"status\":{}}\n")["status"]["durable"].as_u64().expect("a number");
-        if durable == 4 {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(10));
-    }
-    assert_eq!(durable, 4, "the image stands there");
+    until("the image stands there", || operator.ask("{\"status\":{}}\n")["status"]["durable"] == 4);
     operator.ask(&place(2, 2, "buy", "1.00", 5));
     older.signal("KILL");
     drop(older);
@@ -105,7 +96,8 @@ fn a_kill_takes_back_the_open_epoch_and_another_process_ends_the_older() {
 #[test]
 fn what_makes_no_sense_is_refused() {
     let folder = folder();
-    let nobody = format!("redis://127.0.0.1:{}", free_port());
+    let port = Port::reserve();
+    let nobody = format!("redis://127.0.0.1:{}", port.number);
     let run = |arguments: &[&str]| {
         run(folder.path(), &[&["run", "--once", "--redis", &nobody], arguments].concat(), "")
     };

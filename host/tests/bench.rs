@@ -3,16 +3,14 @@
 //! Nothing here asserts a time.
 #![cfg(feature = "program")]
 
-#[path = "program/server.rs"]
-mod server;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use pricetime::workload::Workload;
+use pricetime_tests::redis::Server;
+use pricetime_tests::server::Port;
 use serde_json::Value;
-use server::Server;
 use tempfile::TempDir;
 
 fn bench(arguments: &[&str]) -> Output {
@@ -245,7 +243,7 @@ fn the_image_in_redis_is_measured_on_a_server_of_its_own() {
 
 #[test]
 fn a_server_that_is_named_keeps_what_it_has() {
-    let server = Server::start(&[]);
+    let server = Server::start();
     assert_eq!(server.ask(&["SET", "theirs", "1"]), "OK");
     let more = ["--redis", &server.url(), "--json"];
     let report = parsed(&[SMALL.as_slice(), &more].concat());
@@ -273,8 +271,8 @@ fn where_no_server_can_be_had_it_is_said_what_to_do() {
         .expect("the program starts");
     assert_eq!(alone.status.code(), Some(1));
     assert!(text(&alone.stderr).contains("apt install redis-server"), "{alone:?}");
-    let free = server::free_port();
-    let nobody = format!("redis://127.0.0.1:{free}");
+    let port = Port::reserve();
+    let nobody = format!("redis://127.0.0.1:{}", port.number);
     let wrong: [(&str, i32); 4] = [
         (nobody.as_str(), 1),
         ("rediss://127.0.0.1", 2),
@@ -339,7 +337,7 @@ fn settlement_is_measured_on_every_ledger() {
 
 #[test]
 fn a_ledger_that_is_named_keeps_what_it_has() {
-    let server = Server::start(&[]);
+    let server = Server::start();
     assert_eq!(server.ask(&["SET", "theirs", "1"]), "OK");
     let folder = TempDir::new().expect("a folder");
     let at = folder.path().to_str().expect("a path of text");

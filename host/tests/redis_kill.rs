@@ -6,8 +6,6 @@
 //! all are tried that there are: each word, in each manner.
 
 mod program;
-#[path = "program/server.rs"]
-mod server;
 #[path = "program/turnstile.rs"]
 mod turnstile;
 
@@ -20,14 +18,13 @@ use std::time::{Duration, Instant};
 use pricetime::engine::{Action, Engine, Event, MarketId, Sequence};
 use pricetime::persistence::redis::{KeyNames, Link, ReadImage, RedisOptions, read_image};
 use pricetime::persistence::{Folder, Journal, JournalOptions};
+use pricetime_tests::patience::PATIENCE;
+use pricetime_tests::redis::Server;
 use program::{MARKET, place};
 use serde_json::Value;
-use server::Server;
 use tempfile::TempDir;
 use turnstile::{Manner, Turnstile};
 
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// A folder that lives longer takes longer and longer.
 const KILLS_A_FOLDER: u64 = 5;
 /// Epochs of a process: changes in place, a second generation, and the turn back to the first.
@@ -110,7 +107,7 @@ struct Trial {
 
 impl Trial {
     fn new() -> Self {
-        let server = Server::start(&[]);
+        let server = Server::start();
         let way = Turnstile::start(server.port);
         let folder = tempfile::tempdir().expect("a folder");
         Self { server, way, folder, told: vec![], starts: vec![0], orders: 0 }

@@ -2,8 +2,6 @@
 //! begun anew from a shell; and what `docs/settlement.md` shows is what the program says.
 
 mod program;
-#[path = "program/server.rs"]
-mod server;
 #[path = "program/settling.rs"]
 mod settling;
 
@@ -12,9 +10,10 @@ use std::path::Path;
 use pricetime::engine::{AccountId, EpochNumber, MarketId};
 use pricetime::persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger as _, Position, Token};
 use pricetime::persistence::settlement::{Batch, Digest, Transfer};
+use pricetime_tests::redis::Server;
+use pricetime_tests::server::Port;
 use program::{Running, close, err, folder, out, page, place, run};
 use serde_json::{Value, json};
-use server::Server;
 use settling::{MARKET, TAKER, asked, settle, until};
 
 const PAGE: &str = include_str!("../../docs/settlement.md");
@@ -78,24 +77,24 @@ fn a_day_is_settled_in_the_folder() {
 
 #[test]
 fn a_day_is_settled_in_redis() {
-    let (server, folder) = (Server::start(&[]), folder());
+    let (mut server, folder) = (Server::start(), folder());
     let with = ["--settle", "redis", "--settle-url", &server.url()];
     settled(folder.path(), &with);
     look_at_the_day(folder.path(), &with);
     assert!(!folder.path().join("data/ledger").exists());
     assert_eq!(server.ask(&["HGET", "pricetime:dev:{1}:settlement:state", "last"]), "3");
-    drop(server);
+    server.kill();
     let gone = settle(folder.path(), &[&["verify"], &with[..]].concat());
     assert_eq!(gone.status.code(), Some(1), "{}", err(&gone));
 }
 
 #[test]
 fn a_ledger_that_is_not_there_stops_nothing_and_gets_everything_later() {
-    let (folder, port) = (folder(), server::free_port());
-    let url = format!("redis://127.0.0.1:{port}");
+    let (folder, port) = (folder(), Port::reserve());
+    let url = format!("redis://127.0.0.1:{}", port.number);
     let with = ["--settle", "redis", "--settle-url", &url];
     settled(folder.path(), &with);
-    let server = Server::start_on(port, &["--port", &port.to_string()]);
+    let server = Server::start_on(port, &[]);
     let again = ["run", "--once", "--epoch", "never", "--answers", "none"];
     let done = run(folder.path(), &[&again[..], &with].concat(), "");
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));

@@ -1,21 +1,17 @@
 //! The promise: a program that settles into a server is killed again and again, and in the end every
 //! epoch was posted once, in order, and money is conserved; each way to look says so.
 
-#[path = "program/postgres.rs"]
-mod postgres;
 mod program;
-#[path = "program/server.rs"]
-mod server;
 #[path = "program/settling.rs"]
 mod settling;
 
 use std::path::Path;
 use std::time::Duration;
 
-use postgres::Books;
+use pricetime_tests::postgres;
+use pricetime_tests::redis::Server;
 use program::Running;
 use serde_json::json;
-use server::Server;
 use settling::{MAKER, MARKET, TAKER, asked, epoch, printed, until};
 
 /// So often it is killed, and so many epochs have closed in the end.
@@ -121,12 +117,12 @@ fn look_twice(running: Running, with: &[&str], ledger: &str) {
 
 #[test]
 fn everything_is_posted_once_in_postgresql() {
-    let books = Books::start();
+    let books = postgres::Server::start();
     let url = books.url();
     let with = ["--config", "settle.toml", "--settle", "postgres", "--settle-url", &url];
     let running = killed_in_the_middle(&with);
-    let port = books.url().rsplit(':').next().expect("a port").to_owned();
-    look_twice(running, &with, &format!("in PostgreSQL at 127.0.0.1:{port}, schema pricetime"));
+    let place = format!("in PostgreSQL at 127.0.0.1:{}, schema pricetime", books.port);
+    look_twice(running, &with, &place);
     let ask = |sql: &str| books.ask(&format!("SET search_path TO pricetime; {sql}"));
     let epochs =
         ask("SELECT count(*), count(DISTINCT epoch), min(epoch), max(epoch) FROM outcomes");
@@ -139,7 +135,7 @@ fn everything_is_posted_once_in_postgresql() {
 
 #[test]
 fn everything_is_posted_once_in_redis() {
-    let server = Server::start(&[]);
+    let server = Server::start();
     let url = server.url();
     let with = ["--config", "settle.toml", "--settle", "redis", "--settle-url", &url];
     let running = killed_in_the_middle(&with);

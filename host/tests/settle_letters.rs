@@ -1,23 +1,18 @@
 //! The promise: what a ledger or the outside refuses waits as a dead letter, over restarts, until an
 //! operator has it tried again or lets it go; and what was delivered may be forgotten.
 
-#[path = "program/postgres.rs"]
-mod postgres;
 mod program;
-#[path = "program/server.rs"]
-mod server;
 #[path = "program/settling.rs"]
 mod settling;
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use postgres::Books;
+use pricetime_tests::redis::Server;
+use pricetime_tests::{patience, postgres};
 use program::{Client, Running, err};
 use serde_json::{Value, json};
-use server::Server;
-use settling::{MARKET, PATIENCE, TAKER, asked, epoch, printed, settle, until};
+use settling::{MARKET, TAKER, asked, epoch, printed, settle, until};
 
 /// A program that settles market 1, and somebody who trades there.
 struct Desk {
@@ -88,7 +83,7 @@ impl Desk {
 
 #[test]
 fn a_dead_letter_in_postgresql_is_posted_or_let_go() {
-    let books = Books::start();
+    let books = postgres::Server::start();
     let ask = |sql: &str| books.ask(&format!("SET search_path TO pricetime; {sql}"));
     let mut desk = Desk::start(&["--settle", "postgres", "--settle-url", &books.url()]);
     desk.say(&(MARKET.to_owned() + &epoch(1)));
@@ -146,7 +141,7 @@ fn a_dead_letter_in_postgresql_is_posted_or_let_go() {
 
 #[test]
 fn a_drop_lasts_until_the_ledger_has_taken_it() {
-    let server = Server::start(&[]);
+    let server = Server::start();
     let mut desk = Desk::start(&["--settle", "redis", "--settle-url", &server.url()]);
     let outcomes = || server.ask(&["HLEN", "pricetime:dev:{1}:settlement:outcomes"]);
     desk.say(&(MARKET.to_owned() + &epoch(1)));
@@ -162,12 +157,9 @@ fn a_drop_lasts_until_the_ledger_has_taken_it() {
     server.signal("STOP");
     let left = settle(desk.folder(), &["drop", "1", "2"]);
     assert_eq!(left.status.code(), Some(0), "{}", err(&left));
-    let begun = Instant::now();
-    while desk.running.log().matches("given up by an operator").count() < 2 {
-        assert!(begun.elapsed() < PATIENCE, "{}", desk.running.log());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    std::thread::sleep(Duration::from_millis(20));
+    patience::until("the order is obeyed", || {
+        desk.running.log().matches("given up by an operator").count() == 2
+    });
     desk.running.signal("KILL");
     let (_, _, folder) = desk.running.end();
     server.signal("CONT");
@@ -263,7 +255,7 @@ fn what_the_outside_refuses_is_delivered_or_let_go() {
 
 #[test]
 fn what_was_delivered_is_forgotten_where_that_is_said() {
-    let server = Server::start(&[]);
+    let server = Server::start();
     let url = server.url();
     let with = ["--settle", "redis", "--settle-url", &url, "--config", "outside.toml"];
     let outbox = || server.ask(&["XLEN", "pricetime:dev:{1}:stream:settlements"]);

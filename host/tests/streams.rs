@@ -2,15 +2,13 @@
 //! more rights than it says, and without scripts.
 
 mod program;
-#[path = "program/server.rs"]
-mod server;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
+use pricetime_tests::redis::Server;
 use program::page::{self, blocks};
 use program::{book, close, err, place, run};
-use server::Server;
 use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../docs/redis.md");
@@ -46,7 +44,7 @@ fn plain(text: &str) -> String {
 
 #[test]
 fn the_examples_of_the_streams_answer_what_the_page_says() {
-    let (server, folder) = (Server::start(&[]), tempfile::tempdir().expect("a folder"));
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     publish(&folder, &server.url(), &day());
     let port = server.port.to_string();
     page::ask(PAGE, ["sh streams", "text streams"], server.port, plain);
@@ -78,7 +76,7 @@ fn the_examples_of_the_streams_answer_what_the_page_says() {
 
 #[test]
 fn a_user_with_just_these_commands_can_publish() {
-    let server = Server::start(&[]);
+    let server = Server::start();
     let more = blocks(PAGE, "acl publish").concat();
     server.allow(&(blocks(PAGE, "acl").concat() + "\n" + &more));
     let folder = tempfile::tempdir().expect("a folder");
@@ -91,7 +89,7 @@ fn a_user_with_just_these_commands_can_publish() {
 
 #[test]
 fn streams_are_named_as_the_configuration_says() {
-    let (server, folder) = (Server::start(&[]), tempfile::tempdir().expect("a folder"));
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let configured = |more: &str| {
         let url = server.url();
         let text = format!("[redis]\nurl = \"{url}\"\n[redis.publish]\nevents = true\n{more}");

@@ -24,6 +24,8 @@ pub mod postgres;
 pub mod redis;
 #[cfg(feature = "servers")]
 pub mod redlock;
+#[cfg(feature = "servers")]
+pub mod server;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};
 

@@ -7,30 +7,30 @@ pub mod books;
 
 use std::fs;
 use std::os::unix::fs::chown;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
 use tempfile::TempDir;
 
-use crate::redis::free_port;
+use crate::patience::{PATIENCE, until};
+use crate::server::{self, Port, Process, signal};
 
-/// Longer than a server takes to start, or to come up again, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Who may do everything.
 const ADMIN: &str = "postgres://admin:secret@127.0.0.1";
 
-/// A server on a port of its own, on loopback, in a folder of its own. It ends with this value.
+/// A server on loopback with a port and a folder of its own. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Server {
     /// Its port.
     pub port: u16,
+    reserved: Port,
     programs: PathBuf,
     user: Option<u32>,
     folder: TempDir,
-    child: Option<Child>,
+    process: Option<Process>,
 }
 
 /// Where the server's programs are.
@@ -66,13 +66,15 @@ impl Server {
     /// Starts one.
     ///
     /// # Panics
-    /// Where there is no PostgreSQL: `scripts/test` installs it.
+    /// If PostgreSQL is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (programs, user) = (programs(), user());
         chown(folder.path(), user, user).expect("a folder of the server's");
-        let mut server = Self { port: free_port(), programs, user, folder, child: None };
+        let reserved = Port::reserve();
+        let port = reserved.number;
+        let mut server = Self { port, reserved, programs, user, folder, process: None };
         let password = server.write("password", "secret");
         let output = server
             .command("initdb")
@@ -83,7 +85,11 @@ impl Server {
             .output()
             .expect("initdb");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        server.again();
+        until("PostgreSQL has a port", || {
+            server.reserved = Port::reserve();
+            server.port = server.reserved.number;
+            server.try_start()
+        });
         server
     }
 
@@ -110,69 +116,34 @@ impl Server {
         path
     }
 
-    /// One of the server's programs, run as who the server runs as.
+    /// One of the server's programs, run as the server's user.
     fn command(&self, name: &str) -> Command {
-        let mut command = Command::new("setpriv");
-        // Whatever becomes of the test, nothing stays behind.
-        command.arg("--pdeathsig=QUIT");
-        if let Some(user) = self.user {
-            let ids = [format!("--reuid={user}"), format!("--regid={user}")];
-            command.args(ids).arg("--clear-groups");
-        }
-        command.arg(self.programs.join(name));
+        // At QUIT, unlike KILL, a server ends its other processes too.
+        let mut command = server::command(self.programs.join(name), "QUIT", self.user);
         command.current_dir(self.folder.path());
         command
     }
 
-    /// Starts it again, on the same port and with what it had kept.
+    /// Starts it again, on the same port and with what it has kept on disk.
     ///
     /// # Panics
-    /// Where it does not come up.
+    /// If it ends, or its port stays in use.
     pub fn again(&mut self) {
-        // Whoever else looks for a free port may have found the same one.
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            if self.comes_up() {
-                return;
-            }
-            self.kill();
-            thread::sleep(Duration::from_millis(100));
-        }
-        panic!("PostgreSQL does not come up: {}", self.said());
+        self.kill();
+        until("PostgreSQL has its port", || self.try_start());
     }
 
-    /// Starts it and waits until it answers. Says whether it is the one that does.
-    fn comes_up(&mut self) -> bool {
-        let said = fs::File::create(self.folder.path().join("said")).expect("a file");
-        let child = self
-            .command("postgres")
+    /// Starts it and waits until it is ready. Returns `false` if its port is in use.
+    fn try_start(&mut self) -> bool {
+        let mut command = self.command("postgres");
+        command
             .arg("-D")
             .arg(self.folder.path().join("books"))
             .args(["-p", &self.port.to_string(), "-h", "127.0.0.1"])
-            .args(["-c", "fsync=on", "-c", "unix_socket_directories="])
-            .stdout(Stdio::null())
-            .stderr(said)
-            .spawn()
-            .expect("PostgreSQL is installed: scripts/test does that");
-        self.child = Some(child);
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            let child = self.child.as_mut().expect("it was started");
-            if child.try_wait().expect("a child").is_some() {
-                return false;
-            }
-            let asked = self.psql(&self.url(), "SHOW data_directory");
-            match asked {
-                Ok(place) => return Path::new(&place).starts_with(self.folder.path()),
-                Err(_) => thread::sleep(Duration::from_millis(20)),
-            }
-        }
-        false
-    }
-
-    /// What it has said since it was started.
-    fn said(&self) -> String {
-        fs::read_to_string(self.folder.path().join("said")).unwrap_or_default()
+            .args(["-c", "fsync=on", "-c", "unix_socket_directories="]);
+        let log = self.folder.path().join("server.log");
+        self.process = Process::start(command, log, "ready to accept connections");
+        self.process.is_some()
     }
 
     /// Its address, for who may do everything.
@@ -202,17 +173,23 @@ impl Server {
     /// Asks it something, as with `psql`, as whoever this address names. Gives what it prints.
     ///
     /// # Errors
-    /// What it prints where anything goes wrong.
+    /// What `psql` prints if it fails.
     ///
     /// # Panics
-    /// Where there is no `psql`.
+    /// If there is no `psql`, or the server has ended without [`Server::kill`].
     pub fn psql(&self, url: &str, sql: &str) -> Result<String, String> {
         let output = Command::new(self.programs.join("psql"))
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
             .output()
             .expect("psql");
         let text = |bytes| String::from_utf8_lossy(bytes).trim().to_owned();
-        if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
+        if output.status.success() {
+            return Ok(text(&output.stdout));
+        }
+        if let Some(process) = &self.process {
+            process.assert_running();
+        }
+        Err(text(&output.stderr))
     }
 
     /// Asks it something, as who may do everything.
@@ -226,8 +203,8 @@ impl Server {
 
     /// The ids of its processes, the first one and those that it has started.
     fn processes(&self) -> Vec<u32> {
-        let Some(child) = &self.child else { return Vec::new() };
-        let first = child.id();
+        let Some(process) = &self.process else { return Vec::new() };
+        let first = process.id();
         let list = fs::read_to_string(format!("/proc/{first}/task/{first}/children"));
         let list = list.unwrap_or_default();
         let others = list.split_whitespace().filter_map(|id| id.parse().ok());
@@ -239,30 +216,21 @@ impl Server {
         self.processes().into_iter().for_each(|id| signal(id, name));
     }
 
-    /// Kills it at once, all its processes, as a power cut does.
+    /// Kills all its processes, as a power cut does.
     pub fn kill(&mut self) {
         self.signal("KILL");
-        if let Some(mut child) = self.child.take() {
-            // It may have ended.
-            drop(child.wait());
-        }
+        self.process = None;
     }
-}
-
-/// Sends a process a signal, if it still runs.
-pub fn signal(id: u32, name: &str) {
-    let mut kill = Command::new("kill");
-    drop(kill.args(["-s", name, &id.to_string()]).stderr(Stdio::null()).status());
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It clears up what it shares with others only if it ends by itself.
+        // It removes what it shares with its other processes only if it ends by itself.
         self.signal("CONT");
-        if let Some(child) = &mut self.child {
-            signal(child.id(), "QUIT");
+        if let Some(process) = &self.process {
+            signal(process.id(), "QUIT");
             let begun = Instant::now();
-            while begun.elapsed() < PATIENCE && matches!(child.try_wait(), Ok(None)) {
+            while begun.elapsed() < PATIENCE && process.ended().is_none() {
                 thread::sleep(Duration::from_millis(5));
             }
         }

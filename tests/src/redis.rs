@@ -11,117 +11,96 @@ pub mod raw;
 pub mod sentinel;
 pub mod streams;
 
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use pricetime_persistence::redis::{Link, RedisOptions};
+use pricetime_persistence::redis::RedisOptions;
 use tempfile::TempDir;
 
-/// Longer than a server takes to start, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::patience::{PATIENCE, until};
+use crate::server::{self, Port, Process};
 
-/// A server on a port of its own, on loopback, in a folder of its own. It ends with this value.
+/// A server on loopback with a port and a folder of its own. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Server {
     /// Its port.
     pub port: u16,
+    _reserved: Port,
     folder: TempDir,
     arguments: Vec<String>,
-    child: Option<Child>,
-}
-
-/// A port that nobody has at this moment.
-#[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("an address").port()
+    process: Option<Process>,
 }
 
 fn url(port: u16) -> String {
     format!("redis://127.0.0.1:{port}")
 }
 
-fn ask(port: u16, words: &[&str]) -> String {
-    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output();
-    String::from_utf8_lossy(&output.expect("redis-cli is installed").stdout).trim().to_owned()
+/// The command for a server.
+fn command() -> Command {
+    server::command("redis-server", "KILL", None)
 }
 
 impl Server {
-    /// Starts one that keeps nothing on disk.
+    /// Starts a server that keeps nothing on disk.
     #[must_use]
     pub fn start() -> Self {
-        Self::start_with(&["--save", "", "--appendonly", "no"])
+        Self::start_with(&[])
     }
 
-    /// Starts one with these arguments.
+    /// Starts a server with these arguments. Without any it keeps nothing on disk.
     ///
     /// # Panics
-    /// Where there is no `redis-server`: `scripts/test` installs it.
+    /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
-        Self::start_on(free_port(), arguments)
+        Self::start_where(Port::reserve, arguments)
     }
 
-    /// Starts one with these arguments on this port.
+    /// Starts a server on the first of these ports that no other program listens on.
+    pub(crate) fn start_where(ports: impl FnMut() -> Port, arguments: &[&str]) -> Self {
+        let servers = std::iter::repeat_with(ports).map(|port| Self::new(port, arguments));
+        let mut servers = servers.take(20).filter_map(|mut it| it.try_start().then_some(it));
+        servers.next().expect("a port that no other program takes in 20 tries")
+    }
+
+    /// Starts a server with these arguments on this port.
     ///
     /// # Panics
-    /// Where there is no `redis-server`: `scripts/test` installs it.
+    /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
-    pub fn start_on(port: u16, arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let arguments = arguments.iter().map(ToString::to_string).collect();
-        let mut server = Self { port, folder, arguments, child: None };
+    pub fn start_on(port: Port, arguments: &[&str]) -> Self {
+        let mut server = Self::new(port, arguments);
         server.again();
         server
     }
 
-    /// Starts it again, on the same port and with what it had kept.
-    ///
-    /// # Panics
-    /// Where it does not come up.
-    pub fn again(&mut self) {
-        // Whoever else looks for a free port may have found the same one.
-        for _ in 0..20 {
-            if self.comes_up() {
-                return;
-            }
-            self.kill();
-            std::thread::sleep(Duration::from_millis(250));
-        }
-        panic!("redis-server does not come up on port {}", self.port);
+    fn new(port: Port, arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Self { port: port.number, _reserved: port, folder, arguments, process: None }
     }
 
-    /// Starts it and waits until it answers. Says whether it is the one that does.
-    fn comes_up(&mut self) -> bool {
-        let child = Command::new("redis-server")
+    /// Starts it again, on the same port and with what it has kept on disk.
+    ///
+    /// # Panics
+    /// If it ends, or its port stays in use.
+    pub fn again(&mut self) {
+        self.kill();
+        until("redis-server has its port", || self.try_start());
+    }
+
+    /// Starts it and waits until it is ready. Returns `false` if its port is in use.
+    fn try_start(&mut self) -> bool {
+        let mut command = command();
+        command
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no"])
             .args(["--maxmemory-policy", "noeviction", "--dir"])
             .arg(self.folder.path())
-            .args(&self.arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed: scripts/test does that");
-        let own = format!("process_id:{}", child.id());
-        let child = self.child.insert(child);
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            if child.try_wait().expect("a child").is_some() {
-                return false;
-            }
-            let mut link = Link::new(RedisOptions::parse(&url(self.port)).expect("an address"));
-            match link.ping("-") {
-                Ok(()) => {
-                    return ask(self.port, &["INFO", "server"]).lines().any(|it| it.trim() == own);
-                }
-                // One that wants a password is up.
-                Err(error) if error.to_string().contains("NOAUTH") => return true,
-                Err(_) => std::thread::sleep(Duration::from_millis(5)),
-            }
-        }
-        false
+            .args(&self.arguments);
+        let log = self.folder.path().join("server.log");
+        self.process = Process::start(command, log, "Ready to accept connections");
+        self.process.is_some()
     }
 
     /// Its folder.
@@ -139,7 +118,7 @@ impl Server {
         RedisOptions::parse(&self.url()).expect("an address")
     }
 
-    /// How to reach it for who has time: a machine with other work to do is not a fault.
+    /// How to reach it if a busy machine must not look like a fault: every timeout is a minute.
     #[must_use]
     pub fn patient(&self) -> RedisOptions {
         let (connect, control, bulk) = (PATIENCE, PATIENCE, PATIENCE);
@@ -152,37 +131,83 @@ impl Server {
         url(self.port)
     }
 
-    /// Asks it something, as with `redis-cli`. Gives what it prints.
+    /// Asks it something with `redis-cli` and returns what that prints.
     ///
     /// # Panics
-    /// Where there is no `redis-cli`.
+    /// If `redis-cli` is not installed, or the server has ended without [`Server::kill`].
     #[must_use]
     pub fn ask(&self, words: &[&str]) -> String {
-        ask(self.port, words)
+        ask(self.port, words, self.process.as_ref())
+    }
+
+    /// Defines a user by these ACL rules, and counts commands from here on.
+    ///
+    /// # Panics
+    /// If the server refuses the rules.
+    pub fn allow(&self, rules: &str) {
+        let words: Vec<&str> = rules.split_whitespace().collect();
+        assert_eq!(self.ask(&[&["ACL", "SETUSER"][..], &words].concat()), "OK", "{rules}");
+        assert_eq!(self.ask(&["CONFIG", "RESETSTAT"]), "OK");
+    }
+
+    /// Checks that each right of these ACL rules was used since [`Server::allow`], and no script was.
+    ///
+    /// # Panics
+    /// If one was not used.
+    pub fn needed(&self, rules: &str) {
+        let rights: Vec<&str> =
+            rules.split_whitespace().filter_map(|rule| rule.strip_prefix('+')).collect();
+        assert!(!rights.is_empty(), "{rules}");
+        let stats = self.ask(&["INFO", "commandstats"]);
+        for right in rights {
+            let used = stats.lines().any(|line| line.starts_with(&format!("cmdstat_{right}:")));
+            assert!(used, "+{right} is not needed: {stats}");
+        }
+        assert!(!stats.contains("cmdstat_eval"), "{stats}");
+    }
+
+    /// How often it has carried out this command since it was started.
+    ///
+    /// # Panics
+    /// If the server does not say so.
+    #[must_use]
+    pub fn calls(&self, command: &str) -> u64 {
+        let (stats, name) =
+            (self.ask(&["INFO", "commandstats"]), format!("cmdstat_{command}:calls="));
+        let line = stats.lines().find_map(|line| line.strip_prefix(&name));
+        let count = line.and_then(|rest| rest.split(',').next());
+        count.map_or(0, |count| count.parse().expect("a number"))
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// If it was killed.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.as_ref().expect("a server that was not killed").id()
     }
 
     /// Sends it a signal: `STOP` and `CONT` for a server that hangs.
     ///
     /// # Panics
-    /// Where it does not run.
+    /// If it was killed.
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().expect("it runs").id().to_string();
-        let done = Command::new("kill").args(["-s", name, &id]).status().expect("kill");
-        assert!(done.success());
+        server::signal(self.id(), name);
     }
 
-    /// Kills it at once.
+    /// Kills it.
     pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // It may have ended.
-            drop(child.kill());
-            drop(child.wait());
-        }
+        self.process = None;
     }
 }
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
+/// What `redis-cli` prints. Fails if it prints nothing because this process has ended.
+fn ask(port: u16, words: &[&str], process: Option<&Process>) -> String {
+    let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output();
+    let output = output.expect("redis-cli is installed: scripts/test does that");
+    if let (false, Some(process)) = (output.status.success(), process) {
+        process.assert_running();
     }
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

@@ -12,6 +12,7 @@ use pricetime::engine::{
 };
 use pricetime::persistence::{FolderError, JournalOptions, Look, RealDisk};
 use pricetime::{Draft, Gates, Host, OpenError, Options, Retention};
+use pricetime_tests::patience::until;
 use tempfile::TempDir;
 
 /// A data folder that goes with the test.
@@ -118,15 +119,12 @@ pub(crate) fn draft(number: u64) -> Draft {
 /// Opens a host. While another test starts a program, that process holds every open file of this one
 /// for a moment, a lock that was just given back too.
 pub(crate) fn open(options: impl Fn() -> Options) -> Host {
-    for _ in 0..200 {
-        match Host::open(options()) {
-            Err(OpenError::Folder(FolderError::InUse(_))) => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            opened => return opened.expect("it opens"),
-        }
-    }
-    panic!("the folder stays in use");
+    let mut host = None;
+    until("the folder is free", || match Host::open(options()) {
+        Err(OpenError::Folder(FolderError::InUse(_))) => false,
+        opened => host.replace(opened.expect("it opens")).is_none(),
+    });
+    host.expect("it was opened")
 }
 
 /// Opens the markets of a new folder.
@@ -173,15 +171,14 @@ pub(crate) fn made_short() -> Made {
     let host = open(|| Options { retention: Retention::Snapshots, snapshots: 2, ..options(&path) });
     open_markets(&host);
     // The journal is dropped in quiet moments, once there are snapshots.
-    for round in 0.. {
-        assert!(round < 200, "the beginning is never dropped");
-        submit(&host, 1 + round * 71..1 + (round + 1) * 71);
+    let mut next = 1;
+    until("the beginning is dropped", || {
+        submit(&host, next..next + 71);
+        next += 71;
         std::thread::sleep(Duration::from_millis(40));
         let oldest = files(&path, "journal").into_iter().next().expect("a segment");
-        if !oldest.ends_with(format!("{:020}.journal", 1)) {
-            break;
-        }
-    }
+        !oldest.ends_with(format!("{:020}.journal", 1))
+    });
     let digest = format!("{:032x}", host.digest());
     host.close().expect("it ends in order");
     Made { _own: own, path, digest }

@@ -3,6 +3,7 @@
 use std::fs;
 
 use pricetime::json::Answer;
+use pricetime_tests::patience::until;
 
 use crate::folder::{commands, made, made_short, open, open_markets, options, submit};
 use crate::program::{run, run_with};
@@ -119,15 +120,9 @@ fn it_works_beside_a_running_process() {
     // After a moment without work the journal says of itself how far it is durable.
     let folder = path.to_str().expect("text");
     let digest = format!("{:032x}", host.digest());
-    let mut found = String::new();
-    for _ in 0..100 {
-        found = run(["replay", folder, "--json", "--verify"]).well().digest();
-        if found == digest {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    assert_eq!(found, digest);
+    until("the journal is marked durable", || {
+        run(["replay", folder, "--json", "--verify"]).well().digest() == digest
+    });
     run(["verify", folder]).well();
     run(["inspect", "market", "--folder", folder]).says(0, &["ONE", "TWO", "continuous"]);
     run(["snapshot", folder]).says(1, &["in use by another process"]);

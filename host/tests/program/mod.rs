@@ -10,20 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use pricetime_tests::patience::PATIENCE;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// Longer than anything here takes, however busy the machine is.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until this holds.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds() {
-        assert!(begun.elapsed() < PATIENCE, "no {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
 
 /// A market of the tests: `tick` 0.01, `lot` 1.
 pub(crate) const MARKET: &str = r#"{"add_market":{"market":1,"symbol":"SUN","tick":"0.01","lot":"1","quantity_max":"1000","price_min":"0","price_max":"100"}}

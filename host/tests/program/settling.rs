@@ -3,8 +3,8 @@
 
 use std::path::Path;
 use std::process::Output;
-use std::time::{Duration, Instant};
 
+use pricetime_tests::patience;
 use serde_json::Value;
 
 use crate::program::{close, err, lines, out, place, run};
@@ -16,8 +16,6 @@ pub(crate) const MARKET: &str = r#"{"add_market":{"market":1,"symbol":"SUN","tic
 "#;
 pub(crate) const MAKER: &str = "00000000-0000-0000-0000-000000000001";
 pub(crate) const TAKER: &str = "00000000-0000-0000-0000-000000000002";
-/// Longer than anything here takes, however busy the machine is.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An epoch in which three change hands at 9.90.
 pub(crate) fn epoch(number: u32) -> String {
@@ -43,13 +41,8 @@ pub(crate) fn asked(folder: &Path, words: &[&str], code: i32) -> Vec<Value> {
 
 /// Asks for the status until this holds of market 1.
 pub(crate) fn until(folder: &Path, with: &[&str], holds: impl Fn(&Value) -> bool) {
-    let begun = Instant::now();
-    loop {
+    patience::until("the market stands so", || {
         let status = asked(folder, &[&["status"], with].concat(), 0);
-        if status.get(1).is_some_and(|it| holds(&it["market"])) {
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{status:?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+        status.get(1).is_some_and(|it| holds(&it["market"]))
+    });
 }

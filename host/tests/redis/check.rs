@@ -1,12 +1,14 @@
 //! Which servers are good enough, and what is said of those that are not.
 
-use crate::program::{book, err, folder, lines, out, run, until};
-use crate::server::Server;
+use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
+
+use crate::program::{book, err, folder, lines, out, run};
 use crate::{bring, code, redis, shown};
 
 #[test]
 fn a_server_is_looked_over() {
-    let (server, folder) = (Server::start(&["--appendonly", "yes"]), folder());
+    let (server, folder) = (Server::start_with(&["--appendonly", "yes"]), folder());
     let url = server.url();
     let good = redis(folder.path(), &url, &["check"]);
     assert_eq!(code(&good), Some(0), "{}", err(&good));
@@ -25,7 +27,7 @@ fn a_server_is_looked_over() {
     let accepted = run(folder.path(), &["run", "--once", "--config", "c.toml"], "");
     assert_eq!(code(&accepted), Some(0), "{}", err(&accepted));
     assert!(err(&accepted).contains("allkeys-lru"), "{}", err(&accepted));
-    let replica = Server::start(&["--replicaof", "127.0.0.1", &server.port.to_string()]);
+    let replica = Server::start_with(&["--replicaof", "127.0.0.1", &server.port.to_string()]);
     let slave = redis(folder.path(), &replica.url(), &["check"]);
     assert_eq!(code(&slave), Some(3));
     assert!(out(&slave).contains("name the master"), "{}", out(&slave));
@@ -33,9 +35,9 @@ fn a_server_is_looked_over() {
 
 #[test]
 fn a_node_of_a_cluster_is_known_for_one() {
-    let server = Server::start(&["--cluster-enabled", "yes"]);
+    let server = Server::start_with(&["--cluster-enabled", "yes"]);
     assert_eq!(server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
-    until("cluster", || server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+    until("the cluster comes up", || server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     let folder = folder();
     let single = redis(folder.path(), &server.url(), &["check"]);
     assert_eq!(code(&single), Some(3));

@@ -2,10 +2,11 @@
 
 use std::process::Output;
 
+use pricetime_tests::redis::Server;
+use pricetime_tests::server::Port;
 use serde_json::Value;
 
 use crate::program::{VIEW, book, close, err, folder, lines, out, run};
-use crate::server::{Server, free_port};
 use crate::{bring, code, filled, redis, shown};
 
 #[test]
@@ -93,7 +94,7 @@ fn images_go_into_a_file_and_back() {
     let replaced = redis(folder.path(), &url, &["import", "images", "--replace"]);
     assert_eq!(code(&replaced), Some(0), "{}", err(&replaced));
     same(&shown(folder.path(), &url)[0]["image"]);
-    let other = Server::start(&[]);
+    let other = Server::start();
     let brought = redis(folder.path(), &other.url(), &["import", "images", "--json"]);
     assert_eq!(code(&brought), Some(0), "{}", err(&brought));
     assert_eq!(lines(&out(&brought))[0]["imported"]["orders"], 10);
@@ -160,7 +161,8 @@ fn what_is_left_of_an_image_is_damaged_and_not_unwritten() {
 #[test]
 fn a_server_that_is_not_there_is_said_so() {
     let folder = folder();
-    let url = format!("redis://127.0.0.1:{}", free_port());
+    let port = Port::reserve();
+    let url = format!("redis://127.0.0.1:{}", port.number);
     std::fs::write(folder.path().join("file"), "").expect("a file");
     for words in [
         &["check"][..],

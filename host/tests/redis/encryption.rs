@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use pricetime_tests::redis::Server;
+use pricetime_tests::server::Port;
+
 use crate::code;
 use crate::program::{book, err, folder, lines, out, run};
-use crate::server::{Server, free_port};
 
 /// A certificate authority, a server's certificate and a client's.
 fn certificates(folder: &Path) {
@@ -27,7 +29,8 @@ fn an_encrypted_connection_wants_the_right_certificates() {
     let folder = folder();
     certificates(folder.path());
     let file = |name: &str| folder.path().join(name).display().to_string();
-    let port = free_port();
+    let port = Port::reserve();
+    let number = port.number.to_string();
     let (crt, key, ca) = (file("server.crt"), file("server.key"), file("ca.crt"));
     let _server = Server::start_on(
         port,
@@ -35,7 +38,7 @@ fn an_encrypted_connection_wants_the_right_certificates() {
             "--port",
             "0",
             "--tls-port",
-            &port.to_string(),
+            &number,
             "--tls-cert-file",
             &crt,
             "--tls-key-file",
@@ -46,7 +49,7 @@ fn an_encrypted_connection_wants_the_right_certificates() {
             "yes",
         ],
     );
-    let url = format!("rediss://127.0.0.1:{port}");
+    let url = format!("rediss://127.0.0.1:{number}");
     let configured = |more: &str| {
         let text = format!("[redis]\nurl = \"{url}\"\n{more}");
         std::fs::write(folder.path().join("c.toml"), text).expect("a file");

@@ -1,12 +1,13 @@
 //! Folders and images: which of them makes way for which.
 
+use pricetime_tests::redis::Server;
+
 use crate::program::{MARKET, Running, VIEW, close, err, folder, lines, out, place, run};
-use crate::server::Server;
 use crate::{bring, code, filled, redis, shown};
 
 #[test]
 fn nothing_there_is_no_failure_to_look_at_and_one_to_restore_from() {
-    let (server, folder) = (Server::start(&[]), folder());
+    let (server, folder) = (Server::start(), folder());
     let url = server.url();
     assert!(shown(folder.path(), &url).is_empty());
     for words in [&["restore", "--folder", "new"][..], &["export", "images"]] {
@@ -51,23 +52,18 @@ fn a_new_folder_comes_from_the_image_where_that_is_wanted_and_else_is_refused() 
 
 #[test]
 fn a_new_folder_waits_where_nobody_could_be_asked() {
-    let (first, second) = (filled(), folder());
-    let port = first.0.port;
-    let dump = first.0.folder().join("dump.rdb");
-    let _ = first.0.ask(&["SAVE"]);
-    std::fs::copy(&dump, second.path().join("dump.rdb")).expect("a dump");
-    let url = first.0.url();
-    drop(first);
-    let third = folder();
-    let mut host = Running::start_in(third, &["--epoch", "never", "--redis", &url]);
+    let (mut server, _folder) = filled();
+    let _ = server.ask(&["SAVE"]);
+    let url = server.url();
+    server.kill();
+    let mut host = Running::start(&["--epoch", "never", "--redis", &url]);
     let mut operator = host.unix();
     operator.say(&(MARKET.to_owned() + &close(1)));
     for _ in 0..3 {
         assert_eq!(operator.hear()["done"]["outcome"], "accepted");
     }
     host.wait_for("the start goes on");
-    let kept = second.path().display().to_string();
-    let server = Server::start_on(port, &["--port", &port.to_string(), "--dir", &kept]);
+    server.again();
     host.wait_for("an image of another history is there");
     let image = &shown(host.folder.path(), &url)[0]["image"];
     assert_eq!((&image["sequence"], &image["term"]), (&13.into(), &"1".into()));
@@ -103,7 +99,7 @@ fn a_folder_replaces_no_image_but_its_own_and_the_one_it_comes_from() {
 
 #[test]
 fn prices_that_scores_cannot_tell_apart_are_refused_with_redis() {
-    let (server, folder) = (Server::start(&[]), folder());
+    let (server, folder) = (Server::start(), folder());
     let far = MARKET.replace("\"100\"", "\"92233720368547758\"").replace("\"1000\"", "\"1\"");
     let refused = bring(folder.path(), &server.url(), &far);
     assert_eq!(code(&refused), Some(4), "{}", err(&refused));

@@ -9,15 +9,13 @@ mod folders;
 mod page;
 #[path = "../program/mod.rs"]
 mod program;
-#[path = "../program/server.rs"]
-mod server;
 
 use std::path::Path;
 use std::process::Output;
 
+use pricetime_tests::redis::Server;
 use program::{book, err, folder, lines, out, run};
 use serde_json::Value;
-use server::Server;
 use tempfile::TempDir;
 
 /// Carries out these lines with the image going to this server.
@@ -27,7 +25,7 @@ fn bring(folder: &Path, url: &str, said: &str) -> Output {
 
 /// A server with the book.
 fn filled() -> (Server, TempDir) {
-    let (server, folder) = (Server::start(&[]), folder());
+    let (server, folder) = (Server::start(), folder());
     let done = bring(folder.path(), &server.url(), &book());
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
     (server, folder)

@@ -1,8 +1,9 @@
 //! What `docs/redis.md` shows, gives rights to and names.
 
+use pricetime_tests::redis::Server;
+
 use crate::program::page::{self, blocks};
 use crate::program::{Running, book, close, err, folder, lines, out, place, run};
-use crate::server::Server;
 use crate::{bring, code, filled, redis, shown};
 
 const PAGE: &str = include_str!("../../../docs/redis.md");
@@ -38,7 +39,7 @@ fn the_page_names_every_field_of_the_metadata() {
 
 #[test]
 fn a_user_with_just_these_commands_is_enough() {
-    let server = Server::start(&[]);
+    let server = Server::start();
     let rules = blocks(PAGE, "acl").concat();
     server.allow(&rules);
     let url = format!("redis://pricetime:secret@127.0.0.1:{}", server.port);
@@ -89,7 +90,7 @@ fn a_user_with_just_these_commands_is_enough() {
 
 #[test]
 fn names_of_existing_readers_are_used_where_they_are_wanted() {
-    let (server, folder) = (Server::start(&[]), folder());
+    let (server, folder) = (Server::start(), folder());
     let text = format!(
         "[redis]\nurl = \"{}\"\n{}",
         server.url(),

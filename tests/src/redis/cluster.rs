@@ -1,28 +1,22 @@
 //! Clusters of real servers.
 
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 
 use pricetime_persistence::redis::RedisOptions;
 
-use super::{Server, free_port};
+use super::Server;
 use crate::patience::until;
 
-/// A port whose neighbour ten thousand above, where the nodes of a cluster talk, is free as well.
-fn pair_of_ports() -> u16 {
-    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let start = 12_000 + free_port() % 8_000;
-    (start..start + 10_000).find(|port| free(*port) && free(port + 10_000)).expect("two ports")
-}
-
-/// A node that knows nobody.
+/// A node that knows nobody. As a replica it takes over only if it is told to, so that no failover
+/// begins because the machine has stopped for a while.
 ///
 /// # Panics
 /// Where it does not come up.
 #[must_use]
 pub fn node() -> Server {
-    let arguments = ["--save", "", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
-    Server::start_on(pair_of_ports(), &arguments)
+    let quiet = ["--cluster-replica-no-failover", "yes"];
+    let arguments = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+    Server::start_with(&[&arguments[..], &quiet].concat())
 }
 
 /// Three masters that have a third of the slots each.

@@ -21,14 +21,18 @@ pub enum Mode {
     Late(Duration),
     /// Nothing arrives any more, and nobody is told.
     Swallow,
-    /// The transaction or script behind so many others is carried out, and nobody learns of it.
+    /// The server carries out the transaction or script behind so many others, and then the connection
+    /// ends without its answer.
     LoseReply(u64),
+    /// What is asked arrives when the mode changes.
+    Hold,
 }
 
 #[derive(Debug, Default)]
 struct Ways {
     mode: AtomicU8,
     number: AtomicU64,
+    held: AtomicU64,
     ended: AtomicBool,
 }
 
@@ -77,9 +81,16 @@ impl Proxy {
             Mode::Late(late) => (2, u64::try_from(late.as_millis()).unwrap_or(0)),
             Mode::Swallow => (3, 0),
             Mode::LoseReply(behind) => (4, behind),
+            Mode::Hold => (5, 0),
         };
         self.ways.number.store(number, SeqCst);
         self.ways.mode.store(mode, SeqCst);
+    }
+
+    /// How many pieces of what was asked [`Mode::Hold`] has held.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.ways.held.load(SeqCst)
     }
 }
 
@@ -120,9 +131,17 @@ fn carry(mut from: TcpStream, mut to: TcpStream, ways: &Ways, lost: &AtomicBool,
                 let behind = ways.number.fetch_sub(1, SeqCst);
                 lost.fetch_or(behind == 0, SeqCst);
             }
+            5 if asks => {
+                ways.held.fetch_add(1, SeqCst);
+                while ways.mode.load(SeqCst) == 5 {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
             _ => {}
         }
         if !asks && lost.load(SeqCst) {
+            // The server keeps its end: it may still be about to read what was asked.
+            drop(to.shutdown(Shutdown::Both));
             continue;
         }
         if to.write_all(words).is_err() {

@@ -1,7 +1,6 @@
 //! A host that publishes, and what a test does with it.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use pricetime::persistence::JournalOptions;
 use pricetime::{Draft, Host, Options, RedisState, Refused};
@@ -12,9 +11,7 @@ use pricetime_persistence::redis::stream::Publish;
 use super::judge::options;
 use super::streams::{KEYS, Told, expected, groups, judge, stored};
 use crate::load::{self, MARKET};
-
-/// Longer than anything here takes, however busy the machine is.
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::patience::until;
 
 /// How to publish to the server on this port.
 #[must_use]
@@ -75,15 +72,10 @@ pub fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
 /// # Panics
 /// Where it never is.
 pub fn caught_up(host: &Host) {
-    let begun = Instant::now();
-    loop {
+    until("the streams catch up", || {
         let events = host.status().redis.events.expect("events are published");
-        if events.behind == 0 && events.state == RedisState::Connected {
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "the streams do not catch up: {events:?}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+        events.behind == 0 && events.state == RedisState::Connected
+    });
 }
 
 /// Whether events cannot be published now.
@@ -93,16 +85,17 @@ pub fn is_ill(host: &Host) -> bool {
     events.is_some_and(|events| matches!(events.state, RedisState::Degraded { .. }))
 }
 
-/// Why events cannot be published now.
+/// Waits until events cannot be published for a reason that contains these words.
 ///
 /// # Panics
-/// Where they can.
-#[must_use]
-pub fn why_ill(host: &Host) -> String {
-    match host.status().redis.events.expect("events are published").state {
-        RedisState::Degraded { why, .. } => why,
-        other @ (RedisState::Unknown | RedisState::Connected) => panic!("{other:?}"),
-    }
+/// If that does not happen.
+pub fn until_ill(host: &Host, words: &str) {
+    until(words, || {
+        let events = host.status().redis.events;
+        events.is_some_and(
+            |it| matches!(it.state, RedisState::Degraded { why, .. } if why.contains(words)),
+        )
+    });
 }
 
 /// Holds all streams against the journal. Gives the markers of each.

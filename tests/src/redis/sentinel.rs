@@ -1,50 +1,44 @@
 //! A real sentinel.
 
-use std::process::{Child, Command, Stdio};
-
 use pricetime_persistence::redis::RedisOptions;
 use tempfile::TempDir;
 
-use super::free_port;
 use crate::patience::until;
+use crate::server::{Port, Process};
 
-/// A sentinel that watches a master by the name of `main`. It ends with this value.
+/// A sentinel that watches a master by the name of `main`. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Sentinel {
-    port: u16,
-    child: Child,
+    port: Port,
+    process: Process,
     _folder: TempDir,
-}
-
-impl Drop for Sentinel {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
 }
 
 impl Sentinel {
     /// Starts one that watches the master on this port.
     ///
     /// # Panics
-    /// Where there is no `redis-server`: `scripts/test` installs it.
+    /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start(master: u16) -> Self {
-        let (folder, port) = (tempfile::tempdir().expect("a folder"), free_port());
+        let started = (0..20).find_map(|_| Self::try_start(master));
+        started.expect("a port that no other program takes in 20 tries")
+    }
+
+    fn try_start(master: u16) -> Option<Self> {
+        let (folder, port) = (tempfile::tempdir().expect("a folder"), Port::reserve());
         let file = folder.path().join("sentinel.conf");
         let text = format!(
-            "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master} 1\nsentinel \
-             down-after-milliseconds main 4000\nsentinel failover-timeout main 8000\n"
+            "port {}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master} 1\nsentinel \
+             down-after-milliseconds main 4000\nsentinel failover-timeout main 8000\n",
+            port.number
         );
         std::fs::write(&file, text).expect("written");
-        let child = Command::new("redis-server")
-            .arg(&file)
-            .arg("--sentinel")
-            .current_dir(folder.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed: scripts/test does that");
-        Self { port, child, _folder: folder }
+        let mut command = super::command();
+        command.arg(&file).arg("--sentinel").current_dir(folder.path());
+        let log = folder.path().join("server.log");
+        let process = Process::start(command, log, "Sentinel ID is")?;
+        Some(Self { port, process, _folder: folder })
     }
 
     /// The way to the master by way of it.
@@ -53,14 +47,14 @@ impl Sentinel {
     /// Where there is none.
     #[must_use]
     pub fn options(&self) -> RedisOptions {
-        let url = format!("redis+sentinel://127.0.0.1:{}/main", self.port);
+        let url = format!("redis+sentinel://127.0.0.1:{}/main", self.port.number);
         RedisOptions::parse(&url).expect("an address")
     }
 
     /// What it answers.
     #[must_use]
     pub fn ask(&self, words: &[&str]) -> String {
-        super::ask(self.port, words)
+        super::ask(self.port.number, words, Some(&self.process))
     }
 
     /// Waits until it knows this replica.

@@ -1,0 +1,189 @@
+//! Ports and processes for the servers that tests start.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::net::{TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::patience::PATIENCE;
+
+/// The first port that [`Port::reserve`] returns. All of them, and all cluster bus ports, are below
+/// 32768, where the kernel begins to take ports for outgoing connections.
+const LOWEST: u16 = 12_000;
+/// How many there are.
+const COUNT: u16 = 10_000;
+/// A node of a Redis cluster also listens on its port plus this.
+const CLUSTER_BUS: u16 = 10_000;
+
+/// What a server's log says if it ended because something that ends soon is in its way: another
+/// program on its port, or PostgreSQL processes that have just been killed.
+const IN_USE: [&str; 3] = ["address already in use", "is still in use", "postmaster.pid\" already"];
+
+/// A free port on loopback whose cluster bus port is free too.
+///
+/// No other test gets the same port while this value lives, even while no server listens there. What
+/// reserves it is a UDP socket on the same number, because no server here uses UDP.
+#[derive(Debug)]
+pub struct Port {
+    /// Its number.
+    pub number: u16,
+    _reserved: UdpSocket,
+}
+
+impl Port {
+    /// Reserves a port.
+    ///
+    /// # Panics
+    /// If none is free.
+    #[must_use]
+    pub fn reserve() -> Self {
+        // A port is not used again soon: clients of the server that was there may still try to connect.
+        static NEXT: LazyLock<AtomicU32> =
+            LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(101)));
+        let next = || NEXT.fetch_add(1, Ordering::Relaxed) % u32::from(COUNT);
+        let number = || LOWEST + u16::try_from(next()).expect("a remainder of COUNT");
+        let found = (0..COUNT).find_map(|_| Self::try_reserve(number()));
+        found.expect("a free port from 12000 to 21999")
+    }
+
+    fn try_reserve(number: u16) -> Option<Self> {
+        let reserved = UdpSocket::bind(("127.0.0.1", number)).ok()?;
+        let is_free = |number| TcpListener::bind(("127.0.0.1", number)).is_ok();
+        let usable = is_free(number) && is_free(number + CLUSTER_BUS);
+        usable.then_some(Self { number, _reserved: reserved })
+    }
+}
+
+/// Runs a program that the kernel sends this signal when the test process ends, even if it is killed.
+/// The program runs as this user, if one is given.
+#[must_use]
+pub fn command(program: impl AsRef<OsStr>, signal: &str, user: Option<u32>) -> Command {
+    let mut command = Command::new("setpriv");
+    command.arg(format!("--pdeathsig={signal}"));
+    if let Some(user) = user {
+        let ids = [format!("--reuid={user}"), format!("--regid={user}")];
+        command.args(ids).arg("--clear-groups");
+    }
+    command.arg(program);
+    command
+}
+
+/// Starts a process from a thread that never ends, because the kernel sends the signal of
+/// [`command`] when the thread that started the process ends.
+fn spawn(command: Command) -> Child {
+    type Started = mpsc::Sender<std::io::Result<Child>>;
+    static STARTER: LazyLock<mpsc::Sender<(Command, Started)>> = LazyLock::new(|| {
+        let (sender, commands) = mpsc::channel::<(Command, Started)>();
+        thread::spawn(move || {
+            for (mut command, started) in commands {
+                drop(started.send(command.spawn()));
+            }
+        });
+        sender
+    });
+    let (sender, started) = mpsc::channel();
+    STARTER.send((command, sender)).expect("the thread never ends");
+    let child = started.recv().expect("the thread never ends");
+    child.expect("setpriv is installed: it is part of util-linux")
+}
+
+/// The process of a server. It is killed when this value is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Mutex<Child>,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts a server, which logs to this file, and waits until its log contains `ready`. Returns
+    /// `None` if the server ended because its port is in use.
+    ///
+    /// # Panics
+    /// If the server ends for another reason, or is not ready after a minute.
+    pub fn start(mut command: Command, log: PathBuf, ready: &str) -> Option<Self> {
+        let file = File::create(&log).expect("a log");
+        command.stdin(Stdio::null()).stdout(file.try_clone().expect("the same log")).stderr(file);
+        let process = Self { child: Mutex::new(spawn(command)), log };
+        let begun = Instant::now();
+        loop {
+            // In this order: the log of a server that has ended is complete.
+            let ended = process.ended();
+            let log = process.log();
+            if ended.is_none() && log.contains(ready) {
+                return Some(process);
+            }
+            let log = log.to_lowercase();
+            if ended.is_some() && IN_USE.iter().any(|it| log.contains(it)) {
+                return None;
+            }
+            process.assert_running();
+            assert!(begun.elapsed() < PATIENCE, "no {ready:?} in the log: {}", process.log_end());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Its process id.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn id(&self) -> u32 {
+        self.child.lock().expect("a lock that nothing poisons").id()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Panics
+    /// Never.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        let mut child = self.child.lock().expect("a lock that nothing poisons");
+        child.try_wait().expect("a child process")
+    }
+
+    /// Checks that it still runs.
+    ///
+    /// # Panics
+    /// If it has ended. The message contains the last lines of its log.
+    pub fn assert_running(&self) {
+        if let Some(status) = self.ended() {
+            panic!(
+                "process {} ended ({status}); its log ends with:\n{}",
+                self.id(),
+                self.log_end()
+            );
+        }
+    }
+
+    fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    fn log_end(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Ok(child) = self.child.get_mut() {
+            // It may have ended.
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// Sends a process a signal, if it still runs.
+pub fn signal(id: u32, name: &str) {
+    let mut kill = Command::new("kill");
+    drop(kill.args(["-s", name, &id.to_string()]).stderr(Stdio::null()).status());
+}
+
+#[cfg(test)]
+mod tests;
