@@ -20,6 +20,7 @@ use pricetime::{
     ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,
 };
 use pricetime_tests::load;
+use pricetime_tests::obstacle::Obstacle;
 use pricetime_tests::patience::{PATIENCE, until};
 use serde_json::Value;
 
@@ -333,14 +334,14 @@ fn what_was_delivered_waits_for_its_receipt_and_is_not_delivered_again() {
         };
         let host = host(folder.path(), told(answer));
         let in_the_way = folder.path().join("settlement").join(in_the_way);
-        fs::create_dir_all(&in_the_way).expect("a folder");
+        let obstacle = Obstacle::new(in_the_way, folder.path().to_owned());
         add(&host, ONE);
         epochs(&host, ONE, 2);
         until_settled(&host, ONE, 2);
         until("it is heard", || !heard.lock().expect("a list").is_empty());
-        std::thread::sleep(Duration::from_millis(2_500));
+        obstacle.tried_again("the receipt of market 1");
         assert_eq!(*heard.lock().expect("a list"), [1]);
-        fs::remove_dir(&in_the_way).expect("it is there");
+        obstacle.remove();
         until_delivered(&host, ONE, 2);
         host.close().expect("a clean end");
         assert_eq!(*heard.lock().expect("a list"), [1, 2]);

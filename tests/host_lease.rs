@@ -19,6 +19,8 @@ use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::Server;
 
 const TTL: Duration = Duration::from_secs(1);
+/// So long that a lock is free only because it was given back.
+const LONG: Duration = Duration::from_secs(600);
 /// What the ring has room for.
 const RING: usize = 256;
 
@@ -40,9 +42,9 @@ impl Follower for Ear {
     }
 }
 
-fn lock(servers: &[Server], standby: Standby) -> RunnerLock {
+fn lock(servers: &[Server], standby: Standby, ttl: Duration) -> RunnerLock {
     let nodes = servers.iter().map(Server::options).collect();
-    RunnerLock { nodes, set: "one".to_owned(), ttl: TTL, standby }
+    RunnerLock { nodes, set: "one".to_owned(), ttl, standby }
 }
 
 fn key() -> String {
@@ -58,7 +60,7 @@ fn is_given_back(servers: &[Server]) -> bool {
 
 fn options(folder: &Path, servers: &[Server], ear: &Ear) -> Options {
     Options {
-        lock: Some(lock(servers, Standby::Wait)),
+        lock: Some(lock(servers, Standby::Wait, TTL)),
         gates: Gates::OnRequest,
         core: CoreOptions { capacity: RING, reserve: 8, ..CoreOptions::default() },
         follower: Some(Box::new(ear.clone())),
@@ -139,8 +141,6 @@ fn servers_die_and_come_back(many: usize) {
     let heard = ear.heard();
     assert!(heard.iter().map(|it| it.0).eq(1..=heard.len() as u64), "in order, nothing twice");
     host.close().expect("a clean end");
-    // Given back: nobody has to wait for its end.
-    assert!(is_given_back(&servers));
 }
 
 #[test]
@@ -192,16 +192,21 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
     until("it is tried", || gate.asked() > 3);
     servers.iter_mut().for_each(Server::kill);
     until("the lock is lost", || !holds(&host));
-    // One may be under way at that moment.
-    std::thread::sleep(Duration::from_millis(50));
     let asked = gate.asked();
-    std::thread::sleep(Duration::from_millis(500));
-    assert_eq!((gate.asked(), holds(&host)), (asked, false));
+    // Meanwhile the host has had the time for many deliveries: this takes it longer than they would.
+    let mut next = 1;
+    let before = host.status().durable.0;
+    let tickets = fill(&host, &mut next);
+    until("the journal goes on", || journaled(folder.path()).0 >= before + 32);
+    // One may have been under way when the lock was lost.
+    assert!(gate.asked() <= asked + 1, "{} after {asked}", gate.asked());
+    assert!(!holds(&host));
     gate.0.1.store(true, Ordering::SeqCst);
     servers.iter_mut().for_each(Server::again);
     let delivered = |it: &MarketDelivery| it.delivered == Some(number);
     let delivery = || host.settlement().into_iter().find_map(|it| it.delivery);
     until("it is delivered", || delivery().as_ref().is_some_and(delivered));
+    tickets.into_iter().for_each(|ticket| drop(ticket.wait().expect("an answer")));
     host.close().expect("a clean end");
 }
 
@@ -246,18 +251,21 @@ fn who_is_not_to_wait_is_told_why() {
         }
         other => panic!("{other:?}"),
     };
-    let exit = || Some(lock(&servers, Standby::Exit));
-    let first = open(one.path(), exit()).expect("a host");
+    let exit = || Some(lock(&servers, Standby::Exit, LONG));
+    let wait = Some(lock(&servers, Standby::Wait, LONG));
+    let first = open(one.path(), wait).expect("a host");
     assert!(refused(open(two.path(), exit())).contains(&key()));
     first.close().expect("a clean end");
-    // Somebody has the folder and no lock.
+    until("it is given back", || is_given_back(&servers));
+    // Somebody has the folder and no lock. On a busy machine it may be the lock that cannot be had.
     let first = open(one.path(), None).expect("a host");
-    let why = refused(open(one.path(), exit()));
-    assert!(why.contains(&one.path().display().to_string()), "{why}");
-    assert!(is_given_back(&servers));
+    let place = one.path().display().to_string();
+    until("the folder is named", || refused(open(one.path(), exit())).contains(&place));
+    until("it is given back", || is_given_back(&servers));
     first.close().expect("a clean end");
     let alone = Options { lock: exit(), ..Options::redis_only(servers[0].options()) };
     assert!(matches!(Host::open(alone), Err(OpenError::LockAlone)));
-    let two = RunnerLock { nodes: vec![servers[0].options(); 2], ..lock(&servers, Standby::Wait) };
+    let two =
+        RunnerLock { nodes: vec![servers[0].options(); 2], ..lock(&servers, Standby::Wait, TTL) };
     assert!(matches!(open(one.path(), Some(two)), Err(OpenError::Lock(_))));
 }

@@ -14,6 +14,7 @@ use pricetime::persistence::settlement::{Patience, Standing};
 use pricetime::persistence::{JournalOptions, Look, RealDisk};
 use pricetime::{Draft, Gates, Host, Options, Order, Orders, Retention, Settlement};
 use pricetime_tests::load;
+use pricetime_tests::obstacle::Obstacle;
 use pricetime_tests::patience::until;
 use pricetime_tests::settle::books::{PLATFORM, judge, told};
 
@@ -292,11 +293,13 @@ fn nothing_is_settled_while_nobody_can_read_what_operators_want() {
     until("it is settled", || is_settled(&host, ONE, 1));
     let (orders, away) = (folder.path().join("settlement/orders"), folder.path().join("away"));
     std::fs::rename(&orders, &away).expect("it is there");
-    std::fs::write(&orders, "no folder").expect("a file");
+    let file = folder.path().join("no folder");
+    std::fs::write(&file, "").expect("a file");
+    let obstacle = Obstacle::new(orders.clone(), file);
     close(&host, ONE);
-    std::thread::sleep(Duration::from_millis(500));
+    obstacle.tried_again("orders cannot be read, so nothing is done");
     assert!(!is_settled(&host, ONE, 2), "it may be held");
-    std::fs::remove_file(&orders).expect("it is there");
+    obstacle.remove();
     std::fs::rename(&away, &orders).expect("it is there");
     until("it is settled", || is_settled(&host, ONE, 2));
     host.close().expect("a clean end");

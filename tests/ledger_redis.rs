@@ -156,8 +156,7 @@ fn what_a_server_cannot_do_now_is_asked_again() {
 fn an_answer_that_is_lost_posts_nothing_twice() {
     let server = Server::start();
     let proxy = Proxy::start(server.port);
-    let bulk = Duration::from_millis(200);
-    let mut ledger = RedisLedger::new(RedisOptions { bulk, ..patient(proxy.port) });
+    let mut ledger = RedisLedger::new(patient(proxy.port));
     let mut lost = |what: &mut dyn FnMut(&mut RedisLedger) -> Option<LedgerError>| {
         proxy.set(Mode::LoseReply(0));
         let error = what(&mut ledger).expect("the answer is lost");

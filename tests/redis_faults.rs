@@ -11,6 +11,7 @@ use pricetime_persistence::History;
 use pricetime_persistence::redis::RedisError;
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
+use pricetime_tests::patience;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
 use pricetime_tests::redis::fault::{ADDED, FAULTS, Fault, GONE, WRONG};
@@ -18,24 +19,16 @@ use pricetime_tests::redis::judge::{Judge, PATIENCE, options};
 use pricetime_tests::redis::keeper::{Keeper, stored};
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 
-/// Longer than a server has no share of the machine, however busy that is.
-const WELL: Duration = Duration::from_secs(60);
-
-/// Asks again where an answer did not come in time.
+/// Asks again while answers do not come in time, because the machine may be busy.
 fn in_time<T>(mut ask: impl FnMut() -> Result<T, RedisError>) -> Result<T, RedisError> {
     let begun = Instant::now();
     loop {
         let done = ask();
-        let late = done.as_ref().is_err_and(is_late);
-        if !late || begun.elapsed() > WELL {
+        if !matches!(done, Err(RedisError::Unreachable { late: true, .. })) {
             return done;
         }
+        assert!(begun.elapsed() < patience::PATIENCE, "no answer ever comes in time");
     }
-}
-
-/// Whether an answer did not come in time.
-fn is_late(error: &RedisError) -> bool {
-    error.to_string().contains("in time")
 }
 
 struct Trial<'a> {
@@ -178,19 +171,14 @@ impl Trial<'_> {
         self.fair(done);
     }
 
-    /// The fault is over: within two epochs the image is exact. How many it took. An epoch in which
-    /// who reads had to wait as well does not count: the server is not well yet.
+    /// The fault is over: within two epochs the image is exact. Returns how many it took. An answer
+    /// that does not come in time is asked for again and does not count as an epoch.
     fn heal(&mut self, what: &str) -> u32 {
-        let (mut epoch, begun) = (1, Instant::now());
+        let mut epoch = 1;
         loop {
-            let waited = self.judge.waited();
             self.fold();
-            if let Err(error) = self.keeper.keep() {
+            if let Err(error) = in_time(|| self.keeper.keep()) {
                 eprintln!("{what}: {error}");
-                if is_late(&error) && self.is_slow(waited) {
-                    assert!(begun.elapsed() < WELL, "{what}: it is never well: {error}");
-                    continue;
-                }
                 assert!(epoch < 2, "{what}: not well after two epochs: {error}");
                 epoch += 1;
                 continue;
@@ -206,13 +194,6 @@ impl Trial<'_> {
                 }
             }
         }
-    }
-
-    /// Whether who reads has waited since then, or does now.
-    fn is_slow(&self, waited: u64) -> bool {
-        // Whoever waits now has waited a little later.
-        std::thread::sleep(PATIENCE);
-        self.judge.waited() > waited
     }
 }
 

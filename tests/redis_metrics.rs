@@ -64,7 +64,7 @@ fn what_the_way_to_redis_costs_is_counted() {
     let ear = Ear::default();
     metrics::set_global_recorder(ear.clone()).expect("the only recorder");
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let options = Options { redis: Some(server.options()), ..Options::new(folder.path()) };
+    let options = Options { redis: Some(server.patient()), ..Options::new(folder.path()) };
     let host = Host::open(options).expect("a host");
     let say = |action| {
         let (account, operator) = (AccountId(1), true);

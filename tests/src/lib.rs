@@ -19,6 +19,10 @@ pub mod alone;
 #[cfg(feature = "servers")]
 pub mod load;
 #[cfg(feature = "servers")]
+pub mod log;
+#[cfg(feature = "servers")]
+pub mod obstacle;
+#[cfg(feature = "servers")]
 pub mod postgres;
 #[cfg(feature = "servers")]
 pub mod redis;

@@ -1,0 +1,31 @@
+//! What the hosts of this test process log.
+
+use std::io;
+use std::sync::{Mutex, Once};
+
+static LOG: Mutex<String> = Mutex::new(String::new());
+
+struct Pen;
+
+impl io::Write for Pen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.lock().expect("a lock that nothing poisons").push_str(&String::from_utf8_lossy(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Returns how many of the lines logged since the first call contain these words.
+///
+/// # Panics
+/// If something else in this process has set up logging.
+#[must_use]
+pub fn lines_with(words: &str) -> usize {
+    static BEGIN: Once = Once::new();
+    BEGIN.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Pen).init());
+    let log = LOG.lock().expect("a lock that nothing poisons");
+    log.lines().filter(|line| line.contains(words)).count()
+}
