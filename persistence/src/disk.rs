@@ -5,15 +5,21 @@
 //! be gone after a power cut, in any order.
 
 use core::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, ErrorKind::NotADirectory, ErrorKind::NotFound};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+
+use crate::private;
 
 /// A place for files.
 pub trait Disk: fmt::Debug + Send + Sync {
     /// Makes a folder, and those above it; one that is there already is left as it is.
     fn create_folder(&self, folder: &Path) -> io::Result<()>;
+    /// Shuts a folder to everyone but its owner. Does nothing if the folder belongs to another user.
+    fn shut(&self, _folder: &Path) -> io::Result<()> {
+        Ok(())
+    }
     /// The names in a folder, in order.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
     /// Makes an empty file, in place of one that may be there.
@@ -58,7 +64,17 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_folder(&self, folder: &Path) -> io::Result<()> {
-        fs::create_dir_all(folder)
+        private::create_folder(folder)
+    }
+
+    fn shut(&self, folder: &Path) -> io::Result<()> {
+        if fs::metadata(folder)?.mode() & 0o077 == 0 {
+            return Ok(());
+        }
+        match fs::set_permissions(folder, Permissions::from_mode(0o700)) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            set => set,
+        }
     }
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
@@ -71,9 +87,7 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let mut how = OpenOptions::new();
-        let file = how.read(true).write(true).create(true).truncate(true).open(path)?;
-        Ok(Box::new(RealFile(file)))
+        Ok(Box::new(RealFile(private::create(path)?)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
@@ -98,8 +112,11 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
-        let mut how = OpenOptions::new();
-        let file = how.read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = if path.is_dir() {
+            File::open(path)?
+        } else {
+            private::options().read(true).write(true).create(true).truncate(false).open(path)?
+        };
         match file.try_lock() {
             Ok(()) => Ok(Box::new(RealLock { _file: file })),
             Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),

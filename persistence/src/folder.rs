@@ -253,7 +253,7 @@ impl Folder {
     /// Makes the folders of a history, durable with their names when this returns.
     pub(crate) fn prepare(&self, history: History) -> Result<(), FolderError> {
         let own = self.path.join(history.to_string());
-        for folder in [self.journal_of(history), self.snapshots_of(history)] {
+        for folder in [own.clone(), self.journal_of(history), self.snapshots_of(history)] {
             self.disk.create_folder(&folder).map_err(io_error("create", &folder))?;
         }
         self.disk.sync_folder(&own).map_err(io_error("sync", &own))?;

@@ -23,6 +23,7 @@ mod encrypt;
 mod history;
 pub mod image;
 pub mod ledger;
+pub mod private;
 pub mod settlement;
 
 #[cfg(feature = "local")]

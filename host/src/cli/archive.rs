@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use pricetime_persistence::{ArchiveError, Look, Packed, RealDisk, unpack};
+use pricetime_persistence::{ArchiveError, Look, Packed, RealDisk, private, unpack};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
@@ -132,7 +132,7 @@ impl Archive {
 }
 
 fn write(look: &Look, to: &Path) -> Result<Packed, Stop> {
-    let file = File::create(to).map_err(|error| at(to, &error))?;
+    let file = private::create(to).map_err(|error| at(to, &error))?;
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let bar = look::bar(Some(0), "packing");
     let packed = look.pack(&mut out, |done, of| {

@@ -7,12 +7,13 @@
 //!
 //! A receipt is on disk before the position moves, so what is lost is delivered again.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_persistence::ledger::{Deed, Notice};
+use pricetime_persistence::private;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -113,7 +114,7 @@ impl Receipts {
     pub(super) fn keep(&self, market: MarketId, mark: &Mark) -> io::Result<()> {
         let name = format!("delivered-{market}.json");
         let unfinished = self.0.join(format!("{name}.tmp"));
-        let mut file = File::create(&unfinished)?;
+        let mut file = private::create(&unfinished)?;
         file.write_all(&serde_json::to_vec(mark)?)?;
         file.sync_all()?;
         fs::rename(unfinished, self.0.join(name))?;
@@ -143,7 +144,7 @@ impl Receipts {
         let mut bytes = serde_json::to_vec(&line)?;
         bytes.push(b'\n');
         let path = self.0.join(format!("receipts-{market}.jsonl"));
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        let mut file = private::options().create(true).read(true).append(true).open(path)?;
         if file.metadata()?.len() > 0 {
             let mut last = [0];
             file.seek(SeekFrom::End(-1))?;

@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 
 use pricetime_engine::{EpochNumber, MarketId, Sequence};
 use pricetime_persistence::ledger::Token;
+use pricetime_persistence::private;
 use pricetime_persistence::settlement::{Kept, Refusals, Standing};
 use serde::{Deserialize, Serialize};
 
@@ -62,14 +63,14 @@ impl Orders {
     /// # Errors
     /// Where the disk refuses.
     pub fn leave(&self, market: MarketId, order: Order) -> io::Result<()> {
-        fs::create_dir_all(&self.0)?;
+        create_folders(&self.0)?;
         if order == Order::Resume {
             self.remove(market, Order::Hold)?;
         }
         if order == Order::Hold {
             self.remove(market, Order::Resume)?;
         }
-        fs::write(self.0.join(name(market, order)), b"")
+        private::write(&self.0.join(name(market, order)), b"")
     }
 
     /// The orders that were left.
@@ -170,7 +171,7 @@ pub(super) struct Store {
 impl Store {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let orders = Orders::of(folder);
-        fs::create_dir_all(&orders.0)?;
+        create_folders(&orders.0)?;
         Ok(Self { folder: folder.join(FOLDER), orders })
     }
 
@@ -206,9 +207,15 @@ impl Store {
     /// Nobody ever reads half of it.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let unfinished = self.folder.join(format!("{name}.tmp"));
-        fs::write(&unfinished, bytes)?;
+        private::write(&unfinished, bytes)?;
         fs::rename(unfinished, self.folder.join(name))
     }
+}
+
+/// Creates the folder of orders, and the one that it is in.
+fn create_folders(orders: &Path) -> io::Result<()> {
+    orders.parent().map_or(Ok(()), private::create_folder)?;
+    private::create_folder(orders)
 }
 
 fn line(it: &MarketSettlement) -> Line<'_> {

@@ -8,7 +8,7 @@ mod posting;
 mod rows;
 mod trouble;
 
-use std::fs::{File, create_dir_all, hard_link, read_dir, remove_file};
+use std::fs::{File, hard_link, read_dir, remove_file};
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::ErrorKind;
 use std::path::Path;
@@ -24,6 +24,7 @@ use super::{
     Token,
 };
 use crate::history::History;
+use crate::private;
 use crate::settlement::{Batch, BatchId};
 
 /// The file in its folder.
@@ -83,7 +84,7 @@ impl EmbeddedLedger {
 }
 
 fn open(folder: &Path, path: &Path) -> Result<Database, Trouble> {
-    create_dir_all(folder)?;
+    private::create_folder(folder)?;
     if !path.try_exists()? {
         make(folder, path)?;
     }
@@ -106,6 +107,7 @@ fn make(folder: &Path, path: &Path) -> Result<(), Trouble> {
     let own = RandomState::new().hash_one(path);
     let unfinished = folder.join(format!("{FILE}.{own:016x}{UNFINISHED}"));
     let made = || {
+        private::create(&unfinished)?;
         format(&Builder::new().create(&unfinished)?)?;
         File::open(&unfinished)?.sync_all()?;
         Ok::<_, Trouble>(hard_link(&unfinished, path)?)

@@ -41,8 +41,8 @@ pub fn unpack(
     }
     let _lock = disk.lock(&folder.join(LOCK))?;
     let own = folder.join(packed.history.to_string());
-    for part in ["journal", "snapshots"] {
-        disk.create_folder(&own.join(part))?;
+    for part in [own.clone(), own.join("journal"), own.join("snapshots")] {
+        disk.create_folder(&part)?;
     }
     let mut done = 0;
     walk(from, |name, length, bytes| {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pricetime::engine::{AccountId, EpochNumber, MarketId};
-use pricetime::persistence::History;
 use pricetime::persistence::ledger::{Balance, Position, Seed, Token};
 use pricetime::persistence::settlement::Batch;
+use pricetime::persistence::{History, private};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -151,8 +151,8 @@ impl Kept {
         let balances = balances.iter().map(line).collect();
         let note = Note { history: history.to_string(), from: from.0, balances };
         let text = serde_json::to_vec(&note).map_err(Failure::failed)?;
-        fs::create_dir_all(place.folder.join("settlement"))?;
-        fs::write(&unfinished, text)?;
+        private::create_folder(&place.folder.join("settlement"))?;
+        private::write(&unfinished, &text)?;
         Ok(Self { unfinished, file })
     }
 
