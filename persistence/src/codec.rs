@@ -13,6 +13,8 @@ pub(crate) mod golden;
 mod snapshot;
 mod wire;
 
+use pricetime_engine::rules;
+
 pub use command::{COMMAND_MAX, decode_command, encode_command};
 pub use envelope::{ENVELOPE_LENGTH, Envelope, Kind, open_envelope, seal_envelope};
 pub use snapshot::{decode_snapshot, encode_snapshot};
@@ -20,14 +22,43 @@ pub use snapshot::{decode_snapshot, encode_snapshot};
 /// The version of everything that this crate writes.
 pub const FORMAT: u16 = 1;
 
+/// What makes a file that of a newer version of this program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Newer {
+    /// Its format.
+    #[error("format {found}; this version reads format {ours}")]
+    Format {
+        /// Its format.
+        found: u16,
+        /// The newest format that can be read.
+        ours: u16,
+    },
+    /// The version of its rules.
+    #[error("rules version {found}; this version follows rules version {ours}")]
+    Rules {
+        /// Its version.
+        found: u32,
+        /// The version that this program follows.
+        ours: u32,
+    },
+}
+
+impl Newer {
+    /// Returns `None` unless this version of the rules is newer than ours.
+    #[must_use]
+    pub fn rules(found: u32) -> Option<Self> {
+        (found > rules::VERSION).then_some(Self::Rules { found, ours: rules::VERSION })
+    }
+}
+
 /// Why bytes are not what they should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// The bytes do not begin as ours do.
     #[error("the file does not begin like one of Pricetime's")]
     Magic,
-    /// Written by another version of the program.
-    #[error("format {found}, this program reads format {FORMAT}")]
+    /// Written by another version of the program: one with a higher format is newer.
+    #[error("format {found}; this version reads format {FORMAT}")]
     Format {
         /// Its format.
         found: u16,
@@ -82,4 +113,25 @@ pub enum CodecError {
         /// How many there can be at most.
         possible: u64,
     },
+}
+
+impl CodecError {
+    /// Returns what a newer version wrote, if that is what is wrong.
+    #[must_use]
+    pub const fn newer(&self) -> Option<Newer> {
+        match *self {
+            Self::Format { found } if found > FORMAT => Some(Newer::Format { found, ours: FORMAT }),
+            Self::Format { .. }
+            | Self::Magic
+            | Self::Kind { .. }
+            | Self::Length { .. }
+            | Self::Checksum
+            | Self::Cut
+            | Self::Trailing { .. }
+            | Self::Variant { .. }
+            | Self::Symbol
+            | Self::Record(_)
+            | Self::Count { .. } => None,
+        }
+    }
 }

@@ -16,6 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::codec::Newer;
 use crate::disk::{Disk, Lock, RealDisk};
 use crate::history::History;
 
@@ -24,7 +25,8 @@ pub(crate) const HISTORY: &str = "history";
 pub(crate) const UNFINISHED: &str = "history.tmp";
 const TERM: &str = "redis-term";
 const ORIGIN: &str = "redis-origin";
-const TITLE: &str = "pricetime data folder, format 1";
+const TITLE: &str = "pricetime data folder, format ";
+const FORMAT: u16 = 1;
 
 /// Whether the journal of a history has been made: from then on a missing one is a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +124,14 @@ pub enum FolderError {
         folder: PathBuf,
         /// Something that is in it.
         found: String,
+    },
+    /// The folder is that of a newer version.
+    #[error("{} was written by a newer version ({newer}): use that version", file.display())]
+    Newer {
+        /// The file that says so.
+        file: PathBuf,
+        /// Which version.
+        newer: Newer,
     },
     /// The file that says whose it is cannot be read.
     #[error("{} cannot be read as a history file: put back a copy of it", .0.display())]
@@ -306,7 +316,7 @@ pub(crate) fn text(history: History, stage: Stage) -> String {
         Stage::New => "new",
         Stage::Kept => "kept",
     };
-    let said = format!("{TITLE}\nhistory {history}\njournal {journal}\n");
+    let said = format!("{TITLE}{FORMAT}\nhistory {history}\njournal {journal}\n");
     let sum = crc32c::crc32c(said.as_bytes());
     format!("{said}check {sum:08x}\n")
 }
@@ -329,7 +339,7 @@ fn write(
 
 pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), FolderError> {
     let file = disk.open(path).map_err(io_error("open", path))?;
-    let mut bytes = [0; 256];
+    let mut bytes = [0; 4096];
     let read = file.read_at(0, &mut bytes).map_err(io_error("read", path))?;
     let found = bytes.get(..read).unwrap_or_default();
     let parsed = || {
@@ -341,7 +351,20 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), Fol
         let stage = stages.into_iter().find(|stage| text(history, *stage) == said)?;
         Some((history, stage))
     };
-    parsed().ok_or_else(|| FolderError::Damaged(path.to_owned()))
+    parsed().ok_or_else(|| match newer(found) {
+        Some(newer) => FolderError::Newer { file: path.to_owned(), newer },
+        None => FolderError::Damaged(path.to_owned()),
+    })
+}
+
+/// Returns the format of a history file that a newer version wrote. Every format begins with the
+/// title and ends with the checksum of all before it, so that a damaged file is not taken for one.
+fn newer(found: &[u8]) -> Option<Newer> {
+    let said = core::str::from_utf8(found).ok()?;
+    let found = said.strip_prefix(TITLE)?.lines().next()?.parse().ok()?;
+    let (checked, sum) = said.trim_end().rsplit_once("check ")?;
+    let is_whole = sum == format!("{:08x}", crc32c::crc32c(checked.as_bytes()));
+    (is_whole && found > FORMAT).then_some(Newer::Format { found, ours: FORMAT })
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use pricetime_engine::Sequence;
 
 use crate::History;
-use crate::codec::CodecError;
+use crate::codec::{CodecError, Newer};
 
 pub use cut::CutSegment;
 pub(crate) use cut::cut;
@@ -131,11 +131,20 @@ pub enum JournalError {
         /// The one that was asked for.
         ours: History,
     },
+    /// A file of a newer version.
+    #[error("{} was written by a newer version ({newer}): use that version", file.display())]
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// Which version.
+        newer: Newer,
+    },
     /// Commands that would mean something else under this program's rules.
     #[error(
         "{} was written under version {found} of the rules, and this program follows version {ours}: \
-         {}",
-        file.display(), remedy(*found, *ours)
+         these commands can be replayed only by the program that wrote them; to go on with this one, \
+         open the folder with that program and close it in order, so that a snapshot holds them",
+        file.display()
     )]
     OtherRules {
         /// The file.
@@ -211,16 +220,6 @@ pub enum Damage {
     /// A whole record that holds no command.
     #[error("the record is whole but holds no command: {0}")]
     Command(CodecError),
-}
-
-/// What to do with commands of another version of the rules.
-const fn remedy(found: u32, ours: u32) -> &'static str {
-    if found > ours {
-        "use the program of that version or a later one"
-    } else {
-        "these commands can be replayed only by the program that wrote them; to go on with this one, \
-         open the folder with that program and close it in order, so that a snapshot holds them"
-    }
 }
 
 /// Names what was being done to which path when the disk refused.

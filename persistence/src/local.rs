@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use pricetime_engine::{EngineSnapshot, Sequence, rules};
 
-use crate::codec::{self, CodecError, ENVELOPE_LENGTH, Kind, open_envelope, seal_envelope};
+use crate::codec::{self, CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope, seal_envelope};
 use crate::disk::Disk;
 use crate::history::History;
 
@@ -70,6 +70,14 @@ pub enum SnapshotError {
         file: PathBuf,
         /// What is wrong.
         what: CodecError,
+    },
+    /// The file is that of a newer version.
+    #[error("snapshot {} was written by a newer version ({newer}): use that version", file.display())]
+    Newer {
+        /// The file.
+        file: PathBuf,
+        /// Which version.
+        newer: Newer,
     },
     /// The file says another sequence than its name.
     #[error("snapshot {} is of command {found}, not of {expected}", file.display())]
@@ -188,7 +196,10 @@ impl LocalSnapshots {
         let file = self.path(sequence);
         let bytes = self.read(&file)?;
         let damaged = |what| SnapshotError::Damaged { file: file.clone(), what };
-        let envelope = open_envelope(Kind::Snapshot, &bytes).map_err(damaged)?;
+        let newer = |newer| SnapshotError::Newer { file: file.clone(), newer };
+        let envelope = open_envelope(Kind::Snapshot, &bytes)
+            .map_err(|error| error.newer().map_or_else(|| damaged(error), newer))?;
+        Newer::rules(envelope.rules_version).map_or(Ok(()), |found| Err(newer(found)))?;
         let cut = || damaged(CodecError::Cut);
         let (history, rest) = envelope.payload.split_first_chunk().ok_or_else(cut)?;
         let (stated, rest) = rest.split_first_chunk().ok_or_else(cut)?;

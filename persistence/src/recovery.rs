@@ -105,6 +105,25 @@ pub enum RecoveryError {
     ),
 }
 
+impl RecoveryError {
+    /// Whether part of the journal or of the snapshots is lost or damaged, so that accepting the loss
+    /// may be the only way on.
+    #[must_use]
+    pub const fn is_loss(&self) -> bool {
+        match self {
+            Self::Journal(JournalError::Missing(_) | JournalError::Damaged { .. })
+            | Self::Lost { .. }
+            | Self::Gap { .. } => true,
+            Self::Folder(_)
+            | Self::Journal(_)
+            | Self::Snapshot(_)
+            | Self::Broken { .. }
+            | Self::Digest { .. }
+            | Self::NotNew(_) => false,
+        }
+    }
+}
+
 fn named(damaged: &[SnapshotError]) -> String {
     damaged.iter().map(|error| format!("; {error}")).collect()
 }

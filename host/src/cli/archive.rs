@@ -103,6 +103,7 @@ impl Archive {
             error @ (ArchiveError::Journal(_)
             | ArchiveError::Snapshot(_)
             | ArchiveError::Empty
+            | ArchiveError::Newer(_)
             | ArchiveError::Damaged { .. }
             | ArchiveError::Cut(_)
             | ArchiveError::Name(_)
@@ -160,6 +161,7 @@ fn failure(error: ArchiveError, path: &Path) -> Stop {
         ArchiveError::Journal(error) => error.into(),
         ArchiveError::Snapshot(error) => error.into(),
         ArchiveError::Io(error) => at(path, &error).into(),
+        ArchiveError::Newer(_) => Failure::failed(format!("{}: {error}", path.display())).into(),
         ArchiveError::Empty | ArchiveError::Occupied(_) => {
             Failure::new(Code::Failed, error.to_string()).into()
         }

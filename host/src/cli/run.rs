@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use pricetime::persistence::Progress;
+use pricetime::persistence::{JournalError, Progress, RecoveryError, SnapshotError};
 use pricetime::{Host, OpenError, Options, Policy};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
@@ -148,16 +148,23 @@ impl Run {
         let host = host.map_err(|error| {
             let more = match &error {
                 OpenError::Locked { .. } => return Failure::new(Code::Locked, error.to_string()),
-                OpenError::Recovery(_) if !self.accept_loss => {
+                OpenError::Recovery(error) if error.is_loss() && !self.accept_loss => {
                     " (`pricetime verify` says more; --accept-loss goes on without what is lost)"
                 }
+                OpenError::Recovery(
+                    RecoveryError::Folder(_)
+                    | RecoveryError::Journal(
+                        JournalError::Newer { .. } | JournalError::OtherRules { .. },
+                    )
+                    | RecoveryError::Snapshot(SnapshotError::Newer { .. }),
+                ) => "",
+                OpenError::Recovery(_) => " (`pricetime verify` says more)",
                 OpenError::ImageElsewhere { .. } => {
                     " (`pricetime redis show` says more; --accept-loss restores from the image)"
                 }
                 OpenError::Alone(_) => " (`pricetime redis show` says more)",
                 OpenError::Folder(_)
                 | OpenError::Home
-                | OpenError::Recovery(_)
                 | OpenError::Image(_)
                 | OpenError::Scores(_)
                 | OpenError::Thread(_)

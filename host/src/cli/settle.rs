@@ -194,6 +194,7 @@ fn is_used(folder: &Path) -> Option<bool> {
             FolderError::Io { .. }
             | FolderError::Missing(_)
             | FolderError::NotOurs { .. }
+            | FolderError::Newer { .. }
             | FolderError::Damaged(_),
         ) => None,
     }

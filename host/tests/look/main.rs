@@ -5,5 +5,6 @@ mod archive;
 mod damage;
 mod folder;
 mod inspect;
+mod newer;
 mod program;
 mod replay;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use pricetime_engine::{Sequence, rules};
 
 use super::{Damage, JournalError, io_error};
-use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, open_envelope, seal_envelope};
+use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope, seal_envelope};
 use crate::disk::{Disk, DiskFile};
 use crate::history::History;
 
@@ -14,7 +14,6 @@ pub(super) const START: u64 = 512;
 
 const SUFFIX: &str = ".journal";
 const UNFINISHED: &str = ".journal.tmp";
-const HEADER: usize = ENVELOPE_LENGTH + 36;
 
 /// What a segment says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,19 +140,19 @@ impl Segment {
     ) -> Result<Self, JournalError> {
         let path = path(folder, first);
         let file = disk.open(&path).map_err(io_error("open", &path))?;
-        let mut bytes = [0; HEADER];
+        // The whole sector: the header of a newer format may be longer than ours.
+        let mut bytes = [0; START as usize];
         let read = file.read_at(0, &mut bytes).map_err(io_error("read", &path))?;
         let present = file.length().map_err(io_error("read", &path))?;
         let damaged =
             |what| JournalError::Damaged { file: path.clone(), offset: 0, sequence: first, what };
+        let newer = |newer| JournalError::Newer { file: path.clone(), newer };
         let header = Header::from_bytes(bytes.get(..read).unwrap_or_default())
-            .map_err(|error| damaged(Damage::Header(error)))?;
+            .map_err(|error| error.newer().map_or_else(|| damaged(Damage::Header(error)), newer))?;
+        Newer::rules(header.rules).map_or(Ok(()), |found| Err(newer(found)))?;
         if header.history != history {
             let found = header.history;
             return Err(JournalError::OtherHistory { file: path, found, ours: history });
-        }
-        if header.rules > rules::VERSION {
-            return Err(other_rules(path, header.rules));
         }
         if header.first != first {
             return Err(damaged(Damage::Name(header.first)));

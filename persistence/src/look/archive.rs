@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use pricetime_engine::{Sequence, rules};
 
 use super::Look;
-use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, seal_envelope};
+use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, seal_envelope};
 use crate::folder::HISTORY;
 use crate::history::History;
 use crate::journal::JournalError;
@@ -56,6 +56,12 @@ pub enum ArchiveError {
         /// What is wrong.
         what: CodecError,
     },
+    /// A newer version packed it.
+    #[error("the archive was written by a newer version ({0}): use that version")]
+    Newer(
+        /// Which version.
+        Newer,
+    ),
     /// It ends before its end, or goes on behind it.
     #[error("the archive is cut off or was put together wrongly at byte {0}; nothing was unpacked")]
     Cut(

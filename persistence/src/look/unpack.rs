@@ -6,7 +6,7 @@ use std::path::Path;
 use pricetime_engine::Sequence;
 
 use super::archive::{ArchiveError, Packed};
-use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, open_envelope};
+use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope};
 use crate::disk::Disk;
 use crate::folder::{HISTORY, LOCK, UNFINISHED};
 use crate::history::History;
@@ -115,9 +115,12 @@ fn read(from: &mut impl Read, offset: u64) -> Result<(Piece, u64), ArchiveError>
         }
         left -= many;
     }
-    let damaged = |what| ArchiveError::Damaged { offset, what };
-    let payload = open_envelope(Kind::Archived, &bytes).map_err(damaged)?.payload;
-    let piece = parse(payload).ok_or_else(|| damaged(CodecError::Cut))?;
+    let damaged = |what: CodecError| {
+        what.newer().map_or(ArchiveError::Damaged { offset, what }, ArchiveError::Newer)
+    };
+    let envelope = open_envelope(Kind::Archived, &bytes).map_err(damaged)?;
+    Newer::rules(envelope.rules_version).map_or(Ok(()), |newer| Err(ArchiveError::Newer(newer)))?;
+    let piece = parse(envelope.payload).ok_or_else(|| damaged(CodecError::Cut))?;
     Ok((piece, bytes.len() as u64))
 }
 

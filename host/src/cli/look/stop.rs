@@ -55,6 +55,7 @@ impl From<FolderError> for Stop {
             FolderError::Io { .. }
             | FolderError::Missing(_)
             | FolderError::InUse(_)
+            | FolderError::Newer { .. }
             | FolderError::NotOurs { .. } => Code::Failed,
         };
         Self::Failed(Failure::new(code, error.to_string()))
@@ -70,7 +71,9 @@ impl From<JournalError> for Stop {
 impl From<SnapshotError> for Stop {
     fn from(error: SnapshotError) -> Self {
         let code = match error {
-            SnapshotError::Io { .. } | SnapshotError::Spelling(_) => Code::Failed,
+            SnapshotError::Io { .. } | SnapshotError::Newer { .. } | SnapshotError::Spelling(_) => {
+                Code::Failed
+            }
             SnapshotError::Damaged { .. }
             | SnapshotError::OtherSequence { .. }
             | SnapshotError::OtherHistory { .. } => Code::Unsound,
@@ -82,9 +85,11 @@ impl From<SnapshotError> for Stop {
 /// Whether a journal cannot be read, or is not what it should be.
 fn journal_code(error: &JournalError) -> Code {
     match error {
-        JournalError::Io { .. } | JournalError::OtherRules { .. } | JournalError::Poisoned(_) => {
-            Code::Failed
-        }
+        JournalError::Io { .. }
+        | JournalError::Newer { .. }
+        | JournalError::OtherRules { .. }
+        | JournalError::Replaced { .. }
+        | JournalError::Poisoned(_) => Code::Failed,
         JournalError::Missing(_)
         | JournalError::Damaged { .. }
         | JournalError::OtherHistory { .. }

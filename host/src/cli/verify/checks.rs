@@ -19,7 +19,9 @@ pub(super) struct Checks<'a> {
 /// What was wrong: an error of the disk ends everything, for then nothing is known.
 pub(super) fn wrong(error: JournalError) -> Result<String, Stop> {
     match error {
-        JournalError::Io { .. } | JournalError::OtherRules { .. } => Err(error.into()),
+        JournalError::Io { .. } | JournalError::Newer { .. } | JournalError::OtherRules { .. } => {
+            Err(error.into())
+        }
         JournalError::Missing(_)
         | JournalError::Damaged { .. }
         | JournalError::OtherHistory { .. }
