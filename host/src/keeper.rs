@@ -6,6 +6,7 @@ use crossbeam_channel::{Receiver, Sender};
 use pricetime_engine::Sequence;
 use pricetime_persistence::image::Frozen;
 use pricetime_persistence::{LocalSnapshots, SnapshotError};
+use tracing::{error, info};
 
 use crate::status::Shared;
 
@@ -23,16 +24,25 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Works until there are no more states to come. A snapshot that cannot be written is told of in
-    /// the status and tried again with the next state: the journal alone is enough to come back.
-    pub(crate) fn run(self) {
+    /// Works until there are no more states to come. A failed snapshot is logged, counted and shown in
+    /// the status. The next state is the next try: the journal alone is enough to come back.
+    pub(crate) fn run(mut self) {
         // Whoever matches or makes durable goes first. Where the system refuses, it is no worse than
         // it was.
         let _ = rustix::process::nice(NICE);
-        for state in &self.incoming {
-            match self.keep(state) {
-                Ok(()) => self.shared.set_snapshot_failure(None),
-                Err(error) => self.shared.set_snapshot_failure(Some(error.to_string())),
+        while let Ok(state) = self.incoming.recv() {
+            let why = self.keep(state).err().map(|error| error.to_string());
+            if why.is_some() {
+                metrics::counter!("pricetime_snapshot_errors_total").increment(1);
+            }
+            // Once for a row of failures: each names another file.
+            match (self.shared.set_snapshot_failure(why.clone()), why) {
+                (None, Some(why)) => error!(
+                    "snapshots fail: {why}; matching goes on, the next epoch tries again, and until \
+                     then a start takes longer and the journal grows"
+                ),
+                (Some(_), None) => info!("snapshots are written again"),
+                (None, None) | (Some(_), Some(_)) => {}
             }
         }
     }

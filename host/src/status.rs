@@ -174,8 +174,10 @@ impl Shared {
         self.stopped.get().is_none()
     }
 
-    pub(crate) fn set_snapshot_failure(&self, why: Option<String>) {
-        *self.snapshot_failure.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    /// Sets why the last snapshot failed, if it did. Returns what was set before.
+    pub(crate) fn set_snapshot_failure(&self, why: Option<String>) -> Option<String> {
+        let mut failure = self.snapshot_failure.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut failure, why)
     }
 
     /// Keeps the first fault.

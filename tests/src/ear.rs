@@ -1,0 +1,70 @@
+//! A recorder of metrics, for tests that ask what was counted.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use metrics::{
+    Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
+};
+
+/// Everything that this process has counted.
+#[derive(Clone, Debug, Default)]
+pub struct Ear(Arc<Mutex<BTreeMap<String, Arc<AtomicU64>>>>);
+
+/// Counts how often something was recorded.
+struct Times(Arc<AtomicU64>);
+
+impl HistogramFn for Times {
+    fn record(&self, _: f64) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Ear {
+    /// Becomes the recorder of this process.
+    ///
+    /// # Panics
+    /// If there is one already.
+    #[must_use]
+    pub fn listen() -> Self {
+        let ear = Self::default();
+        metrics::set_global_recorder(ear.clone()).expect("the only recorder");
+        ear
+    }
+
+    /// Returns a counter, the bits of a gauge, or how often a histogram was written to. Labels follow
+    /// the name as ` label=value`.
+    #[must_use]
+    pub fn count(&self, name: &str) -> u64 {
+        self.heard().get(name).map_or(0, |number| number.load(Ordering::SeqCst))
+    }
+
+    fn heard(&self) -> MutexGuard<'_, BTreeMap<String, Arc<AtomicU64>>> {
+        self.0.lock().expect("nobody failed")
+    }
+
+    fn of(&self, key: &Key) -> Arc<AtomicU64> {
+        let mut name = key.name().to_owned();
+        key.labels().for_each(|label| name += &format!(" {}={}", label.key(), label.value()));
+        Arc::clone(self.heard().entry(name).or_default())
+    }
+}
+
+impl Recorder for Ear {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::from_arc(self.of(key))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::from_arc(self.of(key))
+    }
+
+    fn register_histogram(&self, key: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(Arc::new(Times(self.of(key))))
+    }
+}
