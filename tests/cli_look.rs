@@ -81,7 +81,7 @@ fn look(disk: &FaultyDisk, seed: u64) -> Option<(Sequence, Sequence)> {
 fn live(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, Sequence) {
     let (mut seen, mut durable) = (Sequence(0), Sequence(0));
     let Some((_folder, recovered)) = open(disk) else { return (seen, durable) };
-    let Recovered { mut journal, mut engine, snapshots, .. } = recovered;
+    let Recovered { mut journal, mut engine, mut snapshots, .. } = recovered;
     for _ in 0..1 + random.below(10) {
         for _ in 0..1 + random.below(20) {
             let next = command(seed, journal.appended().0 + 1);

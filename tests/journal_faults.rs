@@ -183,7 +183,7 @@ fn a_snapshot_is_there_whole_or_told_of() {
         for life in 0..3_u64 {
             let fault = Fault::ALL[usize::try_from(random.below(4)).expect("small")];
             disk.fail_after(random.below(40), fault);
-            if let Ok(snapshots) = open() {
+            if let Ok(mut snapshots) = open() {
                 for orders in 1..5 {
                     let state = state(trial, life * 8 + orders);
                     if snapshots.save(&state).is_ok() {

@@ -47,7 +47,7 @@ impl Keeper {
         }
     }
 
-    fn keep(&self, state: Frozen) -> Result<(), SnapshotError> {
+    fn keep(&mut self, state: Frozen) -> Result<(), SnapshotError> {
         let needed = self.shared.needed();
         let sequence = self.snapshots.save_beside(&state.into_snapshot(), needed)?;
         self.shared.set_snapshot(sequence);

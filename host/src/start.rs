@@ -286,6 +286,8 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let kept = keep(&mut options, home, (&mut image, &shared))?;
     #[cfg(feature = "redis")]
     let ((mailbox, carrier), (recorder, herald)) = (kept.redis, kept.heralds);
+    // A damaged snapshot is replaced at once: until then fewer can be restored than are to be kept.
+    let repair = (!start.damaged.is_empty()).then(|| image.freeze());
     let public = Arc::new(Mutex::new(Publisher::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));
@@ -316,6 +318,10 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         floors,
         shared: Arc::clone(&shared),
     };
+    if let Some(state) = repair {
+        // There is room for one. A host without snapshots drops it.
+        let _ = to_keeper.try_send(state);
+    }
     let keeper = kept.snapshots.map(|snapshots| Keeper {
         snapshots,
         incoming: states,

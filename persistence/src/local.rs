@@ -30,6 +30,8 @@ pub struct LocalSnapshots {
     folder: PathBuf,
     history: History,
     keep: usize,
+    /// Damaged files. They do not count as kept, and the next save removes them.
+    damaged: Vec<PathBuf>,
 }
 
 /// A snapshot as it was saved.
@@ -121,7 +123,8 @@ impl LocalSnapshots {
         keep: usize,
     ) -> Result<Self, SnapshotError> {
         let folder = folder.to_owned();
-        let snapshots = Self { disk, folder, history, keep: keep.max(KEEP_MIN) };
+        let snapshots =
+            Self { disk, folder, history, keep: keep.max(KEEP_MIN), damaged: Vec::new() };
         for name in snapshots.names()?.iter().filter(|name| name.ends_with(UNFINISHED)) {
             let path = snapshots.folder.join(name);
             snapshots.disk.remove(&path).map_err(io_error("remove", &path))?;
@@ -133,7 +136,20 @@ impl LocalSnapshots {
 
     /// The snapshots of this history in this folder, to look at: nothing is removed or synced.
     pub(crate) fn seen(disk: Arc<dyn Disk>, folder: &Path, history: History) -> Self {
-        Self { disk, folder: folder.to_owned(), history, keep: usize::MAX }
+        Self { disk, folder: folder.to_owned(), history, keep: usize::MAX, damaged: Vec::new() }
+    }
+
+    /// Marks these damaged snapshots as to be replaced by the next one.
+    pub(crate) fn replace(&mut self, damaged: &[SnapshotError]) {
+        let file = |error: &SnapshotError| match error {
+            SnapshotError::Damaged { file, .. } => Some(file.clone()),
+            SnapshotError::Io { .. }
+            | SnapshotError::Newer { .. }
+            | SnapshotError::OtherSequence { .. }
+            | SnapshotError::OtherHistory { .. }
+            | SnapshotError::Spelling(_) => None,
+        };
+        self.damaged.extend(damaged.iter().filter_map(file));
     }
 
     /// Saves a state, durable when this returns, and drops those that are no longer kept. A state
@@ -141,7 +157,7 @@ impl LocalSnapshots {
     ///
     /// # Errors
     /// Where the disk refuses; what was there before is still there then.
-    pub fn save(&self, snapshot: &EngineSnapshot) -> Result<Sequence, SnapshotError> {
+    pub fn save(&mut self, snapshot: &EngineSnapshot) -> Result<Sequence, SnapshotError> {
         self.save_beside(snapshot, None)
     }
 
@@ -151,7 +167,7 @@ impl LocalSnapshots {
     /// # Errors
     /// As [`save`](Self::save).
     pub fn save_beside(
-        &self,
+        &mut self,
         snapshot: &EngineSnapshot,
         needed: Option<Sequence>,
     ) -> Result<Sequence, SnapshotError> {
@@ -172,6 +188,7 @@ impl LocalSnapshots {
         let path = self.path(sequence);
         self.disk.rename(&unfinished, &path).map_err(io_error("rename", &unfinished))?;
         self.sync()?;
+        self.damaged.retain(|damaged| *damaged != path);
         self.prune(needed)?;
         Ok(sequence)
     }
@@ -271,15 +288,18 @@ impl LocalSnapshots {
         Ok(bytes)
     }
 
+    /// Removes damaged snapshots and those that are no longer kept.
     fn prune(&self, needed: Option<Sequence>) -> Result<(), SnapshotError> {
-        let found = self.list()?;
+        let is_damaged = |it: &Sequence| self.damaged.contains(&self.path(*it));
+        let (damaged, found): (Vec<_>, Vec<_>) = self.list()?.into_iter().partition(is_damaged);
         let surplus = found.len().saturating_sub(self.keep);
         let stays = needed.and_then(|needed| {
             let below = found.partition_point(|sequence| *sequence <= needed);
             found.get(below.saturating_sub(1)).copied()
         });
         let mut removed = false;
-        for sequence in found.into_iter().take(surplus).filter(|it| Some(*it) != stays) {
+        let surplus = found.into_iter().take(surplus).filter(|it| Some(*it) != stays);
+        for sequence in damaged.into_iter().chain(surplus) {
             let path = self.path(sequence);
             self.disk.remove(&path).map_err(io_error("remove", &path))?;
             removed = true;

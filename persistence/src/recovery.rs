@@ -212,8 +212,9 @@ impl Recovery {
             folder.keep(history)?;
         }
         let keep = options.snapshots_keep;
-        let snapshots = LocalSnapshots::open(disk.clone(), &folder.snapshots(), history, keep)?;
+        let mut snapshots = LocalSnapshots::open(disk.clone(), &folder.snapshots(), history, keep)?;
         let Newest { found, damaged } = snapshots.newest()?;
+        snapshots.replace(&damaged);
         let (base, stated) = match found {
             Some(Loaded { snapshot, digest }) => (snapshot, Some(digest)),
             None => (Engine::new(markets_max).snapshot(), None),
@@ -328,7 +329,8 @@ impl Recovery {
         folder.prepare(history)?;
         Journal::create(&*disk, &at, history, first, options.journal)?;
         let own = folder.snapshots_of(history);
-        let snapshots = LocalSnapshots::open(disk.clone(), &own, history, options.snapshots_keep)?;
+        let mut snapshots =
+            LocalSnapshots::open(disk.clone(), &own, history, options.snapshots_keep)?;
         let sequence = snapshots.save(&base)?;
         engine.restore(&base).map_err(|broken| RecoveryError::Broken { sequence, broken })?;
         folder.keep(history)?;

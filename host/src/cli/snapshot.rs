@@ -60,7 +60,7 @@ impl Snapshot {
             bar.set_position(progress.replayed);
         });
         bar.finish_and_clear();
-        let recovered = recovered.map_err(failure)?;
+        let mut recovered = recovered.map_err(failure)?;
         for damaged in &recovered.damaged {
             look::note(format_args!("passed over: {damaged}"));
         }
