@@ -175,6 +175,9 @@ impl DiskFile for HungFile {
     fn length(&self) -> io::Result<u64> {
         self.0.length()
     }
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.0.is_at(path)
+    }
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         self.0.read_at(offset, into)
     }

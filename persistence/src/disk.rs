@@ -36,8 +36,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Makes the file if need be and locks it against everybody else until the lock is dropped.
-    /// [`io::ErrorKind::WouldBlock`] where somebody holds it.
+    /// Locks a folder or a file until the lock is dropped; creates the file if it is missing. Fails
+    /// with [`io::ErrorKind::WouldBlock`] if it is locked already.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
 }
 
@@ -45,6 +45,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
 pub trait DiskFile: fmt::Debug + Send {
     /// How long it is.
     fn length(&self) -> io::Result<u64>;
+    /// Whether this path still names this file.
+    fn is_at(&self, path: &Path) -> io::Result<bool>;
     /// Fills a row of bytes from here, short only where the file ends; says how many.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
     /// Writes all of these bytes here.
@@ -87,16 +89,15 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(private::create(path)?)))
+        RealFile::of(private::create(path)?)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        Ok(Box::new(RealFile(file)))
+        RealFile::of(OpenOptions::new().read(true).write(true).open(path)?)
     }
 
     fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(File::open(path)?)))
+        RealFile::of(File::open(path)?)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -126,17 +127,36 @@ impl Disk for RealDisk {
 }
 
 #[derive(Debug)]
-struct RealFile(File);
+struct RealFile {
+    file: File,
+    /// Its device and inode, which belong to no other file while this one is open.
+    identity: (u64, u64),
+}
+
+impl RealFile {
+    fn of(file: File) -> io::Result<Box<dyn DiskFile>> {
+        let found = file.metadata()?;
+        Ok(Box::new(Self { file, identity: (found.dev(), found.ino()) }))
+    }
+}
 
 impl DiskFile for RealFile {
     fn length(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        Ok(self.file.metadata()?.len())
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        match fs::metadata(path) {
+            Ok(found) => Ok((found.dev(), found.ino()) == self.identity),
+            Err(error) if matches!(error.kind(), NotFound | NotADirectory) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         let mut done = 0;
         while let Some(rest) = into.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            match self.0.read_at(rest, offset + done as u64) {
+            match self.file.read_at(rest, offset + done as u64) {
                 Ok(0) => break,
                 Ok(many) => done += many,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -147,22 +167,22 @@ impl DiskFile for RealFile {
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+        self.file.write_all_at(bytes, offset)
     }
 
     fn preallocate(&mut self, length: u64) -> io::Result<()> {
         let flags = rustix::fs::FallocateFlags::empty();
-        match rustix::fs::fallocate(&self.0, flags, 0, length) {
+        match rustix::fs::fallocate(&self.file, flags, 0, length) {
             Ok(()) => Ok(()),
             // A file system without the call still gets the length; a full disk then shows later.
-            Err(rustix::io::Errno::OPNOTSUPP) => self.0.set_len(length),
+            Err(rustix::io::Errno::OPNOTSUPP) => self.file.set_len(length),
             Err(error) => Err(error.into()),
         }
     }
 
     fn sync(&mut self) -> io::Result<()> {
         // fdatasync: the bytes, and of the rest what is needed to find them, length included.
-        self.0.sync_data()
+        self.file.sync_data()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The folder in which an engine is kept: whose it is, and that it is ours alone.
 //!
 //! ```text
-//! lock                         locked while a process has the folder open
+//! lock                         locked, like the folder itself, while a process has it open
 //! history                      which history is the current one
 //! redis-term                   the highest term under which its image was written to Redis
 //! redis-origin                 the history of the image that it was made from, where it was
@@ -42,7 +42,7 @@ pub struct Folder {
     path: PathBuf,
     history: History,
     stage: Stage,
-    _lock: Box<dyn Lock>,
+    _locks: [Box<dyn Lock>; 2],
 }
 
 /// The highest term under which a folder's image was written to Redis.
@@ -161,7 +161,7 @@ impl Folder {
     /// As [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, path: &Path, fresh: History) -> Result<Self, FolderError> {
         create(&*disk, path)?;
-        let lock = disk.lock(&path.join(LOCK)).map_err(|error| {
+        let locks = lock(&*disk, path).map_err(|error| {
             if error.kind() == io::ErrorKind::WouldBlock {
                 FolderError::InUse(path.to_owned())
             } else {
@@ -181,7 +181,9 @@ impl Folder {
             write(&*disk, path, fresh, Stage::New)?;
             (fresh, Stage::New)
         };
-        let folder = Self { disk, path: path.to_owned(), history, stage, _lock: lock };
+        let folder = Self { disk, path: path.to_owned(), history, stage, _locks: locks };
+        // Not before this: a folder that is not ours keeps its permissions.
+        folder.disk.shut(path).map_err(io_error("change the permissions of", path))?;
         // A rename that was never synced may be all there is of the file that was just read.
         folder.disk.sync_folder(path).map_err(io_error("sync", path))?;
         if stage == Stage::New {
@@ -277,6 +279,15 @@ impl Folder {
         self.stage = Stage::Kept;
         Ok(())
     }
+}
+
+/// Locks a data folder.
+///
+/// The file alone is not enough: it is empty, looks stale, and a process that finds it removed makes
+/// and locks another one. The folder alone is not enough either: older versions lock only the file,
+/// and on a network file system the lock on a folder may hold on one machine only.
+pub(crate) fn lock(disk: &dyn Disk, folder: &Path) -> io::Result<[Box<dyn Lock>; 2]> {
+    Ok([disk.lock(folder)?, disk.lock(&folder.join(LOCK))?])
 }
 
 /// Where a data folder has the journal of a history.

@@ -154,6 +154,17 @@ pub enum JournalError {
         /// Ours.
         ours: u32,
     },
+    /// The file being written was removed, moved or replaced.
+    #[error(
+        "{} is not the file that this process has open: the data folder or its journal was removed, \
+         moved or replaced; nothing more is written or acknowledged: stop what changes the folder, put \
+         the folder back as it was, and start again",
+        file.display()
+    )]
+    Replaced {
+        /// The file.
+        file: PathBuf,
+    },
     /// A command that is not the next one.
     #[error("command {found} was to follow, and not {expected}")]
     NotDense {

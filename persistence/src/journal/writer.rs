@@ -207,10 +207,10 @@ impl Journal {
     /// Writes the buffer without a sync: a power cut may still take it, a crash of the process not.
     ///
     /// # Errors
-    /// Where the disk refuses; from then on always.
+    /// Where the disk refuses, and if the file is not at its path any more; from then on always.
     pub fn write(&mut self) -> Result<(), JournalError> {
         self.healthy()?;
-        let done = self.write_pending();
+        let done = self.stay().and_then(|()| self.write_pending());
         self.poisoned_by(done)
     }
 
@@ -315,6 +315,17 @@ impl Journal {
             record::check(&mut self.pending[begun..], self.last.salt);
         }
         self.tail += span;
+    }
+
+    /// Checks that the segment is still at its path, at the cost of one `stat` for each group of
+    /// batches. Writing to a file that was removed or moved away would acknowledge what no restart
+    /// finds.
+    fn stay(&self) -> Result<(), JournalError> {
+        let Segment { path, file, .. } = &self.segment;
+        if self.pending.is_empty() || file.is_at(path).map_err(io_error("look at", path))? {
+            return Ok(());
+        }
+        Err(JournalError::Replaced { file: path.clone() })
     }
 
     fn write_pending(&mut self) -> Result<(), JournalError> {

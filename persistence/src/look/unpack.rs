@@ -8,7 +8,7 @@ use pricetime_engine::Sequence;
 use super::archive::{ArchiveError, Packed};
 use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope};
 use crate::disk::Disk;
-use crate::folder::{HISTORY, LOCK, UNFINISHED};
+use crate::folder::{self, HISTORY, LOCK, UNFINISHED};
 use crate::history::History;
 
 /// How much of a piece is asked for before any of it has been seen: a length that is wrong must not
@@ -39,7 +39,8 @@ pub fn unpack(
     if let Some(found) = names.into_iter().find(|name| name != LOCK) {
         return Err(ArchiveError::Occupied(found));
     }
-    let _lock = disk.lock(&folder.join(LOCK))?;
+    let _locks = folder::lock(disk, folder)?;
+    disk.shut(folder)?;
     let own = folder.join(packed.history.to_string());
     for part in [own.clone(), own.join("journal"), own.join("snapshots")] {
         disk.create_folder(&part)?;

@@ -27,6 +27,7 @@ pub(super) fn wrong(error: JournalError) -> Result<String, Stop> {
         | JournalError::OtherHistory { .. }
         | JournalError::NotDense { .. }
         | JournalError::Gone { .. }
+        | JournalError::Replaced { .. }
         | JournalError::Poisoned(_) => Ok(error.to_string()),
     }
 }
