@@ -43,19 +43,21 @@ fn open(disk: &FaultyDisk) -> Option<(Folder, Recovered)> {
     try_open(disk).ok()
 }
 
-/// Looks, and reads everything that is said to be durable: that command and the last that can be read.
+/// Looks, and reads every command that counts. The last durable one, and the last that can be read.
 fn try_look(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box<dyn Error>> {
     let look = Look::open(Arc::new(disk.clone()), Path::new(FOLDER))?;
     let sight = look.journal()?;
     let mut read = 0;
-    for (found, at) in look.reader().read(Sequence(1), sight.durable)?.zip(1..) {
+    let through = sight.through();
+    for (found, at) in look.reader().read(Sequence(1), through)?.zip(1..) {
         assert_eq!(found?, command(seed, at));
         read = at;
     }
-    assert_eq!(read, sight.durable.0);
+    assert_eq!(read, through.0);
+    assert_eq!(through, if sight.in_use { sight.durable } else { sight.last });
     let firsts: Vec<_> = sight.segments.iter().map(|segment| segment.first).collect();
     for (at, first) in firsts.iter().enumerate() {
-        look.check(*first, firsts.get(at + 1).copied(), sight.durable)?;
+        look.check(*first, firsts.get(at + 1).copied(), through)?;
     }
     Ok((sight.durable, sight.last))
 }

@@ -169,6 +169,9 @@ impl Disk for HungDisk {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         self.0.lock(path)
     }
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.0.is_locked(path)
+    }
 }
 
 impl DiskFile for HungFile {

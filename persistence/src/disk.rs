@@ -9,6 +9,12 @@ use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind::NotADirectory, ErrorKind::NotFound};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+/// How often a lock is tried: [`Disk::is_locked`] holds it for a moment itself.
+const LOCK_TRIES: u32 = 4;
+const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 use crate::private;
 
@@ -39,6 +45,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// Locks a folder or a file until the lock is dropped; creates the file if it is missing. Fails
     /// with [`io::ErrorKind::WouldBlock`] if it is locked already.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
+    /// Whether a file or folder is locked. Creates nothing; what does not exist is not locked.
+    fn is_locked(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// One open file.
@@ -118,9 +126,27 @@ impl Disk for RealDisk {
         } else {
             private::options().read(true).write(true).create(true).truncate(false).open(path)?
         };
-        match file.try_lock() {
-            Ok(()) => Ok(Box::new(RealLock { _file: file })),
-            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+        let mut tries = 1;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Box::new(RealLock { _file: file })),
+                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            opened => opened?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }

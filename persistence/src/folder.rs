@@ -290,6 +290,11 @@ pub(crate) fn lock(disk: &dyn Disk, folder: &Path) -> io::Result<[Box<dyn Lock>;
     Ok([disk.lock(folder)?, disk.lock(&folder.join(LOCK))?])
 }
 
+/// Whether a process has a data folder open.
+pub(crate) fn is_locked(disk: &dyn Disk, folder: &Path) -> io::Result<bool> {
+    Ok(disk.is_locked(folder)? || disk.is_locked(&folder.join(LOCK))?)
+}
+
 /// Where a data folder has the journal of a history.
 pub(crate) fn journal_in(folder: &Path, history: History) -> PathBuf {
     folder.join(history.to_string()).join("journal")

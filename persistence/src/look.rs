@@ -1,8 +1,9 @@
 //! A data folder, looked at: without its lock and without writing, so also beside the process that
 //! has it open, and on a damaged one.
 //!
-//! Only what is known to be durable counts. Behind it a running process may have written more, which
-//! it has told nobody of yet.
+//! While a process has the folder open, only what is known to be durable counts: behind it the
+//! process may have written commands that it has told nobody of. When no process has it open, every
+//! command that can be read counts, because opening the folder would keep it.
 
 mod archive;
 mod bases;
@@ -97,7 +98,21 @@ impl Look {
             // Without its snapshots a journal still says a lot by itself.
             Err(_) => Sequence(0),
         };
-        journal::sight(&*self.disk, &self.journal_folder(), self.history, held)
+        let sight = journal::sight(&*self.disk, &self.journal_folder(), self.history, held)?;
+        // Asked afterwards: a process that is gone by now wrote nothing that was not read.
+        let in_use = self.in_use().map_err(|source| {
+            let (doing, path) = ("see whether a process has opened", self.path.clone());
+            JournalError::Io { doing, path, source }
+        })?;
+        Ok(JournalSight { in_use, ..sight })
+    }
+
+    /// Whether a process has the folder open.
+    ///
+    /// # Errors
+    /// Fails if the disk refuses.
+    pub fn in_use(&self) -> io::Result<bool> {
+        folder::is_locked(&*self.disk, &self.path)
     }
 
     /// The files of the journal, without reading them.
@@ -207,5 +222,9 @@ impl Disk for ReadOnly {
 
     fn lock(&self, _: &Path) -> io::Result<Box<dyn Lock>> {
         refused()
+    }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.0.is_locked(path)
     }
 }

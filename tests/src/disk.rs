@@ -255,6 +255,12 @@ impl Disk for FaultyDisk {
         let life = state.life;
         Ok(Box::new(FaultyLock { disk: self.clone(), path: path.to_owned(), life }))
     }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        let mut state = self.state();
+        state.look()?;
+        Ok(state.locked.contains(path))
+    }
 }
 
 #[derive(Debug)]

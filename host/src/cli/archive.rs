@@ -14,9 +14,10 @@ use super::look::{self, Stop, grouped};
 
 /// Packs a data folder into one file, or unpacks such a file.
 ///
-/// The archive holds the current history: the journal up to what is known to be durable, and the
-/// snapshots, every part with a checksum. Packing checks every record, so damage is told of and not
-/// copied. It changes nothing and works beside a running process.
+/// The archive holds the current history: journal and snapshots, every part with a checksum. Packing
+/// checks every record, so damage is reported and not copied. It changes nothing in the folder. While
+/// a process has the folder open, commands that it has not marked as durable yet are left out, and
+/// their number is reported; after it ended or was killed, nothing is left out.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -53,6 +54,8 @@ struct Body {
     sequence: u64,
     files: u64,
     bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u64>,
 }
 
 impl Archive {
@@ -81,6 +84,7 @@ impl Archive {
             let _ = fs::remove_file(&unfinished);
         }
         let packed = packed?;
+        look::note_left_out(packed.left_out);
         let bytes = fs::metadata(&self.to).map_or(0, |found| found.len());
         self.say(&packed, bytes)
     }
@@ -114,11 +118,12 @@ impl Archive {
 
     fn say(&self, packed: &Packed, bytes: u64) -> Result<(), Stop> {
         let to = self.to.display().to_string();
-        let Packed { history, through, files } = *packed;
+        let Packed { history, through, files, left_out } = *packed;
         let mut out = io::stdout().lock();
         if self.json {
             let history = history.to_string();
-            let body = Body { to, history, sequence: through.0, files, bytes };
+            let left_out = (!self.restore).then_some(left_out);
+            let body = Body { to, history, sequence: through.0, files, bytes, left_out };
             let said = if self.restore { Said::Unpacked(body) } else { Said::Packed(body) };
             return Ok(look::json_line(&mut out, &said)?);
         }

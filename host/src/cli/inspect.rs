@@ -32,7 +32,8 @@ Examples:
   pricetime inspect snapshot --folder /srv/data        what the newest snapshot holds
 
 --at takes a command's number (1200), an epoch's close (epoch:7) or that of one market
-(epoch:7@MARKET). Without it things are shown as they are after the last durable command.")]
+(epoch:7@MARKET). Without it things are shown as they are after the last command; while a process has
+the folder open, after the last one that is marked as durable.")]
 pub(super) struct Inspect {
     #[command(subcommand)]
     what: What,

@@ -70,7 +70,10 @@ impl Seen {
         }
         let snapshots = look.snapshots().list()?;
         match look.journal() {
-            Ok(journal) => Ok(Self { look, snapshots, journal, damaged: None }),
+            Ok(journal) => {
+                note_left_out(journal.left_out());
+                Ok(Self { look, snapshots, journal, damaged: None })
+            }
             Err(error @ JournalError::Damaged { .. }) => {
                 let damaged = Some(error.to_string());
                 let journal = without_last(look.segments()?).ok_or(error)?;
@@ -94,13 +97,24 @@ impl Seen {
 pub(super) fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSight> {
     let damaged = segments.pop().filter(|_| !segments.is_empty())?;
     let durable = Sequence(damaged.first.0.saturating_sub(1));
-    Some(JournalSight { segments, durable, last: durable, sealed: false, torn: None })
+    let (last, in_use) = (durable, false);
+    Some(JournalSight { segments, durable, last, in_use, sealed: false, torn: None })
 }
 
 /// A line on standard error that does not end anything. Where it cannot be written, what it is about
 /// goes on all the same.
 pub(super) fn note(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "pricetime: {text}");
+}
+
+/// Notes how many commands are left out because a process has the folder open, if any are.
+pub(super) fn note_left_out(commands: u64) {
+    if commands > 0 {
+        note(format_args!(
+            "a process has the folder open and has not marked its last {commands} commands as durable \
+             yet: they are left out"
+        ));
+    }
 }
 
 /// A bar on standard error, where that is a terminal; else nothing is drawn.

@@ -41,7 +41,8 @@ Examples:
 A line of commands is as `pricetime schema` and docs/json.md say. One without \"time\" happens at the
 time of the line before. A line that is no command is named on standard error with file, line and
 column, and the others go on; the exit code is 4 then. It is 3 where --verify finds a difference or
-the journal is damaged. It works beside a running process, up to what is known to be durable.")]
+the journal is damaged. It works beside a running process, up to the last command that is marked as
+durable; without one, up to the last command that was written.")]
 pub(super) struct Replay {
     /// A data folder, or files of JSON lines; - is standard input
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
@@ -92,7 +93,7 @@ impl Replay {
         let Begun { engine, base, commands, through } =
             seen.begin(Origin::Oldest, self.markets.markets_max)?;
         let after = engine.last_sequence();
-        self.say_where(&seen, after, through);
+        self.say_where(&seen, after);
         let mut run = Run::new(engine, self.until)?;
         run.write_to(self.events.as_deref(), self.commands.as_deref())?;
         if self.verify {
@@ -132,8 +133,8 @@ impl Replay {
         }
     }
 
-    /// Says what of the folder is replayed, where that is not all of it.
-    fn say_where(&self, seen: &Seen, after: Sequence, through: Sequence) {
+    /// Notes where the replay begins, if that is not the first command.
+    fn say_where(&self, seen: &Seen, after: Sequence) {
         let oldest = seen.journal.oldest();
         if after > Sequence(0) {
             look::note(format_args!(
@@ -146,14 +147,6 @@ impl Replay {
                      another state",
                 );
             }
-        }
-        let last = seen.journal.last;
-        if last > through {
-            look::note(format_args!(
-                "commands {} to {last} can be read, but nothing says yet that they are durable: \
-                 they are left out",
-                through.0 + 1
-            ));
         }
     }
 

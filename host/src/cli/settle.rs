@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use pricetime::persistence::ledger::{Ledger, LedgerError};
-use pricetime::persistence::{Folder, FolderError, Look, RealDisk};
+use pricetime::persistence::{Look, RealDisk};
 
 use super::config::{Books, Config, Layers};
 use super::failure::{Code, Failure};
@@ -185,19 +185,9 @@ impl Place {
     }
 }
 
-/// Whether a process has the folder; none where nobody can say.
+/// Whether a process has the folder open; `None` if that cannot be determined.
 fn is_used(folder: &Path) -> Option<bool> {
-    match Folder::open(folder) {
-        Ok(_) => Some(false),
-        Err(FolderError::InUse(_)) => Some(true),
-        Err(
-            FolderError::Io { .. }
-            | FolderError::Missing(_)
-            | FolderError::NotOurs { .. }
-            | FolderError::Newer { .. }
-            | FolderError::Damaged(_),
-        ) => None,
-    }
+    Look::open(Arc::new(RealDisk), folder).ok()?.in_use().ok()
 }
 
 /// What the program says where a ledger does not do what it is asked.

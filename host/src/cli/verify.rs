@@ -28,9 +28,10 @@ Examples:
   pricetime verify /srv/market/data    another one
   pricetime verify --json | tail -n 1  the verdict alone, for a program
 
-Exit codes: 0 all holds; 3 something is wrong; 1 it cannot be read. It changes nothing and works
-beside a running process, up to what is known to be durable. Bytes behind the last command that a
-power cut or a kill left unfinished are no damage: nobody was told of them, and the next opening
+Exit codes: 0 all holds; 3 something is wrong; 1 it cannot be read. It changes nothing. Beside a
+running process it checks up to the last command that is marked as durable and says how many are left
+out; without one it checks every command, as opening the folder would. Bytes behind the last command
+that a power cut or a kill left unfinished are no damage: nobody was told of them, and the next opening
 clears them away.")]
 pub(super) struct Verify {
     /// The data folder

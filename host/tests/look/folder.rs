@@ -188,7 +188,7 @@ pub(crate) fn made_short() -> Made {
 pub(crate) fn commands(path: &Path) -> Vec<Command> {
     let look = Look::open(Arc::new(RealDisk), path).expect("a data folder");
     let journal = look.journal().expect("a journal");
-    let commands = look.reader().read(Sequence(1), journal.durable).expect("whole");
+    let commands = look.reader().read(Sequence(1), journal.through()).expect("whole");
     commands.map(|command| command.expect("a command")).collect()
 }
 

@@ -5,6 +5,7 @@ mod archive;
 mod damage;
 mod folder;
 mod inspect;
+mod killed;
 mod newer;
 mod program;
 mod replay;

@@ -25,9 +25,10 @@ pub struct JournalSight {
     pub segments: Vec<SegmentSight>,
     /// The last command that is known to be durable, or the one before the first if there is none.
     pub durable: Sequence,
-    /// The last command that can be read. What is behind `durable` was perhaps never told to
-    /// anybody; opening the folder makes it durable.
+    /// The last command that can be read. Opening the folder makes it durable.
     pub last: Sequence,
+    /// Whether a process has the folder open.
+    pub in_use: bool,
     /// Whether it was closed in order.
     pub sealed: bool,
     /// Where bytes begin that are no record: just being written, or torn by a power cut. Opening
@@ -65,6 +66,21 @@ impl JournalSight {
     pub fn oldest(&self) -> Sequence {
         self.segments.first().map_or(Sequence(1), |segment| segment.first)
     }
+
+    /// The last command that counts. If a process has the folder open, that is the last durable one:
+    /// it may have told nobody of a later one yet. If no process has it open, every command that can
+    /// be read counts, as it does when the folder is opened: the process that was killed may have
+    /// answered all of them.
+    #[must_use]
+    pub fn through(&self) -> Sequence {
+        if self.in_use { self.durable } else { self.last }
+    }
+
+    /// How many commands can be read and do not count.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.last.0 - self.through().0
+    }
 }
 
 /// The files of a journal. One that is dropped meanwhile is left out.
@@ -85,8 +101,8 @@ pub(crate) fn segments(disk: &dyn Disk, folder: &Path) -> Result<Vec<SegmentSigh
     Ok(found)
 }
 
-/// Looks at a journal. `held` are commands of which it is known from elsewhere that they are
-/// durable: those of a snapshot.
+/// Looks at a journal that a process may have open. `held` is a command that is known to be durable
+/// from elsewhere: that of a snapshot.
 pub(crate) fn sight(
     disk: &dyn Disk,
     folder: &Path,
@@ -103,6 +119,7 @@ pub(crate) fn sight(
         segments,
         durable: stated.max(held).min(last),
         last,
+        in_use: true,
         sealed,
         torn: torn.then_some(Position { segment: first, offset: end as u64 }),
     })

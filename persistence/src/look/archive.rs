@@ -1,7 +1,7 @@
 //! A data folder in one file.
 //!
 //! The file is a row of pieces, each an envelope of kind Archived: one for each file of the journal,
-//! up to the durable end, then one for each snapshot, then the file `history`, then the end. Every
+//! up to the last command that counts, then one for each snapshot, then the file `history`, then the end. Every
 //! piece has its own checksum, and the end says how many there are; so a changed, missing or cut off
 //! piece is seen before anything is unpacked.
 //!
@@ -31,6 +31,9 @@ pub struct Packed {
     pub through: Sequence,
     /// How many files.
     pub files: u64,
+    /// How many later commands can be read and were left out, because a process has the folder open
+    /// and has not said yet that they are durable.
+    pub left_out: u64,
 }
 
 /// Why there is no archive, or why it cannot be unpacked.
@@ -85,7 +88,8 @@ pub enum ArchiveError {
 }
 
 impl Look {
-    /// Packs the current history: the journal up to what is known to be durable, and the snapshots.
+    /// Packs the current history: the snapshots, and the journal up to
+    /// [`JournalSight::through`](crate::JournalSight::through).
     /// Every record and every snapshot is checked on the way, so damage is not copied but told of.
     ///
     /// # Errors
@@ -105,7 +109,7 @@ impl Look {
         let journal = self.journal()?;
         let of = journal.segments.len() as u64 + known.len() as u64;
         let mut files = 0;
-        let through = journal.durable;
+        let through = journal.through();
         for (at, segment) in journal.segments.iter().enumerate() {
             let successor = journal.segments.get(at + 1).map(|next| next.first);
             for cut in self.cut(segment.first, successor, through)? {
@@ -133,7 +137,7 @@ impl Look {
         seal_envelope(Kind::Archived, rules::VERSION, &mut bytes);
         out.write_all(&bytes)?;
         out.flush()?;
-        Ok(Packed { history: own, through, files })
+        Ok(Packed { history: own, through, files, left_out: journal.left_out() })
     }
 }
 

@@ -136,6 +136,7 @@ fn parse(payload: &[u8]) -> Option<Piece> {
             history: History(u128::from_le_bytes(*history)),
             through: Sequence(u64::from_le_bytes(*through)),
             files: u64::from_le_bytes(*files),
+            left_out: 0,
         }));
     }
     let (name, rest) = rest.split_at_checked(named)?;

@@ -31,7 +31,7 @@ pub(in super::super) struct Begun {
 }
 
 impl Seen {
-    /// Prepares a replay from there to the durable end.
+    /// Prepares a replay from there to the last command that counts.
     pub(in super::super) fn begin(&self, origin: Origin, markets: u32) -> Result<Begun, Stop> {
         let oldest = self.journal.oldest();
         let mut engine = Engine::new(markets);
@@ -51,7 +51,7 @@ impl Seen {
         }
         let base = base.map(|loaded| loaded.snapshot);
         let after = base.as_ref().map_or(Sequence(0), |base| base.last_sequence);
-        let through = self.journal.durable.max(after);
+        let through = self.journal.through().max(after);
         let commands = self.look.reader().read(Sequence(after.0.saturating_add(1)), through)?;
         Ok(Begun { engine, base, commands: Ahead::of(commands)?, through })
     }
@@ -60,7 +60,7 @@ impl Seen {
     fn base(&self, origin: Origin) -> Result<Option<Loaded>, Stop> {
         let oldest = self.journal.oldest();
         let fits = |sequence: &Sequence| {
-            sequence.0.saturating_add(1) >= oldest.0 && *sequence <= self.journal.durable
+            sequence.0.saturating_add(1) >= oldest.0 && *sequence <= self.journal.through()
         };
         if origin == Origin::Oldest && oldest == Sequence(1) {
             return Ok(None);

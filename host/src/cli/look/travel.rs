@@ -43,15 +43,15 @@ impl Travel {
     /// To this moment of a data folder, to the end where none is given.
     pub(in super::super) fn to(folder: &Path, at: Option<At>, markets: u32) -> Result<Self, Stop> {
         let seen = Seen::open(folder)?;
-        let durable = seen.journal.durable;
+        let last = seen.journal.through();
         if let Some(At::Sequence(at)) = at
-            && at > durable
+            && at > last
         {
-            let text = format!("command {at} is not there: the journal ends with {durable}");
+            let text = format!("command {at} is not there: the journal ends with {last}");
             return Err(Failure::new(Code::Usage, text).into());
         }
         let is_end = at.is_none();
-        Ok(Self { seen, at: at.unwrap_or(At::Sequence(durable)), is_end, markets })
+        Ok(Self { seen, at: at.unwrap_or(At::Sequence(last)), is_end, markets })
     }
 
     /// The state at that moment, from the nearest snapshot before it.

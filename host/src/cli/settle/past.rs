@@ -7,7 +7,7 @@ use pricetime::persistence::settlement::Closed;
 use pricetime::persistence::{Go, Look, Recount, RecountError};
 
 use super::super::failure::{Code, Failure};
-use super::super::look::Stop;
+use super::super::look::{Stop, note_left_out};
 use super::Place;
 
 /// The journal of a folder.
@@ -26,7 +26,9 @@ pub(super) type Ear<'a> = &'a mut dyn FnMut(&Specs, &Header, &[Event], Option<Cl
 impl<'a> Past<'a> {
     pub(super) fn of(place: &'a Place) -> Result<Self, Stop> {
         let look = place.look()?;
-        let through = look.journal()?.durable;
+        let journal = look.journal()?;
+        note_left_out(journal.left_out());
+        let through = journal.through();
         Ok(Self { place, look, through })
     }
 

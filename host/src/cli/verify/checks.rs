@@ -52,7 +52,7 @@ impl Checks<'_> {
         };
         let (journal, is_whole) = match self.look.journal() {
             Ok(journal) => {
-                let is_whole = self.segments(&journal.segments, journal.durable)?;
+                let is_whole = self.segments(&journal.segments, journal.through())?;
                 self.end(&journal)?;
                 (journal, is_whole)
             }
@@ -72,12 +72,12 @@ impl Checks<'_> {
     }
 
     /// Every file of the journal. Says whether all are right.
-    fn segments(&mut self, segments: &[SegmentSight], durable: Sequence) -> Result<bool, Stop> {
+    fn segments(&mut self, segments: &[SegmentSight], through: Sequence) -> Result<bool, Stop> {
         let bar = look::bar(Some(segments.len() as u64), "reading the journal");
         let mut is_whole = true;
         for (at, segment) in segments.iter().enumerate() {
             let successor = segments.get(at + 1).map(|next| next.first);
-            let found = match self.look.check(segment.first, successor, durable) {
+            let found = match self.look.check(segment.first, successor, through) {
                 Ok(check) => {
                     let name = segment.path.file_name().unwrap_or_default().to_string_lossy();
                     Ok(format!(
@@ -100,16 +100,20 @@ impl Checks<'_> {
 
     /// How the journal ends.
     fn end(&mut self, journal: &JournalSight) -> io::Result<()> {
-        let JournalSight { durable, last, sealed, torn, .. } = journal;
-        let oldest = journal.oldest();
-        let mut text = format!("commands {oldest} to {durable} are durable");
+        let JournalSight { durable, last, in_use, sealed, torn, .. } = journal;
+        let mut text = format!("commands {} to {durable} are marked as durable", journal.oldest());
         if *sealed {
             text += ", and it was closed in order";
         }
-        if last > durable {
+        let more = last.0 - durable.0;
+        if more > 0 && *in_use {
             text += &format!(
-                "; {} more can be read of which nothing says that they are durable: not checked",
-                last.0 - durable.0
+                "; {more} more are left out: a process has the folder open and has not marked them yet"
+            );
+        } else if more > 0 {
+            text += &format!(
+                "; {more} more were written before the process ended without closing the journal: they \
+                 are checked too, and the next opening keeps them"
             );
         }
         if let Some(torn) = torn {

@@ -1,0 +1,78 @@
+//! The promise: tools see every command of a process that was killed, and say which commands they
+//! leave out while a process has the folder open.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pricetime::Draft;
+use pricetime::engine::{Command, Sequence, Timestamp};
+use pricetime::persistence::{
+    Folder, FolderError, Look, RealDisk, Recovered, RecoveryOptions, recover,
+};
+
+use crate::folder::{commands, draft, made};
+use crate::program::run;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Opens a folder. A program that another test starts holds its lock for a moment.
+fn open(path: &Path) -> (Folder, Recovered) {
+    let begun = Instant::now();
+    let mut folder = loop {
+        match Folder::open(path) {
+            Err(FolderError::InUse(_)) if begun.elapsed() < MINUTE => {}
+            opened => break opened.expect("it opens"),
+        }
+    };
+    let options = RecoveryOptions { snapshots_keep: 10, ..RecoveryOptions::default() };
+    let recovered = recover(&mut folder, 10_000, &options, &mut (), |_| ()).expect("whole");
+    (folder, recovered)
+}
+
+#[test]
+fn a_killed_process_loses_no_command_in_an_archive() {
+    const MORE: u64 = 40;
+    let made = made();
+    let last = *commands(&made.path).last().expect("a command");
+    let (lock, Recovered { mut journal, mut engine, .. }) = open(&made.path);
+    for number in 1..=MORE {
+        let Draft { market, account, operator, request, action } = draft(10_000 + number);
+        let (sequence, timestamp) =
+            (Sequence(last.sequence.0 + number), Timestamp(last.timestamp.0));
+        let next = Command { sequence, timestamp, market, account, operator, request, action };
+        journal.append(&next).expect("it is the next one");
+        engine.apply(&next, &mut ());
+    }
+    // Durable, so that all of them may be answered; and then the process is killed.
+    journal.commit().expect("durable");
+    drop(journal);
+    let digest = format!("{:032x}", engine.digest());
+    let folder = made.path.to_str().expect("text");
+    let (file, copy) = (format!("{folder}.pack"), format!("{folder}-copy"));
+
+    // While the folder is locked.
+    let left_out = format!("last {MORE} commands");
+    let ran = run(["archive", folder, &file, "--json"]).says(0, &[&left_out]);
+    assert_eq!(ran.lines()[0]["packed"]["left_out"], MORE);
+    run(["archive", "--restore", &file, &copy]).well();
+    run(["verify", &copy]).says(0, &[&made.digest]);
+    run(["verify", folder]).says(0, &[&made.digest, &format!("{MORE} more are left out")]);
+    run(["inspect", "market", "--folder", folder]).says(0, &[&left_out]);
+
+    drop(lock);
+    let begun = Instant::now();
+    let look = Look::open(Arc::new(RealDisk), &made.path).expect("a data folder");
+    while look.in_use().expect("an answer") {
+        assert!(begun.elapsed() < MINUTE, "the folder stays in use");
+    }
+    let (file, copy) = (format!("{folder}-killed.pack"), format!("{folder}-killed"));
+    let ran = run(["archive", folder, &file, "--json"]).well();
+    assert_eq!(ran.lines()[0]["packed"]["left_out"], 0);
+    run(["archive", "--restore", &file, &copy]).well();
+    run(["verify", &copy]).says(0, &[&digest, "closed in order"]);
+    run(["verify", folder]).says(0, &[&digest, &format!("{MORE} more were written")]);
+    let shown = run(["inspect", "journal", "--folder", folder]).well();
+    assert_eq!(shown.out.lines().count() as u64, last.sequence.0 + MORE);
+    assert_eq!(run(["replay", folder, "--json"]).well().digest(), digest);
+}
