@@ -56,10 +56,17 @@ pub enum RecoveryError {
     Snapshot(#[from] SnapshotError),
     /// The journal ends before the snapshot.
     #[error(
-        "the journal ends with command {journal}, but there is a snapshot of command {snapshot}: \
-         the end of the journal is lost; put it back, or accept the loss"
+        "the journal ends with command {journal} in {}, but there is a snapshot of command {snapshot}: \
+         the end of the journal is lost; put back {}, which follows, or a later copy of the former; or \
+         accept the loss",
+        last.display(),
+        next.display()
     )]
     Lost {
+        /// The journal's last file.
+        last: PathBuf,
+        /// The file that would follow it.
+        next: PathBuf,
         /// The journal's last command.
         journal: Sequence,
         /// The snapshot's.
@@ -386,7 +393,8 @@ fn restored(
 fn misfit(base: &EngineSnapshot, journal: &Journal) -> Option<RecoveryError> {
     let (snapshot, last, oldest) = (base.last_sequence, journal.durable(), journal.oldest());
     if last < snapshot {
-        return Some(RecoveryError::Lost { journal: last, snapshot });
+        let [last_file, next] = journal.end_files();
+        return Some(RecoveryError::Lost { last: last_file, next, journal: last, snapshot });
     }
     let gap = RecoveryError::Gap { journal: oldest, snapshot, damaged: Vec::new() };
     (oldest.0 > snapshot.0.saturating_add(1)).then_some(gap)

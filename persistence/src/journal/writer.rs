@@ -167,6 +167,12 @@ impl Journal {
         self.firsts.first().copied().unwrap_or(self.segment.header.first)
     }
 
+    /// The last file, and the one that would follow it.
+    pub(crate) fn end_files(&self) -> [PathBuf; 2] {
+        let next = Sequence(self.appended.0.saturating_add(1));
+        [self.segment.path.clone(), segment::path(&self.folder, next)]
+    }
+
     /// Where the next record will stand.
     #[must_use]
     pub const fn position(&self) -> Position {
