@@ -5,8 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pricetime_engine::{
-    AccountId, Action, Command, Engine, EngineSnapshot, Phase, Sequence, Timestamp,
+    AccountId, Action, Command, Engine, EngineSnapshot, Phase, Sequence, Timestamp, rules,
 };
+use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
 use pricetime_persistence::{Disk, History, Journal, JournalError, JournalOptions, LocalSnapshots};
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::environment::number;
@@ -138,6 +139,109 @@ fn a_flipped_bit_is_refused_by_name_or_does_not_matter() {
     }
     eprintln!("of {trials} flipped bits {refused} were refused and {harmless} did not matter");
     assert!(refused > trials / 10 && harmless > 0);
+}
+
+#[test]
+fn a_zeroed_end_takes_back_no_more_than_the_last_batch() {
+    let trials = number("PRICETIME_TRIALS", 300);
+    let seed = number("PRICETIME_SEED", 1).wrapping_add(3_000);
+    let (mut refused, mut harmless) = (0_u64, 0_u64);
+    for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
+        let mut random = Random::new(trial);
+        let disk = fresh(trial);
+        let (durable, before) = write(&disk, trial, &mut random).expect("nothing fails");
+        // What is known by its mark stays known, whether the mark is on the disk or not.
+        let is_marked = random.below(2) == 0;
+        if is_marked {
+            let mut journal = open(&disk).expect("nothing is wrong");
+            journal.mark().expect("nothing fails");
+        }
+        disk.restart_process();
+        let (path, length) = disk.files(Path::new(FOLDER)).pop().expect("a segment");
+        // The room of the mark at the end is another block in a segment of the usual length.
+        disk.zero(&path, 512 + random.below(length - 512 - 128), length - 128);
+        match read(&disk) {
+            Ok(found) => {
+                assert_holds(&found, trial, if is_marked { durable } else { before });
+                harmless += 1;
+            }
+            Err(JournalError::Damaged { file, .. }) => {
+                assert_eq!(file, path, "trial {trial}: the file is named");
+                refused += 1;
+            }
+            Err(other) => panic!("trial {trial}: {other}"),
+        }
+    }
+    eprintln!("of {trials} zeroed ends {refused} were refused and {harmless} did not matter");
+    assert!(refused > trials / 10 && harmless > 0);
+}
+
+#[test]
+fn opening_a_closed_journal_reads_and_writes_little() {
+    let disk = FaultyDisk::new(1);
+    let folder = Path::new(FOLDER);
+    disk.create_folder(folder).expect("a folder");
+    let options = JournalOptions { segment_bytes: 4 << 20 };
+    let open = || Journal::open(Arc::new(disk.clone()), folder, OURS, options);
+    Journal::create(&disk, folder, OURS, Sequence(1), options).expect("a journal");
+    let mut journal = open().expect("it opens");
+    for sequence in 1..10_000 {
+        journal.append(&command(1, sequence)).expect("it is the next one");
+    }
+    journal.commit().expect("durable");
+    journal.seal().expect("it ends in order");
+    let before = disk.moved();
+    let journal = open().expect("it opens");
+    assert!(journal.opened().sealed && journal.durable() == Sequence(9_999));
+    let moved = disk.moved() - before;
+    assert!(moved < 4_096, "{moved} bytes");
+    // After a kill too it is far from all of it.
+    drop(journal);
+    let before = disk.moved();
+    open().expect("it opens");
+    let moved = disk.moved() - before;
+    assert!(moved < options.segment_bytes / 4, "{moved} bytes");
+}
+
+/// Records of an older version may go up to the end of the file, over the place of the mark.
+#[test]
+fn a_segment_without_room_for_a_mark_goes_on() {
+    for commands in 4..20 {
+        let disk = fresh(commands);
+        let mut journal = open(&disk).expect("it opens");
+        for sequence in 1..=commands {
+            journal.append(&command(7, sequence)).expect("it is the next one");
+        }
+        journal.commit().expect("durable");
+        let end = journal.position().offset;
+        let (path, length) = disk.files(Path::new(FOLDER)).pop().expect("a segment");
+        let mut bytes = vec![0; usize::try_from(length).expect("short")];
+        disk.open(&path).and_then(|file| file.read_at(0, &mut bytes)).expect("it can be read");
+        for rest in [0, 8, 64, 120, 128, 136] {
+            let length = end + rest;
+            bytes.truncate(usize::try_from(end).expect("short"));
+            bytes.resize(usize::try_from(length).expect("short"), 0);
+            bytes[ENVELOPE_LENGTH + 24..][..8].copy_from_slice(&length.to_le_bytes());
+            seal_envelope(Kind::Segment, rules::VERSION, &mut bytes[..ENVELOPE_LENGTH + 36]);
+            let disk = fresh(commands);
+            let mut file = disk.create(&path).expect("a file");
+            file.write_at(0, &bytes).and_then(|()| file.sync()).expect("written");
+            for life in 0..3 {
+                let mut journal = open(&disk).expect("it opens");
+                assert_eq!(journal.durable().0, commands + 2 * life, "{rest} bytes of room");
+                for _ in 0..2 {
+                    let next = journal.appended().0 + 1;
+                    journal.append(&command(7, next)).expect("it is the next one");
+                }
+                journal.commit().expect("durable");
+                journal.mark().expect("marked");
+                if life == 1 {
+                    journal.seal().expect("it ends in order");
+                }
+            }
+            assert_holds(&read(&disk).expect("whole"), 7, commands + 6);
+        }
+    }
 }
 
 /// A state with so many orders, at the sequence after them.

@@ -37,8 +37,8 @@ impl Policy {
     }
 }
 
-/// After this long without work a mark is written: how far the journal is durable.
-const QUIET: Duration = Duration::from_millis(20);
+/// After this long without work the mark is written that says how far the journal is durable.
+const QUIET: Duration = Duration::from_millis(1);
 /// Batches that share one sync at most.
 const GROUP_MAX: usize = 256;
 

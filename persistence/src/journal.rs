@@ -5,6 +5,11 @@
 //! what tells a torn tail from damage: after a power cut the end of the journal may be missing in
 //! any of its sectors, but never a record of which a later one says that it was durable.
 //!
+//! The later record may be damaged along with the earlier one if they share a block of the disk. So
+//! the last segment also has a mark, which stands far behind its records and says how far it is
+//! durable. It is written with the next batch unless that is long enough to reach into other blocks,
+//! when nothing waits, and at an orderly close.
+//!
 //! A segment is full when the next record does not fit. It is synced before its successor comes to
 //! be, and the successor gets its name only when its header is durable; so of all segments only the
 //! last can be torn, and a segment that has a name has a header.
@@ -12,7 +17,8 @@
 //! ```text
 //! segment   0    envelope of kind Segment: history (16), first sequence (8),
 //!                length of the file (8), salt (4)
-//!           512  records, each beginning at a multiple of 8; zeros to the end
+//!           512  records, each beginning at a multiple of 8; then zeros
+//!           -64  the mark, if it is the last one; zeros to the end
 //! record    0    CRC32C of everything after it, begun with the segment's salt (4)
 //!           4    length of the payload (3), kind (1): 1 command, 2 mark, 3 seal
 //!           8    sequence; of a mark or seal the next command's (8)
@@ -23,6 +29,7 @@
 mod cut;
 #[cfg(test)]
 mod golden;
+mod mark;
 mod reader;
 mod record;
 mod scan;

@@ -50,6 +50,8 @@ struct State {
     files: Vec<Content>,
     locked: BTreeSet<PathBuf>,
     calls: u64,
+    /// Bytes that were read and written.
+    moved: u64,
     plan: Option<(u64, Fault)>,
     fired: Option<Fault>,
     /// Whether the power is off.
@@ -74,6 +76,7 @@ impl FaultyDisk {
             files: Vec::new(),
             locked: BTreeSet::new(),
             calls: 0,
+            moved: 0,
             plan: None,
             fired: None,
             off: false,
@@ -96,6 +99,12 @@ impl FaultyDisk {
     #[must_use]
     pub fn fired(&self) -> Option<Fault> {
         self.state().fired
+    }
+
+    /// How many bytes were read and written so far.
+    #[must_use]
+    pub fn moved(&self) -> u64 {
+        self.state().moved
     }
 
     /// Cuts the power and switches it on again.
@@ -128,6 +137,14 @@ impl FaultyDisk {
         let state = self.state();
         let found = state.names.files(below);
         found.map(|(path, file)| (path.clone(), state.files[file].length())).collect()
+    }
+
+    /// Turns a part of a file into zeros, for good.
+    pub fn zero(&self, path: &Path, from: u64, to: u64) {
+        let mut state = self.state();
+        if let Some(Entry::File(file)) = state.names.find(path) {
+            state.files[file].zero(from, to);
+        }
     }
 
     /// Turns one bit of a file over, for good.
@@ -293,12 +310,14 @@ impl DiskFile for FaultyFile {
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
         let mut state = self.state()?;
         state.look()?;
+        state.moved += into.len() as u64;
         Ok(state.files[self.file].read(offset, into))
     }
 
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let mut state = self.state()?;
         let verdict = state.call();
+        state.moved += bytes.len() as u64;
         let State { random, files, .. } = &mut *state;
         let content = &mut files[self.file];
         match verdict {

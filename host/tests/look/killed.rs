@@ -1,17 +1,20 @@
 //! The promise: tools see every command of a process that was killed, and say which commands they
 //! leave out while a process has the folder open.
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pricetime::Draft;
 use pricetime::engine::{Command, Sequence, Timestamp};
 use pricetime::persistence::{
-    Folder, FolderError, Look, RealDisk, Recovered, RecoveryOptions, recover,
+    Folder, FolderError, JournalOptions, Look, RealDisk, Recovered, RecoveryOptions, recover,
 };
+use pricetime::{Draft, Gates, Host, OpenError, Options};
 
-use crate::folder::{commands, draft, made};
+use crate::folder::{
+    commands, copy, draft, files, made, open as open_host, open_markets, options, submit,
+};
 use crate::program::run;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -75,4 +78,43 @@ fn a_killed_process_loses_no_command_in_an_archive() {
     let shown = run(["inspect", "journal", "--folder", folder]).well();
     assert_eq!(shown.out.lines().count() as u64, last.sequence.0 + MORE);
     assert_eq!(run(["replay", folder, "--json"]).well().digest(), digest);
+}
+
+#[test]
+fn a_zeroed_last_block_of_a_killed_folder_is_damage() {
+    const BLOCK: usize = 4_096;
+    let own = tempfile::tempdir().expect("a folder");
+    let (path, killed) = (own.path().join("market"), own.path().join("killed"));
+    let journal = JournalOptions { segment_bytes: 1 << 16 };
+    let made = |path: &Path| Options { journal, gates: Gates::OnRequest, ..options(path) };
+    let host = open_host(|| made(&path));
+    open_markets(&host);
+    submit(&host, 1..19);
+    let look = Look::open(Arc::new(RealDisk), &path).expect("a data folder");
+    let begun = Instant::now();
+    // It marks what it answered as soon as nothing waits.
+    let last = loop {
+        let sight = look.journal().expect("a journal");
+        if sight.durable == host.status().durable {
+            break sight.durable;
+        }
+        assert!(begun.elapsed() < MINUTE, "{sight:?}");
+    };
+    // A copy is what a kill at this moment leaves.
+    copy(&path, &killed);
+    host.close().expect("it ends in order");
+    let file = files(&killed, "journal").pop().expect("a segment");
+    let mut bytes = fs::read(&file).expect("the segment");
+    let records = bytes.len() - BLOCK;
+    let end = bytes[..records].iter().rposition(|byte| *byte != 0).expect("records");
+    let block = end / BLOCK * BLOCK;
+    bytes[block.max(512)..block + BLOCK].fill(0);
+    fs::write(&file, bytes).expect("written");
+
+    let name = file.to_str().expect("text");
+    let folder = killed.to_str().expect("text");
+    run(["verify", folder]).says(3, &[name, "is damaged at byte"]);
+    run(["archive", folder, &format!("{folder}.pack")]).says(3, &[name, "is damaged at byte"]);
+    let refused = Host::open(made(&killed)).expect_err("answered commands are gone");
+    assert!(matches!(refused, OpenError::Recovery(_)), "{refused} after {last} commands");
 }

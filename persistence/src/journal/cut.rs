@@ -4,6 +4,7 @@ use std::path::Path;
 
 use pricetime_engine::Sequence;
 
+use super::mark::limit;
 use super::record::{self, HEAD, Head, Kind};
 use super::scan::walk;
 use super::segment::{self, Header, START, Segment};
@@ -48,7 +49,7 @@ pub(crate) fn cut(
     if successor.is_some() {
         return Ok(vec![CutSegment { name, bytes, length: header.length }]);
     }
-    if (end + HEAD) as u64 <= header.length {
+    if (end + HEAD) as u64 <= limit(header.length) {
         seal(&mut bytes, header.salt, next);
         return Ok(vec![CutSegment { name, bytes, length: header.length }]);
     }

@@ -2,6 +2,7 @@
 
 use pricetime_engine::{AccountId, Action, Command, MarketId, Sequence, Timestamp};
 
+use super::mark::{self, Mark};
 use super::record::{self, HEAD, Head, Kind};
 use super::segment::Header;
 use crate::History;
@@ -35,6 +36,15 @@ const RECORD: &str = "
 
 const MARK: &str = "4a6f96d7 000000 02 0600000000000000 0500000000000000";
 const SEAL: &str = "15b37288 000000 03 0600000000000000 0500000000000000";
+
+const PLACED: &str = "
+    980acedd                            # checksum
+    100000 02                           # 16 bytes of a mark
+    0600000000000000                    # command 6 comes next
+    0500000000000000                    # 5 is durable
+    2002000000000000                    # command 6 will stand at byte 544
+    8004000000000000                    # nothing was written behind byte 1152
+";
 
 fn header() -> Header {
     let history = History(0x0f0e_0d0c_0b0a_0908_0706_0504_0302_0100);
@@ -93,5 +103,29 @@ fn records_have_these_bytes() {
             assert!(record::parse(&changed, salt).is_none(), "bit {at}");
         }
         assert!(record::parse(&golden, salt ^ 1).is_none(), "another segment's salt");
+    }
+}
+
+#[test]
+fn the_mark_of_a_segment_has_these_bytes() {
+    let (golden, header) = (bytes(PLACED), header());
+    let mark = Mark { durable: Sequence(5), at: 544, written: 1_152 };
+    assert_eq!(mark.to_bytes(&header), golden);
+    assert_eq!(Mark::parse(&golden, &header), Some(mark));
+    for at in 0..golden.len() * 8 {
+        let mut changed = golden.clone();
+        changed[at / 8] ^= 1 << (at % 8);
+        assert_eq!(Mark::parse(&changed, &header), None, "bit {at}");
+    }
+    for (length, limit, place) in [(2_048, 1_920, 1_984), (4_096, 3_968, 4_032)] {
+        assert_eq!((mark::limit(length), mark::place(length)), (limit, place));
+    }
+    // In a long segment its block holds nothing else.
+    for length in (1 << 16..(1 << 16) + 2 * mark::BLOCK).chain([64 << 20]) {
+        let (limit, place) = (mark::limit(length), mark::place(length));
+        assert!(
+            (limit - 1) / mark::BLOCK < place / mark::BLOCK && place + 40 <= length,
+            "{length}"
+        );
     }
 }

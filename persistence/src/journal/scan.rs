@@ -3,12 +3,15 @@
 use pricetime_engine::Sequence;
 
 use super::Damage;
+use super::mark::Mark;
 use super::record::{self, ALIGN, Kind, Record};
 use super::segment::{Header, START};
 
 /// What the last segment holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scanned {
+    /// The mark that it was read from; `None` if it was read from its first record.
+    pub(super) mark: Option<Mark>,
     /// Where its last good record ends.
     pub(super) end: usize,
     /// The command that comes next.
@@ -32,12 +35,17 @@ pub(super) struct Found {
     pub(super) what: Damage,
 }
 
-/// Reads the last segment from its first record on. Where a record is bad, everything behind it is
-/// searched for a good one that says that the bad one was durable.
-pub(super) fn scan(bytes: &[u8], header: &Header) -> Result<Scanned, Found> {
-    let mut stated = Sequence(header.first.0.saturating_sub(1));
+/// Reads the last segment from its mark on, or from its first record on if there is no mark. If a
+/// record is bad, everything behind it is searched for a good one that says that the bad one was
+/// durable. The mark says so only of records in front of the place where the reading begins: damage
+/// to those shows when they are replayed, as in an earlier segment.
+pub(super) fn scan(bytes: &[u8], header: &Header, mark: Option<Mark>) -> Result<Scanned, Found> {
+    let begin = mark.map_or((START as usize, header.first), |mark| {
+        (mark.at as usize, Sequence(mark.durable.0.saturating_add(1)))
+    });
+    let mut stated = Sequence(begin.1.0.saturating_sub(1));
     let mut sealed = false;
-    let (end, next) = walk(bytes, header, |_, record| {
+    let (end, next) = walk_from(begin, bytes, header, |_, record| {
         stated = stated.max(record.head.durable);
         sealed = record.head.kind == Kind::Seal;
         true
@@ -46,8 +54,8 @@ pub(super) fn scan(bytes: &[u8], header: &Header) -> Result<Scanned, Found> {
         let what = Damage::Denied { offset: offset as u64, durable };
         return Err(Found { offset: end, sequence: next, what });
     }
-    let mut doubtful = START as usize;
-    walk(bytes, header, |at, record| {
+    let mut doubtful = begin.0;
+    walk_from(begin, bytes, header, |at, record| {
         let command = record.head.kind == Kind::Command;
         if command && record.head.sequence <= stated {
             doubtful = at + record.span;
@@ -55,7 +63,7 @@ pub(super) fn scan(bytes: &[u8], header: &Header) -> Result<Scanned, Found> {
         !command || record.head.sequence <= stated
     });
     let torn = bytes.iter().skip(end).any(|byte| *byte != 0);
-    Ok(Scanned { end, next, stated, doubtful, sealed, torn })
+    Ok(Scanned { mark, end, next, stated, doubtful, sealed, torn })
 }
 
 /// Visits good records in order until one is bad or the visitor has seen enough; says where it
@@ -63,10 +71,18 @@ pub(super) fn scan(bytes: &[u8], header: &Header) -> Result<Scanned, Found> {
 pub(super) fn walk(
     bytes: &[u8],
     header: &Header,
+    visit: impl FnMut(usize, &Record<'_>) -> bool,
+) -> (usize, Sequence) {
+    walk_from((START as usize, header.first), bytes, header, visit)
+}
+
+/// The same, from the byte at which this command should stand.
+fn walk_from(
+    (mut at, mut next): (usize, Sequence),
+    bytes: &[u8],
+    header: &Header,
     mut visit: impl FnMut(usize, &Record<'_>) -> bool,
 ) -> (usize, Sequence) {
-    let mut at = START as usize;
-    let mut next = header.first;
     while let Some(record) = bytes.get(at..).and_then(|rest| record::parse(rest, header.salt)) {
         if record.head.sequence != next || !visit(at, &record) {
             break;

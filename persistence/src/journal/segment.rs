@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pricetime_engine::{Sequence, rules};
 
+use super::mark::{self, Mark};
 use super::{Damage, JournalError, io_error};
 use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope, seal_envelope};
 use crate::disk::{Disk, DiskFile};
@@ -125,6 +126,8 @@ impl Segment {
         let mut file = disk.create(&unfinished).map_err(io_error("create", &unfinished))?;
         file.preallocate(header.length).map_err(io_error("make room for", &unfinished))?;
         file.write_at(0, &header.to_bytes()).map_err(io_error("write", &unfinished))?;
+        let mark = Mark::first(&header).to_bytes(&header);
+        file.write_at(mark::place(header.length), &mark).map_err(io_error("mark", &unfinished))?;
         file.sync().map_err(io_error("sync", &unfinished))?;
         disk.rename(&unfinished, &path).map_err(io_error("rename", &unfinished))?;
         disk.sync_folder(folder).map_err(io_error("sync", folder))?;

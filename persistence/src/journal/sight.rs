@@ -52,7 +52,7 @@ pub struct SegmentSight {
 pub struct SegmentCheck {
     /// Its last command, or the one before its first if there is none.
     pub last: Sequence,
-    /// How many marks and seals it holds.
+    /// How many marks and seals it holds among its records.
     pub marks: u64,
     /// Whether it ends with a seal.
     pub sealed: bool,

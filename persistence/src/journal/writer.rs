@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use pricetime_engine::{Command, Sequence, rules};
 
-use super::record::{self, HEAD, Head, Kind};
+use super::mark::{self, BLOCK, Mark, ahead, limit};
+use super::record::{self, HEAD, Head, Kind, SPAN_MAX};
 use super::scan::{Found, Scanned, scan};
 use super::segment::{self, Header, START, Segment};
 use super::{Commands, JournalError, JournalOptions, JournalReader, Position, Tail, io_error};
@@ -16,6 +17,10 @@ use crate::history::History;
 
 /// How much is zeroed in one write.
 const ZEROS: usize = 1 << 20;
+
+/// A batch of this length reaches into another block than the one before it, and so is a mark itself:
+/// its records say that the batch before it is durable.
+const APART: u64 = BLOCK + SPAN_MAX as u64;
 
 /// The one writer of a journal. [`append`](Self::append) only fills a buffer;
 /// [`commit`](Self::commit) writes and syncs, and then the commands are durable.
@@ -30,9 +35,14 @@ pub struct Journal {
     opened: Tail,
     /// The first sequences of all segments, ascending.
     firsts: Vec<Sequence>,
-    /// The segment that is written now, and how far.
+    /// The segment that is written now, how far, and how far of that is durable.
     segment: Segment,
     offset: u64,
+    settled: u64,
+    /// Its mark as it was written last, and behind which byte nothing may be written before a higher
+    /// number in the mark is durable.
+    mark: Mark,
+    reach: u64,
     /// Records that are not written yet, and where among them new segments begin.
     pending: Vec<u8>,
     breaks: Vec<Break>,
@@ -77,7 +87,7 @@ impl Journal {
     /// Opens a journal behind its last command. A torn tail is cut off; what no record calls durable
     /// is written again and synced, because bytes that can be read need not be on the disk.
     ///
-    /// Only the last segment is read. Damage in an earlier one shows when it is replayed.
+    /// The last segment is read from its mark on. Damage in front of that shows when it is replayed.
     ///
     /// # Errors
     /// Where the disk refuses, where there is no journal, and where it is damaged.
@@ -92,7 +102,7 @@ impl Journal {
         segment::remove_unfinished(&*disk, folder)?;
         let mut segment = Segment::open(&*disk, folder, history, first)?;
         let (scanned, bytes) = look(&segment)?;
-        mend(&mut segment, &scanned, &bytes)?;
+        let mark = mend(&mut segment, &scanned, &bytes)?;
         disk.sync_folder(folder).map_err(io_error("sync", folder))?;
         let at = Position { segment: first, offset: scanned.end as u64 };
         let last = Sequence(scanned.next.0.saturating_sub(1));
@@ -104,6 +114,9 @@ impl Journal {
             opened,
             firsts,
             offset: at.offset,
+            settled: at.offset,
+            mark,
+            reach: mark.written,
             pending: Vec::new(),
             breaks: Vec::new(),
             last: segment.header,
@@ -229,20 +242,25 @@ impl Journal {
         if self.durable < self.written {
             let done = self.segment.file.sync().map_err(io_error("sync", &self.segment.path));
             self.poisoned_by(done)?;
-            self.durable = self.written;
+            (self.durable, self.settled, self.reach) =
+                (self.written, self.offset, self.mark.written);
         }
         Ok(self.durable)
     }
 
-    /// Writes down how far the journal is durable, so that damage to the last batch is known for
+    /// Writes down how far the journal is durable, so that damage to the last batch is known to be
     /// damage. For when nothing waits; needs no sync of its own.
     ///
     /// # Errors
-    /// Where the disk refuses; from then on always.
+    /// Fails if the disk refuses; from then on always.
     pub fn mark(&mut self) -> Result<(), JournalError> {
         self.healthy()?;
-        self.push(Kind::Mark, |_| ());
-        self.write()
+        if !self.has_room() {
+            self.push(Kind::Mark, |_| ());
+            return self.write();
+        }
+        let done = self.write_mark(self.mark.written);
+        self.poisoned_by(done)
     }
 
     /// Closes it in order: commits, and says so at its end.
@@ -253,6 +271,8 @@ impl Journal {
         self.commit()?;
         self.push(Kind::Seal, |_| ());
         self.write()?;
+        // What was zeroed when it was opened is durable, and nothing was written behind the seal.
+        self.write_mark(self.offset)?;
         self.segment.file.sync().map_err(io_error("sync", &self.segment.path))
     }
 
@@ -314,7 +334,7 @@ impl Journal {
         let head = Head { kind, sequence, durable: self.durable };
         record::close(&mut self.pending, begun, self.last.salt, head);
         let span = (self.pending.len() - begun) as u64;
-        if self.tail + span > self.last.length {
+        if self.tail + span > limit(self.last.length) {
             self.last = Header::new(self.last.history, sequence, self.segment_bytes);
             self.tail = START;
             self.breaks.push(Break { at: begun, header: self.last });
@@ -340,26 +360,69 @@ impl Journal {
             self.write_piece(from, at)?;
             from = at;
             // What a segment holds is durable before it has a successor.
+            if self.has_room() {
+                Mark::clear(&mut self.segment)?;
+            }
             self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
             self.durable = Sequence(header.first.0.saturating_sub(1));
             self.written = self.durable;
             self.segment = Segment::create(&*self.disk, &self.folder, header)?;
             self.firsts.push(header.first);
-            self.offset = START;
+            self.mark = Mark::first(&header);
+            (self.offset, self.settled, self.reach) = (START, START, self.mark.written);
         }
         self.write_piece(from, self.pending.len())?;
         self.pending.clear();
         self.written = self.appended;
-        Ok(())
+        self.mark_beside()
+    }
+
+    /// Writes the mark along with a batch, which is synced together with it: if the batch before this
+    /// one has no mark in another block yet, and if the next one may go behind what counts as written.
+    fn mark_beside(&mut self) -> Result<(), JournalError> {
+        let length = self.segment.header.length;
+        let far = (self.offset + ahead(length)).min(limit(length));
+        let is_near =
+            self.offset + ahead(length) / 2 > self.mark.written && far > self.mark.written;
+        let is_alone = self.mark.durable < self.durable && self.offset < self.settled + APART;
+        match (is_near, is_alone) {
+            (true, _) => self.write_mark(far),
+            (false, true) => self.write_mark(self.mark.written),
+            (false, false) => Ok(()),
+        }
+    }
+
+    /// Whether the segment has room for its mark: in one of an older version records may stand there.
+    const fn has_room(&self) -> bool {
+        self.offset <= limit(self.segment.header.length)
+    }
+
+    /// Writes the mark, if there is room for it.
+    fn write_mark(&mut self, written: u64) -> Result<(), JournalError> {
+        if !self.has_room() {
+            return Ok(());
+        }
+        self.mark = Mark { durable: self.durable, at: self.settled, written };
+        self.mark.write(&mut self.segment)
     }
 
     fn write_piece(&mut self, from: usize, to: usize) -> Result<(), JournalError> {
         let piece = self.pending.get(from..to).unwrap_or_default();
-        if !piece.is_empty() {
-            let written = self.segment.file.write_at(self.offset, piece);
-            written.map_err(io_error("write", &self.segment.path))?;
-            self.offset += piece.len() as u64;
+        if piece.is_empty() {
+            return Ok(());
         }
+        let end = self.offset + piece.len() as u64;
+        if end > self.reach {
+            // A batch that is longer than what counts as written.
+            let length = self.segment.header.length;
+            let done = Mark { written: (end + ahead(length)).min(limit(length)), ..self.mark };
+            done.write(&mut self.segment)?;
+            self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
+            (self.mark, self.reach) = (done, done.written);
+        }
+        let Segment { path, file, .. } = &mut self.segment;
+        file.write_at(self.offset, &self.pending[from..to]).map_err(io_error("write", path))?;
+        self.offset = end;
         Ok(())
     }
 }
@@ -368,34 +431,67 @@ fn length(options: JournalOptions) -> u64 {
     options.segment_bytes.max(JournalOptions::SEGMENT_BYTES_MIN)
 }
 
-/// Reads a segment as the last one.
+/// Reads a segment as the last one: from its mark up to where it was written, or all of it.
 pub(super) fn look(segment: &Segment) -> Result<(Scanned, Vec<u8>), JournalError> {
+    // Read before the records: so what it calls durable is there, whoever writes meanwhile.
+    if let Some(mark) = Mark::read(segment)? {
+        let (scanned, bytes) = look_from(segment, Some(mark))?;
+        if scanned.end as u64 <= mark.written {
+            return Ok((scanned, bytes));
+        }
+        // Records behind that byte: it was raised meanwhile, or cannot be trusted.
+    }
+    look_from(segment, None)
+}
+
+fn look_from(segment: &Segment, mark: Option<Mark>) -> Result<(Scanned, Vec<u8>), JournalError> {
     let Segment { header, path, file } = segment;
     let damaged = |found: Found| {
         let Found { offset, sequence, what } = found;
         JournalError::Damaged { file: path.clone(), offset: offset as u64, sequence, what }
     };
-    let mut bytes = vec![0; usize::try_from(header.length).unwrap_or(usize::MAX)];
-    file.read_at(0, &mut bytes).map_err(io_error("read", path))?;
-    let scanned = scan(&bytes, header).map_err(damaged)?;
+    let (from, until) = mark.map_or((START, header.length), |mark| {
+        (mark.at, (mark.written + SPAN_MAX as u64).min(mark::place(header.length)))
+    });
+    let size = |at| usize::try_from(at).unwrap_or(usize::MAX);
+    // What is in front of the mark is never touched, so it takes no memory.
+    let mut bytes = vec![0; size(until)];
+    let into = bytes.get_mut(size(from)..).unwrap_or_default();
+    file.read_at(from, into).map_err(io_error("read", path))?;
+    let scanned = scan(&bytes, header, mark).map_err(damaged)?;
     Ok((scanned, bytes))
 }
 
-/// Makes the disk agree with what was read: what is doubtful is written again, the rest zeroed.
-fn mend(segment: &mut Segment, scanned: &Scanned, bytes: &[u8]) -> Result<(), JournalError> {
+/// Makes the disk agree with what was read: what is doubtful is written again, the rest zeroed, as
+/// far as it was ever written. Says how it is marked.
+fn mend(segment: &mut Segment, scanned: &Scanned, bytes: &[u8]) -> Result<Mark, JournalError> {
     let Segment { header, path, file } = segment;
+    let (length, end) = (header.length, scanned.end as u64);
     let doubtful = bytes.get(scanned.doubtful..scanned.end).unwrap_or_default();
     if !doubtful.is_empty() {
         file.write_at(scanned.doubtful as u64, doubtful).map_err(io_error("write", path))?;
     }
-    // To the very end, even where zeros can be read: after a failed sync the disk may hold older
-    // bytes than can be read, and those must not come back behind commands that are yet to come.
+    // Even where zeros can be read: after a failed sync the disk may hold older bytes than can be
+    // read, and those must not come back behind commands that are yet to come.
     let zeros = vec![0; ZEROS];
-    let mut at = scanned.end as u64;
-    while at < header.length {
-        let many = usize::try_from(header.length - at).unwrap_or(ZEROS).min(ZEROS);
+    let mut at = end;
+    let until = scanned.mark.map_or(length, |mark| mark.written);
+    while at < until {
+        let many = usize::try_from(until - at).unwrap_or(ZEROS).min(ZEROS);
         file.write_at(at, &zeros[..many]).map_err(io_error("zero", path))?;
         at += many as u64;
     }
-    file.sync().map_err(io_error("sync", path))
+    let far = (end + ahead(length)).min(limit(length));
+    // Never lower than it was: if the sync below fails, the zeros up to there may not be on the disk.
+    let written = scanned.mark.map_or(far, |mark| far.max(mark.written));
+    let mark = Mark { durable: scanned.stated, at: scanned.doubtful as u64, written };
+    if scanned.mark.is_none() {
+        // There was no such number before. It may be relied on once the zeros are on the disk.
+        file.sync().map_err(io_error("sync", path))?;
+    }
+    if end <= limit(length) {
+        mark.write(segment)?;
+    }
+    segment.file.sync().map_err(io_error("sync", &segment.path))?;
+    Ok(mark)
 }

@@ -67,6 +67,14 @@ impl Content {
         self.dirty.clear();
     }
 
+    pub(super) fn zero(&mut self, from: u64, to: u64) {
+        for bytes in [&mut self.live, &mut self.durable] {
+            if let Some(part) = bytes.get_mut(from as usize..to as usize) {
+                part.fill(0);
+            }
+        }
+    }
+
     pub(super) fn flip(&mut self, offset: u64, bit: u32) {
         for bytes in [&mut self.live, &mut self.durable] {
             if let Some(byte) = bytes.get_mut(offset as usize) {
