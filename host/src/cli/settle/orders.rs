@@ -7,8 +7,9 @@ use pricetime::engine::{EpochNumber, MarketId};
 use pricetime::{Order, Orders};
 use serde::Serialize;
 
+use super::super::failure::Failure;
 use super::super::look::{Stop, json_line};
-use super::{Out, There, is_used};
+use super::{Out, Place, There, is_used, status};
 
 /// Holds a market's settlement: it stands still, over restarts, until it is resumed.
 #[derive(Debug, Args)]
@@ -42,6 +43,7 @@ pub(super) struct Retry {
 
 /// Gives an epoch up that the ledger refuses: it counts as done, and nothing of it is posted, ever.
 ///
+/// That is kept in the data folder, so a ledger that is put back drops it again.
 /// Only a dead letter can be given up; the process refuses anything else, and says so in its log.
 #[derive(Debug, Args)]
 pub(super) struct Drop {
@@ -99,8 +101,9 @@ fn leave(out: &mut Out, there: &There, market: u32, order: Order) -> Result<(), 
     let place = there.config()?;
     // A mistyped path must not become a folder.
     place.look()?;
-    Orders::of(&place.folder).leave(MarketId(market), order)?;
     let running = is_used(&place.folder);
+    check(&place, market, order, running)?;
+    Orders::of(&place.folder).leave(MarketId(market), order)?;
     let (name, epoch) = name(order);
     if there.json {
         return Ok(json_line(out, &Said::Ordered { market, order: name, epoch, running })?);
@@ -115,8 +118,8 @@ fn leave(out: &mut Out, there: &There, market: u32, order: Order) -> Result<(), 
     match order {
         Order::Drop(epoch) => writeln!(
             out,
-            "nothing of it is ever posted: `pricetime settle show {market} {epoch}` says what is to be \
-             put right by hand"
+            "when `pricetime settle show {market} {epoch}` says that it is dropped, nothing of it is ever \
+             posted, and what is shown there is to be put right by hand"
         )?,
         Order::DeliverSkip(epoch) => writeln!(
             out,
@@ -124,6 +127,37 @@ fn leave(out: &mut Out, there: &There, market: u32, order: Order) -> Result<(), 
              {epoch}` says what it comes to"
         )?,
         Order::Hold | Order::Resume | Order::Retry | Order::DeliverRetry => {}
+    }
+    Ok(())
+}
+
+/// Refuses what could not be carried out.
+fn check(place: &Place, market: u32, order: Order, running: Option<bool>) -> Result<(), Stop> {
+    let told = status::told(&place.folder)?;
+    match order {
+        Order::Drop(_) | Order::DeliverSkip(_) if told.is_empty() => {
+            // A process may be told of its ledger on its own command line.
+            place.books()?;
+        }
+        Order::Retry if running != Some(false) => {
+            let Some(told) = told.get(&MarketId(market)) else { return Ok(()) };
+            if !["halted", "held"].contains(&told.standing.as_str()) {
+                return Ok(());
+            }
+            let why = told.why.as_ref().map_or(String::new(), |why| format!(" ({why})"));
+            let text = format!(
+                "market {market} is {}{why}: a retry changes nothing; when it may go on, say `pricetime \
+                 settle resume {market}`",
+                told.standing
+            );
+            return Err(Failure::failed(text).into());
+        }
+        Order::Hold
+        | Order::Resume
+        | Order::Retry
+        | Order::Drop(_)
+        | Order::DeliverRetry
+        | Order::DeliverSkip(_) => {}
     }
     Ok(())
 }
