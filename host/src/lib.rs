@@ -68,8 +68,8 @@ pub use settle::SettlementLock;
 #[cfg(feature = "outlets")]
 pub use settle::{BadAddress, ProgramOutlet, WebOutlet};
 pub use settle::{
-    Delivery, MarketDelivery, MarketSettlement, NotDelivered, OpenLedger, Order, Orders, Outlet,
-    Receipt, Settlement, Undelivered,
+    Delivery, Dropped, MarketDelivery, MarketSettlement, NotDelivered, OpenLedger, Order, Orders,
+    Outlet, Receipt, Settlement, Undelivered,
 };
 pub use status::{Status, Stopped};
 pub use subscription::{AccountFeed, Ended, MarketFeed, MarketUpdate, TradeView, Updates};

@@ -11,6 +11,7 @@ mod again;
 mod clerk;
 mod courier;
 mod desk;
+mod dropped;
 mod lock;
 mod outlet;
 mod receipts;
@@ -29,11 +30,12 @@ use pricetime_persistence::History;
 use pricetime_persistence::ledger::{Ledger, LedgerError};
 #[cfg(feature = "redis")]
 use pricetime_persistence::redis::RedisOptions;
-use pricetime_persistence::settlement::{Closed, Collector, Patience, Standing};
+use pricetime_persistence::settlement::{Closed, Collector, Patience, PutBack, Standing};
 
 pub(crate) use again::Place;
 pub(crate) use clerk::Clerk;
 pub(crate) use courier::{Courier, CourierThread};
+pub use dropped::Dropped;
 #[cfg(feature = "outlets")]
 pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};
 pub use outlet::{Delivery, MarketDelivery, NotDelivered, Outlet, Receipt, Undelivered};
@@ -118,6 +120,8 @@ pub struct MarketSettlement {
     pub settled: Option<EpochNumber>,
     /// What it is about.
     pub standing: Standing,
+    /// How far the ledger was put back, while it has not come as far again.
+    pub put_back: Option<PutBack>,
     /// How its delivery stands, where anything is delivered.
     pub delivery: Option<MarketDelivery>,
 }

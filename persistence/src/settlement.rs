@@ -21,6 +21,7 @@ pub use collector::{Closed, Collector};
 pub use digest::Digest;
 pub use fees::fee;
 pub use settler::{
-    Ask, Came, Halt, Kept, Locked, Patience, Refusals, Settler, Standing, Start, Step,
+    Ask, Came, Dropping, Drops, Halt, Kept, Locked, Patience, PutBack, Refusals, Remark, Settler,
+    Standing, Start, Step,
 };
 pub use text::BadBatch;

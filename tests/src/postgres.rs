@@ -201,6 +201,35 @@ impl Server {
         self.psql(&self.url(), sql).unwrap_or_else(|why| panic!("{sql}: {why}"))
     }
 
+    /// Returns a schema and all that is in it, as `pg_dump` writes it.
+    ///
+    /// # Panics
+    /// If `pg_dump` fails.
+    #[must_use]
+    pub fn dump(&self, schema: &str) -> String {
+        let output = Command::new(self.programs.join("pg_dump"))
+            .args(["-n", schema, "-d", &self.url()])
+            .output()
+            .expect("pg_dump");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Puts a dump in the place of a schema, in one transaction.
+    ///
+    /// # Panics
+    /// If `psql` fails.
+    pub fn restore(&self, schema: &str, dump: &str) {
+        let file = self.folder.path().join("dump.sql");
+        fs::write(&file, format!("DROP SCHEMA {schema} CASCADE;\n{dump}")).expect("a file");
+        let output = Command::new(self.programs.join("psql"))
+            .args(["-Xq1", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-f"])
+            .arg(&file)
+            .output()
+            .expect("psql");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// The ids of its processes, the first one and those that it has started.
     fn processes(&self) -> Vec<u32> {
         let Some(process) = &self.process else { return Vec::new() };

@@ -140,8 +140,10 @@ impl Clerk {
     /// Makes room for a market.
     fn sit(&mut self, market: MarketId, closed: EpochNumber, from: Option<Sequence>) {
         let chance = u64::from(market.0) ^ Arc::as_ptr(&self.shared).addr() as u64;
-        let (history, kept) = (self.history, self.store.kept(market));
-        let start = Start { market, history, closed, kept, chance };
+        let history = self.history;
+        let kept = self.store.kept(market, history);
+        let drops = self.store.dropped.read(market, history).map_err(|why| why.to_string());
+        let start = Start { market, history, closed, kept, drops, chance };
         let settler = Settler::new(start, self.patience);
         self.desks.insert(market, Desk { settler, from, dropping: None });
     }
@@ -215,6 +217,8 @@ impl Clerk {
             let now = self.now();
             if let Some(desk) = self.desks.get_mut(&market) {
                 desk.settler.told(now, came);
+                // Before anything is posted again.
+                desk.settler.remarks().iter().for_each(|remark| report::remark(market, remark));
             }
         }
         Duration::ZERO
@@ -229,28 +233,38 @@ impl Clerk {
                 self.locks.give_back(market);
                 Came::Unlocked
             }
+            Step::Note(drops) => {
+                let kept = self.store.dropped.keep(market, self.history, drops);
+                let why = |why| format!("what was dropped cannot be written down: {why}");
+                Came::Noted(kept.map_err(why))
+            }
             Step::Look
             | Step::Deposit(_)
             | Step::Read { .. }
             | Step::Claim { .. }
             | Step::Seed { .. }
+            | Step::Recall(_)
             | Step::Apply { .. } => self.ask(market, step),
         }
     }
 
     /// Asks the ledger.
     fn ask(&mut self, market: MarketId, step: &Step) -> Came {
+        if let Some(error) = &self.silent {
+            return Came::Shut(error.clone());
+        }
         let history = self.history;
-        let error = match (self.silent.clone(), self.opened()) {
-            (Some(error), _) | (None, Err(error)) => error,
-            (None, Ok(ledger)) => match step.carry_out(market, history, ledger) {
-                Some(came) => return self.heard(came),
-                // All that come here are a ledger's.
-                None => return Came::Unlocked,
-            },
-        };
-        let unanswered = step.unanswered(error).unwrap_or(Came::Unlocked);
-        self.heard(unanswered)
+        match self.opened() {
+            // All that come here are a ledger's.
+            Ok(ledger) => {
+                let came = step.carry_out(market, history, ledger).unwrap_or(Came::Unlocked);
+                self.heard(came)
+            }
+            Err(error) => {
+                self.silent = Some(error.clone());
+                Came::Shut(error)
+            }
+        }
     }
 
     /// The ledger; it is opened where it is not.
@@ -258,7 +272,7 @@ impl Clerk {
         match &mut self.ledger {
             Some(ledger) => Ok(ledger.as_mut()),
             none @ None => {
-                let opened = courier::open(&self.open).map_err(later)?;
+                let opened = courier::open(&self.open)?;
                 info!(ledger = opened.name(), "settlement: open");
                 Ok(none.insert(opened).as_mut())
             }
@@ -273,6 +287,7 @@ impl Clerk {
             | Came::Read(Err(error))
             | Came::Claimed(Err(error))
             | Came::Seeded(Err(error))
+            | Came::Recalled(Err(error))
             | Came::Applied(Err(error)) => error,
             Came::Kept
             | Came::Looked(Ok(_))
@@ -283,6 +298,9 @@ impl Clerk {
             | Came::Locked(_)
             | Came::Unlocked
             | Came::Claimed(Ok(_))
+            | Came::Noted(_)
+            | Came::Recalled(Ok(_))
+            | Came::Shut(_)
             | Came::Seeded(Ok(())) => return came,
             Came::Applied(Ok(_)) => {
                 if let Some(bell) = &self.bell {
@@ -305,7 +323,7 @@ impl Clerk {
     }
 
     fn keep(&self, market: MarketId, kept: &Kept) -> Came {
-        if let Err(why) = self.store.keep(market, kept) {
+        if let Err(why) = self.store.keep(market, self.history, kept) {
             warn!("settlement: cannot keep what is known of market {market}: {why}");
         }
         Came::Kept
@@ -355,8 +373,8 @@ impl Clerk {
                 Order::Hold | Order::DeliverRetry | Order::DeliverSkip(_) => continue,
                 // Whoever says resume takes the hold away first: this one was said before it.
                 Order::Resume if orders.contains(&(market, Order::Hold)) => {}
-                Order::Resume => desk.settler.resume(),
-                Order::Retry => desk.settler.retry(),
+                Order::Resume => desk.resume(market, self.history, &self.store),
+                Order::Retry => desk.retry(market),
                 Order::Drop(epoch) if desk.give_up(market, epoch) => continue,
                 Order::Drop(_) => {}
             }
@@ -376,6 +394,7 @@ impl Clerk {
                 closed: desk.settler.last_closed(),
                 settled: desk.settler.last_settled(),
                 standing: desk.settler.standing(),
+                put_back: desk.settler.put_back().cloned(),
                 delivery: self.bell.as_ref().and_then(|bell| bell.of(*market)),
             })
             .collect();
@@ -398,14 +417,5 @@ impl Clerk {
                 let _ = self.store.keep_floor(floor);
             }
         }
-    }
-}
-
-/// What cannot be opened may be opened later: when another process has ended, or somebody has mended
-/// the configuration of a server.
-fn later(error: LedgerError) -> LedgerError {
-    match error {
-        LedgerError::Refused { ledger, why } => LedgerError::Unreachable { ledger, why },
-        error @ (LedgerError::Unreachable { .. } | LedgerError::Damaged { .. }) => error,
     }
 }

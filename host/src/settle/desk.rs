@@ -1,10 +1,11 @@
 //! What the clerk has of one market.
 
 use pricetime_engine::{EpochNumber, MarketId, Sequence};
-use pricetime_persistence::settlement::Settler;
-use tracing::warn;
+use pricetime_persistence::settlement::{Settler, Standing};
+use tracing::{error, info, warn};
 
-use super::News;
+use super::store::Store;
+use super::{History, News};
 
 /// A market.
 #[derive(Debug)]
@@ -24,6 +25,31 @@ impl Desk {
         self.from = news.next;
     }
 
+    /// An operator wants the market to go on.
+    pub(super) fn resume(&mut self, market: MarketId, history: History, store: &Store) {
+        if self.settler.is_unread() {
+            let drops = store.dropped.read(market, history).map_err(|why| why.to_string());
+            if let Err(why) = &drops {
+                error!(market = market.0, "settlement still stands: {why}");
+            }
+            self.settler.learn_drops(drops);
+        }
+        self.settler.resume();
+    }
+
+    /// An operator wants what waits to be done at once.
+    pub(super) fn retry(&mut self, market: MarketId) {
+        if let Standing::Halted(why) = self.settler.standing() {
+            let market = market.0;
+            warn!(
+                market,
+                "settlement: it stands still, so a retry changes nothing: mend this first, then \
+                 `pricetime settle resume {market}`: {why}"
+            );
+        }
+        self.settler.retry();
+    }
+
     /// An operator wants this epoch to be given up. Says whether his order is to stay, because it is
     /// not carried out yet.
     pub(super) fn give_up(&mut self, market: MarketId, epoch: EpochNumber) -> bool {
@@ -33,7 +59,16 @@ impl Desk {
             self.dropping = self.dropping.filter(|_| stays);
             return stays;
         }
+        // After a restart it goes on with what was begun.
+        if self.settler.gives_up(epoch) {
+            self.dropping = Some(epoch);
+            return true;
+        }
         let (market, number) = (market.0, epoch.0);
+        if self.settler.has_dropped(epoch) && self.settler.last_settled() >= Some(epoch) {
+            info!(market, epoch = number, "settlement: this epoch is dropped already");
+            return false;
+        }
         let begins = self.settler.give_up(epoch);
         if begins {
             self.dropping = Some(epoch);

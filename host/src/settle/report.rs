@@ -1,7 +1,8 @@
 //! What is said of how it stands.
 
-use pricetime_persistence::settlement::Standing;
-use tracing::{error, warn};
+use pricetime_engine::MarketId;
+use pricetime_persistence::settlement::{Remark, Standing};
+use tracing::{error, info, warn};
 
 use super::MarketSettlement;
 
@@ -39,5 +40,43 @@ pub(super) fn tell(before: &[MarketSettlement], now: &[MarketSettlement]) {
             | Standing::Waiting { .. }
             | Standing::Applying(_) => {}
         }
+    }
+}
+
+/// Logs what a settler has noticed.
+pub(super) fn remark(market: MarketId, remark: &Remark) {
+    let market = market.0;
+    match remark {
+        Remark::PutBack(back) => {
+            let (knew, stood) = (back.knew.0, back.stood.0);
+            let dropped: Vec<u64> = back.dropped.iter().map(|epoch| epoch.0).collect();
+            error!(
+                market,
+                knew,
+                stood,
+                ?dropped,
+                "settlement: the ledger was put back: it had settled epoch {knew}, and now stands behind \
+                 epoch {stood}; what lies between is posted again, and what was dropped is dropped \
+                 again; run `pricetime settle verify` when that is done"
+            );
+        }
+        Remark::CaughtUp(epoch) => {
+            info!(
+                market,
+                epoch = epoch.0,
+                "settlement: the ledger that was put back has caught up"
+            );
+        }
+        Remark::PostedBefore(epoch) => warn!(
+            market,
+            epoch = epoch.0,
+            "settlement: this epoch was posted before it could be dropped: it stays posted"
+        ),
+        Remark::Posted(epoch) => error!(
+            market,
+            epoch = epoch.0,
+            "settlement: this epoch was dropped, and stands as posted: another program has posted it; if \
+             it was put right by hand, it counts twice: see `pricetime settle verify`"
+        ),
     }
 }

@@ -1,7 +1,7 @@
 //! What the clerk finds again after a restart, and what operators want of it: small files in a folder.
 //!
 //! ```text
-//! settlement/market-7.json     the highest token, and what the ledger refuses, of market 7
+//! settlement/market-7.json     of market 7: the highest token, what the ledger refuses, how far it came
 //! settlement/floor             up to this command everything that had closed is settled
 //! settlement/status.json       how it stands, for people
 //! settlement/orders/7.hold     an operator holds market 7; it is removed when it is to go on
@@ -12,7 +12,7 @@
 //! settlement/orders/7.deliver-skip-42  epoch 42 is not to be delivered, once
 //! ```
 //!
-//! What is lost of the first three costs work, never money.
+//! What is lost of the first three costs work, never money. What must not be lost is in `dropped`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,12 +20,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{EpochNumber, MarketId, Sequence};
+use pricetime_persistence::History;
 use pricetime_persistence::ledger::Token;
 use pricetime_persistence::private;
-use pricetime_persistence::settlement::{Kept, Refusals, Standing};
+use pricetime_persistence::settlement::{Kept, PutBack, Refusals, Standing};
 use serde::{Deserialize, Serialize};
 
-use super::{MarketDelivery, MarketSettlement};
+use super::{Dropped, MarketDelivery, MarketSettlement};
 
 /// The folder in the data folder.
 pub(super) const FOLDER: &str = "settlement";
@@ -133,6 +134,9 @@ struct Note {
     floor: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<(u64, u32, String)>,
+    /// Up to which epoch of which history the ledger came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settled: Option<(String, u64)>,
 }
 
 /// A market in the status.
@@ -147,7 +151,17 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    put_back: Option<Back>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<Told<'a>>,
+}
+
+/// A ledger that was put back.
+#[derive(Serialize)]
+struct Back {
+    knew: u64,
+    stood: u64,
+    dropped: Vec<u64>,
 }
 
 /// Its delivery.
@@ -166,27 +180,31 @@ struct Told<'a> {
 pub(super) struct Store {
     folder: PathBuf,
     pub(super) orders: Orders,
+    pub(super) dropped: Dropped,
 }
 
 impl Store {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
         let orders = Orders::of(folder);
         create_folders(&orders.0)?;
-        Ok(Self { folder: folder.join(FOLDER), orders })
+        Ok(Self { folder: folder.join(FOLDER), orders, dropped: Dropped::of(folder) })
     }
 
     /// What was kept of a market; nothing where it cannot be read.
-    pub(super) fn kept(&self, market: MarketId) -> Kept {
+    pub(super) fn kept(&self, market: MarketId, history: History) -> Kept {
         let text = fs::read(self.folder.join(format!("market-{market}.json")));
         let note: Note =
             text.ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
         let refusal = |(epoch, tries, why)| Refusals { epoch: EpochNumber(epoch), tries, why };
-        Kept { floor: Token(note.floor), refusals: note.refused.map(refusal) }
+        let of = note.settled.filter(|(of, _)| *of == history.to_string());
+        let settled = EpochNumber(of.map_or(0, |(_, epoch)| epoch));
+        Kept { floor: Token(note.floor), refusals: note.refused.map(refusal), settled }
     }
 
-    pub(super) fn keep(&self, market: MarketId, kept: &Kept) -> io::Result<()> {
+    pub(super) fn keep(&self, market: MarketId, history: History, kept: &Kept) -> io::Result<()> {
         let refused = kept.refusals.as_ref().map(|it| (it.epoch.0, it.tries, it.why.clone()));
-        let note = Note { floor: kept.floor.0, refused };
+        let settled = Some((history.to_string(), kept.settled.0));
+        let note = Note { floor: kept.floor.0, refused, settled };
         self.write(&format!("market-{market}.json"), &serde_json::to_vec(&note)?)
     }
 
@@ -234,7 +252,14 @@ fn line(it: &MarketSettlement) -> Line<'_> {
     };
     let settled = it.settled.map(|epoch| epoch.0);
     let delivery = it.delivery.as_ref().map(delivery);
-    Line { market: it.market.0, closed: it.closed.0, settled, standing, epoch, why, delivery }
+    let put_back = it.put_back.as_ref().map(back);
+    let (market, closed) = (it.market.0, it.closed.0);
+    Line { market, closed, settled, standing, epoch, why, put_back, delivery }
+}
+
+fn back(it: &PutBack) -> Back {
+    let dropped = it.dropped.iter().map(|epoch| epoch.0).collect();
+    Back { knew: it.knew.0, stood: it.stood.0, dropped }
 }
 
 fn delivery(it: &MarketDelivery) -> Told<'_> {

@@ -5,8 +5,11 @@
 //! ours or not, it takes the lock, claims the market and has batch after batch applied. What makes
 //! that safe is the ledger's; here it is made to end, whatever fails on the way.
 
+mod drops;
 mod feed;
+mod known;
 mod pause;
+mod remark;
 mod standing;
 mod step;
 #[cfg(test)]
@@ -26,7 +29,10 @@ use crate::ledger::{Claim, Deed, Position, Seed};
 use feed::Feed;
 use pause::{Chance, Pause};
 
+pub use drops::{Dropping, Drops};
+pub use known::PutBack;
 pub use pause::Patience;
+pub use remark::Remark;
 pub use standing::{Halt, Standing};
 pub use step::{Ask, Came, Kept, Locked, Refusals, Step};
 
@@ -41,6 +47,8 @@ pub struct Start {
     pub closed: EpochNumber,
     /// What the last settler of this market wanted to find again.
     pub kept: Kept,
+    /// What was dropped in this history, or why that cannot be read. Then nothing is settled.
+    pub drops: Result<Drops, String>,
     /// Any number, another one for each settler, so that not all wait equally long.
     pub chance: u64,
 }
@@ -74,8 +82,23 @@ pub struct Settler {
     /// Whether to give it back.
     leave: bool,
     claim: Option<Claim>,
-    /// The epoch that is given up once it is at hand.
+    /// What operators have given up, and whether that is to be stored before anything else is done.
+    drops: Drops,
+    unnoted: bool,
+    /// Why that cannot be read.
+    unread: Option<String>,
+    /// The one of them that is tried now, until the ledger refuses that too.
     drop: Option<EpochNumber>,
+    /// While the ledger has not come as far as it had.
+    back: Option<PutBack>,
+    /// The next settled epoch that is to be looked up, and the one that this began with.
+    cursor: Option<(EpochNumber, EpochNumber)>,
+    /// Whether more is known to be settled than is kept.
+    advanced: bool,
+    /// When to see how far others have come.
+    glance: Option<Pause>,
+    /// What people are to hear of.
+    remarks: Vec<Remark>,
     /// The position behind which something was missing, and has been deposited since.
     gap: Option<EpochNumber>,
     /// While the ledger is given time.
@@ -101,14 +124,16 @@ enum UnderWay {
     Unlock,
     Claim,
     Seed,
-    Apply(EpochNumber),
+    Apply(EpochNumber, Deed),
+    Note,
+    Recall(EpochNumber),
 }
 
 impl Settler {
     /// One that knows nothing yet of the ledger.
     #[must_use]
     pub fn new(start: Start, patience: Patience) -> Self {
-        Self {
+        let mut settler = Self {
             market: start.market,
             history: start.history,
             patience,
@@ -127,14 +152,24 @@ impl Settler {
             lock: None,
             leave: false,
             claim: None,
+            drops: Drops::new(),
+            unnoted: false,
+            unread: None,
             drop: None,
+            back: None,
+            cursor: None,
+            advanced: false,
+            glance: None,
+            remarks: Vec::new(),
             gap: None,
             rest: None,
             aside: None,
             failures: 0,
             lock_failures: 0,
             refused: 0,
-        }
+        };
+        settler.learn_drops(start.drops);
+        settler
     }
 
     /// Takes in what an epoch of this market came to. Epochs come in order; one that was told before
@@ -163,7 +198,9 @@ impl Settler {
                     Step::Unlock => UnderWay::Unlock,
                     Step::Claim { .. } => UnderWay::Claim,
                     Step::Seed { .. } => UnderWay::Seed,
-                    Step::Apply { batch, .. } => UnderWay::Apply(batch.epoch),
+                    Step::Apply { batch, deed, .. } => UnderWay::Apply(batch.epoch, *deed),
+                    Step::Note(_) => UnderWay::Note,
+                    Step::Recall(epoch) => UnderWay::Recall(*epoch),
                 });
                 Ask::Step(step)
             }
@@ -176,10 +213,15 @@ impl Settler {
         if self.unkept {
             return Ok(Step::Keep(self.kept.clone()));
         }
+        if self.unnoted && wait(&mut self.rest, now).is_ok() {
+            // Set again if it fails, or if more is dropped meanwhile.
+            self.unnoted = false;
+            return Ok(Step::Note(self.drops.clone()));
+        }
         if self.inbox.front().is_some_and(|batch| self.is_dead(batch.epoch)) {
             self.idle(now);
         }
-        let stands = self.held || self.halted.is_some();
+        let stands = self.held || self.halted.is_some() || self.unread.is_some();
         if self.lock.is_some() && (stands || self.leave || !self.due) {
             return Ok(Step::Unlock);
         }
@@ -190,19 +232,19 @@ impl Settler {
         if let Some(step) = self.feed.step(now) {
             return Ok(step);
         }
-        let earlier =
-            |until: Duration| Some(self.feed.lacking().map_or(until, |it| it.until.min(until)));
-        wait(&mut self.aside, now).map_err(|until| until.and_then(earlier))?;
+        if self.glances(now) {
+            return Ok(Step::Look);
+        }
+        wait(&mut self.aside, now).map_err(|until| until.map(|it| self.earlier(it)))?;
         if !self.due && self.watch.over(now) {
+            // Another one may have settled what we brought, or somebody has put the ledger back.
             self.due = true;
-            if self.last.unwrap_or(EpochNumber(0)) < self.feed.made {
-                // Another one may have settled what we brought.
-                self.feed.anew();
-                return self.feed.step(now).ok_or(None);
-            }
+            self.feed.anew();
+            return Ok(Step::Look);
         }
         if !self.due {
-            return Err(earlier(self.watch.until));
+            let unknown = self.unknown().map(Step::Recall);
+            return unknown.ok_or_else(|| Some(self.earlier(self.watch.until)));
         }
         let Some(batch) = self.inbox.front() else {
             return Ok(Step::Read { limit: self.stale + self.patience.batches_max.max(1) });
@@ -219,8 +261,14 @@ impl Settler {
             let seed = Seed { market, position, instead: None, balances };
             return Ok(Step::Seed { seed, token: claim.token });
         }
-        let deed = if self.drop == Some(batch.epoch) { Deed::Drop } else { Deed::Post };
+        let deed = self.deed(batch.epoch);
         Ok(Step::Apply { batch: batch.clone(), token: claim.token, deed })
+    }
+
+    /// When there is something to be done again, at this time at the latest.
+    fn earlier(&self, until: Duration) -> Duration {
+        let others = [self.feed.lacking(), self.glance.as_ref()];
+        others.into_iter().flatten().map(|it| it.until).fold(until, Duration::min)
     }
 
     /// Stops, but for the step that is under way, until [`Settler::resume`].
@@ -244,23 +292,6 @@ impl Settler {
         self.retry_now();
     }
 
-    /// Gives up an epoch that is a dead letter: it is to count as done without its transfers. `false`
-    /// where it is none.
-    pub fn give_up(&mut self, epoch: EpochNumber) -> bool {
-        let dead = self.is_dead(epoch);
-        if dead {
-            self.drop = Some(epoch);
-            self.retry_now();
-        }
-        dead
-    }
-
-    /// Whether an epoch is still to be given up, as it was asked for.
-    #[must_use]
-    pub fn gives_up(&self, epoch: EpochNumber) -> bool {
-        self.drop == Some(epoch) && self.last.is_none_or(|last| last < epoch)
-    }
-
     fn retry_now(&mut self) {
         self.due = true;
         self.rest = None;
@@ -281,9 +312,17 @@ impl Settler {
         self.last
     }
 
+    /// Takes what people are to hear of since the last time.
+    pub fn remarks(&mut self) -> Vec<Remark> {
+        core::mem::take(&mut self.remarks)
+    }
+
     /// How it stands.
     #[must_use]
     pub fn standing(&self) -> Standing {
+        if let Some(why) = &self.unread {
+            return Standing::Halted(Halt::Damaged(why.clone()));
+        }
         if let Some(halt) = &self.halted {
             return Standing::Halted(halt.clone());
         }
@@ -326,6 +365,7 @@ impl Settler {
     fn idle(&mut self, now: Duration) {
         self.due = false;
         self.inbox.clear();
+        self.unkept |= core::mem::take(&mut self.advanced);
         self.watch = Pause::new(now, self.chance.of(self.patience.watch), String::new());
     }
 }

@@ -1,6 +1,6 @@
 //! Watches the ledger from beside it and says what must never be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 use pricetime_persistence::ledger::{Applied, Deed, Ledger, Token};
@@ -27,6 +27,8 @@ pub struct Tally {
     pub claims: u64,
     pub two_holders: u64,
     pub halts: u64,
+    pub restored: u64,
+    pub dropped_again: u64,
 }
 
 impl Tally {
@@ -55,12 +57,14 @@ impl Tally {
             "claims",
             "two_holders",
             "halts",
+            "restored",
+            "dropped_again",
         ];
         let mut copy = *self;
         names.into_iter().zip(copy.each().map(|count| *count)).collect()
     }
 
-    fn each(&mut self) -> [&mut u64; 14] {
+    fn each(&mut self) -> [&mut u64; 16] {
         [
             &mut self.schedules,
             &mut self.events,
@@ -76,6 +80,8 @@ impl Tally {
             &mut self.claims,
             &mut self.two_holders,
             &mut self.halts,
+            &mut self.restored,
+            &mut self.dropped_again,
         ]
     }
 }
@@ -91,6 +97,8 @@ struct Seen {
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
     markets: BTreeMap<MarketId, Seen>,
+    /// What was ever dropped, whatever became of the ledger.
+    dropped: BTreeSet<(MarketId, EpochNumber)>,
     /// What it has seen.
     pub tally: Tally,
 }
@@ -112,6 +120,12 @@ impl Judge {
     #[must_use]
     pub fn token(&self, market: MarketId) -> Token {
         self.markets.get(&market).map_or(Token(0), |seen| seen.token)
+    }
+
+    /// The ledger is what it was when this copy was made.
+    pub fn restore(&mut self, copy: Self) {
+        self.markets = copy.markets;
+        self.tally.restored += 1;
     }
 
     /// Looks at what a ledger has just done.
@@ -149,10 +163,18 @@ impl Judge {
                 must(before.is_none(), || wrong("twice"))?;
                 let next = seen.deeds.len() as u64 + 1;
                 must(epoch.0 == next, || wrong("out of order"))?;
-                must(*token == seen.token, || wrong("not by the highest token"))?;
+                // A ledger that was put back has forgotten tokens.
+                let highest =
+                    *token == seen.token || (*token > seen.token && self.tally.restored > 0);
+                must(highest, || wrong("not by the highest token"))?;
+                seen.token = *token;
                 seen.deeds.push(*deed);
                 self.tally.done += 1;
-                self.tally.dropped += u64::from(*deed == Deed::Drop);
+                if *deed == Deed::Drop {
+                    self.tally.dropped += 1;
+                    let again = !self.dropped.insert((market, epoch));
+                    self.tally.dropped_again += u64::from(again);
+                }
                 self.recount(market, batch, books)
             }
             Applied::Duplicate(told) => {

@@ -51,6 +51,11 @@ impl Model {
         Self { flaw, refused: Vec::new(), markets: BTreeMap::new() }
     }
 
+    /// It holds what it held when this copy was made.
+    pub fn restore(&mut self, copy: Self) {
+        self.markets = copy.markets;
+    }
+
     fn market(&mut self, market: MarketId) -> &mut Market {
         self.markets.entry(market).or_default()
     }

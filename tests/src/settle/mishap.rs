@@ -78,6 +78,25 @@ impl World {
         Ok(())
     }
 
+    /// An operator copies the ledger, and uses the copy later.
+    pub(super) fn copy(&mut self) -> Result<(), String> {
+        self.copied = Some((self.model.clone(), self.judge.clone()));
+        let later = self.random.within(self.now + 1, self.plan.faults_until);
+        self.at(later, Event::Restore);
+        Ok(())
+    }
+
+    /// The ledger is what it was when it was copied.
+    pub(super) fn restore(&mut self) -> Result<(), String> {
+        let Some((model, judge)) = self.copied.take().filter(|_| self.faulty()) else {
+            return Ok(());
+        };
+        self.model.restore(model);
+        self.judge.restore(judge);
+        self.restored = self.calls.len();
+        Ok(())
+    }
+
     fn put(&mut self, market: MarketId, position: Position) {
         let (instead, token) = (self.stand(market), self.token(market));
         let seed = Seed { market, position, instead, balances: Vec::new() };
@@ -107,7 +126,7 @@ impl World {
                 match halt {
                     // Two have seeded it at once, and one of them gives up early.
                     Halt::Refused(_) => {}
-                    Halt::Astray { .. } if self.plan.put_back => {}
+                    Halt::Astray { .. } if self.plan.put_back || self.plan.restored => {}
                     Halt::Astray { .. }
                     | Halt::Conflict { .. }
                     | Halt::Unseeded { .. }

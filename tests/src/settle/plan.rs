@@ -44,6 +44,8 @@ pub struct Plan {
     pub strangers: u64,
     /// An operator puts the ledger's position back.
     pub put_back: bool,
+    /// The whole ledger is put back.
+    pub restored: bool,
     /// The first runner does not come back after the last fault.
     pub gone: bool,
     /// The second runner's journal stays empty.
@@ -100,10 +102,16 @@ impl Plan {
             put_back: random.once_in(8),
             gone: random.once_in(6),
             deaf: random.once_in(6),
+            restored: random.once_in(4),
         };
         if plan.gone && plan.deaf {
             // What a stranger has left there without what comes before it stays for ever.
             plan.strangers = 0;
+            plan.restored = false;
+        }
+        if plan.restored && random.chance(50) {
+            // Something is to be dropped before.
+            plan.refused_percent = 30;
         }
         plan
     }

@@ -3,8 +3,9 @@
 use core::time::Duration;
 
 use pricetime_engine::{EpochNumber, MarketId};
+use pricetime_persistence::ledger::Deed;
 use pricetime_persistence::settlement::{
-    Ask, Came, Closed, Kept, Locked, Patience, Settler, Start, Step,
+    Ask, Came, Closed, Drops, Kept, Locked, Patience, Settler, Start, Step,
 };
 
 use super::journal::{Journal, OURS};
@@ -21,6 +22,8 @@ pub struct Desk {
     pub call: Option<usize>,
     /// What is found after a restart.
     pub kept: Kept,
+    /// What it has dropped, on its disk.
+    pub drops: Drops,
     /// How many epochs have closed in this process's journal.
     pub heard: u64,
     /// Until when it has the lock, by its own clock.
@@ -57,6 +60,7 @@ impl Runner {
             settler: None,
             call: None,
             kept: Kept::default(),
+            drops: Drops::new(),
             heard: 0,
             lease: None,
             fenced: None,
@@ -101,6 +105,7 @@ impl Runner {
                 history: OURS,
                 closed: EpochNumber(desk.heard),
                 kept: desk.kept.clone(),
+                drops: Ok(desk.drops.clone()),
                 chance: self.life << 40 | self.number << 32 | u64::from(market.0),
             };
             desk.settler = Some(Settler::new(start, patience));
@@ -162,7 +167,14 @@ impl Desk {
             Step::Seed { .. } | Step::Apply { .. } if !self.token => {
                 Some("settles without a claim")
             }
+            Step::Apply { batch, deed, .. }
+                if (*deed == Deed::Drop) != self.drops.contains_key(&batch.epoch) =>
+            {
+                Some("applies something else than what its disk says of drops")
+            }
             Step::Keep(_)
+            | Step::Note(_)
+            | Step::Recall(_)
             | Step::Look
             | Step::Need { .. }
             | Step::Deposit(_)

@@ -4,8 +4,8 @@
 use core::time::Duration;
 
 use pricetime_engine::MarketId;
-use pricetime_persistence::ledger::LedgerError;
-use pricetime_persistence::settlement::{Came, Locked, Step};
+use pricetime_persistence::ledger::{Applied, Deed, LedgerError};
+use pricetime_persistence::settlement::{Came, Dropping, Drops, Locked, Step};
 
 use super::journal::OURS;
 use super::world::{Call, Event, World};
@@ -46,7 +46,9 @@ impl World {
                 }
                 Some(Came::Unlocked)
             }
+            Step::Note(drops) => return self.note(runner, market, drops),
             Step::Look
+            | Step::Recall(_)
             | Step::Deposit(_)
             | Step::Read { .. }
             | Step::Claim { .. }
@@ -76,6 +78,18 @@ impl World {
         }
     }
 
+    /// A runner writes down what it drops. If it is told that this failed, it may be there all the same.
+    fn note(&mut self, runner: usize, market: usize, drops: &Drops) {
+        let failed = self.once_in(self.plan.unkept_once_in);
+        let clock = self.runners[runner].clock(self.now);
+        let desk = &mut self.runners[runner].desks[market];
+        if !failed || self.random.chance(50) {
+            desk.drops.clone_from(drops);
+        }
+        let noted = if failed { Err("the disk is full".to_owned()) } else { Ok(()) };
+        desk.told(clock, Came::Noted(noted));
+    }
+
     fn way(&mut self) -> u64 {
         let slow = self.once_in(self.plan.slow_once_in);
         1 + self.random.below(if slow { self.plan.way_max } else { self.plan.way })
@@ -91,6 +105,10 @@ impl World {
 
     /// The ledger does what it is asked, whoever still waits for it.
     pub(super) fn arrive(&mut self, call: usize) -> Result<(), String> {
+        if call < self.restored {
+            // Whoever puts a ledger back ends all connections to it.
+            return Ok(());
+        }
         if self.hangs_until > self.now {
             let later = self.hangs_until;
             self.at(later, Event::Arrive { call });
@@ -100,6 +118,13 @@ impl World {
         let market = MarketId(market as u32 + 1);
         let Some(came) = step.carry_out(market, OURS, &mut self.model) else { return Ok(()) };
         self.judge.look(market, &step, &came, (&mut self.model, &self.journal))?;
+        let drops = &self.runners[runner].desks[market.0 as usize - 1].drops;
+        if let (Step::Apply { batch, deed: Deed::Post, .. }, Came::Applied(Ok(Applied::Done))) =
+            (&step, &came)
+            && drops.get(&batch.epoch) == Some(&Dropping::Done)
+        {
+            return Err(format!("it posts epoch {} that it has dropped", batch.epoch.0));
+        }
         if self.runners[runner].cut_until > self.now || self.once_in(self.plan.lost_once_in) {
             return Ok(());
         }

@@ -63,6 +63,9 @@ pub(super) enum Event {
     /// The ledger's position is put back, or right again.
     PutBack,
     PutRight,
+    /// The whole ledger is copied, or that copy takes its place.
+    Copy,
+    Restore,
     /// From now on nothing goes wrong any more.
     Heal,
 }
@@ -88,6 +91,10 @@ pub struct World {
     pub(super) locks: Locks,
     pub(super) runners: Vec<Runner>,
     pub(super) hangs_until: u64,
+    /// The ledger as it was copied, with what the judge had seen by then.
+    pub(super) copied: Option<(Model, Judge)>,
+    /// Questions before this one reach nobody any more.
+    pub(super) restored: usize,
     events: BinaryHeap<Reverse<(u64, u64)>>,
     /// By their numbers, which are in the order in which they came to be.
     list: Vec<Option<Event>>,
@@ -119,6 +126,8 @@ impl World {
             locks: Locks::new(plan.nodes, plan.ttl),
             runners: (0..plan.runners).map(|number| Runner::new(number, markets)).collect(),
             hangs_until: 0,
+            copied: None,
+            restored: 0,
             events: BinaryHeap::new(),
             list: Vec::new(),
             calls: Vec::new(),
@@ -164,6 +173,10 @@ impl World {
         if self.plan.put_back {
             let at = self.random.below(end);
             self.at(at, Event::PutBack);
+        }
+        if self.plan.restored {
+            let at = self.random.below(end / 2);
+            self.at(at, Event::Copy);
         }
         self.at(end, Event::Heal);
     }
@@ -267,6 +280,8 @@ impl World {
             Event::Stranger => self.stranger(),
             Event::PutBack => self.put_back(),
             Event::PutRight => self.put_right(),
+            Event::Copy => self.copy(),
+            Event::Restore => self.restore(),
             Event::Heal => self.heal(),
         }
     }
@@ -283,6 +298,8 @@ impl World {
             | Event::Stranger
             | Event::PutBack
             | Event::PutRight
+            | Event::Copy
+            | Event::Restore
             | Event::Heal => None,
         }
     }

@@ -29,8 +29,20 @@ pub(super) struct Told {
     settled: Option<u64>,
     pub(super) standing: String,
     pub(super) epoch: Option<u64>,
-    why: Option<String>,
+    pub(super) why: Option<String>,
+    put_back: Option<Back>,
     delivery: Option<Delivery>,
+}
+
+/// What it said of a ledger that was put back, while that has not come as far again.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Back {
+    /// The last epoch that was settled.
+    knew: u64,
+    /// The last one that was when the ledger was put back.
+    stood: u64,
+    /// What lies between and is dropped again.
+    dropped: Vec<u64>,
 }
 
 /// What it said of what is delivered outside.
@@ -69,6 +81,8 @@ struct Row {
     token: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     orders: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_back: Option<Back>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<Delivery>,
 }
@@ -160,6 +174,7 @@ fn row(
         posted: position.and_then(|it| it.1).map(|it| it.last.0),
         token: position.map(|it| it.0.0),
         orders,
+        put_back: told.and_then(|it| it.put_back.clone()),
         delivery: told.and_then(|it| it.delivery.clone()),
     }
 }
@@ -188,6 +203,19 @@ fn print(out: &mut Out, rows: &[Row]) -> Result<(), Stop> {
         [" market", " closed", " settled", " in ledger", " token", "standing", "orders", "why"];
     table(out, heading, &cells)?;
     for row in rows {
+        if let Some(Back { knew, stood, dropped }) = &row.put_back {
+            let but = match dropped.as_slice() {
+                [] => String::new(),
+                dropped => format!(", but {dropped:?}, which are dropped again"),
+            };
+            let market = row.market;
+            writeln!(
+                out,
+                "the ledger of market {market} was put back from epoch {knew} to {stood}: epochs {} to \
+                 {knew} are posted again{but}",
+                stood + 1
+            )?;
+        }
         let Some(it) = &row.delivery else { continue };
         let upto =
             it.delivered.map_or("nothing yet".into(), |epoch| format!("up to epoch {epoch}"));

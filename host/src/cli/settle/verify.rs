@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use pricetime::Dropped;
 use pricetime::engine::{EpochNumber, MarketId};
 use pricetime::persistence::Go;
 use pricetime::persistence::settlement::Closed;
@@ -20,7 +21,8 @@ use super::{Out, Place, There, balances, start};
 use desk::Desk;
 
 /// Makes every batch again from the journal, and compares: each outcome with its digest, and what
-/// accounts have with the sum of what was posted, to the last unit.
+/// accounts have with the sum of what was posted, to the last unit. An epoch that was dropped must not
+/// stand as posted.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     #[command(flatten)]
@@ -98,7 +100,10 @@ impl Verify {
         let mut desks: BTreeMap<MarketId, Desk> = BTreeMap::new();
         for market in reading.ask(|ledger| ledger.markets())? {
             let beginning = start::beginning(&place.folder, market)?;
-            desks.insert(market, Desk::new(market, history, reading.market(market)?, beginning));
+            let unread = |why: std::io::Error| Failure::new(Code::Unsound, why.to_string());
+            let drops = Dropped::of(&place.folder).read(market, history).map_err(unread)?;
+            let found = reading.market(market)?;
+            desks.insert(market, Desk::new(market, history, found, beginning).with_drops(drops));
         }
         // Behind the ledger, the journal: so that reaches what the ledger says.
         let past = Past::of(place)?;

@@ -53,6 +53,13 @@ impl Feed {
         self.lacking = None;
     }
 
+    /// Leaves out what is before this epoch.
+    pub(super) fn skip_to(&mut self, epoch: EpochNumber) {
+        if self.next.is_some_and(|next| next < epoch) {
+            self.go_on_with(epoch);
+        }
+    }
+
     /// What is to be done now, if anything.
     pub(super) fn step(&mut self, now: Duration) -> Option<Step> {
         let Some(next) = self.next else { return Some(Step::Look) };

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use pricetime_engine::{EpochNumber, MarketId};
 
+use super::drops::Drops;
 use crate::history::History;
 use crate::ledger::{Applied, Claim, Deed, Deposited, Ledger, LedgerError, Position, Seed, Token};
 use crate::settlement::Batch;
@@ -63,6 +64,11 @@ pub enum Step {
         /// Which of the two.
         deed: Deed,
     },
+    /// Store what was dropped where a restart finds it, on disk, in the place of what was stored
+    /// before. What is lost of it may be posted by a ledger that is put back.
+    Note(Drops),
+    /// Ask the ledger what became of an epoch.
+    Recall(EpochNumber),
 }
 
 /// What came of a step.
@@ -90,6 +96,12 @@ pub enum Came {
     Seeded(Result<(), LedgerError>),
     /// Of [`Step::Apply`].
     Applied(Result<Applied, LedgerError>),
+    /// Of [`Step::Note`]: stored, or why not.
+    Noted(Result<(), String>),
+    /// Of [`Step::Recall`].
+    Recalled(Result<Option<Deed>, LedgerError>),
+    /// Of any step that asks the ledger: it could not be opened, so it was not asked.
+    Shut(LedgerError),
 }
 
 /// What came of asking for the lock.
@@ -104,12 +116,20 @@ pub enum Locked {
 }
 
 /// What a settler wants to find again after a restart.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// The highest token that it has seen.
     pub floor: Token,
     /// How often the ledger has refused an epoch.
     pub refusals: Option<Refusals>,
+    /// Up to this epoch of the history the ledger had outcomes, and what was dropped is known.
+    pub settled: EpochNumber,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { floor: Token(0), refusals: None, settled: EpochNumber(0) }
+    }
 }
 
 /// An epoch that the ledger refuses.
@@ -141,7 +161,11 @@ impl Step {
             Self::Apply { batch, token, deed } => {
                 Some(Came::Applied(ledger.apply(batch, *token, *deed)))
             }
-            Self::Keep(_) | Self::Need { .. } | Self::Lock | Self::Unlock => None,
+            Self::Recall(epoch) => {
+                let outcome = ledger.outcome(market, Batch::id_of(history, market, *epoch));
+                Some(Came::Recalled(outcome.map(|it| it.map(|it| it.deed))))
+            }
+            Self::Keep(_) | Self::Need { .. } | Self::Lock | Self::Unlock | Self::Note(_) => None,
         }
     }
 
@@ -155,7 +179,8 @@ impl Step {
             Self::Claim { .. } => Some(Came::Claimed(Err(error))),
             Self::Seed { .. } => Some(Came::Seeded(Err(error))),
             Self::Apply { .. } => Some(Came::Applied(Err(error))),
-            Self::Keep(_) | Self::Need { .. } | Self::Lock | Self::Unlock => None,
+            Self::Recall(_) => Some(Came::Recalled(Err(error))),
+            Self::Keep(_) | Self::Need { .. } | Self::Lock | Self::Unlock | Self::Note(_) => None,
         }
     }
 }

@@ -1,8 +1,13 @@
+mod drops;
+
 use core::time::Duration;
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
-use super::{Ask, Came, Halt, Kept, Locked, Patience, Refusals, Settler, Standing, Start, Step};
+use super::{
+    Ask, Came, Dropping, Drops, Halt, Kept, Locked, Patience, Refusals, Settler, Standing, Start,
+    Step,
+};
 use crate::history::History;
 use crate::ledger::{Applied, Claim, Deed, Deposited, LedgerError, Position, Seed, Token};
 use crate::settlement::{Batch, Closed, Digest};
@@ -46,13 +51,26 @@ fn silent() -> LedgerError {
 struct Desk {
     settler: Settler,
     now: Duration,
+    /// What the ledger has said last of its position, for whenever it is asked in between.
+    position: Came,
+}
+
+/// What is kept where this epoch is the last one settled.
+fn settled(epoch: u64) -> Kept {
+    Kept { settled: EpochNumber(epoch), ..Kept::default() }
 }
 
 impl Desk {
     fn new(closed: u64, kept: Kept) -> Self {
-        let closed = EpochNumber(closed);
-        let start = Start { market: MARKET, history: OURS, closed, kept, chance: 1 };
-        Self { settler: Settler::new(start, Patience::default()), now: Duration::from_secs(10) }
+        Self::with(closed, kept, Drops::new())
+    }
+
+    fn with(closed: u64, kept: Kept, drops: Drops) -> Self {
+        let (closed, drops) = (EpochNumber(closed), Ok(drops));
+        let start = Start { market: MARKET, history: OURS, closed, kept, drops, chance: 1 };
+        let settler = Settler::new(start, Patience::default());
+        let position = Came::Looked(Ok((Token(0), None)));
+        Self { settler, now: Duration::from_secs(10), position }
     }
 
     fn closes(&mut self, epoch: u64) {
@@ -79,13 +97,22 @@ impl Desk {
 
     /// It asks for this next, and this comes of it.
     fn asks(&mut self, step: &Step, came: Came) {
-        assert_eq!(self.step(), *step);
+        let mut next = self.step();
+        while next == Step::Look && *step != Step::Look {
+            self.settler.told(self.now, self.position.clone());
+            next = self.step();
+        }
+        assert_eq!(next, *step);
+        if let Came::Looked(_) = &came {
+            self.position = came.clone();
+        }
         self.settler.told(self.now, came);
     }
 
     fn keeps(&mut self, floor: u64) {
-        let kept = Kept { floor: Token(floor), refusals: None };
-        self.asks(&Step::Keep(kept), Came::Kept);
+        let Step::Keep(kept) = self.step() else { panic!("nothing is kept") };
+        assert_eq!((kept.floor, kept.refusals), (Token(floor), None));
+        self.settler.told(self.now, Came::Kept);
     }
 
     /// It finds these in the inbox and claims the market under this token.
@@ -93,6 +120,12 @@ impl Desk {
         self.asks(&Step::Read { limit: 64 }, Came::Read(Ok(batches)));
         self.asks(&Step::Lock, Came::Locked(LATER));
         self.asks(&Step::Claim { floor: Token(token - 1) }, claim(token, position));
+    }
+
+    /// It stores that these were given up.
+    fn notes(&mut self, drops: &[(u64, Dropping)]) {
+        let drops = drops.iter().map(|(epoch, state)| (EpochNumber(*epoch), *state)).collect();
+        self.asks(&Step::Note(drops), Came::Noted(Ok(())));
     }
 
     fn looks(&mut self, token: u64, position: Option<Position>) {
@@ -109,7 +142,7 @@ impl Desk {
 
     /// One that is about to apply an epoch under token 2.
     fn applying(epoch: u64) -> Self {
-        let mut desk = Self::new(epoch - 1, Kept::default());
+        let mut desk = Self::new(epoch - 1, settled(epoch - 1));
         desk.looks(1, Some(at(epoch - 1)));
         desk.closes(epoch);
         desk.deposits(epoch);
@@ -136,6 +169,7 @@ fn the_first_epoch_of_a_new_market_goes_its_way() {
     assert_eq!(desk.settler.standing(), Standing::Applying(EpochNumber(1)));
     desk.asks(&apply(1, 1, Deed::Post), Came::Applied(Ok(Applied::Done)));
     desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(Vec::new())));
+    desk.keeps(1);
     desk.asks(&Step::Unlock, Came::Unlocked);
     assert_eq!(desk.settler.standing(), Standing::Idle);
     assert_eq!(desk.settler.last_settled(), Some(EpochNumber(1)));
@@ -144,7 +178,7 @@ fn the_first_epoch_of_a_new_market_goes_its_way() {
 
 #[test]
 fn what_closed_while_nobody_ran_is_asked_for() {
-    let kept = Kept { floor: Token(7), refusals: None };
+    let kept = Kept { floor: Token(7), ..Kept::default() };
     let mut desk = Desk::new(100, kept);
     desk.asks(&Step::Look, Came::Looked(Ok((Token(7), Some(at(30))))));
     let (from, to) = (EpochNumber(31), EpochNumber(94));
@@ -212,7 +246,7 @@ fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
     let mut desk = Desk::applying(4);
     let refusals = |tries| {
         let (epoch, why) = (EpochNumber(4), refused().to_string());
-        Kept { floor: Token(2), refusals: Some(Refusals { epoch, tries, why }) }
+        Kept { floor: Token(2), refusals: Some(Refusals { epoch, tries, why }), ..settled(3) }
     };
     for tries in 1..=5 {
         desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Err(refused())));
@@ -239,17 +273,20 @@ fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
 
     assert!(!desk.settler.give_up(EpochNumber(5)));
     assert!(desk.settler.give_up(EpochNumber(4)));
+    // That is stored before the ledger is asked, and again when it has answered.
+    desk.notes(&[(4, Dropping::Wanted)]);
     desk.claims(vec![batch(4), batch(5)], 3, Some(at(3)));
     desk.asks(&Step::Keep(Kept { floor: Token(3), ..refusals(5) }), Came::Kept);
     desk.asks(&apply(4, 3, Deed::Drop), Came::Applied(Ok(Applied::Done)));
     desk.keeps(3);
+    desk.notes(&[(4, Dropping::Done)]);
     desk.asks(&apply(5, 3, Deed::Post), Came::Applied(Ok(Applied::Done)));
 }
 
 #[test]
 fn a_dead_letter_that_is_retried_is_tried_as_often_again() {
     let mut desk = Desk::applying(4);
-    let none = Kept { floor: Token(2), refusals: None };
+    let none = Kept { floor: Token(2), ..settled(3) };
     for _ in 0..2 {
         for tries in 1..=5 {
             let refusals = Refusals { epoch: EpochNumber(4), tries, why: refused().to_string() };
@@ -320,7 +357,7 @@ fn what_nobody_asked_for_is_not_listened_to() {
 
 #[test]
 fn a_ledger_that_begins_later_leaves_what_is_before() {
-    let mut desk = Desk::new(9, Kept::default());
+    let mut desk = Desk::new(9, settled(9));
     desk.looks(1, Some(at(9)));
     // Seventy that another ledger has settled stand before the one that is pending.
     let old = |limit| (1..=9).cycle().take(limit).map(batch).collect::<Vec<_>>();
@@ -333,6 +370,7 @@ fn a_ledger_that_begins_later_leaves_what_is_before() {
     desk.keeps(2);
     desk.asks(&apply(10, 2, Deed::Post), Came::Applied(Ok(Applied::Done)));
     desk.asks(&Step::Read { limit: 134 }, Came::Read(Ok(old(70))));
+    desk.keeps(2);
     desk.asks(&Step::Unlock, Came::Unlocked);
     assert_eq!(desk.settler.standing(), Standing::Idle);
 }

@@ -8,7 +8,7 @@ use super::pause::Pause;
 use super::standing::Halt;
 use super::step::{Came, Locked, Refusals};
 use super::{Settler, UnderWay};
-use crate::ledger::{Applied, Claim, Deposited, LedgerError, Position, Token};
+use crate::ledger::{Applied, Claim, Deed, Deposited, LedgerError, Position, Token};
 use crate::settlement::{Batch, Digest};
 
 /// After so many failures in a row somebody else may try, who perhaps reaches the ledger.
@@ -22,20 +22,14 @@ impl Settler {
             (Some(UnderWay::Keep), Came::Kept) => self.unkept = false,
             (Some(UnderWay::Look), Came::Looked(Ok((token, position)))) => {
                 self.well();
-                self.looked(token, position);
+                self.glanced(token, position);
             }
             (Some(UnderWay::Need(to)), Came::Given(mut batches)) => {
                 batches.retain(|it| (it.market, it.history) == (self.market, self.history));
                 let wait = self.chance.of(self.patience.watch);
                 self.feed.given(to, batches, (now, wait));
             }
-            (Some(UnderWay::Need(_)), Came::Gone) if self.last.is_none() => {
-                self.halt(Halt::Unseeded { epoch: self.feed.first() });
-            }
-            (Some(UnderWay::Need(to)), Came::Gone) => {
-                let wait = self.chance.of(self.patience.watch);
-                self.feed.given(to, Vec::new(), (now, wait));
-            }
+            (Some(UnderWay::Need(to)), Came::Gone) => self.gone(now, to),
             (Some(UnderWay::Deposit(epoch)), Came::Deposited(Ok(deposited))) => {
                 self.well();
                 self.refused = 0;
@@ -57,13 +51,13 @@ impl Settler {
                 let position = Position { history: self.history, last: EpochNumber(0) };
                 self.claim = self.claim.map(|it| Claim { position: Some(position), ..it });
             }
-            (Some(UnderWay::Apply(epoch)), Came::Applied(Ok(applied))) => {
+            (Some(UnderWay::Apply(epoch, deed)), Came::Applied(Ok(applied))) => {
                 self.well();
                 self.refused = 0;
-                self.applied(now, epoch, applied);
+                self.applied(now, (epoch, deed), applied);
             }
             (
-                Some(UnderWay::Apply(epoch)),
+                Some(UnderWay::Apply(epoch, _)),
                 Came::Applied(Err(LedgerError::Refused { ledger, why })),
             ) => {
                 let error = LedgerError::Refused { ledger, why };
@@ -78,7 +72,14 @@ impl Settler {
             | (Some(UnderWay::Deposit(_)), Came::Deposited(Err(error)))
             | (Some(UnderWay::Read(_)), Came::Read(Err(error)))
             | (Some(UnderWay::Claim), Came::Claimed(Err(error)))
-            | (Some(UnderWay::Apply(_)), Came::Applied(Err(error))) => self.failed(now, &error),
+            | (Some(UnderWay::Recall(_)), Came::Recalled(Err(error)))
+            | (Some(UnderWay::Apply(..)), Came::Applied(Err(error))) => self.failed(now, &error),
+            (Some(_), Came::Shut(error)) => self.shut(now, &error),
+            (Some(UnderWay::Note), came) => self.noted(now, came),
+            (Some(UnderWay::Recall(epoch)), Came::Recalled(Ok(deed))) => {
+                self.well();
+                self.recalled(epoch, deed);
+            }
             (_, _) => {}
         }
     }
@@ -88,19 +89,28 @@ impl Settler {
         self.failures = 0;
     }
 
-    fn looked(&mut self, token: Token, position: Option<Position>) {
+    pub(super) fn looked(&mut self, token: Token, position: Option<Position>) {
         self.raise(token);
         self.due = true;
         self.inbox.clear();
         let Some(Position { history, last }) = position else {
-            self.last = None;
+            self.stands(None);
             return self.feed.go_on_with(EpochNumber(1));
         };
         if history != self.history {
             return self.halt(Halt::History(history));
         }
-        self.last = Some(last);
+        self.stands(Some(last));
         self.feed.go_on_with(last.next());
+    }
+
+    /// The journal does not reach back to what is needed.
+    fn gone(&mut self, now: Duration, to: EpochNumber) {
+        if self.last.is_none() {
+            return self.halt(Halt::Unseeded { epoch: self.feed.first() });
+        }
+        let wait = self.chance.of(self.patience.watch);
+        self.feed.given(to, Vec::new(), (now, wait));
     }
 
     fn deposited(&mut self, epoch: EpochNumber, deposited: Deposited) {
@@ -179,8 +189,13 @@ impl Settler {
         self.claim = Some(claim);
         let first = self.inbox.front().map_or(EpochNumber(1), |batch| batch.epoch);
         match claim.position {
-            None if first == EpochNumber(1) => {}
+            None if first == EpochNumber(1) => self.stands(None),
             None => {
+                if self.last.is_some() || self.feed.is_done() {
+                    // It was put back, and what comes before this one has to be brought again.
+                    self.stands(None);
+                    self.feed.anew();
+                }
                 // Epoch 1 may be on its way; whose journal does not have it is told when it is asked.
                 let why =
                     "the ledger does not know where the market begins, and epoch 1 is missing";
@@ -193,7 +208,7 @@ impl Settler {
         }
     }
 
-    fn applied(&mut self, now: Duration, epoch: EpochNumber, applied: Applied) {
+    fn applied(&mut self, now: Duration, (epoch, deed): (EpochNumber, Deed), applied: Applied) {
         match applied {
             Applied::Done | Applied::Duplicate(_) => {
                 self.gap = None;
@@ -204,6 +219,8 @@ impl Settler {
                 // An outcome may lie ahead of where the ledger stands.
                 self.last = self.last.max(Some(epoch));
                 self.inbox.retain(|batch| batch.epoch > epoch);
+                let known = if let Applied::Duplicate(known) = applied { known } else { deed };
+                self.settled(epoch, known);
             }
             Applied::Conflict(theirs) => {
                 let ours = self.inbox.front().map(Batch::digest);
@@ -213,7 +230,13 @@ impl Settler {
                 self.raise(token);
                 self.step_aside(now, self.patience.lock_wait, "somebody else has claimed it");
             }
-            Applied::Unseeded => self.halt(Halt::Unseeded { epoch }),
+            Applied::Unseeded => {
+                // Somebody has put it back to before it began. A look says where to begin again.
+                self.stands(None);
+                self.feed.anew();
+                let why = "the ledger does not know where the market begins";
+                self.step_aside(now, self.patience.lock_wait, why);
+            }
             Applied::Gap(last) if last >= epoch => self.stands_at(last),
             Applied::Gap(last) => self.behind(now, last),
         }
@@ -221,7 +244,7 @@ impl Settler {
 
     /// Something is missing behind this epoch, the ledger's last one.
     fn behind(&mut self, now: Duration, last: EpochNumber) {
-        self.last = Some(last);
+        self.stands(Some(last));
         self.inbox.clear();
         let again = self.gap.replace(last) == Some(last);
         if self.feed.made > last && !again {
@@ -237,12 +260,12 @@ impl Settler {
     }
 
     /// The ledger has come as far as this.
-    fn stands_at(&mut self, last: EpochNumber) {
-        self.last = Some(last);
+    pub(super) fn stands_at(&mut self, last: EpochNumber) {
+        self.stands(Some(last));
         self.inbox.retain(|batch| batch.epoch > last);
     }
 
-    fn raise(&mut self, token: Token) {
+    pub(super) fn raise(&mut self, token: Token) {
         if token > self.kept.floor {
             self.kept.floor = token;
             self.unkept = true;
@@ -284,6 +307,15 @@ impl Settler {
         }
     }
 
+    /// The ledger could not be opened. What is wrong with it is nobody's batch, so it is tried for ever.
+    fn shut(&mut self, now: Duration, error: &LedgerError) {
+        if let LedgerError::Damaged { .. } = error {
+            return self.halt(Halt::Damaged(error.to_string()));
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.wait_for_ledger(now, self.failures, error.to_string());
+    }
+
     /// The ledger has not done what it was asked for.
     fn failed(&mut self, now: Duration, error: &LedgerError) {
         let why = error.to_string();
@@ -301,6 +333,10 @@ impl Settler {
             }
             LedgerError::Damaged { .. } => return self.halt(Halt::Damaged(why)),
         };
+        self.wait_for_ledger(now, tries, why);
+    }
+
+    fn wait_for_ledger(&mut self, now: Duration, tries: u32, why: String) {
         self.leave |= self.lock.is_some() && tries > FAILURES_WITH_LOCK;
         let wait = self.chance.of(self.patience.backoff(tries));
         self.rest = Some(Pause::new(now, wait, why));

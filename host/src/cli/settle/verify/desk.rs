@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pricetime::engine::{AccountId, EpochNumber, MarketId};
 use pricetime::persistence::History;
 use pricetime::persistence::ledger::{Balance, Deed, Outcome, Position};
-use pricetime::persistence::settlement::{Batch, Transfer};
+use pricetime::persistence::settlement::{Batch, Drops, Transfer};
 use uuid::Uuid;
 
 use super::super::reading::Market;
@@ -30,6 +30,8 @@ pub(super) struct Desk {
     /// What accounts should have.
     due: Has,
     first_outcome: Option<EpochNumber>,
+    /// What operators have given up.
+    drops: Drops,
     row: Row,
     faults: Vec<String>,
 }
@@ -49,6 +51,7 @@ impl Desk {
             is_given: false,
             due: Has::new(),
             first_outcome: None,
+            drops: Drops::new(),
             row: Row { market: market.0, ..Row::default() },
             faults: Vec::new(),
         };
@@ -61,6 +64,11 @@ impl Desk {
             desk.brought_in(&it.balances);
         }
         desk
+    }
+
+    /// With what operators have given up.
+    pub(super) fn with_drops(self, drops: Drops) -> Self {
+        Self { drops, ..self }
     }
 
     /// A market of which the ledger has never heard.
@@ -112,6 +120,12 @@ impl Desk {
                  journal's {}",
                 outcome.digest,
                 batch.digest()
+            ));
+        }
+        if outcome.deed == Deed::Post && self.drops.contains_key(&epoch) {
+            self.faults.push(format!(
+                "epoch {epoch} was dropped by an operator, and stands as posted: if it was put right by \
+                 hand, it counts twice"
             ));
         }
         if !is_due {

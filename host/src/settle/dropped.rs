@@ -1,0 +1,141 @@
+//! What operators have given up, as it is kept in the data folder.
+//!
+//! ```text
+//! settlement/dropped-7.json   the epochs of market 7 that were given up, of every history
+//! ```
+//!
+//! It is on disk before the ledger is asked to drop an epoch.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use pricetime_engine::{EpochNumber, MarketId};
+use pricetime_persistence::private;
+use pricetime_persistence::History;
+use pricetime_persistence::settlement::{Dropping, Drops};
+use serde::{Deserialize, Serialize};
+
+use super::store::FOLDER;
+
+/// The dropped epochs of a data folder.
+#[derive(Clone, Debug)]
+pub struct Dropped {
+    folder: PathBuf,
+}
+
+/// An epoch in the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Line {
+    history: String,
+    epoch: u64,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Wanted,
+    Dropped,
+}
+
+impl Dropped {
+    /// Those of this data folder.
+    #[must_use]
+    pub fn of(folder: &Path) -> Self {
+        Self { folder: folder.to_owned() }
+    }
+
+    /// The dropped epochs of a market in a history.
+    ///
+    /// # Errors
+    /// Returns an error that names the file if the file is there and cannot be read.
+    pub fn read(&self, market: MarketId, history: History) -> io::Result<Drops> {
+        let history = history.to_string();
+        let lines = self.lines(market)?.into_iter().filter(|line| line.history == history);
+        let of = |line: Line| {
+            let state = match line.state {
+                State::Wanted => Dropping::Wanted,
+                State::Dropped => Dropping::Done,
+            };
+            (EpochNumber(line.epoch), state)
+        };
+        Ok(lines.map(of).collect())
+    }
+
+    /// Replaces the dropped epochs of a market in a history. When this returns, they are on disk.
+    pub(super) fn keep(&self, market: MarketId, history: History, drops: &Drops) -> io::Result<()> {
+        let history = history.to_string();
+        let mut lines = self.lines(market)?;
+        lines.retain(|line| line.history != history);
+        lines.extend(drops.iter().map(|(epoch, state)| {
+            let state = match state {
+                Dropping::Wanted => State::Wanted,
+                Dropping::Done => State::Dropped,
+            };
+            Line { history: history.clone(), epoch: epoch.0, state }
+        }));
+        let path = self.path(market);
+        let unfinished = path.with_extension("tmp");
+        let mut file = private::create(&unfinished)?;
+        file.write_all(&serde_json::to_vec(&lines)?)?;
+        file.sync_all()?;
+        fs::rename(unfinished, path)?;
+        // The folder itself may be as new as the file.
+        File::open(self.folder.join(FOLDER))?.sync_all()?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    fn path(&self, market: MarketId) -> PathBuf {
+        self.folder.join(FOLDER).join(format!("dropped-{market}.json"))
+    }
+
+    fn lines(&self, market: MarketId) -> io::Result<Vec<Line>> {
+        let path = self.path(market);
+        let text = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            text => text.map_err(|why| unread(&path, market, why.kind(), &why))?,
+        };
+        let bad = |why| unread(&path, market, io::ErrorKind::InvalidData, &why);
+        serde_json::from_slice(&text).map_err(bad)
+    }
+}
+
+fn unread(
+    path: &Path,
+    market: MarketId,
+    kind: io::ErrorKind,
+    why: &dyn std::fmt::Display,
+) -> io::Error {
+    let why = format!(
+        "{} cannot be read ({why}): it says which epochs were dropped, so nothing is settled without \
+         it; put a copy back, or remove it if none was ever dropped, then `pricetime settle resume \
+         {market}`",
+        path.display()
+    );
+    io::Error::new(kind, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drops_are_read_as_they_were_kept_for_each_history() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join(FOLDER)).expect("a folder");
+        let dropped = Dropped::of(folder.path());
+        let (market, old, new) = (MarketId(7), History(1), History(2));
+        assert_eq!(dropped.read(market, old).expect("no file"), Drops::new());
+        let first = Drops::from([(EpochNumber(4), Dropping::Wanted)]);
+        let second = Drops::from([(EpochNumber(9), Dropping::Done)]);
+        dropped.keep(market, old, &first).expect("a disk");
+        dropped.keep(market, new, &second).expect("a disk");
+        assert_eq!(dropped.read(market, old).expect("a file"), first);
+        assert_eq!(dropped.read(market, new).expect("a file"), second);
+        fs::write(dropped.path(market), "[{").expect("a disk");
+        let why = dropped.read(market, new).expect_err("no JSON").to_string();
+        assert!(why.contains("dropped-7.json cannot be read"), "{why}");
+        assert!(dropped.keep(market, new, &second).is_err(), "nothing is written over it");
+    }
+}
