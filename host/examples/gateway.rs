@@ -12,7 +12,8 @@
 //!
 //! Prices are in euros a kilowatt-hour, quantities in kilowatt-hours, both as decimal strings. A
 //! reply comes when what it tells is on disk. Who sends the same `request` again is told what became
-//! of the first one and does nothing twice.
+//! of the first one and does nothing twice. It believes every caller's account: put authentication in
+//! front. A reply shows what that account may see, and nothing of the other side of its trades.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use pricetime::engine::{
     Outcome, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol,
     Terms, TimeInForce,
 };
-use pricetime::{Draft, Host, Options};
+use pricetime::{Draft, Host, Options, Principal};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -172,6 +173,7 @@ async fn carry_out(gateway: &Gateway, draft: Draft) -> Reply {
     let stopped = |error: &dyn Error| (StatusCode::SERVICE_UNAVAILABLE, error.to_string());
     let ticket = gateway.host.submit(draft).map_err(|refused| stopped(&refused))?;
     let group = ticket.await.map_err(|error| stopped(&error))?;
+    let group = Principal::accounts([draft.account]).seen(group);
     let status = match group.outcome {
         Outcome::Accepted | Outcome::Duplicate => StatusCode::OK,
         Outcome::Rejected(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -187,9 +189,8 @@ async fn carry_out(gateway: &Gateway, draft: Draft) -> Reply {
 fn told(spec: &MarketSpec, event: &Event) -> Option<Value> {
     Some(match event {
         Event::Accepted { place, .. } => json!({ "accepted": Uuid::from(place.order) }),
-        Event::Traded { number, maker, taker, price, quantity, .. } => json!({ "traded": {
-            "trade": number.uuid(MARKET), "maker": Uuid::from(maker.order),
-            "taker": Uuid::from(taker.order), "price": spec.show_price(*price),
+        Event::Traded { number, price, quantity, .. } => json!({ "traded": {
+            "trade": number.uuid(MARKET), "price": spec.show_price(*price),
             "quantity": spec.show_quantity(*quantity) } }),
         Event::Amended { party, remaining, .. } => json!({ "amended": Uuid::from(party.order),
             "remaining": spec.show_quantity(*remaining) }),

@@ -15,6 +15,7 @@
 //! Each arrow is a bounded queue. A slow disk fills the ring until it answers `Busy`; a slow reader
 //! is let go; nobody waits for anybody on the core's thread but the core for the journal.
 
+mod access;
 mod batch;
 mod follower;
 mod gates;
@@ -48,6 +49,7 @@ pub use pricetime_engine as engine;
 pub use pricetime_engine::thread::{Options as CoreOptions, Wait};
 pub use pricetime_persistence as persistence;
 
+pub use access::{Denied, Principal, Tokens, digest as token_digest};
 pub use follower::Follower;
 pub use gates::Gates;
 pub use host::Host;

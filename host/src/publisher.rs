@@ -13,9 +13,8 @@ use pricetime_engine::{
 use pricetime_persistence::image::{Image, MarketImage};
 use tokio::sync::mpsc;
 
-use crate::subscription::{
-    AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of, seen_by,
-};
+use crate::access::seen;
+use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of};
 use crate::view::{self, MarketView};
 
 /// A level's place.
@@ -87,16 +86,10 @@ impl Publisher {
         let of_market = (header.market, AccountId(0))..=(header.market, AccountId(u128::MAX));
         let mut gone = Vec::new();
         for (key, readers) in self.accounts.range_mut(of_market) {
-            let account = key.1;
-            let speaks = header.account == account;
-            let events: Vec<Event> =
-                events.iter().filter_map(|event| seen_by(event, account, speaks)).collect();
-            if events.is_empty() && !speaks {
+            let group = seen(header, events, outcome, |account| account == key.1);
+            if group.events.is_empty() && header.account != key.1 {
                 readers.retain(|reader| !reader.is_closed());
             } else {
-                let header = seen_header(header, speaks);
-                let outcome = if speaks { outcome } else { Outcome::Accepted };
-                let group = Group { header, events, outcome };
                 readers.retain(|reader| reader.try_send(group.clone()).is_ok());
             }
             if readers.is_empty() {
@@ -149,14 +142,6 @@ impl Publisher {
     pub(crate) const fn sequence(&self) -> Sequence {
         self.image.last_sequence()
     }
-}
-
-/// A header without what is another account's business.
-fn seen_header(header: &Header, speaks: bool) -> Header {
-    if speaks {
-        return *header;
-    }
-    Header { account: AccountId(0), request: None, ..*header }
 }
 
 fn update(

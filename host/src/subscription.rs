@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pricetime_engine::{
-    AccountId, EpochSummary, Event, Group, Level, MarketId, OrderId, OrderRecord, Party, Phase,
-    Price, Quantity, Sequence, Side, Timestamp, TradeNumber,
+    EpochSummary, Event, Group, Level, MarketId, OrderId, OrderRecord, Phase, Price, Quantity,
+    Sequence, Side, Timestamp, TradeNumber,
 };
 use tokio::sync::mpsc;
 
@@ -60,8 +60,8 @@ pub struct AccountFeed {
     pub sequence: Sequence,
     /// The live orders, by priority.
     pub orders: Vec<OrderRecord>,
-    /// Everything behind that: the account's own events, with the other sides of its trades
-    /// blotted out.
+    /// Everything behind that: the account's own events, as
+    /// [`Principal::seen`](crate::Principal::seen) cuts them.
     pub updates: Updates<Group>,
 }
 
@@ -164,36 +164,4 @@ pub(crate) fn orders_of(event: &Event) -> [Option<OrderId>; 2] {
         | Event::AccountUnblocked(_)
         | Event::Duplicate { .. } => [None, None],
     }
-}
-
-/// The event as an account may see it. `speaks` says whether the command is the account's.
-pub(crate) fn seen_by(event: &Event, account: AccountId, speaks: bool) -> Option<Event> {
-    let own = |party: &Party| party.account == account;
-    let seen = match event {
-        Event::Accepted { account: whose, .. } => *whose == account,
-        Event::Traded { maker, taker, .. } => own(maker) || own(taker),
-        Event::Reduced { party, .. }
-        | Event::Amended { party, .. }
-        | Event::Cancelled { party, .. }
-        | Event::Triggered { party, .. }
-        | Event::Replenished { party, .. } => own(party),
-        Event::Rejected { .. } | Event::Duplicate { .. } => speaks,
-        Event::AccountBlocked(whose) | Event::AccountUnblocked(whose) => *whose == account,
-        Event::PhaseChanged { .. }
-        | Event::EpochClosed(_)
-        | Event::MarketAdded(_)
-        | Event::MarketSet(_)
-        | Event::MarketRemoved => true,
-    };
-    let mut event = seen.then_some(*event)?;
-    if let Event::Traded { maker, taker, maker_remaining, taker_remaining, .. } = &mut event {
-        let nobody = Party { order: OrderId(0), account: AccountId(0), reference: 0 };
-        if !own(maker) {
-            (*maker, *maker_remaining) = (nobody, Quantity::ZERO);
-        }
-        if !own(taker) {
-            (*taker, *taker_remaining) = (nobody, Quantity::ZERO);
-        }
-    }
-    Some(event)
 }

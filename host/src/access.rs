@@ -1,0 +1,211 @@
+//! What a connection may do, and what it sees of what happens.
+//!
+//! Every interface asks here before it submits a command or answers a question, and cuts each group
+//! of events with [`Principal::seen`] before it shows it. `docs/json.md`, "What a connection may
+//! see", states the rules.
+
+mod tokens;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use pricetime_engine::{
+    AccountId, Event, Group, Header, OrderId, OrderRecord, Outcome, Party, Quantity,
+};
+use uuid::Uuid;
+
+use crate::json::{self, Line};
+use crate::sequencer::Draft;
+
+pub use tokens::{Tokens, digest};
+
+/// On whose behalf a connection speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// An operator: does everything and sees everything.
+    Operator,
+    /// A client that acts for these accounts and sees public data and what concerns them.
+    Accounts(Arc<BTreeSet<AccountId>>),
+    /// A client without an account: sees public data and changes nothing.
+    Public,
+}
+
+/// Why a principal may not do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// Only operators may do this.
+    #[error("only operators may do this: use the Unix socket or an operator's token")]
+    NotOperator,
+    /// The connection acts for no account.
+    #[error(
+        "without a token a connection sees public data only: send your token in `hello`, as the \
+         first line"
+    )]
+    NoToken,
+    /// The connection acts for other accounts.
+    #[error("account {} is not one of this connection's accounts", Uuid::from(*.0))]
+    OtherAccount(AccountId),
+}
+
+impl Principal {
+    /// A client that acts for these accounts.
+    #[must_use]
+    pub fn accounts(accounts: impl IntoIterator<Item = AccountId>) -> Self {
+        Self::Accounts(Arc::new(accounts.into_iter().collect()))
+    }
+
+    /// Whether it may do what only operators may.
+    #[must_use]
+    pub const fn is_operator(&self) -> bool {
+        matches!(self, Self::Operator)
+    }
+
+    /// Whether it sees what only this account and operators may see.
+    #[must_use]
+    pub fn sees(&self, account: AccountId) -> bool {
+        match self {
+            Self::Operator => true,
+            Self::Accounts(own) => own.contains(&account),
+            Self::Public => false,
+        }
+    }
+
+    /// Checks whether it may act for this account.
+    ///
+    /// # Errors
+    /// Returns [`Denied`] if it acts for no account or for others.
+    pub fn may_act_for(&self, account: AccountId) -> Result<(), Denied> {
+        match self {
+            Self::Public => Err(Denied::NoToken),
+            Self::Operator | Self::Accounts(_) if self.sees(account) => Ok(()),
+            Self::Operator | Self::Accounts(_) => Err(Denied::OtherAccount(account)),
+        }
+    }
+
+    /// Checks whether it may submit this command.
+    ///
+    /// # Errors
+    /// Returns [`Denied`] if the command needs an operator or acts for another account.
+    pub fn may_submit(&self, draft: &Draft) -> Result<(), Denied> {
+        if draft.operator && !self.is_operator() {
+            return Err(Denied::NotOperator);
+        }
+        self.may_act_for(draft.account)
+    }
+
+    /// Checks whether it may ask this question. A command is checked with
+    /// [`may_submit`](Self::may_submit), and what an `order` finds with [`order`](Self::order).
+    ///
+    /// # Errors
+    /// Returns [`Denied`] if the question is about an account that the principal does not act for.
+    pub fn may_ask(&self, line: &Line) -> Result<(), Denied> {
+        match line {
+            Line::Subscribe(asked) => {
+                asked.account.map_or(Ok(()), |account| self.may_act_for(account.into()))
+            }
+            Line::Outcome(asked) => self.may_act_for(asked.account.into()),
+            Line::Order(_) if *self == Self::Public => Err(Denied::NoToken),
+            Line::Order(_)
+            | Line::Hello(_)
+            | Line::View(_)
+            | Line::Status(_)
+            | Line::Place(_)
+            | Line::Amend(_)
+            | Line::Cancel(_)
+            | Line::CancelAll(_)
+            | Line::AddMarket(_)
+            | Line::SetMarket(_)
+            | Line::RemoveMarket(_)
+            | Line::SetPhase(_)
+            | Line::CloseEpoch(_)
+            | Line::AdvanceTime(_)
+            | Line::BlockAccount(_)
+            | Line::UnblockAccount(_) => Ok(()),
+        }
+    }
+
+    /// The order, if the principal may see it.
+    #[must_use]
+    pub fn order(&self, order: OrderRecord) -> Option<OrderRecord> {
+        self.sees(order.party.account).then_some(order)
+    }
+
+    /// What the principal sees of a group: an operator all of it, a client what concerns its
+    /// accounts, without the other side of a trade.
+    #[must_use]
+    pub fn seen(&self, group: Group) -> Group {
+        if self.is_operator() {
+            return group;
+        }
+        seen(&group.header, &group.events, group.outcome, |account| self.sees(account))
+    }
+
+    /// What the principal sees of a host's status. Reasons name files and servers, and may name
+    /// accounts, so only operators read them.
+    #[must_use]
+    pub fn status(&self, status: json::Status) -> json::Status {
+        if self.is_operator() {
+            return status;
+        }
+        let json::Status { line, durable, snapshot, stopped, .. } = status;
+        let stopped = stopped.map(|reason| self.reason(reason).into_owned());
+        json::Status { line, durable, snapshot, stopped, snapshot_failure: None, faulty: None }
+    }
+
+    /// Why the host has stopped, as far as the principal may read it.
+    #[must_use]
+    pub fn reason<'a>(&self, reason: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+        if self.is_operator() { reason.into() } else { "operators see the reason".into() }
+    }
+}
+
+/// What the owner of these accounts sees of a group. If another account sent the command, the group
+/// does not say which one, nor under which request.
+pub(crate) fn seen(
+    header: &Header,
+    events: &[Event],
+    outcome: Outcome,
+    own: impl Fn(AccountId) -> bool,
+) -> Group {
+    let speaks = own(header.account);
+    let events = events.iter().filter_map(|event| seen_event(event, &own, speaks)).collect();
+    if speaks {
+        return Group { header: *header, events, outcome };
+    }
+    let header = Header { account: AccountId(0), request: None, ..*header };
+    Group { header, events, outcome: Outcome::Accepted }
+}
+
+/// The event as the owner of these accounts sees it, or `None` if it does not concern them. `speaks`
+/// says whether one of them sent the command.
+fn seen_event(event: &Event, own: impl Fn(AccountId) -> bool, speaks: bool) -> Option<Event> {
+    let seen = match event {
+        Event::Accepted { account, .. }
+        | Event::AccountBlocked(account)
+        | Event::AccountUnblocked(account) => own(*account),
+        Event::Traded { maker, taker, .. } => own(maker.account) || own(taker.account),
+        Event::Reduced { party, .. }
+        | Event::Amended { party, .. }
+        | Event::Cancelled { party, .. }
+        | Event::Triggered { party, .. }
+        | Event::Replenished { party, .. } => own(party.account),
+        Event::Rejected { .. } | Event::Duplicate { .. } => speaks,
+        Event::PhaseChanged { .. }
+        | Event::EpochClosed(_)
+        | Event::MarketAdded(_)
+        | Event::MarketSet(_)
+        | Event::MarketRemoved => true,
+    };
+    let mut event = seen.then_some(*event)?;
+    if let Event::Traded { maker, taker, maker_remaining, taker_remaining, .. } = &mut event {
+        let hidden = Party { order: OrderId(0), account: AccountId(0), reference: 0 };
+        if !own(maker.account) {
+            (*maker, *maker_remaining) = (hidden, Quantity::ZERO);
+        }
+        if !own(taker.account) {
+            (*taker, *taker_remaining) = (hidden, Quantity::ZERO);
+        }
+    }
+    Some(event)
+}
