@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod settle;
 mod snapshot;
+mod token;
 mod verify;
 
 use std::io;
@@ -35,6 +36,7 @@ enum Command {
     Run(Box<run::Run>),
     Config(config::ConfigCommand),
     Schema(schema::SchemaCommand),
+    Token(token::TokenCommand),
     Bench(bench::Bench),
     Demo(demo::Demo),
     Replay(replay::Replay),
@@ -74,6 +76,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Config(config)) => config.run(),
         Some(Command::Schema(schema)) => quiet(schema.run()),
+        Some(Command::Token(token)) => quiet(token.run()),
         Some(Command::Bench(bench)) => bench.run(),
         Some(Command::Demo(demo)) => quiet(demo.run()),
         Some(Command::Replay(replay)) => replay.run(),

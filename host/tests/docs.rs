@@ -5,7 +5,7 @@ mod program;
 use std::collections::BTreeSet;
 
 use pricetime::json::{Answer, Line};
-use program::{folder, out, page, run};
+use program::{MARKET, Running, folder, out, page, place, run, token};
 use schemars::schema_for;
 use serde_json::Value;
 
@@ -48,6 +48,28 @@ fn the_conversation_of_the_format_is_a_real_one() {
         assert_eq!(answer, shown);
     }
     assert_eq!(answers.len(), shown.len());
+}
+
+#[test]
+fn the_conversations_of_clients_are_real_ones() {
+    let folder = folder();
+    let tokens = token("test token of account b", &["00000000-0000-0000-0000-00000000000b"]);
+    std::fs::write(folder.path().join("c.toml"), tokens).expect("a file");
+    let words = ["--tcp", "127.0.0.1:0", "--epoch", "never", "--config", "c.toml"];
+    let mut host = Running::start_in(folder, &words);
+    let mut operator = host.unix();
+    operator.say(&(MARKET.to_owned() + &place(7, 1, "sell", "9.90", 5)));
+    for _ in 0..3 {
+        assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+    }
+    for (said, shown) in [("client in", "client out"), ("public in", "public out")] {
+        let mut client = host.tcp();
+        for (said, shown) in lines(said).into_iter().zip(lines(shown)) {
+            let answer = client.ask(&format!("{said}\n")).to_string();
+            assert_eq!(plain(&answer), plain(shown), "{answer}");
+        }
+        assert_eq!(lines(said).len(), lines(shown).len());
+    }
 }
 
 /// The names of a schema's lines, and of what is in them.

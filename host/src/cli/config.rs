@@ -5,6 +5,7 @@ mod market;
 mod redis;
 mod setting;
 mod settlement;
+mod token;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,7 +16,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use pricetime::engine::{AccountId, thread};
 use pricetime::persistence::redis::RedisOptions;
-use pricetime::{Gates, Options, Policy, Retention, RunnerLock, Wait};
+use pricetime::{Gates, Options, Policy, Retention, RunnerLock, Tokens, Wait};
 
 use super::failure::{Code, Failure};
 use setting::{Epochs, Retained, Settings, Waiting, When};
@@ -87,10 +88,12 @@ pub(crate) struct Layers {
     /// A Unix socket to listen on, for operators too.
     #[arg(long, value_name = "PATH", env = "PRICETIME_UNIX")]
     pub(crate) unix: Option<String>,
-    /// An address of this machine to listen on, like 127.0.0.1:7070.
+    /// An address of this machine to listen on, like 127.0.0.1:7070. Without a token a connection sees
+    /// public data only.
     #[arg(long, value_name = "ADDRESS", env = "PRICETIME_TCP")]
     pub(crate) tcp: Option<String>,
-    /// What makes a client over TCP an operator; better in the environment, where nobody sees it.
+    /// A token that makes a client over TCP an operator. Better in the environment, which other users
+    /// cannot read; tokens for accounts are [[listen.tokens]] in the configuration.
     #[arg(long, value_name = "TOKEN", env = "PRICETIME_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
     /// Bring the image of every market there after each epoch: redis://host:port, rediss://,
@@ -147,7 +150,7 @@ pub(crate) struct Config {
     pub(crate) wait: Wait,
     pub(crate) unix: Option<PathBuf>,
     pub(crate) tcp: Option<SocketAddr>,
-    pub(crate) token: Option<String>,
+    pub(crate) tokens: Tokens,
     pub(crate) events: Option<PathBuf>,
     pub(crate) redis: Option<RedisOptions>,
     pub(crate) lock: Option<RunnerLock>,
@@ -301,6 +304,7 @@ impl Settings {
             ));
         }
         let tcp = said(&self.listen.tcp, local).transpose()?;
+        let tokens = token::tokens(&self.listen.token, self.listen.tokens)?;
         if self.limits.ring < 2 || self.limits.line < 256 || self.limits.markets == 0 {
             return Err(String::from(
                 "limits: at least 1 market, 2 commands in the ring and 256 bytes a line",
@@ -338,7 +342,7 @@ impl Settings {
             },
             unix: said(&self.listen.unix, |path| PathBuf::from(path)),
             tcp,
-            token: said(&self.listen.token, str::to_owned),
+            tokens,
             events: said(&self.output.events, |path| PathBuf::from(path)),
             trades_epochs,
             trades_max,
@@ -397,6 +401,6 @@ fn local(text: &str) -> Result<SocketAddr, String> {
     }
     Err(format!(
         "listen.tcp = {text:?}: only addresses of this machine (127.0.0.1, ::1), for what is said \
-         there is neither encrypted nor authenticated"
+         there is not encrypted"
     ))
 }

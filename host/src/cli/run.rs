@@ -16,7 +16,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use pricetime::persistence::{JournalError, Progress, RecoveryError, SnapshotError};
-use pricetime::{Host, OpenError, Options, Policy};
+use pricetime::{Host, OpenError, Options, Policy, Principal, Tokens};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tracing::{error, info, warn};
@@ -41,7 +41,8 @@ answer, once what it did is on disk, in the order of the lines. docs/json.md sho
 With --redis-only there is no data folder: answers come at once and say `durable: false`, and what was
 carried out since the last epoch that stands in Redis is lost if the process or Redis fails.
 
-Only who comes by --input or by the Unix socket, or says the token, may do what operators may.
+Connections by --input and by the Unix socket are operators. Over TCP a connection without a token sees
+public data only; `pricetime token` makes tokens for accounts and for operators.
 With --lock, a process that finds another one driving these markets waits until that has ended, or with
 --standby exit ends with code 5. docs/runbook.md, \"A standby\", says what the lock does not do.
 
@@ -78,7 +79,7 @@ pub(crate) struct Run {
 #[derive(Debug)]
 struct Desk {
     host: Host,
-    token: Option<String>,
+    tokens: Tokens,
     line_max: usize,
     ignore_times: bool,
     /// Turns true when everybody is to come to an end.
@@ -214,7 +215,7 @@ impl Run {
         let (stop, stopped) = watch::channel(false);
         let desk = Arc::new(Desk {
             host,
-            token: config.token.clone(),
+            tokens: config.tokens.clone(),
             line_max: config.line_max,
             ignore_times: self.ignore_times,
             stop: stopped,
@@ -262,7 +263,7 @@ impl Run {
         let mut met = Met::default();
         for file in &self.input {
             let name = file.display().to_string();
-            let session = Session::new(Arc::clone(desk), true).named(&name);
+            let session = Session::new(Arc::clone(desk), Principal::Operator).named(&name);
             let of_file = if name == "-" {
                 self.answer(session, tokio::io::stdin()).await
             } else {

@@ -319,7 +319,7 @@ bodies! {
     Hello {
         /// The version of the format that the sender speaks.
         format: u32,
-        /// What makes the sender an operator.
+        /// The token that says who the sender is: an operator, or a client with accounts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<String>,
         /// Whether the orders that came in by this connection end with it.

@@ -75,6 +75,9 @@ answers! {
         sequence: u64,
         /// Whether this connection may do what only operators may.
         operator: bool,
+        /// The accounts that this connection acts for, where a token binds it to some.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        accounts: Vec<Uuid>,
         /// False where answers are not durable when they come: without a data folder.
         #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
         durable: bool,

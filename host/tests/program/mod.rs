@@ -70,6 +70,12 @@ pub(crate) fn place(account: u32, order: u32, side: &str, price: &str, quantity:
     )
 }
 
+/// The lines of a configuration in which this token acts for these accounts.
+pub(crate) fn token(token: &str, accounts: &[&str]) -> String {
+    let digest = pricetime::token_digest(token).map(|byte| format!("{byte:02x}")).concat();
+    format!("[[listen.tokens]]\nsha256 = \"{digest}\"\naccounts = {accounts:?}\n")
+}
+
 /// The end of an epoch.
 pub(crate) fn close(epoch: u32) -> String {
     format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")

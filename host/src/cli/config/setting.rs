@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::super::failure::{Code, Failure};
+use super::token::Token;
 use super::{DEFAULT, duration};
 
 /// Declares the sections of the file.
@@ -30,7 +31,7 @@ sections! {
     Snapshots { keep: usize }
     Limits { markets: u32, ring: usize, subscription: usize, subscription_replay: u64, line: usize }
     Core { wait: Waiting }
-    Listen { unix: String, tcp: String, token: String }
+    Listen { unix: String, tcp: String, token: String, tokens: Vec<Token> }
     Output { events: String }
     Redis {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
@@ -95,7 +96,11 @@ impl Settings {
         let own: toml::Table = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
         let mut whole: toml::Table =
             toml::from_str(DEFAULT).map_err(|error| wrong(error.to_string()))?;
+        // What the file shows of lists of tables is an example.
         whole.insert(String::from("market"), toml::Value::Array(Vec::new()));
+        if let Some(toml::Value::Table(listen)) = whole.get_mut("listen") {
+            listen.insert(String::from("tokens"), toml::Value::Array(Vec::new()));
+        }
         lay(&mut whole, own, "").map_err(wrong)?;
         whole.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
     }

@@ -10,7 +10,7 @@ use pricetime::json::{
     Answer, Book, Done, FORMAT, Line, OrderFound, OrderLine, Orders, OutcomeFound, Refused, Status,
     Subscribe, Welcome,
 };
-use pricetime::{AccountFeed, Host, MarketFeed, Ticket};
+use pricetime::{AccountFeed, Host, MarketFeed, Principal, Stopped, Ticket};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -35,8 +35,8 @@ pub(super) enum Item {
     Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Ticket },
     /// An answer to a question, as of when its turn comes; somebody waits for it.
     Question(u64, Line, oneshot::Sender<()>),
-    /// The first answer.
-    Welcome { operator: bool },
+    /// The first answer: from here on the connection speaks for this principal.
+    Welcome(Principal),
     /// A line that was not taken.
     Refused(Refused),
     /// Somebody waits until everything before this is answered.
@@ -47,6 +47,8 @@ pub(super) enum Item {
 #[derive(Debug)]
 pub(super) struct Writer<W> {
     desk: Arc<Desk>,
+    /// Who reads the answers.
+    principal: Principal,
     to: W,
     buffer: Vec<u8>,
     pushed: mpsc::Receiver<Answer>,
@@ -76,11 +78,11 @@ pub(super) fn no_spec() -> MarketSpec {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    pub(super) fn new(desk: Arc<Desk>, to: W) -> Self {
+    pub(super) fn new(desk: Arc<Desk>, principal: Principal, to: W) -> Self {
         let (push, pushed) = mpsc::channel(PUSHED_MAX);
         let (closing, _) = watch::channel(false);
         let buffer = Vec::with_capacity(2 * BUFFER);
-        Self { desk, to, buffer, pushed, push, subscriptions: 0, closing }
+        Self { desk, principal, to, buffer, pushed, push, subscriptions: 0, closing }
     }
 
     /// Works until nothing more can be owed.
@@ -147,7 +149,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 let _ = answered.send(());
                 Ok(())
             }
-            Item::Welcome { operator } => {
+            Item::Welcome(principal) => {
+                let accounts = match &principal {
+                    Principal::Accounts(own) => own.iter().map(|it| (*it).into()).collect(),
+                    Principal::Operator | Principal::Public => Vec::new(),
+                };
+                let operator = principal.is_operator();
+                self.principal = principal;
                 let host = &self.desk.host;
                 let history = host.start().history.parse().unwrap_or_default();
                 let sequence = host.status().durable.0;
@@ -158,6 +166,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     history,
                     sequence,
                     operator,
+                    accounts,
                     durable: self.desk.is_durable(),
                 }))
             }
@@ -193,11 +202,13 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(match told {
             Ok(group) => {
                 let spec = spec.map_or_else(no_spec, |spec| *spec);
-                let done = Done::of_group(&group, &spec);
+                let done = Done::of_group(&self.principal.seen(group), &spec);
                 Answer::Done(Done { line: Some(line), durable: self.desk.is_durable(), ..done })
             }
-            Err(stopped) => {
-                Answer::Refused(Refused { line, column: None, request, error: stopped.to_string() })
+            Err(Stopped { reason }) => {
+                let reason = self.principal.reason(reason).into_owned();
+                let error = Stopped { reason }.to_string();
+                Answer::Refused(Refused { line, column: None, request, error })
             }
         })
     }
@@ -218,7 +229,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             }
             Line::Order(asked) => {
                 let (id, market) = (MarketId(asked.market), asked.market);
-                let order = host.order(id, asked.order.into()).zip(host.spec(id));
+                let order = host.order(id, asked.order.into());
+                let order = order.and_then(|it| self.principal.order(it)).zip(host.spec(id));
                 let found = order.map(|(order, spec)| OrderLine::of(&order, &spec));
                 Answer::Order(OrderFound { line, market, found })
             }
@@ -235,14 +247,14 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             }
             Line::Status(_) => {
                 let status = host.status();
-                Answer::Status(Status {
+                Answer::Status(self.principal.status(Status {
                     line,
                     durable: status.durable.0,
                     snapshot: status.snapshot.0,
                     stopped: status.stopped,
                     snapshot_failure: status.snapshot_failure,
                     faulty: status.faulty.or_else(|| differs(&status.redis.differs)),
-                })
+                }))
             }
             Line::Hello(_)
             | Line::Subscribe(_)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use pricetime::Principal;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -56,7 +57,7 @@ impl Listeners {
                 accepted = accept_unix(self.unix.as_ref()) => match accepted {
                     Ok(stream) => {
                         let (from, to) = stream.into_split();
-                        let session = Session::new(Arc::clone(&desk), true);
+                        let session = Session::new(Arc::clone(&desk), Principal::Operator);
                         sessions.spawn(async move { log_end(session.run(from, to).await) });
                     }
                     Err(error) => pause(&error).await,
@@ -65,8 +66,10 @@ impl Listeners {
                     Ok(stream) => {
                         // Without it an answer may wait for the next; it works all the same.
                         let _ = stream.set_nodelay(true);
+                        let peer = stream.peer_addr().ok();
                         let (from, to) = stream.into_split();
-                        let session = Session::new(Arc::clone(&desk), false);
+                        let session = Session::new(Arc::clone(&desk), Principal::Public);
+                        let session = session.of_peer(peer);
                         sessions.spawn(async move { log_end(session.run(from, to).await) });
                     }
                     Err(error) => pause(&error).await,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pricetime::engine::{Action, MarketId, MarketSpec};
 use pricetime::json::{FORMAT, Hello, Line, Refused as RefusedLine};
-use pricetime::{Draft, Refused, Ticket};
+use pricetime::{Draft, Principal, Refused, Ticket};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader};
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -32,7 +33,9 @@ pub(super) struct Met {
 #[derive(Debug)]
 pub(super) struct Session {
     desk: Arc<Desk>,
-    operator: bool,
+    principal: Principal,
+    /// Where the connection comes from, for the log.
+    peer: Option<SocketAddr>,
     /// Whose refused lines are logged.
     name: Option<String>,
     /// What its orders end with, if they are to end with the connection.
@@ -56,10 +59,11 @@ impl<T: ToString> From<T> for Wrong {
 }
 
 impl Session {
-    pub(super) fn new(desk: Arc<Desk>, operator: bool) -> Self {
+    pub(super) fn new(desk: Arc<Desk>, principal: Principal) -> Self {
         Self {
             desk,
-            operator,
+            principal,
+            peer: None,
             name: None,
             session: None,
             specs: BTreeMap::new(),
@@ -72,6 +76,11 @@ impl Session {
         Self { name: Some(name.to_owned()), ..self }
     }
 
+    /// Logs a token that is refused with this address.
+    pub(super) fn of_peer(self, peer: Option<SocketAddr>) -> Self {
+        Self { peer, ..self }
+    }
+
     /// Takes lines until there are no more, and answers all of them.
     pub(super) async fn run(
         mut self,
@@ -79,7 +88,7 @@ impl Session {
         to: impl AsyncWrite + Unpin,
     ) -> io::Result<Met> {
         let (items, owed) = mpsc::channel(OWED_MAX);
-        let writer = Writer::new(Arc::clone(&self.desk), to);
+        let writer = Writer::new(Arc::clone(&self.desk), self.principal.clone(), to);
         let reading = async {
             let read = self.read(from, &items).await;
             // What it placed ends here, whatever is still on its way.
@@ -148,6 +157,7 @@ impl Session {
             if let Line::Hello(hello) = line {
                 return self.greet(&hello).map(Some);
             }
+            self.principal.may_ask(&line)?;
             // A question is answered before what comes behind it is carried out.
             let (answered, done) = oneshot::channel();
             if items.send(Item::Question(number, line, answered)).await.is_ok() {
@@ -166,11 +176,7 @@ impl Session {
         if draft.session.is_some() {
             return Err("`session` is for recordings: say `cancel_on_disconnect` in `hello`".into());
         }
-        if draft.operator && !self.operator {
-            return Err(
-                "only operators may do this: come by the Unix socket, or say the token".into()
-            );
-        }
+        self.principal.may_submit(&draft)?;
         let spec =
             if let Action::AddMarket(spec) = &draft.action { Some(Arc::new(*spec)) } else { spec };
         let ticket = self.submit(draft).await?;
@@ -185,13 +191,15 @@ impl Session {
             return Err(format!("this program speaks format {FORMAT}, not {}", hello.format).into());
         }
         if let Some(token) = &hello.token {
-            if self.desk.token.as_ref() != Some(token) {
-                return Err("this is not the token".into());
-            }
-            self.operator = true;
+            let Some(principal) = self.desk.tokens.principal(token) else {
+                let peer = self.peer.map(tracing::field::display);
+                warn!(peer, "token refused: it is not configured");
+                return Err("the token is unknown: check it, or connect without one".into());
+            };
+            self.principal = principal;
         }
         self.session = hello.cancel_on_disconnect.then(|| self.desk.host.session());
-        Ok(Item::Welcome { operator: self.operator })
+        Ok(Item::Welcome(self.principal.clone()))
     }
 
     /// What a market is. Where nobody knows it yet, what was said before is waited for: it may be
@@ -232,7 +240,7 @@ impl Session {
                 Err(refused @ Refused::Scores) => return Err(refused.to_string().into()),
                 Err(Refused::Stopped) => {
                     let why = self.desk.host.status().stopped;
-                    let why = why.unwrap_or_else(|| String::from("it is closing"));
+                    let why = why.map_or("it is closing".into(), |why| self.principal.reason(why));
                     return Err(format!("the host has stopped: {why}").into());
                 }
             }

@@ -1,0 +1,56 @@
+//! Tokens in the configuration.
+
+use pricetime::{Principal, Tokens, token_digest};
+use serde::Deserialize;
+use uuid::Uuid;
+
+/// A token as the file has it: its SHA-256, and who it stands for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Token {
+    sha256: String,
+    #[serde(default)]
+    accounts: Vec<Uuid>,
+    #[serde(default)]
+    operator: bool,
+}
+
+/// The tokens that connections may give. `operator` is the operator's token itself, or empty.
+pub(super) fn tokens(operator: &str, listed: Vec<Token>) -> Result<Tokens, String> {
+    let mut tokens = Tokens::default();
+    if !operator.is_empty() {
+        tokens.add(token_digest(operator), Principal::Operator);
+    }
+    for token in listed {
+        let wrong = |what: &str| format!("listen.tokens: sha256 = {:?}: {what}", token.sha256);
+        let Some(digest) = digest(&token.sha256) else {
+            return Err(wrong("64 hexadecimal digits are wanted; `pricetime token` prints them"));
+        };
+        let principal = match (token.operator, token.accounts.as_slice()) {
+            (true, []) => Principal::Operator,
+            (true, _) => {
+                return Err(wrong("an operator acts for all accounts: leave `accounts` out"));
+            }
+            (false, []) => return Err(wrong("`accounts` must name at least one account")),
+            (false, accounts) if accounts.iter().any(Uuid::is_nil) => {
+                return Err(wrong("the account of zeros belongs to operators"));
+            }
+            (false, accounts) => Principal::accounts(accounts.iter().map(|it| (*it).into())),
+        };
+        if !tokens.add(digest, principal) {
+            return Err(wrong("this token is there twice"));
+        }
+    }
+    Ok(tokens)
+}
+
+fn digest(hex: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, at) in digest.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}
