@@ -3,13 +3,14 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use pricetime::engine::{Action, Engine, OrderId, Outcome, Phase, Sequence};
 use pricetime::persistence::{
     Disk, DiskFile, Folder, History, JournalOptions, Lock, RecoveryOptions, recover,
 };
-use pricetime::{Gates, Host, OpenError, Options, Refused};
+use pricetime::{Found, Gates, Host, OpenError, Options, Question, Refused};
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::environment::number;
 use pricetime_tests::load::{self, operator};
@@ -126,17 +127,29 @@ fn a_folder_whose_disk_failed_is_not_opened_again_by_this_process() {
     assert!(matches!(again, Err(OpenError::Poisoned(_))), "{again:?}");
 }
 
-/// A disk on which syncs wait until they are let.
+/// Whether syncs wait, and how many there were.
+#[derive(Debug, Default)]
+struct Syncs {
+    hang: Mutex<bool>,
+    changed: Condvar,
+    count: AtomicU64,
+}
+
+/// A disk on which syncs are counted, and wait until they are let.
 #[derive(Clone, Debug)]
-struct HungDisk(FaultyDisk, Arc<(Mutex<bool>, Condvar)>);
+struct HungDisk(FaultyDisk, Arc<Syncs>);
 
 #[derive(Debug)]
-struct HungFile(Box<dyn DiskFile>, Arc<(Mutex<bool>, Condvar)>);
+struct HungFile(Box<dyn DiskFile>, Arc<Syncs>);
 
 impl HungDisk {
+    fn syncs(&self) -> u64 {
+        self.1.count.load(Ordering::SeqCst)
+    }
+
     fn hang(&self, hangs: bool) {
-        *self.1.0.lock().expect("no panic") = hangs;
-        self.1.1.notify_all();
+        *self.1.hang.lock().expect("no panic") = hangs;
+        self.1.changed.notify_all();
     }
 
     fn file(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
@@ -191,8 +204,9 @@ impl DiskFile for HungFile {
         self.0.preallocate(length)
     }
     fn sync(&mut self) -> io::Result<()> {
-        let (hangs, changed) = &*self.1;
-        let guard = hangs.lock().expect("no panic");
+        let Syncs { hang, changed, count } = &*self.1;
+        count.fetch_add(1, Ordering::SeqCst);
+        let guard = hang.lock().expect("no panic");
         drop(changed.wait_while(guard, |hangs| *hangs).expect("no panic"));
         self.0.sync()
     }
@@ -231,4 +245,46 @@ fn a_disk_that_hangs_makes_the_ring_full_and_cancels_have_a_reserve() {
     }
     cancel.wait().expect("it was only slow");
     host.close().expect("it ends in order");
+}
+
+#[test]
+fn questions_share_the_sync_of_the_commands_around_them() {
+    let disk = HungDisk(FaultyDisk::new(11), Arc::default());
+    let options =
+        || Options { gates: Gates::OnRequest, ..options("/asked", Arc::new(disk.clone())) };
+    let host = Host::open(options()).expect("a host");
+    let view = Question::View { market: load::MARKET, depth: 1 };
+    let sequence = |found: Found| match found {
+        Found::View(_, view) => view.map(|(view, _)| view.sequence),
+        Found::Order(..) | Found::Outcome(..) => None,
+    };
+    for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
+        host.submit(operator(action)).expect("room").wait().expect("durable");
+    }
+    disk.hang(true);
+    let before = disk.syncs();
+    let asked: Vec<_> = (0..500)
+        .map(|number| {
+            let done = host.submit(load::draft(1, number)).expect("room");
+            (done, host.ask(view).expect("room"))
+        })
+        .collect();
+    disk.hang(false);
+    for (done, found) in asked {
+        let done = done.wait().expect("durable").header.sequence;
+        // Exactly what was submitted before it, though more was before it was answered.
+        assert_eq!(sequence(found.wait().expect("an answer")), Some(done));
+    }
+    let syncs = disk.syncs() - before;
+    assert!(syncs < 50, "500 commands and 500 questions took {syncs} syncs");
+    let last = host.status().durable;
+    host.close().expect("it ends in order");
+
+    let host = Host::open(options()).expect("a host");
+    let before = disk.syncs();
+    for _ in 0..100 {
+        let found = host.ask(view).expect("room").wait().expect("an answer");
+        assert_eq!(sequence(found), Some(last));
+    }
+    assert_eq!(disk.syncs(), before, "questions alone need no sync");
 }

@@ -5,6 +5,8 @@ use pricetime_engine::Sequence;
 use pricetime_engine::{Command, Event, Group, Header, Outcome, Sink};
 use tokio::sync::oneshot;
 
+use crate::question::Asked;
+
 /// What the core did in one step. It travels to the journal's thread, which makes it durable, and
 /// from there to the publisher, which tells of it.
 #[derive(Debug, Default)]
@@ -14,6 +16,8 @@ pub(crate) struct Batch {
     groups: Groups,
     /// Who waits for which of the groups, ascending.
     pub(crate) waiting: Vec<(usize, oneshot::Sender<Group>)>,
+    /// Questions between the commands, in order.
+    pub(crate) asked: Vec<Asked>,
 }
 
 /// Groups, one after the other.
@@ -34,7 +38,7 @@ struct Closed {
 
 impl Batch {
     pub(crate) fn is_empty(&self) -> bool {
-        self.commands.is_empty()
+        self.commands.is_empty() && self.asked.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -82,6 +86,7 @@ impl Batch {
         self.groups.closed.clear();
         self.groups.events.clear();
         self.waiting.clear();
+        self.asked.clear();
     }
 }
 

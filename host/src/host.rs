@@ -17,6 +17,7 @@ use crate::opening::{OpenError, Start};
 use crate::options::Options;
 use crate::past::Past;
 use crate::publisher::Publisher;
+use crate::question::{Found, Question};
 use crate::refused::Refused;
 use crate::resume::{Room, SubscribeError, resume};
 use crate::scribe::Policy;
@@ -229,6 +230,24 @@ impl Host {
         let (reply, view) = oneshot::channel();
         self.entrance.submit(Item::Latest(market, depth, reply))?;
         Ok(view)
+    }
+
+    /// Answers a question from the durable state as it is now.
+    #[must_use]
+    pub fn find(&self, question: Question) -> Found {
+        locked(&self.public).find(question)
+    }
+
+    /// Asks a question in the order of the commands, and never waits. The ticket resolves with the
+    /// state right behind every command that was submitted before, once that is durable; no command
+    /// that is submitted later is in it. The question needs no sync of its own.
+    ///
+    /// # Errors
+    /// Returns `Busy` if the ring is full, and `Stopped` if the host has ended.
+    pub fn ask(&self, question: Question) -> Result<Ticket<Found>, Refused> {
+        let (reply, answer) = oneshot::channel();
+        self.entrance.submit(Item::Ask(question, reply))?;
+        Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
     }
 
     /// What a market is, with its terms as they are now.

@@ -9,6 +9,7 @@
 //! Schema that is made from them. Between them and the core's types stand [`Line::draft`],
 //! [`Line::of`] and [`Done::of`], all exact.
 
+mod asked;
 mod convert;
 mod event;
 mod input;

@@ -28,6 +28,7 @@ mod opening;
 mod options;
 mod past;
 mod publisher;
+mod question;
 #[cfg(feature = "redis")]
 mod redis;
 mod refused;
@@ -58,6 +59,7 @@ pub use lease::{LockStatus, RunnerLock, Standby};
 pub use opening::{OpenError, Start};
 pub use options::{Options, Retention};
 pub use past::PastError;
+pub use question::{Found, Question};
 #[cfg(feature = "redis")]
 pub use redis::{EventsStatus, RedisState, RedisStatus};
 pub use refused::Refused;

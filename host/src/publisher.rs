@@ -14,6 +14,7 @@ use pricetime_persistence::image::{Image, MarketImage};
 use tokio::sync::mpsc;
 
 use crate::access::seen;
+use crate::question::{Found, Question};
 use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of};
 use crate::view::{self, MarketView};
 
@@ -105,6 +106,25 @@ impl Publisher {
     pub(crate) fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
         let image = self.image.market(market)?;
         Some(view::of_image(image, self.image.last_sequence(), depth))
+    }
+
+    /// Answers a question as of now.
+    pub(crate) fn find(&self, question: Question) -> Found {
+        let image = |market| self.image.market(market);
+        match question {
+            Question::View { market, depth } => {
+                let spec = image(market).map(|image| image.head().spec);
+                Found::View(market, self.view(market, depth).zip(spec))
+            }
+            Question::Order { market, order } => {
+                let found = image(market).and_then(|it| Some((*it.order(order)?, it.head().spec)));
+                Found::Order(market, found)
+            }
+            Question::Outcome { market, account, request } => {
+                let record = image(market).and_then(|image| image.request(account, request));
+                Found::Outcome(market, request, record.copied())
+            }
+        }
     }
 
     pub(crate) fn subscribe(&mut self, market: MarketId, room: usize) -> Option<MarketFeed> {

@@ -107,13 +107,13 @@ impl Scribe {
         }
         let mut group = Vec::with_capacity(GROUP_MAX);
         let mut synced = Instant::now();
-        let mut marked = true;
+        let (mut marked, mut unsynced) = (true, false);
         loop {
             match self.incoming.recv_timeout(self.patience(synced, marked)) {
                 Ok(batch) => group.push(batch),
                 Err(RecvTimeoutError::Timeout) => {
                     journal.sync()?;
-                    synced = Instant::now();
+                    (synced, unsynced) = (Instant::now(), false);
                     if !marked {
                         journal.mark()?;
                         marked = true;
@@ -129,12 +129,15 @@ impl Scribe {
                     journal.append(command)?;
                 }
             }
-            journal.write()?;
-            if self.is_due(synced) {
-                journal.sync()?;
-                synced = Instant::now();
+            // Questions alone leave nothing to write.
+            if group.iter().any(|batch| !batch.commands.is_empty()) {
+                journal.write()?;
+                (marked, unsynced) = (false, true);
             }
-            marked = false;
+            if unsynced && self.is_due(synced) {
+                journal.sync()?;
+                (synced, unsynced) = (Instant::now(), false);
+            }
             for batch in group.drain(..) {
                 self.hand_on(batch)?;
             }

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::batch::Batch;
 use crate::gates::Schedule;
+use crate::question::{Asked, Found, Question};
 use crate::session::Ending;
 use crate::status::Shared;
 use crate::view::{self, MarketView};
@@ -59,13 +60,14 @@ pub struct Draft {
 
 /// What is submitted to the core's thread.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are drafts")]
 pub(crate) enum Item {
     Draft(Draft, Option<oneshot::Sender<Group>>),
     /// There may be something to do besides.
     Wake,
     /// The book as the core has it now, durable or not.
     Latest(MarketId, usize, oneshot::Sender<Option<MarketView>>),
+    /// A question that travels with the commands around it and is answered where they are told.
+    Ask(Question, oneshot::Sender<Found>),
 }
 
 /// How long the core sleeps at most while an order waits for its end.
@@ -137,6 +139,9 @@ impl Work for Sequencer {
                     let book = self.engine.market(market);
                     // Who does not wait any more needs no answer.
                     let _ = reply.send(book.map(|book| view::of_book(book, sequence, depth)));
+                }
+                Item::Ask(question, reply) => {
+                    self.batch.asked.push(Asked { at: self.batch.len(), question, reply });
                 }
             }
         }

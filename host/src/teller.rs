@@ -44,10 +44,10 @@ impl Teller {
         for mut batch in &durable {
             if !self.may_tell(!untold.is_empty()) {
                 // Who waits for an answer hears at the end why there is none.
-                untold.push(std::mem::take(&mut batch.waiting));
+                untold.push((std::mem::take(&mut batch.waiting), std::mem::take(&mut batch.asked)));
                 continue;
             }
-            let closed = self.tell(&batch);
+            let closed = self.tell(&mut batch);
             if let Some(follower) = &mut self.follower {
                 batch.groups().for_each(|(header, events, outcome)| {
                     follower.group(header, events, outcome);
@@ -57,7 +57,7 @@ impl Teller {
                 }
             }
             #[cfg(feature = "redis")]
-            if let Some(recorder) = &self.recorder {
+            if let Some(recorder) = self.recorder.as_ref().filter(|_| !batch.commands.is_empty()) {
                 recorder.record(batch.told());
             }
             if let Some(last) = batch.commands.last() {
@@ -114,11 +114,15 @@ impl Teller {
         !gave_up
     }
 
-    /// Tells of a batch. Says whether an epoch closed in it.
-    fn tell(&self, batch: &Batch) -> bool {
+    /// Tells of a batch, and answers each question in its place. Says whether an epoch closed in it.
+    fn tell(&self, batch: &mut Batch) -> bool {
         let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
         let mut closed = false;
-        for (header, events, outcome) in batch.groups() {
+        let mut asked = std::mem::take(&mut batch.asked).into_iter().peekable();
+        for (at, (header, events, outcome)) in batch.groups().enumerate() {
+            while let Some(before) = asked.next_if(|asked| asked.at <= at) {
+                before.answer(&public);
+            }
             public.publish(header, events, outcome);
             closed |= outcome == Outcome::Accepted
                 && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
@@ -127,6 +131,7 @@ impl Teller {
                 mailbox.note(header, events, &mut public.image);
             }
         }
+        asked.for_each(|behind| behind.answer(&public));
         #[cfg(feature = "redis")]
         if let Some(mailbox) = &self.to_redis {
             mailbox.fill(&mut public.image);

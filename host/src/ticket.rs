@@ -1,4 +1,4 @@
-//! What one gets for a command: the promise of its events.
+//! What `submit` and `ask` return: the promise of an answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,17 +9,16 @@ use tokio::sync::oneshot;
 
 use crate::status::{Shared, Stopped};
 
-/// Resolves with a command's events once they are durable: `.await` it in any runtime, or
-/// [`wait`](Self::wait) for it. Who throws it away gives up the answer and nothing else: the command
-/// is carried out all the same.
+/// Resolves with a command's events once they are durable, or with what a question found: `.await` it
+/// in any runtime, or [`wait`](Self::wait) for it. Dropping it does not cancel the command.
 #[derive(Debug)]
-#[must_use = "the command is carried out all the same, but nobody hears what became of it"]
-pub struct Ticket {
-    pub(crate) answer: oneshot::Receiver<Group>,
+#[must_use = "the command is carried out, but its answer is lost"]
+pub struct Ticket<T = Group> {
+    pub(crate) answer: oneshot::Receiver<T>,
     pub(crate) shared: Arc<Shared>,
 }
 
-impl Ticket {
+impl<T> Ticket<T> {
     /// Waits on this thread.
     ///
     /// # Errors
@@ -28,13 +27,13 @@ impl Ticket {
     ///
     /// # Panics
     /// In an asynchronous task, which must not block: `.await` it there.
-    pub fn wait(self) -> Result<Group, Stopped> {
+    pub fn wait(self) -> Result<T, Stopped> {
         self.answer.blocking_recv().map_err(|_| self.shared.stopped())
     }
 }
 
-impl Future for Ticket {
-    type Output = Result<Group, Stopped>;
+impl<T> Future for Ticket<T> {
+    type Output = Result<T, Stopped>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = Pin::new(&mut self.answer).poll(context);

@@ -1,0 +1,64 @@
+//! Questions about the durable state, and what they find.
+
+use pricetime_engine::{
+    AccountId, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
+};
+use tokio::sync::oneshot;
+
+use crate::publisher::Publisher;
+use crate::view::MarketView;
+
+/// A question about the durable state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// A market's book.
+    View {
+        /// The market.
+        market: MarketId,
+        /// How many levels of each side, best first.
+        depth: usize,
+    },
+    /// A live order.
+    Order {
+        /// The market.
+        market: MarketId,
+        /// The order.
+        order: OrderId,
+    },
+    /// What became of an account's request.
+    Outcome {
+        /// The market.
+        market: MarketId,
+        /// The account that sent it.
+        account: AccountId,
+        /// The request.
+        request: RequestId,
+    },
+}
+
+/// What a [`Question`] found, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The book and what its market is, or `None` if there is no such market.
+    View(MarketId, Option<(MarketView, MarketSpec)>),
+    /// The order and what its market is, or `None` if it is not live.
+    Order(MarketId, Option<(OrderRecord, MarketSpec)>),
+    /// The request, and what became of it, or `None` if the market does not know it.
+    Outcome(MarketId, RequestId, Option<RequestRecord>),
+}
+
+/// A question on its way between the commands of a batch.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    /// How many commands of the batch come before it.
+    pub(crate) at: usize,
+    pub(crate) question: Question,
+    pub(crate) reply: oneshot::Sender<Found>,
+}
+
+impl Asked {
+    pub(crate) fn answer(self, public: &Publisher) {
+        // The caller may have dropped its ticket.
+        let _ = self.reply.send(public.find(self.question));
+    }
+}
