@@ -2,17 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pricetime::engine::{
     Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
 };
 use pricetime::json::{
-    Answer, Book, Done, FORMAT, Line, OrderFound, OrderLine, Orders, OutcomeFound, Refused, Status,
-    Subscribe, Welcome,
+    Answer, Book, Done, FORMAT, OrderLine, Orders, Refused, Status, Subscribe, Welcome,
 };
-use pricetime::{AccountFeed, Host, MarketFeed, Principal, Stopped, Ticket};
+use pricetime::{AccountFeed, Found, Host, MarketFeed, Principal, Stopped, Ticket};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -29,12 +29,15 @@ const SUBSCRIPTIONS_MAX: usize = 64;
 
 /// What is owed, in the order of the lines.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are tickets, and questions are seldom")]
 pub(super) enum Item {
     /// A command's answer, once it is durable.
     Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Ticket },
-    /// An answer to a question, as of when its turn comes; somebody waits for it.
-    Question(u64, Line, oneshot::Sender<()>),
+    /// What a question found, or will find once the commands before it are durable.
+    Found { line: u64, found: Wanted, room: Option<OwnedSemaphorePermit> },
+    /// How the host is when its turn comes.
+    Status(u64),
+    /// A subscription that begins when its turn comes; the reader waits for that.
+    Subscribe(u64, Subscribe, oneshot::Sender<()>),
     /// The first answer: from here on the connection speaks for this principal.
     Welcome(Principal),
     /// A line that was not taken.
@@ -43,12 +46,21 @@ pub(super) enum Item {
     Barrier(oneshot::Sender<()>),
 }
 
+/// What a question found, now or later.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    Now(Box<Found>),
+    Later(Ticket<Found>),
+}
+
 /// Writes answers, and what the subscriptions bring in between.
 #[derive(Debug)]
 pub(super) struct Writer<W> {
     desk: Arc<Desk>,
     /// Who reads the answers.
     principal: Principal,
+    /// How many tickets have been told.
+    told: Arc<AtomicU64>,
     to: W,
     buffer: Vec<u8>,
     pushed: mpsc::Receiver<Answer>,
@@ -78,11 +90,11 @@ pub(super) fn no_spec() -> MarketSpec {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    pub(super) fn new(desk: Arc<Desk>, principal: Principal, to: W) -> Self {
+    pub(super) fn new(desk: Arc<Desk>, principal: Principal, told: Arc<AtomicU64>, to: W) -> Self {
         let (push, pushed) = mpsc::channel(PUSHED_MAX);
         let (closing, _) = watch::channel(false);
         let buffer = Vec::with_capacity(2 * BUFFER);
-        Self { desk, principal, to, buffer, pushed, push, subscriptions: 0, closing }
+        Self { desk, principal, told, to, buffer, pushed, push, subscriptions: 0, closing }
     }
 
     /// Works until nothing more can be owed.
@@ -138,14 +150,26 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 let done = self.done(line, request, spec, ticket).await?;
                 self.put(&done)
             }
-            Item::Question(line, question, answered) => {
-                let answer = if let Line::Subscribe(asked) = question {
-                    self.subscribe(line, asked).await?
-                } else {
-                    self.answer(line, &question)
+            Item::Found { line, found, room } => {
+                let found = match found {
+                    Wanted::Now(found) => Ok(*found),
+                    Wanted::Later(ticket) => self.resolve(ticket).await?,
                 };
+                let answer = match found {
+                    Ok(found) => Answer::of_found(line, found, &self.principal),
+                    Err(stopped) => self.stopped(line, None, stopped),
+                };
+                drop(room);
+                self.put(&answer)
+            }
+            Item::Status(line) => {
+                let status = self.status(line);
+                self.put(&status)
+            }
+            Item::Subscribe(line, asked, answered) => {
+                let answer = self.subscribe(line, asked).await?;
                 self.put(&answer)?;
-                // Who waited may have gone.
+                // The reader may have ended.
                 let _ = answered.send(());
                 Ok(())
             }
@@ -179,14 +203,26 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Waits for a command's answer. Before it really has to wait, it writes what it has.
+    /// Waits for a command's answer.
     async fn done(
         &mut self,
         line: u64,
         request: Option<Uuid>,
         spec: Option<Arc<MarketSpec>>,
-        mut ticket: Ticket,
+        ticket: Ticket,
     ) -> io::Result<Answer> {
+        Ok(match self.resolve(ticket).await? {
+            Ok(group) => {
+                let spec = spec.map_or_else(no_spec, |spec| *spec);
+                let done = Done::of_group(&self.principal.seen(group), &spec);
+                Answer::Done(Done { line: Some(line), durable: self.desk.is_durable(), ..done })
+            }
+            Err(stopped) => self.stopped(line, request, stopped),
+        })
+    }
+
+    /// Waits for a ticket. Before it really has to wait, it writes what it has.
+    async fn resolve<T>(&mut self, mut ticket: Ticket<T>) -> io::Result<Result<T, Stopped>> {
         let told = tokio::select! {
             biased;
             told = &mut ticket => Some(told),
@@ -199,79 +235,26 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 ticket.await
             }
         };
-        Ok(match told {
-            Ok(group) => {
-                let spec = spec.map_or_else(no_spec, |spec| *spec);
-                let done = Done::of_group(&self.principal.seen(group), &spec);
-                Answer::Done(Done { line: Some(line), durable: self.desk.is_durable(), ..done })
-            }
-            Err(Stopped { reason }) => {
-                let reason = self.principal.reason(reason).into_owned();
-                let error = Stopped { reason }.to_string();
-                Answer::Refused(Refused { line, column: None, request, error })
-            }
-        })
+        self.told.fetch_add(1, Ordering::Release);
+        Ok(told)
     }
 
-    fn answer(&mut self, line: u64, question: &Line) -> Answer {
-        let unknown = |market| refused(line, unknown(market));
-        let host = &self.desk.host;
-        match question {
-            Line::View(view) => {
-                let id = MarketId(view.market);
-                let book = host.view(id, view.depth).zip(host.spec(id));
-                book.map_or_else(
-                    || unknown(view.market),
-                    |(book, spec)| {
-                        Answer::Book(Book { line: Some(line), ..Book::of(&book, &spec) })
-                    },
-                )
-            }
-            Line::Order(asked) => {
-                let (id, market) = (MarketId(asked.market), asked.market);
-                let order = host.order(id, asked.order.into());
-                let order = order.and_then(|it| self.principal.order(it)).zip(host.spec(id));
-                let found = order.map(|(order, spec)| OrderLine::of(&order, &spec));
-                Answer::Order(OrderFound { line, market, found })
-            }
-            Line::Outcome(asked) => {
-                let (market, request) = (asked.market, asked.request);
-                let known = host.outcome(MarketId(market), asked.account.into(), request.into());
-                Answer::Outcome(OutcomeFound {
-                    line,
-                    market,
-                    request,
-                    sequence: known.map(|known| known.sequence.0),
-                    outcome: known.map(|known| known.outcome.into()),
-                })
-            }
-            Line::Status(_) => {
-                let status = host.status();
-                Answer::Status(self.principal.status(Status {
-                    line,
-                    durable: status.durable.0,
-                    snapshot: status.snapshot.0,
-                    stopped: status.stopped,
-                    snapshot_failure: status.snapshot_failure,
-                    faulty: status.faulty.or_else(|| differs(&status.redis.differs)),
-                }))
-            }
-            Line::Hello(_)
-            | Line::Subscribe(_)
-            | Line::Place(_)
-            | Line::Amend(_)
-            | Line::Cancel(_)
-            | Line::CancelAll(_)
-            | Line::CancelSession(_)
-            | Line::AddMarket(_)
-            | Line::SetMarket(_)
-            | Line::RemoveMarket(_)
-            | Line::SetPhase(_)
-            | Line::CloseEpoch(_)
-            | Line::AdvanceTime(_)
-            | Line::BlockAccount(_)
-            | Line::UnblockAccount(_) => refused(line, String::from("this line asks nothing")),
-        }
+    fn stopped(&self, line: u64, request: Option<Uuid>, Stopped { reason }: Stopped) -> Answer {
+        let reason = self.principal.reason(reason).into_owned();
+        let error = Stopped { reason }.to_string();
+        Answer::Refused(Refused { line, column: None, request, error })
+    }
+
+    fn status(&self, line: u64) -> Answer {
+        let status = self.desk.host.status();
+        Answer::Status(self.principal.status(Status {
+            line,
+            durable: status.durable.0,
+            snapshot: status.snapshot.0,
+            stopped: status.stopped,
+            snapshot_failure: status.snapshot_failure,
+            faulty: status.faulty.or_else(|| differs(&status.redis.differs)),
+        }))
     }
 
     async fn subscribe(&mut self, line: u64, asked: Subscribe) -> io::Result<Answer> {

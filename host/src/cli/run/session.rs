@@ -1,26 +1,32 @@
 //! A connection: lines come in, each is taken or refused, and its answer goes out in its turn.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pricetime::engine::{Action, MarketId, MarketSpec};
 use pricetime::json::{FORMAT, Hello, Line, Refused as RefusedLine};
-use pricetime::{Draft, Principal, Refused, Ticket};
+use pricetime::{Draft, Host, Principal, Question, Refused, Ticket};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::warn;
 
 use super::Desk;
-use super::answers::{Item, Writer};
+use super::answers::{Item, Wanted, Writer};
 use super::listen::ended;
 
 /// How many answers may be owed before no more lines are read.
 const OWED_MAX: usize = 8_192;
 /// How long it waits where the core has no room.
 const BUSY: Duration = Duration::from_millis(1);
+/// How many levels of books may be owed before no more lines are read.
+const LEVELS_MAX: u32 = 1 << 16;
 
 /// How many lines came, and how many of them were refused.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,6 +47,10 @@ pub(super) struct Session {
     /// What its orders end with, if they are to end with the connection.
     session: Option<pricetime::Session>,
     specs: BTreeMap<MarketId, Arc<MarketSpec>>,
+    /// How many tickets the host has given, and how many of them the writer has told.
+    tickets: u64,
+    told: Arc<AtomicU64>,
+    levels: Arc<Semaphore>,
     met: Met,
 }
 
@@ -67,6 +77,9 @@ impl Session {
             name: None,
             session: None,
             specs: BTreeMap::new(),
+            tickets: 0,
+            told: Arc::default(),
+            levels: Arc::new(Semaphore::new(LEVELS_MAX as usize)),
             met: Met::default(),
         }
     }
@@ -88,7 +101,8 @@ impl Session {
         to: impl AsyncWrite + Unpin,
     ) -> io::Result<Met> {
         let (items, owed) = mpsc::channel(OWED_MAX);
-        let writer = Writer::new(Arc::clone(&self.desk), self.principal.clone(), to);
+        let (principal, told) = (self.principal.clone(), Arc::clone(&self.told));
+        let writer = Writer::new(Arc::clone(&self.desk), principal, told, to);
         let reading = async {
             let read = self.read(from, &items).await;
             // What it placed ends here, whatever is still on its way.
@@ -153,19 +167,7 @@ impl Session {
             error: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
         })?;
         let number = self.met.lines;
-        let Some(market) = line.market() else {
-            if let Line::Hello(hello) = line {
-                return self.greet(&hello).map(Some);
-            }
-            self.principal.may_ask(&line)?;
-            // A question is answered before what comes behind it is carried out.
-            let (answered, done) = oneshot::channel();
-            if items.send(Item::Question(number, line, answered)).await.is_ok() {
-                // Where the writer has gone there is nothing to wait for.
-                let _ = done.await;
-            }
-            return Ok(None);
-        };
+        let Some(market) = line.market() else { return self.ask(line, items).await };
         if line.time().is_some() && !self.desk.ignore_times {
             let why = "a running market has its own clock: leave out `time`, or --ignore-times";
             return Err(why.into());
@@ -180,7 +182,50 @@ impl Session {
         let spec =
             if let Action::AddMarket(spec) = &draft.action { Some(Arc::new(*spec)) } else { spec };
         let ticket = self.submit(draft).await?;
+        self.tickets += 1;
         Ok(Some(Item::Ticket { line: number, request: line.request(), spec, ticket }))
+    }
+
+    /// Takes a line that is no command: what is owed for it, if anything is.
+    async fn ask(&mut self, line: Line, items: &Items) -> Result<Option<Item>, Wrong> {
+        self.principal.may_ask(&line)?;
+        let number = self.met.lines;
+        if let Some(question) = line.question() {
+            return self.find(question).await.map(Some);
+        }
+        if let Line::Hello(hello) = &line {
+            return self.greet(hello).map(Some);
+        }
+        if matches!(line, Line::Status(_)) {
+            return Ok(Some(Item::Status(number)));
+        }
+        let Line::Subscribe(asked) = line else { return Err("this line asks nothing".into()) };
+        // It is to bring all that the lines behind it do.
+        let (answered, done) = oneshot::channel();
+        if items.send(Item::Subscribe(number, asked, answered)).await.is_ok() {
+            // If the writer has ended there is nothing to wait for.
+            let _ = done.await;
+        }
+        Ok(None)
+    }
+
+    /// Asks a question. The answer shows what the lines before it did, and nothing that a line behind
+    /// it does; those are read on meanwhile, and share the sync of what comes before.
+    async fn find(&mut self, question: Question) -> Result<Item, Wrong> {
+        let levels = match question {
+            Question::View { depth, .. } => u32::try_from(depth.saturating_mul(2)),
+            Question::Order { .. } | Question::Outcome { .. } => Ok(1),
+        };
+        let levels = levels.unwrap_or(LEVELS_MAX).clamp(1, LEVELS_MAX);
+        let room = Arc::clone(&self.levels).acquire_many_owned(levels).await.ok();
+        let found = if self.told.load(Ordering::Acquire) == self.tickets {
+            Wanted::Now(Box::new(self.desk.host.find(question)))
+        } else {
+            let ticket = self.enter(|host, _| host.ask(question)).await?;
+            self.tickets += 1;
+            Wanted::Later(ticket)
+        };
+        Ok(Item::Found { line: self.met.lines, found, room })
     }
 
     fn greet(&mut self, hello: &Hello) -> Result<Item, Wrong> {
@@ -222,15 +267,22 @@ impl Session {
         Some(spec)
     }
 
-    /// Submits a command. Where there is no room it waits, and so does who sends.
+    /// Submits a command.
     async fn submit(&mut self, draft: Draft) -> Result<Ticket, Wrong> {
+        self.enter(|host, session| match session {
+            Some(session) => host.submit_in(session, draft),
+            None => host.submit(draft),
+        })
+        .await
+    }
+
+    /// Submits something. While there is no room it waits, and no further line is read.
+    async fn enter<T>(
+        &mut self,
+        submit: impl Fn(&Host, Option<&mut pricetime::Session>) -> Result<Ticket<T>, Refused>,
+    ) -> Result<Ticket<T>, Wrong> {
         loop {
-            let host = &self.desk.host;
-            let submitted = match &mut self.session {
-                Some(session) => host.submit_in(session, draft),
-                None => host.submit(draft),
-            };
-            match submitted {
+            match submit(&self.desk.host, self.session.as_mut()) {
                 Ok(ticket) => return Ok(ticket),
                 // There may be no room for long: without a folder, as long as Redis is not there.
                 Err(Refused::Busy) if *self.desk.stop.borrow() => {
