@@ -6,6 +6,7 @@ mod markets;
 mod push;
 mod redis;
 mod session;
+mod socket;
 mod tell;
 
 use std::io::IsTerminal as _;

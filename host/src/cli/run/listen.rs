@@ -1,13 +1,11 @@
 //! The sockets.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pricetime::Principal;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -16,6 +14,7 @@ use super::super::config::Config;
 use super::super::failure::Failure;
 use super::Desk;
 use super::session::Session;
+use super::socket::Socket;
 
 /// How long connections may take to come to an end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -25,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Where clients come in.
 #[derive(Debug)]
 pub(super) struct Listeners {
-    unix: Option<(UnixListener, PathBuf)>,
+    unix: Option<Socket>,
     tcp: Option<TcpListener>,
 }
 
@@ -33,9 +32,9 @@ impl Listeners {
     pub(super) async fn open(config: &Config) -> Result<Self, Failure> {
         let mut listeners = Self { unix: None, tcp: None };
         if let Some(path) = &config.unix {
-            let listener = open_unix(path).await;
+            let socket = Socket::open(path).await;
             let named = |why| Failure::failed(format!("{}: {why}", path.display()));
-            listeners.unix = Some((listener.map_err(named)?, path.clone()));
+            listeners.unix = Some(socket.map_err(named)?);
             info!(path = %path.display(), "listening on a Unix socket");
         }
         if let Some(address) = &config.tcp {
@@ -78,9 +77,8 @@ impl Listeners {
             }
         }
         drop(desk);
-        if let Some((_, path)) = &self.unix {
-            // A socket that stays behind is replaced by the next start.
-            let _ = std::fs::remove_file(path);
+        if let Some(socket) = &self.unix {
+            socket.remove();
         }
         let all = async { while sessions.join_next().await.is_some() {} };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
@@ -107,9 +105,9 @@ async fn pause(error: &io::Error) {
     tokio::time::sleep(PAUSE).await;
 }
 
-async fn accept_unix(listener: Option<&(UnixListener, PathBuf)>) -> io::Result<UnixStream> {
-    match listener {
-        Some((listener, _)) => listener.accept().await.map(|(stream, _)| stream),
+async fn accept_unix(socket: Option<&Socket>) -> io::Result<UnixStream> {
+    match socket {
+        Some(socket) => socket.accept().await,
         None => std::future::pending().await,
     }
 }
@@ -119,20 +117,4 @@ async fn accept_tcp(listener: Option<&TcpListener>) -> io::Result<tokio::net::Tc
         Some(listener) => listener.accept().await.map(|(stream, _)| stream),
         None => std::future::pending().await,
     }
-}
-
-/// Binds a Unix socket that only its owner may use. One that nobody serves any more is replaced.
-async fn open_unix(path: &Path) -> io::Result<UnixListener> {
-    let listener = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            if UnixStream::connect(path).await.is_ok() {
-                return Err(io::Error::other("another process listens there"));
-            }
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)?
-        }
-        bound => bound?,
-    };
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
 }
