@@ -1,14 +1,18 @@
 //! The promise: a journal gives back every command that it called durable, or refuses and names the
 //! damage; and a mere power cut, be it during the recovery from another, is never refused.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pricetime_engine::{
     AccountId, Action, Command, Engine, EngineSnapshot, Phase, Sequence, Timestamp, rules,
 };
 use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
-use pricetime_persistence::{Disk, History, Journal, JournalError, JournalOptions, LocalSnapshots};
+use pricetime_persistence::{
+    Disk, DiskFile, History, Journal, JournalError, JournalOptions, LocalSnapshots, Lock,
+};
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
@@ -47,6 +51,10 @@ fn write(disk: &FaultyDisk, seed: u64, random: &mut Random) -> Result<(u64, u64)
             journal.append(&command(seed, next.0))?;
         }
         let Ok(Sequence(now)) = journal.commit() else { return Ok((durable, before)) };
+        if seed % 2 == 1 {
+            // If the disk fails here, the journal goes on without.
+            let _ = journal.prepare();
+        }
         (durable, before) = (now, durable);
         if random.below(3) == 0 && journal.mark().is_err() {
             return Ok((durable, before));
@@ -104,6 +112,75 @@ fn power_cuts_and_failing_calls_take_nothing_back_and_are_never_refused() {
         assert_holds(&found, trial, durable);
     }
     assert!(failed > trials, "{failed} faults in {trials} trials");
+}
+
+/// A disk that lets no file be made any more if it is told so.
+#[derive(Clone, Debug)]
+struct NoNewFiles(FaultyDisk, Arc<AtomicBool>);
+
+impl Disk for NoNewFiles {
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        self.0.create_folder(folder)
+    }
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.0.list(folder)
+    }
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        if self.1.load(Ordering::Relaxed) {
+            return Err(io::Error::other("too many open files"));
+        }
+        self.0.create(path)
+    }
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        self.0.open(path)
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.0.sync_folder(folder)
+    }
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.0.lock(path)
+    }
+}
+
+#[test]
+fn journal_goes_on_into_a_segment_that_was_prepared_while_no_file_can_be_made() {
+    let (seed, folder) = (5, Path::new(FOLDER));
+    let disk = NoNewFiles(fresh(seed), Arc::default());
+    let mut journal =
+        Journal::open(Arc::new(disk.clone()), folder, OURS, OPTIONS).expect("a journal");
+    let first = journal.position().segment;
+    let mut next = 1..;
+    let mut append = |journal: &mut Journal| {
+        journal.append(&command(seed, next.next().expect("a number"))).expect("the next one");
+    };
+    while journal.position().offset <= OPTIONS.segment_bytes / 2 {
+        append(&mut journal);
+        journal.commit().expect("a sync");
+    }
+    journal.prepare().expect("a file");
+    disk.1.store(true, Ordering::Relaxed);
+    while journal.position().segment == first {
+        append(&mut journal);
+        journal.commit().expect("the segment was prepared");
+    }
+    let last = journal.durable().0;
+    while journal.position().offset <= OPTIONS.segment_bytes / 2 {
+        append(&mut journal);
+    }
+    journal.prepare().expect_err("no file can be made");
+    journal.commit().expect("there is room in this segment");
+    disk.1.store(false, Ordering::Relaxed);
+    journal.prepare().expect("a file");
+    journal.seal().expect("its end");
+    assert!(disk.0.files(folder).iter().all(|(path, _)| !path.ends_with("next.journal.tmp")));
+    let found = read(&disk.0).expect("all of it");
+    assert_holds(&found, seed, last);
 }
 
 #[test]

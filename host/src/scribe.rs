@@ -141,6 +141,8 @@ impl Scribe {
             for batch in group.drain(..) {
                 self.hand_on(batch)?;
             }
+            // If it cannot be made now, it is made when it is needed.
+            let _ = journal.prepare();
             // A market that never rests must not keep everything for ever.
             self.drop_old(journal);
         }

@@ -114,6 +114,26 @@ pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> Result<(), Jo
     Ok(())
 }
 
+/// The file of a segment to come: it has its room on the disk, but neither header nor name.
+#[derive(Debug)]
+pub(super) struct Spare {
+    pub(super) path: PathBuf,
+    file: Box<dyn DiskFile>,
+}
+
+impl Spare {
+    pub(super) fn create(
+        disk: &dyn Disk,
+        folder: &Path,
+        length: u64,
+    ) -> Result<Self, JournalError> {
+        let path = folder.join(format!("next{UNFINISHED}"));
+        let mut file = disk.create(&path).map_err(io_error("create", &path))?;
+        file.preallocate(length).map_err(io_error("make room for", &path))?;
+        Ok(Self { path, file })
+    }
+}
+
 impl Segment {
     /// Makes a segment, durable with its name when this returns.
     pub(super) fn create(
@@ -121,10 +141,18 @@ impl Segment {
         folder: &Path,
         header: Header,
     ) -> Result<Self, JournalError> {
+        let spare = Spare::create(disk, folder, header.length)?;
+        Self::finish(disk, folder, header, spare)
+    }
+
+    /// Makes a segment of a file that was made for it, durable with its name when this returns.
+    pub(super) fn finish(
+        disk: &dyn Disk,
+        folder: &Path,
+        header: Header,
+        Spare { path: unfinished, mut file }: Spare,
+    ) -> Result<Self, JournalError> {
         let path = path(folder, header.first);
-        let unfinished = folder.join(format!("{:020}{UNFINISHED}", header.first.0));
-        let mut file = disk.create(&unfinished).map_err(io_error("create", &unfinished))?;
-        file.preallocate(header.length).map_err(io_error("make room for", &unfinished))?;
         file.write_at(0, &header.to_bytes()).map_err(io_error("write", &unfinished))?;
         let mark = Mark::first(&header).to_bytes(&header);
         file.write_at(mark::place(header.length), &mark).map_err(io_error("mark", &unfinished))?;

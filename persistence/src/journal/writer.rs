@@ -9,7 +9,7 @@ use pricetime_engine::{Command, Sequence, rules};
 use super::mark::{self, BLOCK, Mark, ahead, limit};
 use super::record::{self, HEAD, Head, Kind, SPAN_MAX};
 use super::scan::{Found, Scanned, scan};
-use super::segment::{self, Header, START, Segment};
+use super::segment::{self, Header, START, Segment, Spare};
 use super::{Commands, JournalError, JournalOptions, JournalReader, Position, Tail, io_error};
 use crate::codec::encode_command;
 use crate::disk::Disk;
@@ -43,6 +43,8 @@ pub struct Journal {
     /// number in the mark is durable.
     mark: Mark,
     reach: u64,
+    /// The file of the next segment, if it was made ahead of need.
+    spare: Option<Spare>,
     /// Records that are not written yet, and where among them new segments begin.
     pending: Vec<u8>,
     breaks: Vec<Break>,
@@ -117,6 +119,7 @@ impl Journal {
             settled: at.offset,
             mark,
             reach: mark.written,
+            spare: None,
             pending: Vec::new(),
             breaks: Vec::new(),
             last: segment.header,
@@ -263,6 +266,19 @@ impl Journal {
         self.poisoned_by(done)
     }
 
+    /// Makes the file of the next segment once half of this one is used. So a segment can follow even while
+    /// the process may open no more files or the disk is full.
+    ///
+    /// # Errors
+    /// Returns the error of the disk. The journal goes on: the file is made when it is needed.
+    pub fn prepare(&mut self) -> Result<(), JournalError> {
+        self.healthy()?;
+        if self.spare.is_none() && self.tail > self.last.length / 2 {
+            self.spare = Some(Spare::create(&*self.disk, &self.folder, self.segment_bytes)?);
+        }
+        Ok(())
+    }
+
     /// Closes it in order: commits, and says so at its end.
     ///
     /// # Errors
@@ -273,7 +289,12 @@ impl Journal {
         self.write()?;
         // What was zeroed when it was opened is durable, and nothing was written behind the seal.
         self.write_mark(self.offset)?;
-        self.segment.file.sync().map_err(io_error("sync", &self.segment.path))
+        self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
+        if let Some(spare) = self.spare.take() {
+            // If it stays behind, the next start removes it.
+            let _ = self.disk.remove(&spare.path);
+        }
+        Ok(())
     }
 
     /// Drops whole segments that hold nothing at or above `sequence`, the oldest first, each for
@@ -366,7 +387,11 @@ impl Journal {
             self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
             self.durable = Sequence(header.first.0.saturating_sub(1));
             self.written = self.durable;
-            self.segment = Segment::create(&*self.disk, &self.folder, header)?;
+            let (disk, folder) = (&*self.disk, &self.folder);
+            self.segment = match self.spare.take() {
+                Some(spare) => Segment::finish(disk, folder, header, spare)?,
+                None => Segment::create(disk, folder, header)?,
+            };
             self.firsts.push(header.first);
             self.mark = Mark::first(&header);
             (self.offset, self.settled, self.reach) = (START, START, self.mark.written);
