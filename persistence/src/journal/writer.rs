@@ -155,7 +155,9 @@ impl Journal {
             self.firsts.push(first);
         }
         self.last = header;
+        self.mark = Mark::first(&header);
         (self.offset, self.tail) = (START, START);
+        (self.settled, self.reach) = (START, self.mark.written);
         Ok(())
     }
 
