@@ -22,7 +22,8 @@ fn apart(command: &mut Command) {
         Action::Cancel { order: of } => *of = order(*of),
         Action::CancelAll { account: of, .. } => *of = of.map(account),
         Action::BlockAccount(of) | Action::UnblockAccount(of) => *of = account(*of),
-        Action::AddMarket(_)
+        Action::CancelSession { .. }
+        | Action::AddMarket(_)
         | Action::SetMarket(_)
         | Action::RemoveMarket
         | Action::SetPhase(_)

@@ -114,6 +114,7 @@ impl Principal {
             | Line::Amend(_)
             | Line::Cancel(_)
             | Line::CancelAll(_)
+            | Line::CancelSession(_)
             | Line::AddMarket(_)
             | Line::SetMarket(_)
             | Line::RemoveMarket(_)
@@ -173,7 +174,7 @@ pub(crate) fn seen(
     if speaks {
         return Group { header: *header, events, outcome };
     }
-    let header = Header { account: AccountId(0), request: None, ..*header };
+    let header = Header { account: AccountId(0), request: None, session: None, ..*header };
     Group { header, events, outcome: Outcome::Accepted }
 }
 

@@ -29,6 +29,7 @@ impl Line {
             | Self::Amend(_)
             | Self::Cancel(_)
             | Self::CancelAll(_)
+            | Self::CancelSession(_)
             | Self::AddMarket(_)
             | Self::SetMarket(_)
             | Self::RemoveMarket(_)

@@ -11,8 +11,8 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{EpochNumber, MarketId};
-use pricetime_persistence::private;
 use pricetime_persistence::History;
+use pricetime_persistence::private;
 use pricetime_persistence::settlement::{Dropping, Drops};
 use serde::{Deserialize, Serialize};
 

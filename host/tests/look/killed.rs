@@ -40,10 +40,11 @@ fn a_killed_process_loses_no_command_in_an_archive() {
     let last = *commands(&made.path).last().expect("a command");
     let (lock, Recovered { mut journal, mut engine, .. }) = open(&made.path);
     for number in 1..=MORE {
-        let Draft { market, account, operator, request, action } = draft(10_000 + number);
+        let Draft { market, account, operator, request, session, action } = draft(10_000 + number);
         let (sequence, timestamp) =
             (Sequence(last.sequence.0 + number), Timestamp(last.timestamp.0));
-        let next = Command { sequence, timestamp, market, account, operator, request, action };
+        let next =
+            Command { sequence, timestamp, market, account, operator, request, session, action };
         journal.append(&next).expect("it is the next one");
         engine.apply(&next, &mut ());
     }
