@@ -100,6 +100,12 @@ impl<T> Updates<T> {
         Ok(())
     }
 
+    /// How many updates can be read without waiting.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.now.len() + self.then.as_ref().map_or(0, mpsc::Receiver::len)
+    }
+
     /// The next one, waiting for it in an asynchronous task.
     ///
     /// # Errors

@@ -3,11 +3,44 @@
 mod program;
 
 use std::fs;
+use std::io::ErrorKind;
+use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt as _, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::time::Duration;
 
-use program::{Running, VIEW, err, folder, run};
+use program::{Client, MARKET, Running, VIEW, err, folder, place, run, until};
+use tokio::net::TcpSocket;
+
+const STATUS: &str = "{\"status\":{}}\n";
+/// A line of 4 KiB that is refused.
+fn refused_line() -> String {
+    format!("{{\"{}\":1}}\n", "x".repeat(4_096))
+}
+
+/// Starts the program with these settings in `[listen]`.
+fn start(settings: &str) -> Running {
+    let folder = folder();
+    fs::write(folder.path().join("c.toml"), format!("[listen]\n{settings}")).expect("a file");
+    Running::start_in(folder, &["--config", "c.toml", "--tcp", "127.0.0.1:0"])
+}
+
+/// A client from this address.
+async fn from(address: &str, host: &mut Running) -> Client<TcpStream> {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(address.parse().expect("an address")).expect("an address of this machine");
+    let stream = socket.connect(host.address()).await.expect("a connection");
+    let stream = stream.into_std().expect("a stream");
+    stream.set_nonblocking(false).expect("a stream that waits");
+    Client::of(stream)
+}
+
+/// The error of a refused line, and its number.
+fn refusal(answer: &serde_json::Value) -> (u64, &str) {
+    let refused = &answer["refused"];
+    (refused["line"].as_u64().expect("a line"), refused["error"].as_str().expect("an error"))
+}
 
 /// Which file has this name.
 fn inode(path: &Path) -> u64 {
@@ -67,4 +100,173 @@ fn process_that_ends_leaves_the_socket_of_another() {
     assert!(host.unix().ask(VIEW).get("refused").is_some(), "there is no market");
     let (_, _, folder) = host.end();
     assert!(!folder.path().join("socket").exists());
+}
+
+#[tokio::test]
+async fn connections_are_limited_in_all_and_from_one_address_and_operators_get_in() {
+    let mut host =
+        start("connections = 6\nconnections_reserved = 2\nconnections_per_address = 3\n");
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = from("127.0.0.1:0", &mut host).await;
+        client.ask(STATUS);
+        clients.push(client);
+    }
+    let refused = from("127.0.0.1:0", &mut host).await.hear();
+    let limit = "127.0.0.1 has 3 connections, which is the limit; close one";
+    assert_eq!(refusal(&refused), (0, limit));
+    let mut other = from("127.0.0.2:0", &mut host).await;
+    other.ask(STATUS);
+    let mut refused = from("127.0.0.3:0", &mut host).await;
+    let limit = "there are 4 connections, which is the limit; try again later";
+    assert_eq!(refusal(&refused.hear()), (0, limit));
+    refused.closed();
+    let mut operators = [host.unix(), host.unix()];
+    for operator in &mut operators {
+        assert_eq!(operator.ask(STATUS)["status"]["line"], 1);
+    }
+    let refused = host.unix().hear();
+    assert_eq!(refusal(&refused).0, 0);
+    // When a client has gone, another one gets in.
+    clients.pop();
+    until("free place", || host.tcp().try_ask(STATUS).is_some_and(|it| it.get("status").is_some()));
+}
+
+#[test]
+fn flood_of_connections_leaves_files_to_the_host_and_to_operators() {
+    let folder = folder();
+    fs::write(folder.path().join("c.toml"), "[listen]\nconnections_per_address = 1000\n")
+        .expect("a file");
+    let arguments = ["--config", "c.toml", "--tcp", "127.0.0.1:0"];
+    let mut host = Running::start_with_files(160, folder, &arguments);
+    assert!(host.log().contains("fewer connections than configured"), "{}", host.log());
+    let flood: Vec<_> = (0..200).map(|_| host.tcp()).collect();
+    host.wait_for("connections refused");
+    let mut operator = host.unix();
+    operator.say(MARKET);
+    operator.hear();
+    operator.hear();
+    operator.ask(&place(1, 1, "buy", "2.50", 4));
+    operator.ask(&program::close(1));
+    until("snapshot", || operator.ask(STATUS)["status"]["snapshot"].as_u64() > Some(0));
+    assert!(operator.ask(STATUS)["status"].get("snapshot_failure").is_none());
+    drop(flood);
+    let (code, log, _) = host.end();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn silent_and_idle_connections_are_closed_and_subscribers_are_not() {
+    let mut host = start("line_timeout = \"300ms\"\n");
+    let mut silent = host.tcp();
+    let closed = silent.hear();
+    assert_eq!(refusal(&closed), (0, "no line came within 300ms, so it is closed"));
+    silent.closed();
+    let mut half = host.tcp();
+    // It may be too late already.
+    let _ = half.write(b"{\"status\":");
+    assert_eq!(refusal(&half.hear()).0, 0, "half a line does not keep it open");
+    half.closed();
+
+    let mut host = start("idle_timeout = \"300ms\"\ntoken = \"sesame\"\n");
+    // On the Unix socket the first line has to come within that time too: operators come over TCP here.
+    let mut operator = host.tcp();
+    let hello = "{\"hello\":{\"format\":1,\"token\":\"sesame\"}}\n";
+    operator.say(&format!("{hello}{MARKET}"));
+    for _ in 0..3 {
+        operator.hear();
+    }
+    let mut subscriber = host.tcp();
+    assert_eq!(subscriber.ask("{\"subscribe\":{\"market\":1}}\n")["book"]["sequence"], 2);
+    for _ in 0..3 {
+        let mut idle = host.tcp();
+        idle.ask(STATUS);
+        assert_eq!(
+            refusal(&idle.hear()),
+            (0, "the connection was idle for 300ms, so it is closed")
+        );
+        idle.closed();
+    }
+    host.tcp().ask(&place(1, 1, "buy", "2.50", 4));
+    assert_eq!(subscriber.hear()["update"]["bids"][0]["quantity"], "4");
+}
+
+#[test]
+fn client_that_takes_no_answers_is_closed_and_owed_little() {
+    let host = start("write_timeout = \"1s\"\nconnection_bytes = 65536\n");
+    let mut client = host.unix();
+    let line = refused_line();
+    let mut taken = 0;
+    let error = loop {
+        match client.write(line.as_bytes()) {
+            Ok(()) => taken += line.len(),
+            Err(error) => break error,
+        }
+    };
+    let closed = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
+    assert!(closed.contains(&error.kind()), "it is not closed: {error}");
+    assert!(taken < 16 << 20, "{taken} bytes were read without an answer that was taken");
+    host.unix().ask(STATUS);
+}
+
+#[test]
+fn clients_that_take_no_answers_do_not_stop_others() {
+    let mut host = start("connection_bytes = 65536\nconnections_bytes = 65536\n");
+    let line = refused_line();
+    let mut deaf: Vec<Client<UnixStream>> = Vec::new();
+    for _ in 0..3 {
+        let mut client = host.unix();
+        client.write_timeout(Duration::from_secs(1));
+        // It is full, or nearly so.
+        while client.write(line.as_bytes()).is_ok() {}
+        deaf.push(client);
+    }
+    let mut client = host.tcp();
+    for _ in 0..200 {
+        assert!(refusal(&client.ask(&line)).0 > 0);
+    }
+    client.say(&STATUS.repeat(1_000));
+    for at in 201..=1_200 {
+        assert_eq!(client.hear()["status"]["line"], at);
+    }
+}
+
+#[test]
+fn subscription_of_a_client_that_reads_nothing_ends_with_little_ready() {
+    let settings = "connection_bytes = 65536\n[limits]\nsubscription = 1000000\n";
+    let mut host = start(settings);
+    let mut trader = host.unix();
+    trader.say(MARKET);
+    trader.hear();
+    trader.hear();
+    let mut deaf = host.unix();
+    deaf.ask("{\"subscribe\":{\"market\":1}}\n");
+    for at in 0..40 {
+        let orders = (1..=250).map(|number| place(1, at * 250 + number, "buy", "2.50", 1));
+        trader.say(&orders.collect::<String>());
+        (0..250).for_each(|_| drop(trader.hear()));
+    }
+    host.wait_for("subscription ended: its client is slow");
+    let mut updates = 0;
+    while deaf.hear().get("ended").is_none() {
+        updates += 1;
+    }
+    assert!(updates < 10_000, "it heard all of them");
+    assert_eq!(deaf.ask(VIEW)["book"]["sequence"], 10_002);
+}
+
+#[test]
+fn errors_repeat_little_of_a_line() {
+    let host = start("");
+    let mut client = host.unix();
+    let long = "x".repeat(60_000);
+    let price = "1".repeat(60_000);
+    client.say(MARKET);
+    client.hear();
+    client.hear();
+    for line in [format!("{{\"{long}\":1}}\n"), place(1, 1, "buy", &price, 1)] {
+        let answer = client.ask(&line);
+        let (_, error) = refusal(&answer);
+        assert!(error.contains('…') && error.len() < 1_000, "{error}");
+    }
 }

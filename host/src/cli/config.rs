@@ -1,5 +1,6 @@
 //! The configuration: a file, under the environment, under the command line.
 
+mod listen;
 mod lock;
 mod market;
 mod redis;
@@ -21,6 +22,7 @@ use pricetime::{Gates, Options, Policy, Retention, RunnerLock, Tokens, Wait};
 use super::failure::{Code, Failure};
 use setting::{Epochs, Retained, Settings, Waiting, When};
 
+pub(crate) use listen::Connections;
 pub(crate) use market::ConfiguredMarket;
 pub(crate) use settlement::{Books, Settling};
 
@@ -151,6 +153,7 @@ pub(crate) struct Config {
     pub(crate) unix: Option<PathBuf>,
     pub(crate) tcp: Option<SocketAddr>,
     pub(crate) tokens: Tokens,
+    pub(crate) connections: Connections,
     pub(crate) events: Option<PathBuf>,
     pub(crate) redis: Option<RedisOptions>,
     pub(crate) lock: Option<RunnerLock>,
@@ -343,6 +346,7 @@ impl Settings {
             unix: said(&self.listen.unix, |path| PathBuf::from(path)),
             tcp,
             tokens,
+            connections: self.listen.connections()?,
             events: said(&self.output.events, |path| PathBuf::from(path)),
             trades_epochs,
             trades_max,

@@ -1,8 +1,14 @@
 //! The epoch runner: an engine on a data folder, fed with JSON lines.
 
+mod account;
+mod admission;
 mod answers;
+mod echo;
+mod lines;
 mod listen;
 mod markets;
+mod outgoing;
+mod owed;
 mod push;
 mod redis;
 mod session;

@@ -113,7 +113,7 @@ answers! {
 
     /// Why a line was not taken.
     Refused {
-        /// The line's number, from 1.
+        /// The line's number, from 1; 0 if the connection itself is refused or closed.
         line: u64,
         /// The byte in it at which it is no longer understood, from 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]

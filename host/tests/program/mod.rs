@@ -3,8 +3,8 @@
 
 pub(crate) mod page;
 
-use std::io::{BufRead as _, BufReader, Read as _, Write};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -116,8 +116,20 @@ impl Running {
     }
 
     pub(crate) fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_pricetime")), folder, arguments)
+    }
+
+    /// The same, with at most so many open files.
+    pub(crate) fn start_with_files(files: u32, folder: TempDir, arguments: &[&str]) -> Self {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &files.to_string()]);
+        limited.arg(env!("CARGO_BIN_EXE_pricetime"));
+        Self::start_by(limited, folder, arguments)
+    }
+
+    fn start_by(mut program: Command, folder: TempDir, arguments: &[&str]) -> Self {
         let log = folder.path().join("log");
-        let child = Command::new(env!("CARGO_BIN_EXE_pricetime"))
+        let child = program
             .current_dir(folder.path())
             .args(["run", "--unix", "socket"])
             .args(arguments)
@@ -149,18 +161,22 @@ impl Running {
     pub(crate) fn unix(&self) -> Client<UnixStream> {
         let stream = UnixStream::connect(self.folder.path().join("socket")).expect("the socket");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
         Client { read: BufReader::new(stream.try_clone().expect("a clone")), write: stream }
     }
 
     /// A client over TCP; the program was started with `--tcp 127.0.0.1:0`.
     pub(crate) fn tcp(&mut self) -> Client<TcpStream> {
+        Client::of(TcpStream::connect(self.address()).expect("a connection"))
+    }
+
+    /// Where it listens over TCP.
+    pub(crate) fn address(&mut self) -> SocketAddr {
         self.wait_for("listening address=");
         let log = self.log();
         let (_, rest) = log.split_once("listening address=").expect("an address");
         let address = rest.split_whitespace().next().expect("an address");
-        let stream = TcpStream::connect(address).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        Client { read: BufReader::new(stream.try_clone().expect("a clone")), write: stream }
+        address.parse().expect("an address")
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -193,6 +209,20 @@ pub(crate) struct Client<S> {
     write: S,
 }
 
+impl Client<TcpStream> {
+    pub(crate) fn of(stream: TcpStream) -> Self {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        Self { read: BufReader::new(stream.try_clone().expect("a clone")), write: stream }
+    }
+}
+
+impl Client<UnixStream> {
+    /// A write that is not taken for so long fails.
+    pub(crate) fn write_timeout(&mut self, limit: Duration) {
+        self.write.set_write_timeout(Some(limit)).expect("a timeout");
+    }
+}
+
 impl<S: std::io::Read + Write> Client<S> {
     pub(crate) fn say(&mut self, lines: &str) {
         self.write.write_all(lines.as_bytes()).expect("it listens");
@@ -205,9 +235,29 @@ impl<S: std::io::Read + Write> Client<S> {
         serde_json::from_str(&line).expect(&line)
     }
 
+    /// The answer to a line, if the other side is still there.
+    pub(crate) fn try_ask(&mut self, line: &str) -> Option<Value> {
+        self.write(line.as_bytes()).ok()?;
+        let mut answer = String::new();
+        self.read.read_line(&mut answer).ok()?;
+        serde_json::from_str(&answer).ok()
+    }
+
     pub(crate) fn ask(&mut self, line: &str) -> Value {
         self.say(line);
         self.hear()
+    }
+
+    /// Waits until the other side ends it, be it by a reset.
+    pub(crate) fn closed(&mut self) {
+        let ended = self.read.read_to_end(&mut Vec::new());
+        let reset = |error: &std::io::Error| error.kind() == ErrorKind::ConnectionReset;
+        assert!(ended.as_ref().err().is_none_or(reset), "it is not closed: {ended:?}");
+    }
+
+    /// Writes as long as the other side takes it.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.write.write_all(bytes)
     }
 
     /// Everything until it ends.

@@ -31,7 +31,12 @@ sections! {
     Snapshots { keep: usize }
     Limits { markets: u32, ring: usize, subscription: usize, subscription_replay: u64, line: usize }
     Core { wait: Waiting }
-    Listen { unix: String, tcp: String, token: String, tokens: Vec<Token> }
+    Listen {
+        unix: String, tcp: String, token: String, tokens: Vec<Token>, connections: usize,
+        connections_reserved: usize,
+        connections_per_address: usize, line_timeout: String, idle_timeout: String,
+        write_timeout: String, connection_bytes: usize, connections_bytes: usize,
+    }
     Output { events: String }
     Redis {
         url: String, authority: String, certificate: String, key: String, accept_eviction: bool,

@@ -11,17 +11,19 @@ use pricetime::json::{
     Answer, Book, Done, FORMAT, OrderLine, Orders, Refused, Status, Subscribe, Welcome,
 };
 use pricetime::{AccountFeed, Found, Host, MarketFeed, Principal, Stopped, Ticket};
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::io::AsyncWrite;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::Desk;
+use super::account::Account;
+use super::lines::Bounds;
 use super::listen::ended;
-use super::push::{Push, Whose, push_account, push_market};
+use super::outgoing::Outgoing;
+use super::owed::{Queue, Reply};
+use super::push::{Push, Pushed, Whose, push_account, push_market};
 
-/// Above so many bytes answers are written at once.
-const BUFFER: usize = 1 << 16;
 /// Updates on their way from a subscription to the writer.
 const PUSHED_MAX: usize = 256;
 /// Subscriptions that a connection may have.
@@ -31,7 +33,7 @@ const SUBSCRIPTIONS_MAX: usize = 64;
 #[derive(Debug)]
 pub(super) enum Item {
     /// A command's answer, once it is durable.
-    Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Ticket },
+    Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Reply },
     /// What a question found, or will find once the commands before it are durable.
     Found { line: u64, found: Wanted, room: Option<OwnedSemaphorePermit> },
     /// How the host is when its turn comes.
@@ -61,10 +63,11 @@ pub(super) struct Writer<W> {
     principal: Principal,
     /// How many tickets have been told.
     told: Arc<AtomicU64>,
-    to: W,
-    buffer: Vec<u8>,
-    pushed: mpsc::Receiver<Answer>,
-    push: mpsc::Sender<Answer>,
+    owed: Queue,
+    out: Outgoing<W>,
+    account: Option<Arc<Account>>,
+    pushed: mpsc::Receiver<Pushed>,
+    push: mpsc::Sender<Pushed>,
     subscriptions: usize,
     /// Turns true when the subscriptions are to come to an end.
     closing: watch::Sender<bool>,
@@ -90,28 +93,43 @@ pub(super) fn no_spec() -> MarketSpec {
 }
 
 impl<W: AsyncWrite + Unpin> Writer<W> {
-    pub(super) fn new(desk: Arc<Desk>, principal: Principal, told: Arc<AtomicU64>, to: W) -> Self {
+    pub(super) fn new(
+        desk: Arc<Desk>,
+        principal: Principal,
+        told: Arc<AtomicU64>,
+        (to, owed): (W, Queue),
+        bounds: Option<&Bounds>,
+    ) -> Self {
         let (push, pushed) = mpsc::channel(PUSHED_MAX);
         let (closing, _) = watch::channel(false);
-        let buffer = Vec::with_capacity(2 * BUFFER);
-        Self { desk, principal, told, to, buffer, pushed, push, subscriptions: 0, closing }
+        let out = Outgoing::new(to, bounds);
+        let account = bounds.map(|bounds| Arc::clone(&bounds.account));
+        let subscriptions = 0;
+        Self { desk, principal, told, owed, out, account, pushed, push, subscriptions, closing }
     }
 
     /// Works until nothing more can be owed.
-    pub(super) async fn run(mut self, mut owed: mpsc::Receiver<Item>) -> io::Result<()> {
+    pub(super) async fn run(mut self) -> io::Result<()> {
         loop {
             let next = tokio::select! {
-                item = owed.recv() => item.map(Ok),
+                owed = self.owed.next() => owed.map(Ok),
                 Some(pushed) = self.pushed.recv() => Some(Err(pushed)),
             };
             match next {
                 None => break,
-                Some(Ok(item)) => self.settle(item).await?,
-                Some(Err(pushed)) => self.put(&pushed)?,
+                Some(Ok(owed)) => {
+                    self.settle(owed.item).await?;
+                    // It is in the buffer now, which is counted by itself.
+                    drop(owed.charge);
+                }
+                Some(Err(pushed)) => pushed.put(self.out.buffer()),
             }
-            let idle = owed.is_empty() && self.pushed.is_empty();
-            if idle || self.buffer.len() >= BUFFER {
+            let idle = self.owed.is_empty() && self.pushed.is_empty();
+            if idle || self.out.is_full() {
                 self.flush().await?;
+            }
+            if idle {
+                self.out.rest();
             }
         }
         self.last_pushes().await
@@ -124,8 +142,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let (push, _) = mpsc::channel(1);
         drop(std::mem::replace(&mut self.push, push));
         while let Some(pushed) = self.pushed.recv().await {
-            self.put(&pushed)?;
-            if self.buffer.len() >= BUFFER {
+            pushed.put(self.out.buffer());
+            if self.out.is_full() {
                 self.flush().await?;
             }
         }
@@ -133,14 +151,14 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        self.to.write_all(&self.buffer).await?;
-        self.buffer.clear();
-        self.to.flush().await
+        let Self { out, owed, .. } = self;
+        out.flush(|| owed.weigh()).await
     }
 
     fn put(&mut self, answer: &Answer) -> io::Result<()> {
-        serde_json::to_writer(&mut self.buffer, answer)?;
-        self.buffer.push(b'\n');
+        let buffer = self.out.buffer();
+        serde_json::to_writer(&mut *buffer, answer)?;
+        buffer.push(b'\n');
         Ok(())
     }
 
@@ -209,7 +227,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         line: u64,
         request: Option<Uuid>,
         spec: Option<Arc<MarketSpec>>,
-        ticket: Ticket,
+        ticket: Reply,
     ) -> io::Result<Answer> {
         Ok(match self.resolve(ticket).await? {
             Ok(group) => {
@@ -222,7 +240,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Waits for a ticket. Before it really has to wait, it writes what it has.
-    async fn resolve<T>(&mut self, mut ticket: Ticket<T>) -> io::Result<Result<T, Stopped>> {
+    async fn resolve<T>(
+        &mut self,
+        mut ticket: impl Future<Output = Result<T, Stopped>> + Unpin,
+    ) -> io::Result<Result<T, Stopped>> {
         let told = tokio::select! {
             biased;
             told = &mut ticket => Some(told),
@@ -272,7 +293,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         } else {
             feed(&self.desk.host, &asked)
         };
-        let push = Push { to: self.push.clone(), closing: self.closing.subscribe() };
+        let (to, closing) = (self.push.clone(), self.closing.subscribe());
+        let push = Push::new(to, closing, self.account.as_ref());
         let first = match feed {
             Err(why) => return Ok(refused(line, why)),
             Ok(Feed::Market(feed)) => {
@@ -307,8 +329,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             tokio::select! {
                 found = &mut looking => return found,
                 Some(pushed) = self.pushed.recv() => {
-                    self.put(&pushed)?;
-                    if self.pushed.is_empty() || self.buffer.len() >= BUFFER {
+                    pushed.put(self.out.buffer());
+                    if self.pushed.is_empty() || self.out.is_full() {
                         self.flush().await?;
                     }
                 }

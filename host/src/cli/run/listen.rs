@@ -1,18 +1,24 @@
 //! The sockets.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pricetime::Principal;
-use tokio::net::{TcpListener, UnixStream};
+use pricetime::json::{Answer, Refused};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use super::super::config::Config;
+use super::super::config::{Config, Connections};
 use super::super::failure::Failure;
 use super::Desk;
+use super::account::Budget;
+use super::admission::{Admission, Seat};
+use super::lines::Bounds;
 use super::session::Session;
 use super::socket::Socket;
 
@@ -26,11 +32,38 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Listeners {
     unix: Option<Socket>,
     tcp: Option<TcpListener>,
+    limits: Option<Limits>,
+}
+
+/// What connections may take, one by one and together.
+#[derive(Debug)]
+struct Limits {
+    connections: Connections,
+    admission: Arc<Admission>,
+    budget: Arc<Budget>,
+}
+
+impl Limits {
+    fn new(connections: Connections) -> Result<Self, Failure> {
+        let admission = Admission::new(connections)?;
+        Ok(Self { connections, admission, budget: Budget::new(connections.bytes_of_all) })
+    }
+
+    /// Admits a client: over TCP with its address, over the Unix socket with none.
+    fn admit(&self, address: Option<IpAddr>) -> Result<(Seat, Bounds), String> {
+        let seat = self.admission.admit(address)?;
+        let Connections { line, idle, write, bytes, .. } = self.connections;
+        // Operators type by hand, so only idleness ends their connections.
+        let line = if address.is_some() { line } else { idle };
+        Ok((seat, Bounds { line, idle, write, account: self.budget.account(bytes) }))
+    }
 }
 
 impl Listeners {
     pub(super) async fn open(config: &Config) -> Result<Self, Failure> {
-        let mut listeners = Self { unix: None, tcp: None };
+        let listens = config.unix.is_some() || config.tcp.is_some();
+        let limits = listens.then(|| Limits::new(config.connections)).transpose()?;
+        let mut listeners = Self { unix: None, tcp: None, limits };
         if let Some(path) = &config.unix {
             let socket = Socket::open(path).await;
             let named = |why| Failure::failed(format!("{}: {why}", path.display()));
@@ -50,27 +83,33 @@ impl Listeners {
     pub(super) async fn serve(self, desk: Arc<Desk>) {
         let mut stop = desk.stop.clone();
         let mut sessions = JoinSet::new();
+        let Some(limits) = &self.limits else { return ended(&mut stop).await };
         loop {
             tokio::select! {
                 () = ended(&mut stop) => break,
                 accepted = accept_unix(self.unix.as_ref()) => match accepted {
-                    Ok(stream) => {
-                        let (from, to) = stream.into_split();
-                        let session = Session::new(Arc::clone(&desk), Principal::Operator);
-                        sessions.spawn(async move { log_end(session.run(from, to).await) });
-                    }
+                    Ok(stream) => match limits.admit(None) {
+                        Ok((seat, bounds)) => {
+                            let (from, to) = stream.into_split();
+                            let session = Session::new(Arc::clone(&desk), Principal::Operator).on(bounds);
+                            sessions.spawn(serve(session, from, to, seat));
+                        }
+                        Err(why) => drop(stream.try_write(&refusal(why))),
+                    },
                     Err(error) => pause(&error).await,
                 },
                 accepted = accept_tcp(self.tcp.as_ref()) => match accepted {
-                    Ok(stream) => {
-                        // Without it an answer may wait for the next; it works all the same.
-                        let _ = stream.set_nodelay(true);
-                        let peer = stream.peer_addr().ok();
-                        let (from, to) = stream.into_split();
-                        let session = Session::new(Arc::clone(&desk), Principal::Public);
-                        let session = session.of_peer(peer);
-                        sessions.spawn(async move { log_end(session.run(from, to).await) });
-                    }
+                    Ok((stream, address)) => match limits.admit(Some(address.ip())) {
+                        Ok((seat, bounds)) => {
+                            // Without it an answer may wait for the next; it works all the same.
+                            let _ = stream.set_nodelay(true);
+                            let (from, to) = stream.into_split();
+                            let session = Session::new(Arc::clone(&desk), Principal::Public).on(bounds);
+                            let session = session.of_peer(address);
+                            sessions.spawn(serve(session, from, to, seat));
+                        }
+                        Err(why) => drop(stream.try_write(&refusal(why))),
+                    },
                     Err(error) => pause(&error).await,
                 },
                 Some(_) = sessions.join_next() => {}
@@ -94,10 +133,25 @@ pub(super) async fn ended(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-fn log_end<T>(ended: io::Result<T>) {
-    if let Err(error) = ended {
+/// Serves a client to its end, and then gives its place to another.
+async fn serve(
+    session: Session,
+    from: impl AsyncRead + Unpin,
+    to: impl AsyncWrite + Unpin,
+    seat: Seat,
+) {
+    if let Err(error) = session.run(from, to).await {
         info!("a client has gone: {error}");
     }
+    drop(seat);
+}
+
+/// The only line of a connection that is not admitted.
+fn refusal(error: String) -> Vec<u8> {
+    let refused = Refused { line: 0, column: None, request: None, error };
+    let mut line = serde_json::to_vec(&Answer::Refused(refused)).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 async fn pause(error: &io::Error) {
@@ -112,9 +166,9 @@ async fn accept_unix(socket: Option<&Socket>) -> io::Result<UnixStream> {
     }
 }
 
-async fn accept_tcp(listener: Option<&TcpListener>) -> io::Result<tokio::net::TcpStream> {
+async fn accept_tcp(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
     match listener {
-        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        Some(listener) => listener.accept().await,
         None => std::future::pending().await,
     }
 }

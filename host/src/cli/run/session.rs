@@ -13,16 +13,17 @@ use std::time::Duration;
 use pricetime::engine::{Action, MarketId, MarketSpec};
 use pricetime::json::{FORMAT, Hello, Line, Refused as RefusedLine};
 use pricetime::{Draft, Host, Principal, Question, Refused, Ticket};
-use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, oneshot};
 use tracing::warn;
 
 use super::Desk;
 use super::answers::{Item, Wanted, Writer};
+use super::echo::shorten;
+use super::lines::{Bounds, Lines, Read};
 use super::listen::ended;
+use super::owed::{Items, Reply, owed};
 
-/// How many answers may be owed before no more lines are read.
-const OWED_MAX: usize = 8_192;
 /// How long it waits where the core has no room.
 const BUSY: Duration = Duration::from_millis(1);
 /// How many levels of books may be owed before no more lines are read.
@@ -52,9 +53,9 @@ pub(super) struct Session {
     told: Arc<AtomicU64>,
     levels: Arc<Semaphore>,
     met: Met,
+    /// What it may take; none for a file.
+    bounds: Option<Bounds>,
 }
-
-type Items = mpsc::Sender<Item>;
 
 /// What is wrong with a line, and at which byte of it.
 struct Wrong {
@@ -81,7 +82,13 @@ impl Session {
             told: Arc::default(),
             levels: Arc::new(Semaphore::new(LEVELS_MAX as usize)),
             met: Met::default(),
+            bounds: None,
         }
+    }
+
+    /// Serves a client on these bounds, and not a file.
+    pub(super) fn on(self, bounds: Bounds) -> Self {
+        Self { bounds: Some(bounds), ..self }
     }
 
     /// Logs its refused lines under this name.
@@ -100,9 +107,10 @@ impl Session {
         from: impl AsyncRead + Unpin,
         to: impl AsyncWrite + Unpin,
     ) -> io::Result<Met> {
-        let (items, owed) = mpsc::channel(OWED_MAX);
+        let (items, owed) = owed(self.bounds.as_ref().map(|bounds| &bounds.account));
         let (principal, told) = (self.principal.clone(), Arc::clone(&self.told));
-        let writer = Writer::new(Arc::clone(&self.desk), principal, told, to);
+        let (desk, bounds) = (Arc::clone(&self.desk), self.bounds.clone());
+        let writer = Writer::new(desk, principal, told, (to, owed), bounds.as_ref());
         let reading = async {
             let read = self.read(from, &items).await;
             // What it placed ends here, whatever is still on its way.
@@ -110,7 +118,7 @@ impl Session {
             drop(items);
             read
         };
-        let (read, wrote) = tokio::join!(reading, writer.run(owed));
+        let (read, wrote) = tokio::join!(reading, writer.run());
         read?;
         // Who does not listen any more has what he wanted.
         match wrote {
@@ -120,33 +128,30 @@ impl Session {
     }
 
     async fn read(&mut self, from: impl AsyncRead + Unpin, items: &Items) -> io::Result<()> {
-        let mut from = BufReader::with_capacity(1 << 16, from);
+        let most = self.desk.line_max;
+        let mut lines = Lines::new(from, most, self.bounds.clone());
         let mut stop = self.desk.stop.clone();
-        let mut line = Vec::new();
-        let most = self.desk.line_max as u64;
         loop {
-            line.clear();
-            let read = async { (&mut from).take(most + 1).read_until(b'\n', &mut line).await };
             let read = tokio::select! {
                 biased;
-                read = read => read?,
+                read = lines.next() => read?,
                 () = ended(&mut stop) => return Ok(()),
+                () = items.gone() => return Ok(()),
             };
-            if read == 0 {
-                return Ok(());
-            }
-            self.met.lines += 1;
-            let long = line.last() != Some(&b'\n') && line.len() as u64 > most;
-            if long {
-                skip_line(&mut from).await?;
-            }
-            let text = line.trim_ascii();
-            let taken = if long {
-                Err(Wrong::from(format!("the line is longer than {most} bytes")))
-            } else if text.is_empty() {
-                continue;
-            } else {
-                self.take(text, items).await
+            let text = lines.text();
+            self.met.lines += u64::from(matches!(read, Read::Line | Read::Long));
+            let taken = match read {
+                Read::End => return Ok(()),
+                Read::Late(why) => {
+                    let error = format!("{why}, so it is closed");
+                    let refused = RefusedLine { line: 0, column: None, request: None, error };
+                    // If the writer has gone, there is nobody to tell.
+                    let _ = items.send(Item::Refused(refused)).await;
+                    return Ok(());
+                }
+                Read::Line if text.is_empty() => continue,
+                Read::Long => Err(Wrong::from(format!("the line is longer than {most} bytes"))),
+                Read::Line => self.take(text, items).await,
             };
             let owed = match taken {
                 Ok(Some(item)) => item,
@@ -164,7 +169,7 @@ impl Session {
         let line: Line = serde_json::from_slice(text).map_err(|error| Wrong {
             column: Some(error.column() as u64),
             // The place stands beside it.
-            error: error.to_string().split(" at line ").next().unwrap_or_default().to_owned(),
+            error: shorten(error.to_string().split(" at line ").next().unwrap_or_default()),
         })?;
         let number = self.met.lines;
         let Some(market) = line.market() else { return self.ask(line, items).await };
@@ -174,7 +179,7 @@ impl Session {
         }
         let adds = matches!(line, Line::AddMarket(_));
         let spec = if adds { None } else { self.spec(market, items).await };
-        let draft = line.draft(spec.as_deref())?;
+        let draft = line.draft(spec.as_deref()).map_err(|error| shorten(&error.to_string()))?;
         if draft.session.is_some() {
             return Err("`session` is for recordings: say `cancel_on_disconnect` in `hello`".into());
         }
@@ -183,7 +188,12 @@ impl Session {
             if let Action::AddMarket(spec) = &draft.action { Some(Arc::new(*spec)) } else { spec };
         let ticket = self.submit(draft).await?;
         self.tickets += 1;
-        Ok(Some(Item::Ticket { line: number, request: line.request(), spec, ticket }))
+        Ok(Some(Item::Ticket {
+            line: number,
+            request: line.request(),
+            spec,
+            ticket: Reply::new(ticket),
+        }))
     }
 
     /// Takes a line that is no command: what is owed for it, if anything is.
@@ -308,18 +318,5 @@ impl Session {
         }
         let request = serde_json::from_slice::<Line>(text).ok().and_then(|line| line.request());
         RefusedLine { line, column, request, error }
-    }
-}
-
-/// Reads on to the end of the line, and keeps nothing of it.
-async fn skip_line<R: AsyncRead + Unpin>(from: &mut BufReader<R>) -> io::Result<()> {
-    loop {
-        let there = from.fill_buf().await?;
-        let end = there.iter().position(|byte| *byte == b'\n');
-        let (used, done) = end.map_or((there.len(), there.is_empty()), |end| (end + 1, true));
-        from.consume(used);
-        if done {
-            return Ok(());
-        }
     }
 }

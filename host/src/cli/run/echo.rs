@@ -1,0 +1,56 @@
+//! Errors repeat only so much of a line.
+
+/// The longest text in quotes, and the longest word, in characters.
+const WORD_MAX: usize = 64;
+/// The longest error, in characters.
+const ERROR_MAX: usize = 1_024;
+
+/// Cuts what an error repeats of a line.
+pub(super) fn shorten(error: &str) -> String {
+    let mut short = String::with_capacity(error.len().min(ERROR_MAX));
+    let (mut quote, mut word) = (None, 0);
+    for character in error.chars() {
+        let ends = match quote {
+            Some(quote) => character == quote,
+            None => character.is_whitespace() || matches!(character, '`' | '"'),
+        };
+        if ends {
+            let opens = quote.is_none() && !character.is_whitespace();
+            (quote, word) = (opens.then_some(character), 0);
+            short.push(character);
+            continue;
+        }
+        word += 1;
+        if word <= WORD_MAX {
+            short.push(character);
+        } else if word == WORD_MAX + 1 {
+            short.push('…');
+        }
+    }
+    match short.char_indices().nth(ERROR_MAX) {
+        Some((at, _)) => short[..at].to_owned() + "…",
+        None => short,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shorten;
+
+    #[test]
+    fn errors_repeat_at_most_64_characters_of_a_text() {
+        let long = "ä".repeat(60_000);
+        let cut = "ä".repeat(64) + "…";
+        let unknown = |name: &str| format!("unknown field `{name}`, expected one of `a b`, `c`");
+        assert_eq!(shorten(&unknown(&long)), unknown(&cut));
+        assert_eq!(
+            shorten(&format!("price: {long} is too long")),
+            format!("price: {cut} is too long")
+        );
+        let spaced = "a word ".repeat(10_000);
+        assert_eq!(shorten(&format!("\"{spaced}\"")), format!("\"{}…\"", &spaced[..64]));
+        assert!(shorten(&"` ".repeat(60_000)).chars().count() <= 1_025);
+        let plain = "price: 0.10001 is not a whole number of the market's ticks";
+        assert_eq!(shorten(plain), plain);
+    }
+}
