@@ -102,6 +102,43 @@ fn process_that_ends_leaves_the_socket_of_another() {
     assert!(!folder.path().join("socket").exists());
 }
 
+#[test]
+fn connection_whose_first_line_is_no_json_object_is_closed() {
+    let mut host = start("");
+    let mut operator = host.unix();
+    operator.say(MARKET);
+    operator.hear();
+    operator.hear();
+    let order = place(1, 1, "buy", "2.50", 4);
+    let browser = format!(
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{order}",
+        order.len()
+    );
+    let others = [
+        String::from("\n \n[1]\n"),
+        String::from("{\"status\":\n"),
+        String::from("\u{16}\u{3}\u{1}\n"),
+        format!("{{\"{}\"\n", "x".repeat(70_000)),
+    ];
+    for said in [browser].into_iter().chain(others.map(|line| line + &order)) {
+        let mut client = host.tcp();
+        client.say(&said);
+        let refused = client.hear();
+        assert!(refusal(&refused).1.contains("the first line is not a JSON object"), "{said}");
+        client.closed();
+    }
+    let mut client = host.unix();
+    client.say("x\n");
+    client.hear();
+    client.closed();
+    assert_eq!(operator.ask(VIEW)["book"]["sequence"], 2, "nothing was carried out");
+    let mut client = host.tcp();
+    client.say(&format!("\n{STATUS}x\n{order}"));
+    assert_eq!(client.hear()["status"]["line"], 2);
+    assert_eq!(refusal(&client.hear()).0, 3, "a later line that is none closes nothing");
+    assert_eq!(client.hear()["done"]["line"], 4);
+}
+
 #[tokio::test]
 async fn connections_are_limited_in_all_and_from_one_address_and_operators_get_in() {
     let mut host =

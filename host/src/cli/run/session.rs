@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use std::time::Duration;
 use pricetime::engine::{Action, MarketId, MarketSpec};
 use pricetime::json::{FORMAT, Hello, Line, Refused as RefusedLine};
 use pricetime::{Draft, Host, Principal, Question, Refused, Ticket};
+use serde::de::IgnoredAny;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot};
 use tracing::warn;
@@ -131,6 +132,8 @@ impl Session {
         let most = self.desk.line_max;
         let mut lines = Lines::new(from, most, self.bounds.clone());
         let mut stop = self.desk.stop.clone();
+        // A client shows with its first line whether it speaks this format. A browser does not.
+        let mut unknown = self.bounds.is_some();
         loop {
             let read = tokio::select! {
                 biased;
@@ -150,8 +153,17 @@ impl Session {
                     return Ok(());
                 }
                 Read::Line if text.is_empty() => continue,
+                Read::Line | Read::Long if unknown && !is_object(text) => {
+                    let why = "the first line is not a JSON object, so the connection is closed";
+                    // As above.
+                    let _ = items.send(Item::Refused(self.refuse(why.into(), text))).await;
+                    return Ok(());
+                }
                 Read::Long => Err(Wrong::from(format!("the line is longer than {most} bytes"))),
-                Read::Line => self.take(text, items).await,
+                Read::Line => {
+                    unknown = false;
+                    self.take(text, items).await
+                }
             };
             let owed = match taken {
                 Ok(Some(item)) => item,
@@ -319,4 +331,9 @@ impl Session {
         let request = serde_json::from_slice::<Line>(text).ok().and_then(|line| line.request());
         RefusedLine { line, column, request, error }
     }
+}
+
+/// Whether this is a JSON object.
+fn is_object(text: &[u8]) -> bool {
+    serde_json::from_slice::<HashMap<String, IgnoredAny>>(text).is_ok()
 }
