@@ -77,6 +77,15 @@ const LAPSE: Duration = Duration::from_millis(250);
 /// most before it tries again.
 const PATIENCE: Duration = Duration::from_micros(200);
 
+/// The sessions that have ended and are still to be carried out.
+#[derive(Debug, Default)]
+pub(crate) struct Endings {
+    /// How many items were carried out.
+    handled: u64,
+    /// Each with how many items are carried out by when all of the session's are.
+    noticed: Vec<(u64, Ending)>,
+}
+
 /// The core's work.
 pub(crate) struct Sequencer {
     pub(crate) engine: Engine,
@@ -93,10 +102,7 @@ pub(crate) struct Sequencer {
     pub(crate) shared: Arc<Shared>,
     /// Batches that were told of come back to be filled again.
     pub(crate) used: Receiver<Batch>,
-    /// How many items were carried out.
-    pub(crate) handled: u64,
-    /// Sessions that have ended, and how many items are carried out by when all of theirs are.
-    pub(crate) endings: Vec<(u64, Ending)>,
+    pub(crate) endings: Endings,
 }
 
 impl fmt::Debug for Sequencer {
@@ -121,7 +127,7 @@ impl Work for Sequencer {
             self.let_time_pass(now);
         }
         self.end_sessions(idle, now);
-        self.handled = self.handled.saturating_add(items.len() as u64);
+        self.endings.handled = self.endings.handled.saturating_add(items.len() as u64);
         for item in items.drain(..) {
             match item {
                 Item::Draft(draft, ticket) => {
@@ -153,7 +159,7 @@ impl Work for Sequencer {
         if !gone {
             return Ok(Some(PATIENCE));
         }
-        if !self.endings.is_empty() {
+        if !self.endings.noticed.is_empty() {
             return Ok(Some(Duration::ZERO));
         }
         let left = self.schedule.left(now);
@@ -182,29 +188,30 @@ impl Sequencer {
     }
 
     /// Cancels what is left of earlier sessions: they ended with the process that they were with.
-    pub(crate) fn end_earlier_sessions(&mut self) {
+    pub(crate) fn begin(mut self) -> Self {
         let now = self.engine.last_timestamp().max(self.clock.now());
         let holding = self.engine.markets().filter(|book| book.holds_sessions());
         let markets: Vec<_> = holding.map(|book| book.head().market).collect();
         for market in markets {
             self.command(market, Action::CancelSession { session: None }, now);
         }
+        self
     }
 
     /// Takes note of the sessions that have ended. What was submitted in them before is in the ring at
     /// most: it is carried out once the ring has been empty, or as many items as it holds have been.
     fn notice_endings(&mut self) {
-        let by = self.handled.saturating_add(self.ahead_max);
+        let by = self.endings.handled.saturating_add(self.ahead_max);
         let ended = self.shared.sessions.take_ended();
-        self.endings.extend(ended.into_iter().map(|ending| (by, ending)));
+        self.endings.noticed.extend(ended.into_iter().map(|ending| (by, ending)));
     }
 
     /// Cancels the orders of the sessions that were noticed earlier, as far as all that was submitted in
     /// them has been carried out. `empty` says that the ring has been empty since.
     fn end_sessions(&mut self, empty: bool, now: Timestamp) {
-        let handled = self.handled;
+        let handled = self.endings.handled;
         let due = |(by, _): &mut (u64, Ending)| empty || *by <= handled;
-        let ended: Vec<_> = self.endings.extract_if(.., due).collect();
+        let ended: Vec<_> = self.endings.noticed.extract_if(.., due).collect();
         for (_, Ending { session, markets }) in ended {
             for market in markets {
                 self.command(market, Action::CancelSession { session: Some(session) }, now);

@@ -23,7 +23,7 @@ use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
 use crate::redis::{Herald, Recorder};
 use crate::scribe::{Policy, Scribe};
-use crate::sequencer::{Item, Sequencer};
+use crate::sequencer::{Endings, Item, Sequencer};
 use crate::settle::{Clerk, Courier, Listener, Place, Settlement};
 use crate::status::Shared;
 use crate::teller::Teller;
@@ -296,7 +296,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let (to_keeper, states) = bounded(1);
     let (say_floor, floors) = bounded(16);
 
-    let mut sequencer = Sequencer {
+    let core = Sequencer {
         schedule: Schedule::new(options.gates, engine.last_timestamp()),
         engine,
         clock: options.clock,
@@ -306,10 +306,8 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         used,
         on_start: options.on_start,
         shared: Arc::clone(&shared),
-        handled: 0,
-        endings: Vec::new(),
+        endings: Endings::default(),
     };
-    sequencer.end_earlier_sessions();
     let scribe = Scribe {
         journal: kept.journal,
         policy: options.policy,
@@ -341,13 +339,12 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         recorder,
         shared: Arc::clone(&shared),
     };
-    let (entrance, core) = thread::spawn(&options.core, sequencer)?;
+    let (entrance, core) = thread::spawn(&options.core, core.begin())?;
     let mut rest = spawn(scribe, teller, keeper)?;
     #[cfg(feature = "redis")]
     rest.extend(crate::redis::spawn(carrier, herald)?);
-    if let Some(clerk) = kept.clerk {
-        rest.push(named("settle").spawn(move || clerk.run())?);
-    }
+    let settle = |clerk: Clerk| named("settle").spawn(move || clerk.run());
+    rest.extend(kept.clerk.map(settle).transpose()?);
     let threads = Threads {
         core,
         rest,

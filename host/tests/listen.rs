@@ -10,7 +10,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
-use program::{Client, MARKET, Running, VIEW, err, folder, place, run, until};
+use pricetime_tests::patience::until;
+use program::{Client, MARKET, Running, VIEW, err, folder, place, run};
 use tokio::net::TcpSocket;
 
 const STATUS: &str = "{\"status\":{}}\n";

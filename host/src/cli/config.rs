@@ -307,6 +307,7 @@ impl Settings {
             ));
         }
         let tcp = said(&self.listen.tcp, local).transpose()?;
+        let connections = self.listen.connections()?;
         let tokens = token::tokens(&self.listen.token, self.listen.tokens)?;
         if self.limits.ring < 2 || self.limits.line < 256 || self.limits.markets == 0 {
             return Err(String::from(
@@ -346,7 +347,7 @@ impl Settings {
             unix: said(&self.listen.unix, |path| PathBuf::from(path)),
             tcp,
             tokens,
-            connections: self.listen.connections()?,
+            connections,
             events: said(&self.output.events, |path| PathBuf::from(path)),
             trades_epochs,
             trades_max,

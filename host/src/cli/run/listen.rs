@@ -105,7 +105,7 @@ impl Listeners {
                             let _ = stream.set_nodelay(true);
                             let (from, to) = stream.into_split();
                             let session = Session::new(Arc::clone(&desk), Principal::Public).on(bounds);
-                            let session = session.of_peer(address);
+                            let session = session.of_peer(Some(address));
                             sessions.spawn(serve(session, from, to, seat));
                         }
                         Err(why) => drop(stream.try_write(&refusal(why))),
