@@ -130,7 +130,8 @@ impl Scribe {
                 }
             }
             // Questions alone leave nothing to write.
-            if group.iter().any(|batch| !batch.commands.is_empty()) {
+            let wrote = group.iter().any(|batch| !batch.commands.is_empty());
+            if wrote {
                 journal.write()?;
                 (marked, unsynced) = (false, true);
             }
@@ -141,8 +142,10 @@ impl Scribe {
             for batch in group.drain(..) {
                 self.hand_on(batch)?;
             }
-            // If it cannot be made now, it is made when it is needed.
-            let _ = journal.prepare();
+            if wrote {
+                // If it cannot be made now, it is made when it is needed.
+                let _ = journal.prepare();
+            }
             // A market that never rests must not keep everything for ever.
             self.drop_old(journal);
         }
