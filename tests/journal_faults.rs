@@ -146,6 +146,9 @@ impl Disk for NoNewFiles {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
         self.0.lock(path)
     }
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.0.is_locked(path)
+    }
 }
 
 #[test]

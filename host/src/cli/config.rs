@@ -287,18 +287,7 @@ impl Settings {
     /// Makes of what is said what is meant.
     fn check(self) -> Result<Config, String> {
         let gates = self.epochs.gates()?;
-        let policy = match self.journal.policy.as_str() {
-            "sync" => Policy::Sync,
-            "interval" => Policy::Interval(duration("journal.interval", &self.journal.interval)?),
-            "none" => Policy::None,
-            "epoch" => Policy::Epoch,
-            other => {
-                return Err(format!(
-                    "journal.policy = {other:?}: there are \"sync\", \"interval\" and \"none\", and \
-                     with redis.only \"epoch\""
-                ));
-            }
-        };
+        let policy = policy(&self.journal)?;
         let (folder, policy) = home(self.folder, policy, &self.redis)?;
         if self.redis.publish.events && matches!(policy, Policy::None | Policy::Epoch) {
             return Err(String::from(
@@ -359,6 +348,22 @@ impl Settings {
             markets,
         })
     }
+}
+
+/// When a command counts as durable.
+fn policy(journal: &setting::Journal) -> Result<Policy, String> {
+    Ok(match journal.policy.as_str() {
+        "sync" => Policy::Sync,
+        "interval" => Policy::Interval(duration("journal.interval", &journal.interval)?),
+        "none" => Policy::None,
+        "epoch" => Policy::Epoch,
+        other => {
+            return Err(format!(
+                "journal.policy = {other:?}: there are \"sync\", \"interval\" and \"none\", and \
+                     with redis.only \"epoch\""
+            ));
+        }
+    })
 }
 
 /// Where the state is, and under which policy.

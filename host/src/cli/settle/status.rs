@@ -61,7 +61,7 @@ struct Delivery {
 #[serde(rename_all = "snake_case")]
 enum Said {
     Status { running: Option<bool>, ledger: Option<String>, history: String },
-    Market(Row),
+    Market(Box<Row>),
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -138,7 +138,7 @@ impl Status {
             let history = look.history().to_string();
             json_line(out, &Said::Status { running, ledger, history })?;
             for row in rows {
-                json_line(out, &Said::Market(row))?;
+                json_line(out, &Said::Market(Box::new(row)))?;
             }
             return Ok(());
         }

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex};
 use pricetime::engine::{Event, Header, MarketHead, Outcome};
 use pricetime::{Follower, Gates, Options, Tokens};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 
 use super::*;
