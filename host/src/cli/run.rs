@@ -228,11 +228,13 @@ impl Run {
             stop: stopped,
             resuming: Arc::new(Semaphore::new(1)),
         });
+        // A client that is answered may already send a signal.
+        let told = until_told();
         let listeners = Listeners::open(config).await?;
         let mut serving = tokio::spawn(listeners.serve(Arc::clone(&desk)));
         let met = tokio::select! {
             met = self.read(&desk) => met,
-            why = until_told() => {
+            why = told => {
                 info!(why, "ending");
                 Ok(Met::default())
             }
@@ -318,16 +320,17 @@ fn progress() -> impl FnMut(Progress) + Send {
     }
 }
 
-/// Waits until somebody outside wants an end.
-async fn until_told() -> &'static str {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "interrupted",
+/// Waits for a signal to end. From this call on, even before the first poll, a signal ends the program in order.
+fn until_told() -> impl Future<Output = &'static str> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "interrupted",
+        }
     }
 }
 
