@@ -27,6 +27,7 @@
 //! ```
 
 mod cut;
+mod end;
 #[cfg(test)]
 mod golden;
 mod mark;

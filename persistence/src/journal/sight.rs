@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use pricetime_engine::Sequence;
 
+use super::end::look_whole;
 use super::record::Kind;
 use super::scan::{Scanned, walk};
 use super::segment::{self, START, Segment};
-use super::writer::look;
 use super::{Damage, JournalError, Position, io_error};
 use crate::codec::decode_command;
 use crate::disk::Disk;
@@ -129,17 +129,17 @@ pub(crate) fn sight(
 fn steady(segment: &Segment) -> Result<Scanned, JournalError> {
     let mut before = None;
     for _ in 0..LOOKS {
-        match look(segment) {
+        match look_whole(segment) {
             Err(JournalError::Damaged { file, offset, sequence, what }) => {
                 if before == Some(offset) {
                     return Err(JournalError::Damaged { file, offset, sequence, what });
                 }
                 before = Some(offset);
             }
-            other => return other.map(|(scanned, _)| scanned),
+            other => return other,
         }
     }
-    look(segment).map(|(scanned, _)| scanned)
+    look_whole(segment)
 }
 
 /// Reads every record of a segment: checksums, numbers, what it calls durable, and that it holds

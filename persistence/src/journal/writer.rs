@@ -6,17 +6,14 @@ use std::sync::Arc;
 
 use pricetime_engine::{Command, Sequence, rules};
 
-use super::mark::{self, BLOCK, Mark, ahead, limit};
+use super::end::{look, mend};
+use super::mark::{BLOCK, Mark, ahead, limit};
 use super::record::{self, HEAD, Head, Kind, SPAN_MAX};
-use super::scan::{Found, Scanned, scan};
 use super::segment::{self, Header, START, Segment, Spare};
 use super::{Commands, JournalError, JournalOptions, JournalReader, Position, Tail, io_error};
 use crate::codec::encode_command;
 use crate::disk::Disk;
 use crate::history::History;
-
-/// How much is zeroed in one write.
-const ZEROS: usize = 1 << 20;
 
 /// A batch of this length reaches into another block than the one before it, and so is a mark itself:
 /// its records say that the batch before it is durable.
@@ -149,15 +146,8 @@ impl Journal {
         }
         let first = Sequence(self.durable.0.saturating_add(1));
         let header = Header::new(self.segment.header.history, first, self.segment_bytes);
-        self.segment = Segment::create(&*self.disk, &self.folder, header)?;
-        // A segment that held no command had the same name, and was replaced.
-        if self.firsts.last() != Some(&first) {
-            self.firsts.push(first);
-        }
-        self.last = header;
-        self.mark = Mark::first(&header);
-        (self.offset, self.tail) = (START, START);
-        (self.settled, self.reach) = (START, self.mark.written);
+        self.turn(header)?;
+        (self.last, self.tail) = (header, START);
         Ok(())
     }
 
@@ -382,26 +372,34 @@ impl Journal {
         for Break { at, header } in mem::take(&mut self.breaks) {
             self.write_piece(from, at)?;
             from = at;
-            // What a segment holds is durable before it has a successor.
-            if self.has_room() {
-                Mark::clear(&mut self.segment)?;
-            }
-            self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
-            self.durable = Sequence(header.first.0.saturating_sub(1));
-            self.written = self.durable;
-            let (disk, folder) = (&*self.disk, &self.folder);
-            self.segment = match self.spare.take() {
-                Some(spare) => Segment::finish(disk, folder, header, spare)?,
-                None => Segment::create(disk, folder, header)?,
-            };
-            self.firsts.push(header.first);
-            self.mark = Mark::first(&header);
-            (self.offset, self.settled, self.reach) = (START, START, self.mark.written);
+            self.turn(header)?;
         }
         self.write_piece(from, self.pending.len())?;
         self.pending.clear();
         self.written = self.appended;
         self.mark_beside()
+    }
+
+    /// Begins the next segment. What the one before it holds is durable before it has a successor.
+    fn turn(&mut self, header: Header) -> Result<(), JournalError> {
+        if self.has_room() {
+            Mark::clear(&mut self.segment)?;
+        }
+        self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
+        self.durable = Sequence(header.first.0.saturating_sub(1));
+        self.written = self.durable;
+        let (disk, folder) = (&*self.disk, &self.folder);
+        self.segment = match self.spare.take() {
+            Some(spare) => Segment::finish(disk, folder, header, spare)?,
+            None => Segment::create(disk, folder, header)?,
+        };
+        // A segment that held no command had the same name, and was replaced.
+        if self.firsts.last() != Some(&header.first) {
+            self.firsts.push(header.first);
+        }
+        self.mark = Mark::first(&header);
+        (self.offset, self.settled, self.reach) = (START, START, self.mark.written);
+        Ok(())
     }
 
     /// Writes the mark along with a batch, which is synced together with it: if the batch before this
@@ -456,69 +454,4 @@ impl Journal {
 
 fn length(options: JournalOptions) -> u64 {
     options.segment_bytes.max(JournalOptions::SEGMENT_BYTES_MIN)
-}
-
-/// Reads a segment as the last one: from its mark up to where it was written, or all of it.
-pub(super) fn look(segment: &Segment) -> Result<(Scanned, Vec<u8>), JournalError> {
-    // Read before the records: so what it calls durable is there, whoever writes meanwhile.
-    if let Some(mark) = Mark::read(segment)? {
-        let (scanned, bytes) = look_from(segment, Some(mark))?;
-        if scanned.end as u64 <= mark.written {
-            return Ok((scanned, bytes));
-        }
-        // Records behind that byte: it was raised meanwhile, or cannot be trusted.
-    }
-    look_from(segment, None)
-}
-
-fn look_from(segment: &Segment, mark: Option<Mark>) -> Result<(Scanned, Vec<u8>), JournalError> {
-    let Segment { header, path, file } = segment;
-    let damaged = |found: Found| {
-        let Found { offset, sequence, what } = found;
-        JournalError::Damaged { file: path.clone(), offset: offset as u64, sequence, what }
-    };
-    let (from, until) = mark.map_or((START, header.length), |mark| {
-        (mark.at, (mark.written + SPAN_MAX as u64).min(mark::place(header.length)))
-    });
-    let size = |at| usize::try_from(at).unwrap_or(usize::MAX);
-    // What is in front of the mark is never touched, so it takes no memory.
-    let mut bytes = vec![0; size(until)];
-    let into = bytes.get_mut(size(from)..).unwrap_or_default();
-    file.read_at(from, into).map_err(io_error("read", path))?;
-    let scanned = scan(&bytes, header, mark).map_err(damaged)?;
-    Ok((scanned, bytes))
-}
-
-/// Makes the disk agree with what was read: what is doubtful is written again, the rest zeroed, as
-/// far as it was ever written. Says how it is marked.
-fn mend(segment: &mut Segment, scanned: &Scanned, bytes: &[u8]) -> Result<Mark, JournalError> {
-    let Segment { header, path, file } = segment;
-    let (length, end) = (header.length, scanned.end as u64);
-    let doubtful = bytes.get(scanned.doubtful..scanned.end).unwrap_or_default();
-    if !doubtful.is_empty() {
-        file.write_at(scanned.doubtful as u64, doubtful).map_err(io_error("write", path))?;
-    }
-    // Even where zeros can be read: after a failed sync the disk may hold older bytes than can be
-    // read, and those must not come back behind commands that are yet to come.
-    let zeros = vec![0; ZEROS];
-    let mut at = end;
-    let until = scanned.mark.map_or(length, |mark| mark.written);
-    while at < until {
-        let many = usize::try_from(until - at).unwrap_or(ZEROS).min(ZEROS);
-        file.write_at(at, &zeros[..many]).map_err(io_error("zero", path))?;
-        at += many as u64;
-    }
-    let far = (end + ahead(length)).min(limit(length));
-    // Never lower than it was: if the sync below fails, the zeros up to there may not be on the disk.
-    let written = scanned.mark.map_or(far, |mark| far.max(mark.written));
-    let mark = Mark { durable: scanned.stated, at: scanned.doubtful as u64, written };
-    if scanned.mark.is_none() {
-        // There was no such number before. It may be relied on once the zeros are on the disk.
-        file.sync().map_err(io_error("sync", path))?;
-    }
-    if end <= limit(length) {
-        mark.write(segment)?;
-    }
-    segment.file.sync().map_err(io_error("sync", &segment.path))?;
-    Ok(mark)
 }
