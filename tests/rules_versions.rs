@@ -116,7 +116,12 @@ fn a_folder_closed_under_version_1_goes_on_under_this_one() {
     assert_eq!(behind.len(), 1);
     drop((held, recovered));
     let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a folder");
-    assert_eq!(look.journal().expect("a journal").last, last);
+    let sight = look.journal().expect("a journal");
+    let replayable = Sequence(state.last_sequence.0 + 1);
+    assert_eq!((sight.last, sight.replayable), (last, replayable));
+    // Its files are sound, each by itself.
+    look.check(first, Some(replayable), last).expect("the file of version 1");
+    look.check(replayable, None, last).expect("the file of this version");
 }
 
 #[test]

@@ -142,12 +142,12 @@ impl Scribe {
             for batch in group.drain(..) {
                 self.hand_on(batch)?;
             }
+            // A market that never rests must not keep everything for ever.
+            self.drop_old(journal);
             if wrote {
                 // If it cannot be made now, it is made when it is needed.
                 let _ = journal.prepare();
             }
-            // A market that never rests must not keep everything for ever.
-            self.drop_old(journal);
         }
     }
 

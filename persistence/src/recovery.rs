@@ -348,11 +348,11 @@ impl Recovery {
 }
 
 /// This state, with numbers above those in the journal that does not continue it, as far as that is
-/// not damaged.
+/// not damaged and was written under these rules.
 fn above(mut base: EngineSnapshot, journal: &Journal) -> Result<EngineSnapshot, JournalError> {
     base.last_sequence = base.last_sequence.max(journal.durable());
     match pass(&mut base, journal) {
-        Ok(()) | Err(JournalError::Damaged { .. }) => Ok(base),
+        Ok(()) | Err(JournalError::Damaged { .. } | JournalError::OtherRules { .. }) => Ok(base),
         Err(error) => Err(error),
     }
 }

@@ -106,6 +106,7 @@ impl Archive {
             }
             error @ (ArchiveError::Journal(_)
             | ArchiveError::Snapshot(_)
+            | ArchiveError::Lost { .. }
             | ArchiveError::Empty
             | ArchiveError::Newer(_)
             | ArchiveError::Damaged { .. }
@@ -170,7 +171,10 @@ fn failure(error: ArchiveError, path: &Path) -> Stop {
         ArchiveError::Empty | ArchiveError::Occupied(_) => {
             Failure::new(Code::Failed, error.to_string()).into()
         }
-        ArchiveError::Damaged { .. } | ArchiveError::Cut(_) | ArchiveError::Name(_) => {
+        ArchiveError::Damaged { .. }
+        | ArchiveError::Lost { .. }
+        | ArchiveError::Cut(_)
+        | ArchiveError::Name(_) => {
             Failure::new(Code::Unsound, format!("{}: {error}", path.display())).into()
         }
     }

@@ -98,7 +98,8 @@ pub(super) fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSig
     let damaged = segments.pop().filter(|_| !segments.is_empty())?;
     let durable = Sequence(damaged.first.0.saturating_sub(1));
     let (last, in_use) = (durable, false);
-    Some(JournalSight { segments, durable, last, in_use, sealed: false, torn: None })
+    let replayable = segments.first()?.first;
+    Some(JournalSight { replayable, segments, durable, last, in_use, sealed: false, torn: None })
 }
 
 /// A line on standard error that does not end anything. Where it cannot be written, what it is about

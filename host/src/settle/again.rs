@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pricetime_engine::{AccountId, Action, EpochNumber, Event, MarketId, Sequence};
 use pricetime_persistence::settlement::{Batch, Closed};
-use pricetime_persistence::{FolderError, Go, History, Recount, RecountError};
+use pricetime_persistence::{FolderError, Go, History, JournalError, Recount, RecountError};
 use tracing::warn;
 
 use crate::past::Past;
@@ -119,7 +119,10 @@ impl Again {
             Err(why) => {
                 warn!("settlement: epochs cannot be made again: {why}");
                 match why {
-                    Trouble::Recount(RecountError::Gone) => Made::Gone,
+                    // Commands of other rules are as good as gone: they are never replayed here.
+                    Trouble::Recount(
+                        RecountError::Gone | RecountError::Journal(JournalError::OtherRules { .. }),
+                    ) => Made::Gone,
                     Trouble::Folder(_) | Trouble::Recount(_) => Made::Failed,
                 }
             }

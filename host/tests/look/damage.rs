@@ -106,6 +106,9 @@ fn a_lost_end_is_not_taken_for_a_torn_one() {
     let last = files(&made.path, "journal").pop().expect("a segment");
     fs::remove_file(&last).expect("removed");
     run(["verify", folder]).says(3, &["the journal between is lost"]);
+    let archive = made.path.with_extension("archive");
+    run(["archive", folder, archive.to_str().expect("text")]).says(3, &["is lost"]);
+    assert!(!archive.exists(), "nothing was packed");
     run(["snapshot", folder]).says(3, &["put back", last.to_str().expect("text")]);
 }
 

@@ -1,5 +1,7 @@
 //! The last segment when it is looked at and when it is opened: what it holds, and how it is mended.
 
+use pricetime_engine::rules;
+
 use super::mark::{self, Mark, ahead, limit};
 use super::record::SPAN_MAX;
 use super::scan::{Found, Scanned, scan};
@@ -97,7 +99,8 @@ pub(super) fn mend(
         // There was no such number before. It may be relied on once the zeros are on the disk.
         file.sync().map_err(io_error("sync", path))?;
     }
-    if end <= limit(length) {
+    // Nothing more goes into a segment of other rules, which may still be refused: it stays as it is.
+    if end <= limit(length) && header.rules == rules::VERSION {
         mark.write(segment)?;
     }
     segment.file.sync().map_err(io_error("sync", &segment.path))?;

@@ -66,7 +66,11 @@ impl JournalReader {
             expected: *first,
             through,
             successor: firsts.get(after).copied(),
-            segment: self.segment(*first)?,
+            segment: if from <= through {
+                self.segment(*first)?
+            } else {
+                Segment::open(&*self.disk, &self.folder, self.history, *first)?
+            },
             reader: self.clone(),
             window: Vec::new(),
             offset: START,

@@ -129,7 +129,13 @@ impl Spare {
     ) -> Result<Self, JournalError> {
         let path = folder.join(format!("next{UNFINISHED}"));
         let mut file = disk.create(&path).map_err(io_error("create", &path))?;
-        file.preallocate(length).map_err(io_error("make room for", &path))?;
+        if let Err(full) = file.preallocate(length) {
+            // What was allocated until the disk was full is given back; if it cannot be removed now,
+            // the next opening does it.
+            drop(file);
+            drop(disk.remove(&path));
+            return Err(io_error("make room for", &path)(full));
+        }
         Ok(Self { path, file })
     }
 }

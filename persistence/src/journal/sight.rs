@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pricetime_engine::Sequence;
+use pricetime_engine::{Sequence, rules};
 
 use super::end::look_whole;
 use super::record::Kind;
@@ -27,6 +27,8 @@ pub struct JournalSight {
     pub durable: Sequence,
     /// The last command that can be read. Opening the folder makes it durable.
     pub last: Sequence,
+    /// The first command that can be replayed: those before it were written under other rules.
+    pub replayable: Sequence,
     /// Whether a process has the folder open.
     pub in_use: bool,
     /// Whether it was closed in order.
@@ -115,7 +117,9 @@ pub(crate) fn sight(
     let segment = Segment::open(disk, folder, history, first)?;
     let Scanned { end, next, stated, sealed, torn, .. } = steady(&segment)?;
     let last = Sequence(next.0.saturating_sub(1));
+    let replayable = replayable(disk, folder, history, &segments).unwrap_or(next);
     Ok(JournalSight {
+        replayable,
         segments,
         durable: stated.max(held).min(last),
         last,
@@ -123,6 +127,21 @@ pub(crate) fn sight(
         sealed,
         torn: torn.then_some(Position { segment: first, offset: end as u64 }),
     })
+}
+
+/// The first command of the oldest segment behind which all are of these rules. A header that cannot be
+/// read shows when its segment is replayed.
+fn replayable(
+    disk: &dyn Disk,
+    folder: &Path,
+    history: History,
+    segments: &[SegmentSight],
+) -> Option<Sequence> {
+    let of_ours = |segment: &&SegmentSight| {
+        Segment::open(disk, folder, history, segment.first)
+            .map_or(true, |segment| segment.header.rules == rules::VERSION)
+    };
+    segments.iter().rev().take_while(of_ours).last().map(|segment| segment.first)
 }
 
 /// Reads the last segment until it is sound, or damaged twice in the same place.

@@ -40,8 +40,9 @@ pub struct Journal {
     /// number in the mark is durable.
     mark: Mark,
     reach: u64,
-    /// The file of the next segment, if it was made ahead of need.
+    /// The file of the next segment, if it was made ahead of need, and behind which byte that is tried.
     spare: Option<Spare>,
+    spare_from: u64,
     /// Records that are not written yet, and where among them new segments begin.
     pending: Vec<u8>,
     breaks: Vec<Break>,
@@ -117,6 +118,7 @@ impl Journal {
             mark,
             reach: mark.written,
             spare: None,
+            spare_from: segment.header.length / 2,
             pending: Vec::new(),
             breaks: Vec::new(),
             last: segment.header,
@@ -265,7 +267,9 @@ impl Journal {
     /// Returns the error of the disk. The journal goes on: the file is made when it is needed.
     pub fn prepare(&mut self) -> Result<(), JournalError> {
         self.healthy()?;
-        if self.spare.is_none() && self.tail > self.last.length / 2 {
+        if self.spare.is_none() && self.tail > self.spare_from {
+            // Each try asks for all the room of a segment, so a full disk is not asked at every batch.
+            self.spare_from = self.tail + self.last.length / 16;
             self.spare = Some(Spare::create(&*self.disk, &self.folder, self.segment_bytes)?);
         }
         Ok(())
@@ -397,6 +401,7 @@ impl Journal {
         if self.firsts.last() != Some(&header.first) {
             self.firsts.push(header.first);
         }
+        self.spare_from = header.length / 2;
         self.mark = Mark::first(&header);
         (self.offset, self.settled, self.reach) = (START, START, self.mark.written);
         Ok(())

@@ -45,6 +45,17 @@ pub enum ArchiveError {
     /// A snapshot.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// The journal ends before the newest snapshot.
+    #[error(
+        "the journal ends with command {journal}, but there is a snapshot of command {snapshot}: the \
+         end of the journal is lost; put it back before you pack the folder"
+    )]
+    Lost {
+        /// The journal's last command.
+        journal: Sequence,
+        /// The snapshot's.
+        snapshot: Sequence,
+    },
     /// Nothing was ever kept in the folder.
     #[error("nothing has ever been kept in this folder, there is nothing to pack")]
     Empty,
@@ -107,9 +118,12 @@ impl Look {
         let known = snapshots.list()?;
         // Seen after the snapshots, so that it reaches at least as far as they do.
         let journal = self.journal()?;
+        let through = journal.through();
+        if let Some(snapshot) = known.last().copied().filter(|last| *last > through) {
+            return Err(ArchiveError::Lost { journal: through, snapshot });
+        }
         let of = journal.segments.len() as u64 + known.len() as u64;
         let mut files = 0;
-        let through = journal.through();
         for (at, segment) in journal.segments.iter().enumerate() {
             let successor = journal.segments.get(at + 1).map(|next| next.first);
             for cut in self.cut(segment.first, successor, through)? {
@@ -118,7 +132,7 @@ impl Look {
             }
             progress(at as u64 + 1, of);
         }
-        for sequence in known.into_iter().filter(|sequence| *sequence <= through) {
+        for sequence in known {
             let checked = snapshots.load(sequence).and_then(|_| snapshots.bytes(sequence));
             let Some(bytes) = present(checked)? else { continue };
             let path = snapshots.path(sequence);

@@ -33,7 +33,7 @@ pub(in super::super) struct Begun {
 impl Seen {
     /// Prepares a replay from there to the last command that counts.
     pub(in super::super) fn begin(&self, origin: Origin, markets: u32) -> Result<Begun, Stop> {
-        let oldest = self.journal.oldest();
+        let oldest = self.journal.replayable;
         let mut engine = Engine::new(markets);
         let base = self.base(origin)?;
         if let Some(loaded) = &base {
@@ -58,7 +58,7 @@ impl Seen {
 
     /// The snapshot to begin with; none where everything is replayed.
     fn base(&self, origin: Origin) -> Result<Option<Loaded>, Stop> {
-        let oldest = self.journal.oldest();
+        let oldest = self.journal.replayable;
         let fits = |sequence: &Sequence| {
             sequence.0.saturating_add(1) >= oldest.0 && *sequence <= self.journal.through()
         };

@@ -41,6 +41,14 @@ impl Stretches<'_> {
         let after = begun.engine.last_sequence();
         if origin == Origin::Oldest {
             self.earlier(seen, after)?;
+            let (oldest, replayable) = (seen.journal.oldest(), seen.journal.replayable);
+            if oldest < replayable {
+                let what = format!(
+                    "commands {oldest} to {}: written under other rules, so they are not replayed",
+                    replayable.0 - 1
+                );
+                self.voice.say("journal", Ok(what))?;
+            }
         }
         if after > Sequence(0) {
             let what = format!("snapshot of command {after}: restores; a replay begins with it");
