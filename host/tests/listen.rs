@@ -123,18 +123,19 @@ fn connection_whose_first_line_is_no_json_object_is_closed() {
         format!("{{\"{}\"\n", "x".repeat(70_000)),
     ];
     for said in [browser].into_iter().chain(others.map(|line| line + &order)) {
-        let mut client = host.tcp();
+        // Here its order would be carried out: a connection over TCP may place none without a token.
+        let mut client = host.unix();
         client.say(&said);
         let refused = client.hear();
         assert!(refusal(&refused).1.contains("the first line is not a JSON object"), "{said}");
         client.closed();
     }
-    let mut client = host.unix();
+    let mut client = host.tcp();
     client.say("x\n");
     client.hear();
     client.closed();
     assert_eq!(operator.ask(VIEW)["book"]["sequence"], 2, "nothing was carried out");
-    let mut client = host.tcp();
+    let mut client = host.unix();
     client.say(&format!("\n{STATUS}x\n{order}"));
     assert_eq!(client.hear()["status"]["line"], 2);
     assert_eq!(refusal(&client.hear()).0, 3, "a later line that is none closes nothing");
@@ -226,7 +227,9 @@ fn silent_and_idle_connections_are_closed_and_subscribers_are_not() {
         );
         idle.closed();
     }
-    host.tcp().ask(&place(1, 1, "buy", "2.50", 4));
+    let mut trader = host.tcp();
+    trader.say(&format!("{hello}{}", place(1, 1, "buy", "2.50", 4)));
+    (0..2).for_each(|_| drop(trader.hear()));
     assert_eq!(subscriber.hear()["update"]["bids"][0]["quantity"], "4");
 }
 

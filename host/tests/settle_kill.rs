@@ -121,7 +121,7 @@ fn everything_is_posted_once_in_postgresql() {
     let url = books.url();
     let with = ["--config", "settle.toml", "--settle", "postgres", "--settle-url", &url];
     let running = killed_in_the_middle(&with);
-    let place = format!("in PostgreSQL at 127.0.0.1:{}, schema pricetime", books.port);
+    let place = format!("in PostgreSQL at 127.0.0.1:{}/postgres, schema pricetime", books.port);
     look_twice(running, &with, &place);
     let ask = |sql: &str| books.ask(&format!("SET search_path TO pricetime; {sql}"));
     let epochs =

@@ -198,6 +198,8 @@ pub(crate) fn files(path: &Path, part: &str) -> Vec<PathBuf> {
     let folder = path.join(look.history().to_string()).join(part);
     let mut files: Vec<_> =
         fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()).collect();
+    // What a running host makes ahead of need is no part of it yet.
+    files.retain(|file| file.extension().is_none_or(|it| it != "tmp"));
     files.sort();
     files
 }
