@@ -47,7 +47,7 @@ fn refused(client: &mut Client<TcpStream>, line: &str, why: &str) {
 }
 
 #[test]
-fn a_connection_without_a_token_sees_public_data_and_changes_nothing() {
+fn a_connection_without_a_token_sees_what_is_public_and_changes_nothing() {
     let mut host = host();
     let mut operator = host.unix();
     assert_eq!(operator.ask(&place(4, 41, "sell", "2.00", 3))["done"]["outcome"], "accepted");
