@@ -18,14 +18,14 @@ impl io::Write for Pen {
     }
 }
 
-/// Returns how many of the lines logged since the first call contain these words.
+/// Returns the last line with these words of what was logged since the first call.
 ///
 /// # Panics
 /// If something else in this process has set up logging.
 #[must_use]
-pub fn lines_with(words: &str) -> usize {
+pub fn last_line_with(words: &str) -> Option<String> {
     static BEGIN: Once = Once::new();
     BEGIN.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Pen).init());
     let log = LOG.lock().expect("a lock that nothing poisons");
-    log.lines().filter(|line| line.contains(words)).count()
+    log.lines().rfind(|line| line.contains(words)).map(str::to_owned)
 }
