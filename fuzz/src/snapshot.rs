@@ -3,7 +3,7 @@
 use pricetime_engine::{
     AccountId, Engine, EngineSnapshot, EpochNumber, MarketHead, MarketId, MarketSnapshot,
     OrderRecord, Outcome, Prices, Priority, Reason, RequestId, Sequence, Timestamp, TradeNumber,
-    Until,
+    Until, rules,
 };
 
 use crate::{Bytes, MARKETS_MAX};
@@ -29,7 +29,8 @@ impl Bytes<'_> {
         let last = snapshot.markets.len().saturating_sub(1);
         let at = usize::from(self.byte()) % (last + 1);
         match self.byte() % 16 {
-            0 => snapshot.rules_version = self.pick(&[0, 1, 2]),
+            // Version 1 is read too, but it comes back as the present one.
+            0 => snapshot.rules_version = self.pick(&[0, rules::VERSION, rules::VERSION + 1]),
             1 => snapshot.last_sequence = Sequence(self.number()),
             2 => snapshot.last_timestamp = Timestamp(self.number()),
             3 => snapshot.last_market = MarketId(self.pick(&[0, 1, 2, 7, u32::MAX])),

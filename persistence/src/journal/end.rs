@@ -1,6 +1,6 @@
 //! The last segment when it is looked at and when it is opened: what it holds, and how it is mended.
 
-use pricetime_engine::rules;
+use pricetime_engine::{Sequence, rules};
 
 use super::mark::{self, Mark, ahead, limit};
 use super::record::SPAN_MAX;
@@ -94,7 +94,9 @@ pub(super) fn mend(
     let far = (end + ahead(length)).min(limit(length));
     // Never lower than it was: if the sync below fails, the zeros up to there may not be on the disk.
     let written = scanned.mark.map_or(far, |mark| far.max(mark.written));
-    let mark = Mark { durable: scanned.stated, at: scanned.doubtful as u64, written };
+    // A record may state more than there is; the mark is relied on, so it does not.
+    let durable = scanned.stated.min(Sequence(scanned.next.0.saturating_sub(1)));
+    let mark = Mark { durable, at: scanned.doubtful as u64, written };
     if scanned.mark.is_none() {
         // There was no such number before. It may be relied on once the zeros are on the disk.
         file.sync().map_err(io_error("sync", path))?;
