@@ -202,6 +202,9 @@ impl Journal {
     #[inline]
     pub fn append(&mut self, command: &Command) -> Result<(), JournalError> {
         self.healthy()?;
+        if self.last.rules != rules::VERSION {
+            return Err(segment::other_rules(self.segment.path.clone(), self.last.rules));
+        }
         let expected = Sequence(self.appended.0.saturating_add(1));
         if command.sequence != expected {
             return Err(JournalError::NotDense { expected, found: command.sequence });
