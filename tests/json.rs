@@ -94,7 +94,7 @@ fn what_nobody_knows_and_what_stands_twice_is_refused_with_its_column() {
     let says = [
         (cancel(",\"pice\":1"), "unknown field `pice`", "\"pice\""),
         (cancel(",\"market\":2"), "duplicate field `market`", ",\"market\""),
-        (cancel(",\"time\":\"soon\""), "is no time in UTC", "\"soon\""),
+        (cancel(",\"time\":\"soon\""), "is not a time like", "\"soon\""),
         (format!("{{\"cancel\":{{\"market\":1,{own}}}}}"), "missing field `order`", "07\"}"),
         (format!("{{\"cansel\":{{\"market\":1,{own}}}}}"), "unknown variant `cansel`", "cansel\""),
         (format!("{{\"cancel\":{{\"market\":-1,{own},{order}}}}}"), "invalid value", "-1"),
@@ -131,9 +131,12 @@ fn a_decimal_is_a_string_and_fits_its_market() {
     };
     assert!(draft("\"1\"", "\"1\"").is_ok());
     let refused = draft("\"0.00000000001\"", "\"1\"").unwrap_err();
-    assert_eq!(refused, "price: 0.00000000001 is not a whole number of the market's ticks");
+    assert!(
+        refused.starts_with("price: 0.00000000001 is not a multiple of the tick "),
+        "{refused}"
+    );
     let refused = draft("\"1\"", "\"-1\"").unwrap_err();
-    assert_eq!(refused, "quantity: -1 is out of range");
+    assert!(refused.starts_with("quantity: -1 is not from 0 to "), "{refused}");
     let line: Line = serde_json::from_str(&place("\"1\"", "\"1\"")).unwrap();
     assert!(matches!(line.draft(None), Err(BadLine::UnknownMarket(_))));
 }

@@ -49,6 +49,20 @@ impl MarketSpec {
         u64::try_from(lots).map(Quantity).map_err(|_| BadDecimal::OutOfRange)
     }
 
+    /// The prices next to a decimal that is between two ticks, for an error that names them.
+    #[must_use]
+    pub fn prices_around(&self, price: Decimal) -> Option<(Price, Price)> {
+        let below = i64::try_from(floor_steps(price, self.tick)?).ok()?;
+        Some((Price(below), Price(below.checked_add(1)?)))
+    }
+
+    /// The quantities next to a decimal that is between two lots, for an error that names them.
+    #[must_use]
+    pub fn quantities_around(&self, quantity: Decimal) -> Option<(Quantity, Quantity)> {
+        let below = u64::try_from(floor_steps(quantity, self.lot)?).ok()?;
+        Some((Quantity(below), Quantity(below.checked_add(1)?)))
+    }
+
     /// A price as people write it.
     #[must_use]
     pub fn show_price(&self, price: Price) -> String {
@@ -96,6 +110,18 @@ fn steps(decimal: Decimal, step: Step) -> Option<i128> {
         return exact.then_some(if units < 0 { i128::MIN } else { i128::MAX });
     };
     divide(scaled, Some(mantissa))
+}
+
+/// How many whole steps fit below a decimal; `None` beyond what an `i128` counts.
+fn floor_steps(decimal: Decimal, step: Step) -> Option<i128> {
+    let decimal = decimal.normalize();
+    let shift = i64::from(decimal.scale()).saturating_add(i64::from(step.exponent));
+    let power = 10_i128.checked_pow(u32::try_from(shift.unsigned_abs()).ok()?)?;
+    let (units, size) = (decimal.mantissa(), i128::from(step.mantissa));
+    if shift > 0 {
+        return units.checked_div_euclid(power.checked_mul(size)?);
+    }
+    units.checked_mul(power)?.checked_div_euclid(size)
 }
 
 /// The exact quotient. A divisor beyond an `i128` divides only zero.
@@ -197,6 +223,19 @@ mod tests {
 
     fn decimal(text: &str) -> Decimal {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_value_between_two_steps_has_one_on_each_side() {
+        let spec = spec(step(25, -4), step(5, 1));
+        for (text, below) in [("0.0026", 1), ("-0.0026", -2), ("-0.0001", -1), ("1", 400)] {
+            let around = (Price(below), Price(below + 1));
+            assert_eq!(spec.prices_around(decimal(text)), Some(around), "{text}");
+        }
+        let around = Some((Quantity(2), Quantity(3)));
+        assert_eq!(spec.quantities_around(decimal("149.99")), around);
+        assert_eq!(spec.quantities_around(decimal("-1")), None);
+        assert_eq!(spec.prices_around(decimal("79228162514264337593543950335")), None);
     }
 
     #[test]

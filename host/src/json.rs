@@ -14,6 +14,7 @@ mod convert;
 mod event;
 mod input;
 mod output;
+mod read;
 #[cfg(feature = "program")]
 mod schema;
 mod value;
@@ -22,6 +23,7 @@ pub use convert::BadLine;
 pub use event::{ClearingLine, EpochLine, EventLine, OrderLine, PartyLine, SideLine, UntilLine};
 pub use input::*;
 pub use output::*;
+pub use read::Unreadable;
 pub use value::{Amount, StepParts, StepText, Time};
 
 /// The version of the format. It grows when a line changes its meaning.

@@ -31,7 +31,7 @@ pub enum BadLine {
         /// What stands there.
         text: Amount,
         /// What is wrong with it.
-        why: &'static str,
+        why: String,
     },
     /// A price that its kind of order does not have, or none where it has one.
     #[error("a {0} order {1}")]
@@ -52,13 +52,33 @@ pub(super) struct Units<'a>(pub(super) &'a MarketSpec);
 
 impl Units<'_> {
     fn price(&self, field: &'static str, text: &Amount) -> Result<Price, BadLine> {
-        let price = text.decimal().ok_or(BadDecimal::OutOfRange).and_then(|it| self.0.price(it));
-        price.map_err(|bad| amount(field, text, bad))
+        let decimal = text.decimal();
+        let price = decimal.ok_or(BadDecimal::OutOfRange).and_then(|it| self.0.price(it));
+        price.map_err(|bad| {
+            let show = |price: Price| self.0.show_price(price);
+            let why = if bad == BadDecimal::OutOfRange {
+                out_of_range(&show(Price(i64::MIN)), &show(Price(i64::MAX)))
+            } else {
+                let around = decimal.and_then(|it| self.0.prices_around(it));
+                between("tick", &show(Price(1)), around.map(|(a, b)| (show(a), show(b))))
+            };
+            BadLine::Amount { field, text: text.clone(), why }
+        })
     }
 
     fn quantity(&self, field: &'static str, text: &Amount) -> Result<Quantity, BadLine> {
-        let lots = text.decimal().ok_or(BadDecimal::OutOfRange).and_then(|it| self.0.quantity(it));
-        lots.map_err(|bad| amount(field, text, bad))
+        let decimal = text.decimal();
+        let lots = decimal.ok_or(BadDecimal::OutOfRange).and_then(|it| self.0.quantity(it));
+        lots.map_err(|bad| {
+            let show = |quantity: Quantity| self.0.show_quantity(quantity);
+            let why = if bad == BadDecimal::OutOfRange {
+                out_of_range("0", &show(Quantity(u64::MAX)))
+            } else {
+                let around = decimal.and_then(|it| self.0.quantities_around(it));
+                between("lot", &show(Quantity(1)), around.map(|(a, b)| (show(a), show(b))))
+            };
+            BadLine::Amount { field, text: text.clone(), why }
+        })
     }
 
     pub(super) fn show_price(&self, price: Price) -> Amount {
@@ -79,13 +99,14 @@ impl Units<'_> {
     }
 }
 
-fn amount(field: &'static str, text: &Amount, bad: BadDecimal) -> BadLine {
-    let why = match bad {
-        BadDecimal::PriceNotOnTick => "is not a whole number of the market's ticks",
-        BadDecimal::QuantityNotOnLot => "is not a whole number of the market's lots",
-        BadDecimal::OutOfRange => "is out of range",
-    };
-    BadLine::Amount { field, text: text.clone(), why }
+fn out_of_range(least: &str, most: &str) -> String {
+    format!("is not from {least} to {most}")
+}
+
+/// Why a decimal is no multiple of a step, with the multiples around it.
+fn between(step: &str, size: &str, around: Option<(String, String)>) -> String {
+    let around = around.map(|(below, above)| format!(" (nearest: {below}, {above})"));
+    format!("is not a multiple of the {step} {size}{}", around.unwrap_or_default())
 }
 
 /// What the core prints is an amount.

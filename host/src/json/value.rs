@@ -57,7 +57,10 @@ impl<'de> Deserialize<'de> for Amount {
 /// not give them back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a decimal in a string, like \"0.0001\", or {\"mantissa\":1,\"exponent\":-4} is wanted"
+)]
 pub enum StepText {
     /// A decimal.
     Decimal(Amount),
@@ -135,12 +138,51 @@ impl FromStr for Time {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || format!("{text:?} is no time in UTC like \"2026-11-21T10:15:00Z\"");
-        let time: SystemTime = humantime::parse_rfc3339(text).map_err(|_| bad())?;
-        let since = time.duration_since(UNIX_EPOCH).map_err(|_| bad())?;
-        let nanoseconds = u64::try_from(since.as_nanos()).map_err(|_| bad())?;
-        Ok(Self(Timestamp(nanoseconds)))
+        let bad = || {
+            format!(
+                "{text:?} is not a time like \"2026-11-21T10:15:00Z\" or \"2026-11-21T11:15+01:00\""
+            )
+        };
+        parse(text).map(|nanoseconds| Self(Timestamp(nanoseconds))).ok_or_else(bad)
     }
+}
+
+/// Reads an ISO 8601 time: with `Z` or an offset, the seconds may be left out, and a date alone is its
+/// first moment in UTC.
+fn parse(text: &str) -> Option<u64> {
+    if let Ok(time) = humantime::parse_rfc3339(text) {
+        return since_1970(time, 0);
+    }
+    let (local, zone) =
+        match text.char_indices().rev().find(|(_, it)| matches!(it, 'Z' | '+' | '-')) {
+            Some((at, _)) if at > 10 => text.split_at(at),
+            _ if text.len() == 10 => (text, "Z"),
+            _ => return None,
+        };
+    let offset = match zone.split_at_checked(1)? {
+        ("Z", "") => 0,
+        (sign, offset) => {
+            let (hours, minutes) = offset.split_once(':')?;
+            let digits = |text: &str, most: i64| {
+                let number = (text.len() == 2).then(|| text.parse::<u8>().ok()).flatten();
+                number.map(i64::from).filter(|number| *number <= most)
+            };
+            let seconds = digits(hours, 23)? * 3_600 + digits(minutes, 59)? * 60;
+            if sign == "-" { -seconds } else { seconds }
+        }
+    };
+    let whole = match local.len() {
+        10 => format!("{local}T00:00:00Z"),
+        16 => format!("{local}:00Z"),
+        _ => format!("{local}Z"),
+    };
+    since_1970(humantime::parse_rfc3339(&whole).ok()?, offset)
+}
+
+/// The nanoseconds since 1970 of a time that shows so many seconds more than UTC.
+fn since_1970(time: SystemTime, offset: i64) -> Option<u64> {
+    let since = i128::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?;
+    u64::try_from(since - i128::from(offset) * 1_000_000_000).ok()
 }
 
 impl Serialize for Time {
@@ -174,7 +216,7 @@ macro_rules! pattern {
 #[cfg(feature = "program")]
 pattern! {
     Amount: r"^-?[0-9]+(\.[0-9]+)?$",
-    Time: r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?Z$"
+    Time: r"^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$"
 }
 
 #[cfg(test)]
@@ -215,7 +257,23 @@ mod tests {
         }
         let whole: Time = "2026-06-01T00:00:00Z".parse().unwrap();
         assert_eq!(whole, Time(Timestamp(1_780_272_000_000_000_000)));
-        for bad in ["2026-06-01", "2026-06-01T00:00:00", "1969-12-31T23:59:59Z", "soon"] {
+        for same in ["2026-06-01", "2026-06-01T00:00Z", "2026-06-01T02:00+02:00"] {
+            assert_eq!(same.parse(), Ok(whole), "{same}");
+        }
+        for same in ["2026-05-31T19:30:00.000-04:30", "2026-06-01T00:00:00.0Z"] {
+            assert_eq!(same.parse(), Ok(whole), "{same}");
+        }
+        for bad in [
+            "2026-06-01T00:00:00",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T00:00:00+01:00",
+            "2026-06-01T00:00:00+25:00",
+            "2026-06-01T00:00:00+1:00",
+            "2026-06-01T00:00:00+é:00",
+            "2026-06-31",
+            "2026-06-0é",
+            "soon",
+        ] {
             assert!(bad.parse::<Time>().is_err(), "{bad}");
         }
     }
