@@ -226,7 +226,7 @@ fn gates_close_in_time_and_before_what_comes_with_them() {
     hands.show(7);
     let options = || Options {
         gates: Gates::Aligned(QUARTER),
-        clock: Box::new(hands.clone()),
+        clock: Some(Box::new(hands.clone())),
         ..Options::new(folder.path())
     };
     let host = open(options());
@@ -274,7 +274,7 @@ fn an_order_expires_though_nobody_speaks() {
     let hands = Hands::default();
     hands.show(1);
     let clock = Box::new(hands.clone());
-    let host = open(Options { clock, ..Options::new(folder.path()) });
+    let host = open(Options { clock: Some(clock), ..Options::new(folder.path()) });
     let mut feed = host.subscribe(MARKET).expect("the market");
     let Action::Place(place) = limit(1, Side::Buy, 50, 5) else { unreachable!() };
     let time_in_force = TimeInForce::GoodTillDate(Timestamp(2 * MINUTE));
@@ -410,7 +410,7 @@ fn a_core_that_panics_stops_the_host_and_says_why() {
     let folder = tempfile::tempdir().expect("a folder");
     let hands = Hands::default();
     let clock = Box::new(hands.clone());
-    let host = open(Options { clock, ..Options::new(folder.path()) });
+    let host = open(Options { clock: Some(clock), ..Options::new(folder.path()) });
     done(&host, of(ALICE, limit(1, Side::Buy, 5, 1)));
     hands.0.store(u64::MAX, Ordering::SeqCst);
     let lost = host.submit(of(ALICE, limit(2, Side::Buy, 5, 1))).expect("room").wait();

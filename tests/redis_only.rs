@@ -21,7 +21,7 @@ use pricetime_tests::redis::Server;
 
 fn options(server: &Server) -> Options {
     Options {
-        clock: Box::new(Still),
+        clock: Some(Box::new(Still)),
         trades_epochs: u64::MAX,
         ..Options::redis_only(server.options())
     }

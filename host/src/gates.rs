@@ -30,6 +30,9 @@ pub(crate) struct Schedule {
     commands: u64,
 }
 
+/// The longest pause of a recording, in epochs, in which each epoch is closed.
+const PAUSE_MAX: u64 = 10_000;
+
 fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX).max(1)
 }
@@ -46,6 +49,20 @@ impl Schedule {
     pub(crate) fn pass(&mut self, now: Timestamp) -> Option<Timestamp> {
         let due = self.due.filter(|due| *due <= now)?;
         self.due = next(self.gates, now);
+        self.commands = 0;
+        Some(due)
+    }
+
+    /// The next gate that is due at `now`, without those that were missed behind it, so that each of
+    /// them closes an epoch. Behind so long a gap that it is no pause, only one is closed.
+    pub(crate) fn pass_one(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.due.filter(|due| *due <= now)?;
+        let following = next(self.gates, due);
+        let interval = following.map_or(u64::MAX, |following| following.0 - due.0);
+        if now.0 - due.0 > interval.saturating_mul(PAUSE_MAX) {
+            return self.pass(now);
+        }
+        self.due = following;
         self.commands = 0;
         Some(due)
     }
@@ -101,6 +118,16 @@ mod tests {
         assert_eq!(gates.pass(Timestamp(50 * MINUTE)), Some(Timestamp(15 * MINUTE)));
         assert_eq!(gates.pass(Timestamp(50 * MINUTE)), None);
         assert_eq!(gates.pass(Timestamp(60 * MINUTE)), Some(Timestamp(60 * MINUTE)));
+    }
+
+    #[test]
+    fn in_a_recording_each_missed_gate_is_passed_unless_the_gap_is_no_pause() {
+        let mut gates = Schedule::new(Gates::Aligned(QUARTER), Timestamp(7 * MINUTE));
+        let mut passed = |now| std::iter::from_fn(|| gates.pass_one(Timestamp(now))).count();
+        assert_eq!(passed(50 * MINUTE), 3);
+        assert_eq!(passed(50 * MINUTE), 0);
+        assert_eq!(passed(60 * MINUTE), 1);
+        assert_eq!(passed(u64::MAX), 1);
     }
 
     #[test]

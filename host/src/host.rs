@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pricetime_engine::thread::Entrance;
 use pricetime_engine::{
     AccountId, Action, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
-    Sequence,
+    Sequence, Timestamp,
 };
 #[cfg(feature = "redis")]
 use pricetime_persistence::redis::scores_hold_after;
@@ -124,8 +124,18 @@ impl Host {
     /// folder `Busy` too where as many trades as there may be wait for Redis: only cancels and
     /// `CloseEpoch` are taken then.
     pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused> {
+        self.submit_at(None, draft)
+    }
+
+    /// Submits a command of a recording with the time at which it happened; without one it happens at
+    /// the time of the command before. Only a host without a clock ([`Options::clock`]) follows that
+    /// time.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub fn submit_at(&self, time: Option<Timestamp>, draft: Draft) -> Result<Ticket, Refused> {
         let (sender, answer) = oneshot::channel();
-        self.enter(draft, Some(sender))?;
+        self.enter(draft, time, Some(sender))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
     }
 
@@ -155,12 +165,13 @@ impl Host {
     /// # Errors
     /// As [`submit`](Self::submit).
     pub fn tell(&self, draft: Draft) -> Result<(), Refused> {
-        self.enter(draft, None)
+        self.enter(draft, None, None)
     }
 
     fn enter(
         &self,
         draft: Draft,
+        time: Option<Timestamp>,
         answer: Option<oneshot::Sender<pricetime_engine::Group>>,
     ) -> Result<(), Refused> {
         #[cfg(feature = "redis")]
@@ -174,7 +185,7 @@ impl Host {
         if self.policy == Policy::Epoch {
             self.may_enter(&draft.action)?;
         }
-        let item = Item::Draft(draft, answer);
+        let item = Item::Draft(draft, time, answer);
         let entered =
             if urgent { self.entrance.submit_urgently(item) } else { self.entrance.submit(item) };
         Ok(entered?)
@@ -248,6 +259,12 @@ impl Host {
         let (reply, answer) = oneshot::channel();
         self.entrance.submit(Item::Ask(question, reply))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
+    }
+
+    /// The markets that there are.
+    #[must_use]
+    pub fn markets(&self) -> Vec<MarketId> {
+        locked(&self.public).image.markets().map(|market| market.head().market).collect()
     }
 
     /// What a market is, with its terms as they are now.

@@ -77,8 +77,10 @@ pub struct Options {
     pub follower: Option<Box<dyn Follower>>,
     /// Hears how far the replay has come while the host is opened.
     pub progress: Option<Box<dyn FnMut(Progress) + Send>>,
-    /// What time it is.
-    pub clock: Box<dyn Clock>,
+    /// What time it is. Without a clock the host follows the times of a recording: each command comes
+    /// with its own ([`Host::submit_at`](crate::Host::submit_at)), epochs close and orders expire by
+    /// them, and nothing happens while no command comes.
+    pub clock: Option<Box<dyn Clock>>,
     /// Where files are.
     pub disk: Arc<dyn Disk>,
 }
@@ -111,7 +113,7 @@ impl Options {
             trades_max: 1_000_000,
             follower: None,
             progress: None,
-            clock: Box::new(WallClock),
+            clock: Some(Box::new(WallClock)),
             disk: Arc::new(RealDisk),
         }
     }

@@ -1,7 +1,8 @@
 //! What runs on the core's thread: it stamps, inserts what is due, applies, and hands on.
 //!
 //! It alone reads the wall clock, once a step. Time never goes back: where the clock does, the last
-//! time seen holds until the clock has caught up.
+//! time seen holds until the clock has caught up. Without a clock the commands bring their times, and
+//! nothing happens between them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,7 +62,8 @@ pub struct Draft {
 /// What is submitted to the core's thread.
 #[derive(Debug)]
 pub(crate) enum Item {
-    Draft(Draft, Option<oneshot::Sender<Group>>),
+    /// A command, when it happened if it is of a recording, and who waits for its answer.
+    Draft(Draft, Option<Timestamp>, Option<oneshot::Sender<Group>>),
     /// There may be something to do besides.
     Wake,
     /// The book as the core has it now, durable or not.
@@ -89,7 +91,7 @@ pub(crate) struct Endings {
 /// The core's work.
 pub(crate) struct Sequencer {
     pub(crate) engine: Engine,
-    pub(crate) clock: Box<dyn Clock>,
+    pub(crate) clock: Option<Box<dyn Clock>>,
     pub(crate) schedule: Schedule,
     pub(crate) batch: Batch,
     /// To the journal.
@@ -118,25 +120,20 @@ impl Work for Sequencer {
         if let Some(on_start) = self.on_start.take() {
             on_start();
         }
-        let now = self.engine.last_timestamp().max(self.clock.now());
-        if let Some(gate) = self.schedule.pass(now) {
-            self.close_epochs(gate);
-        }
         let idle = items.is_empty();
-        if idle {
-            self.let_time_pass(now);
-        }
+        let now = self.pass_time(idle);
         self.end_sessions(idle, now);
         self.endings.handled = self.endings.handled.saturating_add(items.len() as u64);
         for item in items.drain(..) {
             match item {
-                Item::Draft(draft, ticket) => {
+                Item::Draft(draft, time, ticket) => {
+                    let at = if self.clock.is_some() { now } else { self.recorded(time) };
                     if let Some(ticket) = ticket {
                         self.batch.waiting.push((self.batch.len(), ticket));
                     }
-                    self.carry_out(draft, now);
+                    self.carry_out(draft, at);
                     if self.schedule.count() {
-                        self.close_epochs(now);
+                        self.close_epochs(at);
                     }
                 }
                 Item::Wake => {}
@@ -162,6 +159,9 @@ impl Work for Sequencer {
         if !self.endings.noticed.is_empty() {
             return Ok(Some(Duration::ZERO));
         }
+        if self.clock.is_none() {
+            return Ok(None);
+        }
         let left = self.schedule.left(now);
         // Who has nothing to do looks whether an order will end; who has, looks when it has not.
         let ends = !idle || self.engine.markets().any(|book| book.next_expiry().is_some());
@@ -170,6 +170,36 @@ impl Work for Sequencer {
 }
 
 impl Sequencer {
+    /// The time now. It does not go back.
+    fn now(&mut self) -> Timestamp {
+        let last = self.engine.last_timestamp();
+        self.clock.as_mut().map_or(last, |clock| last.max(clock.now()))
+    }
+
+    /// Lets the clock bring what is due, and returns the time now.
+    fn pass_time(&mut self, idle: bool) -> Timestamp {
+        let now = self.now();
+        if self.clock.is_some() {
+            if let Some(gate) = self.schedule.pass(now) {
+                self.close_epochs(gate);
+            }
+            if idle {
+                self.let_time_pass(now);
+            }
+        }
+        now
+    }
+
+    /// When a recorded command happened. The epochs that ended before it are closed.
+    fn recorded(&mut self, time: Option<Timestamp>) -> Timestamp {
+        let last = self.engine.last_timestamp();
+        let at = time.map_or(last, |time| last.max(time));
+        while let Some(gate) = self.schedule.pass_one(at) {
+            self.close_epochs(gate);
+        }
+        at
+    }
+
     fn carry_out(&mut self, draft: Draft, timestamp: Timestamp) {
         let Draft { market, account, operator, request, session, action } = draft;
         let sequence = Sequence(self.engine.last_sequence().0.saturating_add(1));
@@ -187,14 +217,16 @@ impl Sequencer {
         self.carry_out(draft, timestamp);
     }
 
-    /// Cancels what is left of earlier sessions: they ended with the process that they were with.
+    /// Cancels what is left of earlier sessions: they ended with the process that they were with. Then
+    /// time passes to the present, before any command comes.
     pub(crate) fn begin(mut self) -> Self {
-        let now = self.engine.last_timestamp().max(self.clock.now());
+        let ended = self.engine.last_timestamp();
         let holding = self.engine.markets().filter(|book| book.holds_sessions());
         let markets: Vec<_> = holding.map(|book| book.head().market).collect();
         for market in markets {
-            self.command(market, Action::CancelSession { session: None }, now);
+            self.command(market, Action::CancelSession { session: None }, ended);
         }
+        self.pass_time(true);
         self
     }
 
@@ -271,7 +303,7 @@ impl Sequencer {
     /// waits hears that.
     pub(crate) fn end(mut self) {
         self.notice_endings();
-        let now = self.engine.last_timestamp().max(self.clock.now());
+        let now = self.now();
         self.end_sessions(true, now);
         if !self.batch.is_empty() {
             let _ = self.next.send(self.batch);

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (url, seed, first): (_, u64, u64) = (next()?, next()?.parse()?, next()?.parse()?);
     let host = Host::open(Options {
         gates: Gates::Commands(alone::EPOCH),
-        clock: Box::new(Still),
+        clock: Some(Box::new(Still)),
         trades_epochs: u64::MAX,
         ..Options::redis_only(RedisOptions::parse(&url)?)
     })?;
