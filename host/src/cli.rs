@@ -5,8 +5,10 @@ mod bench;
 mod config;
 mod demo;
 mod failure;
+mod first;
 mod inspect;
 mod look;
+mod outcomes;
 mod redis;
 mod replay;
 mod run;
@@ -59,7 +61,7 @@ const EXAMPLES: &str = "\
 Try:
   pricetime demo                                   watch a made-up energy market for five seconds
   pricetime demo --commands 20000 --write day.jsonl --epoch-seconds 10     write its day down
-  pricetime run --once --ignore-times --input day.jsonl --answers none     run a market on it
+  pricetime run --once --input day.jsonl --answers none                    run a market on it
   pricetime inspect book 1                         look into ./data
   pricetime verify                                 is everything in there right?
   pricetime run --unix ./pricetime.sock            a market that stays up; speak to it with nc -U

@@ -4,6 +4,7 @@ mod account;
 mod admission;
 mod answers;
 mod echo;
+mod input;
 mod lines;
 mod listen;
 mod markets;
@@ -23,13 +24,14 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use pricetime::persistence::{JournalError, Progress, RecoveryError, SnapshotError};
-use pricetime::{Host, OpenError, Options, Policy, Principal, Tokens};
+use pricetime::{Gates, Host, OpenError, Options, Policy, Principal, Tokens};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tracing::{error, info, warn};
 
 use super::config::{Config, Layers};
 use super::failure::{Code, Failure};
+use input::Input;
 use listen::Listeners;
 use session::{Met, Session};
 
@@ -38,12 +40,17 @@ use session::{Met, Session};
 #[command(after_help = "Try:
   pricetime run --config pricetime.toml --unix ./pricetime.sock
   pricetime run --once --input orders.jsonl        carry out a file and end
-  pricetime run --once --ignore-times --input day.jsonl --answers none
-                                                   the same with a recording
+  pricetime run --once --input day.jsonl --answers none
+                                                   the same with a recording, in its own time
   echo '{\"status\":{}}' | pricetime run --once      ask and end
 
 Commands come from --input, --unix and --tcp; without any of them from standard input. Each gets an
 answer, once what it did is on disk, in the order of the lines. docs/json.md shows every line.
+
+With --once, without --unix and --tcp, an input whose first command says its \"time\" is a recording: its
+times are followed, so orders expire and epochs close as they did then, and the digest at the end is
+that of `pricetime replay` on the same file. Epochs close where the recording closes them; with --epoch
+they close by its times as well.
 
 With --redis-only there is no data folder: answers come at once and say `durable: false`, and what was
 carried out since the last epoch that stands in Redis is lost if the process or Redis fails.
@@ -64,7 +71,7 @@ pub(crate) struct Run {
     /// Where the answers to --input go: - for standard output, or "none".
     #[arg(long, value_name = "WHERE", default_value = "-")]
     answers: String,
-    /// Take the lines of a recording without the times at which they happened.
+    /// Take the lines of a recording as if they happened now.
     #[arg(long)]
     ignore_times: bool,
     /// End when the input has ended.
@@ -82,13 +89,24 @@ pub(crate) struct Run {
     quiet: bool,
 }
 
+/// What becomes of the times that lines say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Times {
+    /// A running market has its own clock.
+    Refused,
+    /// The lines happen now.
+    Ignored,
+    /// They are the host's clock.
+    Followed,
+}
+
 /// What all connections share.
 #[derive(Debug)]
 struct Desk {
     host: Host,
     tokens: Tokens,
     line_max: usize,
-    ignore_times: bool,
+    times: Times,
     /// Turns true when everybody is to come to an end.
     stop: watch::Receiver<bool>,
     /// Whose turn it is to look for what happened since he went away.
@@ -106,7 +124,7 @@ impl Desk {
 impl Run {
     /// Runs until there is a reason to end.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
-        let config = Config::new(&self.layers)?;
+        let mut config = Config::new(&self.layers)?;
         if self.answers != "-" && self.answers != "none" {
             return Err(Failure::new(Code::Usage, "--answers is - or none"));
         }
@@ -124,11 +142,36 @@ impl Run {
                 info!("reading commands from standard input, a JSON object a line; Ctrl-D ends it");
             }
         }
-        redis::look(&config)?;
-        let host = self.open(&config)?;
-        markets::bring(&host, &config.markets)?;
+        let serves = config.unix.is_some() || config.tcp.is_some();
+        let mut inputs = Vec::new();
+        for path in &self.input {
+            let waits = self.once && !serves && inputs.is_empty();
+            inputs.push(Input::look(path, waits, config.line_max)?);
+        }
+        let times = self.times(inputs.first().filter(|_| self.once && !serves));
+        if times == Times::Followed && self.layers.epoch.is_none() {
+            config.gates = Gates::OnRequest;
+        }
         let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(self.serve(host, &config))
+        runtime.block_on(listen::probe(&config))?;
+        redis::look(&config)?;
+        let host = self.open(&config, times)?;
+        markets::bring(&host, &config.markets)?;
+        if host.markets().is_empty() && inputs.iter().all(Input::is_unread) {
+            info!("there is no market yet: {}", markets::HOW_TO_ADD);
+        }
+        runtime.block_on(self.serve(host, &config, (inputs, times)))
+    }
+
+    /// What becomes of the times in lines, with this input if it is all there is.
+    fn times(&self, only: Option<&Input>) -> Times {
+        if self.ignore_times {
+            Times::Ignored
+        } else if only.is_some_and(Input::is_recording) {
+            Times::Followed
+        } else {
+            Times::Refused
+        }
     }
 
     fn start_log(&self) {
@@ -145,46 +188,21 @@ impl Run {
         }
     }
 
-    fn open(&self, config: &Config) -> Result<Host, Failure> {
+    fn open(&self, config: &Config, times: Times) -> Result<Host, Failure> {
         let follower = tell::Teller::new(config.events.as_deref(), config.folder.is_some())?;
-        let host = Host::open(Options {
+        let mut options = Options {
             accept_loss: self.accept_loss,
             follower: Some(Box::new(follower)),
             progress: Some(Box::new(progress())),
             ..config.options()
-        });
-        let host = host.map_err(|error| {
-            let more = match &error {
-                OpenError::Locked { .. } => return Failure::new(Code::Locked, error.to_string()),
-                OpenError::Recovery(error) if error.is_loss() && !self.accept_loss => {
-                    " (`pricetime verify` says more; --accept-loss goes on without what is lost)"
-                }
-                OpenError::Recovery(
-                    RecoveryError::Folder(_)
-                    | RecoveryError::Journal(
-                        JournalError::Newer { .. } | JournalError::OtherRules { .. },
-                    )
-                    | RecoveryError::Snapshot(SnapshotError::Newer { .. }),
-                ) => "",
-                OpenError::Recovery(_) => " (`pricetime verify` says more)",
-                OpenError::ImageElsewhere { .. } => {
-                    " (`pricetime redis show` says more; --accept-loss restores from the image)"
-                }
-                OpenError::Alone(_) => " (`pricetime redis show` says more)",
-                OpenError::Folder(_)
-                | OpenError::Home
-                | OpenError::Image(_)
-                | OpenError::Scores(_)
-                | OpenError::Thread(_)
-                | OpenError::NoJournal
-                | OpenError::Lock(_)
-                | OpenError::LockAlone
-                | OpenError::Poisoned(_) => "",
-            };
-            Failure::failed(format!("{error}{more}"))
-        })?;
+        };
+        if times == Times::Followed {
+            options.clock = None;
+        }
+        let host = Host::open(options);
+        let host = host.map_err(|error| failed_to_open(&error, self.accept_loss))?;
         let start = host.start();
-        let sequence = host.status().durable.0;
+        let sequence = start.snapshot + start.replayed;
         let Some(folder) = &config.folder else {
             warn!(
                 "there is no data folder: answers are not durable; what is carried out after the \
@@ -218,13 +236,18 @@ impl Run {
     }
 
     /// Serves everybody until there is a reason to end, and ends in order.
-    async fn serve(&self, host: Host, config: &Config) -> Result<(), Failure> {
+    async fn serve(
+        &self,
+        host: Host,
+        config: &Config,
+        (inputs, times): (Vec<Input>, Times),
+    ) -> Result<(), Failure> {
         let (stop, stopped) = watch::channel(false);
         let desk = Arc::new(Desk {
             host,
             tokens: config.tokens.clone(),
             line_max: config.line_max,
-            ignore_times: self.ignore_times,
+            times,
             stop: stopped,
             resuming: Arc::new(Semaphore::new(1)),
         });
@@ -233,7 +256,7 @@ impl Run {
         let listeners = Listeners::open(config).await?;
         let mut serving = tokio::spawn(listeners.serve(Arc::clone(&desk)));
         let met = tokio::select! {
-            met = self.read(&desk) => met,
+            met = self.read(&desk, inputs) => met,
             why = told => {
                 info!(why, "ending");
                 Ok(Met::default())
@@ -252,11 +275,13 @@ impl Run {
             return Err(Failure::failed("a connection did not end: the journal was not sealed"));
         };
         let sequence = desk.host.status().durable.0;
+        let followed = desk.times == Times::Followed;
+        let digest = followed.then(|| format!("{:032x}", desk.host.digest()));
         desk.host.close().map_err(|stopped| {
             error!("{stopped}");
             Failure::failed(stopped)
         })?;
-        info!(sequence, "closed");
+        info!(sequence, digest = digest.map(tracing::field::display), "closed");
         let met = met?;
         match met.refused {
             0 => Ok(()),
@@ -268,25 +293,22 @@ impl Run {
     }
 
     /// Reads the inputs, one after the other. Without `--once` it goes on until something else ends.
-    async fn read(&self, desk: &Arc<Desk>) -> Result<Met, Failure> {
+    async fn read(&self, desk: &Arc<Desk>, inputs: Vec<Input>) -> Result<Met, Failure> {
         let mut met = Met::default();
-        for file in &self.input {
-            let name = file.display().to_string();
+        for input in inputs {
+            let name = input.path.display().to_string();
+            let failed = |why| Failure::failed(format!("{name}: {why}"));
             let session = Session::new(Arc::clone(desk), Principal::Operator).named(&name);
-            let of_file = if name == "-" {
-                self.answer(session, tokio::io::stdin()).await
-            } else {
-                let opened = tokio::fs::File::open(file).await;
-                let opened = opened.map_err(|why| Failure::failed(format!("{name}: {why}")))?;
-                self.answer(session, opened).await
-            };
-            let of_file = of_file.map_err(|why| Failure::failed(format!("{name}: {why}")))?;
-            met.lines += of_file.lines;
-            met.refused += of_file.refused;
+            let from = input.read().await.map_err(failed)?;
+            met.add(&self.answer(session, from).await.map_err(failed)?);
         }
         if !self.once {
             std::future::pending::<()>().await;
         }
+        let Met { lines, refused, outcomes } = &met;
+        let (accepted, duplicates) = (outcomes.accepted, outcomes.duplicates);
+        let (rejected, reasons) = (outcomes.rejected(), outcomes.reasons_text());
+        info!(lines, refused, accepted, rejected, duplicates, reasons, "input ended");
         Ok(met)
     }
 
@@ -301,6 +323,36 @@ impl Run {
             session.run(from, tokio::io::sink()).await
         }
     }
+}
+
+/// Why a host does not open, and what to do about it.
+fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
+    let more = match error {
+        OpenError::Locked { .. } => return Failure::new(Code::Locked, error.to_string()),
+        OpenError::Recovery(error) if error.is_loss() && !accept_loss => {
+            " (`pricetime verify` says more; --accept-loss goes on without what is lost)"
+        }
+        OpenError::Recovery(
+            RecoveryError::Folder(_)
+            | RecoveryError::Journal(JournalError::Newer { .. } | JournalError::OtherRules { .. })
+            | RecoveryError::Snapshot(SnapshotError::Newer { .. }),
+        ) => "",
+        OpenError::Recovery(_) => " (`pricetime verify` says more)",
+        OpenError::ImageElsewhere { .. } => {
+            " (`pricetime redis show` says more; --accept-loss restores from the image)"
+        }
+        OpenError::Alone(_) => " (`pricetime redis show` says more)",
+        OpenError::Folder(_)
+        | OpenError::Home
+        | OpenError::Image(_)
+        | OpenError::Scores(_)
+        | OpenError::Thread(_)
+        | OpenError::NoJournal
+        | OpenError::Lock(_)
+        | OpenError::LockAlone
+        | OpenError::Poisoned(_) => "",
+    };
+    Failure::failed(format!("{error}{more}"))
 }
 
 /// Shows on a terminal how far a long replay has come.

@@ -1,17 +1,15 @@
 //! Hears what the core says, and keeps of it what a replay wants.
 
-use std::collections::BTreeMap;
-
-use pricetime_engine::{EpochNumber, Event, Group, Header, MarketId, Outcome, Reason, Sink};
+use pricetime_engine::{EpochNumber, Event, Group, Header, MarketId, Outcome, Sink};
 use pricetime_persistence::image::Image;
+
+use super::super::outcomes::Outcomes;
 
 /// What a replay came to, in numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) commands: u64,
-    pub(super) accepted: u64,
-    pub(super) duplicates: u64,
-    pub(super) rejected: BTreeMap<Reason, u64>,
+    pub(super) outcomes: Outcomes,
     pub(super) trades: u64,
     pub(super) epochs: u64,
 }
@@ -77,11 +75,7 @@ impl Sink for Ear {
 
     #[inline]
     fn end(&mut self, outcome: Outcome) {
-        match outcome {
-            Outcome::Accepted => self.tally.accepted += 1,
-            Outcome::Duplicate => self.tally.duplicates += 1,
-            Outcome::Rejected(reason) => *self.tally.rejected.entry(reason).or_default() += 1,
-        }
+        self.tally.outcomes.count(outcome);
         if let Some(image) = &mut self.image {
             image.end(outcome);
         }

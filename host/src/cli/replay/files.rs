@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-use pricetime::json::Line;
+use pricetime::json::{Line, Unreadable};
 use pricetime_engine::{Command, Sequence};
 
-use super::super::failure::Failure;
+use super::super::failure::{Code, Failure};
+use super::super::first::is_no_json_lines;
 use super::super::look::{self, Stop};
 use super::pace::Keeping;
 use super::run::Run;
@@ -27,6 +28,9 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
         let name = path.display();
         let failed = |error: io::Error| Failure::failed(format!("cannot read {name}: {error}"));
         let mut reader = open(path).map_err(failed)?;
+        if let Some(why) = is_no_json_lines(&name.to_string(), reader.fill_buf().map_err(failed)?) {
+            return Err(Failure::new(Code::Usage, why).into());
+        }
         let (mut text, mut number) = (Vec::new(), 0_u64);
         loop {
             text.clear();
@@ -66,12 +70,8 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
 
 /// The next command, as a line says it.
 fn command(text: &[u8], run: &Run) -> Result<Command, Bad> {
-    let line: Line = serde_json::from_slice(text.trim_ascii_end()).map_err(|error| {
-        let why = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
-        let why = why.strip_suffix(&place).map(str::to_owned).unwrap_or(why);
-        Bad { column: Some(error.column()), why }
-    })?;
+    let line = Line::read(text.trim_ascii_end())
+        .map_err(|Unreadable { column, why }| Bad { column: Some(column), why })?;
     let spec = line.market().and_then(|market| run.spec(market));
     let draft = line.draft(spec).map_err(|bad| Bad { column: None, why: bad.to_string() })?;
     let engine = &run.engine;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use pricetime_engine::Sequence;
 use serde::Serialize;
 
-use super::super::look::{Judge, Stop, grouped, word};
+use super::super::look::{Judge, Stop, grouped};
+use super::super::outcomes::Outcomes;
 use super::run::Run;
 
 /// Where it began, and how long it took.
@@ -41,6 +42,9 @@ pub(super) struct Replayed {
     digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Vec<Check>>,
+    /// For people: what `accepted`, `rejected` and `duplicates` say.
+    #[serde(skip)]
+    outcomes: Outcomes,
 }
 
 /// One thing that was compared.
@@ -73,21 +77,21 @@ impl Report {
         let seconds = taken.wall.as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate has few digits")]
         let rate = if seconds > 0.0 { tally.commands as f64 / seconds } else { 0.0 };
-        let rejected = tally.rejected.iter().map(|(reason, count)| (word(reason), *count));
         let replayed = Replayed {
             after: taken.after.0,
             through: run.engine.last_sequence().0,
             commands: tally.commands,
             seconds,
             commands_per_second: rate.round(),
-            accepted: tally.accepted,
-            rejected: rejected.collect(),
-            duplicates: tally.duplicates,
+            accepted: tally.outcomes.accepted,
+            rejected: tally.outcomes.reasons(),
+            duplicates: tally.outcomes.duplicates,
             refused_lines: refused,
             trades: tally.trades,
             epochs: tally.epochs,
             digest: format!("{:032x}", run.engine.digest()),
             checks,
+            outcomes: tally.outcomes,
         };
         Ok((Self::Replayed(replayed), judge))
     }
@@ -111,18 +115,7 @@ impl Report {
             grouped(it.commands),
             it.seconds
         )?;
-        let refused: u64 = it.rejected.values().sum();
-        let accepted = grouped(it.accepted);
-        write!(out, "outcomes   {accepted} accepted, {} rejected", grouped(refused))?;
-        if refused > 0 {
-            let reasons: Vec<_> = it
-                .rejected
-                .iter()
-                .map(|(reason, count)| format!("{} {reason}", grouped(*count)))
-                .collect();
-            write!(out, " ({})", reasons.join(", "))?;
-        }
-        writeln!(out, ", {} duplicate", grouped(it.duplicates))?;
+        writeln!(out, "outcomes   {}", it.outcomes)?;
         writeln!(out, "trades     {} in {} closed epochs", grouped(it.trades), grouped(it.epochs))?;
         writeln!(out, "digest     {} at command {}", it.digest, it.through)?;
         for check in it.checks.iter().flatten().filter(|check| check.right) {

@@ -47,7 +47,7 @@ impl Run {
             ear: Ear::default(),
             judge: None,
             until,
-            is_there: until.is_none(),
+            is_there: matches!(until, None | Some(At::Time(_))),
             events: None,
             commands: None,
             none: no_market()?,
@@ -91,6 +91,11 @@ impl Run {
         command: &Command,
         pace: &mut Keeping,
     ) -> Result<bool, Stop> {
+        if let Some(At::Time(until)) = self.until
+            && command.timestamp > until
+        {
+            return Ok(false);
+        }
         if let Some(left) = pace.left(command.timestamp) {
             // Who watches sees all of what is already past.
             self.flush()?;
@@ -116,7 +121,7 @@ impl Run {
     #[inline]
     fn is_end(&mut self, sequence: Sequence) -> bool {
         let is_end = match self.until {
-            None => false,
+            None | Some(At::Time(_)) => false,
             Some(At::Sequence(until)) => sequence >= until,
             Some(until @ At::Epoch(..)) => {
                 self.ear.closed.is_some_and(|(market, epoch)| until.is_close(market, epoch))

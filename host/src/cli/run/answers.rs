@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
+use super::super::outcomes::Outcomes;
 use super::Desk;
 use super::account::Account;
 use super::lines::Bounds;
@@ -63,6 +64,8 @@ pub(super) struct Writer<W> {
     principal: Principal,
     /// How many tickets have been told.
     told: Arc<AtomicU64>,
+    /// What became of the commands that were answered.
+    outcomes: Outcomes,
     owed: Queue,
     out: Outgoing<W>,
     account: Option<Arc<Account>>,
@@ -104,12 +107,23 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         let (closing, _) = watch::channel(false);
         let out = Outgoing::new(to, bounds);
         let account = bounds.map(|bounds| Arc::clone(&bounds.account));
-        let subscriptions = 0;
-        Self { desk, principal, told, owed, out, account, pushed, push, subscriptions, closing }
+        Self {
+            desk,
+            principal,
+            told,
+            outcomes: Outcomes::default(),
+            owed,
+            out,
+            account,
+            pushed,
+            push,
+            subscriptions: 0,
+            closing,
+        }
     }
 
-    /// Works until nothing more can be owed.
-    pub(super) async fn run(mut self) -> io::Result<()> {
+    /// Works until nothing more can be owed. Returns what became of the commands.
+    pub(super) async fn run(mut self) -> io::Result<Outcomes> {
         loop {
             let next = tokio::select! {
                 owed = self.owed.next() => owed.map(Ok),
@@ -132,7 +146,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 self.out.rest();
             }
         }
-        self.last_pushes().await
+        let outcomes = std::mem::take(&mut self.outcomes);
+        self.last_pushes().await?;
+        Ok(outcomes)
     }
 
     /// Writes what the subscriptions had brought by now, and ends them.
@@ -231,6 +247,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     ) -> io::Result<Answer> {
         Ok(match self.resolve(ticket).await? {
             Ok(group) => {
+                self.outcomes.count(group.outcome);
                 let spec = spec.map_or_else(no_spec, |spec| *spec);
                 let done = Done::of_group(&self.principal.seen(group), &spec);
                 Answer::Done(Done { line: Some(line), durable: self.desk.is_durable(), ..done })

@@ -50,7 +50,7 @@ mod tests {
         let spaced = "a word ".repeat(10_000);
         assert_eq!(shorten(&format!("\"{spaced}\"")), format!("\"{}…\"", &spaced[..64]));
         assert!(shorten(&"` ".repeat(60_000)).chars().count() <= 1_025);
-        let plain = "price: 0.10001 is not a whole number of the market's ticks";
+        let plain = "price: 0.10001 is not a multiple of the tick 0.0001 (nearest: 0.1000, 0.1001)";
         assert_eq!(shorten(plain), plain);
     }
 }

@@ -63,20 +63,14 @@ impl Listeners {
     pub(super) async fn open(config: &Config) -> Result<Self, Failure> {
         let listens = config.unix.is_some() || config.tcp.is_some();
         let limits = listens.then(|| Limits::new(config.connections)).transpose()?;
-        let mut listeners = Self { unix: None, tcp: None, limits };
+        let (unix, tcp) = bind(config).await?;
         if let Some(path) = &config.unix {
-            let socket = Socket::open(path).await;
-            let named = |why| Failure::failed(format!("{}: {why}", path.display()));
-            listeners.unix = Some(socket.map_err(named)?);
             info!(path = %path.display(), "listening on a Unix socket");
         }
-        if let Some(address) = &config.tcp {
-            let listener = TcpListener::bind(address).await;
-            let listener = listener.map_err(|why| Failure::failed(format!("{address}: {why}")))?;
+        if let Some(listener) = &tcp {
             info!(address = %listener.local_addr()?, "listening");
-            listeners.tcp = Some(listener);
         }
-        Ok(listeners)
+        Ok(Self { unix, tcp, limits })
     }
 
     /// Serves clients until everybody is to come to an end, and then those who are still there.
@@ -125,6 +119,38 @@ impl Listeners {
             sessions.shutdown().await;
         }
     }
+}
+
+async fn bind(config: &Config) -> Result<(Option<Socket>, Option<TcpListener>), Failure> {
+    let mut unix = None;
+    if let Some(path) = &config.unix {
+        let socket = Socket::open(path).await;
+        let named = |why| Failure::failed(format!("{}: {why}", path.display()));
+        unix = Some(socket.map_err(named)?);
+    }
+    let mut tcp = None;
+    if let Some(address) = &config.tcp {
+        let listener = TcpListener::bind(address).await;
+        let named = |why| {
+            if let Some(socket) = &unix {
+                socket.remove();
+            }
+            Failure::failed(format!("{address}: {why}"))
+        };
+        tcp = Some(listener.map_err(named)?);
+    }
+    Ok((unix, tcp))
+}
+
+/// Fails if a socket cannot be bound, before anything else is done.
+pub(super) async fn probe(config: &Config) -> Result<(), Failure> {
+    // What another process drives may have the sockets until this one takes over.
+    if config.lock.is_none()
+        && let (Some(socket), _) = bind(config).await?
+    {
+        socket.remove();
+    }
+    Ok(())
 }
 
 /// Waits until everybody is to come to an end.

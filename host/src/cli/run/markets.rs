@@ -7,6 +7,13 @@ use tracing::info;
 use super::super::config::ConfiguredMarket;
 use super::super::failure::{Code, Failure};
 
+/// What is said where there is no market.
+pub(super) const HOW_TO_ADD: &str = "put a [[market]] into the configuration (`pricetime config \
+     --default` shows one), or send, as an operator, a line like {\"add_market\":{\"market\":1,\
+     \"symbol\":\"SUN/EUR\",\"tick\":\"0.0001\",\"lot\":\"0.01\",\"quantity_max\":\"1000\",\
+     \"price_min\":\"0\",\"price_max\":\"5\"}} and then \
+     {\"set_phase\":{\"market\":1,\"phase\":\"continuous\"}}";
+
 /// Adds what is missing, and gives what is there the terms of the configuration.
 pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Failure> {
     for market in markets {

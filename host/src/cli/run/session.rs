@@ -11,30 +11,41 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pricetime::engine::{Action, MarketId, MarketSpec};
-use pricetime::json::{FORMAT, Hello, Line, Refused as RefusedLine};
+use pricetime::json::{FORMAT, Hello, Line, Refused as RefusedLine, Unreadable};
 use pricetime::{Draft, Host, Principal, Question, Refused, Ticket};
 use serde::de::IgnoredAny;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Semaphore, oneshot};
 use tracing::warn;
 
-use super::Desk;
+use super::super::outcomes::Outcomes;
 use super::answers::{Item, Wanted, Writer};
 use super::echo::shorten;
 use super::lines::{Bounds, Lines, Read};
 use super::listen::ended;
 use super::owed::{Items, Reply, owed};
+use super::{Desk, Times};
 
 /// How long it waits where the core has no room.
 const BUSY: Duration = Duration::from_millis(1);
 /// How many levels of books may be owed before no more lines are read.
 const LEVELS_MAX: u32 = 1 << 16;
 
-/// How many lines came, and how many of them were refused.
-#[derive(Clone, Copy, Debug, Default)]
+/// How many lines came, how many of them were refused, and what became of the commands.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Met {
     pub(super) lines: u64,
     pub(super) refused: u64,
+    pub(super) outcomes: Outcomes,
+}
+
+impl Met {
+    /// Adds what came by another session.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.refused += other.refused;
+        self.outcomes.add(&other.outcomes);
+    }
 }
 
 /// The reading end of a connection.
@@ -121,10 +132,11 @@ impl Session {
         };
         let (read, wrote) = tokio::join!(reading, writer.run());
         read?;
-        // Who does not listen any more has what he wanted.
         match wrote {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(self.met),
+            Ok(outcomes) => Ok(Met { outcomes, ..self.met }),
+            // A reader that has gone has what it wanted.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(self.met),
+            Err(error) => Err(error),
         }
     }
 
@@ -178,27 +190,33 @@ impl Session {
 
     /// Takes a line: what is owed for it, if anything is.
     async fn take(&mut self, text: &[u8], items: &Items) -> Result<Option<Item>, Wrong> {
-        let line: Line = serde_json::from_slice(text).map_err(|error| Wrong {
-            column: Some(error.column() as u64),
-            // The place stands beside it.
-            error: shorten(error.to_string().split(" at line ").next().unwrap_or_default()),
+        let line = Line::read(text).map_err(|Unreadable { column, why }| Wrong {
+            column: Some(column as u64),
+            error: shorten(&why),
         })?;
         let number = self.met.lines;
         let Some(market) = line.market() else { return self.ask(line, items).await };
-        if line.time().is_some() && !self.desk.ignore_times {
-            let why = "a running market has its own clock: leave out `time`, or --ignore-times";
+        let is_followed = self.desk.times == Times::Followed;
+        if line.time().is_some() && self.desk.times == Times::Refused {
+            let why = "a running market has its own clock: leave out `time`; `run --once --input FILE` \
+                       follows the times of a recording, and with --ignore-times it all happens now";
             return Err(why.into());
         }
         let adds = matches!(line, Line::AddMarket(_));
         let spec = if adds { None } else { self.spec(market, items).await };
         let draft = line.draft(spec.as_deref()).map_err(|error| shorten(&error.to_string()))?;
-        if draft.session.is_some() {
+        if draft.session.is_some() && !is_followed {
             return Err("`session` is for recordings: say `cancel_on_disconnect` in `hello`".into());
         }
         self.principal.may_submit(&draft)?;
         let spec =
             if let Action::AddMarket(spec) = &draft.action { Some(Arc::new(*spec)) } else { spec };
-        let ticket = self.submit(draft).await?;
+        let ticket = if is_followed {
+            let time = line.time().map(|time| time.0);
+            self.enter(|host, _| host.submit_at(time, draft)).await?
+        } else {
+            self.submit(draft).await?
+        };
         self.tickets += 1;
         Ok(Some(Item::Ticket {
             line: number,

@@ -59,7 +59,7 @@ async fn talk(lines: &[Value]) -> Vec<Value> {
         host: Host::open(options).expect("a host"),
         tokens: Tokens::default(),
         line_max: 1 << 16,
-        ignore_times: false,
+        times: Times::Refused,
         stop: stopped,
         resuming: Arc::new(Semaphore::new(1)),
     });
