@@ -22,6 +22,7 @@ use super::look::{self, Stop, grouped};
 #[command(after_help = "\
 Examples:
   pricetime archive ./data monday.pricetime            pack, also while a market runs there
+  pricetime archive monday.pricetime                   the folder ./data or $PRICETIME_FOLDER
   pricetime archive --restore monday.pricetime ./copy  unpack into a new or empty folder
   pricetime verify ./copy                              and see that everything is there
 
@@ -31,7 +32,10 @@ pub(super) struct Archive {
     /// The data folder to pack; with --restore the archive
     from: PathBuf,
     /// The archive to write; with --restore the folder to unpack into
-    to: PathBuf,
+    to: Option<PathBuf>,
+    /// The data folder, as every command takes it; then only the archive is named besides
+    #[arg(long, env = "PRICETIME_FOLDER", default_value = "./data", value_name = "DIR")]
+    folder: PathBuf,
     /// Unpack
     #[arg(long)]
     restore: bool,
@@ -64,19 +68,29 @@ impl Archive {
         look::ended(if self.restore { self.unpack() } else { self.pack() })
     }
 
+    /// From where to where.
+    fn ways(&self) -> (&Path, &Path) {
+        match &self.to {
+            Some(to) => (&self.from, to),
+            None if self.restore => (&self.from, &self.folder),
+            None => (&self.folder, &self.from),
+        }
+    }
+
     fn pack(&self) -> Result<(), Stop> {
-        let look = Look::open(Arc::new(RealDisk), &self.from)?;
-        if self.to.exists() {
-            let text = format!("{} is there already: name a new file", self.to.display());
+        let (from, to) = self.ways();
+        let look = Look::open(Arc::new(RealDisk), from)?;
+        if to.exists() {
+            let text = format!("{} is there already: name a new file", to.display());
             return Err(Failure::new(Code::Usage, text).into());
         }
         // It gets its name when it is whole.
-        let mut unfinished = self.to.clone().into_os_string();
+        let mut unfinished = to.as_os_str().to_owned();
         unfinished.push(".tmp");
         let unfinished = PathBuf::from(unfinished);
         let packed = write(&look, &unfinished).and_then(|packed| {
-            fs::rename(&unfinished, &self.to).map_err(|error| at(&self.to, &error))?;
-            sync_name(&self.to).map_err(|error| at(&self.to, &error))?;
+            fs::rename(&unfinished, to).map_err(|error| at(to, &error))?;
+            sync_name(to).map_err(|error| at(to, &error))?;
             Ok(packed)
         });
         if packed.is_err() {
@@ -85,23 +99,24 @@ impl Archive {
         }
         let packed = packed?;
         look::note_left_out(packed.left_out);
-        let bytes = fs::metadata(&self.to).map_or(0, |found| found.len());
+        let bytes = fs::metadata(to).map_or(0, |found| found.len());
         self.say(&packed, bytes)
     }
 
     fn unpack(&self) -> Result<(), Stop> {
-        let file = File::open(&self.from).map_err(|error| at(&self.from, &error))?;
+        let (archive, folder) = self.ways();
+        let file = File::open(archive).map_err(|error| at(archive, &error))?;
         let bytes = file.metadata().map_or(0, |found| found.len());
         let bar = look::bar(Some(0), "unpacking");
         let mut from = BufReader::with_capacity(1 << 20, file);
-        let packed = unpack(&mut from, &RealDisk, &self.to, |done, of| {
+        let packed = unpack(&mut from, &RealDisk, folder, |done, of| {
             bar.set_length(of);
             bar.set_position(done);
         });
         bar.finish_and_clear();
         let packed = packed.map_err(|error| match error {
             ArchiveError::Io(error) => {
-                let (from, to) = (self.from.display(), self.to.display());
+                let (from, to) = (archive.display(), folder.display());
                 Failure::failed(format!("cannot unpack {from} into {to}: {error}")).into()
             }
             error @ (ArchiveError::Journal(_)
@@ -112,13 +127,13 @@ impl Archive {
             | ArchiveError::Damaged { .. }
             | ArchiveError::Cut(_)
             | ArchiveError::Name(_)
-            | ArchiveError::Occupied(_)) => failure(error, &self.from),
+            | ArchiveError::Occupied(_)) => failure(error, archive),
         })?;
         self.say(&packed, bytes)
     }
 
     fn say(&self, packed: &Packed, bytes: u64) -> Result<(), Stop> {
-        let to = self.to.display().to_string();
+        let to = self.ways().1.display().to_string();
         let Packed { history, through, files, left_out } = *packed;
         let mut out = io::stdout().lock();
         if self.json {

@@ -81,7 +81,7 @@ pub(crate) struct Layers {
     /// Where journal and snapshots are kept [default: ./data].
     #[arg(long, value_name = "DIR", env = "PRICETIME_FOLDER")]
     pub(crate) folder: Option<PathBuf>,
-    /// When epochs close: "15m", or "never" [default: 15m, on the clock].
+    /// When epochs close: "15m", 15 (minutes), or "never" [default: 15m, on the clock].
     #[arg(long, value_name = "TIME", env = "PRICETIME_EPOCH")]
     pub(crate) epoch: Option<String>,
     /// When a command counts as durable: sync, interval, none [default: sync].
@@ -90,7 +90,7 @@ pub(crate) struct Layers {
     /// A Unix socket to listen on, for operators too.
     #[arg(long, value_name = "PATH", env = "PRICETIME_UNIX")]
     pub(crate) unix: Option<String>,
-    /// An address of this machine to listen on, like 127.0.0.1:7070. Without a token a connection sees
+    /// An address of this machine to listen on, like localhost:7070. Without a token a connection sees
     /// public data only.
     #[arg(long, value_name = "ADDRESS", env = "PRICETIME_TCP")]
     pub(crate) tcp: Option<String>,
@@ -175,7 +175,10 @@ impl Config {
         };
         let mut settings = Settings::parse(&name, &text)?;
         layers.lay_over(&mut settings).map_err(|what| Failure::new(Code::Usage, what))?;
-        settings.check().map_err(|what| Failure::new(Code::Usage, format!("{name}: {what}")))
+        settings.check().map_err(|what| {
+            let what = layers.flag_in(&what).unwrap_or_else(|| format!("{name}: {what}"));
+            Failure::new(Code::Usage, what)
+        })
     }
 
     /// The options of a host of this configuration.
@@ -207,6 +210,31 @@ impl Config {
 }
 
 impl Layers {
+    /// An error about a setting as one about the flag, if it was the flag that said it.
+    fn flag_in(&self, what: &str) -> Option<String> {
+        let flags = [
+            ("epochs.every", "epoch", self.epoch.is_some()),
+            ("journal.policy", "policy", self.policy.is_some()),
+            ("listen.tcp", "tcp", self.tcp.is_some()),
+            ("listen.token", "token", self.token.is_some()),
+            ("redis.url", "redis", self.redis.is_some()),
+            ("redis.only", "redis-only", self.redis_only),
+            ("redis.publish.events", "publish", self.publish),
+            ("settlement.ledger", "settle", self.settle.is_some()),
+            ("settlement.url", "settle-url", self.settle_url.is_some()),
+            ("lock.nodes", "lock", !self.lock.is_empty()),
+            ("lock.standby", "standby", self.standby.is_some()),
+            ("folder", "folder", self.folder.is_some()),
+        ];
+        let (rest, flag, _) = flags.into_iter().find_map(|(key, flag, is_said)| {
+            let rest = what.strip_prefix(key)?;
+            let is_key = rest.starts_with([' ', ':']);
+            (is_said && is_key).then_some((rest, flag, is_said))
+        })?;
+        let variable = flag.replace('-', "_").to_uppercase();
+        Some(format!("--{flag} (or PRICETIME_{variable}){rest}"))
+    }
+
     /// What is said outside the file holds.
     fn lay_over(&self, settings: &mut Settings) -> Result<(), String> {
         let set = |to: &mut String, from: &Option<String>| {
@@ -403,7 +431,8 @@ fn home(
 
 /// An address of this machine.
 fn local(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text.parse().map_err(|_| {
+    let numbers = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let address: SocketAddr = numbers.as_deref().unwrap_or(text).parse().map_err(|_| {
         format!("listen.tcp = {text:?}: an address and a port, like \"127.0.0.1:7070\"")
     })?;
     if address.ip().is_loopback() {

@@ -54,7 +54,7 @@ enum What {
 struct Moment {
     #[command(flatten)]
     which: Which,
-    /// At which moment: 1200, epoch:7 or epoch:7@MARKET; without it, now
+    /// At which moment: 1200, epoch:7, epoch:7@MARKET or 2026-11-21T10:15:00Z; without it, now
     #[arg(long, value_name = "MOMENT")]
     at: Option<At>,
     /// One JSON object a line

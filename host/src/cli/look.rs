@@ -40,6 +40,24 @@ pub(super) struct Which {
     pub(super) markets: Markets,
 }
 
+/// The data folder that a command is about.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Subject {
+    /// The data folder
+    #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER")]
+    at: PathBuf,
+    /// The same, as every command takes it
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Subject {
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap_or(&self.at)
+    }
+}
+
 /// How many markets an engine may hold: it decides whether an `add_market` was refused.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Markets {

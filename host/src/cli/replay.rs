@@ -47,7 +47,11 @@ pub(super) struct Replay {
     /// A data folder, or files of JSON lines; - is standard input
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
     from: Vec<PathBuf>,
-    /// Stop after this command, or after an epoch's close: 1200, epoch:7, epoch:7@MARKET
+    /// A data folder, as every command takes it
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Stop after this command, an epoch's close or this time: 1200, epoch:7, epoch:7@MARKET,
+    /// 2026-11-21T10:15:00Z
     #[arg(long, value_name = "MOMENT")]
     until: Option<At>,
     /// Compare with every snapshot, with the totals of each epoch and with the image of all events
@@ -80,6 +84,9 @@ impl Replay {
         if both == [true, true] {
             let text = "--events and --commands cannot both go to standard output: name a file";
             return Err(Failure::new(Code::Usage, text).into());
+        }
+        if let Some(folder) = &self.folder {
+            return self.journal(folder, both != [false, false]);
         }
         match self.from.as_slice() {
             [folder] if folder.is_dir() => self.journal(folder, both != [false, false]),

@@ -1,7 +1,6 @@
 //! `pricetime snapshot`: a state to start from, so that the next start replays nothing.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -9,7 +8,7 @@ use pricetime_persistence::{Folder, Look, RealDisk, RecoveryError, RecoveryOptio
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
-use super::look::{self, Markets, Stop};
+use super::look::{self, Markets, Stop, Subject};
 
 /// Writes a snapshot of the end of the journal.
 ///
@@ -22,9 +21,8 @@ Examples:
   pricetime snapshot                   the folder ./data, or $PRICETIME_FOLDER
   pricetime snapshot /srv/market/data  another one")]
 pub(super) struct Snapshot {
-    /// The data folder
-    #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER")]
-    folder: PathBuf,
+    #[command(flatten)]
+    subject: Subject,
     /// Say what was written as one JSON line
     #[arg(long)]
     json: bool,
@@ -46,12 +44,13 @@ impl Snapshot {
 
     fn save(&self) -> Result<(), Stop> {
         // Opening makes a data folder of an empty one; a mistyped path must not become one.
-        let look = Look::open(Arc::new(RealDisk), &self.folder)?;
+        let look = Look::open(Arc::new(RealDisk), self.subject.folder())?;
         if look.is_new() {
-            let text = format!("{} is new: there is nothing to save", self.folder.display());
+            let text =
+                format!("{} is new: there is nothing to save", self.subject.folder().display());
             return Err(Failure::new(Code::Failed, text).into());
         }
-        let mut folder = Folder::open(&self.folder)?;
+        let mut folder = Folder::open(self.subject.folder())?;
         // Which snapshots stay is for the process to say that runs here.
         let how = RecoveryOptions { snapshots_keep: usize::MAX, ..RecoveryOptions::default() };
         let bar = look::bar(Some(0), "replaying");

@@ -4,7 +4,6 @@ mod checks;
 mod stretches;
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -12,7 +11,7 @@ use pricetime_persistence::{FolderError, Look, RealDisk};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
-use super::look::{self, Markets, Stop};
+use super::look::{self, Markets, Stop, Subject};
 use checks::Checks;
 
 /// Checks a whole data folder: journal, snapshots, epochs, and that they tell the same story.
@@ -34,9 +33,8 @@ out; without one it checks every command, as opening the folder would. Bytes beh
 that a power cut or a kill left unfinished are no damage: nobody was told of them, and the next opening
 clears them away.")]
 pub(super) struct Verify {
-    /// The data folder
-    #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER")]
-    folder: PathBuf,
+    #[command(flatten)]
+    subject: Subject,
     /// One JSON object per check, then the verdict
     #[arg(long)]
     json: bool,
@@ -68,7 +66,7 @@ impl Verify {
 
     fn verify(&self) -> Result<(), Stop> {
         let mut voice = Voice { json: self.json, checks: 0, wrong: 0 };
-        match Look::open(Arc::new(RealDisk), &self.folder) {
+        match Look::open(Arc::new(RealDisk), self.subject.folder()) {
             Ok(look) if look.is_new() => {
                 voice
                     .say("history", Ok("a new folder: nothing has ever been kept in it".into()))?;

@@ -90,7 +90,9 @@ impl Epochs {
         if self.every == "never" {
             return Ok(When::Never);
         }
-        duration("epochs.every", &self.every).map(When::Every)
+        // A bare number is minutes.
+        let minutes = self.every.parse::<u64>().map(|minutes| format!("{minutes}m"));
+        duration("epochs.every", minutes.as_ref().unwrap_or(&self.every)).map(When::Every)
     }
 }
 

@@ -1,9 +1,10 @@
-//! A moment in a history: a command's number, or the close of an epoch.
+//! A moment in a history: a command's number, the close of an epoch, or a time.
 
 use std::fmt;
 use std::str::FromStr;
 
-use pricetime_engine::{EpochNumber, MarketId, Sequence};
+use pricetime::json::Time;
+use pricetime_engine::{EpochNumber, MarketId, Sequence, Timestamp};
 
 /// A moment in a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,13 +13,15 @@ pub(in super::super) enum At {
     Sequence(Sequence),
     /// After the close of this epoch, of this market or of whichever closes it first.
     Epoch(EpochNumber, Option<MarketId>),
+    /// After the last command that is not later than this.
+    Time(Timestamp),
 }
 
 impl At {
     /// Whether the close of this epoch is the moment.
     pub(in super::super) fn is_close(self, market: MarketId, epoch: EpochNumber) -> bool {
         match self {
-            Self::Sequence(_) => false,
+            Self::Sequence(_) | Self::Time(_) => false,
             Self::Epoch(number, of) => number == epoch && of.is_none_or(|of| of == market),
         }
     }
@@ -32,6 +35,7 @@ impl fmt::Display for At {
             Self::Epoch(number, Some(market)) => {
                 write!(f, "the close of epoch {number} of market {market}")
             }
+            Self::Time(time) => Time(*time).fmt(f),
         }
     }
 }
@@ -42,10 +46,13 @@ impl FromStr for At {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = |_| {
             format!(
-                "{text:?} is no moment: a command's number like 1200, an epoch like epoch:7, or \
-                 that of one market like epoch:7@2"
+                "{text:?} is no moment: a command's number like 1200, an epoch like epoch:7, that of \
+                 one market like epoch:7@2, or a time like 2026-11-21T10:15:00Z"
             )
         };
+        if let Ok(Time(time)) = text.parse() {
+            return Ok(Self::Time(time));
+        }
         let Some(epoch) = text.strip_prefix("epoch:") else {
             return text.replace('_', "").parse().map(Sequence).map(Self::Sequence).map_err(bad);
         };
@@ -66,6 +73,8 @@ mod tests {
         assert_eq!("1_200".parse(), Ok(At::Sequence(Sequence(1_200))));
         assert_eq!("epoch:7".parse(), Ok(At::Epoch(EpochNumber(7), None)));
         assert_eq!("epoch:7@2".parse(), Ok(At::Epoch(EpochNumber(7), Some(MarketId(2)))));
+        let noon = Timestamp(1_780_315_200_000_000_000);
+        assert_eq!("2026-06-01T12:00Z".parse(), Ok(At::Time(noon)));
         for bad in ["", "epoch", "epoch:", "epoch:7@", "now", "-1", "7@2"] {
             assert!(bad.parse::<At>().is_err(), "{bad}");
         }

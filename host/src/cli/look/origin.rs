@@ -71,7 +71,7 @@ impl Seen {
         }
         for sequence in known {
             let is_out = match origin {
-                Origin::Oldest | Origin::Before(At::Epoch(..)) => false,
+                Origin::Oldest | Origin::Before(At::Epoch(..) | At::Time(_)) => false,
                 Origin::Before(At::Sequence(at)) => sequence > at,
                 Origin::With(own) => sequence != own,
             };
@@ -95,6 +95,9 @@ impl Seen {
 
 /// Whether the moment is still to come in this state.
 fn is_early(state: &EngineSnapshot, origin: Origin) -> bool {
+    if let Origin::Before(At::Time(time)) = origin {
+        return state.last_timestamp <= time;
+    }
     let Origin::Before(At::Epoch(number, market)) = origin else { return true };
     let open = |of: MarketId, epoch: EpochNumber| {
         market.is_some_and(|market| market != of) || epoch <= number

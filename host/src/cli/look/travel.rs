@@ -108,6 +108,10 @@ impl Travel {
         let mut last = Last(nothing());
         while let Some(batch) = begun.commands.next()? {
             for command in &batch {
+                if self.is_past(command) {
+                    bar.finish_and_clear();
+                    return Ok(engine);
+                }
                 engine.apply(command, &mut last);
                 each(&engine, command, &last.0)?;
                 if self.is_there(&last.0) {
@@ -119,15 +123,21 @@ impl Travel {
             begun.commands.give_back(batch);
         }
         bar.finish_and_clear();
-        if let At::Sequence(_) = self.at {
+        if let At::Sequence(_) | At::Time(_) = self.at {
             return Ok(engine);
         }
         let text = format!("{} has not come: the journal ends with {}", self.at, begun.through);
         Err(Failure::new(Code::Failed, text).into())
     }
 
+    /// Whether this command comes after the moment, if that is a time.
+    fn is_past(&self, command: &Command) -> bool {
+        matches!(self.at, At::Time(time) if command.timestamp > time)
+    }
+
     fn is_there(&self, group: &Group) -> bool {
         match self.at {
+            At::Time(_) => false,
             At::Sequence(at) => group.header.sequence >= at,
             At::Epoch(..) => group.events.iter().any(|event| {
                 matches!(event, Event::EpochClosed(epoch)
