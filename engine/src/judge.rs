@@ -3,44 +3,15 @@
 use crate::book::Book;
 use crate::command::{Amend, OrderKind, Place, TimeInForce};
 use crate::event::Reason;
-use crate::market::{MarketSpec, Phase, Step};
+use crate::market::{MarketSpec, Phase};
 use crate::quantity::{AccountId, Price, Quantity, Timestamp};
 use crate::snapshot::{OrderRecord, Until};
 
 impl MarketSpec {
-    /// Whether every bound holds. It is these that keep every sum of the core within its type.
-    #[must_use]
-    pub fn is_valid(&self) -> bool {
-        let Self { tick, lot, quantity_max, limits, terms, symbol: _, pricing: _ } = self;
-        let fee = |ppm: i32| (-1_000_000..=1_000_000).contains(&ppm);
-        let count = |n: u32| n <= crate::market::Limits::COUNT_MAX;
-        let stock = u128::from(quantity_max.0).checked_mul(u128::from(limits.orders_max));
-        Step::is_valid(*tick)
-            && Step::is_valid(*lot)
-            && terms.price_min <= terms.price_max
-            && !quantity_max.is_zero()
-            && limits.orders_max != 0
-            && limits.parts_max != 0
-            && count(limits.orders_max)
-            && count(limits.requests_max)
-            && count(limits.blocked_max)
-            && fee(terms.fees.maker_ppm)
-            && fee(terms.fees.taker_ppm)
-            && terms.reference.is_none_or(|p| self.is_in_band(p))
-            && self.is_payable(terms.price_min)
-            && self.is_payable(terms.price_max)
-            && stock.is_some_and(|lots| lots <= 1 << 63)
-    }
-
     /// Whether an order may have this price.
     #[must_use]
     pub fn is_in_band(&self, price: Price) -> bool {
         self.terms.price_min <= price && price <= self.terms.price_max
-    }
-
-    /// Whether the largest order at this price stays within 2^94.
-    pub(crate) fn is_payable(&self, price: Price) -> bool {
-        price.times(self.quantity_max).0.unsigned_abs() <= 1 << 94
     }
 
     /// Whether an iceberg of this size comes in a legal number of parts.

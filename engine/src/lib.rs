@@ -12,6 +12,7 @@ mod arena;
 mod auction;
 mod audit;
 mod book;
+mod bounds;
 mod command;
 mod crossing;
 #[cfg(feature = "decimal")]
@@ -50,6 +51,7 @@ pub mod rules {
 
 pub use audit::Broken;
 pub use book::Book;
+pub use bounds::BrokenBound;
 pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrade, TimeInForce};
 #[cfg(feature = "decimal")]
 pub use decimal::BadDecimal;

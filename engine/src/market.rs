@@ -75,6 +75,11 @@ pub struct Limits {
     pub parts_max: u32,
 }
 
+impl Fees {
+    /// The highest fee and the highest rebate: all of the notional.
+    pub const PPM_MAX: i32 = 1_000_000;
+}
+
 impl Limits {
     /// The highest `orders_max`, `requests_max` and `blocked_max` that a spec may ask for.
     pub const COUNT_MAX: u32 = 1 << 30;
