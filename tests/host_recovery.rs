@@ -348,7 +348,7 @@ fn a_new_history_begins_above_everything_that_is_found() {
     let mut add = operator(Action::AddMarket(load::spec()));
     let again = host.submit(add).expect("room").wait().expect("durable");
     assert_eq!(again.header.sequence, Sequence(before.0 + 1));
-    assert_eq!(again.outcome, Outcome::Rejected(Reason::MarketExists), "its trades have names");
+    assert_eq!(again.outcome, Outcome::Rejected(Reason::UsedMarketId), "its trades have names");
     add.market = MarketId(load::MARKET.0 + 1);
     let other = host.submit(add).expect("room").wait().expect("durable");
     assert_eq!(other.outcome, Outcome::Accepted);

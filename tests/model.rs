@@ -102,7 +102,14 @@ const CANCEL_REASONS: [CancelReason; 10] = [
 const REFUSALS: &[(ActionKind, &[Reason])] = &[
     (
         ActionKind::AddMarket,
-        &[Reason::NotOperator, Reason::MarketExists, Reason::BadSpec, Reason::MarketsFull],
+        &[
+            Reason::NotOperator,
+            Reason::ZeroMarketId,
+            Reason::UsedMarketId,
+            Reason::MarketExists,
+            Reason::BadSpec,
+            Reason::MarketsFull,
+        ],
     ),
     (
         ActionKind::SetMarket,

@@ -299,7 +299,7 @@ enums! {
         11 UnknownOrder, 12 NotOwner, 13 WrongPhase, 14 Changed, 15 AccountBlocked,
         16 ZeroQuantity, 17 QuantityTooLarge, 18 PriceOutOfBand, 19 DuplicateOrderId,
         20 BadDisplayQuantity, 21 BadMinimumQuantity, 22 BadCombination, 23 AlreadyExpired,
-        24 WouldTake, 25 BookFull,
+        24 WouldTake, 25 BookFull, 26 ZeroMarketId, 27 UsedMarketId,
     }
     SelfTrade { 1 None, 2 CancelTaker, 3 CancelMaker, 4 CancelBoth, 5 Decrement }
     Side { 1 Buy, 2 Sell }

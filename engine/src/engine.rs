@@ -159,8 +159,13 @@ impl Engine {
         if !command.operator {
             return Err(Reason::NotOperator);
         }
-        let taken = self.books.iter().any(|book| book.head.spec.symbol == spec.symbol);
-        if command.market <= self.last_market || taken {
+        if command.market == MarketId(0) {
+            return Err(Reason::ZeroMarketId);
+        }
+        if command.market <= self.last_market {
+            return Err(Reason::UsedMarketId);
+        }
+        if self.books.iter().any(|book| book.head.spec.symbol == spec.symbol) {
             return Err(Reason::MarketExists);
         }
         if !spec.is_valid() {

@@ -110,9 +110,9 @@ pub enum Reason {
     OutOfSequence,
     /// Only an operator may do this.
     NotOperator,
-    /// The market's id or symbol is taken, or the id was used before.
+    /// A market has this id or this symbol.
     MarketExists,
-    /// The spec or the terms break a bound.
+    /// The spec or the terms break a bound: [`MarketSpec::broken`] says which.
     BadSpec,
     /// The engine holds as many markets as it may.
     MarketsFull,
@@ -155,6 +155,10 @@ pub enum Reason {
     WouldTake,
     /// The market holds as many orders as it may.
     BookFull,
+    /// The new market's id is 0.
+    ZeroMarketId,
+    /// The new market's id is not above every id that was ever used.
+    UsedMarketId,
 }
 
 /// Why an order is gone without having traded whole.

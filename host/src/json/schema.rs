@@ -45,6 +45,7 @@ names! {
         MarketNotEmpty, BlockedFull, NoChange, WrongEpoch, UnknownOrder, NotOwner, WrongPhase,
         Changed, AccountBlocked, ZeroQuantity, QuantityTooLarge, PriceOutOfBand, DuplicateOrderId,
         BadDisplayQuantity, BadMinimumQuantity, BadCombination, AlreadyExpired, WouldTake, BookFull,
+        ZeroMarketId, UsedMarketId,
     }
     CancelReason {
         Requested, ImmediateOrCancel, FillOrKill, NoLiquidity, SelfTrade, Expired, EpochEnded,

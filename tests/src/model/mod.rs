@@ -168,7 +168,9 @@ impl Model {
         let symbol_taken = books.any(|b| b.head.spec.symbol == spec.symbol);
         let count = u64::try_from(self.markets.len()).unwrap_or(u64::MAX);
         operator(command)?;
-        refuse(command.market <= self.last_market || symbol_taken, Reason::MarketExists)?;
+        refuse(command.market.0 == 0, Reason::ZeroMarketId)?;
+        refuse(command.market <= self.last_market, Reason::UsedMarketId)?;
+        refuse(symbol_taken, Reason::MarketExists)?;
         refuse(market::is_bad(spec), Reason::BadSpec)?;
         refuse(count >= u64::from(self.markets_max), Reason::MarketsFull)
     }

@@ -11,7 +11,7 @@ pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
         Reason::UnknownMarket => "there is no such market",
         Reason::OutOfSequence => "its number was not above the last one",
         Reason::NotOperator => "only an operator may do this",
-        Reason::MarketExists => "the market's number or symbol is taken or was used before",
+        Reason::MarketExists => "another market has this number or this symbol",
         Reason::BadSpec => "the market's spec or terms break a bound",
         Reason::MarketsFull => "the engine holds as many markets as it may",
         Reason::MarketNotEmpty => "the market still holds orders",
@@ -37,6 +37,8 @@ pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
         Reason::AlreadyExpired => "it would have ended before it began",
         Reason::WouldTake => "it is post-only and would have traded at once",
         Reason::BookFull => "the market holds as many orders as it may",
+        Reason::ZeroMarketId => "markets are numbered from 1",
+        Reason::UsedMarketId => "a market's number must be above every number that was ever used",
     };
     let bound = spec.and_then(|spec| bound(reason, spec));
     bound.map_or_else(|| said.to_owned(), |bound| format!("{said} ({bound})"))

@@ -299,5 +299,7 @@ fn every_reason_in_a_snapshot_has_these_bytes() {
         Reason::AlreadyExpired = Reason::AlreadyExpired => "16000000",
         Reason::WouldTake = Reason::WouldTake => "17000000",
         Reason::BookFull = Reason::BookFull => "18000000",
+        Reason::ZeroMarketId = Reason::ZeroMarketId => "19000000",
+        Reason::UsedMarketId = Reason::UsedMarketId => "1a000000",
     }
 }
