@@ -59,8 +59,10 @@ fn same_answers(engine: &Engine, image: &Image, market: &MarketSnapshot) {
     let told = image.market(id).expect("it is in the snapshot");
     assert_eq!(told.head(), book.head());
     assert_eq!(told.digest(), book.digest());
+    assert_eq!(told.call(), book.call());
     for side in [Side::Buy, Side::Sell] {
         assert_eq!(told.best(side), book.best(side));
+        assert_eq!(told.depth_of(side), book.depth_of(side));
         assert!(told.levels(side).eq(book.levels(side)), "levels of {side:?} in market {id}");
         assert_eq!(told.levels(side).take(3).count(), book.levels(side).take(3).count());
     }

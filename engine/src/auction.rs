@@ -83,62 +83,122 @@ fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Optio
     best
 }
 
+/// The market orders of one side that wait in Call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MarketOrders {
+    /// How many orders.
+    pub orders: u32,
+    /// Their open quantity.
+    pub quantity: Quantity,
+}
+
+/// A market in Call as an uncross would find it now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The uniform price and what would trade at it; `None` if nothing can trade.
+    pub indicative: Option<Clearing>,
+    /// The market orders that buy.
+    pub market_bids: MarketOrders,
+    /// The market orders that sell.
+    pub market_asks: MarketOrders,
+}
+
+impl Call {
+    /// What an uncross of these sides does, by the code that uncrosses. `levels` are the levels of both
+    /// sides in any order, each with its open quantity, hidden parts included. Takes time with their
+    /// number.
+    #[must_use]
+    pub fn of(
+        levels: impl Iterator<Item = (Side, Price, Quantity)>,
+        market_bids: MarketOrders,
+        market_asks: MarketOrders,
+        reference: Option<Price>,
+    ) -> Self {
+        let unpriced = (market_bids.quantity, market_asks.quantity);
+        let indicative = clearing(&mut Vec::new(), levels, unpriced, reference);
+        Self { indicative, market_bids, market_asks }
+    }
+}
+
+/// The uniform price, if anything can trade. `steps` is room to work in.
+fn clearing(
+    steps: &mut Vec<Step>,
+    levels: impl Iterator<Item = (Side, Price, Quantity)>,
+    (bids, asks): (Quantity, Quantity),
+    reference: Option<Price>,
+) -> Option<Clearing> {
+    collect(steps, levels);
+    let choice = if steps.is_empty() {
+        candidate(reference?, reference?, bids, asks)
+    } else {
+        choose(steps, bids, asks)?
+    };
+    if choice.volume.is_zero() {
+        return None;
+    }
+    let price = choice.price(reference);
+    // The size of the surplus is the same at all candidates; its sign turns at most once.
+    let above = |step: &&Step| step.price >= price;
+    let below = |step: &&Step| step.price <= price;
+    let demand = steps.iter().filter(above).fold(bids, |sum, step| sum.plus(step.bids));
+    let supply = steps.iter().filter(below).fold(asks, |sum, step| sum.plus(step.asks));
+    Some(Clearing { price, volume: choice.volume, surplus: surplus(demand, supply) })
+}
+
+/// Lists what stands at each price of both sides, lowest price first.
+fn collect(steps: &mut Vec<Step>, levels: impl Iterator<Item = (Side, Price, Quantity)>) {
+    steps.clear();
+    let none = Quantity::ZERO;
+    steps.extend(levels.map(|(side, price, open)| match side {
+        Side::Buy => Step { price, bids: open, asks: none },
+        Side::Sell => Step { price, bids: none, asks: open },
+    }));
+    steps.sort_unstable_by_key(|step| step.price);
+    steps.dedup_by(|next, kept| {
+        let same = next.price == kept.price;
+        if same {
+            kept.bids = kept.bids.plus(next.bids);
+            kept.asks = kept.asks.plus(next.asks);
+        }
+        same
+    });
+}
+
 impl Book {
     /// The price that an uncross would have now, and what would trade at it. In Call only.
     #[must_use]
     pub fn indicative(&self) -> Option<Clearing> {
+        self.call()?.indicative
+    }
+
+    /// What an uncross would find and do now, in Call only. Takes time with the number of levels.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
         if self.head.phase != Phase::Call {
             return None;
         }
-        self.clearing(&mut Vec::new())
-    }
-
-    /// The uniform price, if anything can trade. `steps` is room to work in.
-    fn clearing(&self, steps: &mut Vec<Step>) -> Option<Clearing> {
-        let reference = self.head.last_price.or(self.head.spec.terms.reference);
-        let (bids, asks) = (self.bids.unpriced_open(), self.asks.unpriced_open());
-        self.collect(steps);
-        let choice = if steps.is_empty() {
-            candidate(reference?, reference?, bids, asks)
-        } else {
-            choose(steps, bids, asks)?
+        let waiting = |side| {
+            let ladder = self.ladder(side);
+            MarketOrders { orders: ladder.unpriced().orders, quantity: ladder.unpriced_open() }
         };
-        if choice.volume.is_zero() {
-            return None;
-        }
-        let price = choice.price(reference);
-        // The size of the surplus is the same at all candidates; its sign turns at most once.
-        let above = |step: &&Step| step.price >= price;
-        let below = |step: &&Step| step.price <= price;
-        let demand = steps.iter().filter(above).fold(bids, |sum, step| sum.plus(step.bids));
-        let supply = steps.iter().filter(below).fold(asks, |sum, step| sum.plus(step.asks));
-        Some(Clearing { price, volume: choice.volume, surplus: surplus(demand, supply) })
+        let (bids, asks) = (waiting(Side::Buy), waiting(Side::Sell));
+        Some(Call::of(self.open_levels(), bids, asks, self.head.reference()))
     }
 
-    /// Lists what stands at each price of both sides, lowest price first.
-    fn collect(&self, steps: &mut Vec<Step>) {
-        steps.clear();
-        let none = Quantity::ZERO;
-        let bids = self.bids.open_levels();
-        let bids = bids.map(|(level, open)| Step { price: level.price, bids: open, asks: none });
-        let asks = self.asks.open_levels();
-        let asks = asks.map(|(level, open)| Step { price: level.price, bids: none, asks: open });
-        steps.extend(bids.chain(asks));
-        steps.sort_unstable_by_key(|step| step.price);
-        steps.dedup_by(|next, kept| {
-            let same = next.price == kept.price;
-            if same {
-                kept.bids = kept.bids.plus(next.bids);
-                kept.asks = kept.asks.plus(next.asks);
-            }
-            same
-        });
+    /// The levels of both sides with what their orders hold, hidden parts included.
+    fn open_levels(&self) -> impl Iterator<Item = (Side, Price, Quantity)> {
+        let of = |side| {
+            let levels = self.ladder(side).open_levels();
+            levels.map(move |(level, open)| (side, level.price, open))
+        };
+        of(Side::Buy).chain(of(Side::Sell))
     }
 
     /// Trades what can trade at the uniform price.
     pub(crate) fn uncross<S: Sink>(&mut self, sink: &mut S) -> Option<Clearing> {
         let mut steps = core::mem::take(&mut self.steps);
-        let clearing = self.clearing(&mut steps);
+        let unpriced = (self.bids.unpriced_open(), self.asks.unpriced_open());
+        let clearing = clearing(&mut steps, self.open_levels(), unpriced, self.head.reference());
         self.steps = steps;
         let price = clearing?.price;
         while let (Some(bid), Some(ask)) =

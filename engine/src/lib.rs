@@ -49,6 +49,7 @@ pub mod rules {
     pub const VERSION: u32 = 2;
 }
 
+pub use auction::{Call, MarketOrders};
 pub use audit::Broken;
 pub use book::Book;
 pub use bounds::BrokenBound;

@@ -70,6 +70,15 @@ pub struct MarketHead {
     pub cancelled: u64,
 }
 
+impl MarketHead {
+    /// The price that decides between equally good uniform prices: the last trade's, or that of the
+    /// terms until something has traded.
+    #[must_use]
+    pub fn reference(&self) -> Option<Price> {
+        self.last_price.or(self.spec.terms.reference)
+    }
+}
+
 /// A live order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

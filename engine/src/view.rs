@@ -90,6 +90,12 @@ impl Book {
         self.ladder(side).levels().map(Level::from)
     }
 
+    /// How many levels a side has.
+    #[must_use]
+    pub fn depth_of(&self, side: Side) -> usize {
+        self.ladder(side).len()
+    }
+
     /// A live order, and how much stands before it. Takes time with the length of its queue.
     #[must_use]
     pub fn order(&self, order: OrderId) -> Option<OrderView> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use foldhash::HashMap;
 use pricetime_engine::{
-    AccountId, EpochNumber, EpochSummary, Event, Header, Level, MarketHead, MarketSnapshot,
+    AccountId, Call, EpochNumber, EpochSummary, Event, Header, Level, MarketHead, MarketSnapshot,
     MarketSpec, Notional, OrderId, OrderKind, OrderRecord, Outcome, Party, Phase, Place, Price,
     Prices, Priority, Quantity, RequestId, RequestRecord, Sequence, Side, SideSummary, TimeInForce,
     TradeNumber, Turnover, Until,
@@ -114,6 +114,18 @@ impl MarketImage {
     /// A side's levels, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
         self.sides.levels(side)
+    }
+
+    /// How many levels a side has.
+    #[must_use]
+    pub fn depth_of(&self, side: Side) -> usize {
+        self.sides.depth(side)
+    }
+
+    /// What an uncross would find and do now, in Call only. Takes time with the number of levels.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
+        (self.head.phase == Phase::Call).then(|| self.sides.call(self.head.reference()))
     }
 
     /// One side in numbers.

@@ -3,13 +3,17 @@
 use core::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use pricetime_engine::{Level, OrderRecord, Price, Quantity, Side, SideSummary};
+use pricetime_engine::{
+    Call, Level, MarketOrders, OrderRecord, Price, Quantity, Side, SideSummary,
+};
 
 /// The levels and totals of both sides.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sides {
     bids: BTreeMap<Reverse<Price>, (Quantity, u32)>,
     asks: BTreeMap<Price, (Quantity, u32)>,
+    /// What the orders of a level hide, if they hide anything. Nearly all orders hide nothing.
+    hidden: BTreeMap<(Side, Price), Quantity>,
     buys: SideSummary,
     sells: SideSummary,
 }
@@ -32,6 +36,10 @@ impl Sides {
         };
         quantity.0 = quantity.0.wrapping_add(order.shown.0);
         *orders = orders.saturating_add(1);
+        if order.open != order.shown {
+            let hidden = self.hidden.entry((order.side, price)).or_default();
+            hidden.0 = hidden.0.wrapping_add(hides(order));
+        }
     }
 
     /// An order that stood where its record says stands there no more.
@@ -48,6 +56,13 @@ impl Sides {
         match order.side {
             Side::Buy => shrink(&mut self.bids, Reverse(price), order.shown),
             Side::Sell => shrink(&mut self.asks, price, order.shown),
+        }
+        if order.open != order.shown {
+            let hidden = self.hidden.entry((order.side, price)).or_default();
+            hidden.0 = hidden.0.wrapping_sub(hides(order));
+            if hidden.is_zero() {
+                self.hidden.remove(&(order.side, price));
+            }
         }
     }
 
@@ -76,6 +91,42 @@ impl Sides {
         found.map(|&(quantity, orders)| Level { price, quantity, orders })
     }
 
+    /// How many levels a side has.
+    pub(super) fn depth(&self, side: Side) -> usize {
+        match side {
+            Side::Buy => self.bids.len(),
+            Side::Sell => self.asks.len(),
+        }
+    }
+
+    /// A side's levels, best first, each with what its orders hold, hidden parts included.
+    fn open_levels(&self, side: Side) -> impl Iterator<Item = (Level, Quantity)> {
+        self.levels(side).map(move |level| {
+            let hidden = self.hidden.get(&(side, level.price)).copied().unwrap_or_default();
+            (level, level.quantity.plus(hidden))
+        })
+    }
+
+    /// The market orders of a side: what rests there and is in no level.
+    fn market_orders(&self, side: Side) -> MarketOrders {
+        let SideSummary { resting, resting_quantity, .. } = self.totals(side);
+        let all = MarketOrders { orders: resting, quantity: resting_quantity };
+        self.open_levels(side).fold(all, |rest, (level, open)| MarketOrders {
+            orders: rest.orders.saturating_sub(level.orders),
+            quantity: Quantity(rest.quantity.0.saturating_sub(open.0)),
+        })
+    }
+
+    /// What an uncross would find and do now. Takes time with the number of levels.
+    pub(super) fn call(&self, reference: Option<Price>) -> Call {
+        let of = |side| {
+            let levels = self.open_levels(side);
+            levels.map(move |(level, open)| (side, level.price, open))
+        };
+        let (bids, asks) = (self.market_orders(Side::Buy), self.market_orders(Side::Sell));
+        Call::of(of(Side::Buy).chain(of(Side::Sell)), bids, asks, reference)
+    }
+
     /// A side's levels, best first.
     pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
         let of = |price, &(quantity, orders): &(Quantity, u32)| Level { price, quantity, orders };
@@ -84,6 +135,11 @@ impl Sides {
         let (buys, sells) = (side == Side::Buy, side == Side::Sell);
         bids.take_while(move |_| buys).chain(asks.take_while(move |_| sells))
     }
+}
+
+/// How much an order hides.
+const fn hides(order: &OrderRecord) -> u64 {
+    order.open.0.wrapping_sub(order.shown.0)
 }
 
 /// Takes an order off a level, and the level with it where it was the last one.
