@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pricetime_engine::{
-    AccountId, Event, Group, Header, Level, MarketId, Outcome, Price, Quantity, Sequence, Side,
+    AccountId, Event, Group, Header, Level, MarketId, Outcome, Phase, Price, Quantity, Sequence,
+    Side,
 };
 use pricetime_persistence::image::{Image, MarketImage};
 use tokio::sync::mpsc;
@@ -16,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::access::seen;
 use crate::question::{Found, Question};
 use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of};
-use crate::view::{self, MarketView};
+use crate::view::MarketView;
 
 /// A level's place.
 type Touched = (Side, Price);
@@ -27,11 +28,14 @@ pub(crate) struct Publisher {
     pub(crate) image: Image,
     markets: BTreeMap<MarketId, Vec<mpsc::Sender<Arc<MarketUpdate>>>>,
     accounts: BTreeMap<(MarketId, AccountId), Vec<mpsc::Sender<Group>>>,
+    /// The last update of each watched market in call: the end of the batch adds to it what an uncross
+    /// would do then.
+    held: BTreeMap<MarketId, MarketUpdate>,
 }
 
 impl Publisher {
     pub(crate) const fn new(image: Image) -> Self {
-        Self { image, markets: BTreeMap::new(), accounts: BTreeMap::new() }
+        Self { image, markets: BTreeMap::new(), accounts: BTreeMap::new(), held: BTreeMap::new() }
     }
 
     /// Takes a durable group in and tells of it.
@@ -61,22 +65,44 @@ impl Publisher {
 
     fn tell_market(&mut self, header: &Header, events: &[Event], touched: Vec<Touched>) {
         let market = self.image.market(header.market);
+        let in_call = market.is_some_and(|market| market.head().phase == Phase::Call);
         let update = update(header, events, market, touched);
         let nothing = update.trades.is_empty()
             && update.levels.is_empty()
             && update.phase.is_none()
             && update.closed.is_none()
-            && !update.removed;
-        let Some(readers) = self.markets.get_mut(&header.market) else { return };
+            && !update.removed
+            && !(in_call && events.iter().any(moves_call));
         if nothing {
             // A reader who went away is noticed in quiet times too.
-            readers.retain(|reader| !reader.is_closed());
-        } else {
-            let update = Arc::new(update);
-            readers.retain(|reader| reader.try_send(Arc::clone(&update)).is_ok());
+            self.tell_readers(header.market, None);
+            return;
+        }
+        let before = self.held.remove(&header.market);
+        let now = if in_call { self.held.insert(header.market, update) } else { Some(update) };
+        for update in before.into_iter().chain(now) {
+            self.tell_readers(header.market, Some(update));
+        }
+    }
+
+    /// Tells what is held back: a batch has ended. An uncross is computed once for each market in call
+    /// that changed in the batch and is watched, however many commands and subscribers there are.
+    pub(crate) fn end_batch(&mut self) {
+        for (market, mut update) in std::mem::take(&mut self.held) {
+            update.call = self.image.market(market).and_then(MarketImage::call);
+            self.tell_readers(market, Some(update));
+        }
+    }
+
+    /// Sends an update to who watches the market, and lets those go who do not read.
+    fn tell_readers(&mut self, market: MarketId, update: Option<MarketUpdate>) {
+        let Some(readers) = self.markets.get_mut(&market) else { return };
+        match update.map(Arc::new) {
+            None => readers.retain(|reader| !reader.is_closed()),
+            Some(update) => readers.retain(|reader| reader.try_send(Arc::clone(&update)).is_ok()),
         }
         if readers.is_empty() {
-            self.markets.remove(&header.market);
+            self.markets.remove(&market);
         }
     }
 
@@ -105,7 +131,7 @@ impl Publisher {
     /// A market as of now.
     pub(crate) fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
         let image = self.image.market(market)?;
-        Some(view::of_image(image, self.image.last_sequence(), depth))
+        Some(MarketView::of_image(image, self.image.last_sequence(), depth))
     }
 
     /// Answers a question as of now.
@@ -128,6 +154,8 @@ impl Publisher {
     }
 
     pub(crate) fn subscribe(&mut self, market: MarketId, room: usize) -> Option<MarketFeed> {
+        // What is held back is older than the book.
+        self.end_batch();
         let book = self.view(market, usize::MAX)?;
         let (sender, receiver) = mpsc::channel(room.max(1));
         self.markets.entry(market).or_default().push(sender);
@@ -164,6 +192,11 @@ impl Publisher {
     }
 }
 
+/// Whether an event may change what an uncross would do.
+fn moves_call(event: &Event) -> bool {
+    matches!(event, Event::MarketSet(_)) || orders_of(event).iter().any(Option::is_some)
+}
+
 fn update(
     header: &Header,
     events: &[Event],
@@ -183,6 +216,7 @@ fn update(
         trades: Vec::new(),
         levels: touched.into_iter().map(level).collect(),
         phase: None,
+        call: None,
         closed: None,
         removed: false,
     };

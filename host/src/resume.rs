@@ -173,6 +173,7 @@ impl Then {
             }
             self.batch.clear();
         }
+        self.public.end_batch();
         Ok(())
     }
 }

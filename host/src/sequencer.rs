@@ -20,7 +20,7 @@ use crate::gates::Schedule;
 use crate::question::{Asked, Found, Question};
 use crate::session::Ending;
 use crate::status::Shared;
-use crate::view::{self, MarketView};
+use crate::view::MarketView;
 
 /// Says what time it is, in nanoseconds since 1970-01-01T00:00Z.
 pub trait Clock: Send + 'static {
@@ -141,7 +141,7 @@ impl Work for Sequencer {
                     let sequence = self.engine.last_sequence();
                     let book = self.engine.market(market);
                     // Who does not wait any more needs no answer.
-                    let _ = reply.send(book.map(|book| view::of_book(book, sequence, depth)));
+                    let _ = reply.send(book.map(|book| MarketView::of_book(book, sequence, depth)));
                 }
                 Item::Ask(question, reply) => {
                     self.batch.asked.push(Asked { at: self.batch.len(), question, reply });

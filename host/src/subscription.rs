@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pricetime_engine::{
-    EpochSummary, Event, Group, Level, MarketId, OrderId, OrderRecord, Phase, Price, Quantity,
-    Sequence, Side, Timestamp, TradeNumber,
+    Call, EpochSummary, Event, Group, Level, MarketId, OrderId, OrderRecord, Phase, Price,
+    Quantity, Sequence, Side, Timestamp, TradeNumber,
 };
 use tokio::sync::mpsc;
 
@@ -38,6 +38,9 @@ pub struct MarketUpdate {
     pub levels: Vec<(Side, Level)>,
     /// The phase, where it changed.
     pub phase: Option<Phase>,
+    /// What an uncross would find and do right behind this command, while the market is in Call. The
+    /// last update of each batch of commands has it; those before it have none.
+    pub call: Option<Call>,
     /// The epoch that closed, where one did.
     pub closed: Option<EpochSummary>,
     /// Whether the market is gone.

@@ -131,6 +131,7 @@ impl Teller {
                 mailbox.note(header, events, &mut public.image);
             }
         }
+        public.end_batch();
         asked.for_each(|behind| behind.answer(&public));
         #[cfg(feature = "redis")]
         if let Some(mailbox) = &self.to_redis {

@@ -1,6 +1,8 @@
 //! A book as somebody outside sees it: levels and numbers, no accounts.
 
-use pricetime_engine::{Book, EpochNumber, Level, MarketId, Phase, Price, Sequence, Side};
+use pricetime_engine::{
+    Book, Call, EpochNumber, Level, MarketHead, MarketId, Phase, Price, Sequence, Side,
+};
 use pricetime_persistence::image::MarketImage;
 
 /// A market as everybody may see it, as of a sequence.
@@ -16,36 +18,50 @@ pub struct MarketView {
     pub epoch: EpochNumber,
     /// The price of the last trade.
     pub last_price: Option<Price>,
+    /// What an uncross would find and do now, in Call only.
+    pub call: Option<Call>,
     /// The bids, best first.
     pub bids: Vec<Level>,
+    /// How many levels of bids there are beyond these.
+    pub more_bids: usize,
     /// The asks, best first.
     pub asks: Vec<Level>,
+    /// How many levels of asks there are beyond these.
+    pub more_asks: usize,
 }
 
-/// A market as the image has it.
-pub(crate) fn of_image(market: &MarketImage, sequence: Sequence, depth: usize) -> MarketView {
-    let head = market.head();
-    MarketView {
-        market: head.market,
-        sequence,
-        phase: head.phase,
-        epoch: head.epoch,
-        last_price: head.last_price,
-        bids: market.levels(Side::Buy).take(depth).collect(),
-        asks: market.levels(Side::Sell).take(depth).collect(),
+impl MarketView {
+    /// A market as an engine has it, with `depth` levels of each side.
+    #[must_use]
+    pub fn of_book(book: &Book, sequence: Sequence, depth: usize) -> Self {
+        let side = |side| (book.levels(side).take(depth).collect(), book.depth_of(side));
+        Self::new(book.head(), sequence, book.call(), [side(Side::Buy), side(Side::Sell)])
     }
-}
 
-/// A market as the core has it.
-pub(crate) fn of_book(book: &Book, sequence: Sequence, depth: usize) -> MarketView {
-    let head = book.head();
-    MarketView {
-        market: head.market,
-        sequence,
-        phase: head.phase,
-        epoch: head.epoch,
-        last_price: head.last_price,
-        bids: book.levels(Side::Buy).take(depth).collect(),
-        asks: book.levels(Side::Sell).take(depth).collect(),
+    /// A market as the image has it.
+    pub(crate) fn of_image(market: &MarketImage, sequence: Sequence, depth: usize) -> Self {
+        let side = |side| (market.levels(side).take(depth).collect(), market.depth_of(side));
+        Self::new(market.head(), sequence, market.call(), [side(Side::Buy), side(Side::Sell)])
+    }
+
+    /// `sides` are the levels of the bids and the asks, each with how many there are in all.
+    fn new(
+        head: &MarketHead,
+        sequence: Sequence,
+        call: Option<Call>,
+        [(bids, all_bids), (asks, all_asks)]: [(Vec<Level>, usize); 2],
+    ) -> Self {
+        Self {
+            market: head.market,
+            sequence,
+            phase: head.phase,
+            epoch: head.epoch,
+            last_price: head.last_price,
+            call,
+            more_bids: all_bids.saturating_sub(bids.len()),
+            bids,
+            more_asks: all_asks.saturating_sub(asks.len()),
+            asks,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `pricetime inspect`.
 
 use pricetime::MarketView;
-use pricetime::engine::{Engine, Event, Group, MarketId, Outcome, Side};
+use pricetime::engine::{Engine, Event, Group, MarketId, Outcome};
 use pricetime::json::Book;
 use serde_json::Value;
 use uuid::Uuid;
@@ -32,16 +32,7 @@ fn a_book_is_that_of_any_moment() {
             continue;
         }
         let book = engine.market(MarketId(1)).expect("it was added first");
-        let head = book.head();
-        let view = MarketView {
-            market: MarketId(1),
-            sequence: engine.last_sequence(),
-            phase: head.phase,
-            epoch: head.epoch,
-            last_price: head.last_price,
-            bids: book.levels(Side::Buy).take(3).collect(),
-            asks: book.levels(Side::Sell).take(3).collect(),
-        };
+        let view = MarketView::of_book(book, engine.last_sequence(), 3);
         let expected = serde_json::to_value(Book::of(&view, book.spec())).expect("JSON");
         let at = number.to_string();
         let ran = inspect(&made, &["book", "1", "--depth", "3", "--json", "--at", &at]).well();

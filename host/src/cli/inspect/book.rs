@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::Args;
 use pricetime::MarketView;
 use pricetime::json::{Answer, Book};
-use pricetime_engine::{MarketId, Side};
+use pricetime_engine::MarketId;
 
 use super::super::look::{Stop, json_line, table, word};
 use super::{Moment, Out, no_such_market};
@@ -27,16 +27,7 @@ impl BookAsked {
         let engine = self.moment.travel()?.state()?;
         let (market, sequence) = (MarketId(self.market), engine.last_sequence());
         let book = engine.market(market).ok_or_else(|| no_such_market(market, sequence))?;
-        let head = book.head();
-        let view = MarketView {
-            market,
-            sequence,
-            phase: head.phase,
-            epoch: head.epoch,
-            last_price: head.last_price,
-            bids: book.levels(Side::Buy).take(self.depth).collect(),
-            asks: book.levels(Side::Sell).take(self.depth).collect(),
-        };
+        let view = MarketView::of_book(book, sequence, self.depth);
         let said = Book::of(&view, book.spec());
         if self.moment.json {
             return Ok(json_line(out, &Answer::Book(said))?);
