@@ -256,7 +256,7 @@ fn questions_share_the_sync_of_the_commands_around_them() {
     let view = Question::View { market: load::MARKET, depth: 1 };
     let sequence = |found: Found| match found {
         Found::View(_, view) => view.map(|(view, _)| view.sequence),
-        Found::Order(..) | Found::Outcome(..) => None,
+        Found::Market(..) | Found::Order(..) | Found::Outcome(..) => None,
     };
     for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
         host.submit(operator(action)).expect("room").wait().expect("durable");

@@ -1,11 +1,11 @@
 //! The promise: JSON lines say commands and events exactly, and the schema says what lines there are.
 
 use jsonschema::Validator;
-use pricetime::json::{Answer, BadLine, Done, Line};
-use pricetime_engine::{Action, Command, Engine, Group, MarketSpec, Price, Symbol};
+use pricetime::json::{Answer, BadLine, Done, EventLine, Line, MarketSpecLine};
+use pricetime_engine::{Action, Command, Engine, Event, Group, MarketSpec, Price, Symbol};
 use pricetime_tests::record::day;
 use schemars::schema_for;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn validator<T: schemars::JsonSchema>() -> Validator {
     let schema = serde_json::to_value(schema_for!(T)).expect("a schema is JSON");
@@ -77,6 +77,50 @@ fn every_command_and_every_event_comes_back_as_it_was() {
         }
     }
     assert!(exact * 10 > all * 8, "{exact} of {all} have decimals that fit");
+}
+
+/// The command that sends back what an event tells of a market.
+fn sent_back(event: &EventLine, market: u32) -> Option<Line> {
+    let (name, mut body) = if let EventLine::MarketAdded(spec) = event {
+        ("add_market", json!(spec))
+    } else if let EventLine::MarketSet(terms) = event {
+        ("set_market", json!(terms))
+    } else {
+        return None;
+    };
+    body["market"] = market.into();
+    Some(serde_json::from_value(json!({ name: body })).expect("it is a line"))
+}
+
+#[test]
+fn what_is_told_of_a_market_can_be_sent_back_unchanged() {
+    let (mut added, mut set) = (0, 0);
+    for seed in 0..60 {
+        let day = day(seed);
+        let mut engine = Engine::new(day.markets_max);
+        let mut groups: Vec<Group> = Vec::new();
+        for command in &day.commands {
+            engine.apply(command, &mut groups);
+            let group = groups.pop().unwrap();
+            let Some(spec) = engine.market(command.market).map(|book| *book.spec()) else {
+                continue;
+            };
+            for event in &group.events {
+                let told = EventLine::of(event, command.market, &spec);
+                let Some(line) = sent_back(&told, command.market.0) else { continue };
+                match line.draft(Some(&spec)) {
+                    Ok(draft) => assert_eq!(draft.action, command.action, "seed {seed}"),
+                    Err(bad) => assert!(is_beyond(command, Some(&spec)), "{told:?}: {bad}"),
+                }
+                added += u32::from(matches!(event, Event::MarketAdded(_)));
+                set += u32::from(matches!(event, Event::MarketSet(_)));
+            }
+            let found = MarketSpecLine::of(&spec);
+            let told = EventLine::of(&Event::MarketAdded(spec), command.market, &spec);
+            assert_eq!(told, EventLine::MarketAdded(found));
+        }
+    }
+    assert!(added > 60 && set > 60, "{added} markets, {set} terms");
 }
 
 /// What a line that is refused says.

@@ -109,6 +109,7 @@ impl Principal {
             Line::Order(_)
             | Line::Hello(_)
             | Line::View(_)
+            | Line::Market(_)
             | Line::Status(_)
             | Line::Place(_)
             | Line::Amend(_)

@@ -13,6 +13,7 @@ mod asked;
 mod convert;
 mod event;
 mod input;
+mod market;
 mod output;
 mod read;
 #[cfg(feature = "program")]
@@ -22,6 +23,7 @@ mod value;
 pub use convert::BadLine;
 pub use event::{ClearingLine, EpochLine, EventLine, OrderLine, PartyLine, SideLine, UntilLine};
 pub use input::*;
+pub use market::{CallLine, Detail, IndicativeLine, MarketOrdersLine, MarketSpecLine, TermsLine};
 pub use output::*;
 pub use read::Unreadable;
 pub use value::{Amount, StepParts, StepText, Time};

@@ -142,6 +142,9 @@ impl Publisher {
                 let spec = image(market).map(|image| image.head().spec);
                 Found::View(market, self.view(market, depth).zip(spec))
             }
+            Question::Market { market } => {
+                Found::Market(market, image(market).map(|image| image.head().spec))
+            }
             Question::Order { market, order } => {
                 let found = image(market).and_then(|it| Some((*it.order(order)?, it.head().spec)));
                 Found::Order(market, found)

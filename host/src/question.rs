@@ -18,6 +18,11 @@ pub enum Question {
         /// How many levels of each side, best first.
         depth: usize,
     },
+    /// What a market is.
+    Market {
+        /// The market.
+        market: MarketId,
+    },
     /// A live order.
     Order {
         /// The market.
@@ -41,6 +46,8 @@ pub enum Question {
 pub enum Found {
     /// The book and what its market is, or `None` if there is no such market.
     View(MarketId, Option<(MarketView, MarketSpec)>),
+    /// What the market is, with its terms as they are, or `None` if there is no such market.
+    Market(MarketId, Option<MarketSpec>),
     /// The order and what its market is, or `None` if it is not live.
     Order(MarketId, Option<(OrderRecord, MarketSpec)>),
     /// The request, and what became of it, or `None` if the market does not know it.

@@ -37,7 +37,7 @@ fn the_conversation_of_the_format_is_a_real_one() {
     let said = lines("in").join("\n");
     let words = ["run", "--once", "--quiet", "--epoch", "never"];
     let output = run(folder().path(), &words, &said);
-    assert_eq!(output.status.code(), Some(4), "two lines are refused");
+    assert_eq!(output.status.code(), Some(4), "three lines are refused");
     let text = out(&output);
     // Subscriptions bring their lines in between.
     let mut answers: Vec<String> = text.lines().map(plain).collect();

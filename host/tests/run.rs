@@ -251,7 +251,7 @@ fn the_configuration_is_what_it_says() {
         ("[listen]\ntcp = \"0.0.0.0:80\"", "only addresses of this machine"),
         ("folder = ", "line 1, column"),
         (&market.replace("tick", "tik"), "did you mean \"market.tick\"?"),
-        (&market.replace("0.01", "0"), "tick: from 1 to 10^9"),
+        (&market.replace("0.01", "0"), "tick: 0 is not 1 to 10^9"),
         (&market.replace("market = 1", "market = 0"), "numbered from 1"),
         (
             &format!(

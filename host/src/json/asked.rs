@@ -4,7 +4,8 @@ use pricetime_engine::MarketId;
 
 use super::event::OrderLine;
 use super::input::Line;
-use super::output::{Answer, Book, OrderFound, OutcomeFound, Refused};
+use super::market::MarketSpecLine;
+use super::output::{Answer, Book, MarketFound, OrderFound, OutcomeFound, Refused};
 use crate::access::Principal;
 use crate::question::{Found, Question};
 
@@ -16,6 +17,7 @@ impl Line {
             Self::View(asked) => {
                 Some(Question::View { market: MarketId(asked.market), depth: asked.depth })
             }
+            Self::Market(asked) => Some(Question::Market { market: MarketId(asked.market) }),
             Self::Order(asked) => {
                 let (market, order) = (MarketId(asked.market), asked.order.into());
                 Some(Question::Order { market, order })
@@ -56,6 +58,10 @@ impl Answer {
             Found::View(market, None) => {
                 let error = format!("there is no market {}", market.0);
                 Self::Refused(Refused { line, column: None, request: None, error })
+            }
+            Found::Market(market, spec) => {
+                let found = spec.as_ref().map(MarketSpecLine::of);
+                Self::Market(MarketFound { line, market: market.0, found })
             }
             Found::Order(market, found) => {
                 let found = found.and_then(|(order, spec)| {

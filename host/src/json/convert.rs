@@ -7,7 +7,7 @@ use pricetime_engine::{Action, BadDecimal, BadSymbol, MarketId, MarketSpec, Pric
 use uuid::Uuid;
 
 use super::input::Line;
-use super::value::{Amount, Time};
+use super::value::{Amount, StepText, Time};
 
 pub(super) use line::{kind_line, time_in_force_line};
 
@@ -37,10 +37,12 @@ pub enum BadLine {
     #[error("a {0} order {1}")]
     Prices(&'static str, &'static str),
     /// A tick or lot that is none.
-    #[error("{0}: from 1 to 10^9 times a power of ten between 10^-28 and 10^28")]
+    #[error("{0}: {1} is not 1 to 10^9 times a power of ten from 10^-28 to 10^28")]
     Step(
-        /// Which.
+        /// Where it stands.
         &'static str,
+        /// What stands there.
+        StepText,
     ),
     /// A symbol that is none.
     #[error("symbol: {0}")]
@@ -134,6 +136,7 @@ macro_rules! head {
             Line::Hello(_)
             | Line::Subscribe(_)
             | Line::View(_)
+            | Line::Market(_)
             | Line::Order(_)
             | Line::Outcome(_)
             | Line::Status(_) => $other,

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::input::{OrderType, TimeInForce};
+use super::market::{MarketSpecLine, TermsLine};
 use super::output::OutcomeLine;
-use super::value::{Amount, StepText, Time};
+use super::value::{Amount, Time};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,16 +107,9 @@ pub enum EventLine {
     /// An epoch closed, and the next one is open.
     EpochClosed(EpochLine),
     /// A market was added.
-    MarketAdded {
-        symbol: String,
-        tick: StepText,
-        lot: StepText,
-        price_min: Amount,
-        price_max: Amount,
-        quantity_max: Amount,
-    },
+    MarketAdded(MarketSpecLine),
     /// A market's terms were replaced.
-    MarketSet { price_min: Amount, price_max: Amount },
+    MarketSet(TermsLine),
     /// A market was removed.
     MarketRemoved {},
     /// An account may place no orders any more.

@@ -3,10 +3,14 @@
 use std::num::NonZeroU32;
 
 use pricetime_engine::{Phase, Pricing, SelfTrade, Side};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::value::{Amount, StepText, Time};
+
+/// The most levels of each side that a `view` shows.
+pub const DEPTH_MAX: usize = 1_000;
 
 /// One line that goes in: a command, or something that is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +49,8 @@ pub enum Line {
     Subscribe(Subscribe),
     /// Asks for a market's book.
     View(View),
+    /// Asks what a market is.
+    Market(MarketAsked),
     /// Asks for a live order.
     Order(OrderAsked),
     /// Asks what became of an earlier request.
@@ -216,9 +222,9 @@ commands! {
         /// How far from the best price a market order may trade, in ticks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         protection_ticks: Option<u64>,
-        /// The reference price until something has traded.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reference: Option<Amount>,
+        /// The reference price until something has traded. `reference` is its older name.
+        #[serde(default, alias = "reference", skip_serializing_if = "Option::is_none")]
+        reference_price: Option<Amount>,
         /// What the maker pays, in millionths of the notional; a rebate is negative.
         #[serde(default, skip_serializing_if = "is_default")]
         maker_ppm: i32,
@@ -251,9 +257,9 @@ commands! {
         /// How far from the best price a market order may trade, in ticks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         protection_ticks: Option<u64>,
-        /// The reference price until something has traded.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reference: Option<Amount>,
+        /// The reference price until something has traded. `reference` is its older name.
+        #[serde(default, alias = "reference", skip_serializing_if = "Option::is_none")]
+        reference_price: Option<Amount>,
         /// What the maker pays, in millionths of the notional; a rebate is negative.
         #[serde(default, skip_serializing_if = "is_default")]
         maker_ppm: i32,
@@ -343,9 +349,16 @@ bodies! {
     View {
         /// The market.
         market: u32,
-        /// How many levels of each side.
-        #[serde(default = "depth")]
+        /// How many levels of each side, at most [`DEPTH_MAX`].
+        #[serde(default = "depth", deserialize_with = "bounded_depth")]
+        #[cfg_attr(feature = "program", schemars(range(max = DEPTH_MAX)))]
         depth: usize,
+    }
+
+    /// What a market is.
+    MarketAsked {
+        /// The market.
+        market: u32,
     }
 
     /// A live order.
@@ -439,4 +452,13 @@ fn is_maker(value: &Pricing) -> bool {
 
 const fn depth() -> usize {
     10
+}
+
+fn bounded_depth<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let depth = usize::deserialize(from)?;
+    if depth > DEPTH_MAX {
+        let why = format!("{depth} is above the limit of {DEPTH_MAX} levels");
+        return Err(D::Error::custom(why));
+    }
+    Ok(depth)
 }

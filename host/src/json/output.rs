@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::convert::Units;
 use super::event::{EpochLine, EventLine, OrderLine};
+use super::market::{CallLine, Detail, MarketSpecLine};
 use super::value::{Amount, Time};
 use crate::subscription::MarketUpdate;
 use crate::view::MarketView;
@@ -34,6 +35,8 @@ pub enum Answer {
     Own(Done),
     /// A subscription has ended; whoever wants more subscribes anew.
     Ended(Ended),
+    /// What a market is, if there is such a one.
+    Market(MarketFound),
     /// A live order, if there is such a one.
     Order(OrderFound),
     /// What became of a request, if it is known.
@@ -45,6 +48,11 @@ pub enum Answer {
 /// Nearly all answers are durable, and do not say so.
 const fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// Declares the bodies of answers.
@@ -104,6 +112,9 @@ answers! {
         command: ActionKind,
         /// What became of it.
         outcome: OutcomeLine,
+        /// What is wrong with a market that was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<Detail>,
         /// What happened, in order.
         events: Vec<EventLine>,
         /// False where a crash may take it back: without a data folder.
@@ -144,10 +155,19 @@ answers! {
         /// The price of the last trade.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         last_price: Option<Amount>,
+        /// What an uncross would find and do now, while the market is in call.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallLine>,
         /// The bids, best first.
         bids: Vec<LevelLine>,
+        /// How many levels of bids there are beyond these.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more_bids: usize,
         /// The asks, best first.
         asks: Vec<LevelLine>,
+        /// How many levels of asks there are beyond these.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more_asks: usize,
     }
 
     /// What all the orders of one price show.
@@ -181,6 +201,10 @@ answers! {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "program", schemars(with = "Option<super::schema::Phase>"))]
         phase: Option<Phase>,
+        /// What an uncross would find and do now, while the market is in call: in the last update of
+        /// each batch of commands.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallLine>,
         /// The epoch that closed, where one did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         closed: Option<EpochLine>,
@@ -226,6 +250,17 @@ answers! {
         account: Option<Uuid>,
         /// Why.
         why: String,
+    }
+
+    /// What a market is, if there is such a one.
+    MarketFound {
+        /// The number of the line that asked.
+        line: u64,
+        /// The market.
+        market: u32,
+        /// Everything that `add_market` can say of it, with the terms as they are now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        found: Option<MarketSpecLine>,
     }
 
     /// A live order, if there is such a one.
@@ -299,7 +334,8 @@ impl From<Outcome> for OutcomeLine {
 }
 
 impl Done {
-    /// The line of a group of the market that is as `spec` says.
+    /// The line of a group of the market that is as `spec` says. If the group refuses a market or its terms,
+    /// `spec` may be what was refused: then the line says what is wrong with it.
     #[must_use]
     pub fn of(header: &Header, events: &[Event], outcome: Outcome, spec: &MarketSpec) -> Self {
         Self {
@@ -311,6 +347,7 @@ impl Done {
             request: header.request.map(|request| request.id.into()),
             command: header.kind,
             outcome: outcome.into(),
+            detail: Detail::of(outcome, header.market, spec),
             events: events.iter().map(|it| EventLine::of(it, header.market, spec)).collect(),
             durable: true,
         }
@@ -347,8 +384,11 @@ impl Book {
             phase: view.phase,
             epoch: view.epoch.0,
             last_price: view.last_price.map(|price| Units(spec).show_price(price)),
+            call: view.call.as_ref().map(|call| CallLine::of(call, spec)),
             bids: levels(&view.bids),
+            more_bids: view.more_bids,
             asks: levels(&view.asks),
+            more_asks: view.more_asks,
         }
     }
 }
@@ -376,6 +416,7 @@ impl Update {
             bids: side(Side::Buy),
             asks: side(Side::Sell),
             phase: update.phase,
+            call: update.call.as_ref().map(|call| CallLine::of(call, spec)),
             closed: update.closed.as_ref().map(|closed| EpochLine::of(closed, spec)),
             removed: update.removed,
         }

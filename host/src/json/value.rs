@@ -102,6 +102,17 @@ impl StepText {
     }
 }
 
+impl fmt::Display for StepText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decimal(text) => text.fmt(f),
+            Self::Parts(StepParts { mantissa, exponent }) => {
+                write!(f, "{mantissa} × 10^{exponent}")
+            }
+        }
+    }
+}
+
 impl From<Step> for StepText {
     fn from(step: Step) -> Self {
         let text = Self::Decimal(Amount(show(step)));

@@ -19,7 +19,7 @@ pub(crate) struct ConfiguredMarket {
 }
 
 /// Every key of a market.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "market",
     "symbol",
     "tick",
@@ -30,6 +30,7 @@ const KEYS: [&str; 18] = [
     "price_max",
     "protection_ticks",
     "reference",
+    "reference_price",
     "maker_ppm",
     "taker_ppm",
     "orders_max",

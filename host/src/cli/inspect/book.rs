@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Args;
 use pricetime::MarketView;
-use pricetime::json::{Answer, Book};
+use pricetime::json::{Answer, Book, CallLine};
 use pricetime_engine::MarketId;
 
 use super::super::look::{Stop, json_line, table, word};
@@ -40,6 +40,16 @@ impl BookAsked {
             word(&said.phase),
             said.epoch
         )?;
+        if let Some(CallLine { indicative, market_bids, market_asks }) = &said.call {
+            let price = indicative.as_ref().map_or("nothing would trade".into(), |it| {
+                format!("{} would trade at {}, surplus {}", it.volume, it.price, it.surplus)
+            });
+            writeln!(
+                out,
+                "in call: {price}; market orders: {} to buy ({}), {} to sell ({})",
+                market_bids.orders, market_bids.quantity, market_asks.orders, market_asks.quantity
+            )?;
+        }
         let deep = said.bids.len().max(said.asks.len());
         let cells: Vec<_> = (0..deep)
             .map(|at| {

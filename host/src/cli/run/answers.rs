@@ -76,14 +76,14 @@ pub(super) struct Writer<W> {
     closing: watch::Sender<bool>,
 }
 
-/// A spec for groups of markets that do not exist, in which no decimal stands.
+/// A spec for groups of markets that do not exist, in which no decimal stands. It breaks no bound.
 pub(super) fn no_spec() -> MarketSpec {
     MarketSpec {
         symbol: Symbol::new("-").unwrap_or_else(|_| unreachable!("a hyphen is a symbol")),
         tick: Step::ONE,
         lot: Step::ONE,
         pricing: Pricing::Maker,
-        quantity_max: Quantity::ZERO,
+        quantity_max: Quantity(1),
         limits: Limits::default(),
         terms: Terms {
             price_min: Price(0),

@@ -1,6 +1,7 @@
 //! The markets that the configuration names.
 
 use pricetime::engine::{Action, MarketId, MarketSpec, Outcome, Phase, Terms};
+use pricetime::json::Detail;
 use pricetime::{Draft, Host, Policy, Refused};
 use tracing::info;
 
@@ -20,17 +21,17 @@ pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Fai
         let (id, symbol) = (market.add.market, market.spec.symbol);
         match host.spec(id) {
             None => {
-                say(host, market.add)?;
-                say(host, Draft { action: Action::SetPhase(market.phase), ..market.add })?;
+                say(host, market, market.add.action)?;
+                say(host, market, Action::SetPhase(market.phase))?;
                 info!(market = id.0, %symbol, "market added");
             }
             // Without a folder, what was done in its first epoch a crash takes back.
             Some(there) if there == market.spec && is_untouched(host, id) => {
-                say(host, Draft { action: Action::SetPhase(market.phase), ..market.add })?;
+                say(host, market, Action::SetPhase(market.phase))?;
             }
             Some(there) if there == market.spec => {}
             Some(there) if bare(there) == bare(market.spec) => {
-                say(host, Draft { action: Action::SetMarket(market.spec.terms), ..market.add })?;
+                say(host, market, Action::SetMarket(market.spec.terms))?;
                 info!(market = id.0, %symbol, "terms set as configured");
             }
             Some(there) => {
@@ -67,8 +68,8 @@ fn bare(spec: MarketSpec) -> MarketSpec {
     MarketSpec { terms, ..spec }
 }
 
-fn say(host: &Host, draft: Draft) -> Result<(), Failure> {
-    let ticket = host.submit(draft).map_err(|refused| {
+fn say(host: &Host, market: &ConfiguredMarket, action: Action) -> Result<(), Failure> {
+    let ticket = host.submit(Draft { action, ..market.add }).map_err(|refused| {
         Failure::failed(match refused {
             Refused::Busy => "the core has no room for the configured markets",
             Refused::Stopped => "the core has stopped",
@@ -78,9 +79,12 @@ fn say(host: &Host, draft: Draft) -> Result<(), Failure> {
     let group = ticket.wait().map_err(Failure::failed)?;
     match group.outcome {
         Outcome::Accepted | Outcome::Duplicate => Ok(()),
-        Outcome::Rejected(reason) => Err(Failure::new(
-            Code::Usage,
-            format!("market {} of the configuration is refused: {reason:?}", draft.market),
-        )),
+        Outcome::Rejected(reason) => {
+            let id = market.add.market;
+            let detail = Detail::of(group.outcome, id, &market.spec);
+            let why = detail.map_or_else(String::new, |it| format!(": {}: {}", it.field, it.why));
+            let what = format!("market {id} of the configuration is refused: {reason:?}{why}");
+            Err(Failure::new(Code::Usage, what))
+        }
     }
 }

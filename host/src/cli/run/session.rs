@@ -209,8 +209,14 @@ impl Session {
             return Err("`session` is for recordings: say `cancel_on_disconnect` in `hello`".into());
         }
         self.principal.may_submit(&draft)?;
-        let spec =
-            if let Action::AddMarket(spec) = &draft.action { Some(Arc::new(*spec)) } else { spec };
+        // If a market or its terms are refused, the answer says what is wrong with them.
+        let spec = match (&draft.action, &spec) {
+            (Action::AddMarket(new), _) => Some(Arc::new(*new)),
+            (Action::SetMarket(terms), Some(old)) => {
+                Some(Arc::new(MarketSpec { terms: *terms, ..**old }))
+            }
+            (_, _) => spec,
+        };
         let ticket = if is_followed {
             let time = line.time().map(|time| time.0);
             self.enter(|host, _| host.submit_at(time, draft)).await?
@@ -254,7 +260,7 @@ impl Session {
     async fn find(&mut self, question: Question) -> Result<Item, Wrong> {
         let levels = match question {
             Question::View { depth, .. } => u32::try_from(depth.saturating_mul(2)),
-            Question::Order { .. } | Question::Outcome { .. } => Ok(1),
+            Question::Market { .. } | Question::Order { .. } | Question::Outcome { .. } => Ok(1),
         };
         let levels = levels.unwrap_or(LEVELS_MAX).clamp(1, LEVELS_MAX);
         let room = Arc::clone(&self.levels).acquire_many_owned(levels).await.ok();

@@ -40,7 +40,9 @@ impl Line {
                     price_min: units.price("price_min", &it.price_min)?,
                     price_max: units.price("price_max", &it.price_max)?,
                     protection_ticks: it.protection_ticks,
-                    reference: given(it.reference.as_ref(), |at| units.price("reference", at))?,
+                    reference: given(it.reference_price.as_ref(), |at| {
+                        units.price("reference_price", at)
+                    })?,
                     fees: Fees { maker_ppm: it.maker_ppm, taker_ppm: it.taker_ppm },
                 })
             }
@@ -53,6 +55,7 @@ impl Line {
             Self::Hello(_)
             | Self::Subscribe(_)
             | Self::View(_)
+            | Self::Market(_)
             | Self::Order(_)
             | Self::Outcome(_)
             | Self::Status(_) => return Err(BadLine::NoCommand),
@@ -125,8 +128,8 @@ fn add_market(it: &input::AddMarket) -> Result<MarketSpec, BadLine> {
     let default = Limits::default();
     let mut spec = MarketSpec {
         symbol: Symbol::new(&it.symbol).map_err(BadLine::Symbol)?,
-        tick: it.tick.step().ok_or(BadLine::Step("tick"))?,
-        lot: it.lot.step().ok_or(BadLine::Step("lot"))?,
+        tick: it.tick.step().ok_or_else(|| BadLine::Step("tick", it.tick.clone()))?,
+        lot: it.lot.step().ok_or_else(|| BadLine::Step("lot", it.lot.clone()))?,
         pricing: it.pricing,
         quantity_max: Quantity::ZERO,
         limits: Limits {
@@ -148,7 +151,8 @@ fn add_market(it: &input::AddMarket) -> Result<MarketSpec, BadLine> {
     let quantity_max = units.quantity("quantity_max", &it.quantity_max)?;
     let price_min = units.price("price_min", &it.price_min)?;
     let price_max = units.price("price_max", &it.price_max)?;
-    let reference = given(it.reference.as_ref(), |price| units.price("reference", price))?;
+    let reference =
+        given(it.reference_price.as_ref(), |price| units.price("reference_price", price))?;
     spec.quantity_max = quantity_max;
     spec.terms = Terms { price_min, price_max, reference, ..spec.terms };
     Ok(spec)

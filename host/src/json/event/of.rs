@@ -7,6 +7,7 @@ use pricetime_engine::{
 use uuid::Uuid;
 
 use super::super::convert::{Units, kind_line, shown, time_in_force_line};
+use super::super::market::{MarketSpecLine, TermsLine};
 use super::super::output::OutcomeLine;
 use super::super::value::Time;
 use super::{ClearingLine, EpochLine, EventLine, OrderLine, PartyLine, SideLine, UntilLine};
@@ -101,18 +102,8 @@ impl EventLine {
             },
             Event::PhaseChanged { from, to } => Self::PhaseChanged { from: *from, to: *to },
             Event::EpochClosed(summary) => Self::EpochClosed(EpochLine::of(summary, spec)),
-            Event::MarketAdded(spec) => Self::MarketAdded {
-                symbol: spec.symbol.as_str().to_owned(),
-                tick: spec.tick.into(),
-                lot: spec.lot.into(),
-                price_min: price(spec.terms.price_min),
-                price_max: price(spec.terms.price_max),
-                quantity_max: quantity(spec.quantity_max),
-            },
-            Event::MarketSet(terms) => Self::MarketSet {
-                price_min: price(terms.price_min),
-                price_max: price(terms.price_max),
-            },
+            Event::MarketAdded(spec) => Self::MarketAdded(MarketSpecLine::of(spec)),
+            Event::MarketSet(terms) => Self::MarketSet(TermsLine::of(terms, spec)),
             Event::MarketRemoved => Self::MarketRemoved {},
             Event::AccountBlocked(account) => Self::AccountBlocked { account: (*account).into() },
             Event::AccountUnblocked(account) => {
