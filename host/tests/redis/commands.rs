@@ -77,6 +77,20 @@ fn what_was_tampered_with_is_refused_by_name() {
 }
 
 #[test]
+fn a_key_that_holds_something_else_is_named() {
+    let keys = ["pricetime:dev:{1}:orders", "pricetime:dev:{1}:requests", "pricetime:dev:{1}:asks"];
+    for key in ["pricetime:dev:{1}:blocked", "pricetime:dev:markets"].into_iter().chain(keys) {
+        let (server, folder) = filled();
+        let _ = server.ask(&["DEL", key]);
+        let _ = server.ask(&["SET", key, "x"]);
+        let refused = redis(folder.path(), &server.url(), &["show"]);
+        assert_eq!(code(&refused), Some(1), "{}", err(&refused));
+        let said = err(&refused);
+        assert!(said.contains("WRONGTYPE") && said.contains(&format!(" {key}")), "{key}: {said}");
+    }
+}
+
+#[test]
 fn images_go_into_a_file_and_back() {
     let (server, folder) = filled();
     let url = server.url();

@@ -12,7 +12,7 @@ use super::layout::{self, BadRecord, Metadata};
 use super::link::{Link, Patience};
 use super::options::RedisError;
 use super::trades::{Trades, parse_trade};
-use super::wire::{Texts, Wire};
+use super::wire::{Texts, Wire, with_key};
 
 /// How many entries a page has, about.
 const PAGE: usize = 2_000;
@@ -280,7 +280,8 @@ fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<u8>>) -> redis::RedisR
         if next != 0 {
             ask(wire, next)?;
         }
-        let wanted = read.send(wire.receive_as_it_comes()?).is_ok();
+        let page = wire.receive_as_it_comes().map_err(|error| with_key(error, "HSCAN", key))?;
+        let wanted = read.send(page).is_ok();
         if next == 0 {
             return Ok(());
         }

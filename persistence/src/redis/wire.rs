@@ -7,6 +7,7 @@
 
 mod frame;
 mod socket;
+mod wrong;
 
 use std::ops::Range;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::options::{Address, RedisOptions};
 use frame::Frame;
 pub(super) use frame::Texts;
 use socket::Socket;
+pub(super) use wrong::with_key;
 
 /// So much is made room for at least.
 const ROOM: usize = 1 << 16;
@@ -181,7 +183,9 @@ impl Wire {
 impl ConnectionLike for Wire {
     fn req_packed_command(&mut self, words: &[u8]) -> RedisResult<Value> {
         self.send(words)?;
-        self.receive()
+        let answer = self.receive()?;
+        wrong::check(&answer, words, 0)?;
+        Ok(answer)
     }
 
     fn req_packed_commands(
@@ -197,7 +201,17 @@ impl ConnectionLike for Wire {
                 return Err(error.into());
             }
         }
-        (0..count).map(|_| self.receive()).collect()
+        let mut answers = Vec::with_capacity(count);
+        for command in offset..offset + count {
+            let answer = self.receive()?;
+            if let (Value::Array(all), 1..) = (&answer, offset) {
+                // All that a transaction did, without the MULTI in front of it.
+                (1..).zip(all).try_for_each(|(command, it)| wrong::check(it, words, command))?;
+            }
+            wrong::check(&answer, words, command)?;
+            answers.push(answer);
+        }
+        Ok(answers)
     }
 
     fn get_db(&self) -> i64 {

@@ -35,6 +35,9 @@ impl Script {
     }
 }
 
+/// For each key that a script is given a command that fails if it holds a value of another type.
+const COUNTS: [&str; 7] = ["HLEN", "ZCARD", "HLEN", "HLEN", "ZCARD", "XRANGE", "HLEN"];
+
 /// What a script answers: its first word, and the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
@@ -62,7 +65,13 @@ impl RedisLedger {
             command.arg(script.source()).arg(keys.len()).arg(keys).arg(words);
             command.query::<Vec<String>>(connection)
         });
-        let mut words = asked.map_err(|error| no_script(self.name(), error))?.into_iter();
+        let asked = asked.map_err(|error| {
+            let error = no_script(self.name(), error);
+            // The error of a script does not name its key.
+            let wrong = matches!(error, LedgerError::Damaged { .. });
+            wrong.then(|| self.of_another_type(keys)).flatten().unwrap_or(error)
+        });
+        let mut words = asked?.into_iter();
         let word = words.next().unwrap_or_default();
         let answer = Answer { word, words: words.collect() };
         let what = || answer.words.join(" ");
@@ -71,6 +80,19 @@ impl RedisLedger {
             "damaged" => Err(LedgerError::Damaged { ledger: self.name(), what: what() }),
             _ => Ok(answer),
         }
+    }
+
+    /// The error of the first of these keys that holds a value of another type.
+    fn of_another_type(&mut self, keys: &[String; 7]) -> Option<LedgerError> {
+        keys.iter().zip(COUNTS).find_map(|(key, count)| {
+            let mut command = redis::cmd(count);
+            command.arg(key);
+            if count == "XRANGE" {
+                command.arg("-").arg("+").arg("COUNT").arg(1);
+            }
+            let error = self.command::<redis::Value>(key, &command).err()?;
+            matches!(error, LedgerError::Damaged { .. }).then_some(error)
+        })
     }
 
     /// An answer that none of the scripts gives.
