@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pricetime_engine::{Command, Engine, Group};
 use pricetime_persistence::History;
 use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::{How, scores_hold_after};
+use pricetime_persistence::redis::{How, RedisError, scores_hold_after};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
+use pricetime_tests::patience::until;
 use pricetime_tests::record::day;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
@@ -48,6 +49,60 @@ fn after_each_epoch_the_image_is_the_state() {
     }
     eprintln!("{ways:?}");
     assert!(ways.contains_key("Changes"), "{ways:?}");
+}
+
+#[test]
+fn a_fenced_writer_writes_again_below_the_writer_that_replaced_it() {
+    const METADATA: &str = "pricetime:dev:{1}:metadata";
+    let server = Server::start();
+    let (mut books, history) = (Books::new(3), History::fresh());
+    let mut keepers = [(); 3].map(|()| Keeper::of(server.patient(), history, &books.engine));
+    let mut epoch = |keepers: &mut [Keeper; 3]| {
+        let groups = books.epoch(100);
+        keepers.iter_mut().for_each(|keeper| _ = keeper.fold(&groups));
+        books.engine.snapshot().markets
+    };
+    let is_fenced = |keeper: &mut Keeper| matches!(keeper.keep(), Err(RedisError::Fenced { .. }));
+    let term = || -> u64 { server.ask(&["HGET", METADATA, "term"]).parse().expect("a term") };
+    epoch(&mut keepers);
+    for keeper in &mut keepers {
+        keeper.keep().expect("the last one that comes has the markets");
+    }
+    let highest = term();
+    for _ in 0..2 {
+        let states = epoch(&mut keepers);
+        // The later ones may have been replaced without knowing it yet.
+        assert!(is_fenced(&mut keepers[0]) && is_fenced(&mut keepers[1]));
+        // Where nothing stands, each of them may write, and gives way to those that came after it.
+        let _ = server.ask(&["FLUSHALL"]);
+        for keeper in 0..3 {
+            keepers[keeper].keep().expect("nothing holds the markets, or a writer from before");
+            assert_eq!(stored(server.patient()), states, "writer {keeper}");
+            assert_eq!(term() < highest, keeper < 2, "writer {keeper}");
+            for before in &mut keepers[..keeper] {
+                assert!(is_fenced(before), "before writer {keeper}");
+            }
+        }
+    }
+    // One that writes again takes a connection that was cut, and a claim of its own from before.
+    let _ = server.ask(&["FLUSHALL"]);
+    for spoil in [&["CLIENT", "KILL", "TYPE", "normal"][..], &["HGET", METADATA, "writer"]] {
+        let states = epoch(&mut keepers);
+        keepers[0].keep().expect("nothing holds the markets");
+        if spoil[0] == "HGET" {
+            let own = server.ask(spoil);
+            let _ =
+                server.ask(&["HSET", METADATA, "writer", own.split('-').next().expect("a name")]);
+        } else {
+            let _ = server.ask(spoil);
+            until("it connects anew", || keepers[0].keep().is_ok());
+        }
+        keepers[0].keep().expect("it is its own");
+        assert_eq!(stored(server.patient()), states, "{spoil:?}");
+        until("it came later", || keepers[1].keep().is_ok());
+        assert!(is_fenced(&mut keepers[0]));
+        let _ = server.ask(&["FLUSHALL"]);
+    }
 }
 
 /// What a reader must find under each digest that is or was to be written.

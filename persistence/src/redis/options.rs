@@ -124,8 +124,8 @@ pub enum RedisError {
     },
     /// Another writer has taken the market over.
     #[error(
-        "another writer (term {theirs}) has taken market {market} over from us (term {ours}): we \
-         never write there again"
+        "another writer ({writer}, term {theirs}) has taken market {market} over from us (term \
+         {ours}): we do not write it while that claim stands"
     )]
     Fenced {
         /// The market.
@@ -134,6 +134,8 @@ pub enum RedisError {
         ours: u64,
         /// The one that is stored.
         theirs: u64,
+        /// The name of the other writer, empty if none is stored.
+        writer: String,
     },
     /// Another writer has taken everything over.
     #[error(

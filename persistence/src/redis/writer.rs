@@ -77,15 +77,22 @@ struct Market {
     term: Option<u64>,
     /// The last term in which it was ours.
     held: u64,
-    /// The terms that were given up after a failure, since the last success and before it: pieces
+    /// The name under which it was claimed last.
+    name: String,
+    /// Set once another writer has taken the market. From then on every claim has this term, which
+    /// is below that writer's: if it still runs, it takes the market again with its next write.
+    rank: Option<u64>,
+    /// How many claims were made with that term. Each has a name of its own, because a name and a
+    /// term together must name one claim only.
+    comebacks: u64,
+    /// The claims that were given up after a failure, since the last success and before it: pieces
     /// of their second generations may come in late.
-    late: [Vec<u64>; 2],
+    late: [Vec<(String, u64)>; 2],
     /// What stands in the current keys, where that is known.
     there: Option<There>,
     /// What may stand there instead, because the answer to its transaction was lost.
     attempt: Option<Attempt>,
     spare: Option<Spare>,
-    fenced: Option<u64>,
 }
 
 /// What stands in the keys.
@@ -222,6 +229,9 @@ impl ImageWriter {
     /// Writes a market's state. `changed` says what may differ from the state that was last written
     /// with success, and holds more than that without harm; `None` stands for orders that are gone.
     ///
+    /// After [`RedisError::Fenced`] it may be called again: it writes nothing as long as the other
+    /// writer's claim stands, and writes the market again once nothing holds it any more.
+    ///
     /// # Errors
     /// Where it could not be written, or is not known to be. Then what stands there is this state or
     /// the one before it, whole; the next call finds out, and `changed` must still hold everything.
@@ -283,11 +293,13 @@ impl ImageWriter {
             keys,
             term: None,
             held: 0,
+            name: self.name.clone(),
+            rank: None,
+            comebacks: 0,
             late: Default::default(),
             there: None,
             attempt: None,
             spare: None,
-            fenced: None,
         });
         let (link, name, floor) = (&mut self.link, self.name.as_str(), &mut self.floor);
         Task { link, name, floor, trades: self.trades, careful: self.careful, market }

@@ -65,7 +65,7 @@ impl Keeper {
         self.writer.verify(MarketId(market))
     }
 
-    /// Brings all markets to Redis.
+    /// Brings all markets to Redis. Of each it is found out whether another writer has taken it.
     ///
     /// # Errors
     /// The first one.
@@ -75,14 +75,21 @@ impl Keeper {
             self.gone.pop();
         }
         let markets: Vec<MarketId> = self.image.markets().map(|it| it.head().market).collect();
-        let mut how = Vec::new();
+        let (mut how, mut fenced) = (Vec::new(), Ok(()));
         for market in markets {
             let Some(state) = self.state(market) else { continue };
             let changed = self.pending.get(&market).cloned().unwrap_or_default();
-            how.push(self.writer.write(&state, &changed)?.how);
+            match self.writer.write(&state, &changed) {
+                Ok(wrote) => how.push(wrote.how),
+                Err(error @ RedisError::Fenced { .. }) => {
+                    fenced = fenced.and(Err(error));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             self.pending.remove(&market);
         }
-        Ok(how)
+        fenced.map(|()| how)
     }
 }
 

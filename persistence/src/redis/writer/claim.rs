@@ -19,19 +19,24 @@ const WHO: [&str; 6] = ["term", "writer", "history", "epoch", "sequence", "diges
 
 impl Task<'_> {
     /// Claims the market, if it is not ours at this moment: takes the next term. One that was ours
-    /// before and is another's now is not taken back.
+    /// before and is another's now is not taken back while the other's claim stands.
     pub(super) fn claim(&mut self, id: MarketId) -> Result<(), RedisError> {
-        if let Some(theirs) = self.market.fenced {
-            let ours = self.market.held;
-            return Err(RedisError::Fenced { market: id.0, ours, theirs });
-        }
         if self.market.term.is_some() {
             return Ok(());
         }
         let keys = self.market.keys.clone();
-        let (name, floor, held) = (self.name, *self.floor, self.market.held);
+        let (base, floor, held, rank) =
+            (self.name, *self.floor, self.market.held, self.market.rank);
+        let name = match rank {
+            None => base.to_owned(),
+            Some(_) => {
+                self.market.comebacks += 1;
+                format!("{base}-{}", self.market.comebacks)
+            }
+        };
         // A market that was not there when all was claimed is whoever claims it first.
         let (parts, strange) = (self.parts(), self.careful && held == 0);
+        let ours = rank.or((held > 0).then_some(held));
         let claimed = self.link.with(&keys.metadata, Patience::Control, |connection| {
             let mut look = redis::pipe();
             look.cmd("WATCH").arg(&keys.metadata).ignore();
@@ -39,14 +44,10 @@ impl Task<'_> {
             let (kind,): (String,) = look.query(connection)?;
             let mut transaction = redis::pipe();
             transaction.atomic();
-            let (before, writer) = if kind == "hash" {
+            let (term, writer) = if kind == "hash" {
                 let mut who = redis::cmd("HMGET");
                 let who = who.arg(&keys.metadata).arg("term").arg("writer").query(connection)?;
-                let found = term_and_writer(&mut texts(who).into_iter());
-                if strange && found.1.as_ref().is_some_and(|writer| writer != name) {
-                    return Ok(Err(found.0.unwrap_or_default()));
-                }
-                found
+                term_and_writer(&mut texts(who).into_iter())
             } else {
                 if kind != "none" {
                     // Under our name stands what no image is: it is in the way.
@@ -54,14 +55,19 @@ impl Task<'_> {
                 }
                 (None, None)
             };
-            let before = before.unwrap_or_default();
-            // Only who has a name can have replaced us.
-            if held > 0 && before >= held && writer.as_ref().is_some_and(|other| other != name) {
-                return Ok(Err(before));
+            let before = term.unwrap_or_default();
+            let other = writer.as_ref().filter(|writer| !writer.starts_with(base));
+            // Only a writer with a name can have replaced us. Once one has, an image with half a claim
+            // may still be its own: it is over only if there is no image.
+            let replaced = ours.is_some_and(|ours| before >= ours) && other.is_some();
+            let half = other.map_or(writer.is_none(), |_| term.is_none());
+            let orphaned = rank.is_some() && kind == "hash" && half;
+            if replaced || orphaned || (strange && other.is_some()) {
+                return Ok(Err((before, writer.unwrap_or_default())));
             }
-            let term = before.max(floor).saturating_add(1);
+            let term = rank.unwrap_or_else(|| before.max(floor).saturating_add(1));
             transaction.cmd("HSET").arg(&keys.metadata).arg("term").arg(term);
-            transaction.arg("writer").arg(name).ignore();
+            transaction.arg("writer").arg(&name).ignore();
             if let Some(writer) = writer {
                 // What our predecessor left unfinished.
                 unlink_spare(&mut transaction, &keys, parts, (&writer, before));
@@ -73,6 +79,7 @@ impl Task<'_> {
             Ok(Some(term)) => {
                 self.market.term = Some(term);
                 self.market.held = term;
+                self.market.name = name;
                 *self.floor = (*self.floor).max(term);
                 Ok(())
             }
@@ -81,10 +88,15 @@ impl Task<'_> {
         }
     }
 
-    /// The market is another's from now on.
-    fn fenced(&mut self, id: MarketId, theirs: u64) -> RedisError {
-        self.market.fenced = Some(theirs);
-        RedisError::Fenced { market: id.0, ours: self.market.held, theirs }
+    /// The market is another's, and nothing of what stands there is known any more. It may become
+    /// ours again, but only under a term below the other's.
+    fn fenced(&mut self, id: MarketId, (theirs, writer): (u64, String)) -> RedisError {
+        let ours = self.market.rank.unwrap_or(self.market.held);
+        // Zero stands for a term that cannot be read.
+        self.market.rank = Some(theirs.checked_sub(1).map_or(ours, |below| ours.min(below)));
+        self.market.there = None;
+        self.market.attempt = None;
+        RedisError::Fenced { market: id.0, ours, theirs, writer }
     }
 
     /// Watches the keys of the market and looks at what stands there. None where it is not ours
@@ -116,9 +128,9 @@ impl Task<'_> {
         let Some((who, sound)) = who else { return Ok(self.give_up()) };
         let mut who = who.into_iter();
         match term_and_writer(&mut who) {
-            (Some(term), Some(writer)) if term == ours && writer == self.name => {}
-            (Some(theirs), Some(writer)) if theirs >= ours && writer != self.name => {
-                return Err(self.fenced(id, theirs));
+            (Some(term), Some(writer)) if term == ours && writer == self.market.name => {}
+            (Some(theirs), Some(writer)) if theirs >= ours && !writer.starts_with(self.name) => {
+                return Err(self.fenced(id, (theirs, writer)));
             }
             // An older state of the server came back, or somebody edited who it is.
             _ => return Ok(self.give_up()),
@@ -144,7 +156,7 @@ impl Task<'_> {
         self.market.spare = None;
         if let Some(term) = self.market.term.take() {
             let [fresh, _] = &mut self.market.late;
-            fresh.push(term);
+            fresh.push((self.market.name.clone(), term));
         }
     }
 }

@@ -184,8 +184,8 @@ impl Task<'_> {
         base: Base,
     ) -> Result<(), RedisError> {
         let keys = self.market.keys.clone();
-        let (name, term) = (self.name, self.market.held);
-        let key = |part: Part| keys.spare(part, name, term);
+        let (name, term) = (self.market.name.clone(), self.market.held);
+        let key = |part: Part| keys.spare(part, &name, term);
         let mut pieces = redis::pipe();
         let state = next.state;
         say_requests(&mut pieces, &key(Part::Requests), state, base.requests);
@@ -234,8 +234,9 @@ impl Task<'_> {
         if matches!(attempt, Attempt::Changed(_)) && stored.version.as_ref() != expected {
             return Ok(None);
         }
-        let (keys, name, term) = (self.market.keys.clone(), self.name, self.market.held);
-        let spares: Vec<String> = parts.iter().map(|part| keys.spare(*part, name, term)).collect();
+        let (keys, name, term) =
+            (self.market.keys.clone(), self.market.name.clone(), self.market.held);
+        let spares: Vec<String> = parts.iter().map(|part| keys.spare(*part, &name, term)).collect();
         let mut ask = redis::pipe();
         ask.cmd("WATCH").arg(&spares).ignore();
         for (part, spare) in parts.iter().zip(&spares) {
@@ -252,7 +253,7 @@ impl Task<'_> {
         let mut transaction = redis::pipe();
         transaction.atomic();
         for ((part, spare), pair) in parts.iter().zip(spares).zip(found.chunks(2)) {
-            let (first, old) = (keys.part(*part), keys.old(*part, name, term));
+            let (first, old) = (keys.part(*part), keys.old(*part, &name, term));
             let (current, second) = (pair.first() != Some(&0), pair.last() != Some(&0));
             let mut rename = |from: &str, to: &str| {
                 transaction.cmd("RENAME").arg(from).arg(to).ignore();
@@ -276,7 +277,7 @@ impl Task<'_> {
     fn drop_spare(&mut self) -> Result<(), RedisError> {
         self.market.spare = None;
         let mut pipeline: Pipeline = redis::pipe();
-        let held = (self.name, self.market.held);
+        let held = (self.market.name.as_str(), self.market.held);
         unlink_spare(&mut pipeline, &self.market.keys, self.parts(), held);
         let metadata = self.market.keys.metadata.clone();
         self.link.with(&metadata, Patience::Control, |it| pipeline.exec(it))

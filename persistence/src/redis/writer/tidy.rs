@@ -18,7 +18,7 @@ impl Task<'_> {
         for key in keys.of(self.parts()) {
             transaction.cmd("UNLINK").arg(key).ignore();
         }
-        let held = (self.name, self.market.held);
+        let held = (self.market.name.as_str(), self.market.held);
         unlink_spare(&mut transaction, &keys, self.parts(), held);
         // How many were taken away does not matter; none says that somebody was there in between.
         let done: redis::Value =
@@ -53,8 +53,8 @@ impl Task<'_> {
             return;
         }
         let mut pipeline = redis::pipe();
-        for term in fresh.iter().chain(older) {
-            unlink_spare(&mut pipeline, &self.market.keys, self.parts(), (self.name, *term));
+        for (name, term) in fresh.iter().chain(older) {
+            unlink_spare(&mut pipeline, &self.market.keys, self.parts(), (name, *term));
         }
         let metadata = &self.market.keys.metadata;
         // Where it fails it is tried again after the next success.
