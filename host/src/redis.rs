@@ -15,6 +15,7 @@ mod ledger;
 mod looks;
 mod mailbox;
 mod measure;
+mod seldom;
 mod source;
 mod tape;
 mod unasked;

@@ -24,8 +24,17 @@ impl io::Write for Pen {
 /// If something else in this process has set up logging.
 #[must_use]
 pub fn last_line_with(words: &str) -> Option<String> {
+    lines_with(words).pop()
+}
+
+/// Returns all of these lines.
+///
+/// # Panics
+/// If something else in this process has set up logging.
+#[must_use]
+pub fn lines_with(words: &str) -> Vec<String> {
     static BEGIN: Once = Once::new();
     BEGIN.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Pen).init());
     let log = LOG.lock().expect("a lock that nothing poisons");
-    log.lines().rfind(|line| line.contains(words)).map(str::to_owned)
+    log.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
 }

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use pricetime_engine::Sequence;
 use pricetime_persistence::redis::stream::{
-    Barred, Because, Bounds, Entries, EntryId, Plan, Publish, Stream, StreamError, StreamWriter,
-    plan,
+    Barred, Because, Bounds, Entries, Entry, EntryId, Plan, Publish, Stream, StreamError,
+    StreamWriter, plan,
 };
 use tracing::{error, info, warn};
 
 use super::alerts::Alerts;
 use super::carrier::WAIT;
+use super::seldom::Seldom;
 use super::source::Source;
 use super::{EventsStatus, LAST, RedisState, UNHELD};
 use crate::past::PastError;
@@ -70,6 +71,8 @@ pub(crate) struct Herald {
     looked: Instant,
     fenced: bool,
     alerts: Alerts,
+    /// The markers that were written.
+    markers: Seldom,
     wait: Duration,
     well: bool,
     /// Whether there was nothing more to do.
@@ -109,6 +112,7 @@ impl Herald {
             looked: Instant::now(),
             fenced: false,
             alerts: Alerts::default(),
+            markers: Seldom::default(),
             wait: WAIT.0,
             well: true,
             idle: false,
@@ -228,20 +232,32 @@ impl Herald {
                 plan.because = Some(Because::Gap);
             }
         }
-        for (stream, plan) in Stream::ALL.into_iter().zip(&mut plans) {
-            if let Some(marker) = plan.marker(&self.history) {
-                info!(
-                    stream = self.writer.key(stream),
-                    sequence = plan.through.saturating_add(1),
-                    reason = marker.field("reason"),
-                    "Redis: a marker says from where events are published"
-                );
+        let marker = |plan: &Plan| plan.marker(&self.history);
+        let markers = plans.each_ref().map(marker);
+        self.say_markers(&markers);
+        for ((stream, plan), marker) in Stream::ALL.into_iter().zip(&mut plans).zip(markers) {
+            if let Some(marker) = marker {
                 plan.last = marker.id;
                 plan.because = None;
                 self.writer.append(stream, &[marker], Sequence(plan.through))?;
             }
         }
         Ok(plans)
+    }
+
+    /// Logs which streams get a marker, in one line, at most once a minute: a server that evicts keys
+    /// takes streams away all the time.
+    fn say_markers(&mut self, markers: &[Option<Entry>; 3]) {
+        let each = Stream::ALL.into_iter().zip(markers).filter_map(|(stream, marker)| {
+            let (key, marker) = (self.writer.key(stream), marker.as_ref()?);
+            let reason = marker.field("reason").unwrap_or_default();
+            Some(format!("{key} from {} ({reason})", marker.id.sequence))
+        });
+        let each: Vec<String> = each.collect();
+        if let Some(before) = self.markers.add(each.len() as u64, Instant::now()) {
+            let markers = each.join(", ");
+            info!(markers, before, "Redis: a marker says from where events are published");
+        }
     }
 
     /// Whether everything is there that we know of, so that what we have comes next.
