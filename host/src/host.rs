@@ -364,6 +364,10 @@ impl Host {
     /// is sealed and a last snapshot written. Without a folder the state as it is goes to Redis, in the
     /// middle of its epoch.
     ///
+    /// Redis, the ledger and the outlet get four seconds in all. Their threads are left behind if a
+    /// server does not answer by then; they end with its answer or their timeout and start nothing
+    /// more. The next start does what they left out.
+    ///
     /// # Errors
     /// Something had stopped before: the reason. Without a folder also that Redis did not take the
     /// last state.

@@ -22,7 +22,6 @@ mod unasked;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
@@ -40,6 +39,7 @@ use crate::options::Options;
 use crate::scribe::Policy;
 use crate::settle::Place;
 use crate::status::Shared;
+use crate::threads::Outward;
 pub(crate) use alone::{Taken, take_over};
 pub(crate) use carrier::Carrier;
 pub(crate) use herald::Herald;
@@ -49,9 +49,6 @@ pub(crate) use mailbox::Mailbox;
 use source::Source;
 pub(crate) use tape::Recorder;
 use unasked::Unasked;
-
-/// How long the last states may take at the end.
-const LAST: Duration = Duration::from_secs(5);
 
 /// How long who writes waits where the host does not have its lock.
 const UNHELD: Duration = Duration::from_millis(50);
@@ -223,13 +220,17 @@ pub(crate) fn publish(
 }
 
 /// Starts the threads.
-pub(crate) fn spawn(
-    carrier: Option<Carrier>,
-    herald: Option<Herald>,
-) -> io::Result<Vec<JoinHandle<()>>> {
-    let named = |name: &str| Builder::new().name(format!("pricetime-{name}"));
-    let carrier = carrier.map(|carrier| named("redis").spawn(move || carrier.run()));
-    let herald = herald.map(|herald| named("herald").spawn(move || herald.run()));
+pub(crate) fn spawn(carrier: Option<Carrier>, herald: Option<Herald>) -> io::Result<Vec<Outward>> {
+    let carrier = carrier.map(|carrier| {
+        let left = "Redis does not answer: the image in Redis stays behind; the next start brings it up \
+                    to date";
+        Outward::spawn("redis", left, move || carrier.run())
+    });
+    let herald = herald.map(|herald| {
+        let left =
+            "Redis does not answer: events are left to be published; the next start does that";
+        Outward::spawn("herald", left, move || herald.run())
+    });
     carrier.into_iter().chain(herald).collect()
 }
 

@@ -34,7 +34,7 @@ use pricetime_persistence::settlement::{Closed, Collector, Patience, PutBack, St
 
 pub(crate) use again::Place;
 pub(crate) use clerk::Clerk;
-pub(crate) use courier::{Courier, CourierThread};
+pub(crate) use courier::Courier;
 pub use dropped::Dropped;
 #[cfg(feature = "outlets")]
 pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};

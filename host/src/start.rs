@@ -27,7 +27,7 @@ use crate::sequencer::{Endings, Item, Sequencer};
 use crate::settle::{Clerk, Courier, Listener, Place, Settlement};
 use crate::status::Shared;
 use crate::teller::Teller;
-use crate::threads::{Threads, named, spawn};
+use crate::threads::{Outward, Threads, named, spawn};
 
 /// What a host is made of.
 pub(crate) struct Started {
@@ -340,20 +340,26 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = thread::spawn(&options.core, core.begin())?;
-    let mut rest = spawn(scribe, teller, keeper)?;
+    let rest = spawn(scribe, teller)?;
+    let outward = settlers(kept.clerk, kept.courier)?;
     #[cfg(feature = "redis")]
-    rest.extend(crate::redis::spawn(carrier, herald)?);
-    let settle = |clerk: Clerk| named("settle").spawn(move || clerk.run());
-    rest.extend(kept.clerk.map(settle).transpose()?);
+    let outward = crate::redis::spawn(carrier, herald)?.into_iter().chain(outward).collect();
     let threads = Threads {
         core,
         rest,
-        courier: kept.courier.map(Courier::spawn).transpose()?,
+        outward,
+        keeper: keeper.map(|it| named("keeper").spawn(move || it.run())).transpose()?,
         folder: kept.folder,
         #[cfg(feature = "redis")]
         kept: keeping.map(Keeping::start).transpose()?,
     };
     Ok(Started { entrance, public, shared, threads, start, past: kept.past })
+}
+
+/// Starts who settles and who delivers.
+fn settlers(clerk: Option<Clerk>, courier: Option<Courier>) -> std::io::Result<Vec<Outward>> {
+    let (clerk, courier) = (clerk.map(Clerk::spawn), courier.map(Courier::spawn));
+    clerk.into_iter().chain(courier).collect()
 }
 
 /// What the threads share, at the beginning.

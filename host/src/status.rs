@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use pricetime_engine::Sequence;
 
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     /// Without a folder: whether as many trades as there may be wait for Redis.
     trades_full: AtomicBool,
     faulty: OnceLock<String>,
+    /// When the threads that wait for servers have to be done; unset while the host runs.
+    ends: OnceLock<Instant>,
     /// One more than the last command up to which all that closed is settled; zero where nothing is to
     /// be settled.
     settled: AtomicU64,
@@ -178,6 +181,27 @@ impl Shared {
     pub(crate) fn set_snapshot_failure(&self, why: Option<String>) -> Option<String> {
         let mut failure = self.snapshot_failure.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut failure, why)
+    }
+
+    /// Gives the threads that wait for servers this long to end.
+    pub(crate) fn end_within(&self, most: Duration) {
+        let _ = self.ends.set(Instant::now() + most);
+    }
+
+    /// Whether the time of these threads is over once this much more has passed. What they do after
+    /// that nobody waits for.
+    pub(crate) fn is_over_in(&self, more: Duration) -> bool {
+        self.ends.get().is_some_and(|ends| Instant::now() + more >= *ends)
+    }
+
+    /// Whether the time of these threads is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over_in(Duration::ZERO)
+    }
+
+    /// Whether it has been over for this long.
+    pub(crate) fn is_over_since(&self, long: Duration) -> bool {
+        self.ends.get().is_some_and(|ends| ends.elapsed() >= long)
     }
 
     /// Keeps the first fault.

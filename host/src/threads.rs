@@ -1,29 +1,70 @@
 //! The threads of a host: how they are started and how they end.
 
 use std::io;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{Builder, JoinHandle, sleep};
+use std::time::Duration;
 
 use pricetime_engine::thread::Thread;
 use pricetime_persistence::Folder;
+use tracing::warn;
 
-use crate::keeper::Keeper;
 use crate::scribe::Scribe;
 use crate::sequencer::Sequencer;
-use crate::settle::CourierThread;
 use crate::status::Shared;
 use crate::teller::Teller;
+
+/// How long threads that wait for servers may take at the end, all of them together.
+const LAST: Duration = Duration::from_millis(3_800);
+/// How much longer they are waited for: one may just be between two questions.
+const GRACE: Duration = Duration::from_millis(200);
 
 /// The threads of a host, in the order in which they end.
 #[derive(Debug)]
 pub(crate) struct Threads {
     pub(crate) core: Thread<Sequencer>,
-    pub(crate) rest: Vec<JoinHandle<()>>,
-    pub(crate) courier: Option<CourierThread>,
+    /// The journal's and the publisher's.
+    pub(crate) rest: [JoinHandle<()>; 2],
+    /// Those that wait for servers.
+    pub(crate) outward: Vec<Outward>,
+    pub(crate) keeper: Option<JoinHandle<()>>,
     /// Held until the last thread has ended.
     pub(crate) folder: Option<Folder>,
     /// Given back after that.
     #[cfg(feature = "redis")]
     pub(crate) kept: Option<crate::lease::Kept>,
+}
+
+/// A thread that waits for a server, which may never answer.
+#[derive(Debug)]
+pub(crate) struct Outward {
+    thread: JoinHandle<()>,
+    /// What is logged if it is left behind.
+    left: &'static str,
+}
+
+impl Outward {
+    pub(crate) fn spawn(
+        name: &str,
+        left: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        Ok(Self { thread: named(name).spawn(work)?, left })
+    }
+
+    /// Waits for it. Returns `false` if its time is over first: then it does nothing more once the
+    /// server has answered or its timeout has passed.
+    fn end(self, shared: &Shared) -> bool {
+        while !self.thread.is_finished() {
+            if shared.is_over_since(GRACE) {
+                warn!("{}", self.left);
+                return false;
+            }
+            sleep(Duration::from_millis(2));
+        }
+        // A thread that panicked has said so.
+        let _ = self.thread.join();
+        true
+    }
 }
 
 impl Threads {
@@ -41,8 +82,17 @@ impl Threads {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
-        if let Some(courier) = self.courier {
-            courier.end();
+        shared.end_within(LAST);
+        for thread in self.outward {
+            if !thread.end(shared) && self.folder.is_none() {
+                shared.stop(String::from(
+                    "Redis did not take the last state, because it does not answer; without a data \
+                     folder all that was carried out since the last image is lost",
+                ));
+            }
+        }
+        if let Some(keeper) = self.keeper {
+            let _ = keeper.join();
         }
         // Who stands by and gets the lock finds the folder free.
         drop(self.folder);
@@ -58,18 +108,10 @@ pub(crate) fn named(name: &str) -> Builder {
     Builder::new().name(format!("pricetime-{name}"))
 }
 
-/// Starts the threads behind the core.
-pub(crate) fn spawn(
-    scribe: Scribe,
-    teller: Teller,
-    keeper: Option<Keeper>,
-) -> io::Result<Vec<JoinHandle<()>>> {
-    let mut started = vec![
+/// Starts the threads right behind the core.
+pub(crate) fn spawn(scribe: Scribe, teller: Teller) -> io::Result<[JoinHandle<()>; 2]> {
+    Ok([
         named("journal").spawn(move || scribe.run())?,
         named("publisher").spawn(move || teller.run())?,
-    ];
-    if let Some(keeper) = keeper {
-        started.push(named("keeper").spawn(move || keeper.run())?);
-    }
-    Ok(started)
+    ])
 }

@@ -16,7 +16,7 @@ use super::looks::Looks;
 use super::mailbox::{Owed, Owing};
 use super::measure::{self, Meter};
 use super::unasked::Unasked;
-use super::{LAST, RedisState, UNHELD};
+use super::{RedisState, UNHELD};
 use crate::status::Shared;
 
 /// After so long without work it looks whether Redis is there.
@@ -99,12 +99,11 @@ impl Carrier {
     }
 
     fn end(mut self) {
-        let begun = Instant::now();
-        loop {
+        while !self.shared.is_over() {
             let wait = self.work();
             let lost = self.alone.is_some() && !self.shared.is_well();
             let lost = lost || !self.shared.may_release();
-            if self.owed.is_empty() || lost || begun.elapsed() + wait > LAST {
+            if self.owed.is_empty() || lost || self.shared.is_over_in(wait) {
                 break;
             }
             std::thread::sleep(wait);
@@ -220,6 +219,9 @@ impl Carrier {
         }
         let mut refused = Ok(());
         for market in markets {
+            if self.shared.is_over() {
+                break;
+            }
             if self.fenced.contains(&market) {
                 self.owed.remove(&market);
                 continue;
@@ -266,7 +268,7 @@ impl Carrier {
                 })
             }
         };
-        if self.writer.floor() > floor {
+        if self.writer.floor() > floor && !self.shared.is_over() {
             // Without it a later start may claim a term that was used before; it is written again
             // with the next claim.
             let floor = self.writer.floor();

@@ -19,7 +19,7 @@ use super::alerts::Alerts;
 use super::carrier::WAIT;
 use super::seldom::Seldom;
 use super::source::Source;
-use super::{EventsStatus, LAST, RedisState, UNHELD};
+use super::{EventsStatus, RedisState, UNHELD};
 use crate::past::PastError;
 use crate::status::Shared;
 
@@ -131,22 +131,23 @@ impl Herald {
     }
 
     fn end(mut self) {
-        let begun = Instant::now();
-        while !self.fenced {
+        while !self.fenced && !self.shared.is_over() {
             let wait = self.work();
             if self.idle {
                 // Nothing more will come. How far it goes is said, to spare the next start a replay.
                 let all = self.say_how_far(Sequence(self.source.at()));
-                if all.is_ok() || begun.elapsed() > LAST {
+                if all.is_ok() || self.shared.is_over() {
                     return;
                 }
             }
-            if !self.shared.may_release() || begun.elapsed() + wait > LAST {
-                let behind = self.behind();
-                warn!(behind, "events are left to be published; the next start does that");
-                return;
+            if !self.shared.may_release() || self.shared.is_over_in(wait) {
+                break;
             }
             std::thread::sleep(wait);
+        }
+        if !self.fenced {
+            let behind = self.behind();
+            warn!(behind, "events are left to be published; the next start does that");
         }
     }
 

@@ -21,13 +21,12 @@ use super::report;
 use super::store::{Order, Store};
 use super::{Courier, MarketSettlement, News, Settlement};
 use crate::status::Shared;
+use crate::threads::Outward;
 
 /// How often it looks for orders, where nothing else wakes it.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long it waits where the host does not have its lock, and nothing leaves it.
 pub(super) const WITHOUT_LOCK: Duration = Duration::from_millis(50);
-/// How long the last epochs may take at the end.
-const LAST: Duration = Duration::from_secs(5);
 /// After so many steps of a market it is the next one's turn.
 const STEPS_MAX: u32 = 256;
 
@@ -97,8 +96,15 @@ impl Clerk {
         Ok((clerk, courier))
     }
 
+    /// Starts its thread.
+    pub(crate) fn spawn(self) -> std::io::Result<Outward> {
+        let left = "the ledger does not answer: epochs are not settled yet; the next start goes on with \
+                    them";
+        Outward::spawn("settle", left, move || self.run())
+    }
+
     /// Works until the publisher has ended, and then a little longer if something is to be settled.
-    pub(crate) fn run(mut self) {
+    fn run(mut self) {
         self.find_gone();
         let mut patience = Duration::ZERO;
         loop {
@@ -117,8 +123,7 @@ impl Clerk {
     }
 
     fn end(mut self) {
-        let begun = Instant::now();
-        while begun.elapsed() < LAST {
+        while !self.shared.is_over() {
             let wait = self.work();
             let waits =
                 |desk: &Desk| !desk.is_done() && report::can_go_on(&desk.settler.standing());
@@ -169,7 +174,7 @@ impl Clerk {
 
     /// Does what there is to be done. Says how long it may be left alone.
     fn work(&mut self) -> Duration {
-        if !self.shared.may_release() {
+        if !self.shared.may_release() || self.shared.is_over() {
             return WITHOUT_LOCK;
         }
         self.silent = None;
@@ -188,6 +193,9 @@ impl Clerk {
         for market in markets {
             wait = wait.min(self.serve(market));
         }
+        if self.shared.is_over() {
+            return wait;
+        }
         let troubled = |market| {
             let delivery = self.bell.as_ref().and_then(|bell| bell.of(market));
             delivery.is_some_and(|it| it.trouble.is_some())
@@ -205,7 +213,8 @@ impl Clerk {
         for _ in 0..STEPS_MAX {
             let now = self.now();
             let Some(desk) = self.desks.get_mut(&market) else { return LOOK };
-            if !self.shared.may_release() {
+            // What is left now is for the next start, which may have the folder already.
+            if !self.shared.may_release() || self.shared.is_over() {
                 return WITHOUT_LOCK;
             }
             let step = match desk.settler.poll(now) {

@@ -4,13 +4,10 @@
 //! disk before the position moves, and the position before the next notice is taken.
 
 mod round;
-mod thread;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -25,9 +22,8 @@ use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};
 use super::receipts::{Done, Mark, Receipts};
 use super::store::{Order, Orders};
 use crate::status::Shared;
+use crate::threads::Outward;
 use round::{Round, Trouble, backoff, stands};
-
-pub(crate) use thread::CourierThread;
 
 /// How often it looks into the outboxes, where nothing else wakes it.
 const LOOK: Duration = Duration::from_secs(1);
@@ -75,7 +71,6 @@ pub(crate) struct Courier {
     rounds: BTreeMap<MarketId, Round>,
     wake: Receiver<()>,
     deliveries: Deliveries,
-    over: Arc<AtomicBool>,
     begun: Instant,
     /// What was said last of a ledger or a disk that does not do it.
     said: Option<String>,
@@ -101,7 +96,6 @@ impl Courier {
             rounds: BTreeMap::new(),
             wake: waking,
             deliveries,
-            over: Arc::default(),
             begun: Instant::now(),
             said: None,
             shared: Arc::clone(shared),
@@ -109,10 +103,10 @@ impl Courier {
         (courier, bell)
     }
 
-    pub(crate) fn spawn(self) -> std::io::Result<CourierThread> {
-        let over = Arc::clone(&self.over);
-        let named = Builder::new().name(String::from("pricetime-outlet"));
-        Ok(CourierThread { thread: named.spawn(move || self.run())?, over })
+    /// Starts its thread.
+    pub(crate) fn spawn(self) -> std::io::Result<Outward> {
+        let left = "a delivery is still under way; the next start makes it again";
+        Outward::spawn("outlet", left, move || self.run())
     }
 
     /// Works until the clerk has ended, and then once more.
@@ -131,7 +125,7 @@ impl Courier {
     }
 
     fn is_over(&self) -> bool {
-        self.over.load(Ordering::Acquire)
+        self.shared.is_over()
     }
 
     /// Delivers what there is. Says how long it may be left alone.

@@ -6,6 +6,7 @@ mod check;
 mod commands;
 mod encryption;
 mod folders;
+mod hangs;
 mod page;
 #[path = "../program/mod.rs"]
 mod program;
