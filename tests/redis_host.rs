@@ -4,15 +4,23 @@
 use std::time::{Duration, Instant};
 
 use pricetime::engine::{AccountId, Action, EngineSnapshot, Phase};
-use pricetime::persistence::redis::{KeyNames, Link, read_image};
-use pricetime::{Draft, Host, Options, RedisState};
+use pricetime::persistence::ledger::{Ledger, Notice};
+use pricetime::persistence::redis::stream::Publish;
+use pricetime::persistence::redis::{KeyNames, Link, RedisLedger, RedisOptions, read_image};
+use pricetime::{
+    Delivery, Draft, FencedMarket, Host, NotDelivered, Options, Outlet, Receipt, RedisState,
+    Settlement,
+};
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::Server;
 use pricetime_tests::settle::books::copy;
 
 fn open(folder: &std::path::Path, server: &Server) -> Host {
-    let options = Options { redis: Some(server.options()), ..Options::new(folder) };
+    open_with(Options { redis: Some(server.options()), ..Options::new(folder) })
+}
+
+fn open_with(options: Options) -> Host {
     let host = Host::open(options).expect("a host");
     if host.spec(MARKET).is_none() {
         operator(&host, Action::AddMarket(load::spec()));
@@ -138,6 +146,87 @@ fn a_host_ends_while_redis_hangs_and_the_next_one_has_a_higher_term() {
     }
 }
 
+/// Whether another writer holds the market.
+fn is_fenced(host: &Host) -> bool {
+    host.status().redis.fenced.iter().any(|it| it.market == MARKET)
+}
+
+/// Two hosts on copies of one folder, and the folders. The later one has the market.
+fn two_hosts(server: &Server) -> ([tempfile::TempDir; 2], [Host; 2]) {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
+    let older = open(one.path(), server);
+    epoch(&older, &mut 0);
+    catches_up(&older, server);
+    older.close().expect("a clean end");
+    copy(one.path(), two.path());
+    let older = open(one.path(), server);
+    catches_up(&older, server);
+    let newer = open(two.path(), server);
+    catches_up(&newer, server);
+    epoch(&older, &mut 1_000);
+    until("the older one learns of it", || is_fenced(&older));
+    ([one, two], [older, newer])
+}
+
+#[test]
+fn a_fenced_host_writes_again_when_nothing_holds_the_claim_and_not_before() {
+    let mut server = Server::start();
+    let (_folders, [older, newer]) = two_hosts(&server);
+    newer.close().expect("a clean end");
+    let claim = |field: &str| server.ask(&["HGET", "pricetime:dev:{1}:metadata", field]);
+    let fenced = older.status().redis.fenced;
+    assert_eq!(fenced[0].writer, claim("writer"));
+    assert_eq!(fenced[0].theirs.to_string(), claim("term"));
+    assert!(fenced[0].ours < fenced[0].theirs, "{fenced:?}");
+    // Nobody else asks the server any more: it looks at the claim again and again, and lets it be.
+    let digest = claim("digest");
+    let mut next = 2_000;
+    for _ in 0..3 {
+        let asked = server.calls("hmget");
+        epoch(&older, &mut next);
+        until("it asks for the claim", || server.calls("hmget") > asked);
+    }
+    assert_eq!((older.status().redis.fenced, claim("digest")), (fenced, digest));
+    // An image with half a claim, or none, may still be that of the other one.
+    let _ = server.ask(&["HSET", "pricetime:dev:{1}:metadata", "term", "x"]);
+    let claims = |of: fn(&FencedMarket) -> bool| older.status().redis.fenced.iter().any(of);
+    until("it asks for the claim", || claims(|it| it.theirs == 0));
+    let _ = server.ask(&["HDEL", "pricetime:dev:{1}:metadata", "term", "writer"]);
+    until("it asks for the claim", || claims(|it| it.writer.is_empty()));
+    assert!(!is_exact(&older, &server));
+    let _ = server.ask(&["FLUSHALL"]);
+    catches_up(&older, &server);
+    until("nobody holds it any more", || !is_fenced(&older));
+    server.kill();
+    epoch(&older, &mut next);
+    server.again();
+    catches_up(&older, &server);
+    older.close().expect("a clean end");
+    assert!(Host::open(Options::new(_folders[0].path())).is_ok());
+}
+
+#[test]
+fn a_host_that_took_over_gives_way_to_the_live_one_that_had_replaced_it() {
+    let server = Server::start();
+    let (_folders, [older, newer]) = two_hosts(&server);
+    let (mut older_next, mut newer_next) = (3_000, 4_000);
+    for _ in 0..2 {
+        let _ = server.ask(&["FLUSHALL"]);
+        catches_up(&older, &server);
+        until("nobody holds it any more", || !is_fenced(&older));
+        epoch(&older, &mut older_next);
+        catches_up(&older, &server);
+        epoch(&newer, &mut newer_next);
+        catches_up(&newer, &server);
+        epoch(&older, &mut older_next);
+        until("the older one learns of it", || is_fenced(&older));
+        assert!(is_exact(&newer, &server), "the newer one's image stands");
+    }
+    assert!(!is_fenced(&newer));
+    newer.close().expect("a clean end");
+    older.close().expect("a clean end");
+}
+
 #[test]
 fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
@@ -156,7 +245,7 @@ fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
     catches_up(&newer, &server);
     for _ in 0..3 {
         epoch(&older, &mut older_next);
-        until("the older one learns of it", || older.status().redis.fenced == [MARKET]);
+        until("the older one learns of it", || is_fenced(&older));
         assert!(is_exact(&newer, &server), "the newer one's image stands");
         epoch(&newer, &mut newer_next);
         catches_up(&newer, &server);
@@ -169,12 +258,51 @@ fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
     newer.close().expect("a clean end");
 }
 
+/// An outside that cannot take anything now.
+struct Full;
+
+impl Outlet for Full {
+    fn deliver(&mut self, _: &Notice) -> Result<Receipt, NotDelivered> {
+        Err(NotDelivered::Later(String::from("full")))
+    }
+}
+
+#[test]
+fn a_host_ends_although_redis_never_answers() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    // No timeout of a question ends the wait.
+    let hour = Duration::from_secs(3_600);
+    let redis = RedisOptions { connect: hour, control: hour, bulk: hour, ..server.options() };
+    let ledger = redis.clone();
+    let make = Box::new(move || Ok(Box::new(RedisLedger::new(ledger.clone())) as Box<dyn Ledger>));
+    let delivery = Some(Delivery::to(Full));
+    let settlement = Settlement { delivery, ..Settlement::new(make) };
+    let redis = RedisOptions { publish: Some(Publish::default()), ..redis };
+    let options =
+        Options { redis: Some(redis), settlement: Some(settlement), ..Options::new(folder.path()) };
+    let (host, mut next) = (open_with(options), 0);
+    epoch(&host, &mut next);
+    catches_up(&host, &server);
+    server.signal("STOP");
+    epoch(&host, &mut next);
+    let durable = host.status().durable;
+    let ends = std::thread::spawn(move || host.close());
+    until("it ends", || ends.is_finished());
+    ends.join().expect("no panic").expect("a clean end");
+    // What was left out is done by the next start.
+    server.signal("CONT");
+    let host = open(folder.path(), &server);
+    assert_eq!(host.status().durable, durable);
+    catches_up(&host, &server);
+    host.close().expect("a clean end");
+}
+
 #[test]
 fn a_host_finds_what_somebody_edited() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start();
     let verify = Some(Duration::from_millis(1));
-    let redis = Some(pricetime::persistence::redis::RedisOptions { verify, ..server.patient() });
+    let redis = Some(RedisOptions { verify, ..server.patient() });
     let host = Host::open(Options { redis, ..Options::new(folder.path()) }).expect("a host");
     operator(&host, Action::AddMarket(load::spec()));
     operator(&host, Action::SetPhase(Phase::Continuous));

@@ -5,12 +5,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use pricetime::engine::{Event, Group, Header, MarketHead, Outcome, Sequence};
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::persistence::redis::stream::Publish;
 use pricetime::persistence::{JournalOptions, Look, RealDisk};
 use pricetime::{Follower, Host, OpenError, Options, Policy, Retention};
+use pricetime_tests::log::lines_with;
 use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::publishing::{
@@ -152,6 +154,57 @@ fn an_operator_hears_what_goes_wrong() {
         let alerts = heard.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
         alerts.into_iter().any(|(_, it)| it["alert"] == "events_well")
     });
+}
+
+#[test]
+fn an_operator_hears_that_another_writer_has_a_market_and_that_it_is_over() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let heard = listen(server.port);
+    let hears = |alert: &str| {
+        let heard = heard.lock().expect("nobody failed");
+        let mut alerts = heard.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
+        alerts.any(|(_, it)| it["alert"] == alert)
+    };
+    let metadata = "pricetime:dev:{1}:metadata";
+    let host = open(folder.path(), publishing(server.port));
+    let mut next = 0;
+    epoch(&host, 1, &mut next, 20);
+    until("the image is there", || server.ask(&["EXISTS", metadata]) == "1");
+    let claim = ["term", "900", "writer", "other"];
+    let _ = server.ask(&[&["HSET", metadata][..], &claim].concat());
+    // Of the streams too: what an operator should hear is told all the same.
+    for stream in ["trades", "orders", "epochs"] {
+        let beside = format!("pricetime:dev:published:{{pricetime:dev:stream:{stream}}}");
+        let _ = server.ask(&[&["HSET", &beside][..], &claim].concat());
+    }
+    epoch(&host, 1, &mut next, 20);
+    until("the alerts are heard", || hears("fenced") && hears("events_fenced"));
+    let _ = server.ask(&["DEL", metadata]);
+    until("the alert is heard", || hears("unfenced"));
+}
+
+#[test]
+fn markers_are_logged_at_most_once_a_minute() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    // A name of its own tells its lines from those of other tests.
+    let mut redis = publishing(server.port);
+    redis.names.prefix = String::from("evicted");
+    let lines = || lines_with("a marker says").into_iter().filter(|it| it.contains("evicted:dev"));
+    assert_eq!(lines().count(), 0);
+    let (host, begun, mut next) = (open(folder.path(), redis), Instant::now(), 0);
+    for _ in 0..5 {
+        epoch(&host, 1, &mut next, 20);
+        caught_up(&host);
+        // The server evicts it.
+        let _ = server.ask(&["DEL", "evicted:dev:stream:trades"]);
+        until("it begins anew", || server.ask(&["XLEN", "evicted:dev:stream:trades"]) != "0");
+    }
+    let first = lines().next().expect("a line");
+    for stream in ["trades", "orders", "epochs"] {
+        assert!(first.contains(&format!("evicted:dev:stream:{stream} from 1 (begun)")), "{first}");
+    }
+    let minutes = usize::try_from(begun.elapsed().as_secs() / 60).expect("a few");
+    assert!(lines().count() <= 1 + minutes, "{:?}", lines().collect::<Vec<_>>());
 }
 
 fn keeping(port: u16, keep: u64) -> RedisOptions {

@@ -152,7 +152,15 @@ impl Principal {
         }
         let json::Status { line, durable, snapshot, stopped, .. } = status;
         let stopped = stopped.map(|reason| self.reason(reason).into_owned());
-        json::Status { line, durable, snapshot, stopped, snapshot_failure: None, faulty: None }
+        json::Status {
+            line,
+            durable,
+            snapshot,
+            stopped,
+            snapshot_failure: None,
+            faulty: None,
+            fenced: Vec::new(),
+        }
     }
 
     /// Why the host has stopped, as far as the principal may read it.

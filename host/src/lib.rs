@@ -61,7 +61,7 @@ pub use options::{Options, Retention};
 pub use past::PastError;
 pub use question::{Found, Question};
 #[cfg(feature = "redis")]
-pub use redis::{EventsStatus, RedisState, RedisStatus};
+pub use redis::{EventsStatus, FencedMarket, RedisState, RedisStatus};
 pub use refused::Refused;
 pub use resume::SubscribeError;
 pub use scribe::Policy;

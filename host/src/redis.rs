@@ -10,6 +10,7 @@
 mod alerts;
 mod alone;
 mod carrier;
+mod fenced;
 mod herald;
 mod ledger;
 mod looks;
@@ -60,13 +61,27 @@ pub struct RedisStatus {
     pub state: RedisState,
     /// By how many epochs the market that is furthest behind is behind.
     pub behind: u64,
-    /// The markets that another writer has taken over.
-    pub fenced: Vec<MarketId>,
+    /// The markets that another writer has taken over. Each is written again once nothing holds its
+    /// claim any more.
+    pub fenced: Vec<FencedMarket>,
     /// The markets whose image was found to differ from what was written: somebody edited it. Each
     /// is written anew with its next epoch.
     pub differs: Vec<MarketId>,
     /// How it is with the streams of events, where they are published.
     pub events: Option<EventsStatus>,
+}
+
+/// A market that another writer has taken over, and the claim that stands in its metadata.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FencedMarket {
+    /// The market.
+    pub market: MarketId,
+    /// The term in which it was ours.
+    pub ours: u64,
+    /// The other writer's term.
+    pub theirs: u64,
+    /// The other writer's name.
+    pub writer: String,
 }
 
 /// How it is with the streams of events.

@@ -307,6 +307,21 @@ answers! {
         /// What is wrong with the image, if anything is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         faulty: Option<String>,
+        /// The markets whose image in Redis another process has taken over.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        fenced: Vec<FencedLine>,
+    }
+
+    /// A market that this process does not write in Redis, because the claim of another one stands there.
+    FencedLine {
+        /// The market.
+        market: u32,
+        /// The term in which this process wrote it.
+        term: u64,
+        /// The other process's term.
+        claim_term: u64,
+        /// The other process's name, `writer` in the market's metadata.
+        claim_writer: String,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::{RedisState, carrier::BEHIND_MAX};
+use super::{FencedMarket, RedisState, carrier::BEHIND_MAX};
 use crate::status::Status;
 
 /// How many wait at most for a server that answers.
@@ -69,8 +69,20 @@ impl Alerts {
             self.say("image_behind", &text);
         }
         let known = was.map(|it| it.redis.fenced.as_slice()).unwrap_or_default();
-        for market in now.redis.fenced.iter().filter(|market| !known.contains(market)) {
-            self.say("fenced", &format!("another writer has taken market {market} over from us"));
+        let lacks = |all: &[FencedMarket], it: &FencedMarket| {
+            all.iter().all(|other| other.market != it.market)
+        };
+        for it in now.redis.fenced.iter().filter(|it| lacks(known, it)) {
+            let FencedMarket { market, theirs, writer, .. } = it;
+            self.say(
+                "fenced",
+                &format!(
+                    "another writer ({writer}, term {theirs}) has taken market {market} over from us"
+                ),
+            );
+        }
+        for FencedMarket { market, .. } in known.iter().filter(|it| lacks(&now.redis.fenced, it)) {
+            self.say("unfenced", &format!("market {market} is not another writer's any more"));
         }
     }
 

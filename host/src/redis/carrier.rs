@@ -12,6 +12,7 @@ use pricetime_persistence::redis::{ImageWriter, RedisError};
 use tracing::{error, info, warn};
 
 use super::alone::Alone;
+use super::fenced::Fenced;
 use super::looks::Looks;
 use super::mailbox::{Owed, Owing};
 use super::measure::{self, Meter};
@@ -37,7 +38,7 @@ pub(crate) struct Carrier {
     owed: BTreeMap<MarketId, Owed>,
     /// The epoch of each market as it stands in Redis.
     written: BTreeMap<MarketId, u64>,
-    fenced: Vec<MarketId>,
+    fenced: Fenced,
     /// The market that could not be written: next time it is the others' turn first.
     failed: Option<MarketId>,
     pub(super) unasked: Option<Unasked>,
@@ -72,7 +73,7 @@ impl Carrier {
             shared,
             owed: BTreeMap::new(),
             written: BTreeMap::new(),
-            fenced: Vec::new(),
+            fenced: Fenced::default(),
             failed: None,
             unasked: None,
             alone: None,
@@ -103,17 +104,26 @@ impl Carrier {
             let wait = self.work();
             let lost = self.alone.is_some() && !self.shared.is_well();
             let lost = lost || !self.shared.may_release();
-            if self.owed.is_empty() || lost || self.shared.is_over_in(wait) {
+            if self.due().next().is_none() || lost || self.shared.is_over_in(wait) {
                 break;
             }
             std::thread::sleep(wait);
         }
-        let markets = self.owed.len();
+        if !self.fenced.is_empty() {
+            let markets = self.fenced.names();
+            warn!(markets, "another writer's images stand in Redis, not those of this process");
+        }
+        let markets = self.due().count();
         if let (Some(alone), 1..) = (&self.alone, markets) {
             alone.stop(&format!("Redis did not take the last state of {markets} markets"));
         } else if markets > 0 {
             warn!(markets, "the image in Redis stays behind; the next start brings it up to date");
         }
+    }
+
+    /// The markets of which something is owed that another writer does not keep from being written.
+    fn due(&self) -> impl Iterator<Item = MarketId> {
+        self.owed.keys().copied().filter(|market| !self.fenced.contains(*market))
     }
 
     /// Writes what is owed. Says how long it may be left alone.
@@ -123,6 +133,9 @@ impl Carrier {
         for (market, newer) in fresh {
             let older = self.owed.remove(&market);
             self.owed.insert(market, newer.on_top_of(older));
+            if self.fenced.contains(market) {
+                self.keep_whole(market);
+            }
         }
         // A state that is known to be wrong is not carried anywhere.
         if !self.shared.may_release() {
@@ -170,21 +183,43 @@ impl Carrier {
         }
     }
 
-    /// The market is another's from now on. Where nobody else keeps the state, that is the end.
+    /// The market is another's while that claim stands. Where nobody else keeps the state, that is
+    /// the end.
     fn step_down(&mut self, market: MarketId, error: &RedisError) {
-        error!("{error}");
-        self.fenced.push(market);
-        let fenced = self.fenced.clone();
-        self.shared.redis.change(|status| status.fenced = fenced);
-        self.owed.remove(&market);
         if let Some(alone) = &self.alone {
+            error!("{error}");
             alone.stop(&error.to_string());
+        } else if !self.fenced.contains(market) {
+            error!(
+                "{error}; end one of the two processes; to take the market over, end the other process \
+                 and run `pricetime redis drop {market} --yes`"
+            );
         }
+        self.fenced.insert(market, error);
+        self.keep_whole(market);
+        self.say_fenced();
+    }
+
+    /// Keeps of a fenced market what has to be written once it is ours again: all of it, so what
+    /// changed does not matter. A market that is gone is left to the other writer.
+    fn keep_whole(&mut self, market: MarketId) {
+        match self.owed.get_mut(&market) {
+            Some(Owed::State { changed, .. }) => changed.clear(),
+            Some(Owed::Gone) | None => {
+                self.owed.remove(&market);
+                self.fenced.remove(market);
+                self.say_fenced();
+            }
+        }
+    }
+
+    fn say_fenced(&self) {
+        self.shared.redis.change(|status| status.fenced = self.fenced.list());
     }
 
     /// Looks whether what stands there is still what was written, of the market that is due.
     fn look_over(&mut self) -> Result<(), RedisError> {
-        let markets = self.written.keys().copied().filter(|it| !self.fenced.contains(it));
+        let markets = self.written.keys().copied().filter(|it| !self.fenced.contains(*it));
         let Some(market) = self.looks.next(markets, Instant::now()) else { return Ok(()) };
         let why = match self.writer.verify(market) {
             Ok(Some(why)) => why,
@@ -209,26 +244,31 @@ impl Carrier {
 
     fn write_all(&mut self) -> Result<(), RedisError> {
         self.look_first()?;
-        if self.owed.is_empty() {
-            return self.look().and_then(|()| self.look_over());
+        let mut markets: Vec<MarketId> = self.due().collect();
+        if markets.is_empty() {
+            self.look().and_then(|()| self.look_over())?;
         }
-        let mut markets: Vec<MarketId> = self.owed.keys().copied().collect();
         if let Some(failed) = self.failed.take() {
             let behind = markets.partition_point(|market| *market <= failed);
             markets.rotate_left(behind);
         }
+        markets.extend(self.fenced.due(Instant::now()));
         let mut refused = Ok(());
         for market in markets {
             if self.shared.is_over() {
                 break;
             }
-            if self.fenced.contains(&market) {
-                self.owed.remove(&market);
-                continue;
-            }
             match self.write(market) {
                 Ok(()) => {
                     self.owed.remove(&market);
+                    if self.fenced.remove(market) {
+                        info!(
+                            market = market.0,
+                            "Redis: nothing holds the claim of the other writer any more: this \
+                             process writes the market again"
+                        );
+                        self.say_fenced();
+                    }
                     self.shared.redis.change(|it| it.differs.retain(|other| *other != market));
                 }
                 Err(error @ (RedisError::Fenced { .. } | RedisError::Replaced { .. })) => {
@@ -312,7 +352,8 @@ impl Carrier {
 
     /// Says how far the image is behind.
     fn say_behind(&self) {
-        let behind = self.owed.iter().map(|(market, owed)| match owed {
+        let owed = self.owed.iter().filter(|(market, _)| !self.fenced.contains(**market));
+        let behind = owed.map(|(market, owed)| match owed {
             Owed::Gone => 1,
             Owed::State { state, .. } => {
                 let epoch = state.head.epoch.0;

@@ -153,12 +153,15 @@ impl Herald {
 
     /// Publishes some. Says how long it may be left alone.
     fn work(&mut self) -> Duration {
-        if self.fenced {
-            return LOOK;
-        }
         if !self.shared.may_release() {
             self.idle = false;
             return UNHELD;
+        }
+        if self.fenced {
+            // The streams are another's; what an operator should hear is told all the same.
+            self.alerts.look(self.shared.status());
+            self.tell(&Entries::default());
+            return LOOK;
         }
         let step = self.step();
         self.idle = matches!(step, Ok(true));
@@ -389,6 +392,7 @@ impl Herald {
         match failure {
             Failure::Stream(StreamError::Fenced { .. }) => {
                 error!("Redis: {why}");
+                self.alerts.say("events_fenced", &why);
                 self.fenced = true;
                 self.shared.set_published(None);
             }

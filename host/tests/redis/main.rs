@@ -5,6 +5,7 @@
 mod check;
 mod commands;
 mod encryption;
+mod fenced;
 mod folders;
 mod hangs;
 mod page;

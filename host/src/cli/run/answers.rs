@@ -8,9 +8,9 @@ use pricetime::engine::{
     Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
 };
 use pricetime::json::{
-    Answer, Book, Done, FORMAT, OrderLine, Orders, Refused, Status, Subscribe, Welcome,
+    Answer, Book, Done, FORMAT, FencedLine, OrderLine, Orders, Refused, Status, Subscribe, Welcome,
 };
-use pricetime::{AccountFeed, Found, Host, MarketFeed, Principal, Stopped, Ticket};
+use pricetime::{AccountFeed, FencedMarket, Found, Host, MarketFeed, Principal, Stopped, Ticket};
 use tokio::io::AsyncWrite;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -292,6 +292,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             stopped: status.stopped,
             snapshot_failure: status.snapshot_failure,
             faulty: status.faulty.or_else(|| differs(&status.redis.differs)),
+            fenced: status.redis.fenced.into_iter().map(fenced).collect(),
         }))
     }
 
@@ -409,6 +410,11 @@ const fn refused(line: u64, error: String) -> Answer {
 
 fn unknown(market: u32) -> String {
     format!("there is no market {market}")
+}
+
+/// A market whose image another process has taken over.
+fn fenced(FencedMarket { market, ours, theirs, writer }: FencedMarket) -> FencedLine {
+    FencedLine { market: market.0, term: ours, claim_term: theirs, claim_writer: writer }
 }
 
 /// What is wrong with images that somebody edited, where there are such.

@@ -1,0 +1,68 @@
+//! The markets that another writer has taken over.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use pricetime_engine::MarketId;
+use pricetime_persistence::redis::RedisError;
+
+use super::FencedMarket;
+
+/// How often it is asked whether a claim still stands.
+const ASK: Duration = Duration::from_secs(1);
+
+/// Each with the claim that stands there.
+#[derive(Debug, Default)]
+pub(super) struct Fenced {
+    markets: BTreeMap<MarketId, FencedMarket>,
+    asked: Option<Instant>,
+}
+
+impl Fenced {
+    pub(super) fn is_empty(&self) -> bool {
+        self.markets.is_empty()
+    }
+
+    pub(super) fn contains(&self, market: MarketId) -> bool {
+        self.markets.contains_key(&market)
+    }
+
+    /// Notes what stands there now.
+    pub(super) fn insert(&mut self, market: MarketId, error: &RedisError) {
+        let (ours, theirs, writer) = match error {
+            RedisError::Fenced { ours, theirs, writer, .. } => (*ours, *theirs, writer.clone()),
+            RedisError::Replaced { writer } => (0, 0, writer.clone()),
+            RedisError::Options(_)
+            | RedisError::Unreachable { .. }
+            | RedisError::Refused { .. }
+            | RedisError::Contended { .. } => return,
+        };
+        let before = self.markets.get(&market).map(|before| before.ours);
+        let ours = before.unwrap_or(ours);
+        self.markets.insert(market, FencedMarket { market, ours, theirs, writer });
+    }
+
+    /// Returns whether it was there.
+    pub(super) fn remove(&mut self, market: MarketId) -> bool {
+        self.markets.remove(&market).is_some()
+    }
+
+    pub(super) fn list(&self) -> Vec<FencedMarket> {
+        self.markets.values().cloned().collect()
+    }
+
+    /// Their numbers, for the log.
+    pub(super) fn names(&self) -> String {
+        let names: Vec<String> = self.markets.keys().map(ToString::to_string).collect();
+        names.join(", ")
+    }
+
+    /// The markets whose claim is to be asked for at this moment.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<MarketId> {
+        if self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < ASK) {
+            return Vec::new();
+        }
+        self.asked = Some(now);
+        self.markets.keys().copied().collect()
+    }
+}

@@ -1,0 +1,41 @@
+//! A market that another process has taken over: how it is seen, and how it is taken over again.
+
+use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
+use serde_json::{Value, json};
+
+use crate::program::{MARKET, Running, close};
+use crate::{code, redis, shown};
+
+#[test]
+fn a_fenced_market_is_in_the_status_and_comes_back_when_the_image_is_dropped() {
+    let server = Server::start();
+    let url = server.url();
+    let mut running =
+        Running::start(&["--epoch", "never", "--redis", &url, "--tcp", "127.0.0.1:0"]);
+    let (mut operator, mut public) = (running.unix(), running.tcp());
+    operator.say(MARKET);
+    operator.hear();
+    operator.hear();
+    let shown = || shown(running.folder.path(), &url);
+    let image = || shown().first().map_or(Value::Null, |it| it["image"].clone());
+    operator.ask(&close(1));
+    until("the image is there", || image()["epoch"] == 2);
+    // Another process claims the market.
+    let claim = ["HSET", "pricetime:dev:{1}:metadata", "term", "7", "writer", "other"];
+    let _ = server.ask(&claim);
+    operator.ask(&close(2));
+    let mut status = || operator.ask("{\"status\":{}}\n")["status"]["fenced"].clone();
+    let expected = json!([{"market":1,"term":1,"claim_term":7,"claim_writer":"other"}]);
+    until("it is in the status", || status() == expected);
+    assert_eq!(public.ask("{\"status\":{}}\n")["status"]["fenced"], Value::Null);
+    until("it is in the log", || running.log().contains("pricetime redis drop 1 --yes"));
+    assert_eq!(image()["epoch"], 2, "the other one's image stands");
+    let dropped = redis(running.folder.path(), &url, &["drop", "1", "--yes"]);
+    assert_eq!(code(&dropped), Some(0));
+    until("it is written again", || status() == Value::Null);
+    assert_eq!(image()["epoch"], 3);
+    drop(operator);
+    let (ended, log, _) = running.end();
+    assert_eq!(ended, Some(0), "{log}");
+}
