@@ -8,6 +8,7 @@
 mod changes;
 mod frozen;
 mod market;
+mod owners;
 mod sides;
 mod slots;
 mod state;
@@ -19,7 +20,7 @@ use pricetime_engine::{
 };
 
 pub use changes::Changes;
-pub use frozen::Frozen;
+pub use frozen::{AccountOrders, Frozen};
 pub use market::MarketImage;
 pub use state::{MarketState, Orders};
 

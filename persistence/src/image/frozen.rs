@@ -26,6 +26,35 @@ pub(super) struct FrozenMarket {
     pub(super) requests: Vec<RequestRecord>,
 }
 
+/// The orders of one account at some moment, whatever becomes of the image.
+#[derive(Clone, Debug)]
+pub struct AccountOrders(pub(super) Taken);
+
+/// How the orders of an account were taken out of the image.
+#[derive(Clone, Debug)]
+pub(super) enum Taken {
+    /// They are few: each was copied.
+    Copied(Vec<OrderRecord>),
+    /// They are many: the pages with everybody's orders were taken as they were.
+    Pages(AccountId, Vec<Arc<Page>>),
+}
+
+impl AccountOrders {
+    /// The orders, by priority. If the account has many, this takes time with the number of all orders.
+    #[must_use]
+    pub fn into_records(self) -> Vec<OrderRecord> {
+        let mut orders = match self.0 {
+            Taken::Copied(orders) => orders,
+            Taken::Pages(account, pages) => {
+                let own = |order: &&OrderRecord| order.party.account == account;
+                pages.iter().flat_map(|page| page.iter().flatten()).filter(own).copied().collect()
+            }
+        };
+        orders.sort_unstable_by_key(|order| order.priority);
+        orders
+    }
+}
+
 impl Frozen {
     /// The state as records. Takes time with the number of orders.
     #[must_use]

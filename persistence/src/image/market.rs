@@ -11,7 +11,7 @@ use pricetime_engine::{
 };
 
 use super::changes::{Changed, Changes};
-use super::frozen::FrozenMarket;
+use super::frozen::{AccountOrders, FrozenMarket, Taken};
 use super::sides::Sides;
 use super::slots::Slots;
 
@@ -90,13 +90,23 @@ impl MarketImage {
         self.orders.get(order)
     }
 
-    /// An account's live orders, by priority. Takes time with the number of all orders.
+    /// An account's live orders, by priority.
     #[must_use]
     pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
-        let own = |order: &&OrderRecord| order.party.account == account;
-        let mut orders: Vec<_> = self.orders.iter().filter(own).copied().collect();
-        orders.sort_unstable_by_key(|order| order.priority);
-        orders
+        self.freeze_orders_of(account).into_records()
+    }
+
+    /// An account's live orders as they are now, whatever becomes of the market. This copies the
+    /// account's orders, or takes the pages of all orders if those are fewer.
+    #[must_use]
+    pub fn freeze_orders_of(&self, account: AccountId) -> AccountOrders {
+        let (count, pages) = (self.orders.count_of(account), self.orders.pages());
+        if count > pages.len() {
+            return AccountOrders(Taken::Pages(account, pages.to_vec()));
+        }
+        let mut orders = Vec::with_capacity(count);
+        orders.extend(self.orders.of(account));
+        AccountOrders(Taken::Copied(orders))
     }
 
     /// The best level of a side.

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use pricetime_engine::{OrderId, OrderRecord};
+use pricetime_engine::{AccountId, OrderId, OrderRecord};
+
+use super::owners::Owners;
 
 /// How many orders a page has room for.
 const PAGE: usize = 64;
@@ -15,11 +17,12 @@ const PAGE: usize = 64;
 /// Some orders.
 pub(super) type Page = [Option<OrderRecord>; PAGE];
 
-/// Live orders, found by id.
+/// Live orders, found by id and by account.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots {
     /// Where each order is.
     index: HashMap<OrderId, u32>,
+    owners: Owners,
     pages: Vec<Arc<Page>>,
     /// The slots below `used` that are free.
     free: Vec<u32>,
@@ -35,6 +38,7 @@ impl Slots {
     /// Makes room for so many more.
     pub(super) fn reserve(&mut self, orders: usize) {
         self.index.reserve(orders);
+        self.owners.reserve(orders);
         self.pages.reserve(orders.div_ceil(PAGE));
     }
 
@@ -50,7 +54,7 @@ impl Slots {
 
     /// Puts an order in; gives the one that was there under its id.
     pub(super) fn insert(&mut self, order: OrderRecord) -> Option<OrderRecord> {
-        let Self { index, pages, free, used } = self;
+        let Self { index, pages, free, used, .. } = self;
         let slot = *index.entry(order.party.order).or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
                 let fresh = *used;
@@ -61,13 +65,37 @@ impl Slots {
                 fresh
             })
         });
-        self.slot(slot)?.replace(order)
+        let account = order.party.account;
+        let old = self.slot(slot)?.replace(order);
+        let before = old.map(|old| old.party.account);
+        if before != Some(account) {
+            if let Some(before) = before {
+                self.owners.take(before, slot);
+            }
+            self.owners.add(account, slot);
+        }
+        old
     }
 
     pub(super) fn remove(&mut self, order: OrderId) -> Option<OrderRecord> {
         let slot = self.index.remove(&order)?;
         self.free.push(slot);
-        self.slot(slot)?.take()
+        let order = self.slot(slot)?.take()?;
+        self.owners.take(order.party.account, slot);
+        Some(order)
+    }
+
+    /// How many orders an account has.
+    pub(super) fn count_of(&self, account: AccountId) -> usize {
+        self.owners.count(account)
+    }
+
+    /// An account's orders, in no order that means anything.
+    pub(super) fn of(&self, account: AccountId) -> impl Iterator<Item = &OrderRecord> {
+        self.owners.of(account).filter_map(|slot| {
+            let (page, at) = place(slot);
+            self.pages.get(page)?.get(at)?.as_ref()
+        })
     }
 
     /// The pages as they are now.
@@ -95,8 +123,9 @@ mod tests {
     use super::*;
 
     fn order(id: u64, open: u64) -> OrderRecord {
+        let account = AccountId(u128::from(id * open % 7));
         OrderRecord {
-            party: Party { order: OrderId(id.into()), account: AccountId(1), reference: 0 },
+            party: Party { order: OrderId(id.into()), account, reference: 0 },
             side: Side::Buy,
             kind: OrderKind::Limit { price: Price(1) },
             until: Until::Cancelled,
@@ -147,6 +176,12 @@ mod tests {
         for id in 0..1_400 {
             let expected = open(id).map(|open| order(id, open));
             assert_eq!(slots.get(OrderId(id.into())), expected.as_ref());
+        }
+        for account in (0..8).map(AccountId) {
+            let own: Vec<_> =
+                now.iter().filter(|it| it.party.account == account).copied().collect();
+            assert_eq!(slots.count_of(account), own.len());
+            assert_eq!(sorted(slots.of(account)), own);
         }
     }
 }
