@@ -68,7 +68,7 @@ struct Present {
     feed: MarketFeed,
     own: AccountFeed,
     updates: Vec<Arc<MarketUpdate>>,
-    groups: Vec<Group>,
+    groups: Vec<Arc<Group>>,
 }
 
 impl Present {

@@ -170,16 +170,48 @@ impl Principal {
     }
 }
 
+/// Which accounts an event concerns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concerned {
+    /// These, which may be one and the same.
+    Accounts([AccountId; 2]),
+    /// The one that sent the command.
+    Sender,
+    /// Every account of the market.
+    All,
+}
+
+/// Which accounts an event concerns: only they see it.
+pub(crate) const fn concerned(event: &Event) -> Concerned {
+    match event {
+        Event::Accepted { account, .. }
+        | Event::AccountBlocked(account)
+        | Event::AccountUnblocked(account) => Concerned::Accounts([*account, *account]),
+        Event::Traded { maker, taker, .. } => Concerned::Accounts([maker.account, taker.account]),
+        Event::Reduced { party, .. }
+        | Event::Amended { party, .. }
+        | Event::Cancelled { party, .. }
+        | Event::Triggered { party, .. }
+        | Event::Replenished { party, .. } => Concerned::Accounts([party.account, party.account]),
+        Event::Rejected { .. } | Event::Duplicate { .. } => Concerned::Sender,
+        Event::PhaseChanged { .. }
+        | Event::EpochClosed(_)
+        | Event::MarketAdded(_)
+        | Event::MarketSet(_)
+        | Event::MarketRemoved => Concerned::All,
+    }
+}
+
 /// What the owner of these accounts sees of a group. If another account sent the command, the group
 /// does not say which one, nor under which request.
-pub(crate) fn seen(
+pub(crate) fn seen<'a>(
     header: &Header,
-    events: &[Event],
+    events: impl IntoIterator<Item = &'a Event>,
     outcome: Outcome,
     own: impl Fn(AccountId) -> bool,
 ) -> Group {
     let speaks = own(header.account);
-    let events = events.iter().filter_map(|event| seen_event(event, &own, speaks)).collect();
+    let events = events.into_iter().filter_map(|event| seen_event(event, &own, speaks)).collect();
     if speaks {
         return Group { header: *header, events, outcome };
     }
@@ -190,22 +222,10 @@ pub(crate) fn seen(
 /// The event as the owner of these accounts sees it, or `None` if it does not concern them. `speaks`
 /// says whether one of them sent the command.
 fn seen_event(event: &Event, own: impl Fn(AccountId) -> bool, speaks: bool) -> Option<Event> {
-    let seen = match event {
-        Event::Accepted { account, .. }
-        | Event::AccountBlocked(account)
-        | Event::AccountUnblocked(account) => own(*account),
-        Event::Traded { maker, taker, .. } => own(maker.account) || own(taker.account),
-        Event::Reduced { party, .. }
-        | Event::Amended { party, .. }
-        | Event::Cancelled { party, .. }
-        | Event::Triggered { party, .. }
-        | Event::Replenished { party, .. } => own(party.account),
-        Event::Rejected { .. } | Event::Duplicate { .. } => speaks,
-        Event::PhaseChanged { .. }
-        | Event::EpochClosed(_)
-        | Event::MarketAdded(_)
-        | Event::MarketSet(_)
-        | Event::MarketRemoved => true,
+    let seen = match concerned(event) {
+        Concerned::Accounts([one, other]) => own(one) || own(other),
+        Concerned::Sender => speaks,
+        Concerned::All => true,
     };
     let mut event = seen.then_some(*event)?;
     if let Event::Traded { maker, taker, maker_remaining, taker_remaining, .. } = &mut event {

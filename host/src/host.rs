@@ -289,7 +289,8 @@ impl Host {
     /// only it may see.
     #[must_use]
     pub fn subscribe_account(&self, market: MarketId, account: AccountId) -> Option<AccountFeed> {
-        locked(&self.public).subscribe_account(market, account, self.room.updates)
+        let begun = locked(&self.public).subscribe_account(market, account, self.room.updates)?;
+        Some(begun.into_feed())
     }
 
     /// A market's book as of an older command, and everything behind that without a gap: for who was
@@ -325,6 +326,7 @@ impl Host {
     ) -> Result<AccountFeed, SubscribeError> {
         let ask = |public: &mut Publisher, room| public.subscribe_account(market, account, room);
         let (first, live) = self.resume(market, from, ask)?;
+        let first = first.into_feed();
         let updates = first.updates.followed_by(live.map(|it| it.updates));
         Ok(AccountFeed { updates, ..first })
     }
@@ -339,10 +341,12 @@ impl Host {
         resume(&past, &self.public, (market, from), self.room, ask)
     }
 
-    /// One number for the whole durable state. Takes time with the number of all orders.
+    /// One number for the whole durable state as it is now. Takes time with the number of all orders;
+    /// commands go on meanwhile.
     #[must_use]
     pub fn digest(&self) -> u128 {
-        locked(&self.public).image.snapshot().digest()
+        let state = locked(&self.public).image.freeze();
+        state.into_snapshot().digest()
     }
 
     /// How the settlement of each market stands; nothing where there is none.

@@ -4,6 +4,8 @@
 //! what a crash could take back. Folding, subscribing and looking take turns at one lock: who
 //! subscribes gets a book as of some sequence and is served from the very next one.
 
+mod accounts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,10 +13,10 @@ use pricetime_engine::{
     AccountId, Event, Group, Header, Level, MarketId, Outcome, Phase, Price, Quantity, Sequence,
     Side,
 };
-use pricetime_persistence::image::{Image, MarketImage};
+use pricetime_persistence::image::{AccountOrders, Image, MarketImage};
 use tokio::sync::mpsc;
 
-use crate::access::seen;
+use self::accounts::Accounts;
 use crate::question::{Found, Question};
 use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of};
 use crate::view::MarketView;
@@ -27,15 +29,32 @@ type Touched = (Side, Price);
 pub(crate) struct Publisher {
     pub(crate) image: Image,
     markets: BTreeMap<MarketId, Vec<mpsc::Sender<Arc<MarketUpdate>>>>,
-    accounts: BTreeMap<(MarketId, AccountId), Vec<mpsc::Sender<Group>>>,
+    accounts: Accounts,
     /// The last update of each watched market in call: the end of the batch adds to it what an uncross
     /// would do then.
     held: BTreeMap<MarketId, MarketUpdate>,
 }
 
+/// A subscription of an account that has begun. Its orders are as they were then, and it is made a feed
+/// without the publisher's lock.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    sequence: Sequence,
+    orders: AccountOrders,
+    pub(crate) updates: Updates<Arc<Group>>,
+}
+
+impl Begun {
+    pub(crate) fn into_feed(self) -> AccountFeed {
+        let Self { sequence, orders, updates } = self;
+        AccountFeed { sequence, orders: orders.into_records(), updates }
+    }
+}
+
 impl Publisher {
     pub(crate) const fn new(image: Image) -> Self {
-        Self { image, markets: BTreeMap::new(), accounts: BTreeMap::new(), held: BTreeMap::new() }
+        let (markets, held) = (BTreeMap::new(), BTreeMap::new());
+        Self { image, markets, accounts: Accounts::new(), held }
     }
 
     /// Takes a durable group in and tells of it.
@@ -49,7 +68,7 @@ impl Publisher {
             touched.dedup();
             self.tell_market(header, events, touched);
         }
-        self.tell_accounts(header, events, outcome);
+        self.accounts.tell(header, events, outcome);
     }
 
     /// Where the orders that these events name stand now.
@@ -106,28 +125,6 @@ impl Publisher {
         }
     }
 
-    fn tell_accounts(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
-        if self.accounts.is_empty() {
-            return;
-        }
-        let of_market = (header.market, AccountId(0))..=(header.market, AccountId(u128::MAX));
-        let mut gone = Vec::new();
-        for (key, readers) in self.accounts.range_mut(of_market) {
-            let group = seen(header, events, outcome, |account| account == key.1);
-            if group.events.is_empty() && header.account != key.1 {
-                readers.retain(|reader| !reader.is_closed());
-            } else {
-                readers.retain(|reader| reader.try_send(group.clone()).is_ok());
-            }
-            if readers.is_empty() {
-                gone.push(*key);
-            }
-        }
-        for key in gone {
-            self.accounts.remove(&key);
-        }
-    }
-
     /// A market as of now.
     pub(crate) fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
         let image = self.image.market(market)?;
@@ -165,17 +162,17 @@ impl Publisher {
         Some(MarketFeed { book, updates: Updates::of(receiver) })
     }
 
+    /// Begins a subscription of an account. Under the publisher's lock it costs what the account's orders
+    /// or the pages of all orders cost, whichever are fewer.
     pub(crate) fn subscribe_account(
         &mut self,
         market: MarketId,
         account: AccountId,
         room: usize,
-    ) -> Option<AccountFeed> {
-        let orders = self.image.market(market)?.orders_of(account);
-        let (sender, receiver) = mpsc::channel(room.max(1));
-        self.accounts.entry((market, account)).or_default().push(sender);
-        let sequence = self.image.last_sequence();
-        Some(AccountFeed { sequence, orders, updates: Updates::of(receiver) })
+    ) -> Option<Begun> {
+        let orders = self.image.market(market)?.freeze_orders_of(account);
+        let updates = Updates::of(self.accounts.add(market, account, room));
+        Some(Begun { sequence: self.image.last_sequence(), orders, updates })
     }
 
     /// Whether anybody is subscribed.

@@ -65,7 +65,7 @@ pub struct AccountFeed {
     pub orders: Vec<OrderRecord>,
     /// Everything behind that: the account's own events, as
     /// [`Principal::seen`](crate::Principal::seen) cuts them.
-    pub updates: Updates<Group>,
+    pub updates: Updates<Arc<Group>>,
 }
 
 /// Why a subscription gives nothing more.

@@ -1,0 +1,209 @@
+//! The subscriptions of accounts, found by account: a command visits those of the accounts that its
+//! events concern, and all of its market only if an event concerns all.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use pricetime_engine::{AccountId, Event, Group, Header, MarketId, Outcome};
+use tokio::sync::mpsc;
+
+use crate::access::{Concerned, concerned, seen};
+
+/// Below so many subscriptions none is looked for that its subscriber has dropped.
+const SWEEP_MIN: usize = 64;
+
+/// One account's subscriptions in one market.
+type Subscriptions = Vec<mpsc::Sender<Arc<Group>>>;
+
+/// Who is told of which account.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    markets: BTreeMap<MarketId, HashMap<AccountId, Subscriptions>>,
+    /// No more than so many subscriptions, those included that were dropped.
+    count: usize,
+    /// When there are so many, dropped ones are removed.
+    sweep_at: usize,
+    /// The subscribed accounts that a command concerns, each with the place of an event.
+    own: Vec<(AccountId, usize)>,
+}
+
+impl Accounts {
+    pub(super) const fn new() -> Self {
+        Self { markets: BTreeMap::new(), count: 0, sweep_at: SWEEP_MIN, own: Vec::new() }
+    }
+
+    /// Whether there is no subscription.
+    pub(super) fn is_empty(&self) -> bool {
+        self.markets.is_empty()
+    }
+
+    /// Ends every subscription.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Adds a subscription with room for so many updates. It is told of every command from now on.
+    pub(super) fn add(
+        &mut self,
+        market: MarketId,
+        account: AccountId,
+        room: usize,
+    ) -> mpsc::Receiver<Arc<Group>> {
+        if self.count >= self.sweep_at {
+            self.sweep();
+        }
+        self.count += 1;
+        let (sender, receiver) = mpsc::channel(room.max(1));
+        self.markets.entry(market).or_default().entry(account).or_default().push(sender);
+        receiver
+    }
+
+    /// Removes what subscribers have dropped. A subscription to which nothing happens is not noticed
+    /// otherwise. The next sweep is due when there are twice as many as now, so a new subscription costs
+    /// a constant time on average.
+    fn sweep(&mut self) {
+        self.count = 0;
+        self.markets.retain(|_, market| {
+            market.retain(|_, subscriptions| {
+                subscriptions.retain(|subscription| !subscription.is_closed());
+                self.count += subscriptions.len();
+                !subscriptions.is_empty()
+            });
+            !market.is_empty()
+        });
+        self.sweep_at = SWEEP_MIN.max(self.count.saturating_mul(2));
+    }
+
+    /// Tells each account that a command concerns what it may see of it.
+    pub(super) fn tell(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
+        let Self { markets, own, .. } = self;
+        let Some(market) = markets.get_mut(&header.market) else { return };
+        let all = concern(header, events, market, own);
+        let group = |places: &[usize], owner: Option<AccountId>| {
+            let events = places.iter().filter_map(|at| events.get(*at));
+            Arc::new(seen(header, events, outcome, |account| Some(account) == owner))
+        };
+        let mut places = Vec::new();
+        for of_one in own.chunk_by(|(one, _), (next, _)| one == next) {
+            let Some((account, _)) = of_one.first() else { continue };
+            let Some(told) = market.get_mut(account) else { continue };
+            places.clear();
+            places.extend(of_one.iter().map(|(_, at)| *at).chain(all.iter().copied()));
+            places.sort_unstable();
+            send(told, &group(&places, Some(*account)));
+            if told.is_empty() {
+                market.remove(account);
+            }
+        }
+        if !all.is_empty() {
+            let public = group(&all, None);
+            market.retain(|account, told| {
+                if own.binary_search_by_key(account, |(account, _)| *account).is_err() {
+                    send(told, &public);
+                }
+                !told.is_empty()
+            });
+        }
+        if market.is_empty() {
+            markets.remove(&header.market);
+        }
+    }
+}
+
+/// Finds the subscribed accounts that a command concerns, sorted, each with the places of its events.
+/// Returns the places of the events that concern all accounts.
+fn concern(
+    header: &Header,
+    events: &[Event],
+    market: &HashMap<AccountId, Subscriptions>,
+    own: &mut Vec<(AccountId, usize)>,
+) -> Vec<usize> {
+    own.clear();
+    let mut all = Vec::new();
+    let mut add = |account: AccountId, at: usize| {
+        if market.contains_key(&account) {
+            own.push((account, at));
+        }
+    };
+    // The sender hears of its command even if there is no event: no event has this place.
+    add(header.account, events.len());
+    for (at, event) in events.iter().enumerate() {
+        match concerned(event) {
+            Concerned::Accounts([one, other]) => {
+                add(one, at);
+                if other != one {
+                    add(other, at);
+                }
+            }
+            Concerned::Sender => add(header.account, at),
+            Concerned::All => all.push(at),
+        }
+    }
+    own.sort_unstable();
+    all
+}
+
+/// Sends a group. A subscription that is full or dropped ends.
+fn send(subscriptions: &mut Subscriptions, group: &Arc<Group>) {
+    subscriptions.retain(|subscription| subscription.try_send(Arc::clone(group)).is_ok());
+}
+
+#[cfg(test)]
+mod tests {
+    use pricetime_engine::{ActionKind, Phase, Sequence, Timestamp};
+
+    use super::*;
+
+    const MARKET: MarketId = MarketId(1);
+    const ROOM: usize = 4;
+
+    /// A command of an account that did this.
+    fn tell(accounts: &mut Accounts, account: AccountId, events: &[Event]) {
+        let header = Header {
+            sequence: Sequence(1),
+            timestamp: Timestamp(1),
+            market: MARKET,
+            account,
+            request: None,
+            session: None,
+            kind: ActionKind::AdvanceTime,
+        };
+        accounts.tell(&header, events, Outcome::Accepted);
+    }
+
+    #[test]
+    fn command_visits_only_subscriptions_that_its_events_concern() {
+        let (one, other) = (AccountId(1), AccountId(2));
+        let mut accounts = Accounts::new();
+        for account in [one, other] {
+            drop(accounts.add(MARKET, account, ROOM));
+        }
+        drop(accounts.add(MarketId(2), one, ROOM));
+        let left = |accounts: &Accounts| {
+            let of = |market| Some(accounts.markets.get(&market)?.len());
+            [MARKET, MarketId(2)].map(of)
+        };
+        // A visit to a subscription that was dropped removes it.
+        tell(&mut accounts, one, &[]);
+        assert_eq!(left(&accounts), [Some(1), Some(1)]);
+        let (from, to) = (Phase::Closed, Phase::Call);
+        tell(&mut accounts, one, &[Event::PhaseChanged { from, to }]);
+        assert_eq!(left(&accounts), [None, Some(1)], "all of the market are concerned");
+    }
+
+    #[test]
+    fn dropped_subscriptions_are_removed_although_nothing_happens() {
+        let mut accounts = Accounts::new();
+        let kept: Vec<_> =
+            (0..100).map(|account| accounts.add(MARKET, AccountId(account), ROOM)).collect();
+        for again in 0..10_000 {
+            drop(accounts.add(MARKET, AccountId(again % 200), ROOM));
+            let held: usize =
+                accounts.markets.values().flat_map(HashMap::values).map(Vec::len).sum();
+            assert!(held <= 2 * kept.len() + SWEEP_MIN, "{held} after {again}");
+        }
+        tell(&mut accounts, AccountId(7), &[]);
+        assert!(kept.iter().all(|it| !it.is_closed()), "a sweep ends no other subscription");
+        assert_eq!(kept.iter().map(mpsc::Receiver::len).sum::<usize>(), 1);
+    }
+}
