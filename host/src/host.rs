@@ -38,6 +38,8 @@ use crate::view::MarketView;
 pub struct Host {
     entrance: Entrance<Item>,
     public: Arc<Mutex<Publisher>>,
+    /// Held by the caller that locks the publisher next.
+    turn: Mutex<()>,
     shared: Arc<Shared>,
     /// What a subscription has room for.
     room: Room,
@@ -84,6 +86,7 @@ impl Host {
         Ok(Self {
             entrance,
             public,
+            turn: Mutex::new(()),
             shared,
             room,
             folder,
@@ -94,6 +97,13 @@ impl Host {
             start,
             threads: Some(threads),
         })
+    }
+
+    /// Locks the publisher. Callers take turns, so the publisher's thread waits for two of them at most,
+    /// however many there are.
+    fn public(&self) -> MutexGuard<'_, Publisher> {
+        let _turn = locked(&self.turn);
+        locked(&self.public)
     }
 
     /// How it came back when it was opened.
@@ -219,13 +229,13 @@ impl Host {
         account: AccountId,
         request: RequestId,
     ) -> Option<RequestRecord> {
-        locked(&self.public).image.market(market)?.request(account, request).copied()
+        self.public().image.market(market)?.request(account, request).copied()
     }
 
     /// A market's book as everybody may know it, best levels first, `depth` of them.
     #[must_use]
     pub fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
-        locked(&self.public).view(market, depth)
+        self.public().view(market, depth)
     }
 
     /// A market's book as the core has it at this moment: a crash may still take it back. Resolves
@@ -246,7 +256,7 @@ impl Host {
     /// Answers a question from the durable state as it is now.
     #[must_use]
     pub fn find(&self, question: Question) -> Found {
-        locked(&self.public).find(question)
+        self.public().find(question)
     }
 
     /// Asks a question in the order of the commands, and never waits. The ticket resolves with the
@@ -270,26 +280,26 @@ impl Host {
     /// What a market is, with its terms as they are now.
     #[must_use]
     pub fn spec(&self, market: MarketId) -> Option<MarketSpec> {
-        Some(locked(&self.public).image.market(market)?.head().spec)
+        Some(self.public().image.market(market)?.head().spec)
     }
 
     /// A live order.
     #[must_use]
     pub fn order(&self, market: MarketId, order: OrderId) -> Option<OrderRecord> {
-        locked(&self.public).image.market(market)?.order(order).copied()
+        self.public().image.market(market)?.order(order).copied()
     }
 
     /// A market's book as of now, and everything behind it without a gap: what anybody may see.
     #[must_use]
     pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
-        locked(&self.public).subscribe(market, self.room.updates)
+        self.public().subscribe(market, self.room.updates)
     }
 
     /// An account's orders in a market as of now, and everything behind that without a gap: what
     /// only it may see.
     #[must_use]
     pub fn subscribe_account(&self, market: MarketId, account: AccountId) -> Option<AccountFeed> {
-        let begun = locked(&self.public).subscribe_account(market, account, self.room.updates)?;
+        let begun = self.public().subscribe_account(market, account, self.room.updates)?;
         Some(begun.into_feed())
     }
 
@@ -345,7 +355,7 @@ impl Host {
     /// commands go on meanwhile.
     #[must_use]
     pub fn digest(&self) -> u128 {
-        let state = locked(&self.public).image.freeze();
+        let state = self.public().image.freeze();
         state.into_snapshot().digest()
     }
 
