@@ -355,3 +355,34 @@ fn a_ledger_that_is_named_keeps_what_it_has() {
     assert!(said.contains("embedded-3") && said.contains("redis-row"), "{said}");
     assert_eq!(server.ask(&["KEYS", "*"]), "theirs");
 }
+
+#[test]
+fn subscribers_are_measured_beside_a_host_without() {
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    let small = ["subscribers", "--subscribers", "30", "--orders", "300", "--runs", "2"];
+    let small = [small.as_slice(), &["--commands", "400", "--folder", at]].concat();
+    let report = parsed(&[small.as_slice(), &["--json"]].concat());
+    let waits = ["wait-alone", "wait-reconnect", "wait-digest"];
+    let all =
+        [&["commands-alone", "commands-quiet", "commands-busy"], &waits, ["reconnect"].as_slice()];
+    assert_eq!(names(&report), all.concat());
+    for one in report["workloads"].as_array().expect("workloads") {
+        assert_eq!(one["rate"]["runs"].as_array().map(Vec::len), Some(2), "{one}");
+        assert!(one["rate"]["median"].as_f64().is_some_and(|rate| rate > 0.0), "{one}");
+        assert!(one["subscribers"]["value"].as_f64().is_some_and(|value| value > 0.0), "{one}");
+    }
+    assert_eq!(report["workloads"][1]["subscribers"]["goal"]["at_least"], 0.9);
+    let before = folder.path().join("before.json");
+    fs::write(&before, report.to_string()).expect("a file");
+    let before = before.to_str().expect("a path of text");
+    let text = printed(&[small.as_slice(), &["--baseline", before]].concat());
+    for what in ["30 subscribers, 300 resting orders", "while 30 subscribe at once", "verdict"] {
+        assert!(text.contains(what), "{what} in {text}");
+    }
+    let (code, said) = refused(&["subscribers", "--subscribers", "31", "--baseline", before]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--subscribers 30 --orders 300"), "{said}");
+    let left = fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 1, "folders were left behind");
+}

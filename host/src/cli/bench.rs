@@ -16,6 +16,7 @@ mod report;
 mod runs;
 mod settle;
 mod show;
+mod subscribers;
 mod table;
 
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ Try:
   pricetime bench host --workload normal --load 10,50,90    a whole host, and its latency under load
   pricetime bench redis                                     the image in Redis, beside its own ZADD
   pricetime bench settle                                    batches into each ledger, and locks
+  pricetime bench subscribers                               10,000 subscribers, and all at once
   pricetime bench compare a.json b.json                     two reports that are there already
 
 A rate is the median of its runs; its spread is what lies between the quartiles of the runs, in
@@ -53,6 +55,7 @@ enum What {
     Host(host::Host),
     Redis(redis::Redis),
     Settle(settle::Settle),
+    Subscribers(subscribers::Subscribers),
     Compare(Compare),
 }
 
@@ -93,6 +96,7 @@ impl Bench {
             What::Host(host) => host.run(),
             What::Redis(redis) => redis.run(),
             What::Settle(settle) => settle.run(),
+            What::Subscribers(subscribers) => subscribers.run(),
             What::Compare(compare) => compare.run(),
         }
     }

@@ -60,6 +60,10 @@ pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failu
             let trades: Vec<String> = settle.trades.iter().map(usize::to_string).collect();
             format!("bench settle --trades {} --small {}", trades.join(","), settle.small)
         });
+        let what = settings.subscribers.map_or(what, |settings| {
+            let (subscribers, orders) = (settings.subscribers, settings.orders);
+            format!("bench subscribers --subscribers {subscribers} --orders {orders}")
+        });
         format!("`{what} --seed {} --commands {}`", settings.seed, settings.commands)
     };
     if then == now {

@@ -43,7 +43,7 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let Plan { seed, commands, .. } = self.plan;
-        let head = Head::here(Settings { seed, commands, host: None, redis: None, settle: None });
+        let head = Head::here(Settings { seed, commands, ..Settings::default() });
         let before = self.telling.baseline(&head)?;
         let workloads = self.plan.chosen()?;
         let measured = match workloads.as_slice() {
@@ -121,14 +121,7 @@ impl Core {
         let part = on_core.as_secs_f64() / taken.as_secs_f64();
         let core = CoreFigures { cpu_percent: 100.0 * part, ..figures(made, &first, &times) };
         let workload = workload.name().to_owned();
-        Ok(Measured {
-            workload,
-            rate: Runs::new(rates),
-            core: Some(core),
-            host: None,
-            redis: None,
-            settle: None,
-        })
+        Ok(Measured { workload, rate: Runs::new(rates), core: Some(core), ..Measured::default() })
     }
 }
 

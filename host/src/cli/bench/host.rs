@@ -110,7 +110,7 @@ impl Host {
             Durable::None => String::from("none"),
         };
         let host = Some(HostSettings { policy, submitters: self.submitters });
-        let head = Head::here(Settings { seed, commands, host, redis: None, settle: None });
+        let head = Head::here(Settings { seed, commands, host, ..Settings::default() });
         let before = self.telling.baseline(&head)?;
         let workloads = self.plan.chosen()?;
         // Where no folder can be made, that is said before commands are.
@@ -161,7 +161,7 @@ impl Host {
         let refused_percent = 100.0 * refused as f64 / done.max(1) as f64;
         let host = Some(HostFigures { refused_percent, loads });
         let workload = workload.name().to_owned();
-        Ok(Measured { workload, rate, core: None, host, redis: None, settle: None })
+        Ok(Measured { workload, rate, host, ..Measured::default() })
     }
 
     const fn long(&self) -> Duration {

@@ -86,7 +86,8 @@ fn window(
     Ok((done, refused))
 }
 
-fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
+/// Submits a command as soon as there is room.
+pub(super) fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
     loop {
         match host.submit(*draft) {
             Ok(ticket) => return Ok(ticket),

@@ -112,7 +112,7 @@ impl Figures {
         let value = Runs::new(self.values).median;
         let (workload, rate) = (name.into(), Runs::new(self.rates));
         let redis = Some(RedisFigures { what, value, unit, goal });
-        Measured { workload, rate, core: None, host: None, redis, settle: None }
+        Measured { workload, rate, redis, ..Measured::default() }
     }
 }
 
@@ -128,13 +128,8 @@ impl Redis {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let (seed, commands) = (self.seed, self.commands);
         let settings = RedisSettings { orders: self.orders.clone(), changes: self.changes };
-        let head = Head::here(Settings {
-            seed,
-            commands,
-            host: None,
-            redis: Some(settings),
-            settle: None,
-        });
+        let redis = Some(settings);
+        let head = Head::here(Settings { seed, commands, redis, ..Settings::default() });
         let before = self.telling.baseline(&head)?;
         let served = match &self.redis {
             Some(url) => Served::given(url)?,

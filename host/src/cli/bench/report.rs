@@ -37,7 +37,7 @@ pub(super) struct Head {
 }
 
 /// What makes two reports of the same thing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Settings {
     pub(super) seed: u64,
     pub(super) commands: usize,
@@ -50,6 +50,18 @@ pub(super) struct Settings {
     /// Of settlement alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) settle: Option<SettleSettings>,
+    /// Of subscribers alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) subscribers: Option<SubscriberSettings>,
+}
+
+/// What makes two reports of subscribers of the same thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct SubscriberSettings {
+    /// How many there are.
+    pub(super) subscribers: usize,
+    /// How many orders rest while all of them come back at once.
+    pub(super) orders: usize,
 }
 
 /// What makes two reports of settlement of the same thing.
@@ -78,7 +90,7 @@ pub(super) struct HostSettings {
 }
 
 /// What one workload came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measured {
     pub(super) workload: String,
     /// Commands a second, as fast as they are taken.
@@ -91,16 +103,25 @@ pub(super) struct Measured {
     pub(super) redis: Option<RedisFigures>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) settle: Option<RedisFigures>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) subscribers: Option<RedisFigures>,
 }
 
-/// What there is to say of the image in Redis, and of settlement: the rate beside something else, in this unit.
+impl Measured {
+    /// The figures that are told in a row each, whatever they are of.
+    pub(super) fn figures(&self) -> Option<&RedisFigures> {
+        self.redis.as_ref().or(self.settle.as_ref()).or(self.subscribers.as_ref())
+    }
+}
+
+/// What there is to say of the image in Redis, of settlement and of subscribers: the rate beside something else, in this unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct RedisFigures {
     /// What was measured, in words.
     pub(super) what: String,
     /// The median of the runs, each put beside what was measured in the same run; of waits the longest.
     pub(super) value: f64,
-    /// `Z` for times the server's own ZADD, `ms`, `bytes`, `of well`.
+    /// `Z` for times the server's own ZADD, `ms`, `bytes`, `of well`, `of alone`.
     pub(super) unit: String,
     pub(super) goal: Option<Goal>,
 }
@@ -224,7 +245,8 @@ impl Report {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::failed(format_args!("cannot read {at}: {error}")))?;
         let wrong = |why: &str| {
-            let what = "it is what `pricetime bench core --json` prints, or `bench host`, `redis`, `settle`";
+            let what = "it is what `pricetime bench core --json` prints, or `bench host`, `redis`, `settle`, \
+                        `subscribers`";
             Failure::new(Code::Usage, format!("{at} is no report of this program: {why}; {what}"))
         };
         let value: serde_json::Value =

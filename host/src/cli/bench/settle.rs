@@ -78,7 +78,7 @@ pub(super) struct Settle {
 /// A figure.
 fn told(name: String, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
     let settle = Some(RedisFigures { what, value, unit: unit.to_owned(), goal: None });
-    Measured { workload: name, rate: Runs::new(rates), core: None, host: None, redis: None, settle }
+    Measured { workload: name, rate: Runs::new(rates), settle, ..Measured::default() }
 }
 
 /// How long something took, in milliseconds.
@@ -92,7 +92,7 @@ impl Settle {
     pub(super) fn run(&self) -> Result<(), Failure> {
         let (seed, commands) = (self.seed, self.commands);
         let settle = Some(SettleSettings { trades: self.trades.clone(), small: self.small });
-        let head = Head::here(Settings { seed, commands, host: None, redis: None, settle });
+        let head = Head::here(Settings { seed, commands, settle, ..Settings::default() });
         let before = self.telling.baseline(&head)?;
         let mut books = books::all(self)?;
         let with_locks = self.locks > 0 && locks::are_possible();

@@ -8,8 +8,8 @@ use super::report::{Goal, Head, Latency, Load, Measured, Report};
 /// What was measured.
 pub(super) fn report(report: &Report) -> String {
     let mut text = head(&report.head);
-    if report.head.settings.redis.is_some() || report.head.settings.settle.is_some() {
-        redis(&mut text, &report.workloads);
+    if report.workloads.iter().any(|one| one.figures().is_some()) {
+        figures(&mut text, &report.workloads);
     } else if report.head.settings.host.is_some() {
         report.workloads.iter().for_each(|one| host(&mut text, one));
     } else {
@@ -83,11 +83,16 @@ fn head(head: &Head) -> String {
         let (trades, small) = (trades.join(", "), whole(settle.small as f64));
         push(&mut text, format_args!(", batches of {trades} trades, {small} small ones in a row"));
     }
+    if let Some(settings) = &settings.subscribers {
+        let (subscribers, orders) = (settings.subscribers as f64, settings.orders as f64);
+        let (subscribers, orders) = (whole(subscribers), whole(orders));
+        push(&mut text, format_args!(", {subscribers} subscribers, {orders} resting orders"));
+    }
     text.push('\n');
     text
 }
 
-fn redis(text: &mut String, measured: &[Measured]) {
+fn figures(text: &mut String, measured: &[Measured]) {
     push(
         text,
         format_args!(
@@ -96,8 +101,8 @@ fn redis(text: &mut String, measured: &[Measured]) {
         ),
     );
     for one in measured {
-        let Some(redis) = one.redis.as_ref().or(one.settle.as_ref()) else { continue };
-        let unit = redis.unit.as_str();
+        let Some(figures) = one.figures() else { continue };
+        let unit = figures.unit.as_str();
         let figure = |value: f64| match unit {
             "bytes" => format!("{value:.0} {unit}"),
             "ms" if value < 10.0 => format!("{value:.3} {unit}"),
@@ -106,11 +111,11 @@ fn redis(text: &mut String, measured: &[Measured]) {
         };
         // What is no rate is told as what it is.
         let rate = if matches!(unit, "bytes" | "ms") { dash() } else { whole(one.rate.median) };
-        let goal = redis.goal.map_or_else(String::new, |goal| match goal {
+        let goal = figures.goal.map_or_else(String::new, |goal| match goal {
             Goal::AtLeast(least) => format!("\u{2265} {}", figure(least)),
             Goal::AtMost(most) => format!("\u{2264} {}", figure(most)),
         });
-        let met = match redis.goal.map(|goal| goal.is_met(redis.value)) {
+        let met = match figures.goal.map(|goal| goal.is_met(figures.value)) {
             Some(true) => "met",
             Some(false) => "missed",
             None => "",
@@ -121,8 +126,8 @@ fn redis(text: &mut String, measured: &[Measured]) {
                 "{:<18} {rate:>11} {:>6.1} % {:>14} {goal:>14}  {met:<6} {}\n",
                 one.workload,
                 one.rate.spread_percent,
-                figure(redis.value),
-                redis.what
+                figure(figures.value),
+                figures.what
             ),
         );
     }
