@@ -53,8 +53,7 @@ impl Begun {
 
 impl Publisher {
     pub(crate) const fn new(image: Image) -> Self {
-        let (markets, held) = (BTreeMap::new(), BTreeMap::new());
-        Self { image, markets, accounts: Accounts::new(), held }
+        Self { image, markets: BTreeMap::new(), accounts: Accounts::new(), held: BTreeMap::new() }
     }
 
     /// Takes a durable group in and tells of it.
