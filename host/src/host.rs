@@ -274,7 +274,7 @@ impl Host {
     /// The markets that there are.
     #[must_use]
     pub fn markets(&self) -> Vec<MarketId> {
-        locked(&self.public).image.markets().map(|market| market.head().market).collect()
+        self.public().image.markets().map(|market| market.head().market).collect()
     }
 
     /// What a market is, with its terms as they are now.
