@@ -1,6 +1,7 @@
 //! The promise: with a journal, Redis may hang, be gone or come back empty: matching goes on, the
 //! host says so, and the image is exact again by itself.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pricetime::engine::{AccountId, Action, EngineSnapshot, Phase};
@@ -153,15 +154,19 @@ fn is_fenced(host: &Host) -> bool {
 
 /// Two hosts on copies of one folder, and the folders. The later one has the market.
 fn two_hosts(server: &Server) -> ([tempfile::TempDir; 2], [Host; 2]) {
+    // An answer that came late would let a host write again what already stands there.
+    let open = |folder: &Path| {
+        open_with(Options { redis: Some(server.patient()), ..Options::new(folder) })
+    };
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
-    let older = open(one.path(), server);
+    let older = open(one.path());
     epoch(&older, &mut 0);
     catches_up(&older, server);
     older.close().expect("a clean end");
     copy(one.path(), two.path());
-    let older = open(one.path(), server);
+    let older = open(one.path());
     catches_up(&older, server);
-    let newer = open(two.path(), server);
+    let newer = open(two.path());
     catches_up(&newer, server);
     epoch(&older, &mut 1_000);
     until("the older one learns of it", || is_fenced(&older));

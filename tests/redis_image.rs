@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pricetime_engine::{Command, Engine, Group};
 use pricetime_persistence::History;
 use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::{How, RedisError, scores_hold_after};
+use pricetime_persistence::redis::{Bound, How, Link, RedisError, scores_hold_after};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::until;
@@ -103,6 +103,38 @@ fn a_fenced_writer_writes_again_below_the_writer_that_replaced_it() {
         assert!(is_fenced(&mut keepers[0]));
         let _ = server.ask(&["FLUSHALL"]);
     }
+}
+
+#[test]
+fn a_market_that_the_writer_forgot_is_written_whole() {
+    let server = Server::start();
+    let (mut books, history) = (Books::new(2), History::fresh());
+    let mut keeper = Keeper::of(server.patient(), history, &books.engine);
+    for round in 0..6 {
+        let groups = books.epoch(100);
+        keeper.fold(&groups);
+        keeper.is_forgetful = round % 2 == 1;
+        keeper.keep().expect("the server is well");
+        assert_eq!(stored(server.patient()), books.engine.snapshot().markets, "round {round}");
+    }
+}
+
+#[test]
+fn a_link_whose_time_is_over_asks_nothing() {
+    struct Over;
+    impl Bound for Over {
+        fn is_over(&self) -> bool {
+            true
+        }
+        fn answered(&self) {}
+    }
+    let server = Server::start();
+    let mut link = Link::new(server.patient());
+    link.ping("key").expect("the server is well");
+    link.bound_by(Over);
+    let asked = server.calls("ping");
+    assert!(matches!(link.ping("key"), Err(RedisError::Unreachable { .. })));
+    assert_eq!(server.calls("ping"), asked);
 }
 
 /// What a reader must find under each digest that is or was to be written.

@@ -30,7 +30,7 @@ use pricetime_engine::{EngineSnapshot, MarketId, Sequence};
 use pricetime_persistence::image::Image;
 use pricetime_persistence::redis::stream::{StreamWriter, last_told, told_after};
 use pricetime_persistence::redis::{
-    Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
+    Bound, Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
 };
 use pricetime_persistence::{Folder, History, Terms};
 use tracing::warn;
@@ -228,7 +228,7 @@ pub(crate) fn publish(
     let (recorder, tape) = tape::tape();
     let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
     let source = Source::new((place.past.clone(), tape), Arc::clone(shared), history, heads, at);
-    let writer = StreamWriter::new(Link::new(redis.clone()), history);
+    let writer = StreamWriter::new(ending(redis.clone(), shared), history);
     let history = history.to_string();
     let herald = Herald::new(writer, source, Arc::clone(shared), history, publish);
     Ok((Some(recorder), Some(herald)))
@@ -247,6 +247,33 @@ pub(crate) fn spawn(carrier: Option<Carrier>, herald: Option<Herald>) -> io::Res
         Outward::spawn("herald", left, move || herald.run())
     });
     carrier.into_iter().chain(herald).collect()
+}
+
+/// Ends the use of Redis with the host: a thread that is left behind must not claim what a successor may
+/// have claimed by then.
+pub(crate) struct Ending {
+    pub(crate) shared: Arc<Shared>,
+    /// Whether the state stands in Redis alone: then the threads have time as long as it answers.
+    pub(crate) alone: bool,
+}
+
+impl Bound for Ending {
+    fn is_over(&self) -> bool {
+        self.shared.is_over()
+    }
+
+    fn answered(&self) {
+        if self.alone {
+            self.shared.prolong();
+        }
+    }
+}
+
+/// A link that ends with the host.
+fn ending(options: RedisOptions, shared: &Arc<Shared>) -> Link {
+    let mut link = Link::new(options);
+    link.bound_by(Ending { shared: Arc::clone(shared), alone: false });
+    link
 }
 
 /// What the writer of a host with a folder begins with.
@@ -273,7 +300,7 @@ pub(crate) fn start(
     mailbox.fill_all(image);
     let unasked = unasked.map(|ours| Unasked::new(Link::new(options.clone()), ours));
     let looks = Looks::new(options.verify);
-    let writer = ImageWriter::new(Link::new(options), history, terms.read());
+    let writer = ImageWriter::new(ending(options, shared), history, terms.read());
     let mut carrier = Carrier::new(writer, Some(terms), mailbox.owed(), woken, Arc::clone(shared));
     carrier.unasked = unasked;
     carrier.looks = looks;

@@ -1,7 +1,7 @@
 //! What the threads of a host tell each other, and how it is with it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pricetime_engine::Sequence;
@@ -40,6 +40,17 @@ pub struct Status {
     pub lock: Option<crate::lease::LockStatus>,
 }
 
+/// How long the threads that wait for a server may take at the end if it answers.
+const ENDS_MAX: Duration = Duration::from_secs(60);
+
+/// When the threads that wait for servers have to be done.
+#[derive(Debug)]
+struct Ends {
+    at: Instant,
+    latest: Instant,
+    most: Duration,
+}
+
 /// Shared by the threads of a host and by those who hold a ticket.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
@@ -55,8 +66,8 @@ pub(crate) struct Shared {
     /// Without a folder: whether as many trades as there may be wait for Redis.
     trades_full: AtomicBool,
     faulty: OnceLock<String>,
-    /// When the threads that wait for servers have to be done; unset while the host runs.
-    ends: OnceLock<Instant>,
+    /// Unset while the host runs.
+    ends: Mutex<Option<Ends>>,
     /// One more than the last command up to which all that closed is settled; zero where nothing is to
     /// be settled.
     settled: AtomicU64,
@@ -185,13 +196,28 @@ impl Shared {
 
     /// Gives the threads that wait for servers this long to end.
     pub(crate) fn end_within(&self, most: Duration) {
-        let _ = self.ends.set(Instant::now() + most);
+        let now = Instant::now();
+        *self.ends() = Some(Ends { at: now + most, latest: now + ENDS_MAX, most });
+    }
+
+    /// Gives them as long again, if their time has begun and is not over: a server that answers is not
+    /// one that hangs.
+    #[cfg(feature = "redis")]
+    pub(crate) fn prolong(&self) {
+        let now = Instant::now();
+        if let Some(ends) = self.ends().as_mut().filter(|ends| now < ends.at) {
+            ends.at = ends.at.max((now + ends.most).min(ends.latest));
+        }
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Option<Ends>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the time of these threads is over once this much more has passed. What they do after
     /// that nobody waits for.
     pub(crate) fn is_over_in(&self, more: Duration) -> bool {
-        self.ends.get().is_some_and(|ends| Instant::now() + more >= *ends)
+        self.ends().as_ref().is_some_and(|ends| Instant::now() + more >= ends.at)
     }
 
     /// Whether the time of these threads is over.
@@ -201,7 +227,7 @@ impl Shared {
 
     /// Whether it has been over for this long.
     pub(crate) fn is_over_since(&self, long: Duration) -> bool {
-        self.ends.get().is_some_and(|ends| ends.elapsed() >= long)
+        self.ends().as_ref().is_some_and(|ends| ends.at.elapsed() >= long)
     }
 
     /// Keeps the first fault.

@@ -36,7 +36,7 @@ pub use keys::{BadKeys, KeyNames, Keys};
 pub use layout::BadRecord;
 pub use ledger::RedisLedger;
 pub(crate) use link::fault;
-pub use link::{Link, Traffic};
+pub use link::{Bound, Link, Traffic};
 pub use options::{Address, RedisError, RedisOptions, Server, Tls};
 pub use read::{ReadError, ReadImage, read_image, read_markets};
 pub use scores::{scores_hold, scores_hold_after};

@@ -10,7 +10,7 @@ use pricetime_persistence::image::Image;
 use pricetime_persistence::redis::{ImageWriter, Link, ReadError, RedisOptions, Trades, Whole};
 
 use super::ledger::{Ledger, Room};
-use super::{Carrier, Ends, Mailbox};
+use super::{Carrier, Ending, Ends, Mailbox};
 use crate::opening::OpenError;
 use crate::status::Shared;
 
@@ -44,7 +44,8 @@ impl Taken {
 
     /// Puts the two ends together. Everything that is in the image now goes first.
     pub(crate) fn start(self, image: &mut Image, room: Room, shared: &Arc<Shared>) -> Ends {
-        let Self { writer, trades } = self;
+        let Self { mut writer, trades } = self;
+        writer.link().bound_by(Ending { shared: Arc::clone(shared), alone: true });
         let ledger = Arc::new(Mutex::new(Ledger::new(trades, room, Arc::clone(shared))));
         let (wake, woken) = bounded(1);
         let mailbox = Mailbox::new(wake, Some(Arc::clone(&ledger)));

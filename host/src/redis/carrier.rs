@@ -291,6 +291,10 @@ impl Carrier {
     }
 
     fn write(&mut self, market: MarketId) -> Result<(), RedisError> {
+        if self.fenced.contains(market) {
+            // What changed meanwhile was not noted.
+            self.writer.forget(market);
+        }
         let (begun, floor) = (Instant::now(), self.writer.floor());
         let done = match self.owed.get(&market) {
             None => Ok(()),

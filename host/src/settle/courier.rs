@@ -117,6 +117,10 @@ impl Courier {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
+            // The clerk may hang, and then it does not say that it has ended.
+            if self.is_over() {
+                return;
+            }
             patience = self.work();
             if ends && (self.is_over() || !patience.is_zero()) {
                 return;
@@ -163,6 +167,9 @@ impl Courier {
         };
         let unread = |why| Trouble::Disk(String::from("orders cannot be read"), why);
         for (market, order) in self.orders.left().map_err(unread)? {
+            if self.is_over() {
+                return Ok(());
+            }
             self.obey(market, order).or_else(&mut bear)?;
         }
         for market in self.ledger()?.markets()? {
@@ -379,6 +386,9 @@ impl Courier {
         self.fit(market)?;
         let after = self.sit(market)?.mark.number;
         let read = self.ledger()?.outbox(market, after, 1)?;
+        if self.is_over() {
+            return Ok(false);
+        }
         let round = self.sit(market)?;
         let why = match (&round.trouble, &round.mark.refused) {
             (Some(trouble), _) => Some(trouble.why.clone()),

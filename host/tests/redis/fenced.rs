@@ -14,6 +14,7 @@ fn a_fenced_market_is_in_the_status_and_comes_back_when_the_image_is_dropped() {
     let mut running =
         Running::start(&["--epoch", "never", "--redis", &url, "--tcp", "127.0.0.1:0"]);
     let (mut operator, mut public) = (running.unix(), running.tcp());
+    public.ask("{\"hello\":{\"format\":1}}\n");
     operator.say(MARKET);
     operator.hear();
     operator.hear();
@@ -26,8 +27,12 @@ fn a_fenced_market_is_in_the_status_and_comes_back_when_the_image_is_dropped() {
     let _ = server.ask(&claim);
     operator.ask(&close(2));
     let mut status = || operator.ask("{\"status\":{}}\n")["status"]["fenced"].clone();
-    let expected = json!([{"market":1,"term":1,"claim_term":7,"claim_writer":"other"}]);
-    until("it is in the status", || status() == expected);
+    until("it is in the status", || status()[0]["claim_writer"] == "other");
+    let fenced = status();
+    // On a slow machine it has claimed the market more than once.
+    let term = fenced[0]["term"].as_u64().expect("a term");
+    assert!((1..7).contains(&term), "{fenced}");
+    assert_eq!(fenced, json!([{"market":1,"term":term,"claim_term":7,"claim_writer":"other"}]));
     assert_eq!(public.ask("{\"status\":{}}\n")["status"]["fenced"], Value::Null);
     until("it is in the log", || running.log().contains("pricetime redis drop 1 --yes"));
     assert_eq!(image()["epoch"], 2, "the other one's image stands");

@@ -18,9 +18,18 @@ pub(super) enum Patience {
     Bulk,
 }
 
+/// What bounds the use of a link from outside.
+pub trait Bound: Send {
+    /// Whether nothing more may be asked of the servers.
+    fn is_over(&self) -> bool;
+    /// Called when a server has answered.
+    fn answered(&self);
+}
+
 /// The way to the servers.
 pub struct Link {
     options: RedisOptions,
+    bound: Option<Box<dyn Bound>>,
     connections: HashMap<Address, Wire>,
     /// Who is in charge, once that is known: the master.
     master: Option<Address>,
@@ -55,12 +64,18 @@ impl Link {
     pub fn new(options: RedisOptions) -> Self {
         Self {
             options,
+            bound: None,
             connections: HashMap::new(),
             master: None,
             slots: Vec::new(),
             nodes: Vec::new(),
             traffic: Traffic::default(),
         }
+    }
+
+    /// From now on this says whether the servers may be asked. Otherwise every use fails at once.
+    pub fn bound_by(&mut self, bound: impl Bound + 'static) {
+        self.bound = Some(Box::new(bound));
     }
 
     /// What it is like.
@@ -120,6 +135,10 @@ impl Link {
             Patience::Control => self.options.control,
             Patience::Bulk => self.options.bulk,
         };
+        if self.bound.as_ref().is_some_and(|bound| bound.is_over()) {
+            let (server, why) = (address.to_string(), String::from("the process is ending"));
+            return Err(RedisError::Unreachable { server, why, late: true });
+        }
         let mut sent = 0;
         let worked = self.connection(address).and_then(|connection| {
             connection.limit(limit)?;
@@ -128,6 +147,9 @@ impl Link {
             worked
         });
         self.traffic.sent += sent;
+        if let (Ok(_), Some(bound)) = (&worked, &self.bound) {
+            bound.answered();
+        }
         worked.map_err(|error| {
             self.forget(address);
             fault(&address.to_string(), &error)

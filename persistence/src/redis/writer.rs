@@ -271,6 +271,11 @@ impl ImageWriter {
         Ok(wrote)
     }
 
+    /// Forgets what stands in a market's keys: its next write is whole, whatever has changed.
+    pub fn forget(&mut self, id: MarketId) {
+        let _: Option<()> = self.task(id).give_up();
+    }
+
     /// Takes everything of a market that is gone out of Redis.
     ///
     /// # Errors

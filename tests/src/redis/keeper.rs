@@ -19,6 +19,8 @@ pub struct Keeper {
     image: Image,
     pending: BTreeMap<MarketId, Changed>,
     gone: Vec<MarketId>,
+    /// It says nothing of what changed, and has the writer forget what stands there.
+    pub is_forgetful: bool,
 }
 
 impl Keeper {
@@ -26,7 +28,7 @@ impl Keeper {
     #[must_use]
     pub fn new(options: RedisOptions, history: History, image: Image) -> Self {
         let writer = ImageWriter::new(Link::new(options), history, 0);
-        Self { writer, image, pending: BTreeMap::new(), gone: Vec::new() }
+        Self { writer, image, pending: BTreeMap::new(), gone: Vec::new(), is_forgetful: false }
     }
 
     /// One that begins with the state of an engine, as after a restart.
@@ -78,7 +80,11 @@ impl Keeper {
         let (mut how, mut fenced) = (Vec::new(), Ok(()));
         for market in markets {
             let Some(state) = self.state(market) else { continue };
-            let changed = self.pending.get(&market).cloned().unwrap_or_default();
+            let mut changed = self.pending.get(&market).cloned().unwrap_or_default();
+            if self.is_forgetful {
+                self.writer.forget(market);
+                changed.clear();
+            }
             match self.writer.write(&state, &changed) {
                 Ok(wrote) => how.push(wrote.how),
                 Err(error @ RedisError::Fenced { .. }) => {

@@ -142,7 +142,7 @@ impl Task<'_> {
         Ok(Some(Stored { version: version.filter(|_| sound) }))
     }
 
-    fn give_up<T>(&mut self) -> Option<T> {
+    pub(super) fn give_up<T>(&mut self) -> Option<T> {
         self.give_up_term();
         self.market.there = None;
         self.market.attempt = None;
