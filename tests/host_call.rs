@@ -11,6 +11,7 @@ use pricetime::{Draft, Gates, Host, MarketFeed, MarketUpdate, MarketView, Option
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{MARKET, done, draft, operator, spec};
+use pricetime_tests::patience::until;
 
 /// A host with a market in call.
 fn open(folder: &Path) -> Host {
@@ -86,10 +87,12 @@ fn follow(view: &mut MarketView, update: &MarketUpdate) {
 
 /// Follows a feed to the state right behind a command that changed something.
 fn follow_to(feed: &mut MarketFeed, last: Sequence) {
-    while feed.book.sequence < last {
-        let update = feed.updates.wait().expect("nobody was too slow");
-        follow(&mut feed.book, &update);
-    }
+    until("every update comes", || {
+        while let Some(update) = feed.updates.try_next().expect("nobody was too slow") {
+            follow(&mut feed.book, &update);
+        }
+        feed.book.sequence >= last
+    });
 }
 
 fn random() -> Random {

@@ -99,8 +99,8 @@ impl Host {
         })
     }
 
-    /// Locks the publisher. Callers take turns, so the publisher's thread waits for two of them at most,
-    /// however many there are.
+    /// Locks the publisher. Callers take turns, so the publisher's thread as a rule waits for one or two of
+    /// them, however many there are.
     fn public(&self) -> MutexGuard<'_, Publisher> {
         let _turn = locked(&self.turn);
         locked(&self.public)
@@ -239,7 +239,8 @@ impl Host {
     }
 
     /// A market's book as the core has it at this moment: a crash may still take it back. Resolves
-    /// from the core's thread, behind what was submitted before.
+    /// from the core's thread, behind what was submitted before. In call it takes the core time with the
+    /// number of levels.
     ///
     /// # Errors
     /// As [`submit`](Self::submit).

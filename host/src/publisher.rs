@@ -6,12 +6,13 @@
 
 mod accounts;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pricetime_engine::{
-    AccountId, Event, Group, Header, Level, MarketId, Outcome, Phase, Price, Quantity, Sequence,
-    Side,
+    AccountId, Call, Event, Group, Header, Level, MarketId, Outcome, Phase, Price, Quantity,
+    Sequence, Side,
 };
 use pricetime_persistence::image::{AccountOrders, Image, MarketImage};
 use tokio::sync::mpsc;
@@ -33,6 +34,9 @@ pub(crate) struct Publisher {
     /// The last update of each watched market in call: the end of the batch adds to it what an uncross
     /// would do then.
     held: BTreeMap<MarketId, MarketUpdate>,
+    /// What an uncross would do, as of which command: it takes time with the number of levels, and many
+    /// may ask for it.
+    calls: RefCell<BTreeMap<MarketId, (Sequence, Option<Call>)>>,
 }
 
 /// A subscription of an account that has begun. Its orders are as they were then, and it is made a feed
@@ -53,7 +57,13 @@ impl Begun {
 
 impl Publisher {
     pub(crate) const fn new(image: Image) -> Self {
-        Self { image, markets: BTreeMap::new(), accounts: Accounts::new(), held: BTreeMap::new() }
+        Self {
+            image,
+            markets: BTreeMap::new(),
+            accounts: Accounts::new(),
+            held: BTreeMap::new(),
+            calls: RefCell::new(BTreeMap::new()),
+        }
     }
 
     /// Takes a durable group in and tells of it.
@@ -107,7 +117,7 @@ impl Publisher {
     /// that changed in the batch and is watched, however many commands and subscribers there are.
     pub(crate) fn end_batch(&mut self) {
         for (market, mut update) in std::mem::take(&mut self.held) {
-            update.call = self.image.market(market).and_then(MarketImage::call);
+            update.call = self.image.market(market).and_then(|image| self.call(image));
             self.tell_readers(market, Some(update));
         }
     }
@@ -127,7 +137,22 @@ impl Publisher {
     /// A market as of now.
     pub(crate) fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
         let image = self.image.market(market)?;
-        Some(MarketView::of_image(image, self.image.last_sequence(), depth))
+        Some(MarketView::of_image(image, self.call(image), self.image.last_sequence(), depth))
+    }
+
+    /// What an uncross of a market in call would do now. It is computed once for each command.
+    fn call(&self, image: &MarketImage) -> Option<Call> {
+        let head = image.head();
+        if head.phase != Phase::Call {
+            return None;
+        }
+        let now = self.image.last_sequence();
+        let mut calls = self.calls.borrow_mut();
+        let known = calls.entry(head.market).or_insert((Sequence(0), None));
+        if known.0 != now || now == Sequence(0) {
+            *known = (now, image.call());
+        }
+        known.1
     }
 
     /// Answers a question as of now.

@@ -39,9 +39,14 @@ impl MarketView {
     }
 
     /// A market as the image has it.
-    pub(crate) fn of_image(market: &MarketImage, sequence: Sequence, depth: usize) -> Self {
+    pub(crate) fn of_image(
+        market: &MarketImage,
+        call: Option<Call>,
+        sequence: Sequence,
+        depth: usize,
+    ) -> Self {
         let side = |side| (market.levels(side).take(depth).collect(), market.depth_of(side));
-        Self::new(market.head(), sequence, market.call(), [side(Side::Buy), side(Side::Sell)])
+        Self::new(market.head(), sequence, call, [side(Side::Buy), side(Side::Sell)])
     }
 
     /// `sides` are the levels of the bids and the asks, each with how many there are in all.

@@ -93,6 +93,36 @@ fn a_recording_is_followed_through_a_pipe_too() {
 }
 
 #[test]
+fn commands_behind_a_removed_market_do_the_same_in_both() {
+    let folder = folder();
+    let phase = |phase: &str| format!("{{\"set_phase\":{{\"market\":1,\"phase\":\"{phase}\"}}}}\n");
+    let day = at(0, program::MARKET)
+        + &at(1, &place(1, 1, "buy", "1.00", 5))
+        + &at(
+            2,
+            "{\"cancel_all\":{\"market\":1,\"account\":\"00000000-0000-0000-0000-000000000001\"}}",
+        )
+        + &at(3, &phase("closed"))
+        + &at(4, "{\"remove_market\":{\"market\":1}}")
+        + &at(5, &place(1, 2, "buy", "1.00", 5))
+        + &at(6, &phase("call"));
+    std::fs::write(folder.path().join("day.jsonl"), day).expect("a file");
+    let (answers, log) = once(folder.path(), &["--input", "day.jsonl"]);
+    assert_eq!(answers[6]["refused"]["error"], "there is no market 1");
+    let replayed = run(folder.path(), &["replay", "day.jsonl"], "");
+    assert_eq!(digest(&log), digest(&out(&replayed)));
+}
+
+#[test]
+fn one_line_without_an_end_is_a_recording_too() {
+    let folder = folder();
+    let line = at(0, program::MARKET.lines().next().expect("a line"));
+    let done = run(folder.path(), &["run", "--once"], line.trim_end());
+    assert_eq!(done.status.code(), Some(0), "{}", err(&done));
+    assert_eq!(lines(&out(&done))[0]["done"]["time"], "2026-06-01T00:00:00.000000000Z");
+}
+
+#[test]
 fn with_epoch_each_gate_of_the_recorded_time_closes_one() {
     let folder = folder();
     let day = at(0, program::MARKET)

@@ -47,10 +47,10 @@ use session::{Met, Session};
 Commands come from --input, --unix and --tcp; without any of them from standard input. Each gets an
 answer, once what it did is on disk, in the order of the lines. docs/json.md shows every line.
 
-With --once, without --unix and --tcp, an input whose first command says its \"time\" is a recording: its
-times are followed, so orders expire and epochs close as they did then, and the digest at the end is
+With --once, without --unix, --tcp and --redis-only, an input whose first line says its \"time\" is a
+recording, for a new folder: its times are followed, so orders expire and epochs close as they did then, and the digest at the end is
 that of `pricetime replay` on the same file. Epochs close where the recording closes them; with --epoch
-they close by its times as well.
+they close by its times as well. A pipe is waited for until its first line has come.
 
 With --redis-only there is no data folder: answers come at once and say `durable: false`, and what was
 carried out since the last epoch that stands in Redis is lost if the process or Redis fails.
@@ -148,12 +148,16 @@ impl Run {
             let waits = self.once && !serves && inputs.is_empty();
             inputs.push(Input::look(path, waits, config.line_max)?);
         }
-        let times = self.times(inputs.first().filter(|_| self.once && !serves));
+        // Without a folder a market whose trades wait for Redis takes no commands, whatever their time.
+        let alone = self.once && !serves && config.folder.is_some();
+        let times = self.times(inputs.first().filter(|_| alone));
         if times == Times::Followed && self.layers.epoch.is_none() {
             config.gates = Gates::OnRequest;
         }
         let runtime = tokio::runtime::Runtime::new()?;
-        runtime.block_on(listen::probe(&config))?;
+        if config.folder.as_ref().is_some_and(|folder| !folder.exists()) {
+            runtime.block_on(listen::probe(&config))?;
+        }
         redis::look(&config)?;
         let host = self.open(&config, times)?;
         markets::bring(&host, &config.markets)?;
@@ -255,8 +259,12 @@ impl Run {
         let told = until_told();
         let listeners = Listeners::open(config).await?;
         let mut serving = tokio::spawn(listeners.serve(Arc::clone(&desk)));
+        let mut is_whole = false;
         let met = tokio::select! {
-            met = self.read(&desk, inputs) => met,
+            met = self.read(&desk, inputs) => {
+                is_whole = met.is_ok();
+                met
+            }
             why = told => {
                 info!(why, "ending");
                 Ok(Met::default())
@@ -275,7 +283,7 @@ impl Run {
             return Err(Failure::failed("a connection did not end: the journal was not sealed"));
         };
         let sequence = desk.host.status().durable.0;
-        let followed = desk.times == Times::Followed;
+        let followed = is_whole && desk.times == Times::Followed;
         let digest = followed.then(|| format!("{:032x}", desk.host.digest()));
         desk.host.close().map_err(|stopped| {
             error!("{stopped}");

@@ -55,6 +55,9 @@ pub(super) struct Units<'a>(pub(super) &'a MarketSpec);
 impl Units<'_> {
     fn price(&self, field: &'static str, text: &Amount) -> Result<Price, BadLine> {
         let decimal = text.decimal();
+        if decimal.is_none() {
+            return Err(too_long(field, text));
+        }
         let price = decimal.ok_or(BadDecimal::OutOfRange).and_then(|it| self.0.price(it));
         price.map_err(|bad| {
             let show = |price: Price| self.0.show_price(price);
@@ -70,6 +73,9 @@ impl Units<'_> {
 
     fn quantity(&self, field: &'static str, text: &Amount) -> Result<Quantity, BadLine> {
         let decimal = text.decimal();
+        if decimal.is_none() {
+            return Err(too_long(field, text));
+        }
         let lots = decimal.ok_or(BadDecimal::OutOfRange).and_then(|it| self.0.quantity(it));
         lots.map_err(|bad| {
             let show = |quantity: Quantity| self.0.show_quantity(quantity);
@@ -99,6 +105,11 @@ impl Units<'_> {
     pub(super) fn show_quantity(&self, quantity: Quantity) -> Amount {
         shown(self.0.show_quantity(quantity))
     }
+}
+
+fn too_long(field: &'static str, text: &Amount) -> BadLine {
+    let why = String::from("has more than the 28 digits that are read");
+    BadLine::Amount { field, text: text.clone(), why }
 }
 
 fn out_of_range(least: &str, most: &str) -> String {

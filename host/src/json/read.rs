@@ -38,7 +38,7 @@ impl Line {
 
 /// An error about a value: which member, which value, and what it should be.
 fn in_words(text: &[u8], said: &str) -> String {
-    let (mut names, value) = member(text).unwrap_or_default();
+    let Some((mut names, value)) = member(text) else { return said.to_owned() };
     if said.starts_with("unknown field ") || said.starts_with("duplicate field ") {
         // It is named behind.
         names.pop();

@@ -66,12 +66,16 @@ fn chain(begun: Cursor<Vec<u8>>, rest: impl AsyncRead + Unpin) -> impl AsyncRead
     AsyncReadExt::chain(begun, rest)
 }
 
-/// Reads until a line that is not empty has ended, or is too long, or until the end.
+/// Reads until a line that is not empty has ended, or is too long, or until the end, and ends that line.
 fn begin(mut from: impl Read, line_max: usize) -> io::Result<Vec<u8>> {
     let (mut begun, mut chunk) = (Vec::new(), [0; 1 << 14]);
     while first_line(&begun).is_empty() && begun.len() <= line_max {
         match from.read(&mut chunk) {
-            Ok(0) => break,
+            Ok(0) => {
+                // The last line may lack its end.
+                begun.push(b'\n');
+                break;
+            }
             Ok(read) => begun.extend_from_slice(&chunk[..read]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -142,7 +142,7 @@ async fn bind(config: &Config) -> Result<(Option<Socket>, Option<TcpListener>), 
     Ok((unix, tcp))
 }
 
-/// Fails if a socket cannot be bound, before anything else is done.
+/// Fails if a socket cannot be bound, before a folder is made.
 pub(super) async fn probe(config: &Config) -> Result<(), Failure> {
     // What another process drives may have the sockets until this one takes over.
     if config.lock.is_none()

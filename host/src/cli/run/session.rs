@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -60,6 +60,8 @@ pub(super) struct Session {
     /// What its orders end with, if they are to end with the connection.
     session: Option<pricetime::Session>,
     specs: BTreeMap<MarketId, Arc<MarketSpec>>,
+    /// The markets that it said are to be removed.
+    removed: BTreeSet<MarketId>,
     /// How many tickets the host has given, and how many of them the writer has told.
     tickets: u64,
     told: Arc<AtomicU64>,
@@ -90,6 +92,7 @@ impl Session {
             name: None,
             session: None,
             specs: BTreeMap::new(),
+            removed: BTreeSet::new(),
             tickets: 0,
             told: Arc::default(),
             levels: Arc::new(Semaphore::new(LEVELS_MAX as usize)),
@@ -296,10 +299,13 @@ impl Session {
     /// What a market is. Where nobody knows it yet, what was said before is waited for: it may be
     /// what makes the market.
     async fn spec(&mut self, market: MarketId, items: &Items) -> Option<Arc<MarketSpec>> {
-        if let Some(spec) = self.specs.get(&market) {
+        let doubtful = self.removed.remove(&market);
+        if doubtful {
+            self.specs.remove(&market);
+        } else if let Some(spec) = self.specs.get(&market) {
             return Some(Arc::clone(spec));
         }
-        let mut spec = self.desk.host.spec(market);
+        let mut spec = self.desk.host.spec(market).filter(|_| !doubtful);
         if spec.is_none() {
             let (reached, answered) = oneshot::channel();
             if items.send(Item::Barrier(reached)).await.is_ok() {
