@@ -72,8 +72,9 @@ fn begin(mut from: impl Read, line_max: usize) -> io::Result<Vec<u8>> {
     while first_line(&begun).is_empty() && begun.len() <= line_max {
         match from.read(&mut chunk) {
             Ok(0) => {
-                // The last line may lack its end.
-                begun.push(b'\n');
+                if begun.last().is_some_and(|last| *last != b'\n') {
+                    begun.push(b'\n');
+                }
                 break;
             }
             Ok(read) => begun.extend_from_slice(&chunk[..read]),

@@ -220,6 +220,9 @@ impl Session {
             }
             (_, _) => spec,
         };
+        if matches!(draft.action, Action::RemoveMarket) {
+            self.removed.insert(market);
+        }
         let ticket = if is_followed {
             let time = line.time().map(|time| time.0);
             self.enter(|host, _| host.submit_at(time, draft)).await?
