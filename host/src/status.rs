@@ -45,6 +45,7 @@ const ENDS_MAX: Duration = Duration::from_secs(60);
 
 /// When the threads that wait for servers have to be done.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "only Redis is given more time"))]
 struct Ends {
     at: Instant,
     latest: Instant,
