@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,9 +59,8 @@ pub(super) struct Session {
     name: Option<String>,
     /// What its orders end with, if they are to end with the connection.
     session: Option<pricetime::Session>,
-    specs: BTreeMap<MarketId, Arc<MarketSpec>>,
-    /// The markets that it said are to be removed.
-    removed: BTreeSet<MarketId>,
+    /// What markets are; `None` after a line that removes the market, until that is known to be done.
+    specs: BTreeMap<MarketId, Option<Arc<MarketSpec>>>,
     /// How many tickets the host has given, and how many of them the writer has told.
     tickets: u64,
     told: Arc<AtomicU64>,
@@ -92,7 +91,6 @@ impl Session {
             name: None,
             session: None,
             specs: BTreeMap::new(),
-            removed: BTreeSet::new(),
             tickets: 0,
             told: Arc::default(),
             levels: Arc::new(Semaphore::new(LEVELS_MAX as usize)),
@@ -221,7 +219,7 @@ impl Session {
             (_, _) => spec,
         };
         if matches!(draft.action, Action::RemoveMarket) {
-            self.removed.insert(market);
+            self.specs.insert(market, None);
         }
         let ticket = if is_followed {
             let time = line.time().map(|time| time.0);
@@ -302,13 +300,11 @@ impl Session {
     /// What a market is. Where nobody knows it yet, what was said before is waited for: it may be
     /// what makes the market.
     async fn spec(&mut self, market: MarketId, items: &Items) -> Option<Arc<MarketSpec>> {
-        let doubtful = self.removed.remove(&market);
-        if doubtful {
-            self.specs.remove(&market);
-        } else if let Some(spec) = self.specs.get(&market) {
-            return Some(Arc::clone(spec));
-        }
-        let mut spec = self.desk.host.spec(market).filter(|_| !doubtful);
+        let mut spec = match self.specs.get(&market) {
+            Some(Some(spec)) => return Some(Arc::clone(spec)),
+            Some(None) => None,
+            None => self.desk.host.spec(market),
+        };
         if spec.is_none() {
             let (reached, answered) = oneshot::channel();
             if items.send(Item::Barrier(reached)).await.is_ok() {
@@ -318,7 +314,7 @@ impl Session {
             spec = self.desk.host.spec(market);
         }
         let spec = Arc::new(spec?);
-        self.specs.insert(market, Arc::clone(&spec));
+        self.specs.insert(market, Some(Arc::clone(&spec)));
         Some(spec)
     }
 
