@@ -45,8 +45,8 @@ pub struct Options {
     /// How many batches may wait for the journal before they grow instead. The core itself waits where
     /// it is ahead of the disk by as many commands as its ring has room for.
     pub batches: usize,
-    /// How many updates a subscription has room for. An update of an account is some 0.2 KiB and 0.3 KiB
-    /// for each event; one that a whole market sees is kept once for all its subscribers.
+    /// How many updates a subscription has room for. One that a whole market sees is kept once for all its
+    /// subscribers.
     pub subscription: usize,
     /// How many commands are replayed at most for a subscription that begins at an older one: from the
     /// last snapshot before it that is kept, or from the first command.

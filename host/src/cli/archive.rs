@@ -33,7 +33,7 @@ pub(super) struct Archive {
     from: PathBuf,
     /// The archive to write; with --restore the folder to unpack into
     to: Option<PathBuf>,
-    /// The data folder, as every command takes it; then only the archive is named besides
+    /// The data folder, if only the archive is named
     #[arg(long, env = "PRICETIME_FOLDER", default_value = "./data", value_name = "DIR")]
     folder: PathBuf,
     /// Unpack
@@ -68,8 +68,8 @@ impl Archive {
         look::ended(if self.restore { self.unpack() } else { self.pack() })
     }
 
-    /// From where to where.
-    fn ways(&self) -> (&Path, &Path) {
+    /// What is read, and what is written.
+    fn source_and_target(&self) -> (&Path, &Path) {
         match &self.to {
             Some(to) => (&self.from, to),
             None if self.restore => (&self.from, &self.folder),
@@ -78,7 +78,7 @@ impl Archive {
     }
 
     fn pack(&self) -> Result<(), Stop> {
-        let (from, to) = self.ways();
+        let (from, to) = self.source_and_target();
         let look = Look::open(Arc::new(RealDisk), from)?;
         if to.exists() {
             let text = format!("{} is there already: name a new file", to.display());
@@ -104,7 +104,7 @@ impl Archive {
     }
 
     fn unpack(&self) -> Result<(), Stop> {
-        let (archive, folder) = self.ways();
+        let (archive, folder) = self.source_and_target();
         let file = File::open(archive).map_err(|error| at(archive, &error))?;
         let bytes = file.metadata().map_or(0, |found| found.len());
         let bar = look::bar(Some(0), "unpacking");
@@ -133,7 +133,8 @@ impl Archive {
     }
 
     fn say(&self, packed: &Packed, bytes: u64) -> Result<(), Stop> {
-        let to = self.ways().1.display().to_string();
+        let (_, to) = self.source_and_target();
+        let to = to.display().to_string();
         let Packed { history, through, files, left_out } = *packed;
         let mut out = io::stdout().lock();
         if self.json {

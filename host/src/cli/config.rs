@@ -226,10 +226,9 @@ impl Layers {
             ("lock.standby", "standby", self.standby.is_some()),
             ("folder", "folder", self.folder.is_some()),
         ];
-        let (rest, flag, _) = flags.into_iter().find_map(|(key, flag, is_said)| {
+        let (flag, rest) = flags.into_iter().find_map(|(key, flag, is_said)| {
             let rest = what.strip_prefix(key)?;
-            let is_key = rest.starts_with([' ', ':']);
-            (is_said && is_key).then_some((rest, flag, is_said))
+            (is_said && rest.starts_with([' ', ':'])).then_some((flag, rest))
         })?;
         let variable = flag.replace('-', "_").to_uppercase();
         Some(format!("--{flag} (or PRICETIME_{variable}){rest}"))

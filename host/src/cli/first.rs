@@ -8,14 +8,16 @@ pub(super) fn first_line(text: &[u8]) -> &[u8] {
 }
 
 /// Why this cannot be the beginning of JSON lines, if it cannot: every line of it would be refused.
-pub(super) fn is_no_json_lines(name: &str, begun: &[u8]) -> Option<String> {
+pub(super) fn why_not_json_lines(name: &str, begun: &[u8]) -> Option<String> {
     let text = begun.trim_ascii_start();
     let hint = match text {
         [] => return None,
         [b'{', ..] if first_line(text) != b"{" => return None,
         [b'{', ..] => "this is JSON over several lines; `jq -c .` puts each object on one line",
         [b'[', ..] => "this is a JSON array; `jq -c '.[]'` makes lines of it",
-        [0x1f, 0x8b, ..] | [0x28, 0xb5, ..] => "this is compressed; unpack it and pipe it in: `-`",
+        [0x1f, 0x8b, ..] | [0x28, 0xb5, ..] => {
+            "this is compressed; unpack it, and give it on standard input"
+        }
         _ => "docs/json.md shows the lines",
     };
     let line =
@@ -25,22 +27,24 @@ pub(super) fn is_no_json_lines(name: &str, begun: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{first_line, is_no_json_lines};
+    use super::{first_line, why_not_json_lines};
 
     #[test]
     fn what_is_plainly_no_json_lines_is_named_with_a_hint() {
         for good in ["", "\n \n", "{\"status\":{}}", "\n {\"place\":", "{ \"view\":{}}\n"] {
-            assert_eq!(is_no_json_lines("a", good.as_bytes()), None, "{good:?}");
+            assert_eq!(why_not_json_lines("a", good.as_bytes()), None, "{good:?}");
         }
         for (bad, line, hint) in [
             ("time,price\n", 1, "docs/json.md"),
             ("\n\n[{\n", 3, "array"),
             ("{\n  \"place\": {\n", 1, "several lines"),
         ] {
-            let why = is_no_json_lines("day", bad.as_bytes()).expect("it is none");
+            let why = why_not_json_lines("day", bad.as_bytes()).expect("it is none");
             assert!(why.starts_with(&format!("day:{line}: ")) && why.contains(hint), "{why}");
         }
-        assert!(is_no_json_lines("day.gz", b"\x1f\x8b\x08").expect("gzip").contains("compressed"));
+        assert!(
+            why_not_json_lines("day.gz", b"\x1f\x8b\x08").expect("gzip").contains("compressed")
+        );
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub(super) struct Subject {
     /// The data folder
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER")]
     at: PathBuf,
-    /// The same, as every command takes it
+    /// The data folder; counts more than FOLDER
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }

@@ -47,7 +47,7 @@ pub(super) struct Replay {
     /// A data folder, or files of JSON lines; - is standard input
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
     from: Vec<PathBuf>,
-    /// A data folder, as every command takes it
+    /// A data folder; counts more than FOLDER|FILE
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     /// Stop after this command, an epoch's close or this time: 1200, epoch:7, epoch:7@MARKET,

@@ -142,15 +142,16 @@ impl Run {
                 info!("reading commands from standard input, a JSON object a line; Ctrl-D ends it");
             }
         }
-        let serves = config.unix.is_some() || config.tcp.is_some();
+        let reads_only = self.once && config.unix.is_none() && config.tcp.is_none();
         let mut inputs = Vec::new();
         for path in &self.input {
-            let waits = self.once && !serves && inputs.is_empty();
+            let waits = reads_only && inputs.is_empty();
             inputs.push(Input::look(path, waits, config.line_max)?);
         }
-        // Without a folder a market whose trades wait for Redis takes no commands, whatever their time.
-        let alone = self.once && !serves && config.folder.is_some();
-        let times = self.times(inputs.first().filter(|_| alone));
+        // Without a folder a host takes no more commands while its trades wait for Redis. An epoch's end
+        // would make room, but in a recording it comes with the next command.
+        let may_follow = reads_only && config.folder.is_some();
+        let times = self.times(inputs.first().filter(|_| may_follow));
         if times == Times::Followed && self.layers.epoch.is_none() {
             config.gates = Gates::OnRequest;
         }
@@ -167,11 +168,11 @@ impl Run {
         runtime.block_on(self.serve(host, &config, (inputs, times)))
     }
 
-    /// What becomes of the times in lines, with this input if it is all there is.
-    fn times(&self, only: Option<&Input>) -> Times {
+    /// What becomes of the times in lines. `first` is the input whose times may be followed.
+    fn times(&self, first: Option<&Input>) -> Times {
         if self.ignore_times {
             Times::Ignored
-        } else if only.is_some_and(Input::is_recording) {
+        } else if first.is_some_and(Input::is_recording) {
             Times::Followed
         } else {
             Times::Refused

@@ -8,7 +8,7 @@ use pricetime::json::{Line, Unreadable};
 use pricetime_engine::{Command, Sequence};
 
 use super::super::failure::{Code, Failure};
-use super::super::first::is_no_json_lines;
+use super::super::first::why_not_json_lines;
 use super::super::look::{self, Stop};
 use super::pace::Keeping;
 use super::run::Run;
@@ -28,7 +28,8 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
         let name = path.display();
         let failed = |error: io::Error| Failure::failed(format!("cannot read {name}: {error}"));
         let mut reader = open(path).map_err(failed)?;
-        if let Some(why) = is_no_json_lines(&name.to_string(), reader.fill_buf().map_err(failed)?) {
+        if let Some(why) = why_not_json_lines(&name.to_string(), reader.fill_buf().map_err(failed)?)
+        {
             return Err(Failure::new(Code::Usage, why).into());
         }
         let (mut text, mut number) = (Vec::new(), 0_u64);

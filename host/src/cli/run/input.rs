@@ -8,7 +8,7 @@ use pricetime::json::Line;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::super::failure::{Code, Failure};
-use super::super::first::{first_line, is_no_json_lines};
+use super::super::first::{first_line, why_not_json_lines};
 
 /// An input, and what was read of it to see what it is.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Input {
             let opened = file.insert(File::open(path).map_err(failed)?);
             begun = begin(opened, line_max).map_err(failed)?;
         }
-        match is_no_json_lines(&name, &begun) {
+        match why_not_json_lines(&name, &begun) {
             Some(why) => Err(Failure::new(Code::Usage, why)),
             None => Ok(Self { path: path.to_owned(), file, begun }),
         }
