@@ -1,6 +1,5 @@
 //! Which orders of a market differ from what they were when somebody last asked.
 
-use foldhash::HashMap;
 use pricetime_engine::{OrderId, OrderRecord, Sequence};
 
 use super::slots::Slots;
@@ -17,47 +16,94 @@ pub struct Changes {
     pub removals: Vec<OrderId>,
 }
 
-/// The orders that changed since the mark, each with whether it was there at the mark.
+/// The slots whose orders changed since the mark, and the orders that were there at the mark and are
+/// gone.
 ///
-/// An order that came and went since is forgotten: nobody who holds the mark's state knows it. So
-/// the set never outgrows the orders of then and of now together, even if nobody ever takes it.
+/// An order that came and went since leaves only its slot, which the next order takes. So this never
+/// outgrows the orders of then and of now together, even if nobody ever takes it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Changed(HashMap<OrderId, bool>);
+pub(super) struct Changed {
+    /// By slot. A slot beyond the end is as it was.
+    since: Vec<Since>,
+    /// The slots that are not as they were.
+    touched: Vec<u32>,
+    gone: Vec<OrderId>,
+    /// How many live orders stand in touched slots.
+    live: usize,
+}
+
+/// What became of a slot since the mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Since {
+    /// Nothing.
+    Same,
+    /// The order that was there is another than it was.
+    Differs,
+    /// The order that was there, if there was one, is gone. What is there now is new.
+    New,
+}
 
 impl Changed {
-    /// An order that was not there a moment ago is.
-    pub(super) fn came(&mut self, order: OrderId) {
-        // One that was there at the mark, went and came back under its old id is no new one.
-        self.0.entry(order).or_insert(false);
+    /// An order has come into a free slot.
+    pub(super) fn came(&mut self, slot: u32) {
+        self.touch(slot, Since::New);
+        self.live = self.live.saturating_add(1);
     }
 
-    /// An order that is there is another than before.
-    pub(super) fn differs(&mut self, order: OrderId) {
-        self.0.entry(order).or_insert(true);
-    }
-
-    /// An order that was there is gone.
-    pub(super) fn went(&mut self, order: OrderId) {
-        if self.0.get(&order) == Some(&false) {
-            self.0.remove(&order);
-        } else {
-            self.0.insert(order, true);
+    /// The order in a slot is another than before.
+    pub(super) fn differs(&mut self, slot: u32) {
+        if self.touch(slot, Since::Differs) == Since::Same {
+            self.live = self.live.saturating_add(1);
         }
     }
 
-    /// How many orders there are in the set.
+    /// An order is gone from its slot.
+    pub(super) fn went(&mut self, slot: u32, order: OrderId) {
+        let before = self.touch(slot, Since::New);
+        if before != Since::Same {
+            self.live = self.live.saturating_sub(1);
+        }
+        if before != Since::New {
+            self.gone.push(order);
+            if let Some(since) = self.since.get_mut(slot as usize) {
+                *since = Since::New;
+            }
+        }
+    }
+
+    /// Notes this of a slot that is as it was. Returns what was noted before.
+    fn touch(&mut self, slot: u32, now: Since) -> Since {
+        let at = slot as usize;
+        if self.since.len() <= at {
+            self.since.resize(at + 1, Since::Same);
+        }
+        let Some(since) = self.since.get_mut(at) else { return Since::Same };
+        if *since != Since::Same {
+            return *since;
+        }
+        *since = now;
+        self.touched.push(slot);
+        Since::Same
+    }
+
+    /// How many orders have changed. One that went and came back under its id counts twice.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.live.saturating_add(self.gone.len())
     }
 
     /// What has changed, given the orders of now. This moment is the next mark.
     pub(super) fn take(&mut self, sequence: Sequence, now: &Slots) -> Changes {
-        let mut upserts = Vec::new();
-        let mut removals = Vec::new();
-        self.0.drain().for_each(|(order, _)| match now.get(order) {
-            Some(record) => upserts.push(*record),
-            None => removals.push(order),
-        });
+        let mut upserts: Vec<OrderRecord> = Vec::with_capacity(self.live);
+        for slot in self.touched.drain(..) {
+            upserts.extend(now.at(slot));
+            if let Some(since) = self.since.get_mut(slot as usize) {
+                *since = Since::Same;
+            }
+        }
+        // One that came back under its id is among the upserts.
+        let mut removals = std::mem::take(&mut self.gone);
+        removals.retain(|order| now.get(*order).is_none());
+        self.live = 0;
         upserts.sort_unstable_by_key(|order| order.priority);
         removals.sort_unstable();
         Changes { sequence, upserts, removals }
@@ -73,35 +119,38 @@ mod tests {
     }
 
     #[test]
-    fn who_came_and_went_is_forgotten() {
+    fn order_that_came_and_went_is_forgotten() {
         let mut changed = Changed::default();
         for order in (0..10_000).map(OrderId) {
-            changed.came(order);
-            changed.differs(order);
-            changed.went(order);
+            changed.came(7);
+            changed.differs(7);
+            changed.went(7, order);
         }
         assert_eq!(changed.len(), 0);
         assert_eq!(removals(&mut changed), []);
     }
 
     #[test]
-    fn who_was_there_and_went_is_told_once() {
+    fn order_that_was_there_and_went_is_told_once() {
         let mut changed = Changed::default();
         let (a, b) = (OrderId(2), OrderId(1));
-        changed.went(a);
-        changed.differs(b);
-        changed.went(b);
+        changed.went(0, a);
+        changed.differs(1);
+        assert_eq!(changed.len(), 2);
+        changed.went(1, b);
+        assert_eq!(changed.len(), 2);
         assert_eq!(removals(&mut changed), [b, a]);
         assert_eq!(removals(&mut changed), []);
     }
 
     #[test]
-    fn an_id_that_is_used_again_is_still_the_old_one_to_who_holds_the_mark() {
+    fn order_that_took_the_slot_of_another_is_new() {
         let mut changed = Changed::default();
-        let order = OrderId(1);
-        changed.went(order);
-        changed.came(order);
-        changed.went(order);
-        assert_eq!(removals(&mut changed), [order]);
+        let (old, new) = (OrderId(1), OrderId(2));
+        changed.went(0, old);
+        changed.came(0);
+        changed.differs(0);
+        changed.went(0, new);
+        assert_eq!(removals(&mut changed), [old]);
     }
 }

@@ -67,7 +67,7 @@ impl MarketImage {
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
             // Whoever asks for changes begins with what the snapshot holds: this is none.
             market.sides.add(order);
-            if let Some(old) = market.orders.insert(*order) {
+            if let (_, Some(old)) = market.orders.insert(*order) {
                 market.sides.take(&old);
             }
         }
@@ -332,28 +332,30 @@ impl MarketImage {
 
     fn put(&mut self, order: OrderRecord) {
         self.sides.add(&order);
-        if let Some(old) = self.orders.insert(order) {
-            self.sides.take(&old);
-            self.changed.differs(order.party.order);
-        } else {
-            self.changed.came(order.party.order);
+        match self.orders.insert(order) {
+            (slot, None) => self.changed.came(slot),
+            (slot, Some(old)) => {
+                self.sides.take(&old);
+                self.changed.differs(slot);
+            }
         }
     }
 
     fn change(&mut self, order: OrderId, change: impl FnOnce(&mut OrderRecord)) {
-        if let Some(record) = self.orders.get_mut(order) {
-            self.sides.take(record);
+        if let Some((slot, record)) = self.orders.get_mut(order) {
+            let old = *record;
             change(record);
-            self.sides.add(record);
-            self.changed.differs(order);
+            self.sides.change(&old, record);
+            self.changed.differs(slot);
         }
     }
 
     fn drop_order(&mut self, order: OrderId) {
-        if let Some(record) = self.orders.remove(order) {
-            self.sides.take(&record);
-            self.changed.went(order);
-        }
+        let Self { orders, sides, changed, .. } = self;
+        orders.remove(order, |slot, record| {
+            sides.take(record);
+            changed.went(slot, order);
+        });
     }
 
     /// The epoch's totals must be ours; then its counts begin anew.

@@ -66,6 +66,26 @@ impl Sides {
         }
     }
 
+    /// An order stands where it stood, but is another than before.
+    pub(super) fn change(&mut self, old: &OrderRecord, new: &OrderRecord) {
+        let hides_nothing = old.open == old.shown && new.open == new.shown;
+        let Some(price) = new.kind.price().filter(|_| old.kind == new.kind && hides_nothing) else {
+            self.take(old);
+            self.add(new);
+            return;
+        };
+        let totals = self.totals_mut(new.side);
+        totals.resting_quantity.0 =
+            totals.resting_quantity.0.wrapping_sub(old.open.0).wrapping_add(new.open.0);
+        let level = match new.side {
+            Side::Buy => self.bids.get_mut(&Reverse(price)),
+            Side::Sell => self.asks.get_mut(&price),
+        };
+        if let Some((quantity, _)) = level {
+            quantity.0 = quantity.0.wrapping_sub(old.shown.0).wrapping_add(new.shown.0);
+        }
+    }
+
     const fn totals_mut(&mut self, side: Side) -> &mut SideSummary {
         match side {
             Side::Buy => &mut self.buys,

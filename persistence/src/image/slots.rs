@@ -47,13 +47,20 @@ impl Slots {
         self.pages.get(page)?.get(at)?.as_ref()
     }
 
-    pub(super) fn get_mut(&mut self, order: OrderId) -> Option<&mut OrderRecord> {
-        let slot = *self.index.get(&order)?;
-        self.slot(slot)?.as_mut()
+    /// The order in a slot.
+    pub(super) fn at(&self, slot: u32) -> Option<&OrderRecord> {
+        let (page, at) = place(slot);
+        self.pages.get(page)?.get(at)?.as_ref()
     }
 
-    /// Puts an order in; gives the one that was there under its id.
-    pub(super) fn insert(&mut self, order: OrderRecord) -> Option<OrderRecord> {
+    /// An order and its slot.
+    pub(super) fn get_mut(&mut self, order: OrderId) -> Option<(u32, &mut OrderRecord)> {
+        let slot = *self.index.get(&order)?;
+        Some((slot, self.slot(slot)?.as_mut()?))
+    }
+
+    /// Puts an order in. Returns its slot, and the order that was there under its id.
+    pub(super) fn insert(&mut self, order: OrderRecord) -> (u32, Option<OrderRecord>) {
         let Self { index, pages, free, used, .. } = self;
         let slot = *index.entry(order.party.order).or_insert_with(|| {
             free.pop().unwrap_or_else(|| {
@@ -66,23 +73,32 @@ impl Slots {
             })
         });
         let account = order.party.account;
-        let old = self.slot(slot)?.replace(order);
-        let before = old.map(|old| old.party.account);
-        if before != Some(account) {
-            if let Some(before) = before {
-                self.owners.take(before, slot);
+        let mut old = None;
+        if let Some(there) = self.slot(slot) {
+            // Most slots are free: nothing is copied out of them.
+            if there.is_some() {
+                old = there.take();
             }
-            self.owners.add(account, slot);
+            *there = Some(order);
         }
-        old
+        if old.is_some() {
+            self.owners.take(slot);
+        }
+        self.owners.add(account, slot);
+        (slot, old)
     }
 
-    pub(super) fn remove(&mut self, order: OrderId) -> Option<OrderRecord> {
-        let slot = self.index.remove(&order)?;
+    /// Takes an order out, if it is there, and shows it and its slot to `seen` before.
+    pub(super) fn remove(&mut self, order: OrderId, seen: impl FnOnce(u32, &OrderRecord)) {
+        let Some(slot) = self.index.remove(&order) else { return };
         self.free.push(slot);
-        let order = self.slot(slot)?.take()?;
-        self.owners.take(order.party.account, slot);
-        Some(order)
+        self.owners.take(slot);
+        if let Some(there) = self.slot(slot) {
+            if let Some(record) = there.as_ref() {
+                seen(slot, record);
+            }
+            *there = None;
+        }
     }
 
     /// How many orders an account has.
@@ -92,10 +108,7 @@ impl Slots {
 
     /// An account's orders, in no order that means anything.
     pub(super) fn of(&self, account: AccountId) -> impl Iterator<Item = &OrderRecord> {
-        self.owners.of(account).filter_map(|slot| {
-            let (page, at) = place(slot);
-            self.pages.get(page)?.get(at)?.as_ref()
-        })
+        self.owners.of(account).filter_map(|slot| self.at(slot))
     }
 
     /// The pages as they are now.
@@ -150,19 +163,21 @@ mod tests {
     fn who_took_the_pages_keeps_what_was_there() {
         let mut slots = Slots::default();
         for id in 0..1_000 {
-            assert_eq!(slots.insert(order(id, 1)), None);
+            assert_eq!(slots.insert(order(id, 1)).1, None);
         }
         let before = sorted(slots.iter());
         let pages = slots.pages().to_vec();
         for id in (0..1_000).step_by(3) {
-            assert_eq!(slots.remove(OrderId(id.into())), Some(order(id, 1)));
-            assert_eq!(slots.remove(OrderId(id.into())), None);
+            let (mut seen, gone) = (Vec::new(), OrderId(id.into()));
+            slots.remove(gone, |_, record| seen.push(*record));
+            slots.remove(gone, |_, record| seen.push(*record));
+            assert_eq!(seen, [order(id, 1)]);
         }
         for id in (1..1_000).step_by(3) {
-            assert_eq!(slots.insert(order(id, 2)), Some(order(id, 1)));
+            assert_eq!(slots.insert(order(id, 2)).1, Some(order(id, 1)));
         }
         for id in 1_000..1_400 {
-            assert_eq!(slots.insert(order(id, 3)), None);
+            assert_eq!(slots.insert(order(id, 3)).1, None);
         }
         assert_eq!(sorted(pages.iter().flat_map(|page| page.iter().flatten())), before);
         let open = |id: u64| match (id, id % 3) {
