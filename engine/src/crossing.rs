@@ -16,6 +16,13 @@ pub(crate) struct Part {
     own: bool,
 }
 
+impl Part {
+    /// How much of it comes up in so many rounds.
+    fn after(&self, rounds: u64) -> Quantity {
+        Quantity(self.display.0.saturating_mul(rounds)).min(self.hidden)
+    }
+}
+
 /// A trade before it has a number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fill {
@@ -327,13 +334,15 @@ impl Book {
             }
         }
         // The hidden parts come up behind all that stood there, in the same order, round by round.
-        while !parts.is_empty() && !run.is_over() {
-            parts.retain_mut(|part| {
-                let shown = part.hidden.min(part.display);
-                run.step(shown, part.own);
-                part.hidden = part.hidden.minus(shown);
-                !part.hidden.is_zero()
-            });
+        // All rounds but the last are sums: only in the last does it matter which part comes first.
+        let rounds = run.rounds(parts);
+        for part in &mut *parts {
+            let sum = part.after(rounds);
+            run.step(sum, part.own);
+            part.hidden = part.hidden.minus(sum);
+        }
+        for part in &*parts {
+            run.step(part.after(1), part.own);
         }
         !run.is_over()
     }
@@ -354,6 +363,30 @@ impl DryRun {
         let traded = self.left.min(quantity);
         self.left = self.left.minus(traded);
         self.needed = self.needed.minus(traded.min(self.needed));
+    }
+
+    /// How many whole rounds of these parts it goes through without being over, the last one not
+    /// counted.
+    fn rounds(&self, parts: &[Part]) -> u64 {
+        let goes_on = |rounds: u64| {
+            let (mut own, mut others) = (Quantity::ZERO, Quantity::ZERO);
+            for part in parts {
+                let sum = if part.own { &mut own } else { &mut others };
+                *sum = sum.plus(part.after(rounds));
+            }
+            own.plus(others) < self.left && others < self.needed
+        };
+        let all = |part: &Part| part.hidden.0.div_ceil(part.display.0.max(1));
+        let (mut low, mut high) = (0, parts.iter().map(all).max().unwrap_or(0));
+        while high.saturating_sub(low) > 1 {
+            let middle = low.midpoint(high);
+            if goes_on(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        low
     }
 
     /// Meets a part: an own one shrinks the taker without a trade.
