@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use pricetime::Principal;
 use pricetime::json::Done;
 use pricetime_engine::{
-    AccountId, Action, Command, Engine, Event, Group, MarketSpec, OrderId, Party,
+    AccountId, Action, Command, Engine, Event, Group, MarketSpec, OrderId, Party, Quantity, Side,
+    SideSummary,
 };
 use pricetime_tests::record::day;
 use serde_json::json;
@@ -121,4 +122,49 @@ fn a_client_sees_its_own_accounts_and_no_other() {
         }
     }
     assert!(checked > 10_000 && left_out > 1_000, "{checked} checked, {left_out} left out");
+}
+
+#[test]
+fn epoch_close_tells_clients_only_what_the_book_shows() {
+    let client = Principal::accounts([AccountId(1)]);
+    let (mut hidden, mut waiting) = (0, 0);
+    for seed in 0..24 {
+        let day = day(seed);
+        let mut engine = Engine::new(day.markets_max);
+        let mut groups: Vec<Group> = Vec::new();
+        for command in day.commands {
+            engine.apply(&command, &mut groups);
+            let Some(group) = groups.pop() else { panic!("a command has a group") };
+            let closed = |group: &Group| {
+                group.events.iter().find_map(|event| {
+                    let Event::EpochClosed(summary) = event else { return None };
+                    Some(*summary)
+                })
+            };
+            let Some(all) = closed(&group) else { continue };
+            let Some(book) = engine.market(command.market) else { panic!("it closed an epoch") };
+            let Some(seen) = closed(&client.seen(group)) else { panic!("everyone sees a close") };
+            for (side, all, seen) in
+                [(Side::Buy, all.bids, seen.bids), (Side::Sell, all.asks, seen.asks)]
+            {
+                let shown: u64 = book
+                    .snapshot()
+                    .resting
+                    .iter()
+                    .filter(|order| order.side == side)
+                    .map(|order| order.shown.0)
+                    .sum();
+                let expected = SideSummary {
+                    best: all.best,
+                    resting: all.resting,
+                    resting_quantity: Quantity(shown),
+                    ..SideSummary::default()
+                };
+                assert_eq!(seen, expected);
+                hidden += usize::from(all.resting_quantity != seen.resting_quantity);
+                waiting += usize::from(all.waiting > 0);
+            }
+        }
+    }
+    assert!(hidden > 20 && waiting > 20, "{hidden} closes with hidden parts, {waiting} with stops");
 }

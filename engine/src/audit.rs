@@ -129,8 +129,9 @@ impl Book {
         }
         holds(levels == ladder.len(), "every level is reached from the best")?;
         let totals = self.summary(side);
-        let agree =
-            totals.resting == sums.resting && totals.resting_quantity == sums.resting_quantity;
+        let agree = totals.resting == sums.resting
+            && totals.resting_quantity == sums.resting_quantity
+            && totals.hidden_quantity == sums.hidden_quantity;
         holds(agree, "a side's totals are the sums over its levels")?;
         let waits = |handle: &Handle| {
             let order = self.arena.order(*handle);
@@ -175,6 +176,7 @@ impl Book {
         holds(agree, "a level's totals are the sums over its queue")?;
         sums.resting = sums.resting.saturating_add(orders);
         sums.resting_quantity = sums.resting_quantity.plus(open);
+        sums.hidden_quantity = sums.hidden_quantity.plus(open.minus(shown));
         Ok(())
     }
 

@@ -406,6 +406,8 @@ pub struct SideSummary {
     pub resting: u32,
     /// Their open quantity, hidden parts included.
     pub resting_quantity: Quantity,
+    /// What they hide of it.
+    pub hidden_quantity: Quantity,
     /// Stops outside it.
     pub waiting: u32,
     /// Their quantity.

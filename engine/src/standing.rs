@@ -59,7 +59,9 @@ impl Book {
             None => {
                 totals.resting = totals.resting.saturating_add(1);
                 totals.resting_quantity = totals.resting_quantity.plus(order.open);
-                let parts = (order.shown, order.open.minus(order.shown));
+                let hidden = order.open.minus(order.shown);
+                totals.hidden_quantity = totals.hidden_quantity.plus(hidden);
+                let parts = (order.shown, hidden);
                 let seat = ladder.admit(arena, handle, order.kind.price(), parts);
                 arena.insert(order, Some(seat));
             }
@@ -113,6 +115,7 @@ impl Book {
         if let Some(seat) = order.seat() {
             totals.resting = totals.resting.saturating_sub(1);
             totals.resting_quantity = totals.resting_quantity.minus(open);
+            totals.hidden_quantity = totals.hidden_quantity.minus(hidden);
             price = Some(ladder.dismiss(arena, seat, order.next, (order.shown, hidden)));
         } else {
             totals.waiting = totals.waiting.saturating_sub(1);
@@ -136,9 +139,10 @@ impl Book {
     /// Sets what a resting order shows and hides, where it stands.
     #[inline]
     pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
-        let before = self.arena.open(handle);
+        let (before, hid) = (self.arena.open(handle), self.arena.hidden(handle));
         let (ladder, totals, arena) = self.side_mut(self.arena.order(handle).side);
         totals.resting_quantity = totals.resting_quantity.minus(before).plus(shown).plus(hidden);
+        totals.hidden_quantity = totals.hidden_quantity.minus(hid).plus(hidden);
         ladder.resize(arena, handle, shown, hidden);
     }
 

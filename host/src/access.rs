@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pricetime_engine::{
-    AccountId, Event, Group, Header, OrderId, OrderRecord, Outcome, Party, Quantity,
+    AccountId, EpochSummary, Event, Group, Header, OrderId, OrderRecord, Outcome, Party, Quantity,
+    SideSummary,
 };
 use uuid::Uuid;
 
@@ -219,6 +220,18 @@ pub(crate) fn seen<'a>(
     Group { header, events, outcome: Outcome::Accepted }
 }
 
+/// An epoch's close as everyone may see it: what the book shows. Hidden parts and stops are for
+/// operators.
+pub(crate) fn public_epoch(summary: &EpochSummary) -> EpochSummary {
+    let shown = |side: SideSummary| SideSummary {
+        best: side.best,
+        resting: side.resting,
+        resting_quantity: Quantity(side.resting_quantity.0.saturating_sub(side.hidden_quantity.0)),
+        ..SideSummary::default()
+    };
+    EpochSummary { bids: shown(summary.bids), asks: shown(summary.asks), ..*summary }
+}
+
 /// The event as the owner of these accounts sees it, or `None` if it does not concern them. `speaks`
 /// says whether one of them sent the command.
 fn seen_event(event: &Event, own: impl Fn(AccountId) -> bool, speaks: bool) -> Option<Event> {
@@ -228,6 +241,9 @@ fn seen_event(event: &Event, own: impl Fn(AccountId) -> bool, speaks: bool) -> O
         Concerned::All => true,
     };
     let mut event = seen.then_some(*event)?;
+    if let Event::EpochClosed(summary) = &mut event {
+        *summary = public_epoch(summary);
+    }
     if let Event::Traded { maker, taker, maker_remaining, taker_remaining, .. } = &mut event {
         let hidden = Party { order: OrderId(0), account: AccountId(0), reference: 0 };
         if !own(maker.account) {

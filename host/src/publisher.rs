@@ -18,6 +18,7 @@ use pricetime_persistence::image::{AccountOrders, Image, MarketImage};
 use tokio::sync::mpsc;
 
 use self::accounts::Accounts;
+use crate::access::public_epoch;
 use crate::question::{Found, Question};
 use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of};
 use crate::view::MarketView;
@@ -252,7 +253,7 @@ fn update(
                 update.trades.push(trade);
             }
             Event::PhaseChanged { to, .. } => update.phase = Some(*to),
-            Event::EpochClosed(summary) => update.closed = Some(*summary),
+            Event::EpochClosed(summary) => update.closed = Some(public_epoch(summary)),
             Event::MarketRemoved => update.removed = true,
             Event::Accepted { .. }
             | Event::Rejected { .. }

@@ -6,7 +6,7 @@ use pricetime_engine::{CancelReason, Phase, Reason, Side};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::input::{OrderType, TimeInForce};
+use super::input::{OrderType, TimeInForce, is_default};
 use super::market::{MarketSpecLine, TermsLine};
 use super::output::OutcomeLine;
 use super::value::{Amount, Time};
@@ -105,7 +105,7 @@ pub enum EventLine {
         to: Phase,
     },
     /// An epoch closed, and the next one is open.
-    EpochClosed(EpochLine),
+    EpochClosed(Box<EpochLine>),
     /// A market was added.
     MarketAdded(MarketSpecLine),
     /// A market's terms were replaced.
@@ -208,12 +208,17 @@ pub struct SideLine {
     pub best: Option<Amount>,
     /// Orders in the book.
     pub resting: u32,
-    /// Their open quantity, hidden parts included.
+    /// Their open quantity, as far as they show it; for operators all of it.
     pub resting_quantity: Amount,
-    /// Stops outside it.
+    /// What they hide of it. Left out if it is nothing, and for all but operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hidden_quantity: Option<Amount>,
+    /// Stops outside it. Left out if there are none, and for all but operators.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub waiting: u32,
-    /// Their quantity.
-    pub waiting_quantity: Amount,
+    /// Their quantity, left out likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_quantity: Option<Amount>,
 }
 
 /// A live order.

@@ -29,6 +29,7 @@ impl Sides {
         }
         totals.resting = totals.resting.saturating_add(1);
         totals.resting_quantity.0 = totals.resting_quantity.0.wrapping_add(order.open.0);
+        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_add(hides(order));
         let Some(price) = order.kind.price() else { return };
         let (quantity, orders) = match order.side {
             Side::Buy => self.bids.entry(Reverse(price)).or_default(),
@@ -52,6 +53,7 @@ impl Sides {
         }
         totals.resting = totals.resting.saturating_sub(1);
         totals.resting_quantity.0 = totals.resting_quantity.0.wrapping_sub(order.open.0);
+        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_sub(hides(order));
         let Some(price) = order.kind.price() else { return };
         match order.side {
             Side::Buy => shrink(&mut self.bids, Reverse(price), order.shown),

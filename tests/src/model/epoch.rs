@@ -75,6 +75,7 @@ impl Book {
             best: self.best(side),
             resting: length(&resting),
             resting_quantity: total(&resting),
+            hidden_quantity: Quantity(resting.iter().map(|o| o.open.0 - o.shown.0).sum()),
             waiting: length(&waiting),
             waiting_quantity: total(&waiting),
         }

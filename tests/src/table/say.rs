@@ -309,7 +309,10 @@ impl Reader<'_> {
         saying = side(saying, got.asks, "asks", "sell stops");
         saying = saying.may(format!("next #{}", got.next_priority));
         let due = self.market().map(|m| m.summary(self.command));
-        if due == Some(EpochSummary { clearing: None, ..*got }) {
+        // The table does not follow what icebergs show; the model does.
+        let open = |side: SideSummary| SideSummary { hidden_quantity: Quantity(0), ..side };
+        let (bids, asks) = (open(got.bids), open(got.asks));
+        if due == Some(EpochSummary { clearing: None, bids, asks, ..*got }) {
             return saying;
         }
         saying.must(format!("(not {due:?})"))
@@ -320,5 +323,6 @@ fn side(saying: Saying, side: SideSummary, resting: &str, waiting: &str) -> Sayi
     let best = side.best.map_or("-".to_owned(), |p| p.to_string());
     let saying =
         saying.may(format!("{resting} {} for {} best {best}", side.resting, side.resting_quantity));
+    let saying = saying.may(format!("{resting} hide {}", side.hidden_quantity));
     saying.may(format!("{waiting} {} for {}", side.waiting, side.waiting_quantity))
 }

@@ -1,8 +1,8 @@
 //! From the core's events and records to lines.
 
 use pricetime_engine::{
-    Clearing, EpochSummary, Event, MarketId, MarketSpec, OrderRecord, Party, Price, SideSummary,
-    Until,
+    Clearing, EpochSummary, Event, MarketId, MarketSpec, OrderRecord, Party, Price, Quantity,
+    SideSummary, Until,
 };
 use uuid::Uuid;
 
@@ -101,7 +101,9 @@ impl EventLine {
                 priority: priority.0,
             },
             Event::PhaseChanged { from, to } => Self::PhaseChanged { from: *from, to: *to },
-            Event::EpochClosed(summary) => Self::EpochClosed(EpochLine::of(summary, spec)),
+            Event::EpochClosed(summary) => {
+                Self::EpochClosed(Box::new(EpochLine::of(summary, spec)))
+            }
             Event::MarketAdded(spec) => Self::MarketAdded(MarketSpecLine::of(spec)),
             Event::MarketSet(terms) => Self::MarketSet(TermsLine::of(terms, spec)),
             Event::MarketRemoved => Self::MarketRemoved {},
@@ -172,12 +174,14 @@ impl ClearingLine {
 
 impl SideLine {
     fn of(side: &SideSummary, units: &Units<'_>) -> Self {
+        let some = |it: Quantity| (!it.is_zero()).then(|| units.show_quantity(it));
         Self {
             best: side.best.map(|best| units.show_price(best)),
             resting: side.resting,
             resting_quantity: units.show_quantity(side.resting_quantity),
+            hidden_quantity: some(side.hidden_quantity),
             waiting: side.waiting,
-            waiting_quantity: units.show_quantity(side.waiting_quantity),
+            waiting_quantity: some(side.waiting_quantity),
         }
     }
 }

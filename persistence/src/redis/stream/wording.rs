@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pricetime_engine::{
-    EpochNumber, EpochSummary, Event, Header, MarketHead, MarketId, MarketSpec, Price, SideSummary,
-    Step,
+    EpochNumber, EpochSummary, Event, Header, MarketHead, MarketId, MarketSpec, Price, Quantity,
+    SideSummary, Step,
 };
 use serde::Serialize;
 
@@ -214,7 +214,10 @@ fn epoch(spec: &MarketSpec, summary: &EpochSummary) -> Fields {
     price("best_ask", summary.asks.best);
     let mut side = |orders, quantity, side: &SideSummary| {
         fields.push((orders, side.resting.to_string()));
-        fields.push((quantity, spec.show_quantity(side.resting_quantity)));
+        // Anyone may read this: what icebergs hide is not counted.
+        let (all, hidden) = (side.resting_quantity.0, side.hidden_quantity.0);
+        let shown = Quantity(all.saturating_sub(hidden));
+        fields.push((quantity, spec.show_quantity(shown)));
     };
     side("bids", "bid_quantity", &summary.bids);
     side("asks", "ask_quantity", &summary.asks);
