@@ -161,6 +161,24 @@ fn the_engine_throws_no_dice() {
 }
 
 #[test]
+fn the_fixed_key_is_for_made_up_ids() {
+    let made_up = ["workload", "workload.rs", "bench", "demo.rs", "golden"];
+    let files = [sources("persistence/src"), sources("host/src")].concat();
+    let mut against = Vec::new();
+    let is_made_up = |file: &PathBuf| file.iter().any(|part| made_up.iter().any(|it| part == *it));
+    for file in files.iter().filter(|file| !is_made_up(file)) {
+        let text = read(file);
+        let fixed = |line: &str| line.contains("Engine::new(") || line.contains("IndexKey::FIXED");
+        let lines = code(&text).filter(|(_, line)| fixed(line));
+        against.extend(lines.map(|(number, _)| format!("{}:{number}", file.display())));
+    }
+    hold(
+        "No engine of `persistence` or `host` that holds ids of clients has the fixed key.",
+        &against,
+    );
+}
+
+#[test]
 fn the_engine_is_safe() {
     never_in_engine("There is no `unsafe` code in the engine.", &["unsafe"]);
 }

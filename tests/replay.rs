@@ -2,9 +2,9 @@
 //! one, in batches, and with a restore anywhere in between.
 
 use pricetime_engine::{
-    AccountId, Action, Amend, Command, Engine, EpochNumber, Fees, Group, Limits, MarketId,
-    MarketSpec, OrderId, OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, RequestId,
-    SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+    AccountId, Action, Amend, Command, Engine, EpochNumber, Fees, Group, IndexKey, Limits,
+    MarketId, MarketSpec, OrderId, OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity,
+    RequestId, SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 use pricetime_tests::record::{Day, day};
 
@@ -53,6 +53,40 @@ fn a_restore_anywhere_changes_nothing() {
         assert_eq!(bytes(&told), bytes(&groups), "seed {seed}");
         assert_eq!(whole.digest(), engine.digest(), "seed {seed}");
     }
+}
+
+#[test]
+fn events_and_digests_are_the_same_under_every_key() {
+    for seed in 220..232 {
+        let day = day(seed);
+        let (fixed, told) = replay(&day);
+        for number in 0..3 {
+            let key = |at: u64| IndexKey::new(seed ^ at << 32, !seed << number);
+            let mut engine = Engine::with_key(day.markets_max, key(number));
+            let mut groups = Vec::new();
+            let half = day.commands.len() / 2;
+            for (at, command) in day.commands.iter().enumerate() {
+                if at == half {
+                    // Restored under another key in between.
+                    let snapshot = engine.snapshot();
+                    engine = Engine::with_key(day.markets_max, key(number + 9));
+                    engine.restore(&snapshot).expect("a snapshot of a sound engine");
+                }
+                engine.apply(command, &mut groups);
+            }
+            assert_eq!(bytes(&told), bytes(&groups), "seed {seed}");
+            assert_eq!(fixed.digest(), engine.digest(), "seed {seed}");
+            assert_eq!(fixed.snapshot(), engine.snapshot(), "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn debug_output_does_not_show_the_key() {
+    let engine = Engine::with_key(1, IndexKey::new(0x1234_5678_9abc, 0xdef0_1234_5678));
+    let shown = format!("{engine:?}");
+    let digits = [0x1234_5678_9abc_u64, 0xdef0_1234_5678].map(|half| half.to_string());
+    assert!(shown.contains("IndexKey(..)") && !digits.iter().any(|half| shown.contains(half)));
 }
 
 /// A day that depends on nothing but this function, so that its digest is a fact.

@@ -8,7 +8,7 @@ use crate::event::{
     CancelReason, Event, Header, Outcome, Party, Reason, SideSummary, Sink, Turnover,
 };
 use crate::heap::Heap;
-use crate::index::Index;
+use crate::index::{Index, IndexKey};
 use crate::ladder::Ladder;
 use crate::market::{MarketSpec, Phase};
 use crate::quantity::{
@@ -78,8 +78,13 @@ impl From<Reason> for Refusal {
 }
 
 impl Book {
-    pub(crate) fn new(market: MarketId, spec: &MarketSpec, sequence: Sequence) -> Self {
-        Self::with_head(MarketHead {
+    pub(crate) fn new(
+        market: MarketId,
+        spec: &MarketSpec,
+        sequence: Sequence,
+        key: IndexKey,
+    ) -> Self {
+        let head = MarketHead {
             market,
             spec: *spec,
             phase: Phase::Closed,
@@ -92,15 +97,16 @@ impl Book {
             turnover: Turnover::default(),
             accepted: 0,
             cancelled: 0,
-        })
+        };
+        Self::with_head(head, key)
     }
 
     /// A market with these numbers and no orders.
-    pub(crate) fn with_head(head: MarketHead) -> Self {
+    pub(crate) fn with_head(head: MarketHead, key: IndexKey) -> Self {
         Self {
             head,
             arena: Arena::default(),
-            index: Index::default(),
+            index: Index::new(key),
             bids: Ladder::new(Side::Buy),
             asks: Ladder::new(Side::Sell),
             buys: SideSummary::default(),
@@ -109,7 +115,7 @@ impl Book {
             expiries: Heap::default(),
             last_epochs: Heap::default(),
             blocked: Vec::new(),
-            window: Window::default(),
+            window: Window::new(key),
             range: None,
             batch: Vec::new(),
             parts: Vec::new(),

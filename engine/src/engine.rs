@@ -4,6 +4,7 @@ use crate::book::Book;
 use crate::command::{Action, Command};
 use crate::digest::engine_digest;
 use crate::event::{Event, Header, Outcome, Reason, RequestMark, Sink};
+use crate::index::IndexKey;
 use crate::market::MarketSpec;
 use crate::quantity::{MarketId, OrderId, Sequence, Timestamp};
 use crate::rules;
@@ -13,6 +14,7 @@ use crate::snapshot::EngineSnapshot;
 #[derive(Debug)]
 pub struct Engine {
     markets_max: u32,
+    pub(crate) key: IndexKey,
     pub(crate) last_sequence: Sequence,
     pub(crate) last_timestamp: Timestamp,
     pub(crate) last_market: MarketId,
@@ -23,11 +25,20 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine without markets that will hold at most `markets_max`.
+    /// An engine without markets that will hold at most `markets_max`, under [`IndexKey::FIXED`]:
+    /// for ids that no client chooses.
     #[must_use]
     pub const fn new(markets_max: u32) -> Self {
+        Self::with_key(markets_max, IndexKey::FIXED)
+    }
+
+    /// The same under a key that the caller draws at random, for ids that clients choose. A restore
+    /// keeps the key.
+    #[must_use]
+    pub const fn with_key(markets_max: u32, key: IndexKey) -> Self {
         Self {
             markets_max,
+            key,
             last_sequence: Sequence(0),
             last_timestamp: Timestamp(0),
             last_market: MarketId(0),
@@ -146,7 +157,7 @@ impl Engine {
         if let Err(reason) = self.judge_market(command, spec) {
             return refuse(command, reason, sink);
         }
-        let mut book = Book::new(command.market, spec, command.sequence);
+        let mut book = Book::new(command.market, spec, command.sequence, self.key);
         sink.event(&Event::MarketAdded(*spec));
         book.remember(header, Outcome::Accepted);
         self.last_market = command.market;

@@ -10,12 +10,16 @@
 //! not, that costs nothing but a look at whether it does, where an id was not found.
 
 mod growth;
+mod key;
 #[cfg(test)]
 mod tests;
+
+pub use key::IndexKey;
 
 /// A hash index with linear probing and no tombstones.
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
+    key: IndexKey,
     /// None, or a power of two between 2^3 and 2^32.
     slots: Vec<u64>,
     len: usize,
@@ -49,34 +53,32 @@ const TAG_BITS: u32 = 32;
 const SLOTS_MIN: usize = 8;
 const SHIFT_MAX: u32 = TAG_BITS - 3;
 
-impl Default for Index {
-    /// An index that holds nothing and has allocated nothing.
-    fn default() -> Self {
-        Self { slots: Vec::new(), len: 0, shift: SHIFT_MAX, limit: 0, old: Vec::new() }
-    }
-}
-
 impl Index {
+    /// An index that holds nothing and has allocated nothing.
+    pub(crate) const fn new(key: IndexKey) -> Self {
+        Self { key, slots: Vec::new(), len: 0, shift: SHIFT_MAX, limit: 0, old: Vec::new() }
+    }
+
     /// How many ids it knows.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    /// The handle of `key`. `is_it` says whether a handle is the key's: it is asked where the tag
+    /// The handle of `id`. `is_it` says whether a handle is the id's: it is asked where the tag
     /// fits, which one time in 2^32 is a stranger.
     #[inline]
-    pub(crate) fn find(&self, key: u128, is_it: impl Fn(u32) -> bool) -> Option<u32> {
-        self.find_spot(key, is_it).ok().map(|(handle, _)| handle)
+    pub(crate) fn find(&self, id: u128, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        self.find_spot(id, is_it).ok().map(|(handle, _)| handle)
     }
 
-    /// The handle of `key` and where it stands, or where `key` would stand.
+    /// The handle of `id` and where it stands, or where `id` would stand.
     #[inline(always)]
     pub(crate) fn find_spot(
         &self,
-        key: u128,
+        id: u128,
         is_it: impl Fn(u32) -> bool,
     ) -> Result<(u32, Spot), Spot> {
-        let tag = tag(key);
+        let tag = self.tag(id);
         let mut place = self.home(tag);
         loop {
             let spot = Spot { tag, place };
@@ -101,11 +103,11 @@ impl Index {
         }
     }
 
-    /// Adds `key`, which is not there yet, with a handle below 2^31.
+    /// Adds `id`, which is not there yet, with a handle below 2^31.
     #[inline]
-    pub(crate) fn insert(&mut self, key: u128, handle: u32) {
+    pub(crate) fn insert(&mut self, id: u128, handle: u32) {
         assert!(u64::from(handle) <= HANDLE, "a handle is below 2^31");
-        let entry = entry(tag(key), handle);
+        let entry = entry(self.tag(id), handle);
         if self.len >= self.limit {
             self.grow();
         }
@@ -113,7 +115,7 @@ impl Index {
         self.len = self.len.saturating_add(1);
     }
 
-    /// Adds the key that was looked for in vain, with a handle below 2^31.
+    /// Adds the id that was looked for in vain, with a handle below 2^31.
     #[inline]
     pub(crate) fn insert_at(&mut self, spot: Spot, handle: u32) {
         assert!(u64::from(handle) <= HANDLE, "a handle is below 2^31");
@@ -128,7 +130,7 @@ impl Index {
         self.len = self.len.saturating_add(1);
     }
 
-    /// Takes out the key that was found there with this handle.
+    /// Takes out the id that was found there with this handle.
     #[inline]
     pub(crate) fn remove_at(&mut self, spot: Spot, handle: u32) {
         let wanted = entry(spot.tag, handle);
@@ -140,10 +142,10 @@ impl Index {
         }
     }
 
-    /// Takes out `key`, which is there with this handle.
+    /// Takes out `id`, which is there with this handle.
     #[inline]
-    pub(crate) fn remove(&mut self, key: u128, handle: u32) {
-        let tag = tag(key);
+    pub(crate) fn remove(&mut self, id: u128, handle: u32) {
+        let tag = self.tag(id);
         let wanted = entry(tag, handle);
         let mut place = self.home(tag);
         self.len = self.len.saturating_sub(1);
@@ -188,6 +190,12 @@ impl Index {
         self.slots[gap] = FREE;
     }
 
+    /// The top 32 bits of the id's hash.
+    #[inline]
+    fn tag(&self, id: u128) -> u64 {
+        self.key.hash(id) >> TAG_BITS
+    }
+
     #[inline]
     fn home(&self, tag: u64) -> usize {
         usize::try_from(tag >> self.shift).unwrap_or(usize::MAX)
@@ -208,24 +216,6 @@ impl Index {
     const fn distance(&self, from: usize, to: usize) -> usize {
         to.wrapping_sub(from) & self.mask()
     }
-}
-
-/// The top 32 bits of the key's hash. Each half is multiplied out to 128 bits and folded, so that
-/// every bit of it, high or low, moves the tag; neither product can blot out the other. The factors
-/// are odd with no pattern: the golden ratio's fraction and that of the root of three.
-#[inline]
-fn tag(key: u128) -> u64 {
-    let low = halves(u128::from(halves(key).0).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let high = halves(u128::from(halves(key).1).wrapping_mul(0xbb67_ae85_84ca_a73b));
-    (low.0 ^ low.1 ^ high.0 ^ high.1) >> TAG_BITS
-}
-
-/// The low and the high 64 bits.
-#[inline]
-fn halves(wide: u128) -> (u64, u64) {
-    let low = u64::try_from(wide & u128::from(u64::MAX));
-    let high = u64::try_from(wide >> 64);
-    (low.unwrap_or(0), high.unwrap_or(0))
 }
 
 #[inline]

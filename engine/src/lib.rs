@@ -61,6 +61,7 @@ pub use event::{
     CancelReason, Clearing, EpochSummary, Event, Group, Header, Outcome, Party, Prices, Reason,
     RequestMark, SideSummary, Sink, Turnover,
 };
+pub use index::IndexKey;
 pub use market::{BadSymbol, Fees, Limits, MarketSpec, Phase, Pricing, Step, Symbol, Terms};
 pub use quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,

@@ -4,6 +4,7 @@ use crate::audit::{Broken, holds};
 use crate::book::Book;
 use crate::engine::Engine;
 use crate::event::{Outcome, Turnover};
+use crate::index::IndexKey;
 use crate::market::Phase;
 use crate::quantity::{EpochNumber, MarketId, Priority, Sequence, TradeNumber};
 use crate::rules;
@@ -23,7 +24,7 @@ impl Engine {
             .iter()
             .map(|market| {
                 let broken = |invariant| Broken { market: Some(market.head.market), invariant };
-                Book::restored(market, snapshot.last_sequence).map_err(broken)
+                Book::restored(market, snapshot.last_sequence, self.key).map_err(broken)
             })
             .collect();
         self.books = books?;
@@ -51,9 +52,13 @@ impl Engine {
 
 impl Book {
     /// The market of a snapshot.
-    fn restored(snapshot: &MarketSnapshot, engine: Sequence) -> Result<Self, &'static str> {
+    fn restored(
+        snapshot: &MarketSnapshot,
+        engine: Sequence,
+        key: IndexKey,
+    ) -> Result<Self, &'static str> {
         check_head(&snapshot.head, engine)?;
-        let mut book = Self::with_head(snapshot.head);
+        let mut book = Self::with_head(snapshot.head, key);
         book.restore_orders(snapshot)?;
         let limits = book.head.spec.limits;
         let blocked = u32::try_from(snapshot.blocked.len());

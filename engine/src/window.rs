@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::index::Index;
+use crate::index::{Index, IndexKey};
 use crate::quantity::{AccountId, RequestId};
 use crate::snapshot::RequestRecord;
 
@@ -10,7 +10,7 @@ use crate::snapshot::RequestRecord;
 ///
 /// A request's handle is its number in the row of all requests ever remembered, cut to 31 bits: the
 /// window holds at most 2^30, so no two in it share one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Window {
     requests: VecDeque<RequestRecord>,
     first: u32,
@@ -25,6 +25,11 @@ fn key(account: AccountId, request: RequestId) -> u128 {
 }
 
 impl Window {
+    /// A window that remembers nothing yet, and whose index has this key.
+    pub(crate) const fn new(key: IndexKey) -> Self {
+        Self { requests: VecDeque::new(), first: 0, index: Index::new(key) }
+    }
+
     /// What the window knows of this request.
     pub(crate) fn find(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
         let is_it =
@@ -77,7 +82,8 @@ mod tests {
     #[test]
     fn it_remembers_the_last_ones_and_no_others() {
         let mut random = Random(7);
-        let mut window = Window { first: MASK.wrapping_sub(100), ..Window::default() };
+        let first = MASK.wrapping_sub(100);
+        let mut window = Window { first, ..Window::new(IndexKey::FIXED) };
         let mut known: VecDeque<RequestRecord> = VecDeque::new();
         for sequence in 1..20_000 {
             let account = AccountId(u128::from(random.below(3)));

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pricetime_engine::{Engine, Sequence};
-use pricetime_persistence::{Commands, Disk, FolderError, JournalError, Look, SnapshotError};
+use pricetime_persistence::{
+    Commands, Disk, FolderError, JournalError, Look, SnapshotError, keyed_engine,
+};
 
 /// The folder of a running host, looked at.
 #[derive(Clone, Debug)]
@@ -56,7 +58,7 @@ impl Past {
         let first = look.first()?;
         let mut known = look.bases(first)?;
         let later = known.split_off(known.partition_point(|it| *it <= sequence));
-        let nothing = (first.0 <= 1).then(|| Engine::new(self.markets_max));
+        let nothing = (first.0 <= 1).then(|| keyed_engine(self.markets_max));
         let engine = match self.restored(&look, known.into_iter().rev())?.or(nothing) {
             None => self.restored(&look, later.into_iter())?,
             found => found,

@@ -22,6 +22,7 @@ pub mod codec;
 mod encrypt;
 mod history;
 pub mod image;
+mod index_key;
 pub mod ledger;
 pub mod private;
 pub mod settlement;
@@ -46,6 +47,7 @@ pub mod redis;
 pub mod redlock;
 
 pub use history::{BadHistory, History};
+pub use index_key::keyed_engine;
 
 #[cfg(feature = "local")]
 pub use disk::{Disk, DiskFile, Lock, RealDisk};

@@ -7,6 +7,7 @@ use pricetime_engine::{
     Sequence, Sink,
 };
 
+use crate::index_key::keyed_engine;
 use crate::journal::JournalError;
 use crate::local::{Loaded, SnapshotError};
 use crate::look::Look;
@@ -139,7 +140,7 @@ impl<'a> Recount<'a> {
                 return Ok(Some(begun));
             }
         }
-        Ok((first.0 <= 1).then(|| (Engine::new(self.markets_max), Vec::new())))
+        Ok((first.0 <= 1).then(|| (keyed_engine(self.markets_max), Vec::new())))
     }
 
     /// The oldest state.

@@ -7,6 +7,7 @@ use pricetime_engine::{Broken, Engine, EngineSnapshot, Sequence, Sink, rules};
 
 use crate::folder::{Folder, FolderError};
 use crate::history::History;
+use crate::index_key::keyed_engine;
 use crate::journal::{Journal, JournalError, JournalOptions};
 use crate::local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 
@@ -224,7 +225,7 @@ impl Recovery {
         snapshots.replace(&damaged);
         let (base, stated) = match found {
             Some(Loaded { snapshot, digest }) => (snapshot, Some(digest)),
-            None => (Engine::new(markets_max).snapshot(), None),
+            None => (keyed_engine(markets_max).snapshot(), None),
         };
         let journal_folder = folder.journal();
         let (engine, made, journal) = std::thread::scope(|scope| {
@@ -279,7 +280,7 @@ impl Recovery {
             return Err(RecoveryError::NotNew(folder.path().to_owned()));
         }
         // What breaks a rule is refused before anything is written.
-        let (mut engine, sequence) = (Engine::new(markets_max), base.last_sequence);
+        let (mut engine, sequence) = (keyed_engine(markets_max), base.last_sequence);
         engine.restore(&base).map_err(|broken| RecoveryError::Broken { sequence, broken })?;
         // The image may be of an earlier version of the rules; the history that begins here is not.
         let base = EngineSnapshot { rules_version: rules::VERSION, ..base };
@@ -376,7 +377,7 @@ fn restored(
     base: &EngineSnapshot,
     stated: Option<u128>,
 ) -> Result<Engine, RecoveryError> {
-    let mut engine = Engine::new(markets_max);
+    let mut engine = keyed_engine(markets_max);
     if let Some(stated) = stated {
         let sequence = base.last_sequence;
         let broken = |broken| RecoveryError::Broken { sequence, broken };

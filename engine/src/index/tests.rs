@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Index, SLOTS_MIN, tag};
+use super::{Index, IndexKey, SLOTS_MIN};
 use crate::random::Random;
 
 /// Every slot of both tables is reachable from its home, and the new table is at most a quarter full.
@@ -32,7 +32,7 @@ fn assert_sound(index: &Index) -> usize {
 #[test]
 fn it_does_what_a_map_does() {
     let mut random = Random(23);
-    let mut index = Index::default();
+    let mut index = Index::new(IndexKey::FIXED);
     let mut map = BTreeMap::new();
     let mut keys = vec![0_u128; 3_000];
     for step in 0..400_000_u64 {
@@ -75,7 +75,7 @@ fn it_does_what_a_map_does() {
 fn some_id(random: &mut Random, map: &BTreeMap<u128, u32>, crowded: bool) -> u128 {
     loop {
         let id = u128::from(random.next()) << 64 | u128::from(random.next());
-        let fits = !crowded || matches!(tag(id) >> 26, 0 | 62 | 63);
+        let fits = !crowded || matches!(IndexKey::FIXED.hash(id) >> 58, 0 | 62 | 63);
         if fits && !map.contains_key(&id) {
             return id;
         }
@@ -100,7 +100,7 @@ fn it_is_sound_at_every_step_of_growing() {
     let mut random = Random(5);
     let (mut growing, mut wrapped) = (0, 0);
     for round in 0..24 {
-        let (mut index, mut map) = (Index::default(), BTreeMap::new());
+        let (mut index, mut map) = (Index::new(IndexKey::FIXED), BTreeMap::new());
         let (crowded, removes) = (round % 2 == 0, random.below(4));
         for handle in 0..400 {
             let id = some_id(&mut random, &map, crowded);
@@ -133,9 +133,15 @@ fn it_is_sound_at_every_step_of_growing() {
     assert!(wrapped > 1_000, "hardly ever over the end: {wrapped}");
 }
 
+/// The steps from home to place, over all ids.
+fn steps(index: &Index) -> usize {
+    let taken = index.slots.iter().enumerate().filter(|&(_, &slot)| slot != 0);
+    taken.map(|(place, &slot)| index.distance(index.home(slot >> 32), place)).sum()
+}
+
 #[test]
 fn one_tag_for_all_still_works() {
-    let mut index = Index::default();
+    let mut index = Index::new(IndexKey::FIXED);
     for handle in 0..100 {
         index.insert(7, handle);
     }
@@ -163,16 +169,60 @@ fn ids_of_every_kind_spread() {
         &|n, a, b| (1_780_000_000_000 + n / 16) << 80 | u128::from(a >> 52) << 64 | u128::from(b),
     ];
     for (kind, key) in kinds.iter().enumerate() {
-        let mut index = Index::default();
+        let mut index = Index::new(IndexKey::FIXED);
         for handle in 0..1 << 16 {
             index.insert(key(u128::from(handle), random.next(), random.next()), handle);
         }
         assert!(index.slots.len() > SLOTS_MIN && index.old.is_empty());
-        // The steps from home to place, over all ids: a sixth each at a quarter full.
-        let steps: usize = (index.slots.iter().enumerate())
-            .filter(|&(_, &slot)| slot != 0)
-            .map(|(place, &slot)| index.distance(index.home(slot >> 32), place))
-            .sum();
+        // A sixth each at a quarter full.
+        let steps = steps(&index);
         assert!(steps < (1 << 16) / 4, "kind {kind}: {steps} steps");
+    }
+}
+
+/// Ids that a client who knows the fixed key can choose: the lower half cancels its part of the key,
+/// so one operand of the product is zero, whatever the upper half is.
+fn colliding(count: u32) -> Vec<u128> {
+    (0..u128::from(count)).map(|n| n << 64 | 0x243f_6a88_85a3_08d3).collect()
+}
+
+/// Ids whose home under the fixed key is in the first 1/256 of the table, found by trying.
+fn crowded(count: usize) -> Vec<u128> {
+    (0..u128::MAX).filter(|id| IndexKey::FIXED.hash(*id) >> 56 == 0).take(count).collect()
+}
+
+fn steps_under(key: IndexKey, ids: &[u128]) -> usize {
+    let mut index = Index::new(key);
+    for (id, handle) in ids.iter().zip(0..) {
+        index.insert(*id, handle);
+    }
+    index.reserve(ids.len());
+    steps(&index)
+}
+
+#[test]
+fn ids_that_collide_under_one_key_spread_under_others() {
+    let mut random = Random(77);
+    for ids in [colliding(2_000), crowded(2_000)] {
+        let count = ids.len();
+        let known = steps_under(IndexKey::FIXED, &ids);
+        assert!(known > count * count / 8, "the ids do not collide: {known} steps");
+        for _ in 0..64 {
+            let steps = steps_under(IndexKey::new(random.next(), random.next()), &ids);
+            assert!(steps < count / 4, "{steps} steps for {count} ids");
+        }
+    }
+}
+
+#[test]
+fn ids_in_equal_steps_spread_under_every_key() {
+    let mut random = Random(3);
+    for _ in 0..1_000 {
+        let key = IndexKey::new(random.next(), random.next());
+        for shift in [0, 40, 64, 104] {
+            let ids: Vec<u128> = (0..500).map(|n: u128| n << shift).collect();
+            let steps = steps_under(key, &ids);
+            assert!(steps < ids.len() / 2, "{steps} steps, {shift} bits, {key:?}");
+        }
     }
 }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use pricetime_engine::{Engine, Sequence};
+use pricetime_engine::Sequence;
+use pricetime_persistence::keyed_engine;
 
 use super::failure::{Code, Failure};
 use super::look::{self, At, Begun, Judge, Markets, Origin, Seen, Stop};
@@ -163,7 +164,7 @@ impl Replay {
             let text = "--verify compares a data folder with its journal: name a folder";
             return Err(Failure::new(Code::Usage, text).into());
         }
-        let mut run = Run::new(Engine::new(self.markets.markets_max), self.until)?;
+        let mut run = Run::new(keyed_engine(self.markets.markets_max), self.until)?;
         run.write_to(self.events.as_deref(), self.commands.as_deref())?;
         let begun = Instant::now();
         let refused = files::replay(files, &mut run, &mut self.speed.begin())?;

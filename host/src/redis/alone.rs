@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::bounded;
 use pricetime_engine::{Engine, MarketId, Sequence, TradeNumber};
-use pricetime_persistence::History;
 use pricetime_persistence::image::Image;
 use pricetime_persistence::redis::{ImageWriter, Link, ReadError, RedisOptions, Trades, Whole};
+use pricetime_persistence::{History, keyed_engine};
 
 use super::ledger::{Ledger, Room};
 use super::{Carrier, Ending, Ends, Mailbox};
@@ -28,7 +28,7 @@ pub(crate) fn take_over(
     markets_max: u32,
 ) -> Result<(Taken, Engine), OpenError> {
     let (writer, whole) = ImageWriter::take_over(Link::new(options)).map_err(OpenError::Alone)?;
-    let mut engine = Engine::new(markets_max);
+    let mut engine = keyed_engine(markets_max);
     let Some(Whole { state, trades, .. }) = whole else {
         return Ok((Taken { writer, trades: BTreeMap::new() }, engine));
     };

@@ -5,6 +5,7 @@ use std::io;
 use pricetime_engine::{Engine, Sequence};
 
 use super::Look;
+use crate::index_key::keyed_engine;
 use crate::journal::JournalError;
 use crate::local::{Loaded, SnapshotError};
 
@@ -53,7 +54,7 @@ impl Loaded {
     /// was saved.
     #[must_use]
     pub fn engine(&self, markets_max: u32) -> Option<Engine> {
-        let mut engine = Engine::new(markets_max);
+        let mut engine = keyed_engine(markets_max);
         let sound = engine.restore(&self.snapshot).is_ok() && engine.digest() == self.digest;
         sound.then_some(engine)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pricetime_engine::{Broken, Engine, EngineSnapshot, MarketId, Timestamp};
+use pricetime_engine::{Broken, EngineSnapshot, MarketId, Timestamp};
 
 use super::keys::{KeyNames, Keys, Part};
 use super::layout::BadRecord;
@@ -10,6 +10,7 @@ use super::link::{Link, Patience};
 use super::options::RedisError;
 use super::read::{ReadError, ReadImage, read_image, read_markets};
 use super::trades::Trades;
+use crate::index_key::keyed_engine;
 
 /// The images of all markets as one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +171,7 @@ pub(super) fn join(images: Vec<ReadImage>) -> Result<Option<Whole>, ReadError> {
 /// The first that does not hold.
 pub fn check_whole(state: &EngineSnapshot) -> Result<(), Broken> {
     let markets = u32::try_from(state.markets.len()).unwrap_or(u32::MAX);
-    Engine::new(markets).restore(state)
+    keyed_engine(markets).restore(state)
 }
 
 /// Takes everything of a market out of Redis, whoever wrote it. Says how many keys there were.

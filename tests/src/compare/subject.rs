@@ -1,8 +1,8 @@
 //! What can be tried: the engine, and whatever else behaves like one.
 
 use pricetime_engine::{
-    Book, Clearing, Command, Engine, EngineSnapshot, Group, MarketId, MarketSnapshot, OrderRecord,
-    Price, Quantity, Side,
+    Book, Clearing, Command, Engine, EngineSnapshot, Group, IndexKey, MarketId, MarketSnapshot,
+    OrderRecord, Price, Quantity, Side,
 };
 
 use super::differ::same;
@@ -91,7 +91,9 @@ impl Subject for Engine {
     }
 
     fn restored(&self, markets_max: u32, snapshot: &EngineSnapshot) -> Result<Self, String> {
-        let mut engine = Self::new(markets_max);
+        // Where ids stand in the index decides nothing, so it may be elsewhere from here on.
+        let key = IndexKey::new(snapshot.last_sequence.0, snapshot.last_timestamp.0);
+        let mut engine = Self::with_key(markets_max, key);
         // Twice: into nothing, and in place of another state.
         engine.restore(snapshot).map_err(|e| e.to_string())?;
         engine.restore(snapshot).map_err(|e| e.to_string())?;

@@ -6,7 +6,7 @@ use std::io::ErrorKind::NotFound;
 
 use pricetime_engine::{Engine, EngineSnapshot, Sequence};
 use pricetime_persistence::image::Image;
-use pricetime_persistence::{LocalSnapshots, SnapshotError};
+use pricetime_persistence::{LocalSnapshots, SnapshotError, keyed_engine};
 
 use super::origin::restore;
 
@@ -127,7 +127,7 @@ fn held(
         Err(SnapshotError::Io { source, .. }) if source.kind() == NotFound => return Ok(None),
         loaded => loaded.map_err(|error| error.to_string())?,
     };
-    let mut engine = Engine::new(markets);
+    let mut engine = keyed_engine(markets);
     restore(&mut engine, &loaded)?;
     let broken = |broken| format!("the snapshot of command {sequence} breaks a rule: {broken:?}");
     engine.audit().map_err(broken)?;

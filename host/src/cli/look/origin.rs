@@ -3,7 +3,7 @@
 use std::io::ErrorKind::NotFound;
 
 use pricetime_engine::{Engine, EngineSnapshot, EpochNumber, MarketId, Sequence};
-use pricetime_persistence::{Loaded, SnapshotError};
+use pricetime_persistence::{Loaded, SnapshotError, keyed_engine};
 
 use super::super::failure::{Code, Failure};
 use super::{Ahead, At, Seen, Stop, note};
@@ -34,7 +34,7 @@ impl Seen {
     /// Prepares a replay from there to the last command that counts.
     pub(in super::super) fn begin(&self, origin: Origin, markets: u32) -> Result<Begun, Stop> {
         let oldest = self.journal.replayable;
-        let mut engine = Engine::new(markets);
+        let mut engine = keyed_engine(markets);
         let base = self.base(origin)?;
         if let Some(loaded) = &base {
             restore(&mut engine, loaded).map_err(|text| Failure::new(Code::Unsound, text))?;

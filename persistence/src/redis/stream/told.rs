@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use pricetime_engine::{
-    Engine, EngineSnapshot, EpochNumber, MarketId, MarketSnapshot, Sequence, TradeNumber, Until,
+    EngineSnapshot, EpochNumber, MarketId, MarketSnapshot, Sequence, TradeNumber, Until,
 };
 use redis::RedisResult;
 
 use super::plan::Seen;
 use super::writer::read_stream;
 use super::{EntryId, Stream};
+use crate::index_key::keyed_engine;
 use crate::redis::keys::KeyNames;
 use crate::redis::link::{Link, Patience};
 use crate::redis::options::RedisError;
@@ -161,7 +162,7 @@ impl Told {
             let mut raised = market.clone();
             told.raise(&mut raised);
             let alone = EngineSnapshot { markets: vec![raised], ..whole.clone() };
-            match (Engine::new(1).restore(&alone), alone.markets.into_iter().next()) {
+            match (keyed_engine(1).restore(&alone), alone.markets.into_iter().next()) {
                 (Ok(()), Some(raised)) => *market = raised,
                 _ => left.push(id),
             }
@@ -195,8 +196,9 @@ impl Market {
 #[cfg(test)]
 mod tests {
     use pricetime_engine::{
-        AccountId, Action, Command, Fees, Limits, MarketSpec, OrderId, OrderKind, Phase, Place,
-        Price, Pricing, Quantity, SelfTrade, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+        AccountId, Action, Command, Engine, Fees, Limits, MarketSpec, OrderId, OrderKind, Phase,
+        Place, Price, Pricing, Quantity, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
+        Timestamp,
     };
 
     use super::*;
