@@ -69,3 +69,4 @@ pub use quantity::{
 };
 pub use snapshot::{EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until};
 pub use view::{Level, OrderView};
+pub use window::Window;

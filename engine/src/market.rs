@@ -67,7 +67,8 @@ pub enum Pricing {
 pub struct Limits {
     /// Live orders, waiting stops included.
     pub orders_max: u32,
-    /// Requests that the idempotency window remembers; 0 turns it off.
+    /// Requests that the idempotency window remembers; 0 turns it off. Divided by the number of
+    /// accounts that have requests in it, this is the share that no account loses to others.
     pub requests_max: u32,
     /// Accounts that can be blocked at once.
     pub blocked_max: u32,

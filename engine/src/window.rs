@@ -1,106 +1,237 @@
 //! The request window: what became of the last commands that carried a request id.
 
-use std::collections::VecDeque;
+#[cfg(test)]
+mod tests;
 
+use core::cmp::Reverse;
+use core::iter::successors;
+
+use crate::heap::Heap;
 use crate::index::{Index, IndexKey};
-use crate::quantity::{AccountId, RequestId};
+use crate::quantity::{AccountId, RequestId, Sequence};
 use crate::snapshot::RequestRecord;
 
-/// The remembered requests, oldest first, and where to find them.
+/// The requests that a market remembers. If there are too many, it forgets the oldest of the account
+/// that has the most, so an account with no more than an equal share loses none to others.
 ///
-/// A request's handle is its number in the row of all requests ever remembered, cut to 31 bits: the
-/// window holds at most 2^30, so no two in it share one.
-#[derive(Debug)]
-pub(crate) struct Window {
-    requests: VecDeque<RequestRecord>,
-    first: u32,
+/// The order of the requests and who has how many of them follow from the records alone.
+#[derive(Clone, Debug)]
+pub struct Window {
+    key: IndexKey,
+    slots: Vec<Slot>,
+    /// The slots that hold nothing.
+    spare: Vec<u32>,
+    /// The ends of the row of all requests.
+    oldest: u32,
+    newest: u32,
     index: Index,
+    holders: Vec<Holder>,
+    /// The holders that hold nothing.
+    vacant: Vec<u32>,
+    accounts: Index,
+    /// The holders: the one with the most first, then the one whose oldest request is older.
+    most: Heap<(Reverse<u32>, Sequence)>,
 }
 
-const MASK: u32 = u32::MAX >> 1;
-
-fn key(account: AccountId, request: RequestId) -> u128 {
-    // Rotated, so that an account that uses its own id as a request id does not fold to zero.
-    account.0.rotate_left(64) ^ request.0
+/// A request and its neighbours.
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    record: RequestRecord,
+    older: u32,
+    newer: u32,
+    /// The account's next newer one.
+    next: u32,
 }
+
+/// An account and the ends of the row of its requests.
+#[derive(Clone, Copy, Debug)]
+struct Holder {
+    account: AccountId,
+    count: u32,
+    oldest: u32,
+    newest: u32,
+}
+
+/// No slot.
+const NONE: u32 = u32::MAX;
 
 impl Window {
     /// A window that remembers nothing yet, and whose index has this key.
-    pub(crate) const fn new(key: IndexKey) -> Self {
-        Self { requests: VecDeque::new(), first: 0, index: Index::new(key) }
+    #[must_use]
+    pub fn new(key: IndexKey) -> Self {
+        Self {
+            key,
+            slots: Vec::new(),
+            spare: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            index: Index::new(key),
+            holders: Vec::new(),
+            vacant: Vec::new(),
+            accounts: Index::new(key),
+            most: Heap::default(),
+        }
     }
 
     /// What the window knows of this request.
-    pub(crate) fn find(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
-        let is_it =
-            |handle| self.at(handle).is_some_and(|r| r.account == account && r.request == request);
-        self.index.find(key(account, request), is_it).and_then(|handle| self.at(handle))
+    #[must_use]
+    pub fn find(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
+        let is_it = |handle| {
+            self.slot(handle)
+                .is_some_and(|it| it.record.account == account && it.record.request == request)
+        };
+        let handle = self.index.find(self.name(account, request), is_it)?;
+        self.slot(handle).map(|slot| &slot.record)
     }
 
-    fn at(&self, handle: u32) -> Option<&RequestRecord> {
-        let back = handle.wrapping_sub(self.first) & MASK;
-        self.requests.get(usize::try_from(back).ok()?)
-    }
-
-    /// Remembers a request that the window does not know, and forgets the oldest beyond `max`.
-    pub(crate) fn remember(&mut self, record: RequestRecord, max: u32) {
+    /// Remembers a request that the window does not know and that is newer than all that it does.
+    /// Of more than `max`, at most 2^30, it forgets some.
+    pub fn remember(&mut self, record: RequestRecord, max: u32) {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         if max == 0 {
             return;
         }
-        if self.requests.len() >= max
-            && let Some(oldest) = self.requests.pop_front()
-        {
-            self.index.remove(key(oldest.account, oldest.request), self.first);
-            self.first = self.first.wrapping_add(1) & MASK;
+        let handle = self.add(record);
+        self.index.insert(self.name(record.account, record.request), handle);
+        let holder = self.holder(record.account);
+        self.give(holder, handle);
+        while self.index.len() > max {
+            let Some((_, holder)) = self.most.first() else { return };
+            self.forget_oldest_of(holder);
         }
-        let back = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
-        let handle = self.first.wrapping_add(back) & MASK;
-        self.requests.push_back(record);
-        self.index.insert(key(record.account, record.request), handle);
     }
 
     /// The remembered requests, oldest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &RequestRecord> {
-        self.requests.iter()
+    pub fn iter(&self) -> impl Iterator<Item = &RequestRecord> {
+        let newer = |slot: &&Slot| self.slot(slot.newer);
+        successors(self.slot(self.oldest), newer).map(|slot| &slot.record)
     }
 
-    /// Whether every request is found where it stands.
+    /// What the index knows a request by. A client without the key cannot choose requests of two
+    /// accounts so that they share a name.
+    fn name(&self, account: AccountId, request: RequestId) -> u128 {
+        request.0 ^ u128::from(self.key.blend(account.0))
+    }
+
+    fn slot(&self, handle: u32) -> Option<&Slot> {
+        self.slots.get(at(handle))
+    }
+
+    /// Puts a record at the end of the row of all.
+    fn add(&mut self, record: RequestRecord) -> u32 {
+        let slot = Slot { record, older: self.newest, newer: NONE, next: NONE };
+        let handle = put(&mut self.slots, &mut self.spare, slot);
+        match self.slots.get_mut(at(self.newest)) {
+            Some(before) => before.newer = handle,
+            None => self.oldest = handle,
+        }
+        self.newest = handle;
+        handle
+    }
+
+    /// The holder of an account; a new one if the account holds nothing.
+    fn holder(&mut self, account: AccountId) -> u32 {
+        let is_it = |holder| self.holders.get(at(holder)).is_some_and(|it| it.account == account);
+        match self.accounts.find_spot(account.0, is_it) {
+            Ok((holder, _)) => holder,
+            Err(spot) => {
+                let new = Holder { account, count: 0, oldest: NONE, newest: NONE };
+                let holder = put(&mut self.holders, &mut self.vacant, new);
+                // All of them may be vacant later, and that must not allocate.
+                self.vacant.reserve(self.holders.len());
+                self.accounts.insert_at(spot, holder);
+                holder
+            }
+        }
+    }
+
+    /// Adds a request to those of its account.
+    #[expect(clippy::indexing_slicing, reason = "a holder is below their number")]
+    fn give(&mut self, holder: u32, handle: u32) {
+        let held = &mut self.holders[at(holder)];
+        match self.slots.get_mut(at(held.newest)) {
+            Some(before) => before.next = handle,
+            None => held.oldest = handle,
+        }
+        held.newest = handle;
+        held.count = held.count.saturating_add(1);
+        self.rank(holder);
+    }
+
+    /// Forgets the oldest request of an account that has one.
+    #[expect(clippy::indexing_slicing, reason = "a holder's oldest request has a slot")]
+    fn forget_oldest_of(&mut self, holder: u32) {
+        let held = &mut self.holders[at(holder)];
+        let handle = held.oldest;
+        let Slot { record, older, newer, next } = self.slots[at(handle)];
+        held.oldest = next;
+        held.count = held.count.saturating_sub(1);
+        if next == NONE {
+            held.newest = NONE;
+        }
+        match self.slots.get_mut(at(older)) {
+            Some(before) => before.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.slots.get_mut(at(newer)) {
+            Some(after) => after.older = older,
+            None => self.newest = older,
+        }
+        self.index.remove(self.name(record.account, record.request), handle);
+        self.spare.push(handle);
+        if next == NONE {
+            self.most.remove(holder);
+            self.accounts.remove(record.account.0, holder);
+            self.vacant.push(holder);
+        } else {
+            self.rank(holder);
+        }
+    }
+
+    /// Puts a holder of requests where its count and the age of its oldest one say.
+    #[inline]
+    fn rank(&mut self, holder: u32) {
+        if let Some(rank) = self.rank_of(holder) {
+            self.most.set(holder, rank);
+        }
+    }
+
+    fn rank_of(&self, holder: u32) -> Option<(Reverse<u32>, Sequence)> {
+        let held = self.holders.get(at(holder))?;
+        self.slot(held.oldest).map(|oldest| (Reverse(held.count), oldest.record.sequence))
+    }
+
+    /// Whether every request is found where it stands, and counted for its account.
     pub(crate) fn check(&self) -> bool {
-        self.index.len() == self.requests.len()
-            && self.requests.iter().all(|r| self.find(r.account, r.request) == Some(r))
+        let is_found = |it: &RequestRecord| self.find(it.account, it.request) == Some(it);
+        let is_held = |(holder, held): (u32, &Holder)| {
+            let own = successors(self.slot(held.oldest), |slot| self.slot(slot.next));
+            let theirs = own.filter(|slot| slot.record.account == held.account).count();
+            self.most.key(holder) == self.rank_of(holder) && theirs == at(held.count)
+        };
+        let counts = self.holders.iter().map(|held| at(held.count));
+        self.iter().count() == self.index.len()
+            && self.iter().is_sorted_by(|a, b| a.sequence < b.sequence)
+            && self.iter().all(is_found)
+            && counts.fold(0, usize::saturating_add) == self.index.len()
+            && self.most.len() == self.accounts.len()
+            && self.most.check()
+            && (0..).zip(&self.holders).all(is_held)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::Outcome;
-    use crate::quantity::Sequence;
-    use crate::random::Random;
-
-    #[test]
-    fn it_remembers_the_last_ones_and_no_others() {
-        let mut random = Random(7);
-        let first = MASK.wrapping_sub(100);
-        let mut window = Window { first, ..Window::new(IndexKey::FIXED) };
-        let mut known: VecDeque<RequestRecord> = VecDeque::new();
-        for sequence in 1..20_000 {
-            let account = AccountId(u128::from(random.below(3)));
-            let request = RequestId(u128::from(random.below(60)));
-            let found = known.iter().find(|r| (r.account, r.request) == (account, request));
-            assert_eq!(window.find(account, request), found);
-            if found.is_none() {
-                let outcome = Outcome::Accepted;
-                let sequence = Sequence(sequence);
-                let record = RequestRecord { account, request, sequence, outcome, content: 0 };
-                window.remember(record, 40);
-                known.push_back(record);
-                if known.len() > 40 {
-                    known.pop_front();
-                }
-            }
-            assert!(window.iter().eq(&known) && window.check());
-        }
+/// Puts an entry in a free place, or behind all others, and says where.
+fn put<T>(entries: &mut Vec<T>, free: &mut Vec<u32>, entry: T) -> u32 {
+    let last = free.pop().and_then(|handle| Some((handle, entries.get_mut(at(handle))?)));
+    if let Some((handle, place)) = last {
+        *place = entry;
+        return handle;
     }
+    entries.push(entry);
+    u32::try_from(entries.len().saturating_sub(1)).unwrap_or(NONE)
+}
+
+/// A handle as an index.
+fn at(handle: u32) -> usize {
+    usize::try_from(handle).unwrap_or(usize::MAX)
 }

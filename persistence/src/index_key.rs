@@ -10,7 +10,7 @@ pub fn keyed_engine(markets_max: u32) -> Engine {
 }
 
 /// Such a key.
-fn index_key() -> IndexKey {
+pub(crate) fn index_key() -> IndexKey {
     // Six bits of such a UUID are fixed, and 122 are random.
     let (first, second) = Uuid::new_v4().as_u64_pair();
     IndexKey::new(first, second)

@@ -5,7 +5,8 @@
 //! that makes no sense to it (an event of an order that it does not know) changes nothing, so that
 //! a faulty core shows as a difference and not as a panic.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pricetime_engine::{
     AccountId, EngineSnapshot, EpochNumber, EpochSummary, Event, Group, Header, MarketHead,
@@ -29,7 +30,7 @@ struct Market {
     head: MarketHead,
     orders: BTreeMap<OrderId, OrderRecord>,
     blocked: BTreeSet<AccountId>,
-    requests: VecDeque<RequestRecord>,
+    requests: Vec<RequestRecord>,
 }
 
 impl Fold {
@@ -100,7 +101,7 @@ impl Market {
             },
             orders: BTreeMap::new(),
             blocked: BTreeSet::new(),
-            requests: VecDeque::new(),
+            requests: Vec::new(),
         }
     }
 
@@ -245,16 +246,27 @@ impl Market {
         let Some(mark) = header.request.filter(|_| outcome != Outcome::Duplicate) else {
             return;
         };
-        self.requests.push_back(RequestRecord {
+        self.requests.push(RequestRecord {
             account: header.account,
             request: mark.id,
             sequence: header.sequence,
             outcome,
             content: mark.content,
         });
-        while self.requests.len() > self.head.spec.limits.requests_max as usize {
-            self.requests.pop_front();
+        if self.requests.len() > self.head.spec.limits.requests_max as usize {
+            let gone = self.first_to_forget();
+            self.requests.remove(gone);
         }
+    }
+
+    /// Where the oldest request stands of the account that has the most; the first such account's.
+    fn first_to_forget(&self) -> usize {
+        let mut oldest = BTreeMap::new();
+        for (at, request) in self.requests.iter().enumerate() {
+            oldest.entry(request.account).or_insert((0, at)).0 += 1;
+        }
+        let first = oldest.values().min_by_key(|(count, at)| (Reverse(*count), *at));
+        first.map_or(0, |(_, at)| *at)
     }
 
     fn snapshot(&self) -> MarketSnapshot {
@@ -266,7 +278,7 @@ impl Market {
             resting,
             waiting,
             blocked: self.blocked.iter().copied().collect(),
-            requests: self.requests.iter().copied().collect(),
+            requests: self.requests.clone(),
         }
     }
 }

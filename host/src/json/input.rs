@@ -234,7 +234,7 @@ commands! {
         /// How many orders may be live.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         orders_max: Option<u32>,
-        /// How many requests are remembered; 0 turns that off.
+        /// How many requests are remembered, of all accounts together; 0 turns that off.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requests_max: Option<u32>,
         /// How many accounts may be blocked at once.

@@ -1,19 +1,19 @@
 //! One market of the image, and what each event does to it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
-use foldhash::HashMap;
 use pricetime_engine::{
     AccountId, Call, EpochNumber, EpochSummary, Event, Header, Level, MarketHead, MarketSnapshot,
     MarketSpec, Notional, OrderId, OrderKind, OrderRecord, Outcome, Party, Phase, Place, Price,
     Prices, Priority, Quantity, RequestId, RequestRecord, Sequence, Side, SideSummary, TimeInForce,
-    TradeNumber, Turnover, Until,
+    TradeNumber, Turnover, Until, Window,
 };
 
 use super::changes::{Changed, Changes};
 use super::frozen::{AccountOrders, FrozenMarket, Taken};
 use super::sides::Sides;
 use super::slots::Slots;
+use crate::index_key::index_key;
 
 /// A market as the events say it is.
 #[derive(Clone, Debug)]
@@ -23,11 +23,7 @@ pub struct MarketImage {
     changed: Changed,
     sides: Sides,
     blocked: BTreeSet<AccountId>,
-    requests: VecDeque<RequestRecord>,
-    /// The requests by key: where they stand in the row of all that were ever remembered.
-    request_index: HashMap<(AccountId, RequestId), u64>,
-    /// How many requests were forgotten.
-    forgotten: u64,
+    requests: Window,
 }
 
 impl MarketImage {
@@ -55,9 +51,7 @@ impl MarketImage {
             changed: Changed::default(),
             sides: Sides::default(),
             blocked: BTreeSet::new(),
-            requests: VecDeque::new(),
-            request_index: HashMap::default(),
-            forgotten: 0,
+            requests: Window::new(index_key()),
         }
     }
 
@@ -72,8 +66,9 @@ impl MarketImage {
             }
         }
         market.blocked.extend(&snapshot.blocked);
+        let requests_max = snapshot.head.spec.limits.requests_max;
         for request in &snapshot.requests {
-            market.keep(*request);
+            market.requests.remember(*request, requests_max);
         }
         market
     }
@@ -147,8 +142,7 @@ impl MarketImage {
     /// What became of a request, as long as the window reaches back.
     #[must_use]
     pub fn request(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
-        let at = self.request_index.get(&(account, request))?.checked_sub(self.forgotten)?;
-        self.requests.get(usize::try_from(at).ok()?)
+        self.requests.find(account, request)
     }
 
     /// How many orders have changed since changes were last taken: at most those that were live
@@ -387,25 +381,14 @@ impl MarketImage {
     /// A command with a key is remembered, refused or not, unless it only repeated another.
     pub(super) fn remember(&mut self, header: &Header, outcome: Outcome) {
         if let Some(mark) = header.request.filter(|_| outcome != Outcome::Duplicate) {
-            self.keep(RequestRecord {
+            let record = RequestRecord {
                 account: header.account,
                 request: mark.id,
                 sequence: header.sequence,
                 outcome,
                 content: mark.content,
-            });
-        }
-    }
-
-    fn keep(&mut self, record: RequestRecord) {
-        let at = self.forgotten.saturating_add(self.requests.len() as u64);
-        self.request_index.insert((record.account, record.request), at);
-        self.requests.push_back(record);
-        while self.requests.len() > self.head.spec.limits.requests_max as usize
-            && let Some(old) = self.requests.pop_front()
-        {
-            self.forgotten = self.forgotten.saturating_add(1);
-            self.request_index.remove(&(old.account, old.request));
+            };
+            self.requests.remember(record, self.head.spec.limits.requests_max);
         }
     }
 }

@@ -9,6 +9,7 @@ mod tidy;
 mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use foldhash::HashMap;
 
@@ -102,8 +103,8 @@ struct There {
     orders: HashMap<OrderId, Known>,
     /// The sum of the orders' digests.
     sum: u128,
-    /// The last request that stands there.
-    requests: Sequence,
+    /// The requests that stand there, oldest first.
+    requests: Arc<[Sequence]>,
     blocked: BTreeSet<AccountId>,
     /// The last trade that stands there.
     trades: TradeNumber,
@@ -124,7 +125,7 @@ struct Difference {
     version: Version,
     orders: BTreeMap<OrderId, Option<Known>>,
     sum: u128,
-    requests: Sequence,
+    requests: Arc<[Sequence]>,
     blocked: BTreeSet<AccountId>,
     trades: TradeNumber,
 }

@@ -85,7 +85,7 @@ impl Market {
         })
     }
 
-    /// Puts a command's request into the window; what is too old falls out.
+    /// Puts a command's request into the window. If there are too many, one is forgotten.
     pub(super) fn remember(&mut self, command: &Command, outcome: Outcome) {
         let Some(request) = command.request else {
             return;
@@ -98,8 +98,17 @@ impl Market {
             content: command.action.fingerprint(),
         });
         if self.requests.len() > count(self.book.head.spec.limits.requests_max) {
-            self.requests.remove(0);
+            self.forget_request();
         }
+    }
+
+    /// Forgets the oldest request of the account that has the most, and among such accounts of the
+    /// one whose oldest is older.
+    fn forget_request(&mut self) {
+        let of = |account| self.requests.iter().filter(|r| r.account == account).count();
+        let most = self.requests.iter().map(|r| of(r.account)).max();
+        let first = self.requests.iter().position(|r| Some(of(r.account)) == most);
+        self.requests.remove(first.expect("there are too many"));
     }
 
     /// Carries the command out, or says why not and leaves everything as it was.

@@ -1,6 +1,7 @@
 //! What has to be said so that one state becomes the next.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use foldhash::HashMap;
 
@@ -23,7 +24,7 @@ pub(super) struct Change<'a> {
     pub(super) digest: u128,
     /// What the changed orders were before.
     pub(super) before: BTreeMap<OrderId, Option<Known>>,
-    pub(super) requests_before: Sequence,
+    pub(super) requests_before: Arc<[Sequence]>,
     pub(super) blocked_before: BTreeSet<AccountId>,
     pub(super) trades_before: TradeNumber,
 }
@@ -38,9 +39,9 @@ pub(super) fn version(state: &MarketState, history: History, digest: u128) -> Ve
     }
 }
 
-/// The last request of a state.
-pub(super) fn last_request(state: &MarketState) -> Sequence {
-    state.requests.last().map_or(Sequence(0), |request| request.sequence)
+/// The sequences of a state's requests, oldest first.
+pub(super) fn sequences(state: &MarketState) -> Arc<[Sequence]> {
+    state.requests.iter().map(|request| request.sequence).collect()
 }
 
 impl<'a> Change<'a> {
@@ -58,14 +59,14 @@ impl<'a> Change<'a> {
         }
         let digest = state.digest_without_orders().wrapping_add(sum);
         let version = version(state, history, digest);
-        let (requests, blocked) = (last_request(state), state.blocked.iter().copied().collect());
+        let (requests, blocked) = (sequences(state), state.blocked.iter().copied().collect());
         let trades = trades.last();
         Self {
             next,
             difference: Difference { version, orders, sum, requests, blocked, trades },
             digest,
             before,
-            requests_before: there.requests,
+            requests_before: there.requests.clone(),
             blocked_before: there.blocked.clone(),
             trades_before: there.trades,
         }
@@ -86,7 +87,7 @@ impl Task<'_> {
             (*order, change.before.get(order).copied().flatten(), record.as_ref())
         });
         say_orders(&mut transaction, &key, orders);
-        say_requests(&mut transaction, &key(Part::Requests), state, change.requests_before);
+        say_requests(&mut transaction, &key(Part::Requests), state, &change.requests_before);
         say_blocked(&mut transaction, &key(Part::Blocked), state, &change.blocked_before);
         if self.trades {
             say_trades(&mut transaction, &key(Part::Trades), trades, change.trades_before);
@@ -163,11 +164,14 @@ fn member(known: Known, order: OrderId) -> [u8; 24] {
     member
 }
 
-/// Forgets the requests that the window forgot, and adds those after `before`.
-pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, before: Sequence) {
-    let first = state.requests.first().map_or(u64::MAX, |request| request.sequence.0);
-    to.cmd("ZREMRANGEBYSCORE").arg(key).arg("-inf").arg(format!("({first}")).ignore();
-    let from = state.requests.partition_point(|request| request.sequence <= before);
+/// Takes out the requests of `before` that the window forgot, and adds those after them. Both are
+/// oldest first.
+pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, before: &[Sequence]) {
+    for (first, last) in forgotten(before, state.requests.iter().map(|request| request.sequence)) {
+        to.cmd("ZREMRANGEBYSCORE").arg(key).arg(first.0).arg(last.0).ignore();
+    }
+    let last = before.last().copied().unwrap_or_default();
+    let from = state.requests.partition_point(|request| request.sequence <= last);
     for piece in state.requests.get(from..).unwrap_or_default().chunks(super::super::PIECE) {
         to.cmd("ZADD").arg(key);
         for request in piece {
@@ -175,6 +179,26 @@ pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, be
         }
         to.ignore();
     }
+}
+
+/// The sequences of `before` that are not there `now`, as runs from the first to the last.
+fn forgotten(
+    before: &[Sequence],
+    now: impl Iterator<Item = Sequence>,
+) -> Vec<(Sequence, Sequence)> {
+    let mut kept = now.peekable();
+    let mut runs: Vec<(Sequence, Sequence)> = Vec::new();
+    let mut goes_on = false;
+    for at in before {
+        let is_kept = kept.next_if_eq(at).is_some();
+        match runs.last_mut().filter(|_| goes_on && !is_kept) {
+            Some((_, last)) => *last = *at,
+            None if is_kept => {}
+            None => runs.push((*at, *at)),
+        }
+        goes_on = !is_kept;
+    }
+    runs
 }
 
 /// Forgets the trades that are no longer kept, and adds those after `before`.
@@ -204,5 +228,24 @@ pub(super) fn say_blocked(
         for piece in accounts.chunks(super::super::PIECE) {
             to.cmd(command).arg(key).arg(piece).ignore();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgotten_requests_are_found_as_runs() {
+        let runs = |before: &[u64], now: &[u64]| -> Vec<(u64, u64)> {
+            let before: Vec<Sequence> = before.iter().copied().map(Sequence).collect();
+            let runs = forgotten(&before, now.iter().copied().map(Sequence));
+            runs.into_iter().map(|(first, last)| (first.0, last.0)).collect()
+        };
+        assert!(runs(&[], &[1, 2]).is_empty());
+        assert!(runs(&[1, 2, 5], &[1, 2, 5, 6]).is_empty());
+        assert_eq!(runs(&[1, 2, 5], &[]), [(1, 5)]);
+        assert_eq!(runs(&[1, 2, 5, 6, 8, 9], &[2, 8, 10]), [(1, 1), (5, 6), (9, 9)]);
+        assert_eq!(runs(&[3, 4], &[9]), [(3, 4)]);
     }
 }

@@ -1,6 +1,7 @@
 //! The second generation: brought up in pieces that nobody sees, then put in the place of the first.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -9,7 +10,7 @@ use pricetime_engine::{AccountId, OrderId, OrderRecord, Priority, Sequence, Side
 use redis::Pipeline;
 
 use super::change::{
-    Change, last_request, say_blocked, say_orders, say_requests, say_trades, version,
+    Change, say_blocked, say_orders, say_requests, say_trades, sequences, version,
 };
 use super::claim::unlink_spare;
 use super::{Attempt, How, Known, Next, Task, There, Wrote, part_of};
@@ -30,7 +31,7 @@ const LAG_MAX: usize = 1 << 20;
 pub(super) struct Spare {
     /// What stands in it of the orders that are different by now.
     lag: BTreeMap<OrderId, Option<Known>>,
-    requests: Sequence,
+    requests: Arc<[Sequence]>,
     blocked: BTreeSet<AccountId>,
     trades: TradeNumber,
 }
@@ -38,7 +39,7 @@ pub(super) struct Spare {
 /// What stands already in the window, the set and the trades of a generation that is brought up.
 #[derive(Clone, Debug, Default)]
 struct Base {
-    requests: Sequence,
+    requests: Arc<[Sequence]>,
     blocked: BTreeSet<AccountId>,
     trades: TradeNumber,
 }
@@ -74,7 +75,7 @@ impl There {
             version: version(state, history, 0),
             orders: HashMap::with_capacity(count(state)),
             sum: 0,
-            requests: last_request(state),
+            requests: sequences(state),
             blocked: state.blocked.iter().copied().collect(),
             trades: next.trades.last(),
         };
@@ -168,7 +169,7 @@ impl Task<'_> {
         if done.is_some() && self.market.there.is_some() {
             self.market.spare = Some(Spare {
                 lag: change.before.clone(),
-                requests: change.requests_before,
+                requests: change.requests_before.clone(),
                 blocked: change.blocked_before.clone(),
                 trades: change.trades_before,
             });
@@ -188,7 +189,7 @@ impl Task<'_> {
         let key = |part: Part| keys.spare(part, &name, term);
         let mut pieces = redis::pipe();
         let state = next.state;
-        say_requests(&mut pieces, &key(Part::Requests), state, base.requests);
+        say_requests(&mut pieces, &key(Part::Requests), state, &base.requests);
         say_blocked(&mut pieces, &key(Part::Blocked), state, &base.blocked);
         if self.trades {
             say_trades(&mut pieces, &key(Part::Trades), next.trades, base.trades);

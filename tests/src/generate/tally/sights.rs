@@ -60,6 +60,7 @@ sights! {
     OrderIdUsedAgain,
     PostOnlyReachesOwnOrder,
     ReplenishedByDecrement,
+    RequestForgottenBeforeOlder,
     SelfTradeNone,
     SelfTradeCancelTaker,
     SelfTradeCancelMaker,
@@ -108,6 +109,7 @@ pub(super) fn look(
     see(Sight::LastSequence, command.sequence == last && group.outcome == Outcome::Accepted);
     view.expiries(&mut see);
     view.duplicates(&mut see);
+    see(Sight::RequestForgottenBeforeOlder, view.forgets_a_newer_request(group.outcome));
     view.stops(&mut see);
     view.trades(&mut see);
     match &command.action {
@@ -197,6 +199,21 @@ impl View<'_> {
         see(Sight::StopExpired, self.any(|event| expired(event) && waited(event)));
         let ended = |event: &Event| gone(event, CancelReason::EpochEnded);
         see(Sight::StopEnded, self.any(|event| ended(event) && waited(event)));
+    }
+
+    /// Whether the window was full, and another account than that of its oldest request has the most.
+    fn forgets_a_newer_request(&self, outcome: Outcome) -> bool {
+        let unheard = [Outcome::Duplicate, Outcome::Rejected(Reason::OutOfSequence)];
+        let remembers = self.command.request.is_some() && !unheard.contains(&outcome);
+        let Some(market) = self.before.filter(|_| remembers) else { return false };
+        let Some(oldest) = market.requests.first() else { return false };
+        let held = |account| {
+            let theirs = market.requests.iter().filter(|request| request.account == account);
+            theirs.count() + usize::from(account == self.command.account)
+        };
+        let full = market.requests.len() == market.head.spec.limits.requests_max as usize;
+        let most = market.requests.iter().map(|request| held(request.account)).max();
+        full && most > Some(held(oldest.account))
     }
 
     fn duplicates(&self, see: &mut impl FnMut(Sight, bool)) {
