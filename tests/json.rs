@@ -181,6 +181,11 @@ fn a_decimal_is_a_string_and_fits_its_market() {
     );
     let refused = draft("\"1\"", "\"-1\"").unwrap_err();
     assert!(refused.starts_with("quantity: -1 is not from 0 to "), "{refused}");
+    let refused = draft(&format!("\"{}\"", "1".repeat(60_000)), "\"1\"").unwrap_err();
+    assert_eq!(
+        refused,
+        format!("price: {}… has more than the 28 digits that are read", "1".repeat(64))
+    );
     let line: Line = serde_json::from_str(&place("\"1\"", "\"1\"")).unwrap();
     assert!(matches!(line.draft(None), Err(BadLine::UnknownMarket(_))));
 }

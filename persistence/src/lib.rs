@@ -18,6 +18,7 @@
 //! that by itself.
 
 pub mod codec;
+pub mod echo;
 #[cfg(any(feature = "tls", feature = "postgres-tls"))]
 mod encrypt;
 mod history;

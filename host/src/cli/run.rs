@@ -3,7 +3,6 @@
 mod account;
 mod admission;
 mod answers;
-mod echo;
 mod input;
 mod lines;
 mod listen;

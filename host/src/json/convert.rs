@@ -4,6 +4,7 @@ mod draft;
 mod line;
 
 use pricetime_engine::{Action, BadDecimal, BadSymbol, MarketId, MarketSpec, Price, Quantity};
+use pricetime_persistence::echo::shorten;
 use uuid::Uuid;
 
 use super::input::Line;
@@ -24,7 +25,7 @@ pub enum BadLine {
         MarketId,
     ),
     /// A decimal that is none of the market's.
-    #[error("{field}: {text} {why}")]
+    #[error("{field}: {} {why}", shorten(.text.as_str()))]
     Amount {
         /// Where it stands.
         field: &'static str,
@@ -37,7 +38,7 @@ pub enum BadLine {
     #[error("a {0} order {1}")]
     Prices(&'static str, &'static str),
     /// A tick or lot that is none.
-    #[error("{0}: {1} is not 1 to 10^9 times a power of ten from 10^-28 to 10^28")]
+    #[error("{}: {} is not 1 to 10^9 times a power of ten from 10^-28 to 10^28", .0, shorten(&.1.to_string()))]
     Step(
         /// Where it stands.
         &'static str,

@@ -1,5 +1,6 @@
 //! Reading a line, and saying in words why a text is none.
 
+use pricetime_persistence::echo::shorten;
 use serde_json::error::Category;
 use serde_json::{Deserializer, Value};
 use serde_path_to_error::Segment;
@@ -12,7 +13,7 @@ use super::input::Line;
 pub struct Unreadable {
     /// The byte at which it is no longer understood, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// What is wrong. It repeats at most 64 characters of a text in the line.
     pub why: String,
 }
 
@@ -31,7 +32,7 @@ impl Line {
                 Category::Eof => format!("the line is not whole: {said}"),
                 Category::Io | Category::Syntax => said.to_owned(),
             };
-            Unreadable { column: error.column(), why }
+            Unreadable { column: error.column(), why: shorten(&why) }
         })
     }
 }
@@ -154,6 +155,17 @@ mod tests {
             for rust in ["u32", "usize", "untagged", "struct", "enum"] {
                 assert!(!why.contains(rust), "{text}: {why}");
             }
+        }
+    }
+
+    #[test]
+    fn error_repeats_at_most_64_characters_of_a_text() {
+        let long = "1".repeat(60_000);
+        let place = |member: &str| format!(r#"{{"cancel":{{"market":1,{member}}}}}"#);
+        for member in [format!(r#""{long}":1"#), format!(r#""order":"{long}""#)] {
+            let why = why(&place(&member));
+            assert!(why.contains(&long[..64]) && !why.contains(&long[..65]), "{why}");
+            assert!(why.chars().count() < 400, "{why}");
         }
     }
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::keys::Part;
 use super::trades::Trades;
+use crate::echo::shorten;
 use crate::image::MarketState;
 
 /// The version of the layout.
@@ -19,7 +20,7 @@ pub(super) const FORMAT: u32 = 1;
 
 /// Why what stands in a key is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{key} {field}: {what}")]
+#[error("{key} {}: {}", shorten(.field), shorten(.what))]
 pub struct BadRecord {
     /// The key.
     pub key: String,

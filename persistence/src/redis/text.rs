@@ -13,6 +13,7 @@ use super::layout::{self, BadRecord};
 use super::read::{ReadError, ReadImage, checked};
 use super::trades::{parse_trade, trade_text};
 use super::whole::{Whole, join};
+use crate::echo::shorten;
 use crate::history::{BadHistory, History};
 use crate::image::{Image, MarketState};
 
@@ -52,7 +53,7 @@ pub enum BadText {
     #[error(transparent)]
     Io(#[from] io::Error),
     /// A line is not one of ours.
-    #[error("line {line}: {what}")]
+    #[error("line {line}: {}", shorten(.what))]
     Line {
         /// The line, from 1.
         line: usize,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::batch::{Batch, Transfer};
+use crate::echo::shorten;
 use crate::history::History;
 
 /// The version of the text.
@@ -16,14 +17,15 @@ const FORMAT: u32 = 1;
 #[derive(Debug, thiserror::Error)]
 pub enum BadBatch {
     /// It cannot be read.
-    #[error("a batch cannot be read: {0}")]
+    #[error("a batch cannot be read: {}", shorten(&.0.to_string()))]
     Text(#[from] serde_json::Error),
     /// It is of a later version.
     #[error("a batch of format {0} is not known here, only format {FORMAT}: use a later version")]
     Format(u32),
     /// It is not the one that was written.
     #[error(
-        "a batch states digest {stated}, it is {found}: it was changed, put back what was there"
+        "a batch states digest {}, it is {found}: it was changed, put back what was there",
+        shorten(.stated)
     )]
     Digest {
         /// What it states.
@@ -32,7 +34,7 @@ pub enum BadBatch {
         found: String,
     },
     /// A number is none.
-    #[error("a batch cannot be read: {0:?} is no whole number in its place")]
+    #[error("a batch cannot be read: {:?} is no whole number in its place", shorten(.0))]
     Number(String),
 }
 

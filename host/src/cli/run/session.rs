@@ -20,7 +20,6 @@ use tracing::warn;
 
 use super::super::outcomes::Outcomes;
 use super::answers::{Item, Wanted, Writer};
-use super::echo::shorten;
 use super::lines::{Bounds, Lines, Read};
 use super::listen::ended;
 use super::owed::{Items, Reply, owed};
@@ -193,7 +192,7 @@ impl Session {
     async fn take(&mut self, text: &[u8], items: &Items) -> Result<Option<Item>, Wrong> {
         let line = Line::read(text).map_err(|Unreadable { column, why }| Wrong {
             column: Some(column as u64),
-            error: shorten(&why),
+            error: why,
         })?;
         let number = self.met.lines;
         let Some(market) = line.market() else { return self.ask(line, items).await };
@@ -205,7 +204,7 @@ impl Session {
         }
         let adds = matches!(line, Line::AddMarket(_));
         let spec = if adds { None } else { self.spec(market, items).await };
-        let draft = line.draft(spec.as_deref()).map_err(|error| shorten(&error.to_string()))?;
+        let draft = line.draft(spec.as_deref()).map_err(|error| error.to_string())?;
         if draft.session.is_some() && !is_followed {
             return Err("`session` is for recordings: say `cancel_on_disconnect` in `hello`".into());
         }

@@ -6,6 +6,7 @@ use core::str::FromStr;
 use pricetime_engine::{AccountId, EpochNumber};
 use uuid::Uuid;
 
+use crate::echo::shorten;
 use crate::history::History;
 use crate::ledger::{Balance, Deed, Outcome, Position, Token};
 use crate::settlement::{Batch, BatchId, Transfer};
@@ -15,7 +16,7 @@ pub(super) type Odd = String;
 
 /// A part of a text.
 pub(super) fn read<T: FromStr>(what: impl Display, text: &str) -> Result<T, Odd> {
-    text.parse().map_err(|_| format!("{what} cannot be {text:?}"))
+    text.parse().map_err(|_| format!("{what} cannot be {:?}", shorten(text)))
 }
 
 pub(super) fn account(account: AccountId) -> String {
@@ -31,7 +32,8 @@ pub(super) fn transfer(transfer: &Transfer) -> String {
 }
 
 pub(super) fn read_balance(account: &str, has: &str) -> Result<Balance, Odd> {
-    let (base, quote) = has.split_once(' ').ok_or_else(|| format!("no balance is {has:?}"))?;
+    let (base, quote) =
+        has.split_once(' ').ok_or_else(|| format!("no balance is {:?}", shorten(has)))?;
     let (base, quote) = (read("a balance", base)?, read("a balance", quote)?);
     Ok(Balance { account: read_account(account)?, base, quote })
 }
@@ -47,7 +49,7 @@ pub(super) fn read_deed(text: &str) -> Result<Deed, Odd> {
     match text {
         "posted" => Ok(Deed::Post),
         "dropped" => Ok(Deed::Drop),
-        _ => Err(format!("a batch is posted or dropped, and not {text:?}")),
+        _ => Err(format!("a batch is posted or dropped, and not {:?}", shorten(text))),
     }
 }
 

@@ -1,12 +1,13 @@
-//! Errors repeat only so much of a line.
+//! How much an error repeats of the text that it is about.
 
 /// The longest text in quotes, and the longest word, in characters.
 const WORD_MAX: usize = 64;
 /// The longest error, in characters.
 const ERROR_MAX: usize = 1_024;
 
-/// Cuts what an error repeats of a line.
-pub(super) fn shorten(error: &str) -> String {
+/// Shortens an error: each quoted text and each word to 64 characters, all of it to 1,024 and an ellipsis.
+#[must_use]
+pub fn shorten(error: &str) -> String {
     let mut short = String::with_capacity(error.len().min(ERROR_MAX));
     let (mut quote, mut word) = (None, 0);
     for character in error.chars() {
