@@ -197,7 +197,7 @@ pub(super) fn checked(
 ) -> Result<ReadImage, ReadError> {
     let MarketSnapshot { resting, waiting, blocked, requests, .. } = &state;
     let counts = [
-        (Part::Orders, resting.len() as u64, stated.bids + stated.asks),
+        (Part::Orders, resting.len() as u64, stated.bids.saturating_add(stated.asks)),
         (Part::Stops, waiting.len() as u64, stated.stops),
         (Part::Requests, requests.len() as u64, stated.requests),
         (Part::Blocked, blocked.len() as u64, stated.blocked),
