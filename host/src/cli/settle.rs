@@ -2,6 +2,7 @@
 
 mod amount;
 mod balances;
+mod brought;
 mod list;
 mod orders;
 mod past;

@@ -1,0 +1,79 @@
+//! The lines of `settle balances --json`, as `settle start --balances` reads them.
+
+use std::collections::BTreeSet;
+
+use pricetime::engine::MarketSpec;
+use pricetime::json::Amount;
+use pricetime::persistence::echo::shorten;
+use pricetime::persistence::ledger::Balance;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::amount;
+
+/// What an account has, as a line of a file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Line {
+    account: Uuid,
+    base: Amount,
+    quote: Amount,
+}
+
+impl Line {
+    /// The line of a balance. Returns `None` if an amount has no decimal.
+    pub(super) fn of(balance: &Balance, spec: &MarketSpec) -> Option<Self> {
+        let base = amount::base(spec, balance.base)?;
+        let quote = amount::quote(spec, balance.quote)?;
+        Some(Self { account: balance.account.into(), base, quote })
+    }
+
+    fn balance(&self, spec: &MarketSpec) -> Result<Balance, String> {
+        let Self { account, base, quote } = self;
+        let base = amount::lots(spec, base)
+            .ok_or_else(|| format!("base: {base} is no whole number of lots"))?;
+        let quote = amount::ticks_lots(spec, quote)
+            .ok_or_else(|| format!("quote: {quote} is no whole number of ticks times lots"))?;
+        Ok(Balance { account: (*account).into(), base, quote })
+    }
+}
+
+/// Reads the balances in a text, a JSON object a line. Returns an error that names the line.
+pub(super) fn read(text: &str, spec: &MarketSpec) -> Result<Vec<Balance>, String> {
+    let (mut balances, mut known) = (Vec::new(), BTreeSet::new());
+    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let read = serde_json::from_str(line).map_err(|why| why.to_string());
+        let balance = read.and_then(|line: Line| line.balance(spec)).and_then(|it| {
+            let is_new = known.insert(it.account);
+            is_new.then_some(it).ok_or_else(|| String::from("this account stands twice"))
+        });
+        balances.push(balance.map_err(|why| {
+            format!(
+                "line {}: {}; a line is {{\"account\":UUID,\"base\":\"1.5\",\"quote\":\"-3.25\"}}",
+                at + 1,
+                shorten(&why)
+            )
+        })?);
+    }
+    Ok(balances)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_line_and_repeats_little_of_it() {
+        let day = pricetime_tests::load::spec();
+        let of = |account: &str, base: &str| {
+            format!(r#"{{"account":"{account}","base":"{base}","quote":"0"}}"#)
+        };
+        let (a, b) = ("00000000-0000-0000-0000-00000000000a", "0000000000000000000000000000000b");
+        let read = |lines: &[String]| read(&lines.join("\n"), &day);
+        assert_eq!(read(&[of(a, "0"), String::new(), of(b, "0")]).map(|all| all.len()), Ok(2));
+        let twice = read(&[of(a, "0"), of(b, "0"), of(a, "0")]).expect_err("it is there twice");
+        assert!(twice.starts_with("line 3: this account stands twice; "), "{twice}");
+        let long = read(&[of(a, &"9".repeat(60_000))]).expect_err("it has too many digits");
+        assert!(long.starts_with("line 1: base: 999") && long.len() < 300, "{long}");
+    }
+}
