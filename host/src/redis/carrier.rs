@@ -204,7 +204,7 @@ impl Carrier {
     /// changed does not matter. A market that is gone is left to the other writer.
     fn keep_whole(&mut self, market: MarketId) {
         match self.owed.get_mut(&market) {
-            Some(Owed::State { changed, .. }) => changed.clear(),
+            Some(Owed::State { changed, .. }) => *changed = None,
             Some(Owed::Gone) | None => {
                 self.owed.remove(&market);
                 self.fenced.remove(market);
@@ -303,6 +303,11 @@ impl Carrier {
                 self.alone.iter_mut().for_each(|alone| alone.removed(market));
             }),
             Some(Owed::State { state, changed, trades }) => {
+                let none = BTreeMap::new();
+                let changed = changed.as_ref().unwrap_or_else(|| {
+                    self.writer.forget(market);
+                    &none
+                });
                 self.writer.write_with(state, changed, trades).map(|wrote| {
                     measure::wrote(begun.elapsed(), wrote);
                     self.written.insert(market, state.head.epoch.0);

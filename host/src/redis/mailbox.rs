@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::Sender;
 use pricetime_engine::{Event, Header, MarketId, OrderId, OrderRecord};
 use pricetime_persistence::image::{Image, MarketState};
-use pricetime_persistence::redis::Trades;
+use pricetime_persistence::redis::{CHANGES_MAX, Trades};
 
 use super::ledger::Ledger;
 
@@ -17,8 +17,9 @@ pub(crate) enum Owed {
     State {
         /// The state.
         state: Box<MarketState>,
-        /// The orders that changed since the state that was last written.
-        changed: BTreeMap<OrderId, Option<OrderRecord>>,
+        /// The orders that changed since the state that was last written. `None` if they are too many: the market is
+        /// then written whole.
+        changed: Option<BTreeMap<OrderId, Option<OrderRecord>>>,
         /// The trades that are to stand there, where they are to.
         trades: Trades,
     },
@@ -27,15 +28,19 @@ pub(crate) enum Owed {
 }
 
 impl Owed {
-    /// What is owed if this comes on top of something older.
+    /// What is owed if this comes on top of something older. While Redis is away, the changes of many epochs add
+    /// up. If there are more of them than orders, they are given up.
     pub(crate) fn on_top_of(self, older: Option<Self>) -> Self {
         match (self, older) {
-            (
-                Self::State { state, changed, trades },
-                Some(Self::State { changed: mut all, .. }),
-            ) => {
-                all.extend(changed);
-                Self::State { state, changed: all, trades }
+            (Self::State { state, changed, trades }, Some(Self::State { changed: all, .. })) => {
+                let orders = [state.bids, state.asks].map(|side| side.resting + side.waiting);
+                let most = CHANGES_MAX.max(orders.iter().map(|it| *it as usize).sum());
+                let changed = all.zip(changed).map(|(mut all, changed)| {
+                    all.extend(changed);
+                    all
+                });
+                let changed = changed.filter(|all| all.len() <= most);
+                Self::State { state, changed, trades }
             }
             (newer, _) => newer,
         }
@@ -104,7 +109,7 @@ impl Mailbox {
                 let upserts = state.changes.upserts.iter();
                 let upserts = upserts.map(|order| (order.party.order, Some(*order)));
                 let removals = state.changes.removals.iter().map(|order| (*order, None));
-                let changed = upserts.chain(removals).collect();
+                let changed = Some(upserts.chain(removals).collect());
                 let ledger = self.ledger.as_ref();
                 let trades = ledger.map_or_else(Trades::default, |ledger| {
                     let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,5 +130,49 @@ impl Mailbox {
         let all = image.markets().map(|market| market.head().market).collect();
         *self.due.lock().unwrap_or_else(PoisonError::into_inner) = all;
         self.fill(image);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pricetime_engine::{AccountId, Action, Command, Engine, Sequence, Timestamp};
+
+    use super::*;
+
+    /// A market without orders, and removals of the orders with these numbers.
+    fn removed(orders: std::ops::Range<u128>) -> Owed {
+        let mut engine = Engine::new(1);
+        let add = Command {
+            sequence: Sequence(1),
+            timestamp: Timestamp(1),
+            market: MarketId(1),
+            account: AccountId(0),
+            operator: true,
+            request: None,
+            action: Action::AddMarket(pricetime_tests::load::spec()),
+            session: None,
+        };
+        engine.apply(&add, &mut ());
+        let state = Image::from_snapshot(&engine.snapshot()).take_state(MarketId(1));
+        let changed = Some(orders.map(|order| (OrderId(order), None)).collect());
+        let state = Box::new(state.expect("a market"));
+        Owed::State { state, changed, trades: Trades::default() }
+    }
+
+    fn changes(owed: &Owed) -> Option<usize> {
+        match owed {
+            Owed::State { changed, .. } => changed.as_ref().map(BTreeMap::len),
+            Owed::Gone => None,
+        }
+    }
+
+    #[test]
+    fn changes_are_given_up_when_they_outnumber_the_orders() {
+        let some = removed(0..600).on_top_of(Some(removed(300..900)));
+        assert_eq!(changes(&some), Some(900));
+        let many = removed(900..1_500).on_top_of(Some(some));
+        assert_eq!(changes(&many), None);
+        assert_eq!(changes(&removed(0..1).on_top_of(Some(many))), None);
+        assert_eq!(changes(&removed(0..1).on_top_of(Some(Owed::Gone))), Some(1));
     }
 }
