@@ -2,6 +2,8 @@
 
 mod program;
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use program::{MARKET, Running, VIEW, err, folder, lines, out, place, run};
 
 #[test]
@@ -54,7 +56,10 @@ fn many_lines_are_answered_in_their_order() {
     for (at, answer) in (1..).zip(&answers) {
         assert_eq!(answer["done"]["line"], at);
     }
-    let events = std::fs::read_to_string(folder.path().join("events.jsonl")).expect("events");
+    let events = folder.path().join("events.jsonl");
+    let mode = std::fs::metadata(&events).expect("events").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "accounts and their orders are in it");
+    let events = std::fs::read_to_string(events).expect("events");
     let mut told = lines(&events);
     for (at, told) in told.iter_mut().enumerate() {
         told["done"]["line"] = (at + 1).into();

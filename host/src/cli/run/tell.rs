@@ -1,13 +1,14 @@
 //! What is told of every durable command: a line an epoch in the log, and the file of events.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use pricetime::Follower;
 use pricetime::engine::{Event, Header, MarketHead, MarketId, MarketSpec, Outcome};
 use pricetime::json::{Answer, Done, EpochLine};
+use pricetime::persistence::private;
 use tracing::{error, info};
 
 use super::super::failure::Failure;
@@ -26,7 +27,8 @@ impl Teller {
     pub(super) fn new(events: Option<&Path>, durable: bool) -> Result<Self, Failure> {
         let fleeting = !durable;
         let Some(path) = events else { return Ok(Self { fleeting, ..Self::default() }) };
-        let file = OpenOptions::new().create(true).append(true).open(path);
+        // It names accounts and their orders.
+        let file = private::options().create(true).append(true).open(path);
         let file = file.map_err(|why| Failure::failed(format!("{}: {why}", path.display())))?;
         let events = Some((path.to_owned(), BufWriter::with_capacity(1 << 16, file)));
         Ok(Self { events, fleeting, ..Self::default() })
