@@ -6,6 +6,8 @@ mod market;
 mod redis;
 mod setting;
 mod settlement;
+#[cfg(test)]
+mod spoiled;
 mod token;
 
 use std::fs;
@@ -173,7 +175,12 @@ impl Config {
             None => (String::from("the default configuration"), DEFAULT.to_owned()),
             Some(file) => (file.display().to_string(), read(file)?),
         };
-        let mut settings = Settings::parse(&name, &text)?;
+        Self::of(&name, &text, layers)
+    }
+
+    /// Puts the layers over the text of a file.
+    pub(crate) fn of(name: &str, text: &str, layers: &Layers) -> Result<Self, Failure> {
+        let mut settings = Settings::parse(name, text)?;
         layers.lay_over(&mut settings).map_err(|what| Failure::new(Code::Usage, what))?;
         settings.check().map_err(|what| {
             let what = layers.flag_in(&what).unwrap_or_else(|| format!("{name}: {what}"));
