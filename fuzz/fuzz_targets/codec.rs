@@ -7,17 +7,10 @@ use core::fmt::Debug;
 use libfuzzer_sys::fuzz_target;
 use pricetime_engine::Sequence;
 use pricetime_fuzz::Bytes;
+use pricetime_fuzz::bounds::frugally;
 use pricetime_persistence::codec::{
     COMMAND_MAX, CodecError, decode_command, decode_snapshot, encode_command, encode_snapshot,
 };
-
-fn frugally<T>(bytes: &[u8], decode: impl FnOnce(&[u8]) -> T) -> T {
-    let mut decoded = None;
-    let taken = allocation_counter::measure(|| decoded = Some(decode(bytes))).bytes_max;
-    let most = 8 * bytes.len() as u64 + 8_192;
-    assert!(taken <= most, "{taken} bytes of memory for {}", bytes.len());
-    decoded.expect("it was called")
-}
 
 /// What is spelled as these bytes, if they spell something.
 fn decoded<T: Debug>(
@@ -25,7 +18,7 @@ fn decoded<T: Debug>(
     decode: impl FnOnce(&[u8]) -> Result<T, CodecError>,
     encode: impl FnOnce(&T, &mut Vec<u8>),
 ) -> Option<T> {
-    match frugally(bytes, decode) {
+    match frugally(bytes.len(), 8, || decode(bytes)) {
         Ok(value) => {
             let mut again = Vec::new();
             encode(&value, &mut again);

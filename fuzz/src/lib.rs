@@ -1,6 +1,8 @@
 //! Bytes as commands and snapshots. Every value of every field can come up; the likely ones are the
 //! ones that make orders meet.
 
+pub mod archive;
+pub mod bounds;
 pub mod journal;
 mod snapshot;
 
@@ -23,7 +25,8 @@ const COMMANDS_MAX: usize = 400;
 pub struct Bytes<'a>(pub &'a [u8]);
 
 impl Bytes<'_> {
-    fn byte(&mut self) -> u8 {
+    /// The next byte.
+    pub fn byte(&mut self) -> u8 {
         let (first, rest) = self.0.split_first().unwrap_or((&0, &[]));
         self.0 = rest;
         *first
@@ -58,18 +61,30 @@ impl Bytes<'_> {
         }
     }
 
+    /// Everything that is left, as text.
+    pub fn text(&mut self) -> String {
+        String::from_utf8_lossy(std::mem::take(&mut self.0)).into_owned()
+    }
+
+    /// Changes some bytes of a text in a few places. What is no text any more is replaced.
+    pub fn spoil_text(&mut self, text: &str) -> String {
+        let mut bytes = text.as_bytes().to_vec();
+        self.spoil(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
     /// One of these.
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[usize::from(self.byte()) % from.len()]
     }
 
     /// Seldom; never once the input is used up.
-    fn once_in(&mut self, times: u8) -> bool {
+    pub fn once_in(&mut self, times: u8) -> bool {
         self.byte() % times == times - 1
     }
 
     /// A small number mostly, an end of the type or any other now and then.
-    fn number(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         match self.byte() {
             small @ 0..=223 => u64::from(small % 32),
             224..=231 => u64::MAX - u64::from(self.byte() % 4),
@@ -189,7 +204,8 @@ impl Bytes<'_> {
         }
     }
 
-    fn spec(&mut self) -> MarketSpec {
+    /// What a market is; it may break any bound.
+    pub fn spec(&mut self) -> MarketSpec {
         let counts = [64, 1, 8, 1 << 20, 1 << 30, u32::MAX, 0];
         MarketSpec {
             symbol: self.pick(&["A", "B", "C"].map(|s| Symbol::new(s).expect("a symbol"))),

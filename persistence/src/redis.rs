@@ -16,6 +16,9 @@
 //! is thrown away and made anew, so there is never an answer that belongs to an earlier question.
 
 mod check;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod layout;
 mod ledger;

@@ -5,6 +5,8 @@
 //! Where scripts are forbidden there is no such ledger.
 
 mod ask;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod keys;
 mod text;
 

@@ -15,8 +15,7 @@ use std::time::Duration;
 use redis::{Cmd, ConnectionLike, RedisResult, Value, parse_redis_value};
 
 use super::options::{Address, RedisOptions};
-use frame::Frame;
-pub(super) use frame::Texts;
+pub(super) use frame::{Frame, Texts};
 use socket::Socket;
 pub(super) use wrong::with_key;
 

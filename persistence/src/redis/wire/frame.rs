@@ -4,7 +4,7 @@ use std::io::{Error, ErrorKind, Result};
 
 /// An answer on its way: how far it is understood where it ends.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
+pub(in crate::redis) struct Frame {
     /// So many of its bytes belong to what has been passed.
     at: usize,
     /// So many values are still to be passed.
@@ -22,7 +22,7 @@ impl Frame {
     ///
     /// # Errors
     /// Where this is no answer of a server.
-    pub(super) fn end(&mut self, come: &[u8]) -> Result<Option<usize>> {
+    pub(in crate::redis) fn end(&mut self, come: &[u8]) -> Result<Option<usize>> {
         while self.open > 0 {
             let Some((kind, line, behind)) = line(come, self.at) else { return Ok(None) };
             let (length, values) = match kind {

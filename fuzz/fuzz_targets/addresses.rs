@@ -1,0 +1,93 @@
+//! Any bytes as an address of Redis or of PostgreSQL. It is refused with a sentence, or it is what it says. No secret in it
+//! is ever shown, and it takes memory in proportion to its length only.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pricetime_fuzz::Bytes;
+use pricetime_fuzz::bounds::{SECRET, frugally, short, unseen};
+use pricetime_persistence::ledger::postgres::PostgresOptions;
+use pricetime_persistence::redis::{Address, RedisOptions, Server};
+
+fn redis(address: &str) {
+    match frugally(address.len(), 64, || RedisOptions::parse(address)) {
+        Ok(options) => {
+            let elsewhere = format!("{:?} {:?}", options.server, options.user);
+            if !elsewhere.contains(SECRET) {
+                unseen(&format!("{options:?}"), address);
+            }
+        }
+        Err(refused) => {
+            unseen(&refused.to_string(), address);
+            assert!(short(&refused).starts_with("the address of Redis "), "{refused}");
+        }
+    }
+}
+
+/// A text in which everything but letters and digits is written as `%40` and the like.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let spell =
+        |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02x}") };
+    text.bytes().map(spell).collect()
+}
+
+/// A good address of Redis is what it says; one that was changed shows no secret.
+fn near_redis(bytes: &mut Bytes<'_>) {
+    let user: String = (0..bytes.byte() % 8).map(|_| char::from(bytes.byte())).collect();
+    let password = format!("{SECRET}{}", char::from(bytes.byte()));
+    let database = i64::from(bytes.byte());
+    let (host, port) =
+        (bytes.pick(&["host", "10.0.0.1", "::1"]), bytes.pick(&[1_u16, 6_379, u16::MAX]));
+    let place =
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+    let tls = bytes.once_in(2);
+    let scheme = if tls { "rediss" } else { "redis" };
+    let who = format!("{}:{}", encoded(&user), encoded(&password));
+    let address = format!("{scheme}://{who}@{place}/{database}");
+    let options = RedisOptions::parse(&address).expect("it is one");
+    assert_eq!(options.server, Server::Single(Address { host: host.to_owned(), port }));
+    assert_eq!(options.user, Some(user).filter(|user| !user.is_empty()));
+    assert_eq!((options.password.as_ref(), options.database), (Some(&password), database));
+    assert_eq!(options.tls.is_some(), tls);
+    unseen(&format!("{options:?}"), &address);
+    let plain = format!("{scheme}://ann:{SECRET}@{place}/{database}");
+    redis(&bytes.spoil_text(&plain));
+}
+
+fn postgres(address: &str, schema: &str) {
+    match frugally(address.len() + schema.len(), 64, || PostgresOptions::parse(address, schema)) {
+        Ok(options) => assert_eq!(options.schema, schema),
+        Err(refused) => {
+            unseen(&refused.to_string(), address);
+            short(&refused);
+        }
+    }
+}
+
+fn near_postgres(bytes: &mut Bytes<'_>) {
+    let (port, database) = (bytes.pick(&[1_u16, 5_432]), bytes.pick(&["books", "a"]));
+    let good = match bytes.byte() % 3 {
+        0 => format!("postgres://ann:{SECRET}@host:{port}/{database}?sslmode=require"),
+        1 => format!("host=host port={port} user=ann password={SECRET} dbname={database}"),
+        _ => format!(
+            "host=host port={port} user=ann password='{SECRET}' dbname={database} sslmode=require"
+        ),
+    };
+    let schema = bytes.pick(&["pricetime", "", "\0", "a\"b"]);
+    if let Ok(options) = PostgresOptions::parse(&good, schema) {
+        let shown = format!("{options:?}");
+        unseen(&shown, &good);
+        assert!(shown.contains(&format!("host:{port}/{database}")), "{shown}");
+    }
+    postgres(&bytes.spoil_text(&good), schema);
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut bytes = Bytes(data);
+    match bytes.byte() % 4 {
+        0 => redis(&bytes.text()),
+        1 => near_redis(&mut bytes),
+        2 => postgres(&bytes.text(), "pricetime"),
+        _ => near_postgres(&mut bytes),
+    }
+});

@@ -1,0 +1,135 @@
+//! Any bytes as a file: an archive, a snapshot, or the text of a batch. It is refused, with an error that names what is
+//! wrong, or what was read is what is written again. It takes memory in proportion to its length only.
+#![no_main]
+
+use std::collections::BTreeMap;
+use std::io::{Cursor, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+
+use libfuzzer_sys::fuzz_target;
+use pricetime_engine::{AccountId, EpochNumber, MarketId};
+use pricetime_fuzz::Bytes;
+use pricetime_fuzz::archive::{OURS, Small, pieces};
+use pricetime_fuzz::bounds::{frugally, short};
+use pricetime_persistence::codec::{Kind, seal_envelope};
+use pricetime_persistence::settlement::{Batch, Digest, Transfer};
+use pricetime_persistence::{ArchiveError, Disk as _, LocalSnapshots, unpack};
+use pricetime_tests::disk::FaultyDisk;
+
+/// How much the disk takes that an archive is unpacked on.
+const DISK: u64 = 1 << 20;
+const FOLDER: &str = "/data";
+
+/// The bytes of a file.
+fn content(disk: &FaultyDisk, path: &Path) -> Vec<u8> {
+    let file = disk.open(path).expect("it is there");
+    let mut bytes = vec![0; usize::try_from(file.length().expect("it has one")).expect("short")];
+    file.read_at(0, &mut bytes).expect("it can be read");
+    bytes
+}
+
+fn archive(bytes: &mut Bytes<'_>) {
+    let archive = if bytes.once_in(8) { bytes.text().into_bytes() } else { bytes.archive() };
+    let disk = FaultyDisk::new(1);
+    let small = Small::new(disk.clone(), DISK);
+    let room = archive.len() + usize::try_from(DISK).expect("short");
+    let unpacked = frugally(room, 8, || {
+        unpack(&mut Cursor::new(&archive), &small, Path::new(FOLDER), |_, _| {})
+    });
+    if let Err(refused) = unpacked {
+        short(&refused);
+        let other = matches!(&refused, ArchiveError::Io(it) if it.kind() != ErrorKind::StorageFull);
+        assert!(!other, "{refused}");
+        // What was not unpacked whole is no data folder.
+        assert!(disk.open(&Path::new(FOLDER).join("history")).is_err(), "{refused}");
+        return;
+    }
+    let there: BTreeMap<_, _> = disk
+        .files(Path::new("/"))
+        .into_iter()
+        .map(|(path, _)| (path.clone(), content(&disk, &path)))
+        .filter(|(path, _)| *path != Path::new(FOLDER).join("lock"))
+        .collect();
+    let expected = pieces(&archive).into_iter();
+    let expected = expected.map(|(name, file)| (Path::new(FOLDER).join(name), file));
+    assert_eq!(there, expected.collect::<BTreeMap<_, _>>());
+}
+
+/// A file of a snapshot: one that was saved and then changed, perhaps with a checksum that is right all the same.
+fn snapshot(bytes: &mut Bytes<'_>) {
+    let disk = FaultyDisk::new(1);
+    let folder = Path::new(FOLDER);
+    disk.create_folder(folder).expect("a folder");
+    let open = || LocalSnapshots::open(Arc::new(disk.clone()), folder, OURS, 2).expect("a disk");
+    let good = bytes.snapshot();
+    let saved = open().save(&good).expect("it can be spelled");
+    let path = open().path(saved);
+    let mut file = content(&disk, &path);
+    bytes.spoil(&mut file);
+    if bytes.once_in(2) && file.len() >= 32 {
+        seal_envelope(Kind::Snapshot, good.rules_version, &mut file);
+    }
+    disk.create(&path).and_then(|mut it| it.write_at(0, &file)).expect("there is room");
+    let snapshots = open();
+    match frugally(file.len(), 16, || snapshots.load(saved)) {
+        Ok(loaded) => {
+            // The digest is compared by the engine that holds it.
+            let mut again = open();
+            if loaded.snapshot.digest() == loaded.digest {
+                again.save(&loaded.snapshot).expect("it was spelled");
+                assert_eq!(again.load(saved).expect("it was saved"), loaded);
+            }
+        }
+        Err(refused) => {
+            let said = short(&refused);
+            assert!(said.contains(path.to_str().expect("a text")), "{said}");
+        }
+    }
+}
+
+fn batch(bytes: &mut Bytes<'_>) {
+    let mut amount = |wide: bool| {
+        let (high, low) = (bytes.number(), bytes.word());
+        let number = i128::from(high.cast_signed()) << if wide { 64 } else { 0 };
+        number.wrapping_add(i128::from(low))
+    };
+    let transfers = (0..4).map(|account| Transfer {
+        account: AccountId(account),
+        base: amount(false),
+        quote: amount(true),
+    });
+    let good = Batch {
+        transfers: transfers.collect(),
+        history: OURS,
+        market: MarketId(bytes.byte().into()),
+        epoch: EpochNumber(bytes.number()),
+        trades: bytes.number(),
+        volume: bytes.number().into(),
+        notional: bytes.number().into(),
+        fees: -i128::from(bytes.number()),
+        platform: AccountId(bytes.number().into()),
+        trades_digest: Digest([bytes.byte(); 32]),
+    };
+    let text = good.to_text();
+    assert_eq!(Batch::from_text(&text).expect("it was written"), good);
+    let spoiled = bytes.spoil_text(&text);
+    for text in [spoiled, bytes.text()] {
+        match frugally(text.len(), 64, || Batch::from_text(&text)) {
+            Ok(batch) => {
+                assert_eq!(Batch::from_text(&batch.to_text()).expect("it was written"), batch);
+                let _sound = batch.check();
+            }
+            Err(refused) => drop(short(&refused)),
+        }
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut bytes = Bytes(data);
+    match bytes.byte() % 3 {
+        0 => archive(&mut bytes),
+        1 => snapshot(&mut bytes),
+        _ => batch(&mut bytes),
+    }
+});

@@ -1,0 +1,200 @@
+//! Bytes as an archive of a data folder: pieces in order, and then changed here and there, with checksums that
+//! are right all the same. And a disk with an end to unpack it on.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pricetime_engine::rules;
+use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
+use pricetime_persistence::{Disk, DiskFile, History, Lock};
+use pricetime_tests::disk::FaultyDisk;
+
+use crate::Bytes;
+
+/// Whose it is.
+pub const OURS: History = History(7);
+
+impl Bytes<'_> {
+    /// An archive, most likely one that is nearly right.
+    pub fn archive(&mut self) -> Vec<u8> {
+        let (mut archive, mut files) = (Vec::new(), 0_u64);
+        for _ in 0..self.byte() % 4 {
+            let file = self.file();
+            self.seal(file, &mut archive);
+            files += 1;
+        }
+        self.seal(piece("history", 9, b"a history"), &mut archive);
+        files += 1;
+        let mut end = vec![0; 2];
+        end.extend_from_slice(&OURS.0.to_le_bytes());
+        end.extend_from_slice(&self.number().to_le_bytes());
+        end.extend_from_slice(&files.to_le_bytes());
+        self.seal(end, &mut archive);
+        if self.once_in(4) {
+            self.spoil(&mut archive);
+        }
+        archive
+    }
+
+    fn file(&mut self) -> Vec<u8> {
+        let number = self.number();
+        let own = if self.once_in(16) { History(8) } else { OURS };
+        let name = match self.byte() {
+            0 => String::from("../history"),
+            1 => format!("{own}/journal/../{number:020}.journal"),
+            2 => String::from("lock"),
+            3..=127 => format!("{own}/journal/{number:020}.journal"),
+            _ => format!("{own}/snapshots/{number:020}.snapshot"),
+        };
+        let bytes: Vec<u8> = (0..self.byte()).map(|_| self.byte()).collect();
+        piece(&name, (bytes.len() as u64).saturating_add(self.number()), &bytes)
+    }
+
+    fn seal(&mut self, mut payload: Vec<u8>, archive: &mut Vec<u8>) {
+        if self.once_in(8) {
+            self.spoil(&mut payload);
+        }
+        let mut piece = vec![0; ENVELOPE_LENGTH];
+        piece.append(&mut payload);
+        seal_envelope(Kind::Archived, rules::VERSION, &mut piece);
+        archive.append(&mut piece);
+    }
+}
+
+/// The payload of a piece.
+fn piece(name: &str, length: u64, bytes: &[u8]) -> Vec<u8> {
+    let mut piece = u16::try_from(name.len()).expect("short").to_le_bytes().to_vec();
+    piece.extend_from_slice(name.as_bytes());
+    piece.extend_from_slice(&length.to_le_bytes());
+    piece.extend_from_slice(bytes);
+    piece
+}
+
+/// The files of an archive that is right, with their bytes. Of two of one name the later one.
+#[must_use]
+pub fn pieces(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let number = |bytes: &[u8]| {
+        let little = bytes.iter().rev();
+        little.fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let (mut files, mut rest) = (BTreeMap::new(), archive);
+    while !rest.is_empty() {
+        let (head, behind) = rest.split_at(ENVELOPE_LENGTH);
+        let (payload, next) = behind.split_at(number(&head[16..24]));
+        rest = next;
+        let (named, payload) = payload.split_at(2);
+        if *named != [0; 2] {
+            let (name, payload) = payload.split_at(number(named));
+            let (length, bytes) = payload.split_at(8);
+            let mut bytes = bytes.to_vec();
+            bytes.resize(number(length), 0);
+            files.insert(String::from_utf8(name.to_vec()).expect("a text"), bytes);
+        }
+    }
+    files
+}
+
+/// A disk that takes only so many bytes.
+#[derive(Debug)]
+pub struct Small {
+    disk: FaultyDisk,
+    left: Arc<AtomicU64>,
+}
+
+impl Small {
+    /// An empty disk of this size.
+    #[must_use]
+    pub fn new(disk: FaultyDisk, size: u64) -> Self {
+        Self { disk, left: Arc::new(AtomicU64::new(size)) }
+    }
+
+    fn file(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        Box::new(SmallFile { file, left: Arc::clone(&self.left) })
+    }
+}
+
+/// A file on a small disk.
+#[derive(Debug)]
+struct SmallFile {
+    file: Box<dyn DiskFile>,
+    left: Arc<AtomicU64>,
+}
+
+impl SmallFile {
+    /// Takes the room that the file needs beyond what it has.
+    fn reach(&self, length: u64) -> io::Result<()> {
+        let more = length.saturating_sub(self.file.length()?);
+        let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);
+        let taken = self.left.fetch_update(set, get, |left| left.checked_sub(more));
+        taken.map(|_| ()).map_err(|_| io::ErrorKind::StorageFull.into())
+    }
+}
+
+impl Disk for Small {
+    fn create_folder(&self, folder: &Path) -> io::Result<()> {
+        self.disk.create_folder(folder)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        self.disk.list(folder)
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.file(self.disk.create(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.file(self.disk.open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        self.disk.sync_folder(folder)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>> {
+        self.disk.lock(path)
+    }
+
+    fn is_locked(&self, path: &Path) -> io::Result<bool> {
+        self.disk.is_locked(path)
+    }
+}
+
+impl DiskFile for SmallFile {
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+
+    fn is_at(&self, path: &Path) -> io::Result<bool> {
+        self.file.is_at(path)
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.file.read_at(offset, into)
+    }
+
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.reach(offset.saturating_add(bytes.len() as u64))?;
+        self.file.write_at(offset, bytes)
+    }
+
+    fn preallocate(&mut self, length: u64) -> io::Result<()> {
+        self.reach(length)?;
+        self.file.preallocate(length)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()
+    }
+}
