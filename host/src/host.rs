@@ -56,6 +56,10 @@ pub struct Host {
     threads: Option<Threads>,
 }
 
+/// A view of no more levels is made of the image at once. A larger one takes the levels as they are, which
+/// costs less than to copy them, and is made when commands can go on.
+const DIRECT_MAX: usize = 1_000;
+
 /// Folders whose disk failed under this process.
 static POISONED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
@@ -232,10 +236,15 @@ impl Host {
         self.public().image.market(market)?.request(account, request).copied()
     }
 
-    /// A market's book as everybody may know it, best levels first, `depth` of them.
+    /// A market's book as everybody may know it, best levels first, `depth` of them. However many they are,
+    /// no command waits until they are copied.
     #[must_use]
     pub fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
-        self.public().view(market, depth)
+        if depth <= DIRECT_MAX {
+            return self.public().view(market, depth);
+        }
+        let book = self.public().freeze(market)?;
+        Some(book.view(depth))
     }
 
     /// A market's book as the core has it at this moment: a crash may still take it back. Resolves
@@ -257,12 +266,20 @@ impl Host {
     /// Answers a question from the durable state as it is now.
     #[must_use]
     pub fn find(&self, question: Question) -> Found {
-        self.public().find(question)
+        let Question::View { market, depth } = question else {
+            return self.public().find(question);
+        };
+        if depth <= DIRECT_MAX {
+            return self.public().find(question);
+        }
+        let book = self.public().freeze(market);
+        Found::View(market, book.map(|it| (it.view(depth), it.book.head().spec)))
     }
 
     /// Asks a question in the order of the commands, and never waits. The ticket resolves with the
     /// state right behind every command that was submitted before, once that is durable; no command
-    /// that is submitted later is in it. The question needs no sync of its own.
+    /// that is submitted later is in it. The question needs no sync of its own. The levels of a view are
+    /// copied on the thread that answers commands, so ask for no more of them than you need.
     ///
     /// # Errors
     /// Returns `Busy` if the ring is full, and `Stopped` if the host has ended.
@@ -293,7 +310,8 @@ impl Host {
     /// A market's book as of now, and everything behind it without a gap: what anybody may see.
     #[must_use]
     pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
-        self.public().subscribe(market, self.room.updates)
+        let begun = self.public().subscribe(market, self.room.updates)?;
+        Some(begun.into_feed())
     }
 
     /// An account's orders in a market as of now, and everything behind that without a gap: what
@@ -320,6 +338,7 @@ impl Host {
     ) -> Result<MarketFeed, SubscribeError> {
         let ask = |public: &mut Publisher, room| public.subscribe(market, room);
         let (first, live) = self.resume(market, from, ask)?;
+        let first = first.into_feed();
         let updates = first.updates.followed_by(live.map(|it| it.updates));
         Ok(MarketFeed { updates, ..first })
     }

@@ -6,15 +6,14 @@
 
 mod accounts;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pricetime_engine::{
-    AccountId, Call, Event, Group, Header, Level, MarketId, Outcome, Phase, Price, Quantity,
-    Sequence, Side,
+    AccountId, Event, Group, Header, Level, MarketId, Outcome, Phase, Price, Quantity, Sequence,
+    Side,
 };
-use pricetime_persistence::image::{AccountOrders, Image, MarketImage};
+use pricetime_persistence::image::{AccountOrders, FrozenBook, Image, MarketImage};
 use tokio::sync::mpsc;
 
 use self::accounts::Accounts;
@@ -35,9 +34,35 @@ pub(crate) struct Publisher {
     /// The last update of each watched market in call: the end of the batch adds to it what an uncross
     /// would do then.
     held: BTreeMap<MarketId, MarketUpdate>,
-    /// What an uncross would do, as of which command: it takes time with the number of levels, and many
-    /// may ask for it.
-    calls: RefCell<BTreeMap<MarketId, (Sequence, Option<Call>)>>,
+}
+
+/// A book as of a command. It is made a view without the publisher's lock.
+#[derive(Debug)]
+pub(crate) struct AsOf {
+    sequence: Sequence,
+    pub(crate) book: FrozenBook,
+}
+
+impl AsOf {
+    /// The best levels of each side, so many.
+    pub(crate) fn view(&self, depth: usize) -> MarketView {
+        MarketView::of_frozen(&self.book, self.sequence, depth)
+    }
+}
+
+/// A subscription of a market that has begun. Its book is as it was then, and it is made a feed without
+/// the publisher's lock.
+#[derive(Debug)]
+pub(crate) struct BegunMarket {
+    book: AsOf,
+    pub(crate) updates: Updates<Arc<MarketUpdate>>,
+}
+
+impl BegunMarket {
+    pub(crate) fn into_feed(self) -> MarketFeed {
+        let Self { book, updates } = self;
+        MarketFeed { book: book.view(usize::MAX), updates }
+    }
 }
 
 /// A subscription of an account that has begun. Its orders are as they were then, and it is made a feed
@@ -58,13 +83,7 @@ impl Begun {
 
 impl Publisher {
     pub(crate) const fn new(image: Image) -> Self {
-        Self {
-            image,
-            markets: BTreeMap::new(),
-            accounts: Accounts::new(),
-            held: BTreeMap::new(),
-            calls: RefCell::new(BTreeMap::new()),
-        }
+        Self { image, markets: BTreeMap::new(), accounts: Accounts::new(), held: BTreeMap::new() }
     }
 
     /// Takes a durable group in and tells of it.
@@ -118,7 +137,7 @@ impl Publisher {
     /// that changed in the batch and is watched, however many commands and subscribers there are.
     pub(crate) fn end_batch(&mut self) {
         for (market, mut update) in std::mem::take(&mut self.held) {
-            update.call = self.image.market(market).and_then(|image| self.call(image));
+            update.call = self.image.market(market).and_then(MarketImage::call);
             self.tell_readers(market, Some(update));
         }
     }
@@ -135,25 +154,16 @@ impl Publisher {
         }
     }
 
-    /// A market as of now.
+    /// A market as of now. Takes time with the depth.
     pub(crate) fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
         let image = self.image.market(market)?;
-        Some(MarketView::of_image(image, self.call(image), self.image.last_sequence(), depth))
+        Some(MarketView::of_image(image, self.image.last_sequence(), depth))
     }
 
-    /// What an uncross of a market in call would do now. It is computed once for each command.
-    fn call(&self, image: &MarketImage) -> Option<Call> {
-        let head = image.head();
-        if head.phase != Phase::Call {
-            return None;
-        }
-        let now = self.image.last_sequence();
-        let mut calls = self.calls.borrow_mut();
-        let known = calls.entry(head.market).or_insert((Sequence(0), None));
-        if known.0 != now || now == Sequence(0) {
-            *known = (now, image.call());
-        }
-        known.1
+    /// A market's book as of now, without a copy of it.
+    pub(crate) fn freeze(&self, market: MarketId) -> Option<AsOf> {
+        let book = self.image.market(market)?.freeze_book();
+        Some(AsOf { sequence: self.image.last_sequence(), book })
     }
 
     /// Answers a question as of now.
@@ -178,13 +188,14 @@ impl Publisher {
         }
     }
 
-    pub(crate) fn subscribe(&mut self, market: MarketId, room: usize) -> Option<MarketFeed> {
+    /// Begins a subscription of a market. Under the publisher's lock it copies no level.
+    pub(crate) fn subscribe(&mut self, market: MarketId, room: usize) -> Option<BegunMarket> {
         // What is held back is older than the book.
         self.end_batch();
-        let book = self.view(market, usize::MAX)?;
+        let book = self.freeze(market)?;
         let (sender, receiver) = mpsc::channel(room.max(1));
         self.markets.entry(market).or_default().push(sender);
-        Some(MarketFeed { book, updates: Updates::of(receiver) })
+        Some(BegunMarket { book, updates: Updates::of(receiver) })
     }
 
     /// Begins a subscription of an account. Under the publisher's lock it costs what the account's orders
@@ -270,4 +281,80 @@ fn update(
         }
     }
     update
+}
+
+#[cfg(test)]
+mod tests {
+    use pricetime_engine::{
+        Action, Command, Engine, OrderId, OrderKind, Place, SelfTrade, TimeInForce, Timestamp,
+    };
+    use pricetime_tests::load::{MARKET, spec};
+
+    use super::*;
+
+    /// A publisher, and the engine whose groups it is told.
+    struct Told {
+        engine: Engine,
+        public: Publisher,
+    }
+
+    impl Told {
+        fn tell(&mut self, action: Action) {
+            let next = Sequence(self.engine.last_sequence().0 + 1);
+            let command = Command {
+                sequence: next,
+                timestamp: Timestamp(next.0),
+                market: MARKET,
+                account: AccountId(1),
+                operator: !matches!(action, Action::Place(_)),
+                request: None,
+                session: None,
+                action,
+            };
+            let mut groups: Vec<Group> = Vec::new();
+            self.engine.apply(&command, &mut groups);
+            for Group { header, events, outcome } in groups {
+                assert_eq!(outcome, Outcome::Accepted);
+                self.public.publish(&header, &events, outcome);
+            }
+        }
+    }
+
+    fn place(order: u64, side: Side, price: i64) -> Action {
+        Action::Place(Place {
+            order: OrderId(order.into()),
+            reference: 0,
+            side,
+            kind: OrderKind::Limit { price: Price(price) },
+            quantity: Quantity(1 + order % 7),
+            time_in_force: TimeInForce::GoodTillCancel,
+            post_only: false,
+            minimum_quantity: None,
+            display_quantity: None,
+            self_trade: SelfTrade::None,
+        })
+    }
+
+    #[test]
+    fn book_of_a_subscription_is_read_later_and_still_as_it_was() {
+        let (engine, public) = (Engine::new(1), Publisher::new(Image::default()));
+        let mut told = Told { engine, public };
+        told.tell(Action::AddMarket(spec()));
+        told.tell(Action::SetPhase(Phase::Call));
+        for (order, price) in (1..).zip(-90..=90) {
+            let side = if price % 3 == 0 { Side::Buy } else { Side::Sell };
+            told.tell(place(order, side, price));
+        }
+        let view = told.public.view(MARKET, usize::MAX).expect("the market");
+        assert!(view.call.is_some_and(|call| call.indicative.is_some()));
+        let begun = told.public.subscribe(MARKET, 10).expect("the market");
+        let frozen = told.public.freeze(MARKET).expect("the market");
+        told.tell(place(1_000, Side::Buy, 50));
+        told.tell(Action::CancelAll { account: None, side: None });
+        told.public.end_batch();
+        assert_eq!(frozen.view(usize::MAX), view);
+        assert_eq!(frozen.view(3).bids, view.bids[..3]);
+        let feed = begun.into_feed();
+        assert_eq!((feed.book, feed.updates.ready()), (view, 2));
+    }
 }

@@ -3,7 +3,7 @@
 use pricetime_engine::{
     Book, Call, EpochNumber, Level, MarketHead, MarketId, Phase, Price, Sequence, Side,
 };
-use pricetime_persistence::image::MarketImage;
+use pricetime_persistence::image::{FrozenBook, MarketImage};
 
 /// A market as everybody may see it, as of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,15 +38,16 @@ impl MarketView {
         Self::new(book.head(), sequence, book.call(), [side(Side::Buy), side(Side::Sell)])
     }
 
-    /// A market as the image has it.
-    pub(crate) fn of_image(
-        market: &MarketImage,
-        call: Option<Call>,
-        sequence: Sequence,
-        depth: usize,
-    ) -> Self {
+    /// A market as the image has it. Takes time with the depth.
+    pub(crate) fn of_image(market: &MarketImage, sequence: Sequence, depth: usize) -> Self {
         let side = |side| (market.levels(side).take(depth).collect(), market.depth_of(side));
-        Self::new(market.head(), sequence, call, [side(Side::Buy), side(Side::Sell)])
+        Self::new(market.head(), sequence, market.call(), [side(Side::Buy), side(Side::Sell)])
+    }
+
+    /// A market as the image had it.
+    pub(crate) fn of_frozen(book: &FrozenBook, sequence: Sequence, depth: usize) -> Self {
+        let side = |side| (book.levels(side).take(depth).collect(), book.depth_of(side));
+        Self::new(book.head(), sequence, book.call(), [side(Side::Buy), side(Side::Sell)])
     }
 
     /// `sides` are the levels of the bids and the asks, each with how many there are in all.

@@ -7,11 +7,13 @@
 
 mod changes;
 mod frozen;
+mod levels;
 mod market;
 mod owners;
 mod sides;
 mod slots;
 mod state;
+mod uncross;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +22,7 @@ use pricetime_engine::{
 };
 
 pub use changes::Changes;
-pub use frozen::{AccountOrders, Frozen};
+pub use frozen::{AccountOrders, Frozen, FrozenBook};
 pub use market::MarketImage;
 pub use state::{MarketState, Orders};
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use pricetime_engine::{
-    AccountId, EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord,
+    AccountId, Call, EngineSnapshot, Level, MarketHead, MarketSnapshot, OrderRecord, Phase,
+    RequestRecord, Side,
 };
 
+use super::sides::Sides;
 use super::slots::Page;
 
 /// The state of an image at some moment, whatever becomes of the image. It is had in no time and can
@@ -24,6 +26,38 @@ pub(super) struct FrozenMarket {
     pub(super) orders: Vec<Arc<Page>>,
     pub(super) blocked: Vec<AccountId>,
     pub(super) requests: Vec<RequestRecord>,
+}
+
+/// The levels of a market at some moment, whatever becomes of the image.
+#[derive(Clone, Debug)]
+pub struct FrozenBook {
+    pub(super) head: MarketHead,
+    pub(super) sides: Sides,
+}
+
+impl FrozenBook {
+    /// What the market has once.
+    #[must_use]
+    pub const fn head(&self) -> &MarketHead {
+        &self.head
+    }
+
+    /// A side's levels, best first.
+    pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
+        self.sides.levels(side)
+    }
+
+    /// How many levels a side has.
+    #[must_use]
+    pub const fn depth_of(&self, side: Side) -> usize {
+        self.sides.depth(side)
+    }
+
+    /// What an uncross would have found and done then, in Call only.
+    #[must_use]
+    pub fn call(&self) -> Option<Call> {
+        (self.head.phase == Phase::Call).then(|| self.sides.call(self.head.reference()))
+    }
 }
 
 /// The orders of one account at some moment, whatever becomes of the image.

@@ -10,7 +10,7 @@ use pricetime_engine::{
 };
 
 use super::changes::{Changed, Changes};
-use super::frozen::{AccountOrders, FrozenMarket, Taken};
+use super::frozen::{AccountOrders, FrozenBook, FrozenMarket, Taken};
 use super::sides::Sides;
 use super::slots::Slots;
 use crate::index_key::index_key;
@@ -127,7 +127,14 @@ impl MarketImage {
         self.sides.depth(side)
     }
 
-    /// What an uncross would find and do now, in Call only. Takes time with the number of levels.
+    /// The levels as they are now, whatever becomes of the market. No level is copied here: this takes time
+    /// with a 32nd of their number.
+    #[must_use]
+    pub fn freeze_book(&self) -> FrozenBook {
+        FrozenBook { head: self.head, sides: self.sides.clone() }
+    }
+
+    /// What an uncross would find and do now, in Call only. Takes time with a 32nd of the number of levels.
     #[must_use]
     pub fn call(&self) -> Option<Call> {
         (self.head.phase == Phase::Call).then(|| self.sides.call(self.head.reference()))

@@ -1,0 +1,152 @@
+//! What an uncross would do, from the few levels that decide it.
+//!
+//! At a higher price buyers want less and sellers have more. So there is a lowest price at which buyers
+//! want no more than sellers have. Below it the traded volume grows with the price and the surplus shrinks;
+//! from there on it is the other way. The best price is therefore not beyond the second level on either
+//! side of it, and the engine's own rule decides among those.
+
+use pricetime_engine::{Call, MarketOrders, Price, Quantity, Side};
+
+use super::levels::{Levels, Open};
+
+/// How many prices with a level are looked at on either side. Two would do.
+const NEAR: usize = 3;
+
+/// What an uncross of these sides would find and do. Takes time with the number of chunks of levels.
+pub(super) fn call(
+    (bids, asks): (&Levels, &Levels),
+    (market_bids, market_asks): (MarketOrders, MarketOrders),
+    reference: Option<Price>,
+) -> Call {
+    let sums = (bids.sums(), asks.sums());
+    let wanted = |price| willing(bids, price, &sums.0, market_bids.quantity);
+    let had = |price| willing(asks, price, &sums.1, market_asks.quantity);
+    let near = near(bids, asks, lowest(|price| wanted(price) <= had(price)));
+    let prices = near.iter().map(|(_, price, _)| *price);
+    let Some((low, high)) = prices.clone().min().zip(prices.max()) else {
+        return Call::of(core::iter::empty(), market_bids, market_asks, reference);
+    };
+    // What trades at each of these prices counts as orders without a limit.
+    let beyond = |which, all: u128| {
+        let own = near.iter().filter(|(side, ..)| *side == which);
+        let own: u128 = own.map(|(.., open)| u128::from(open.0)).sum();
+        let quantity = u64::try_from(all.saturating_sub(own)).unwrap_or(u64::MAX);
+        MarketOrders { orders: 0, quantity: Quantity(quantity) }
+    };
+    let (buy, sell) = (beyond(Side::Buy, wanted(low)), beyond(Side::Sell, had(high)));
+    let Call { indicative, .. } = Call::of(near.iter().copied(), buy, sell, reference);
+    Call { indicative, market_bids, market_asks }
+}
+
+/// What trades at this price: levels, and orders without a limit.
+fn willing(levels: &Levels, price: Price, sums: &[Quantity], unpriced: Quantity) -> u128 {
+    u128::from(levels.willing(price, sums).0) + u128::from(unpriced.0)
+}
+
+/// The lowest price for which this holds, as it does for all above; `None` if there is none.
+fn lowest(holds: impl Fn(Price) -> bool) -> Option<Price> {
+    let (mut low, mut high) = (i128::from(i64::MIN), i128::from(i64::MAX) + 1);
+    while low < high {
+        let middle = (low + high).div_euclid(2);
+        match i64::try_from(middle) {
+            Ok(price) if !holds(Price(price)) => low = middle + 1,
+            _ => high = middle,
+        }
+    }
+    i64::try_from(low).ok().map(Price)
+}
+
+/// The levels at the prices that are next to this one, or the highest if there is none.
+fn near(bids: &Levels, asks: &Levels, at: Option<Price>) -> Vec<(Side, Price, Quantity)> {
+    let told = |side| move |(level, open): Open| (side, level.price, open);
+    let (buys, sells) = (told(Side::Buy), told(Side::Sell));
+    let (mut below, mut above) = (Vec::new(), Vec::new());
+    match at {
+        Some(at) => {
+            above.extend(bids.as_good(at).take(NEAR).map(buys));
+            below.extend(bids.worse(at).take(NEAR).map(buys));
+            // An ask at `at` is as good as that, and yet not below.
+            let asks_below = asks.as_good(at).filter(|(level, _)| level.price < at);
+            below.extend(asks_below.take(NEAR).map(sells));
+            above.extend(asks.get(at).and_then(|_| asks.as_good(at).next()).map(sells));
+            above.extend(asks.worse(at).take(NEAR).map(sells));
+        }
+        None => {
+            let top = Price(i64::MAX);
+            below.extend(bids.as_good(top).chain(bids.worse(top)).take(NEAR).map(buys));
+            below.extend(asks.as_good(top).take(NEAR).map(sells));
+        }
+    }
+    below.sort_unstable_by_key(|(_, price, _)| core::cmp::Reverse(*price));
+    above.sort_unstable_by_key(|(_, price, _)| *price);
+    nearest(&mut below);
+    nearest(&mut above);
+    below.append(&mut above);
+    below
+}
+
+/// Keeps the levels at the first few prices.
+fn nearest(levels: &mut Vec<(Side, Price, Quantity)>) {
+    let (mut prices, mut last) = (0, None);
+    levels.retain(|(_, price, _)| {
+        if last.replace(*price) != Some(*price) {
+            prices += 1;
+        }
+        prices <= NEAR
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A number that looks like chance and follows from another.
+    const fn mixed(number: u64) -> u64 {
+        let word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (word ^ (word >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20
+    }
+
+    /// The levels of both sides as the engine's rule takes them.
+    fn all(bids: &Levels, asks: &Levels) -> Vec<(Side, Price, Quantity)> {
+        let told = |side| move |(level, open): Open| (side, level.price, open);
+        let (low, high) = (Price(i64::MIN), Price(i64::MAX));
+        let bids = bids.as_good(low).map(told(Side::Buy));
+        bids.chain(asks.as_good(high).map(told(Side::Sell))).collect()
+    }
+
+    #[test]
+    fn few_levels_decide_what_all_levels_do() {
+        let (mut priced, mut most) = (0, 0);
+        for seed in 0..20_000_u64 {
+            let mut at = seed << 16;
+            let mut next = |below: u64| {
+                at += 1;
+                mixed(at) % below
+            };
+            let (mut bids, mut asks) = (Levels::new(Side::Buy), Levels::new(Side::Sell));
+            let width = 1 + next(if seed % 10 == 0 { 400 } else { 12 });
+            for _ in 0..next(if seed % 10 == 0 { 300 } else { 10 }) {
+                let price = Price(next(width).cast_signed() - 5);
+                let (shown, hidden) = (Quantity(1 + next(4)), Quantity(next(6) / 4));
+                let side = if next(2) == 0 { &mut bids } else { &mut asks };
+                side.add(price, shown, hidden);
+            }
+            let mut market = || {
+                let quantity = [0, 0, 1, 5, 1_000][next(5) as usize];
+                MarketOrders { orders: u32::from(quantity > 0), quantity: Quantity(quantity) }
+            };
+            let (market_bids, market_asks) = (market(), market());
+            let reference = [None, Some(Price(0)), Some(Price(-9))][next(3) as usize];
+            let levels = all(&bids, &asks);
+            let told = call((&bids, &asks), (market_bids, market_asks), reference);
+            let whole = Call::of(levels.into_iter(), market_bids, market_asks, reference);
+            assert_eq!(told, whole, "seed {seed}");
+            priced += u32::from(told.indicative.is_some());
+            for at in [None, Some(Price(-5)), Some(Price(0)), Some(Price(3))] {
+                most = most.max(near(&bids, &asks, at).len());
+            }
+        }
+        assert!(priced > 5_000, "{priced} books would trade");
+        assert!(most <= 4 * NEAR, "{most} levels were looked at");
+    }
+}
