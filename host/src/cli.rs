@@ -10,6 +10,7 @@ mod inspect;
 mod look;
 mod outcomes;
 mod redis;
+mod rename;
 mod replay;
 mod run;
 mod schema;

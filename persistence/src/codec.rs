@@ -16,6 +16,8 @@ mod wire;
 use pricetime_engine::rules;
 
 pub use command::{COMMAND_MAX, decode_command, encode_command};
+#[cfg(feature = "local")]
+pub(crate) use envelope::Head;
 pub use envelope::{ENVELOPE_LENGTH, Envelope, Kind, open_envelope, seal_envelope};
 pub use snapshot::{decode_snapshot, encode_snapshot};
 

@@ -40,6 +40,14 @@ pub trait Disk: fmt::Debug + Send + Sync {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Removes a folder with nothing in it.
+    fn remove_folder(&self, _folder: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+    /// How many more bytes there is room for where this folder is; `None` if the disk does not say.
+    fn free(&self, _folder: &Path) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
     /// Makes the names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
     /// Locks a folder or a file until the lock is dropped; creates the file if it is missing. Fails
@@ -114,6 +122,15 @@ impl Disk for RealDisk {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(path)
+    }
+
+    fn remove_folder(&self, folder: &Path) -> io::Result<()> {
+        fs::remove_dir(folder)
+    }
+
+    fn free(&self, folder: &Path) -> io::Result<Option<u64>> {
+        let disk = rustix::fs::statvfs(folder)?;
+        Ok(Some(disk.f_bavail.saturating_mul(disk.f_frsize)))
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {

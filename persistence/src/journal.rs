@@ -49,6 +49,7 @@ use crate::codec::{CodecError, Newer};
 pub use cut::CutSegment;
 pub(crate) use cut::cut;
 pub use reader::{Commands, JournalReader};
+pub(crate) use segment::begins;
 pub use sight::{JournalSight, SegmentCheck, SegmentSight};
 pub(crate) use sight::{check, segments, sight};
 pub use writer::Journal;
@@ -56,13 +57,17 @@ pub use writer::Journal;
 /// How a journal is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalOptions {
-    /// How long a new segment is; at least [`JournalOptions::SEGMENT_BYTES_MIN`].
+    /// How long a new segment is, from [`JournalOptions::SEGMENT_BYTES_MIN`] to
+    /// [`JournalOptions::SEGMENT_BYTES_MAX`]; what is less or more counts as that.
     pub segment_bytes: u64,
 }
 
 impl JournalOptions {
     /// The shortest segment: its header and a few of the longest records.
     pub const SEGMENT_BYTES_MIN: u64 = 2048;
+    /// The longest segment. An archive that states a longer one is refused, so that a small archive
+    /// cannot fill a disk.
+    pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 }
 
 impl Default for JournalOptions {

@@ -62,7 +62,7 @@ pub use journal::{
 #[cfg(feature = "local")]
 pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 #[cfg(feature = "local")]
-pub use look::{ArchiveError, Look, Packed, unpack};
+pub use look::{ArchiveError, BadFile, Look, Packed, check_archive, unpack};
 #[cfg(feature = "local")]
 pub use recount::{Go, Listener, Recount, RecountError};
 #[cfg(feature = "local")]

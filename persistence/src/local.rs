@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use pricetime_engine::{EngineSnapshot, Sequence, rules};
 
-use crate::codec::{self, CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope, seal_envelope};
+use crate::codec::{
+    self, CodecError, ENVELOPE_LENGTH, Head, Kind, Newer, open_envelope, seal_envelope,
+};
 use crate::disk::Disk;
 use crate::history::History;
 
@@ -306,6 +308,24 @@ impl LocalSnapshots {
         }
         if removed { self.sync() } else { Ok(()) }
     }
+}
+
+/// Whether a file of this length that begins with these bytes is this snapshot.
+///
+/// # Errors
+/// Returns an error if the bytes do not begin with the head of a snapshot.
+pub(crate) fn begins(
+    bytes: &[u8],
+    history: History,
+    sequence: Sequence,
+    length: u64,
+) -> Result<bool, CodecError> {
+    let (head, rest) = bytes.split_first_chunk().ok_or(CodecError::Cut)?;
+    let (own, rest) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
+    let (stated, _) = rest.split_first_chunk().ok_or(CodecError::Cut)?;
+    let whole = Head::parse(head)?.length.checked_add(ENVELOPE_LENGTH as u64);
+    let (own, stated) = (History(u128::from_le_bytes(*own)), u64::from_le_bytes(*stated));
+    Ok((own, Sequence(stated), whole) == (history, sequence, Some(length)))
 }
 
 /// A snapshot of an earlier version of the rules as one of ours. Its records mean the same; the digest

@@ -7,6 +7,8 @@
 
 mod archive;
 mod bases;
+mod pieces;
+mod place;
 mod unpack;
 
 use core::fmt;
@@ -24,8 +26,8 @@ use crate::journal::{
 };
 use crate::local::{LocalSnapshots, SnapshotError};
 
-pub use archive::{ArchiveError, Packed};
-pub use unpack::unpack;
+pub use archive::{ArchiveError, BadFile, Packed};
+pub use unpack::{check_archive, unpack};
 
 /// A data folder that is looked at.
 #[derive(Clone, Debug)]

@@ -36,6 +36,15 @@ pub fn create(path: &Path) -> io::Result<File> {
     options().read(true).write(true).create(true).truncate(true).open(path)
 }
 
+/// Creates an empty file with mode 0600.
+///
+/// # Errors
+/// Returns [`io::ErrorKind::AlreadyExists`] if something has the name, a symbolic link included, and any
+/// other error of the file system.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    options().read(true).write(true).create_new(true).open(path)
+}
+
 /// Writes a whole file with mode 0600.
 ///
 /// # Errors

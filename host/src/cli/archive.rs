@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::failure::{Code, Failure};
 use super::look::{self, Stop, grouped};
+use super::rename::rename_new;
 
 /// Packs a data folder into one file, or unpacks such a file.
 ///
@@ -27,7 +28,8 @@ Examples:
   pricetime verify ./copy                              and see that everything is there
 
 The copy carries the same history. Run a market in one of the two only: their commands would go
-different ways under the same numbers. Nothing that exists is written over.")]
+different ways under the same numbers. Nothing that exists is written over, and what an unpacking that
+fails has written is removed. Only its owner may read an archive.")]
 pub(super) struct Archive {
     /// The data folder to pack; with --restore the archive
     from: PathBuf,
@@ -80,16 +82,20 @@ impl Archive {
     fn pack(&self) -> Result<(), Stop> {
         let (from, to) = self.source_and_target();
         let look = Look::open(Arc::new(RealDisk), from)?;
-        if to.exists() {
-            let text = format!("{} is there already: name a new file", to.display());
-            return Err(Failure::new(Code::Usage, text).into());
+        if to.symlink_metadata().is_ok() {
+            return Err(taken(to).into());
         }
         // It gets its name when it is whole.
         let mut unfinished = to.as_os_str().to_owned();
         unfinished.push(".tmp");
         let unfinished = PathBuf::from(unfinished);
-        let packed = write(&look, &unfinished).and_then(|packed| {
-            fs::rename(&unfinished, to).map_err(|error| at(to, &error))?;
+        let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+        let file = private::create_new(&unfinished).map_err(|error| {
+            if is_taken(&error) { begun(&unfinished) } else { at(&unfinished, &error) }
+        })?;
+        let packed = write(&look, file, &unfinished).and_then(|packed| {
+            rename_new(&unfinished, to)
+                .map_err(|error| if is_taken(&error) { taken(to) } else { at(to, &error) })?;
             sync_name(to).map_err(|error| at(to, &error))?;
             Ok(packed)
         });
@@ -126,7 +132,10 @@ impl Archive {
             | ArchiveError::Newer(_)
             | ArchiveError::Damaged { .. }
             | ArchiveError::Cut(_)
-            | ArchiveError::Name(_)
+            | ArchiveError::File { .. }
+            | ArchiveError::Long { .. }
+            | ArchiveError::Room { .. }
+            | ArchiveError::Left { .. }
             | ArchiveError::Occupied(_)) => failure(error, archive),
         })?;
         self.say(&packed, bytes)
@@ -154,8 +163,7 @@ impl Archive {
     }
 }
 
-fn write(look: &Look, to: &Path) -> Result<Packed, Stop> {
-    let file = private::create(to).map_err(|error| at(to, &error))?;
+fn write(look: &Look, file: File, to: &Path) -> Result<Packed, Stop> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let bar = look::bar(Some(0), "packing");
     let packed = look.pack(&mut out, |done, of| {
@@ -174,6 +182,22 @@ fn sync_name(path: &Path) -> io::Result<()> {
     File::open(above.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// The error if something has the archive's name.
+fn taken(path: &Path) -> Failure {
+    let text = format!("{} is there already: name a new file", path.display());
+    Failure::new(Code::Usage, text)
+}
+
+/// The error if something has the name that an archive has until it is whole.
+fn begun(path: &Path) -> Failure {
+    let text = format!(
+        "{} is there already: another process writes this archive, or one was ended while it did; in \
+         that case remove the file",
+        path.display()
+    );
+    Failure::new(Code::Usage, text)
+}
+
 fn at(path: &Path, error: &io::Error) -> Failure {
     Failure::failed(format!("{}: {error}", path.display()))
 }
@@ -183,14 +207,16 @@ fn failure(error: ArchiveError, path: &Path) -> Stop {
         ArchiveError::Journal(error) => error.into(),
         ArchiveError::Snapshot(error) => error.into(),
         ArchiveError::Io(error) => at(path, &error).into(),
-        ArchiveError::Newer(_) => Failure::failed(format!("{}: {error}", path.display())).into(),
-        ArchiveError::Empty | ArchiveError::Occupied(_) => {
+        ArchiveError::Newer(_) | ArchiveError::Room { .. } | ArchiveError::Left { .. } => {
+            Failure::failed(format!("{}: {error}", path.display())).into()
+        }
+        ArchiveError::Empty | ArchiveError::Occupied(_) | ArchiveError::Long { .. } => {
             Failure::new(Code::Failed, error.to_string()).into()
         }
         ArchiveError::Damaged { .. }
         | ArchiveError::Lost { .. }
         | ArchiveError::Cut(_)
-        | ArchiveError::Name(_) => {
+        | ArchiveError::File { .. } => {
             Failure::new(Code::Unsound, format!("{}: {error}", path.display())).into()
         }
     }

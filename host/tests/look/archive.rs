@@ -1,6 +1,7 @@
 //! `pricetime archive` and `pricetime snapshot`.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 
 use pricetime::Options;
 use pricetime::persistence::JournalOptions;
@@ -28,6 +29,32 @@ fn what_is_packed_comes_out_whole() {
 }
 
 #[test]
+fn archive_is_its_owners_and_replaces_no_file_and_no_symbolic_link() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let (file, begun) = (format!("{folder}.pack"), format!("{folder}.pack.tmp"));
+    let victim = made.path.with_file_name("victim");
+    fs::write(&victim, "precious").expect("written");
+    for link in [&file, &begun] {
+        // Both one that leads to a file and one that leads nowhere.
+        for target in [victim.clone(), victim.with_file_name("nowhere")] {
+            symlink(&target, link).expect("a link");
+            run(["archive", folder, &file]).says(2, &["is there already"]);
+            assert!(fs::symlink_metadata(link).expect("a file").is_symlink(), "it is left alone");
+            assert!(!fs::exists(victim.with_file_name("nowhere")).expect("an answer"));
+            fs::remove_file(link).expect("removed");
+        }
+    }
+    assert_eq!(fs::read_to_string(&victim).expect("read"), "precious");
+    fs::write(&begun, "half of it").expect("written");
+    run(["archive", folder, &file]).says(2, &[&begun, "remove the file"]);
+    fs::remove_file(&begun).expect("removed");
+    run(["archive", folder, &file]).well();
+    assert_eq!(fs::metadata(&file).expect("a file").mode() & 0o777, 0o600);
+    assert!(!fs::exists(&begun).expect("an answer"));
+}
+
+#[test]
 fn a_damaged_archive_unpacks_nothing() {
     let made = made();
     let folder = made.path.to_str().expect("text");
@@ -47,6 +74,7 @@ fn a_damaged_archive_unpacks_nothing() {
     fs::write(&file, [whole.as_slice(), b"more"].concat()).expect("written");
     run(["archive", "--restore", &file, &copy]).says(3, &["nothing was unpacked"]);
     run(["archive", "--restore", "/nowhere/a.pack", &copy]).says(1, &["/nowhere/a.pack"]);
+    assert!(!fs::exists(&copy).expect("an answer"));
 }
 
 /// Whatever room the last segment has left: the seal of the copy finds a place.

@@ -55,39 +55,69 @@ pub fn seal_envelope(kind: Kind, rules_version: u32, bytes: &mut [u8]) {
     head[CHECKED..].copy_from_slice(&sum.to_le_bytes());
 }
 
+/// The head of an envelope whose payload is still to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    format: u16,
+    kind: u16,
+    rules_version: u32,
+    /// How many bytes the payload has.
+    pub(crate) length: u64,
+    /// The checksum of the head alone. That of the payload is appended to it.
+    pub(crate) checked: u32,
+    sum: u32,
+}
+
+impl Head {
+    /// Reads a head. Nothing in it counts before [`close`](Self::close) has seen the checksum.
+    pub(crate) fn parse(head: &[u8; ENVELOPE_LENGTH]) -> Result<Self, CodecError> {
+        let (magic, fields) = head.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
+        let [f0, f1, k0, k1, r0, r1, r2, r3, fields @ ..] = fields else {
+            return Err(CodecError::Cut);
+        };
+        let (length, fields) = fields.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
+        let sum = fields.last_chunk::<4>().ok_or(CodecError::Cut)?;
+        if *magic != MAGIC {
+            return Err(CodecError::Magic);
+        }
+        Ok(Self {
+            format: u16::from_le_bytes([*f0, *f1]),
+            kind: u16::from_le_bytes([*k0, *k1]),
+            rules_version: u32::from_le_bytes([*r0, *r1, *r2, *r3]),
+            length: u64::from_le_bytes(*length),
+            checked: crc32c::crc32c(&head[..CHECKED]),
+            sum: u32::from_le_bytes(*sum),
+        })
+    }
+
+    /// Returns the version of the rules, given the checksum of head and payload.
+    ///
+    /// A wrong version in an envelope that is whole was written by another program; in a damaged one it
+    /// says nothing. So the checksum is looked at first.
+    pub(crate) const fn close(self, kind: Kind, sum: u32) -> Result<u32, CodecError> {
+        if sum != self.sum {
+            return Err(CodecError::Checksum);
+        }
+        if self.format != FORMAT {
+            return Err(CodecError::Format { found: self.format });
+        }
+        if self.kind != kind as u16 {
+            return Err(CodecError::Kind { expected: kind as u16, found: self.kind });
+        }
+        Ok(self.rules_version)
+    }
+}
+
 /// Opens an envelope of this kind. Bytes after its payload are not looked at.
 ///
 /// # Errors
-/// Where it is not the envelope of exactly these bytes.
+/// Returns an error if it is not the envelope of exactly these bytes.
 pub fn open_envelope(kind: Kind, bytes: &[u8]) -> Result<Envelope<'_>, CodecError> {
     let (head, rest) = bytes.split_first_chunk::<ENVELOPE_LENGTH>().ok_or(CodecError::Cut)?;
-    let (magic, fields) = head.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
-    let [f0, f1, k0, k1, r0, r1, r2, r3, fields @ ..] = fields else {
-        return Err(CodecError::Cut);
-    };
-    let (length, fields) = fields.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
-    let (_, sum) = fields.split_first_chunk::<4>().ok_or(CodecError::Cut)?;
-    if *magic != MAGIC {
-        return Err(CodecError::Magic);
-    }
-    let present = rest.len() as u64;
-    let stated = u64::from_le_bytes(*length);
+    let head = Head::parse(head)?;
+    let (stated, present) = (head.length, rest.len() as u64);
     let whole = usize::try_from(stated).ok().and_then(|stated| rest.get(..stated));
-    let checked = crc32c::crc32c(&head[..CHECKED]);
-    let right = |payload| crc32c::crc32c_append(checked, payload).to_le_bytes() == *sum;
-    // A wrong version in an envelope that is whole was written by another program; in a damaged one
-    // it says nothing.
     let payload = whole.ok_or(CodecError::Length { stated, present })?;
-    if !right(payload) {
-        return Err(CodecError::Checksum);
-    }
-    let format = u16::from_le_bytes([*f0, *f1]);
-    if format != FORMAT {
-        return Err(CodecError::Format { found: format });
-    }
-    let found = u16::from_le_bytes([*k0, *k1]);
-    if found != kind as u16 {
-        return Err(CodecError::Kind { expected: kind as u16, found });
-    }
-    Ok(Envelope { rules_version: u32::from_le_bytes([*r0, *r1, *r2, *r3]), payload })
+    let rules_version = head.close(kind, crc32c::crc32c_append(head.checked, payload))?;
+    Ok(Envelope { rules_version, payload })
 }

@@ -69,6 +69,20 @@ impl Header {
     }
 }
 
+/// Whether a file of this length that begins with these bytes is the segment that begins with `first`.
+///
+/// # Errors
+/// Returns an error if the bytes do not begin with the header of a segment.
+pub(crate) fn begins(
+    bytes: &[u8],
+    history: History,
+    first: Sequence,
+    length: u64,
+) -> Result<bool, CodecError> {
+    let header = Header::from_bytes(bytes)?;
+    Ok((header.history, header.first, header.length) == (history, first, length))
+}
+
 /// The salt follows from history and first sequence, so that the writer knows that of the next
 /// segment before there is one. It keeps a record that strayed into another file from counting.
 pub(super) fn salt(history: History, first: Sequence) -> u32 {

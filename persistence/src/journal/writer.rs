@@ -461,5 +461,6 @@ impl Journal {
 }
 
 fn length(options: JournalOptions) -> u64 {
-    options.segment_bytes.max(JournalOptions::SEGMENT_BYTES_MIN)
+    let (least, most) = (JournalOptions::SEGMENT_BYTES_MIN, JournalOptions::SEGMENT_BYTES_MAX);
+    options.segment_bytes.clamp(least, most)
 }

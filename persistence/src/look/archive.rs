@@ -1,9 +1,9 @@
 //! A data folder in one file.
 //!
 //! The file is a row of pieces, each an envelope of kind Archived: one for each file of the journal,
-//! up to the last command that counts, then one for each snapshot, then the file `history`, then the end. Every
-//! piece has its own checksum, and the end says how many there are; so a changed, missing or cut off
-//! piece is seen before anything is unpacked.
+//! up to the last command that counts, then one for each snapshot, then the file `history`, then the end.
+//! The first two are sorted by their numbers. Every piece has its own checksum, and the end says how many
+//! there are; so a changed, missing or cut off piece is seen before anything is unpacked.
 //!
 //! ```text
 //! piece     length of the name (2), name within the folder with `/` between its parts,
@@ -12,6 +12,7 @@
 //! ```
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use pricetime_engine::{Sequence, rules};
 
@@ -19,7 +20,7 @@ use super::Look;
 use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, seal_envelope};
 use crate::folder::HISTORY;
 use crate::history::History;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, JournalOptions};
 use crate::local::SnapshotError;
 
 /// What an archive holds.
@@ -82,14 +83,55 @@ pub enum ArchiveError {
         /// Where.
         u64,
     ),
-    /// A name that no archive of ours has.
+    /// A piece is whole, and is no file of a data folder.
     #[error(
-        "the archive holds a file {0:?}, which is no part of a data folder; nothing was unpacked"
+        "the archive holds the file {name:?} at byte {offset}, which is no part of a data folder: {what}; \
+         nothing was unpacked"
     )]
-    Name(
-        /// The name.
-        String,
-    ),
+    File {
+        /// Where its piece begins.
+        offset: u64,
+        /// The name that the archive gives it; empty if that is too long for one.
+        name: String,
+        /// What is wrong.
+        what: BadFile,
+    },
+    /// A file of the journal is longer than an archive holds.
+    #[error(
+        "{name} has {length} bytes, and an archive takes files of the journal up to {most} bytes"
+    )]
+    Long {
+        /// The file.
+        name: String,
+        /// Its length.
+        length: u64,
+        /// The longest.
+        most: u64,
+    },
+    /// The disk has less room than the files need.
+    #[error(
+        "the archive needs {needed} bytes, and {} has {free} free: name a folder on another disk, or make \
+         room; nothing was unpacked",
+        folder.display()
+    )]
+    Room {
+        /// How much they need.
+        needed: u64,
+        /// How much is free.
+        free: u64,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Unpacking failed, and not all of what was written could be removed.
+    #[error("{error}; but {} could not be removed ({why}): remove it", path.display())]
+    Left {
+        /// Why it failed.
+        error: Box<ArchiveError>,
+        /// What is left.
+        path: PathBuf,
+        /// Why it could not be removed.
+        why: io::Error,
+    },
     /// The folder to unpack into is in use.
     #[error("the folder holds {0} already: name an empty or a new one")]
     Occupied(
@@ -98,13 +140,44 @@ pub enum ArchiveError {
     ),
 }
 
+/// Why a piece of an archive is no file of a data folder.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFile {
+    /// No file has this name.
+    #[error("no file there has this name")]
+    Name,
+    /// A file that has come already, or one that comes behind a later one.
+    #[error("it comes twice, or not in its place")]
+    Order,
+    /// It is of another history than the files before it.
+    #[error("it is of another history than the files before it")]
+    OtherHistory,
+    /// A length that it cannot have.
+    #[error("its length is stated as {stated} bytes; it has from {least} to {most}")]
+    Length {
+        /// What the archive states.
+        stated: u64,
+        /// The least that is possible.
+        least: u64,
+        /// The most.
+        most: u64,
+    },
+    /// What it begins with cannot be read.
+    #[error("its beginning: {0}")]
+    Header(CodecError),
+    /// It begins as another file does.
+    #[error("what it begins with belongs to another file, or to one of another length")]
+    Other,
+}
+
 impl Look {
     /// Packs the current history: the snapshots, and the journal up to
     /// [`JournalSight::through`](crate::JournalSight::through).
     /// Every record and every snapshot is checked on the way, so damage is not copied but told of.
     ///
     /// # Errors
-    /// Where the disk refuses, where something is damaged, and where it cannot be written.
+    /// Returns an error if the disk refuses, if something is damaged, if a file of the journal is longer
+    /// than [`JournalOptions::SEGMENT_BYTES_MAX`], and if the archive cannot be written.
     pub fn pack(
         &self,
         out: &mut impl Write,
@@ -127,6 +200,10 @@ impl Look {
         for (at, segment) in journal.segments.iter().enumerate() {
             let successor = journal.segments.get(at + 1).map(|next| next.first);
             for cut in self.cut(segment.first, successor, through)? {
+                let (length, most) = (cut.length, JournalOptions::SEGMENT_BYTES_MAX);
+                if length > most {
+                    return Err(ArchiveError::Long { name: cut.name, length, most });
+                }
                 piece(out, &format!("{own}/journal/{}", cut.name), cut.length, &cut.bytes)?;
                 files += 1;
             }

@@ -1,0 +1,254 @@
+//! Reads the pieces of an archive one after the other. Each is checked while it is read, and none is held
+//! in memory: a length that an archive states is a claim until the archive has been read that far.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use pricetime_engine::Sequence;
+
+use super::archive::{ArchiveError, BadFile, Packed};
+use super::place::Place;
+use crate::codec::{CodecError, ENVELOPE_LENGTH, Head, Kind, Newer};
+use crate::folder::{self, Stage};
+use crate::history::History;
+use crate::journal::{self, JournalOptions};
+use crate::local;
+
+/// How much of a piece is in memory at a time.
+const BUFFER: usize = 1 << 16;
+/// How much of a file is kept to see whether it is what its name says.
+const BEGIN: usize = 4_096;
+/// No name of a file is longer.
+const NAME_MAX: u16 = 128;
+/// An archive leaves out the zeros at the end of a file. A snapshot ends with fewer than these.
+const ZEROS_MAX: u64 = 4_096;
+/// A file takes whole blocks of a disk.
+const BLOCK: u64 = 4_096;
+
+/// What becomes of the files of an archive while they are read.
+pub(super) trait Files {
+    /// A file of this length begins.
+    fn begin(&mut self, place: Place, length: u64) -> io::Result<()>;
+    /// The next bytes of that file. Those that do not come are zeros.
+    fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// The file is complete.
+    fn end(&mut self) -> io::Result<()>;
+}
+
+/// Only reads.
+impl Files for () {
+    fn begin(&mut self, _: Place, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn bytes(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a whole archive holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Walked {
+    pub(super) packed: Packed,
+    /// How much room its files take on a disk.
+    pub(super) room: u64,
+}
+
+/// Reads an archive from its beginning to its end.
+pub(super) fn walk(
+    from: &mut (impl Read + Seek),
+    files: &mut impl Files,
+) -> Result<Walked, ArchiveError> {
+    let length = from.seek(SeekFrom::End(0))?;
+    from.seek(SeekFrom::Start(0))?;
+    let mut walk = Walk {
+        from,
+        files,
+        buffer: vec![0; BUFFER],
+        left: length,
+        seen: Seen { own: None, last: None, files: 0, room: 0 },
+    };
+    loop {
+        let offset = length - walk.left;
+        let Some(packed) = walk.piece(offset)? else { continue };
+        let Seen { own, last, files, room } = walk.seen;
+        let is_whole = (packed.files, Some(packed.history)) == (files, own)
+            && last == Some(Place::History)
+            && walk.left == 0;
+        return is_whole.then_some(Walked { packed, room }).ok_or(ArchiveError::Cut(offset));
+    }
+}
+
+struct Walk<'a, R, F> {
+    from: &'a mut R,
+    files: &'a mut F,
+    buffer: Vec<u8>,
+    /// How many bytes of the archive have not been read.
+    left: u64,
+    seen: Seen,
+}
+
+/// The files that have been read.
+struct Seen {
+    /// Their history.
+    own: Option<History>,
+    /// The last one.
+    last: Option<Place>,
+    files: u64,
+    room: u64,
+}
+
+/// The payload of a piece that is being read.
+struct Payload {
+    /// Where the piece begins.
+    offset: u64,
+    /// How many bytes of it have not been read.
+    left: u64,
+    /// The checksum of those that have.
+    sum: u32,
+}
+
+impl<R: Read, F: Files> Walk<'_, R, F> {
+    /// Reads a piece. Returns what the archive holds if that was the end of it.
+    fn piece(&mut self, offset: u64) -> Result<Option<Packed>, ArchiveError> {
+        let damaged = |what: CodecError| {
+            what.newer().map_or(ArchiveError::Damaged { offset, what }, ArchiveError::Newer)
+        };
+        let mut head = [0; ENVELOPE_LENGTH];
+        if self.left < ENVELOPE_LENGTH as u64 {
+            return Err(ArchiveError::Cut(offset));
+        }
+        self.from.read_exact(&mut head).map_err(|error| cut(error, offset))?;
+        self.left -= ENVELOPE_LENGTH as u64;
+        let head = Head::parse(&head).map_err(damaged)?;
+        let (stated, present) = (head.length, self.left);
+        if stated > present {
+            return Err(damaged(CodecError::Length { stated, present }));
+        }
+        let mut payload = Payload { offset, left: stated, sum: head.checked };
+        let read = self.read(&mut payload);
+        if matches!(read, Err(ArchiveError::Io(_) | ArchiveError::Cut(_))) {
+            return read;
+        }
+        // If some of its bytes are not those that were written, what they say is not the fault.
+        while payload.left > 0 {
+            self.chunk(&mut payload)?;
+        }
+        let rules = head.close(Kind::Archived, payload.sum).map_err(damaged)?;
+        Newer::rules(rules).map_or(read, |newer| Err(ArchiveError::Newer(newer)))
+    }
+
+    fn read(&mut self, payload: &mut Payload) -> Result<Option<Packed>, ArchiveError> {
+        let named = u16::from_le_bytes(self.array(payload)?);
+        if named == 0 {
+            let history = History(u128::from_le_bytes(self.array(payload)?));
+            let through = Sequence(u64::from_le_bytes(self.array(payload)?));
+            let files = u64::from_le_bytes(self.array(payload)?);
+            return Ok(Some(Packed { history, through, files, left_out: 0 }));
+        }
+        let offset = payload.offset;
+        let bad = |name: &[u8], what| {
+            let name = String::from_utf8_lossy(name).into_owned();
+            ArchiveError::File { offset, name, what }
+        };
+        if named > NAME_MAX {
+            return Err(bad(b"", BadFile::Name));
+        }
+        let mut name = vec![0; usize::from(named)];
+        self.fill(payload, &mut name)?;
+        let place = Place::parse(&name).ok_or_else(|| bad(&name, BadFile::Name))?;
+        let length = u64::from_le_bytes(self.array(payload)?);
+        self.seen.add(place, length, payload.left).map_err(|what| bad(&name, what))?;
+        self.files.begin(place, length)?;
+        let mut begin = Vec::new();
+        while payload.left > 0 {
+            let read = self.chunk(payload)?;
+            let bytes = self.buffer.get(..read).unwrap_or_default();
+            self.files.bytes(bytes)?;
+            begin.extend(bytes.iter().take(BEGIN - begin.len()));
+        }
+        begin.resize(usize::try_from(length).map_or(BEGIN, |length| length.min(BEGIN)), 0);
+        self.seen.check(place, length, &begin).map_err(|what| bad(&name, what))?;
+        self.files.end()?;
+        Ok(None)
+    }
+
+    /// Fills the buffer with what comes next. Returns how many bytes that are.
+    fn chunk(&mut self, payload: &mut Payload) -> Result<usize, ArchiveError> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let most = usize::try_from(payload.left).map_or(BUFFER, |left| left.min(BUFFER));
+        let filled = self.fill(payload, buffer.get_mut(..most).unwrap_or_default());
+        self.buffer = buffer;
+        filled.map(|()| most)
+    }
+
+    fn array<const N: usize>(&mut self, payload: &mut Payload) -> Result<[u8; N], ArchiveError> {
+        let mut bytes = [0; N];
+        self.fill(payload, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn fill(&mut self, payload: &mut Payload, into: &mut [u8]) -> Result<(), ArchiveError> {
+        let (offset, wanted) = (payload.offset, into.len() as u64);
+        if wanted > payload.left {
+            return Err(ArchiveError::Damaged { offset, what: CodecError::Cut });
+        }
+        self.from.read_exact(into).map_err(|error| cut(error, offset))?;
+        payload.left -= wanted;
+        payload.sum = crc32c::crc32c_append(payload.sum, into);
+        self.left -= wanted;
+        Ok(())
+    }
+}
+
+/// An archive that ends earlier than it was long is one that was cut off while it was read.
+fn cut(error: io::Error, offset: u64) -> ArchiveError {
+    let is_end = error.kind() == io::ErrorKind::UnexpectedEof;
+    if is_end { ArchiveError::Cut(offset) } else { ArchiveError::Io(error) }
+}
+
+impl Seen {
+    /// Takes in the next file, of which the archive holds so many bytes.
+    fn add(&mut self, place: Place, length: u64, present: u64) -> Result<(), BadFile> {
+        if self.last >= Some(place) {
+            return Err(BadFile::Order);
+        }
+        if place.history().is_some_and(|it| self.own.is_some_and(|own| own != it)) {
+            return Err(BadFile::OtherHistory);
+        }
+        let (least, most) = match place {
+            Place::Journal(..) => {
+                let least = JournalOptions::SEGMENT_BYTES_MIN.max(present);
+                (least, JournalOptions::SEGMENT_BYTES_MAX)
+            }
+            Place::Snapshot(..) => (present, present.saturating_add(ZEROS_MAX)),
+            Place::History => (present, BEGIN as u64),
+        };
+        if !(least..=most).contains(&length) {
+            return Err(BadFile::Length { stated: length, least, most });
+        }
+        self.own = self.own.or(place.history());
+        self.last = Some(place);
+        self.files += 1;
+        self.room = self.room.saturating_add(length.saturating_add(2 * BLOCK) / BLOCK * BLOCK);
+        Ok(())
+    }
+
+    /// Whether a file that begins with these bytes is what its name says. So a length that the archive
+    /// states is the one that the file states too.
+    fn check(&self, place: Place, length: u64, begin: &[u8]) -> Result<(), BadFile> {
+        let fits = match place {
+            Place::Journal(own, first) => journal::begins(begin, own, first, length),
+            Place::Snapshot(own, sequence) => local::begins(begin, own, sequence, length),
+            Place::History => {
+                let own = self.own.map(|own| folder::text(own, Stage::Kept));
+                Ok(own.is_some_and(|own| own.as_bytes() == begin))
+            }
+        };
+        let fits = fits.map_err(BadFile::Header)?;
+        fits.then_some(()).ok_or(BadFile::Other)
+    }
+}
