@@ -92,7 +92,8 @@ impl<'a> Trial<'a> {
                 RedisError::Options(_)
                 | RedisError::Fenced { .. }
                 | RedisError::Replaced { .. }
-                | RedisError::Contended { .. } => false,
+                | RedisError::Contended { .. }
+                | RedisError::Count { .. } => false,
             };
             // Each of the two markets may have to learn where it is now.
             left -= i32::from(!busy);

@@ -10,8 +10,11 @@ use std::process::{Command as Process, Stdio};
 use std::time::Duration;
 
 use pricetime::engine::{
-    AccountId, Action, OrderId, OrderKind, Place, Price, Quantity, SelfTrade, Side, TimeInForce,
+    AccountId, Action, OrderId, OrderKind, Place, Price, Quantity, SelfTrade, Sequence, Side,
+    TimeInForce,
 };
+use pricetime::persistence::redis::stream::last_told;
+use pricetime::persistence::redis::{Link, RedisError};
 use pricetime::{Host, Refused};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
@@ -74,6 +77,23 @@ const FAULTS: [Fault; 14] = [
     Fault::Reopened,
     Fault::ReopenedHung,
 ];
+
+#[test]
+fn stream_that_tells_of_a_sequence_above_2_to_the_63_is_refused() {
+    let server = Server::start();
+    let mut link = Link::new(server.patient());
+    let names = server.patient().names;
+    let told = |link: &mut Link| last_told(link, &names);
+    assert_eq!(told(&mut link), Ok(Sequence(0)));
+    let _ = server.ask(&["XADD", KEYS[0], "9223372036854775808-1", "event", "x"]);
+    assert_eq!(told(&mut link), Ok(Sequence(1 << 63)));
+    let _ = server.ask(&["XADD", KEYS[0], "9223372036854775809-1", "event", "x"]);
+    let refused = told(&mut link);
+    assert!(
+        matches!(&refused, Err(RedisError::Count { key, .. }) if key == KEYS[0]),
+        "{refused:?}"
+    );
+}
 
 /// One command with more entries than go in a transaction, or are gathered at a time.
 fn burst(host: &Host, number: u64) {

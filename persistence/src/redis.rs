@@ -16,6 +16,7 @@
 //! is thrown away and made anew, so there is never an answer that belongs to an earlier question.
 
 mod check;
+mod count;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;

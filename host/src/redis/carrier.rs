@@ -278,9 +278,11 @@ impl Carrier {
                     }
                 }
                 // Somebody is there who says no to this one: the others are still to be asked for.
-                Err(error @ (RedisError::Refused { .. } | RedisError::Contended { .. })) => {
-                    refused = Err(error);
-                }
+                Err(
+                    error @ (RedisError::Refused { .. }
+                    | RedisError::Contended { .. }
+                    | RedisError::Count { .. }),
+                ) => refused = Err(error),
                 Err(error @ (RedisError::Unreachable { .. } | RedisError::Options(_))) => {
                     self.failed = Some(market);
                     return Err(error);

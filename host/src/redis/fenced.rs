@@ -35,7 +35,8 @@ impl Fenced {
             RedisError::Options(_)
             | RedisError::Unreachable { .. }
             | RedisError::Refused { .. }
-            | RedisError::Contended { .. } => return,
+            | RedisError::Contended { .. }
+            | RedisError::Count { .. } => return,
         };
         let before = self.markets.get(&market).map(|before| before.ours);
         let ours = before.unwrap_or(ours);

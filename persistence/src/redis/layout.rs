@@ -10,6 +10,7 @@ use pricetime_engine::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::count::counts;
 use super::keys::Part;
 use super::trades::Trades;
 use crate::echo::shorten;
@@ -157,6 +158,7 @@ pub(super) fn request_text(request: &RequestRecord) -> String {
 /// The request of a member.
 pub(super) fn parse_request(text: &str) -> Result<RequestRecord, String> {
     let it: RequestText = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    counts([it.sequence.0])?;
     Ok(RequestRecord {
         account: AccountId(it.account.as_u128()),
         request: RequestId(it.request.as_u128()),
@@ -309,12 +311,12 @@ pub(super) fn parse_metadata(
         market: MarketId(of.number("market")?),
         spec,
         phase: of.json("phase", &format!("\"{}\"", of.text("phase")?))?,
-        last_sequence: Sequence(of.number("market_sequence")?),
+        last_sequence: Sequence(of.count("market_sequence")?),
         last_price: of.price("last_price")?,
-        last_trade: TradeNumber(of.number("last_trade")?),
-        next_priority: Priority(of.number("next_priority")?),
-        epoch: EpochNumber(of.number("epoch")?),
-        epoch_first_sequence: Sequence(of.number("epoch_first_sequence")?),
+        last_trade: TradeNumber(of.count("last_trade")?),
+        next_priority: Priority(of.count("next_priority")?),
+        epoch: EpochNumber(of.count("epoch")?),
+        epoch_first_sequence: Sequence(of.count("epoch_first_sequence")?),
         turnover: Turnover {
             prices,
             volume: of.number("volume")?,
@@ -335,8 +337,8 @@ pub(super) fn parse_metadata(
     Ok(Metadata {
         history,
         rules: of.number("rules")?,
-        sequence: Sequence(of.number("sequence")?),
-        timestamp: Timestamp(of.number("timestamp")?),
+        sequence: Sequence(of.count("sequence")?),
+        timestamp: Timestamp(of.count("timestamp")?),
         last_market: MarketId(of.number("last_market")?),
         head,
         bids: of.number("bids")?,
@@ -368,6 +370,13 @@ impl Fields<'_> {
     fn number<T: std::str::FromStr>(&self, field: &str) -> Result<T, BadRecord> {
         let text = self.text(field)?;
         text.parse().map_err(|_| self.bad(field, format!("{text:?} is no number of its kind")))
+    }
+
+    /// A number that a market counts up.
+    fn count(&self, field: &str) -> Result<u64, BadRecord> {
+        let count = self.number(field)?;
+        counts([count]).map_err(|what| self.bad(field, what))?;
+        Ok(count)
     }
 
     fn hash(&self, field: &str) -> Result<u128, BadRecord> {

@@ -145,6 +145,19 @@ pub enum RedisError {
         /// Its name.
         writer: String,
     },
+    /// A stream tells of a command that no engine comes to.
+    #[error(
+        "{key} tells of command {sequence}, and no sequence is above {most}: another program has written \
+         there; delete that stream and its key beside it, and they begin anew"
+    )]
+    Count {
+        /// The key that says so.
+        key: String,
+        /// The sequence.
+        sequence: u64,
+        /// The highest that there is.
+        most: u64,
+    },
     /// Somebody else changed the keys again and again while we were about to.
     #[error("the keys of market {market} keep changing under us")]
     Contended {

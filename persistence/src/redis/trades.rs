@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use uuid::Uuid;
 
+use super::count::counts;
+
 /// A trade with all that a settlement has to know of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TradeRecord {
@@ -153,6 +155,7 @@ pub(super) fn trade_text(trade: &TradeRecord) -> String {
 /// The trade of a member.
 pub(super) fn parse_trade(text: &str) -> Result<TradeRecord, String> {
     let it: TradeText = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    counts([it.epoch.0, it.number.0, it.sequence.0])?;
     Ok(TradeRecord {
         epoch: it.epoch,
         number: it.number,
@@ -316,6 +319,8 @@ mod tests {
         let trade = trade(1, 2);
         assert_eq!(parse_trade(&trade_text(&trade)), Ok(trade));
         assert!(parse_trade("{}").is_err());
+        let far = TradeRecord { sequence: Sequence((1 << 63) + 1), ..trade };
+        assert!(parse_trade(&trade_text(&far)).is_err());
     }
 
     #[test]

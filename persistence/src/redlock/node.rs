@@ -212,9 +212,8 @@ impl Node {
             RedisError::Options(why) => RedlockError::Refused { server, why },
             error @ (RedisError::Fenced { .. }
             | RedisError::Replaced { .. }
-            | RedisError::Contended { .. }) => {
-                RedlockError::Refused { server, why: error.to_string() }
-            }
+            | RedisError::Contended { .. }
+            | RedisError::Count { .. }) => RedlockError::Refused { server, why: error.to_string() },
         }
     }
 }

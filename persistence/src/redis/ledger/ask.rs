@@ -141,7 +141,8 @@ pub(super) fn fault(ledger: String, error: RedisError) -> LedgerError {
         RedisError::Unreachable { why, .. } => LedgerError::Unreachable { ledger, why },
         fenced @ (RedisError::Fenced { .. }
         | RedisError::Replaced { .. }
-        | RedisError::Contended { .. }) => LedgerError::Refused { ledger, why: fenced.to_string() },
+        | RedisError::Contended { .. }
+        | RedisError::Count { .. }) => LedgerError::Refused { ledger, why: fenced.to_string() },
     }
 }
 
@@ -162,7 +163,8 @@ fn no_script(ledger: String, error: RedisError) -> LedgerError {
         | RedisError::Unreachable { .. }
         | RedisError::Fenced { .. }
         | RedisError::Replaced { .. }
-        | RedisError::Contended { .. }) => fault(ledger, error),
+        | RedisError::Contended { .. }
+        | RedisError::Count { .. }) => fault(ledger, error),
     }
 }
 

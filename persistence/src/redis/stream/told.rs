@@ -11,6 +11,7 @@ use super::plan::Seen;
 use super::writer::read_stream;
 use super::{EntryId, Stream};
 use crate::index_key::keyed_engine;
+use crate::redis::count::COUNT_MAX;
 use crate::redis::keys::KeyNames;
 use crate::redis::link::{Link, Patience};
 use crate::redis::options::RedisError;
@@ -47,7 +48,8 @@ struct Market {
 /// may be there as of much earlier than another.
 ///
 /// # Errors
-/// Where the server does not answer or refuses.
+/// Returns an error if the server does not answer or refuses, and [`RedisError::Count`] if a stream tells
+/// of a command that no engine comes to.
 pub fn told_after(
     link: &mut Link,
     names: &KeyNames,
@@ -82,7 +84,8 @@ fn page(wire: &mut Wire, key: &str, last: &str, first: &str) -> RedisResult<Vec<
 /// The last command that any stream tells of.
 ///
 /// # Errors
-/// Where the server does not answer or refuses.
+/// Returns an error if the server does not answer or refuses, and [`RedisError::Count`] if a stream tells
+/// of a command that no engine comes to.
 pub fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisError> {
     let mut last = 0;
     for stream in Stream::ALL {
@@ -100,7 +103,12 @@ pub fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisErr
         })?;
         let (seen, [said]) = seen;
         let said = said.and_then(|said| said.parse().ok()).unwrap_or(0);
-        last = last.max(seen.last.sequence).max(said);
+        for (key, sequence) in [(key, seen.last.sequence), (published, said)] {
+            if sequence > COUNT_MAX {
+                return Err(RedisError::Count { key, sequence, most: COUNT_MAX });
+            }
+            last = last.max(sequence);
+        }
     }
     Ok(Sequence(last))
 }
@@ -162,8 +170,9 @@ impl Told {
             let mut raised = market.clone();
             told.raise(&mut raised);
             let alone = EngineSnapshot { markets: vec![raised], ..whole.clone() };
+            let counts = told.epoch.0.max(told.trade.0) <= COUNT_MAX;
             match (keyed_engine(1).restore(&alone), alone.markets.into_iter().next()) {
-                (Ok(()), Some(raised)) => *market = raised,
+                (Ok(()), Some(raised)) if counts => *market = raised,
                 _ => left.push(id),
             }
         }
@@ -299,6 +308,8 @@ mod tests {
         for (fields, left) in [
             (&["sequence", "3", "epoch", "1", "number", "9", "price", "0.08"][..], vec![]),
             (&["sequence", "9", "epoch", "18446744073709551615"], impossible.clone()),
+            (&["sequence", "9", "epoch", "9223372036854775809"], impossible.clone()),
+            (&["sequence", "9", "epoch", "1", "number", "9223372036854775809"], impossible.clone()),
             (&["sequence", "9", "epoch", "1", "number", "9", "price", "cheap"], impossible),
         ] {
             let mut raised = state();

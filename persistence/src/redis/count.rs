@@ -1,0 +1,26 @@
+//! How far the numbers go that are read from Redis.
+
+/// The highest sequence, and the highest of any other number that a market counts up, that is read from
+/// Redis. No engine counts that far. From a higher one, which only another program writes, the numbers
+/// would soon have no successor, and an engine would refuse every command for ever.
+pub(super) const COUNT_MAX: u64 = 1 << 63;
+
+/// Whether a market can have counted up to these numbers.
+pub(super) fn counts<const N: usize>(all: [u64; N]) -> Result<(), String> {
+    let above = all.into_iter().find(|count| *count > COUNT_MAX);
+    above.map_or(Ok(()), |count| {
+        Err(format!("{count} is above {COUNT_MAX}, the highest number that is read"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn number_above_2_to_the_63_is_refused() {
+        assert_eq!(counts([0, 1 << 63]), Ok(()));
+        assert!(counts([0, (1 << 63) + 1]).is_err());
+        assert!(counts([u64::MAX, 0]).is_err());
+    }
+}
