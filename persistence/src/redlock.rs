@@ -36,7 +36,7 @@
 //! ```
 
 mod claim;
-mod clock;
+pub(crate) mod clock;
 mod driver;
 mod error;
 mod handle;

@@ -141,7 +141,7 @@ impl Link {
         }
         let mut sent = 0;
         let worked = self.connection(address).and_then(|connection| {
-            connection.limit(limit)?;
+            connection.limit(limit);
             let worked = work(connection);
             sent = connection.take_sent();
             worked
@@ -214,14 +214,14 @@ impl Link {
     /// The master as a sentinel sees it, if that one agrees.
     fn master_of(&self, sentinel: &Address, name: &str) -> redis::RedisResult<Address> {
         let mut connection = Wire::connect(&self.options, sentinel, false)?;
-        connection.limit(self.options.control)?;
+        connection.limit(self.options.control);
         let (host, port): (String, u16) = redis::cmd("SENTINEL")
             .arg("get-master-addr-by-name")
             .arg(name)
             .query(&mut connection)?;
         let address = Address { host, port };
         let mut connection = Wire::connect(&self.options, &address, true)?;
-        connection.limit(self.options.control)?;
+        connection.limit(self.options.control);
         let role: redis::Value = redis::cmd("ROLE").query(&mut connection)?;
         let redis::Value::Array(parts) = role else {
             return Err(std::io::Error::other("ROLE answers something else").into());
@@ -252,7 +252,7 @@ fn ask_all<T>(
 /// Who has which slots, and who is there besides.
 fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots> {
     let mut connection = Wire::connect(options, node, true)?;
-    connection.limit(options.control)?;
+    connection.limit(options.control);
     let ranges: Vec<Vec<redis::Value>> =
         redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;
     let (mut slots, mut nodes) = (Vec::with_capacity(ranges.len()), Vec::new());

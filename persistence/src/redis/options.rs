@@ -67,9 +67,9 @@ pub struct RedisOptions {
     pub tls: Option<Tls>,
     /// How long a connection may take.
     pub connect: Duration,
-    /// How long a short answer may take.
+    /// How long a short answer may take until all of it has come.
     pub control: Duration,
-    /// How long a long answer may take.
+    /// How long a long answer may take until all of it has come.
     pub bulk: Duration,
     /// How often each market is read whole while nothing else is to be done, to see that it is what
     /// was written; never where there is none.

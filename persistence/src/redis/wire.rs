@@ -1,5 +1,8 @@
 //! A connection that gives up in time, and hands long answers over as they came.
 //!
+//! An answer must be complete in time, in however many pieces it comes, and its length is bounded. So a
+//! server that sends a byte now and then, or announces a huge answer, holds neither the thread nor memory.
+//!
 //! What is asked, and what an answer means, is the client library's. The connection is our own: the
 //! library's waits for each answer of a pipeline, one after the other, whatever became of those
 //! before it, so that a server that hangs would hold us up for minutes; and it makes a value of its
@@ -7,6 +10,8 @@
 
 mod frame;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod wrong;
 
 use std::ops::Range;
@@ -16,11 +21,13 @@ use redis::{Cmd, ConnectionLike, RedisResult, Value, parse_redis_value};
 
 use super::options::{Address, RedisOptions};
 pub(super) use frame::{Frame, Texts};
-use socket::Socket;
+use socket::{Socket, after};
 pub(super) use wrong::with_key;
 
 /// So much is made room for at least.
 const ROOM: usize = 1 << 16;
+/// So much of the room for a long answer is kept for the next one.
+const ROOM_KEPT: usize = 1 << 22;
 
 /// A connection on which the first answer that does not come in time is the last one that is waited
 /// for. After an error it is of no use any more, but for a late answer: that one is passed over when
@@ -33,6 +40,9 @@ pub(crate) struct Wire {
     to: usize,
     /// The answer that is the next to be whole.
     frame: Frame,
+    /// How long an answer may take, and until when the one that is waited for may.
+    limit: Duration,
+    until: Option<Duration>,
     /// So many answers nobody waits for any more.
     late: usize,
     database: i64,
@@ -55,6 +65,8 @@ impl Wire {
             from: 0,
             to: 0,
             frame: Frame::default(),
+            limit: options.connect,
+            until: None,
             late: 0,
             database: if known { options.database } else { 0 },
             sent: 0,
@@ -82,14 +94,16 @@ impl Wire {
         core::mem::replace(&mut self.sent, 0)
     }
 
-    /// How long may pass from now on without anything of an answer.
-    pub(crate) fn limit(&self, limit: Duration) -> RedisResult<()> {
-        Ok(self.socket.limit(limit)?)
+    /// How long each answer may take from now on, from when it is waited for until it is whole; and so
+    /// long a question may take to be sent.
+    pub(crate) const fn limit(&mut self, limit: Duration) {
+        self.limit = limit;
     }
 
     /// Sends a question. Its answer is behind those of all earlier ones.
     pub(crate) fn send(&mut self, words: &[u8]) -> RedisResult<()> {
         self.sent += words.len() as u64;
+        self.socket.work_until(after(self.limit));
         Ok(self.socket.write_all(words)?)
     }
 
@@ -110,6 +124,14 @@ impl Wire {
     /// The first text of that answer, if there is one in it: as soon as it is there, while the rest
     /// still comes.
     pub(super) fn look_ahead(&mut self) -> RedisResult<Option<Vec<u8>>> {
+        let first = self.first_text();
+        if first.is_err() {
+            self.until = None;
+        }
+        first
+    }
+
+    fn first_text(&mut self) -> RedisResult<Option<Vec<u8>>> {
         self.pass_over()?;
         loop {
             let come = self.come.get(self.from..self.to).unwrap_or_default();
@@ -130,13 +152,20 @@ impl Wire {
 
     /// Does something with the next answer that is waited for.
     fn answer<T>(&mut self, read: impl FnOnce(&[u8]) -> T) -> RedisResult<T> {
-        self.pass_over()?;
-        let answer = self.whole()?;
-        Ok(read(self.come.get(answer).unwrap_or_default()))
+        let answer = self.pass_over().and_then(|()| self.whole());
+        self.until = None;
+        let read = read(self.come.get(answer?).unwrap_or_default());
+        if self.from == self.to && self.come.len() > ROOM_KEPT {
+            self.come = Vec::new();
+            (self.from, self.to) = (0, 0);
+        }
+        Ok(read)
     }
 
-    /// Passes over what nobody waits for any more.
+    /// Passes over what nobody waits for any more. The time of the answer that is waited for begins.
     fn pass_over(&mut self) -> RedisResult<()> {
+        let until = *self.until.get_or_insert_with(|| after(self.limit));
+        self.socket.work_until(until);
         while self.late > 0 {
             self.whole()?;
             self.late -= 1;

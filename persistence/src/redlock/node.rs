@@ -133,7 +133,8 @@ impl Node {
 
     fn send(&mut self, request: &Request) -> RedisResult<()> {
         let wire = self.wire.as_mut().ok_or_else(|| std::io::Error::other("no connection"))?;
-        let sent = wire.limit(self.options.control).and_then(|()| wire.send(&request.words()));
+        wire.limit(self.options.control);
+        let sent = wire.send(&request.words());
         if sent.is_err() {
             self.wire = None;
         }
@@ -146,7 +147,8 @@ impl Node {
             return (Answer::Unknown, Some(format!("{}: the connection is lost", self.address)));
         };
         let wait = request.ask.by.saturating_sub(now).max(WAIT_MIN);
-        match wire.limit(wait).and_then(|()| wire.receive()) {
+        wire.limit(wait);
+        match wire.receive() {
             Ok(value) => {
                 self.silent = None;
                 match (request.ask.deed, value) {
@@ -184,7 +186,7 @@ impl Node {
         }
         self.silent = None;
         let tried = Wire::connect(&self.options, &self.address, true).and_then(|mut wire| {
-            wire.limit(self.options.control)?;
+            wire.limit(self.options.control);
             redis::cmd("EVAL").arg("return 1").arg(0).query::<i64>(&mut wire)?;
             Ok(wire)
         });

@@ -2,6 +2,13 @@
 
 use std::io::{Error, ErrorKind, Result};
 
+/// The longest answer, in bytes. Large ones are asked for in pages of a few megabytes.
+const ANSWER_MAX: usize = 1 << 28;
+/// The most values of an answer.
+const VALUES_MAX: u64 = 1 << 22;
+/// The longest line of an answer: a length, a number, or what an error says.
+const LINE_MAX: usize = 1 << 16;
+
 /// An answer on its way: how far it is understood where it ends.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::redis) struct Frame {
@@ -9,11 +16,13 @@ pub(in crate::redis) struct Frame {
     at: usize,
     /// So many values are still to be passed.
     open: u64,
+    /// So many values it has as far as is known.
+    values: u64,
 }
 
 impl Default for Frame {
     fn default() -> Self {
-        Self { at: 0, open: 1 }
+        Self { at: 0, open: 1, values: 1 }
     }
 }
 
@@ -21,10 +30,14 @@ impl Frame {
     /// Goes on through what has come of the answer. How long all of it is, once that is there.
     ///
     /// # Errors
-    /// Where this is no answer of a server.
+    /// Returns an error if this is no answer of a server, or one that is longer than any that is asked for:
+    /// as soon as it says so, and not when all of it has come.
     pub(in crate::redis) fn end(&mut self, come: &[u8]) -> Result<Option<usize>> {
         while self.open > 0 {
-            let Some((kind, line, behind)) = line(come, self.at) else { return Ok(None) };
+            let Some((kind, line, behind)) = line(come, self.at) else {
+                let begun = come.len().saturating_sub(self.at);
+                return if begun > LINE_MAX { Err(long("a line", LINE_MAX)) } else { Ok(None) };
+            };
             let (length, values) = match kind {
                 // Nothing comes as an array, or a text, of length -1.
                 b'*' => (0, number(line)?.unwrap_or(0)),
@@ -33,9 +46,18 @@ impl Frame {
                 _ => return Err(strange()),
             };
             let next = usize::try_from(length).ok().and_then(|length| behind.checked_add(length));
-            let Some(next) = next.filter(|next| *next <= come.len()) else { return Ok(None) };
+            let next = next.filter(|next| *next <= ANSWER_MAX);
+            let next = next.ok_or_else(|| long("an answer", ANSWER_MAX))?;
+            if next > come.len() {
+                return Ok(None);
+            }
+            self.values = self.values.saturating_add(values);
+            if self.values > VALUES_MAX {
+                let why = format!("an answer has more than {VALUES_MAX} values");
+                return Err(Error::new(ErrorKind::InvalidData, why));
+            }
             self.at = next;
-            self.open = (self.open - 1).checked_add(values).ok_or_else(strange)?;
+            self.open = self.open - 1 + values;
         }
         Ok(Some(self.at))
     }
@@ -88,6 +110,11 @@ fn number(line: &[u8]) -> Result<Option<u64>> {
     digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or_else(strange)
 }
 
+fn long(what: &str, most: usize) -> Error {
+    let why = format!("{what} is longer than {most} bytes, the longest that is read");
+    Error::new(ErrorKind::InvalidData, why)
+}
+
 fn strange() -> Error {
     Error::new(ErrorKind::InvalidData, "what comes is no answer of a Redis server")
 }
@@ -133,6 +160,25 @@ mod tests {
             let mut found = Vec::new();
             texts(redis::parse_redis_value(answer).unwrap(), &mut found);
             assert!(Texts::of(answer).eq(found.iter().map(Vec::as_slice)), "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn answer_that_is_too_long_is_refused_by_what_it_announces() {
+        let line = [&b"+"[..], &vec![b'x'; LINE_MAX]].concat();
+        for long in [
+            &b"$1099511627776\r\n"[..],
+            b"$18446744073709551615\r\n",
+            b"*2\r\n$1\r\na\r\n$268435456\r\n",
+            b"*4194304\r\n",
+            b"*4194303\r\n*1\r\n",
+            &line,
+        ] {
+            let error = Frame::default().end(long).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidData);
+        }
+        for short in [&b"$268435000\r\n"[..], b"*4194303\r\n", &line[..LINE_MAX]] {
+            assert_eq!(Frame::default().end(short).unwrap(), None);
         }
     }
 

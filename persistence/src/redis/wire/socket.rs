@@ -5,23 +5,62 @@ use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
 use crate::redis::options::{Address, Tls};
+use crate::redlock::clock::{Clock as _, MachineClock};
+
+/// The moment after so long a time, on the clock of this machine.
+pub(super) fn after(time: Duration) -> Duration {
+    MachineClock.now().saturating_add(time)
+}
 
 pub(super) enum Socket {
-    Plain(TcpStream),
+    Plain(Timed),
     #[cfg(feature = "tls")]
-    Encrypted(Box<rustls::StreamOwned<rustls::ClientConnection, TcpStream>>),
+    Encrypted(Box<rustls::StreamOwned<rustls::ClientConnection, Timed>>),
+}
+
+/// A stream whose reads and writes all fail after a given moment.
+pub(super) struct Timed {
+    stream: TcpStream,
+    until: Duration,
+}
+
+impl Timed {
+    fn left(&self) -> Result<Duration> {
+        let left = self.until.saturating_sub(MachineClock.now());
+        let late = || Error::new(ErrorKind::TimedOut, "no answer in time");
+        (!left.is_zero()).then_some(left).ok_or_else(late)
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize> {
+        self.stream.set_read_timeout(Some(self.left()?))?;
+        self.stream.read(into)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.stream.set_write_timeout(Some(self.left()?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.stream.flush()
+    }
 }
 
 impl Socket {
-    /// Connects. No step of it takes longer than `limit`.
+    /// Connects, encryption included. That takes no longer than `limit` for each address that the name of
+    /// the server has.
     pub(super) fn connect(address: &Address, tls: Option<&Tls>, limit: Duration) -> Result<Self> {
         let mut last = None;
         for place in (address.host.as_str(), address.port).to_socket_addrs()? {
+            let until = after(limit);
             match TcpStream::connect_timeout(&place, limit) {
                 Ok(stream) => {
                     stream.set_nodelay(true)?;
-                    stream.set_read_timeout(Some(limit))?;
-                    stream.set_write_timeout(Some(limit))?;
+                    let stream = Timed { stream, until };
                     return match tls {
                         None => Ok(Self::Plain(stream)),
                         Some(tls) => Self::encrypted(stream, address, tls),
@@ -34,7 +73,7 @@ impl Socket {
     }
 
     #[cfg(feature = "tls")]
-    fn encrypted(mut stream: TcpStream, address: &Address, tls: &Tls) -> Result<Self> {
+    fn encrypted(mut stream: Timed, address: &Address, tls: &Tls) -> Result<Self> {
         let own = tls.client.as_ref().map(|(certificate, key)| (&**certificate, &**key));
         let config =
             crate::encrypt::encryption(tls.authority.as_deref(), own).map_err(Error::other)?;
@@ -48,19 +87,17 @@ impl Socket {
     }
 
     #[cfg(not(feature = "tls"))]
-    fn encrypted(_: TcpStream, _: &Address, _: &Tls) -> Result<Self> {
+    fn encrypted(_: Timed, _: &Address, _: &Tls) -> Result<Self> {
         Err(Error::other("this build cannot encrypt: feature `tls`"))
     }
 
-    /// How long each read and write may take from now on.
-    pub(super) fn limit(&self, limit: Duration) -> Result<()> {
-        let stream = match self {
-            Self::Plain(stream) => stream,
+    /// Until when it is read from and written to.
+    pub(super) fn work_until(&mut self, until: Duration) {
+        match self {
+            Self::Plain(stream) => stream.until = until,
             #[cfg(feature = "tls")]
-            Self::Encrypted(stream) => stream.get_ref(),
-        };
-        stream.set_read_timeout(Some(limit))?;
-        stream.set_write_timeout(Some(limit))
+            Self::Encrypted(stream) => stream.sock.until = until,
+        }
     }
 
     pub(super) fn read(&mut self, into: &mut [u8]) -> Result<usize> {
