@@ -58,6 +58,17 @@ fn add(host: &Host, market: MarketId) {
     say(host, market, Action::SetPhase(Phase::Continuous));
 }
 
+#[test]
+fn delivery_with_the_longest_timeout_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let outlet = ProgramOutlet::new("true", &[], Duration::MAX);
+    let host = host(folder.path(), delivery(outlet));
+    add(&host, ONE);
+    epochs(&host, ONE, 2);
+    until("both are delivered", || standing(&host, ONE).delivered == Some(EpochNumber(2)));
+    host.close().expect("it ends in order");
+}
+
 /// So many epochs in which there may be trades.
 fn epochs(host: &Host, market: MarketId, count: u64) {
     for _ in 0..count {

@@ -254,6 +254,11 @@ fn the_configuration_is_what_it_says() {
         ("[epochs]\ncommands = 9", "exclude each other"),
         ("[journal]\npolicy = \"sink\"", "there are \"sync\", \"interval\" and \"none\""),
         ("[listen]\ntcp = \"0.0.0.0:80\"", "only addresses of this machine"),
+        (
+            "[listen]\nidle_timeout = \"367days\"",
+            "listen.idle_timeout = \"367days\": it must be at most",
+        ),
+        ("[epochs]\nevery = \"500years\"", "epochs.every = \"500years\": it must be at most"),
         ("folder = ", "line 1, column"),
         (&market.replace("tick", "tik"), "did you mean \"market.tick\"?"),
         (&market.replace("0.01", "0"), "tick: 0 is not 1 to 10^9"),

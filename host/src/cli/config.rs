@@ -31,6 +31,9 @@ pub(crate) use settlement::{Books, Settling};
 /// A file in which every setting stands with what holds without it.
 const DEFAULT: &str = include_str!("config/default.toml");
 
+/// The longest time that can be configured: what is added to any clock does not overflow.
+const TIME_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
+
 /// Shows or checks a configuration.
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
@@ -290,6 +293,8 @@ fn duration(key: &str, text: &str) -> Result<Duration, String> {
         duration.map_err(|why| format!("{key} = {text:?}: {why}; say \"15m\" or \"90s\""))?;
     if duration.is_zero() {
         Err(format!("{key} = {text:?}: it must be longer"))
+    } else if duration > TIME_MAX {
+        Err(format!("{key} = {text:?}: it must be at most \"366days\""))
     } else {
         Ok(duration)
     }

@@ -24,7 +24,8 @@ impl Looks {
         markets: impl Iterator<Item = MarketId>,
         now: Instant,
     ) -> Option<MarketId> {
-        let again = now + self.every?;
+        // A time that is too long for the clock is as good as never.
+        let again = now.checked_add(self.every?)?;
         let before = std::mem::take(&mut self.due);
         // One that is new has just been written.
         self.due =
@@ -58,6 +59,8 @@ mod tests {
         assert_eq!(at(30, &[1, 3]), Some(3));
         assert_eq!(at(30, &[1, 3]), Some(1));
         assert_eq!(at(30, &[]), None);
+        let never = Looks::new(Some(Duration::MAX)).next([MarketId(1)].into_iter(), begun);
+        assert_eq!(never, None);
         assert_eq!(Looks::new(None).next([MarketId(1)].into_iter(), begun + second * 99), None);
     }
 }

@@ -19,6 +19,9 @@ pub use web::{BadAddress, WebOutlet};
 /// So much of what the outside has said is kept.
 #[cfg(feature = "outlets")]
 const SAID_MAX: usize = 64 << 10;
+/// No delivery takes longer: what is added to a clock must not overflow.
+#[cfg(feature = "outlets")]
+const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
 
 /// What the outside has said to it, to be kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

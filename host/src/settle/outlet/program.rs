@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, bounded as channel};
 use pricetime_persistence::ledger::{Deed, Notice};
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::{NotDelivered, Outlet, Receipt, SAID_MAX, bounded, dropped};
+use super::{NotDelivered, Outlet, Receipt, SAID_MAX, TIMEOUT_MAX, bounded, dropped};
 
 /// The exit code of who wants to be asked again: `EX_TEMPFAIL`.
 const LATER: i32 = 75;
@@ -30,10 +30,11 @@ pub struct ProgramOutlet {
 }
 
 impl ProgramOutlet {
-    /// This program with these arguments, which may take so long.
+    /// This program with these arguments, which may take so long: 366 days at most.
     #[must_use]
     pub fn new(program: &str, arguments: &[String], timeout: Duration) -> Self {
-        Self { program: program.to_owned(), arguments: arguments.to_vec(), timeout }
+        let (program, arguments) = (program.to_owned(), arguments.to_vec());
+        Self { program, arguments, timeout: timeout.min(TIMEOUT_MAX) }
     }
 
     fn run(&self, notice: &Notice) -> io::Result<Ended> {

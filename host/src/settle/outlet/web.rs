@@ -8,7 +8,7 @@ use ureq::Agent;
 use ureq::http::Uri;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::{NotDelivered, Outlet, Receipt, SAID_MAX, bounded, dropped};
+use super::{NotDelivered, Outlet, Receipt, SAID_MAX, TIMEOUT_MAX, bounded, dropped};
 
 /// An address that nothing can be posted to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +33,7 @@ pub struct WebOutlet {
 }
 
 impl WebOutlet {
-    /// To this address, where an answer may take so long.
+    /// To this address, where an answer may take so long: 366 days at most.
     ///
     /// # Errors
     /// Where it is none.
@@ -44,7 +44,7 @@ impl WebOutlet {
             return Err(bad("it names no host"));
         }
         let mut config = Agent::config_builder()
-            .timeout_global(Some(timeout))
+            .timeout_global(Some(timeout.min(TIMEOUT_MAX)))
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
