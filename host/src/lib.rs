@@ -41,7 +41,7 @@ pub mod cli {
         /// # Errors
         /// Returns the line, and what is wrong with it.
         pub fn balances(text: &str, spec: &MarketSpec) -> Result<(Vec<Balance>, String), String> {
-            let found = brought::read(text, spec)?;
+            let found = brought::read(text.as_bytes(), spec)?;
             let lines = found.iter().filter_map(|it| brought::Line::of(it, spec));
             let lines = lines.filter_map(|it| serde_json::to_string(&it).ok());
             let text = lines.collect::<Vec<_>>().join("\n");

@@ -25,6 +25,7 @@ mod history;
 pub mod image;
 mod index_key;
 pub mod ledger;
+pub mod lines;
 pub mod private;
 pub mod settlement;
 

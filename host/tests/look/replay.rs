@@ -89,10 +89,14 @@ fn a_bad_line_is_named_and_the_others_go_on() {
     lines.insert(9, "not JSON at all");
     lines.insert(11, "");
     lines.insert(12, "{\"status\":{}}");
+    let long = format!("{{\"place\":{{\"market\":{}1}}}}", " ".repeat(2 << 20));
+    lines.insert(20, &long);
     let ran = run_with(["replay", "-", "--json"], &lines.join("\n"));
-    let ran = ran.says(4, &["-:5:29: unknown field `nobody`", "-:10:", "-:13: this line asks"]);
+    let long = "-:21: it is longer than 1048576 bytes";
+    let ran =
+        ran.says(4, &["-:5:29: unknown field `nobody`", "-:10:", "-:13: this line asks", long]);
     assert_eq!(ran.digest(), made.digest);
-    assert_eq!(ran.lines()[0]["replayed"]["refused_lines"], 3);
+    assert_eq!(ran.lines()[0]["replayed"]["refused_lines"], 4);
     run(["replay", "/nowhere/day.jsonl"]).says(1, &["/nowhere/day.jsonl"]);
     run_with(["replay", "-", "--verify"], "").says(2, &["name a folder"]);
     run_with(["replay", "-"], "").well();

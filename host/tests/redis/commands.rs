@@ -115,7 +115,14 @@ fn images_go_into_a_file_and_back() {
     same(&shown(folder.path(), &other.url())[0]["image"]);
     let text = std::fs::read_to_string(folder.path().join("images")).expect("a file");
     let cut: String = text.lines().take(8).map(|line| format!("{line}\n")).collect();
+    let sequence = format!("\"sequence\":\"{}\"", before["sequence"]);
+    assert!(text.contains(&sequence), "{text}");
     for (spoilt, says) in [
+        (
+            text.replace(&sequence, "\"sequence\":\"9223372036854775809\""),
+            "is above 9223372036854775808",
+        ),
+        ("{".repeat(3 << 20), "line 1: it is longer than"),
         (text.replace("\"open\":20", "\"open\":21"), "digest"),
         (cut, "the end is missing"),
         (String::from("{}\n"), "line 1"),

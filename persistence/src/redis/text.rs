@@ -16,6 +16,7 @@ use super::whole::{Whole, join};
 use crate::echo::shorten;
 use crate::history::{BadHistory, History};
 use crate::image::{Image, MarketState};
+use crate::lines::{Next, next_line, too_long};
 
 /// The version of the text.
 const FORMAT: u32 = 1;
@@ -155,13 +156,19 @@ struct Begun {
 ///
 /// # Errors
 /// Where the lines are not what was once written.
-pub fn read_text(input: impl BufRead) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
+pub fn read_text(mut input: impl BufRead) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
     let mut images = Vec::new();
     let mut begun: Option<Begun> = None;
     let mut stated = None;
-    for (line, text) in (1..).zip(input.lines()) {
+    let mut text = Vec::new();
+    for line in 1.. {
         let bad = |what: String| BadText::Line { line, what };
-        let said: Line = serde_json::from_str(&text?).map_err(|error| bad(error.to_string()))?;
+        match next_line(&mut input, &mut text)? {
+            Next::Line => {}
+            Next::Long => return Err(bad(too_long())),
+            Next::End => break,
+        }
+        let said: Line = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
         match said {
             Line::PricetimeImages { format: FORMAT, markets } if line == 1 => {
                 stated = Some(markets);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pricetime::json::{Line, Unreadable};
 use pricetime_engine::{Command, Sequence};
+use pricetime_persistence::lines::{Next, next_line, too_long};
 
 use super::super::failure::{Code, Failure};
 use super::super::first::why_not_json_lines;
@@ -34,16 +35,18 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
         }
         let (mut text, mut number) = (Vec::new(), 0_u64);
         loop {
-            text.clear();
-            if reader.read_until(b'\n', &mut text).map_err(failed)? == 0 {
+            let read = next_line(&mut reader, &mut text).map_err(failed)?;
+            if read == Next::End {
                 break;
             }
             number += 1;
             bar.inc(1);
-            if text.trim_ascii().is_empty() {
-                continue;
-            }
-            match command(&text, run) {
+            let command = match read {
+                Next::Long => Err(Bad { column: None, why: too_long() }),
+                Next::Line | Next::End if text.trim_ascii().is_empty() => continue,
+                Next::Line | Next::End => command(&text, run),
+            };
+            match command {
                 Ok(command) => {
                     if !run.carry_out(&command, pace)? {
                         bar.finish_and_clear();

@@ -57,8 +57,8 @@ pub(super) fn unknown(market: MarketId) -> Stop {
 /// The balances in a file, a JSON object a line.
 pub(super) fn read(file: &Path, spec: &MarketSpec) -> Result<Vec<Balance>, Stop> {
     let name = file.display();
-    let text = std::fs::read_to_string(file)
+    let from = std::fs::File::open(file)
         .map_err(|why| Failure::failed(format!("cannot read {name}: {why}")))?;
     let bad = |why| Failure::new(Code::Usage, format!("{name}, {why}")).into();
-    brought::read(&text, spec).map_err(bad)
+    brought::read(std::io::BufReader::new(from), spec).map_err(bad)
 }

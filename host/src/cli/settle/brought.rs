@@ -1,11 +1,13 @@
 //! The lines of `settle balances --json`, as `settle start --balances` reads them.
 
 use std::collections::BTreeSet;
+use std::io::BufRead;
 
 use pricetime::engine::MarketSpec;
 use pricetime::json::Amount;
 use pricetime::persistence::echo::shorten;
 use pricetime::persistence::ledger::Balance;
+use pricetime::persistence::lines::{Next, next_line, too_long};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -38,19 +40,25 @@ impl Line {
     }
 }
 
-/// Reads the balances in a text, a JSON object a line. Returns an error that names the line.
-pub(super) fn read(text: &str, spec: &MarketSpec) -> Result<Vec<Balance>, String> {
+/// Reads balances, a JSON object a line. Returns an error that names the line.
+pub(super) fn read(mut from: impl BufRead, spec: &MarketSpec) -> Result<Vec<Balance>, String> {
     let (mut balances, mut known) = (Vec::new(), BTreeSet::new());
-    for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let read = serde_json::from_str(line).map_err(|why| why.to_string());
+    let mut line = Vec::new();
+    for at in 1_u64.. {
+        let next = next_line(&mut from, &mut line).map_err(|why| format!("line {at}: {why}"))?;
+        let read = match next {
+            Next::End => break,
+            Next::Line if line.trim_ascii().is_empty() => continue,
+            Next::Line => serde_json::from_slice(&line).map_err(|why| why.to_string()),
+            Next::Long => Err(too_long()),
+        };
         let balance = read.and_then(|line: Line| line.balance(spec)).and_then(|it| {
             let is_new = known.insert(it.account);
             is_new.then_some(it).ok_or_else(|| String::from("this account stands twice"))
         });
         balances.push(balance.map_err(|why| {
             format!(
-                "line {}: {}; a line is {{\"account\":UUID,\"base\":\"1.5\",\"quote\":\"-3.25\"}}",
-                at + 1,
+                "line {at}: {}; a line is {{\"account\":UUID,\"base\":\"1.5\",\"quote\":\"-3.25\"}}",
                 shorten(&why)
             )
         })?);
@@ -69,10 +77,12 @@ mod tests {
             format!(r#"{{"account":"{account}","base":"{base}","quote":"0"}}"#)
         };
         let (a, b) = ("00000000-0000-0000-0000-00000000000a", "0000000000000000000000000000000b");
-        let read = |lines: &[String]| read(&lines.join("\n"), &day);
+        let read = |lines: &[String]| read(lines.join("\n").as_bytes(), &day);
         assert_eq!(read(&[of(a, "0"), String::new(), of(b, "0")]).map(|all| all.len()), Ok(2));
         let twice = read(&[of(a, "0"), of(b, "0"), of(a, "0")]).expect_err("it is there twice");
         assert!(twice.starts_with("line 3: this account stands twice; "), "{twice}");
+        let endless = read(&[of(a, "0"), "9".repeat(3 << 20)]).expect_err("it is too long");
+        assert!(endless.starts_with("line 2: it is longer than 1048576 bytes; "), "{endless}");
         let long = read(&[of(a, &"9".repeat(60_000))]).expect_err("it has too many digits");
         assert!(long.starts_with("line 1: base: 999") && long.len() < 300, "{long}");
     }

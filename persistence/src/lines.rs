@@ -1,0 +1,77 @@
+//! Lines of a file, no longer than they can be: a file without a line end must not fill the memory.
+
+use std::io::{self, BufRead, Read as _};
+
+/// The longest line of a file that this program writes, or is given, in bytes.
+pub const LINE_MAX: usize = 1 << 20;
+
+/// What was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// A line.
+    Line,
+    /// A line that is longer than [`LINE_MAX`]. It was passed over.
+    Long,
+    /// There are no more lines.
+    End,
+}
+
+/// Reads the next line, with its end if it has one.
+///
+/// # Errors
+/// Returns the error of the reader.
+pub fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Next> {
+    line.clear();
+    let most = LINE_MAX as u64 + 1;
+    if from.by_ref().take(most).read_until(b'\n', line)? == 0 {
+        return Ok(Next::End);
+    }
+    if line.ends_with(b"\n") || line.len() <= LINE_MAX {
+        return Ok(Next::Line);
+    }
+    line.clear();
+    loop {
+        let there = from.fill_buf()?;
+        let end = there.iter().position(|byte| *byte == b'\n');
+        let (used, done) = end.map_or((there.len(), there.is_empty()), |end| (end + 1, true));
+        from.consume(used);
+        if done {
+            return Ok(Next::Long);
+        }
+    }
+}
+
+/// What is wrong with a line that is too long.
+#[must_use]
+pub fn too_long() -> String {
+    format!("it is longer than {LINE_MAX} bytes")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    #[test]
+    fn long_line_is_passed_over_and_never_kept() {
+        let longest = vec![b'x'; LINE_MAX];
+        let long = vec![b'x'; 3 * LINE_MAX];
+        let all = [b"a\n".as_slice(), &longest, b"\n", &long, b"\n\nb"].concat();
+        let mut from = BufReader::with_capacity(1_000, all.as_slice());
+        let mut line = Vec::new();
+        let mut next = || {
+            let next = next_line(&mut from, &mut line).unwrap();
+            assert!(line.capacity() <= 2 * (LINE_MAX + 1), "{} bytes are kept", line.capacity());
+            (next, line.len())
+        };
+        assert_eq!(next(), (Next::Line, 2));
+        assert_eq!(next(), (Next::Line, LINE_MAX + 1));
+        assert_eq!(next(), (Next::Long, 0));
+        assert_eq!(next(), (Next::Line, 1));
+        assert_eq!(next(), (Next::Line, 1));
+        assert_eq!(next(), (Next::End, 0));
+        let mut endless = BufReader::new(long.as_slice());
+        assert_eq!(next_line(&mut endless, &mut Vec::new()).unwrap(), Next::Long);
+    }
+}
