@@ -8,6 +8,7 @@ use pricetime_engine::Sequence;
 use super::archive::{ArchiveError, BadFile, Packed};
 use super::place::Place;
 use crate::codec::{CodecError, ENVELOPE_LENGTH, Head, Kind, Newer};
+use crate::echo::shorten;
 use crate::folder::{self, Stage};
 use crate::history::History;
 use crate::journal::{self, JournalOptions};
@@ -151,7 +152,7 @@ impl<R: Read, F: Files> Walk<'_, R, F> {
         }
         let offset = payload.offset;
         let bad = |name: &[u8], what| {
-            let name = String::from_utf8_lossy(name).into_owned();
+            let name = shorten(&String::from_utf8_lossy(name));
             ArchiveError::File { offset, name, what }
         };
         if named > NAME_MAX {

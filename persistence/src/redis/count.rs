@@ -1,15 +1,17 @@
 //! How far the numbers go that are read from Redis.
 
+use pricetime_engine::TradeNumber;
+
 /// The highest sequence, and the highest of any other number that a market counts up, that is read from
-/// Redis. No engine counts that far. From a higher one, which only another program writes, the numbers
-/// would soon have no successor, and an engine would refuse every command for ever.
-pub(super) const COUNT_MAX: u64 = 1 << 63;
+/// Redis: the engine restores no higher one of its own. From a higher one, which only another program
+/// writes, the numbers would soon have no successor, and an engine would refuse every command for ever.
+pub(super) const HIGHEST: u64 = TradeNumber::HIGHEST.0;
 
 /// Whether a market can have counted up to these numbers.
 pub(super) fn counts<const N: usize>(all: [u64; N]) -> Result<(), String> {
-    let above = all.into_iter().find(|count| *count > COUNT_MAX);
+    let above = all.into_iter().find(|count| *count > HIGHEST);
     above.map_or(Ok(()), |count| {
-        Err(format!("{count} is above {COUNT_MAX}, the highest number that is read"))
+        Err(format!("{count} is above {HIGHEST}, the highest number that is read"))
     })
 }
 

@@ -11,7 +11,7 @@ use super::plan::Seen;
 use super::writer::read_stream;
 use super::{EntryId, Stream};
 use crate::index_key::keyed_engine;
-use crate::redis::count::COUNT_MAX;
+use crate::redis::count::HIGHEST;
 use crate::redis::keys::KeyNames;
 use crate::redis::link::{Link, Patience};
 use crate::redis::options::RedisError;
@@ -104,8 +104,8 @@ pub fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisErr
         let (seen, [said]) = seen;
         let said = said.and_then(|said| said.parse().ok()).unwrap_or(0);
         for (key, sequence) in [(key, seen.last.sequence), (published, said)] {
-            if sequence > COUNT_MAX {
-                return Err(RedisError::Count { key, sequence, most: COUNT_MAX });
+            if sequence > HIGHEST {
+                return Err(RedisError::Count { key, sequence, most: HIGHEST });
             }
             last = last.max(sequence);
         }
@@ -170,7 +170,7 @@ impl Told {
             let mut raised = market.clone();
             told.raise(&mut raised);
             let alone = EngineSnapshot { markets: vec![raised], ..whole.clone() };
-            let counts = told.epoch.0.max(told.trade.0) <= COUNT_MAX;
+            let counts = told.epoch.0.max(told.trade.0) <= HIGHEST;
             match (keyed_engine(1).restore(&alone), alone.markets.into_iter().next()) {
                 (Ok(()), Some(raised)) if counts => *market = raised,
                 _ => left.push(id),

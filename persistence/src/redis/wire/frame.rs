@@ -2,8 +2,9 @@
 
 use std::io::{Error, ErrorKind, Result};
 
-/// The longest answer, in bytes. Large ones are asked for in pages of a few megabytes.
-const ANSWER_MAX: usize = 1 << 28;
+/// The longest answer, in bytes. Most are pages of a few megabytes. A batch of a ledger may have 100 MB, and
+/// some of them are asked for at once.
+const ANSWER_MAX: usize = 1 << 30;
 /// The most values of an answer.
 const VALUES_MAX: u64 = 1 << 22;
 /// The longest line of an answer: a length, a number, or what an error says.
@@ -169,7 +170,7 @@ mod tests {
         for long in [
             &b"$1099511627776\r\n"[..],
             b"$18446744073709551615\r\n",
-            b"*2\r\n$1\r\na\r\n$268435456\r\n",
+            b"*2\r\n$1\r\na\r\n$1073741824\r\n",
             b"*4194304\r\n",
             b"*4194303\r\n*1\r\n",
             &line,
@@ -177,7 +178,7 @@ mod tests {
             let error = Frame::default().end(long).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData);
         }
-        for short in [&b"$268435000\r\n"[..], b"*4194303\r\n", &line[..LINE_MAX]] {
+        for short in [&b"$1073741000\r\n"[..], b"*4194303\r\n", &line[..LINE_MAX]] {
             assert_eq!(Frame::default().end(short).unwrap(), None);
         }
     }
