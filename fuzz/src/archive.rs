@@ -20,18 +20,24 @@ pub const OURS: History = History(7);
 impl Bytes<'_> {
     /// An archive, most likely one that is nearly right.
     pub fn archive(&mut self) -> Vec<u8> {
-        let (mut archive, mut files) = (Vec::new(), 0_u64);
-        for _ in 0..self.byte() % 4 {
-            let file = self.file();
-            self.seal(file, &mut archive);
-            files += 1;
+        let mut files: Vec<(String, Vec<u8>)> = (0..self.byte() % 4).map(|_| self.file()).collect();
+        if !self.once_in(16) {
+            // Their order, each once.
+            files.sort();
+            files.dedup_by(|next, kept| next.0 == kept.0);
         }
-        self.seal(piece("history", 9, b"a history"), &mut archive);
-        files += 1;
+        let text = format!("pricetime data folder, format 1\nhistory {OURS}\njournal kept\n");
+        let text = format!("{text}check {:08x}\n", crc32c::crc32c(text.as_bytes()));
+        files.push((String::from("history"), piece("history", text.len() as u64, text.as_bytes())));
+        let mut archive = Vec::new();
+        let count = files.len() as u64;
+        for (_, file) in files {
+            self.seal(file, &mut archive);
+        }
         let mut end = vec![0; 2];
         end.extend_from_slice(&OURS.0.to_le_bytes());
         end.extend_from_slice(&self.number().to_le_bytes());
-        end.extend_from_slice(&files.to_le_bytes());
+        end.extend_from_slice(&count.to_le_bytes());
         self.seal(end, &mut archive);
         if self.once_in(4) {
             self.spoil(&mut archive);
@@ -39,18 +45,37 @@ impl Bytes<'_> {
         archive
     }
 
-    fn file(&mut self) -> Vec<u8> {
+    /// A file that begins as its name says: the name, and the payload of its piece.
+    fn file(&mut self) -> (String, Vec<u8>) {
         let number = self.number();
         let own = if self.once_in(16) { History(8) } else { OURS };
-        let name = match self.byte() {
-            0 => String::from("../history"),
-            1 => format!("{own}/journal/../{number:020}.journal"),
-            2 => String::from("lock"),
-            3..=127 => format!("{own}/journal/{number:020}.journal"),
-            _ => format!("{own}/snapshots/{number:020}.snapshot"),
+        let length = 2_048_u64.saturating_add(self.number());
+        let (name, kind) = match self.byte() {
+            0 => (String::from("../history"), Kind::Snapshot),
+            1 => (format!("{own}/journal/../{number:020}.journal"), Kind::Segment),
+            2 => (String::from("lock"), Kind::Snapshot),
+            3..=127 => (format!("{own}/journal/{number:020}.journal"), Kind::Segment),
+            _ => (format!("{own}/snapshots/{number:020}.snapshot"), Kind::Snapshot),
         };
-        let bytes: Vec<u8> = (0..self.byte()).map(|_| self.byte()).collect();
-        piece(&name, (bytes.len() as u64).saturating_add(self.number()), &bytes)
+        let mut bytes = vec![0; ENVELOPE_LENGTH];
+        bytes.extend_from_slice(&own.0.to_le_bytes());
+        bytes.extend_from_slice(&number.to_le_bytes());
+        let tail: Vec<u8> = (0..self.byte()).map(|_| self.byte()).collect();
+        let length = if kind == Kind::Segment {
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(&1_u32.to_le_bytes());
+            seal_envelope(kind, rules::VERSION, &mut bytes);
+            bytes.extend(tail);
+            length
+        } else {
+            bytes.extend_from_slice(&[0; 16]);
+            bytes.extend(tail);
+            seal_envelope(kind, rules::VERSION, &mut bytes);
+            bytes.len() as u64
+        };
+        let length = if self.once_in(16) { self.number() } else { length };
+        let payload = piece(&name, length, &bytes);
+        (name, payload)
     }
 
     fn seal(&mut self, mut payload: Vec<u8>, archive: &mut Vec<u8>) {
@@ -156,6 +181,10 @@ impl Disk for Small {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.disk.remove(path)
+    }
+
+    fn remove_folder(&self, folder: &Path) -> io::Result<()> {
+        self.disk.remove_folder(folder)
     }
 
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {

@@ -251,6 +251,16 @@ impl Disk for FaultyDisk {
         done((), error)
     }
 
+    fn remove_folder(&self, folder: &Path) -> io::Result<()> {
+        let mut state = self.state();
+        let error = state.all_or_nothing()?;
+        if !state.names.list(folder)?.is_empty() {
+            return Err(io::ErrorKind::DirectoryNotEmpty.into());
+        }
+        state.names.remove(folder)?;
+        done((), error)
+    }
+
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         let mut state = self.state();
         let error = state.all_or_nothing()?;
