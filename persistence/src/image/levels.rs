@@ -101,6 +101,18 @@ impl Levels {
         }
     }
 
+    /// An order at this price shows something else than before, and hides nothing.
+    pub(super) fn resize(&mut self, price: Price, before: Quantity, now: Quantity) {
+        let (at, Ok(place)) = self.place(self.rank(price)) else { return };
+        let (Some(chunk), Some(mark)) = (self.chunks.get_mut(at), self.marks.get_mut(at)) else {
+            return;
+        };
+        let Some(entry) = Arc::make_mut(chunk).get_mut(place) else { return };
+        for sum in [&mut entry.shown, &mut mark.open, &mut self.open] {
+            *sum = wrapping_add(wrapping_sub(*sum, before), now);
+        }
+    }
+
     /// The level of this price.
     pub(super) fn get(&self, price: Price) -> Option<Level> {
         let (at, place) = self.place(self.rank(price));

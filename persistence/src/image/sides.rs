@@ -34,7 +34,7 @@ impl Sides {
         }
         totals.resting = totals.resting.saturating_add(1);
         totals.resting_quantity.0 = totals.resting_quantity.0.wrapping_add(order.open.0);
-        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_add(hides(order));
+        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_add(hides(order).0);
         let Some(price) = order.kind.price() else { return };
         self.of_mut(order.side).add(price, order.shown, hides(order));
     }
@@ -49,7 +49,7 @@ impl Sides {
         }
         totals.resting = totals.resting.saturating_sub(1);
         totals.resting_quantity.0 = totals.resting_quantity.0.wrapping_sub(order.open.0);
-        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_sub(hides(order));
+        totals.hidden_quantity.0 = totals.hidden_quantity.0.wrapping_sub(hides(order).0);
         let Some(price) = order.kind.price() else { return };
         self.of_mut(order.side).take(price, order.shown, hides(order));
     }
@@ -79,13 +79,7 @@ impl Sides {
         let totals = self.totals_mut(new.side);
         totals.resting_quantity.0 =
             totals.resting_quantity.0.wrapping_sub(old.open.0).wrapping_add(new.open.0);
-        let level = match new.side {
-            Side::Buy => self.bids.get_mut(&Reverse(price)),
-            Side::Sell => self.asks.get_mut(&price),
-        };
-        if let Some((quantity, _)) = level {
-            quantity.0 = quantity.0.wrapping_sub(old.shown.0).wrapping_add(new.shown.0);
-        }
+        self.of_mut(new.side).resize(price, old.shown, new.shown);
     }
 
     const fn totals_mut(&mut self, side: Side) -> &mut SideSummary {
