@@ -2,12 +2,15 @@
 //! it moves, and the master that the sentinels name, whoever that is.
 
 use pricetime_persistence::History;
-use pricetime_tests::patience::until;
+use pricetime_persistence::redis::{Link, RedisOptions};
+use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;
 use pricetime_tests::redis::cluster::{self, cluster, follows};
 use pricetime_tests::redis::keeper::{Keeper, stored};
 use pricetime_tests::redis::sentinel::Sentinel;
+
+const PAGE: &str = include_str!("../docs/redis.md");
 
 /// How many markets' metadata a node has.
 fn markets_at(node: &Server) -> usize {
@@ -85,5 +88,32 @@ fn the_image_follows_the_master_that_the_sentinels_name() {
         keeper.fold(&books.epoch(commands));
         until("the writer finds the master again", || keeper.keep().is_ok());
         assert_eq!(stored(master.options()), books.engine.snapshot().markets);
+    }
+}
+
+#[test]
+fn sentinels_that_ask_for_a_password_get_their_own() {
+    let master = Server::start_with(&["--requirepass", "of the master"]);
+    let user = PAGE.split("```acl sentinel\n").nth(1).and_then(|it| it.lines().next());
+    let user = user.expect("the user of the page").replace(">other", ">hunter2");
+    let lines =
+        format!("sentinel auth-pass main \"of the master\"\nuser default off\nuser {user}\n");
+    let sentinel = Sentinel::start_with(master.port, &lines);
+    let ping = |more: &str| {
+        let options = sentinel.options_with(more);
+        let password = Some(String::from("of the master"));
+        let (connect, control) = (PATIENCE, PATIENCE);
+        let mut link = Link::new(RedisOptions { password, connect, control, ..options });
+        link.ping("key").map_err(|error| error.to_string())
+    };
+    assert_eq!(ping("?sentinel_user=watcher&sentinel_password=hunter2"), Ok(()));
+    for (more, says) in [
+        ("", "NOAUTH"),
+        ("?sentinel_user=watcher&sentinel_password=hunter3", "WRONGPASS"),
+        ("?sentinel_password=hunter2", "WRONGPASS"),
+    ] {
+        let error = ping(more).expect_err("the sentinel wants a password");
+        assert!(error.contains(says), "{more}: {error}");
+        assert!(!error.contains("hunter") && !error.contains("of the master"), "{error}");
     }
 }

@@ -50,7 +50,7 @@ pub use whole::{
     Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
     written_if_any,
 };
-pub(crate) use wire::Wire;
+pub(crate) use wire::{Peer, Wire};
 pub use writer::{How, ImageWriter, Wrote};
 
 /// Above so many changes a second generation is written.

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::options::{Address, RedisError, RedisOptions, Server};
 use super::slot;
-use super::wire::Wire;
+use super::wire::{Peer, Wire};
 
 /// How long an answer may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,7 +165,7 @@ impl Link {
 
     fn connection(&mut self, address: &Address) -> redis::RedisResult<&mut Wire> {
         if !self.connections.contains_key(address) {
-            let made = Wire::connect(&self.options, address, true)?;
+            let made = Wire::connect(&self.options, address, Peer::Server)?;
             self.traffic.connections += 1;
             self.connections.insert(address.clone(), made);
         }
@@ -213,14 +213,14 @@ impl Link {
 
     /// The master as a sentinel sees it, if that one agrees.
     fn master_of(&self, sentinel: &Address, name: &str) -> redis::RedisResult<Address> {
-        let mut connection = Wire::connect(&self.options, sentinel, false)?;
+        let mut connection = Wire::connect(&self.options, sentinel, Peer::Sentinel)?;
         connection.limit(self.options.control);
         let (host, port): (String, u16) = redis::cmd("SENTINEL")
             .arg("get-master-addr-by-name")
             .arg(name)
             .query(&mut connection)?;
         let address = Address { host, port };
-        let mut connection = Wire::connect(&self.options, &address, true)?;
+        let mut connection = Wire::connect(&self.options, &address, Peer::Server)?;
         connection.limit(self.options.control);
         let role: redis::Value = redis::cmd("ROLE").query(&mut connection)?;
         let redis::Value::Array(parts) = role else {
@@ -251,7 +251,7 @@ fn ask_all<T>(
 
 /// Who has which slots, and who is there besides.
 fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots> {
-    let mut connection = Wire::connect(options, node, true)?;
+    let mut connection = Wire::connect(options, node, Peer::Server)?;
     connection.limit(options.control);
     let ranges: Vec<Vec<redis::Value>> =
         redis::cmd("CLUSTER").arg("SLOTS").query(&mut connection)?;

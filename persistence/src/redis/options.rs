@@ -61,6 +61,8 @@ pub struct RedisOptions {
     pub user: Option<String>,
     /// And our password.
     pub password: Option<String>,
+    /// The user at the sentinels, if not the default one, and the password there, if they ask for one.
+    pub sentinel: Option<(Option<String>, String)>,
     /// Which database; a cluster has only 0.
     pub database: i64,
     /// How connections are encrypted, if they are.
@@ -82,7 +84,7 @@ pub struct RedisOptions {
 
 impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The password stays where it is.
+        // The passwords stay where they are.
         let Self { server, user, database, tls, .. } = self;
         f.debug_struct("RedisOptions")
             .field("server", server)
@@ -169,10 +171,12 @@ pub enum RedisError {
 impl RedisOptions {
     /// Of a URL: `redis://[user:password@]host[:port][/database]`, `rediss://…` for an encrypted
     /// connection, `redis+sentinel://host,host/master[/database]`, `redis+cluster://host,host`.
-    /// A second `s` as in `rediss+cluster://` encrypts those.
+    /// A second `s` as in `rediss+cluster://` encrypts those. The user and the password are for the
+    /// master. Sentinels that ask for a password get their own, after the rest:
+    /// `?sentinel_user=user&sentinel_password=password`.
     ///
     /// # Errors
-    /// [`RedisError::Options`] where it is none of these.
+    /// [`RedisError::Options`] where it is none of these. The error does not show the address.
     pub fn parse(url: &str) -> Result<Self, RedisError> {
         let bad = |what: &str| {
             let form = "redis://[user:password@]host[:port][/database], or redis+sentinel://host,host/\
@@ -188,6 +192,13 @@ impl RedisOptions {
         };
         let (who, rest) =
             rest.rsplit_once('@').map_or((None, rest), |(who, rest)| (Some(who), rest));
+        let (rest, sentinel) = match rest.split_once('?') {
+            None => (rest, None),
+            Some((rest, words)) if kind == "sentinel" => {
+                (rest, Some(sentinel(words).ok_or_else(|| bad(SENTINEL))?))
+            }
+            Some(_) => return Err(bad("has a ?, which is for sentinels alone")),
+        };
         let mut parts = rest.trim_end_matches('/').split('/');
         let hosts = parts.next().unwrap_or_default();
         let port = if kind == "sentinel" { 26_379 } else { 6_379 };
@@ -226,6 +237,7 @@ impl RedisOptions {
             server,
             user,
             password,
+            sentinel,
             database,
             tls,
             connect: Duration::from_secs(1),
@@ -236,6 +248,25 @@ impl RedisOptions {
             publish: None,
         })
     }
+}
+
+/// What is wrong with what comes after the `?`.
+const SENTINEL: &str = "says something else after the ? than sentinel_password=… and, with it, \
+                        sentinel_user=…";
+
+/// The user and the password for the sentinels.
+fn sentinel(words: &str) -> Option<(Option<String>, String)> {
+    let (mut user, mut password) = (None, None);
+    for word in words.split('&') {
+        let (key, value) = word.split_once('=')?;
+        let place = match key {
+            "sentinel_user" => &mut user,
+            "sentinel_password" => &mut password,
+            _ => return None,
+        };
+        *place = Some(decoded(value).filter(|it| !it.is_empty())?);
+    }
+    Some((user, password?))
 }
 
 fn address(text: &str, port: u16) -> Option<Address> {
@@ -285,6 +316,14 @@ mod tests {
         let nodes = vec![one("a", 26_379), one("b", 5)];
         assert_eq!(sentinel.server, Server::Sentinel { nodes, master: String::from("main") });
         assert_eq!((sentinel.user, sentinel.database), (None, 2));
+        assert_eq!(sentinel.sentinel, None);
+        let known =
+            parse("redis+sentinel://:pw@a/main/2?sentinel_user=eve&sentinel_password=s%3Fc");
+        assert_eq!(known.sentinel, Some((Some(String::from("eve")), String::from("s?c"))));
+        assert_eq!((known.password.as_deref(), known.database), (Some("pw"), 2));
+        assert!(!format!("{known:?}").contains("s?c"));
+        let known = parse("redis+sentinel://a/main?sentinel_password=sc");
+        assert_eq!(known.sentinel, Some((None, String::from("sc"))));
         let cluster = parse("redis+cluster://a,b:5");
         assert_eq!(cluster.server, Server::Cluster(vec![one("a", 6379), one("b", 5)]));
         for bad in [
@@ -297,8 +336,15 @@ mod tests {
             "redis+sentinel://a",
             "redis+x://a",
             "redis://u:%zz@a",
+            "redis://u:hunter2@a/0?sentinel_password=hunter2",
+            "redis+sentinel://a/main?sentinel_user=hunter2",
+            "redis+sentinel://a/main?sentinel_password=",
+            "redis+sentinel://a/main?sentinel_pasword=hunter2",
+            "redis://u:hunter2@a/hunter2",
         ] {
-            assert!(matches!(RedisOptions::parse(bad), Err(RedisError::Options(_))), "{bad}");
+            let error = RedisOptions::parse(bad);
+            assert!(matches!(error, Err(RedisError::Options(_))), "{bad}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         }
     }
 }

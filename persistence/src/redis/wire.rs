@@ -29,6 +29,15 @@ const ROOM: usize = 1 << 16;
 /// So much of the room for a long answer is kept for the next one.
 const ROOM_KEPT: usize = 1 << 22;
 
+/// What is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// A server that has the keys.
+    Server,
+    /// A sentinel, which has users of its own and no databases.
+    Sentinel,
+}
+
 /// A connection on which the first answer that does not come in time is the last one that is waited
 /// for. After an error it is of no use any more, but for a late answer: that one is passed over when
 /// it comes.
@@ -51,14 +60,17 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Connects, as the options say. `known` is whether we are known there: sentinels have, here,
-    /// neither users nor databases.
+    /// Connects, as the options say, and says who we are.
     pub(crate) fn connect(
         options: &RedisOptions,
         address: &Address,
-        known: bool,
+        peer: Peer,
     ) -> RedisResult<Self> {
         let socket = Socket::connect(address, options.tls.as_ref(), options.connect)?;
+        let known = match peer {
+            Peer::Server => options.password.as_ref().map(|it| (options.user.as_ref(), it)),
+            Peer::Sentinel => options.sentinel.as_ref().map(|(user, it)| (user.as_ref(), it)),
+        };
         let mut wire = Self {
             socket,
             come: Vec::new(),
@@ -68,20 +80,18 @@ impl Wire {
             limit: options.connect,
             until: None,
             late: 0,
-            database: if known { options.database } else { 0 },
+            database: if peer == Peer::Server { options.database } else { 0 },
             sent: 0,
         };
-        if known {
-            wire.introduce(options)?;
-        }
+        wire.introduce(known)?;
         Ok(wire)
     }
 
     /// Says who we are and what we want. All at once: the answers are not waited for one by one.
-    fn introduce(&mut self, options: &RedisOptions) -> RedisResult<()> {
+    fn introduce(&mut self, known: Option<(Option<&String>, &String)>) -> RedisResult<()> {
         let mut ask = redis::pipe();
-        if let Some(password) = &options.password {
-            ask.cmd("AUTH").arg(options.user.as_deref()).arg(password);
+        if let Some((user, password)) = known {
+            ask.cmd("AUTH").arg(user).arg(password);
         }
         if self.database != 0 {
             ask.cmd("SELECT").arg(self.database);

@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::driver::Message;
 use super::error::RedlockError;
 use super::step::{Answer, Ask, Deed};
-use crate::redis::{Address, RedisError, RedisOptions, Wire, fault};
+use crate::redis::{Address, Peer, RedisError, RedisOptions, Wire, fault};
 
 /// Deletes the value if it is ours.
 const FREE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
@@ -185,11 +185,12 @@ impl Node {
             return Ok(());
         }
         self.silent = None;
-        let tried = Wire::connect(&self.options, &self.address, true).and_then(|mut wire| {
-            wire.limit(self.options.control);
-            redis::cmd("EVAL").arg("return 1").arg(0).query::<i64>(&mut wire)?;
-            Ok(wire)
-        });
+        let tried =
+            Wire::connect(&self.options, &self.address, Peer::Server).and_then(|mut wire| {
+                wire.limit(self.options.control);
+                redis::cmd("EVAL").arg("return 1").arg(0).query::<i64>(&mut wire)?;
+                Ok(wire)
+            });
         match tried {
             Ok(wire) => {
                 self.wire = Some(wire);

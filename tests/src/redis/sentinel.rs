@@ -21,16 +21,25 @@ impl Sentinel {
     /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start(master: u16) -> Self {
-        let started = (0..20).find_map(|_| Self::try_start(master));
+        Self::start_with(master, "")
+    }
+
+    /// Starts one with these lines in its configuration.
+    ///
+    /// # Panics
+    /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
+    #[must_use]
+    pub fn start_with(master: u16, lines: &str) -> Self {
+        let started = (0..20).find_map(|_| Self::try_start(master, lines));
         started.expect("a port that no other program takes in 20 tries")
     }
 
-    fn try_start(master: u16) -> Option<Self> {
+    fn try_start(master: u16, lines: &str) -> Option<Self> {
         let (folder, port) = (tempfile::tempdir().expect("a folder"), Port::reserve());
         let file = folder.path().join("sentinel.conf");
         let text = format!(
             "port {}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master} 1\nsentinel \
-             down-after-milliseconds main 4000\nsentinel failover-timeout main 8000\n",
+             down-after-milliseconds main 4000\nsentinel failover-timeout main 8000\n{lines}",
             port.number
         );
         std::fs::write(&file, text).expect("written");
@@ -47,7 +56,16 @@ impl Sentinel {
     /// Where there is none.
     #[must_use]
     pub fn options(&self) -> RedisOptions {
-        let url = format!("redis+sentinel://127.0.0.1:{}/main", self.port.number);
+        self.options_with("")
+    }
+
+    /// The same, with this behind the address.
+    ///
+    /// # Panics
+    /// Where there is none.
+    #[must_use]
+    pub fn options_with(&self, more: &str) -> RedisOptions {
+        let url = format!("redis+sentinel://127.0.0.1:{}/main{more}", self.port.number);
         RedisOptions::parse(&url).expect("an address")
     }
 
