@@ -14,6 +14,7 @@ mod redis;
 mod session;
 mod socket;
 mod tell;
+mod turns;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pricetime::persistence::{JournalError, Progress, RecoveryError, SnapshotError};
 use pricetime::{Gates, Host, OpenError, Options, Policy, Principal, Tokens};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use super::config::{Config, Layers};
@@ -33,6 +34,7 @@ use super::failure::{Code, Failure};
 use input::Input;
 use listen::Listeners;
 use session::{Met, Session};
+use turns::{Client, Turns};
 
 /// Runs markets on a data folder, or in Redis alone: takes commands as JSON lines, closes epochs, keeps everything.
 #[derive(Debug, Args)]
@@ -109,7 +111,7 @@ struct Desk {
     /// Turns true when everybody is to come to an end.
     stop: watch::Receiver<bool>,
     /// Whose turn it is to look for what happened since he went away.
-    resuming: Arc<Semaphore>,
+    resuming: Turns,
 }
 
 impl Desk {
@@ -253,7 +255,7 @@ impl Run {
             line_max: config.line_max,
             times,
             stop: stopped,
-            resuming: Arc::new(Semaphore::new(1)),
+            resuming: Turns::default(),
         });
         // A client that is answered may already send a signal.
         let told = until_told();
@@ -278,7 +280,7 @@ impl Run {
             let _ = serving.await;
         }
         // Who was cut off may still be looking for what happened since he went away.
-        let _ = desk.resuming.acquire().await;
+        let _ = desk.resuming.take(Client::Operator).await;
         let Some(desk) = Arc::into_inner(desk) else {
             return Err(Failure::failed("a connection did not end: the journal was not sealed"));
         };

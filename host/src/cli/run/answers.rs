@@ -24,6 +24,7 @@ use super::listen::ended;
 use super::outgoing::Outgoing;
 use super::owed::{Queue, Reply};
 use super::push::{Push, Pushed, Whose, push_account, push_market};
+use super::turns::Client;
 
 /// Updates on their way from a subscription to the writer.
 const PUSHED_MAX: usize = 256;
@@ -40,7 +41,7 @@ pub(super) enum Item {
     /// How the host is when its turn comes.
     Status(u64),
     /// A subscription that begins when its turn comes; the reader waits for that.
-    Subscribe(u64, Subscribe, oneshot::Sender<()>),
+    Subscribe { line: u64, asked: Subscribe, client: Client, answered: oneshot::Sender<()> },
     /// The first answer: from here on the connection speaks for this principal.
     Welcome(Principal),
     /// A line that was not taken.
@@ -200,8 +201,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 let status = self.status(line);
                 self.put(&status)
             }
-            Item::Subscribe(line, asked, answered) => {
-                let answer = self.subscribe(line, asked).await?;
+            Item::Subscribe { line, asked, client, answered } => {
+                let answer = self.subscribe(line, asked, client).await?;
                 self.put(&answer)?;
                 // The reader may have ended.
                 let _ = answered.send(());
@@ -296,7 +297,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }))
     }
 
-    async fn subscribe(&mut self, line: u64, asked: Subscribe) -> io::Result<Answer> {
+    async fn subscribe(
+        &mut self,
+        line: u64,
+        asked: Subscribe,
+        client: Client,
+    ) -> io::Result<Answer> {
         if self.subscriptions >= SUBSCRIPTIONS_MAX {
             let why = format!("a connection has at most {SUBSCRIPTIONS_MAX} subscriptions");
             return Ok(refused(line, why));
@@ -307,7 +313,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         };
         let feed = if asked.from.is_some() {
             self.flush().await?;
-            self.resume(asked).await?
+            self.resume(asked, client).await?
         } else {
             feed(&self.desk.host, &asked)
         };
@@ -339,8 +345,12 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     /// Subscribes from an older command.
-    async fn resume(&mut self, asked: Subscribe) -> io::Result<Result<Feed, String>> {
-        let looking = feed_in_turn(Arc::clone(&self.desk), asked);
+    async fn resume(
+        &mut self,
+        asked: Subscribe,
+        client: Client,
+    ) -> io::Result<Result<Feed, String>> {
+        let looking = feed_in_turn(Arc::clone(&self.desk), asked, client);
         tokio::pin!(looking);
         // Meanwhile the other subscriptions bring what they have.
         loop {
@@ -357,12 +367,16 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 }
 
-/// Looks for what happened since: one at a time, for it takes a while. Nobody waits for his turn any more
-/// when all are to come to an end.
-async fn feed_in_turn(desk: Arc<Desk>, asked: Subscribe) -> io::Result<Result<Feed, String>> {
+/// Looks for what happened since: one at a time, because it takes a while, and in turns that are fair
+/// between clients. When the host is about to close, nobody waits for a turn any more.
+async fn feed_in_turn(
+    desk: Arc<Desk>,
+    asked: Subscribe,
+    client: Client,
+) -> io::Result<Result<Feed, String>> {
     let mut stop = desk.stop.clone();
     let turn = tokio::select! {
-        turn = Arc::clone(&desk.resuming).acquire_owned() => turn.map_err(io::Error::other)?,
+        turn = desk.resuming.take(client) => turn?,
         () = ended(&mut stop) => return Ok(Err(String::from("the host is about to close"))),
     };
     let looking = spawn_blocking(move || {

@@ -23,6 +23,7 @@ use super::answers::{Item, Wanted, Writer};
 use super::lines::{Bounds, Lines, Read};
 use super::listen::ended;
 use super::owed::{Items, Reply, owed};
+use super::turns::Client;
 use super::{Desk, Times};
 
 /// How long it waits where the core has no room.
@@ -251,7 +252,9 @@ impl Session {
         let Line::Subscribe(asked) = line else { return Err("this line asks nothing".into()) };
         // It is to bring all that the lines behind it do.
         let (answered, done) = oneshot::channel();
-        if items.send(Item::Subscribe(number, asked, answered)).await.is_ok() {
+        let client = Client::of(&self.principal, self.peer.map(|it| it.ip()));
+        let item = Item::Subscribe { line: number, asked, client, answered };
+        if items.send(item).await.is_ok() {
             // If the writer has ended there is nothing to wait for.
             let _ = done.await;
         }

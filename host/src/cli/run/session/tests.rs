@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 
+use super::super::turns::Turns;
 use super::*;
 
 /// Longer than anything here takes, however busy the machine is.
@@ -61,7 +62,7 @@ async fn talk(lines: &[Value]) -> Vec<Value> {
         line_max: 1 << 16,
         times: Times::Refused,
         stop: stopped,
-        resuming: Arc::new(Semaphore::new(1)),
+        resuming: Turns::default(),
     });
     let opening = [
         json!({ "add_market": { "market": 1, "symbol": "SUN", "tick": "1", "lot": "1",
