@@ -13,6 +13,7 @@ mod courier;
 mod desk;
 mod dropped;
 mod lock;
+mod news;
 mod outlet;
 mod receipts;
 mod report;
@@ -22,7 +23,6 @@ use std::fmt;
 #[cfg(feature = "redis")]
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
 use pricetime_engine::{
     AccountId, ActionKind, EpochNumber, Event, Header, MarketHead, MarketId, Outcome, Sequence,
 };
@@ -30,19 +30,17 @@ use pricetime_persistence::History;
 use pricetime_persistence::ledger::{Ledger, LedgerError};
 #[cfg(feature = "redis")]
 use pricetime_persistence::redis::RedisOptions;
-use pricetime_persistence::settlement::{Closed, Collector, Patience, PutBack, Standing};
+use pricetime_persistence::settlement::{Collector, Patience, PutBack, Standing};
 
 pub(crate) use again::Place;
 pub(crate) use clerk::Clerk;
 pub(crate) use courier::Courier;
 pub use dropped::Dropped;
+pub(crate) use news::{Incoming, News, Outgoing, news};
 #[cfg(feature = "outlets")]
 pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};
 pub use outlet::{Delivery, MarketDelivery, NotDelivered, Outlet, Receipt, Undelivered};
 pub use store::{Order, Orders};
-
-/// So many batches may wait for the clerk. Those behind them are made again from the journal.
-const WAITING_MAX: usize = 256;
 
 /// Opens a ledger. It is asked again until it can, and where something is delivered once more: for a
 /// handle of that thread's own.
@@ -126,21 +124,11 @@ pub struct MarketSettlement {
     pub delivery: Option<MarketDelivery>,
 }
 
-/// What the clerk is told of a market.
-#[derive(Debug)]
-pub(crate) struct News {
-    pub(crate) market: MarketId,
-    /// What closed; none where the market is new.
-    pub(crate) closed: Option<Closed>,
-    /// Where its next epoch begins; none where it is gone.
-    pub(crate) next: Option<Sequence>,
-}
-
 /// Listens to events, on the publisher's thread.
 #[derive(Debug)]
 pub(crate) struct Listener {
     collector: Collector,
-    clerk: Sender<News>,
+    clerk: Outgoing,
 }
 
 impl Listener {
@@ -148,27 +136,21 @@ impl Listener {
         history: History,
         platform: AccountId,
         heads: &[MarketHead],
-        clerk: Sender<News>,
+        clerk: Outgoing,
     ) -> Self {
         Self { collector: Collector::new(history, platform, heads), clerk }
     }
 
     /// Takes in a group that is durable.
     pub(crate) fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
-        let mut closed = self.collector.group(header, events, outcome);
+        let closed = self.collector.group(header, events, outcome);
         let done = |kind| header.kind == kind && outcome == Outcome::Accepted;
         let (comes, goes) = (done(ActionKind::AddMarket), done(ActionKind::RemoveMarket));
         if closed.is_none() && !comes && !goes {
             return;
         }
-        if let Some(Closed::Whole(batch)) = &closed
-            && self.clerk.len() >= WAITING_MAX
-        {
-            closed = Some(Closed::Part { market: batch.market, epoch: batch.epoch });
-        }
         let next = Sequence(header.sequence.0.saturating_add(u64::from(!comes)));
         let (market, next) = (header.market, (!goes).then_some(next));
-        // A clerk that has ended has said why.
-        let _ = self.clerk.send(News { market, closed, next });
+        self.clerk.tell(News { market, closed, next });
     }
 }

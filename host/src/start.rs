@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::bounded;
 use pricetime_engine::thread::{self, Entrance};
 use pricetime_engine::{Engine, Sequence};
 use pricetime_persistence::image::Image;
@@ -24,7 +24,7 @@ use crate::publisher::Publisher;
 use crate::redis::{Herald, Recorder};
 use crate::scribe::{Policy, Scribe};
 use crate::sequencer::{Endings, Item, Sequencer};
-use crate::settle::{Clerk, Courier, Listener, Place, Settlement};
+use crate::settle::{Clerk, Courier, Listener, Place, Settlement, news};
 use crate::status::Shared;
 use crate::teller::Teller;
 use crate::threads::{Outward, Threads, named, spawn};
@@ -386,7 +386,7 @@ fn settle(
 ) -> Result<Ends, OpenError> {
     let Some(settlement) = settlement else { return Ok((None, None, None)) };
     let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
-    let (to_clerk, incoming) = unbounded();
+    let (to_clerk, incoming) = news();
     let listener = Listener::new(place.history, settlement.platform, &heads, to_clerk);
     let (clerk, courier) = Clerk::new(settlement, place, &heads, incoming, Arc::clone(shared))?;
     Ok((Some(listener), Some(clerk), courier))

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use pricetime_engine::{EpochNumber, MarketHead, MarketId, Sequence};
 use pricetime_persistence::History;
 use pricetime_persistence::ledger::{Ledger, LedgerError};
@@ -19,7 +18,7 @@ use super::desk::Desk;
 use super::lock::Locks;
 use super::report;
 use super::store::{Order, Store};
-use super::{Courier, MarketSettlement, News, Settlement};
+use super::{Courier, Incoming, MarketSettlement, News, Settlement};
 use crate::status::Shared;
 use crate::threads::Outward;
 
@@ -37,7 +36,7 @@ pub(crate) struct Clerk {
     bell: Option<Bell>,
     patience: Patience,
     history: History,
-    incoming: Receiver<News>,
+    incoming: Incoming,
     shared: Arc<Shared>,
     ledger: Option<Box<dyn Ledger>>,
     /// What the ledger answered in this round, where it did not: it is not asked again before the next.
@@ -59,7 +58,7 @@ impl Clerk {
         settlement: Settlement,
         place: Place,
         heads: &[MarketHead],
-        incoming: Receiver<News>,
+        incoming: Incoming,
         shared: Arc<Shared>,
     ) -> std::io::Result<(Self, Option<Courier>)> {
         let open: Opener = Arc::new(Mutex::new(settlement.ledger));
@@ -107,19 +106,11 @@ impl Clerk {
     fn run(mut self) {
         self.find_gone();
         let mut patience = Duration::ZERO;
-        loop {
-            match self.incoming.recv_timeout(patience) {
-                Ok(news) => {
-                    self.hear(news);
-                    while let Ok(news) = self.incoming.try_recv() {
-                        self.hear(news);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return self.end(),
-            }
+        while let Some(news) = self.incoming.wait(patience) {
+            news.into_iter().for_each(|news| self.hear(news));
             patience = self.work();
         }
+        self.end();
     }
 
     fn end(mut self) {
