@@ -2,7 +2,6 @@
 //! asks needs no more rights than the page on settlement lists, and whatever stands in the way is
 //! named.
 
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +10,8 @@ use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
 use pricetime_persistence::ledger::{
     Applied, Balance, Deed, Ledger, LedgerError, Position, Seed, Token,
 };
+use pricetime_tests::certificates;
+use pricetime_tests::patience::until;
 use pricetime_tests::postgres::Server;
 use pricetime_tests::postgres::books::{HISTORY, MARKET, balances, batch, begin};
 
@@ -161,19 +162,18 @@ fn made_by_hand_and_asked_with_the_least_rights_it_is_as_the_page_says() {
 }
 
 #[test]
+fn another_machine_is_not_asked_without_encryption() {
+    // Nobody has this address.
+    let url = "postgres://ann:hunter2@192.0.2.1/books";
+    for url in [url.to_owned(), format!("{url}?sslmode=prefer"), format!("{url}?sslmode=disable")] {
+        refused(open(&url, "books"), "add sslmode=verify-full to its address");
+    }
+}
+
+#[test]
 fn what_asks_for_encryption_gets_it_from_whom_it_knows() {
     let folder = tempfile::tempdir().expect("a folder");
-    let script = "set -e
-for who in one other; do
-  openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$who -keyout $who.key -out $who.crt
-done
-openssl req -newkey rsa:2048 -nodes -subj /CN=server -keyout server.key -out server.csr
-printf 'subjectAltName=IP:127.0.0.1\\n' > names
-openssl x509 -req -in server.csr -CA one.crt -CAkey one.key -CAcreateserial -days 2 \\
-  -extfile names -out server.crt";
-    let made = Command::new("sh").args(["-c", script]).current_dir(folder.path()).output();
-    let made = made.expect("openssl");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    certificates::make(folder.path());
     let read = |name: &str| std::fs::read(folder.path().join(name)).expect("a file");
     let text = |name: &str| String::from_utf8(read(name)).expect("PEM");
     let mut server = Server::start();
@@ -182,25 +182,46 @@ openssl x509 -req -in server.csr -CA one.crt -CAkey one.key -CAcreateserial -day
     }
     let files = "ssl_cert_file = '../server.crt'\nssl_key_file = '../server.key'";
     server.configure(&format!("ssl = on\n{files}\n"));
-    let options = |authority: Option<Vec<u8>>| {
-        let url = format!("{}?sslmode=verify-full", server.url());
+    let options_in = |mode: &str, authority: Option<Vec<u8>>| {
+        let url = format!("{}?sslmode={mode}", server.url());
         let mut options = PostgresOptions::parse(&url, "books").expect("an address");
         options.authority = authority;
         options.connect = Duration::from_secs(30);
         options
     };
-    let mut ledger = PostgresLedger::open(options(Some(read("one.crt")))).expect("a ledger");
+    let options = |authority| options_in("verify-full", authority);
+    let mut ledger = PostgresLedger::open(options(Some(read("ca.crt")))).expect("a ledger");
     let token = begin(&mut ledger);
     assert_eq!(ledger.apply(&batch(1), token, Deed::Post), Ok(Applied::Done));
     let how = "SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
                WHERE application_name = 'pricetime'";
     assert_eq!(server.ask(how), "t");
-    for authority in [None, Some(read("other.crt"))] {
-        let Err(LedgerError::Unreachable { why, .. }) = PostgresLedger::open(options(authority))
+    drop(ledger);
+    for (mode, authority) in [
+        ("verify-full", None),
+        ("verify-full", Some(read("other.crt"))),
+        ("verify-ca", Some(read("other.crt"))),
+        ("require", Some(read("other.crt"))),
+        ("prefer", Some(read("other.crt"))),
+    ] {
+        let Err(LedgerError::Unreachable { why, .. }) =
+            PostgresLedger::open(options_in(mode, authority))
         else {
-            panic!("a server that nobody vouches for");
+            panic!("{mode}: a server that nobody vouches for");
         };
-        assert!(why.contains("certificate"), "{why}");
+        assert!(why.contains("certificate"), "{mode}: {why}");
     }
     refused(PostgresLedger::open(options(Some(b"nothing".to_vec()))), "as PEM");
+    // A server that can encrypt does.
+    let preferred = PostgresLedger::open(options_in("prefer", Some(read("ca.crt"))));
+    let preferred = preferred.expect("a ledger");
+    until("the other connections are gone", || server.ask(how) == "t");
+    drop(preferred);
+    server.configure("ssl = off\n");
+    let options_in =
+        |mode: &str| PostgresOptions::parse(&format!("{}?sslmode={mode}", server.url()), "books");
+    let mut plain = options_in("prefer").expect("an address");
+    plain.authority = Some(read("ca.crt"));
+    let _plain = PostgresLedger::open(plain).expect("a server on this machine need not encrypt");
+    assert_eq!(server.ask(how), "f");
 }

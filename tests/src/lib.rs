@@ -17,6 +17,8 @@ pub mod table;
 #[cfg(feature = "servers")]
 pub mod alone;
 #[cfg(feature = "servers")]
+pub mod certificates;
+#[cfg(feature = "servers")]
 pub mod ear;
 #[cfg(feature = "servers")]
 pub mod load;

@@ -1,33 +1,16 @@
 //! Connections that nobody else reads.
 
-use std::path::Path;
-use std::process::Command;
-
+use pricetime_tests::certificates;
 use pricetime_tests::redis::Server;
 use pricetime_tests::server::Port;
 
 use crate::code;
 use crate::program::{book, err, folder, lines, out, run};
 
-/// A certificate authority, a server's certificate and a client's.
-fn certificates(folder: &Path) {
-    let script = "set -e
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.crt
-for who in server client; do
-  openssl req -newkey rsa:2048 -nodes -subj /CN=$who -keyout $who.key -out $who.csr
-  echo 'subjectAltName=IP:127.0.0.1,DNS:localhost' > $who.ext
-  openssl x509 -req -in $who.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
-    -extfile $who.ext -out $who.crt
-done";
-    let made = Command::new("sh").args(["-c", script]).current_dir(folder).output();
-    let made = made.expect("openssl");
-    assert!(made.status.success(), "{}", err(&made));
-}
-
 #[test]
 fn an_encrypted_connection_wants_the_right_certificates() {
     let folder = folder();
-    certificates(folder.path());
+    certificates::make(folder.path());
     let file = |name: &str| folder.path().join(name).display().to_string();
     let port = Port::reserve();
     let number = port.number.to_string();

@@ -51,8 +51,10 @@ impl PostgresLedger {
     /// Connects, and makes or completes the tables, where somebody has not done so by hand.
     ///
     /// # Errors
-    /// As [`LedgerError`] says; tables of a later version are refused.
+    /// As [`LedgerError`] says; tables of a later version are refused, and what
+    /// [`PostgresOptions::check`] refuses.
     pub fn open(options: PostgresOptions) -> Result<Self, LedgerError> {
+        options.check()?;
         let mut link = Link::new(options)?;
         link.prepare()?;
         Ok(Self { link })

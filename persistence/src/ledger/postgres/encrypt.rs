@@ -8,7 +8,7 @@ use super::link::Wire;
 use super::options::PostgresOptions;
 
 pub(super) async fn connect(config: &Config, options: &PostgresOptions) -> Result<Wire, Fault> {
-    if config.get_ssl_mode() == SslMode::Require {
+    if config.get_ssl_mode() != SslMode::Disable {
         return encrypted(config, options).await;
     }
     let (client, connection) = config.connect(NoTls).await?;

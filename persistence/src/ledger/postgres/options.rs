@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::str::FromStr as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use tokio_postgres::Config;
@@ -23,6 +24,8 @@ pub struct PostgresOptions {
     pub answer: Duration,
     /// Who may sign the server's certificate, as PEM, where it is not for the system to say.
     pub authority: Option<Vec<u8>>,
+    /// Whether a connection to another machine may go without encryption.
+    pub insecure: bool,
 }
 
 impl fmt::Debug for PostgresOptions {
@@ -34,33 +37,48 @@ impl fmt::Debug for PostgresOptions {
 
 impl PostgresOptions {
     /// Of an address, in a schema: `postgres://user:password@host[:port]/database[?sslmode=require]`,
-    /// or `host=… port=… user=… password=… dbname=…`. With `sslmode=require` the connection is
-    /// encrypted and the server's certificate is checked, its name too; else it is not encrypted.
+    /// or `host=… port=… user=… password=… dbname=…`.
+    ///
+    /// With `sslmode=require`, `verify-ca` or `verify-full` the connection is encrypted, and the
+    /// server's certificate is checked with its name. With `prefer` it is encrypted in the same way if
+    /// the server can encrypt. With `disable`, or without `sslmode`, it is not encrypted.
+    /// [`check`](Self::check) refuses what is not certain to be encrypted, beyond this machine.
     ///
     /// # Errors
-    /// [`LedgerError::Refused`] where the address or the schema's name is none.
+    /// [`LedgerError::Refused`] where the address or the schema's name is none. The error does not
+    /// show the address.
     pub fn parse(address: &str, schema: &str) -> Result<Self, LedgerError> {
         let refused =
             |why: String| Err(LedgerError::Refused { ledger: String::from("in PostgreSQL"), why });
         // We check as much in any case.
-        let plain = address.replace("sslmode=verify-full", "sslmode=require");
+        let plain =
+            ["verify-full", "verify-ca"].iter().fold(address.to_owned(), |address, mode| {
+                address.replace(&format!("sslmode={mode}"), "sslmode=require")
+            });
         let mut config = match Config::from_str(&plain) {
             Ok(config) => config,
             Err(error) => {
-                let why = super::fault::chain(&error);
+                let why = without_values(super::fault::chain(&error));
                 return refused(format!(
-                    "its address is none: {why}; it looks like \
+                    "its address cannot be read: {why}; it looks like \
                      postgres://user:password@host/database"
                 ));
             }
         };
+        let has_at = |host: &Host| matches!(host, Host::Tcp(name) if name.contains('@'));
+        if config.get_hosts().iter().any(has_at) {
+            return refused(String::from(
+                "its address has more than one @: write %40 for an @ in the user or the password",
+            ));
+        }
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return refused(String::from("its address names no host"));
         }
         if schema.is_empty() || schema.len() > 63 || schema.contains('\0') {
             return refused(format!("{schema:?} is no name of a schema: it has 1 to 63 bytes"));
         }
-        if config.get_ssl_mode() != SslMode::Require {
+        // Where nothing is said, the client takes "prefer".
+        if config.get_ssl_mode() == SslMode::Prefer && !address.contains("sslmode") {
             config.ssl_mode(SslMode::Disable);
         }
         if config.get_application_name().is_none() {
@@ -70,7 +88,50 @@ impl PostgresOptions {
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         let connect = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
         let answer = Duration::from_secs(10);
-        Ok(Self { config, schema: schema.to_owned(), connect, answer, authority: None })
+        let schema = schema.to_owned();
+        Ok(Self { config, schema, connect, answer, authority: None, insecure: false })
+    }
+
+    /// Whether the connection is encrypted, at least if the server can encrypt.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        self.config.get_ssl_mode() != SslMode::Disable
+    }
+
+    /// Checks that nobody between this machine and the server can read or change what is sent.
+    ///
+    /// # Errors
+    /// Returns [`LedgerError::Refused`] if a server is on another machine and its connection may go
+    /// without encryption, unless [`insecure`](Self::insecure) allows that.
+    pub fn check(&self) -> Result<(), LedgerError> {
+        let mode = self.config.get_ssl_mode();
+        if mode == SslMode::Require || self.insecure || self.stays_on_this_machine() {
+            return Ok(());
+        }
+        let why = if mode == SslMode::Prefer {
+            "with sslmode=prefer, whoever answers in the server's place can switch encryption off"
+        } else {
+            "it is on another machine, and the connection would not be encrypted"
+        };
+        let why = format!(
+            "{why}: add sslmode=verify-full to its address, or allow it with settlement.insecure"
+        );
+        Err(LedgerError::Refused { ledger: self.name(), why })
+    }
+
+    /// Whether every server is on this machine, as far as the address tells.
+    fn stays_on_this_machine(&self) -> bool {
+        let addresses = self.config.get_hostaddrs();
+        if !addresses.is_empty() {
+            return addresses.iter().all(IpAddr::is_loopback);
+        }
+        self.config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(name) => {
+                name == "localhost" || name.parse().is_ok_and(|it: IpAddr| it.is_loopback())
+            }
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        })
     }
 
     /// The server and the schema, for people.
@@ -119,6 +180,18 @@ impl PostgresOptions {
     }
 }
 
+/// What is wrong with an address, without what it says: that may be a piece of a password.
+fn without_values(why: String) -> String {
+    for shown in [" but got", " `"] {
+        if let Some((before, _)) = why.split_once(shown)
+            && !before.ends_with("invalid value for option")
+        {
+            return before.to_owned();
+        }
+    }
+    why
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +215,48 @@ mod tests {
             assert!(refused(bad, "books"), "{bad}");
         }
         assert!(refused("host=a", "") && refused("host=a", &"x".repeat(64)));
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_read_is_not_shown() {
+        for bad in [
+            "postgres://ann:hunter2@host/db?hunter2=1",
+            "postgres://ann:hunter2@host/db?sslmode=hunter2",
+            "postgres://ann:hunter2",
+            "postgres://ann:x@hunter2@host/db",
+            "host=a password=x hunter2=1",
+            "host=a password=x hunter2",
+        ] {
+            let error = PostgresOptions::parse(bad, "books").unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn beyond_this_machine_only_certain_encryption_is_taken() {
+        let check = |address: &str| PostgresOptions::parse(address, "books").unwrap().check();
+        let plain = ["", "?sslmode=disable", "?sslmode=prefer"];
+        for mode in plain {
+            for near in ["localhost", "127.0.0.1", "127.9.9.9", "[::1]", "%2Frun%2Fpostgresql"] {
+                let address = format!("postgres://ann:hunter2@{near}/books{mode}");
+                assert_eq!(check(&address), Ok(()), "{address}");
+            }
+            for far in ["books.example", "192.0.2.1", "[2001:db8::1]", "localhost,books.example"] {
+                let address = format!("postgres://ann:hunter2@{far}/books{mode}");
+                let why = check(&address).unwrap_err().to_string();
+                assert!(why.contains("sslmode=verify-full") && !why.contains("hunter2"), "{why}");
+                let mut options = PostgresOptions::parse(&address, "books").unwrap();
+                options.insecure = true;
+                assert_eq!(options.check(), Ok(()), "{address}");
+            }
+        }
+        for mode in ["require", "verify-ca", "verify-full"] {
+            assert_eq!(check(&format!("postgres://books.example/books?sslmode={mode}")), Ok(()));
+        }
+        assert!(check("host=localhost hostaddr=192.0.2.1").is_err(), "hostaddr is what is asked");
+        let encrypts = |address: &str| PostgresOptions::parse(address, "books").unwrap().encrypts();
+        assert!(encrypts("postgres://localhost?sslmode=prefer"), "prefer is not disable");
+        assert!(!encrypts("postgres://localhost") && !encrypts("host=a sslmode=disable"));
     }
 
     #[test]
