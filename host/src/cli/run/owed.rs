@@ -125,7 +125,7 @@ impl Item {
             // What a question found is bounded by itself: `LEVELS_MAX` of `session.rs`.
             Self::Found { .. }
             | Self::Status(_)
-            | Self::Subscribe(..)
+            | Self::Subscribe { .. }
             | Self::Welcome(_)
             | Self::Barrier(_) => size_of::<Owed>(),
         }

@@ -18,7 +18,7 @@ fn connected(serve: impl FnOnce(TcpStream) + Send + 'static) -> Wire {
     let options = RedisOptions::parse(&format!("redis://{address}")).unwrap();
     let options = RedisOptions { connect: MINUTE, ..options };
     let address = Address { host: address.ip().to_string(), port: address.port() };
-    Wire::connect(&options, &address, false).unwrap()
+    Wire::connect(&options, &address, Peer::Server).unwrap()
 }
 
 /// Sends the beginning of a long text, and then a byte at a time until nobody listens.
