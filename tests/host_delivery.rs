@@ -517,3 +517,24 @@ fn a_program_hears_each_batch_under_its_id() {
         assert_eq!(Batch::from_text(&text).expect("a batch").id().to_string(), id);
     }
 }
+
+#[test]
+fn a_process_that_a_program_leaves_behind_holds_nothing_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let there = tempfile::tempdir().expect("a folder");
+    // What it leaves behind has left its process group too, and writes for as long as somebody reads.
+    let script = "cd \"$1\"
+        setsid sh -c 'trap \"\" PIPE
+            while echo still >&2 2>/dev/null; do sleep 0.01; done
+            touch let_go' > /dev/null &
+        cat > /dev/null
+        echo thanks";
+    let arguments = ["-c", script, "sh", there.path().to_str().expect("text")].map(str::to_owned);
+    let host = host(folder.path(), delivery(ProgramOutlet::new("sh", &arguments, PATIENCE)));
+    add(&host, ONE);
+    epochs(&host, ONE, 1);
+    until_delivered(&host, ONE, 1);
+    assert_eq!(receipts(folder.path(), ONE)[0]["receipt"], "thanks");
+    until("its pipe is closed while the host runs", || there.path().join("let_go").exists());
+    host.close().expect("a clean end");
+}

@@ -82,6 +82,7 @@ mod redis;
 mod refused;
 mod resume;
 mod scribe;
+mod secret;
 mod sequencer;
 mod session;
 mod settle;
@@ -116,6 +117,7 @@ pub use redis::{EventsStatus, FencedMarket, RedisState, RedisStatus};
 pub use refused::Refused;
 pub use resume::SubscribeError;
 pub use scribe::Policy;
+pub use secret::Secret;
 pub use sequencer::{Clock, Draft, WallClock};
 pub use session::Session;
 #[cfg(feature = "redis")]

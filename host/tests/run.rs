@@ -249,7 +249,7 @@ fn the_configuration_is_what_it_says() {
     let wrong = [
         ("foldr = \"x\"", "nobody knows the key \"foldr\": did you mean \"folder\"?"),
         ("[epochs]\nevry = \"1m\"", "did you mean \"epochs.every\"?"),
-        ("[epochs]\nevery = 15", "epochs.every = 15: this is integer, and string is wanted"),
+        ("[epochs]\nevery = 15", "epochs.every: this is of type integer, and string is wanted"),
         ("[epochs]\nevery = \"soon\"", "epochs.every = \"soon\""),
         ("[epochs]\ncommands = 9", "exclude each other"),
         ("[journal]\npolicy = \"sink\"", "there are \"sync\", \"interval\" and \"none\""),

@@ -12,6 +12,7 @@ use pricetime::persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger as _,
 use pricetime::persistence::settlement::{Batch, Digest, Transfer};
 use pricetime_tests::redis::Server;
 use pricetime_tests::server::Port;
+use pricetime_tests::{certificates, patience, postgres};
 use program::{Running, close, err, folder, out, page, place, run};
 use serde_json::{Value, json};
 use settling::{MARKET, TAKER, asked, settle, until};
@@ -86,6 +87,62 @@ fn a_day_is_settled_in_redis() {
     server.kill();
     let gone = settle(folder.path(), &[&["verify"], &with[..]].concat());
     assert_eq!(gone.status.code(), Some(1), "{}", err(&gone));
+}
+
+#[test]
+fn a_day_is_settled_in_postgres_over_an_encrypted_connection() {
+    let folder = folder();
+    certificates::make(folder.path());
+    let mut server = postgres::Server::start();
+    for name in ["server.crt", "server.key"] {
+        let text = std::fs::read_to_string(folder.path().join(name)).expect("a file");
+        server.write(name, &text);
+    }
+    let files = "ssl_cert_file = '../server.crt'\nssl_key_file = '../server.key'\n";
+    server.configure(&format!("ssl = on\n{files}"));
+    let url = format!("{}?sslmode=verify-full", server.url());
+    let configure = |more: &str| {
+        let text = format!("[settlement]\nledger = \"postgres\"\nurl = \"{url}\"\n{more}");
+        std::fs::write(folder.path().join("c.toml"), text).expect("a file");
+        ["--config", "c.toml"]
+    };
+    let with = configure("authority = \"ca.crt\"\n");
+    settled(folder.path(), &with);
+    patience::until("what a slow server left is settled by later starts", || {
+        let again = ["run", "--once", "--epoch", "never", "--answers", "none"];
+        let done = run(folder.path(), &[&again[..], &with].concat(), "");
+        assert_eq!(done.status.code(), Some(0), "{}", err(&done));
+        let status = asked(folder.path(), &[&["status"], &with[..]].concat(), 0);
+        status[1]["market"]["posted"] == 3
+    });
+    look_at_the_day(folder.path(), &with);
+    for (more, says) in [("", "certificate"), ("authority = \"other.crt\"\n", "certificate")] {
+        let unknown = settle(folder.path(), &[&["verify"], &configure(more)[..]].concat());
+        assert_eq!(unknown.status.code(), Some(1), "{more}: {}", err(&unknown));
+        assert!(err(&unknown).contains(says), "{more}: {}", err(&unknown));
+    }
+}
+
+#[test]
+fn a_ledger_on_another_machine_needs_encryption_or_leave_to_go_without() {
+    let folder = folder();
+    let check = |mode: &str, more: &str| {
+        let url = format!("postgres://ann:secret@192.0.2.1/books{mode}");
+        let text = format!("[settlement]\nledger = \"postgres\"\nurl = \"{url}\"\n{more}");
+        std::fs::write(folder.path().join("c.toml"), text).expect("a file");
+        let checked = run(folder.path(), &["config", "--check", "c.toml"], "");
+        (checked.status.code(), err(&checked))
+    };
+    for mode in ["", "?sslmode=disable", "?sslmode=prefer"] {
+        let (code, why) = check(mode, "");
+        assert_eq!(code, Some(2), "{mode}: {why}");
+        assert!(why.contains("add sslmode=verify-full to its address"), "{mode}: {why}");
+        assert_eq!(check(mode, "insecure = true\n").0, Some(0), "{mode}");
+    }
+    assert_eq!(check("?sslmode=require", "").0, Some(0));
+    let (code, why) = check("", "insecure = true\nauthority = \"ca.crt\"\n");
+    assert_eq!(code, Some(2), "an authority for nothing");
+    assert!(why.contains("settlement.authority"), "{why}");
 }
 
 #[test]

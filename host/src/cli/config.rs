@@ -19,7 +19,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use pricetime::engine::{AccountId, thread};
 use pricetime::persistence::redis::RedisOptions;
-use pricetime::{Gates, Options, Policy, Retention, RunnerLock, Tokens, Wait};
+use pricetime::{Gates, Options, Policy, Retention, RunnerLock, Secret, Tokens, Wait};
 
 use super::failure::{Code, Failure};
 use setting::{Epochs, Retained, Settings, Waiting, When};
@@ -102,11 +102,11 @@ pub(crate) struct Layers {
     /// A token that makes a client over TCP an operator. Better in the environment, which other users
     /// cannot read; tokens for accounts are [[listen.tokens]] in the configuration.
     #[arg(long, value_name = "TOKEN", env = "PRICETIME_TOKEN", hide_env_values = true)]
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Secret>,
     /// Bring the image of every market there after each epoch: redis://host:port, rediss://,
     /// redis+sentinel://host,host/master, redis+cluster://host,host.
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
-    pub(crate) redis: Option<String>,
+    pub(crate) redis: Option<Secret>,
     /// Append every durable event to streams in that Redis as well, and tell channels there.
     #[arg(long, env = "PRICETIME_PUBLISH")]
     pub(crate) publish: bool,
@@ -120,7 +120,11 @@ pub(crate) struct Layers {
     pub(crate) settle: Option<String>,
     /// Where that ledger is, if it is on a server [default: for redis, that of --redis].
     #[arg(long, value_name = "URL", env = "PRICETIME_SETTLE_URL", hide_env_values = true)]
-    pub(crate) settle_url: Option<String>,
+    pub(crate) settle_url: Option<Secret>,
+    /// The secret that signs what is delivered over HTTP. Better in the environment, which other users
+    /// cannot read.
+    #[arg(long, value_name = "SECRET", env = "PRICETIME_DELIVER_SECRET", hide_env_values = true)]
+    pub(crate) deliver_secret: Option<Secret>,
     /// A server of the lock that keeps two processes from driving the same markets: redis://host:port.
     /// Say it once, or for an odd number of servers that know nothing of each other.
     #[arg(
@@ -130,7 +134,7 @@ pub(crate) struct Layers {
         hide_env_values = true,
         value_delimiter = ','
     )]
-    pub(crate) lock: Vec<String>,
+    pub(crate) lock: Vec<Secret>,
     /// What becomes of this process while another drives the markets: "wait" until that has ended, or
     /// "exit" with code 5 [default: wait].
     #[arg(long, value_name = "WHAT", env = "PRICETIME_STANDBY")]
@@ -232,6 +236,7 @@ impl Layers {
             ("redis.publish.events", "publish", self.publish),
             ("settlement.ledger", "settle", self.settle.is_some()),
             ("settlement.url", "settle-url", self.settle_url.is_some()),
+            ("settlement.deliver_secret", "deliver-secret", self.deliver_secret.is_some()),
             ("lock.nodes", "lock", !self.lock.is_empty()),
             ("lock.standby", "standby", self.standby.is_some()),
             ("folder", "folder", self.folder.is_some()),
@@ -246,11 +251,6 @@ impl Layers {
 
     /// What is said outside the file holds.
     fn lay_over(&self, settings: &mut Settings) -> Result<(), String> {
-        let set = |to: &mut String, from: &Option<String>| {
-            if let Some(from) = from {
-                to.clone_from(from);
-            }
-        };
         settings.redis.only |= self.redis_only;
         if let Some(folder) = &self.folder {
             if settings.redis.only {
@@ -273,12 +273,19 @@ impl Layers {
         set(&mut settings.redis.url, &self.redis);
         set(&mut settings.settlement.ledger, &self.settle);
         set(&mut settings.settlement.url, &self.settle_url);
+        set(&mut settings.settlement.deliver_secret, &self.deliver_secret);
         settings.redis.publish.events |= self.publish;
         if !self.lock.is_empty() {
             settings.lock.nodes.clone_from(&self.lock);
         }
         set(&mut settings.lock.standby, &self.standby);
         Ok(())
+    }
+}
+
+fn set<T: Clone>(to: &mut T, from: &Option<T>) {
+    if let Some(from) = from {
+        to.clone_from(from);
     }
 }
 

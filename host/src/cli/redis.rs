@@ -10,6 +10,7 @@ use std::io::{self, BufWriter, StdoutLock, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use pricetime::Secret;
 use pricetime::persistence::redis::{Link, ReadError, RedisError, RedisOptions};
 
 use super::config::{Config, Layers};
@@ -53,7 +54,7 @@ struct There {
     /// The servers: redis://host:port, rediss://, redis+sentinel://host,host/master,
     /// redis+cluster://host,host
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
-    redis: Option<String>,
+    redis: Option<Secret>,
     /// The configuration file: names of keys, certificates
     #[arg(long, value_name = "FILE", env = "PRICETIME_CONFIG")]
     config: Option<PathBuf>,

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
+use pricetime::Secret;
 use pricetime::persistence::ledger::{Ledger, LedgerError};
 use pricetime::persistence::{Look, RealDisk};
 
@@ -80,10 +81,10 @@ struct There {
     settle: Option<String>,
     /// Where it is, if it is on a server
     #[arg(long, value_name = "URL", env = "PRICETIME_SETTLE_URL", hide_env_values = true)]
-    settle_url: Option<String>,
+    settle_url: Option<Secret>,
     /// The Redis of the image, where the ledger stands too if nothing else is said
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
-    redis: Option<String>,
+    redis: Option<Secret>,
     /// One JSON object a line
     #[arg(long)]
     json: bool,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 use super::value::{Amount, StepText, Time};
+use crate::secret::Secret;
 
 /// The most levels of each side that a `view` shows.
 pub const DEPTH_MAX: usize = 1_000;
@@ -327,7 +328,7 @@ bodies! {
         format: u32,
         /// The token that says who the sender is: an operator, or a client with accounts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        token: Option<String>,
+        token: Option<Secret>,
         /// Whether the orders that came in by this connection end with it.
         #[serde(default, skip_serializing_if = "is_default")]
         cancel_on_disconnect: bool,

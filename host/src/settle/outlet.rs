@@ -1,7 +1,13 @@
 //! Outlets: what is to happen outside once a batch is posted, on a chain for instance.
 
 #[cfg(feature = "outlets")]
+mod address;
+#[cfg(feature = "outlets")]
+mod pipes;
+#[cfg(feature = "outlets")]
 mod program;
+#[cfg(feature = "outlets")]
+mod signature;
 #[cfg(feature = "outlets")]
 mod web;
 
@@ -12,9 +18,11 @@ use pricetime_engine::EpochNumber;
 use pricetime_persistence::ledger::Notice;
 
 #[cfg(feature = "outlets")]
+pub use address::BadAddress;
+#[cfg(feature = "outlets")]
 pub use program::ProgramOutlet;
 #[cfg(feature = "outlets")]
-pub use web::{BadAddress, WebOutlet};
+pub use web::WebOutlet;
 
 /// So much of what the outside has said is kept.
 #[cfg(feature = "outlets")]

@@ -119,6 +119,17 @@ impl Running {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_pricetime")), folder, arguments)
     }
 
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_with(
+        environment: &[(&str, &str)],
+        folder: TempDir,
+        arguments: &[&str],
+    ) -> Self {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_pricetime"));
+        program.envs(environment.iter().copied());
+        Self::start_by(program, folder, arguments)
+    }
+
     /// The same, with at most so many open files.
     pub(crate) fn start_with_files(files: u32, folder: TempDir, arguments: &[&str]) -> Self {
         let mut limited = Command::new("sh");

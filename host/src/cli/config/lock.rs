@@ -38,7 +38,8 @@ impl Lock {
         };
         let mut nodes = Vec::with_capacity(self.nodes.len());
         for url in &self.nodes {
-            let mut node = RedisOptions::parse(url).map_err(|why| format!("lock.nodes: {why}"))?;
+            let node = RedisOptions::parse(url.expose());
+            let mut node = node.map_err(|why| format!("lock.nodes: {why}"))?;
             node.names = names.clone();
             if let Some(tls) = &mut node.tls {
                 *tls = certificates(&redis.authority, &redis.certificate, &redis.key)?;

@@ -1,5 +1,6 @@
 //! Redis in the configuration.
 
+use pricetime::Secret;
 use pricetime::persistence::redis::stream::{self, StreamNames};
 use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls, scores_hold};
 
@@ -18,8 +19,9 @@ pub(super) struct Manner {
 
 impl Manner {
     /// The server of this address.
-    pub(super) fn server(&self, key: &str, url: &str) -> Result<RedisOptions, String> {
-        let mut options = RedisOptions::parse(url).map_err(|why| format!("{key}: {why}"))?;
+    pub(super) fn server(&self, key: &str, url: &Secret) -> Result<RedisOptions, String> {
+        let mut options =
+            RedisOptions::parse(url.expose()).map_err(|why| format!("{key}: {why}"))?;
         options.names.prefix.clone_from(&self.prefix);
         options.names.env.clone_from(&self.env);
         if let Some(tls) = &mut options.tls {
@@ -52,7 +54,7 @@ impl Redis {
             return if self.publish.events { Err(nowhere.to_owned()) } else { Ok(None) };
         }
         let mut options =
-            RedisOptions::parse(&self.url).map_err(|why| format!("redis.url: {why}"))?;
+            RedisOptions::parse(self.url.expose()).map_err(|why| format!("redis.url: {why}"))?;
         options.verify = match self.verify.as_str() {
             "never" => None,
             text => Some(duration("redis.verify", text)?),

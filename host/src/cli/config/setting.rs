@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use pricetime::Secret;
 use serde::Deserialize;
 
 use super::super::failure::{Code, Failure};
@@ -32,28 +33,29 @@ sections! {
     Limits { markets: u32, ring: usize, subscription: usize, subscription_replay: u64, line: usize }
     Core { wait: Waiting }
     Listen {
-        unix: String, tcp: String, token: String, tokens: Vec<Token>, connections: usize,
+        unix: String, tcp: String, token: Secret, tokens: Vec<Token>, connections: usize,
         connections_reserved: usize,
         connections_per_address: usize, line_timeout: String, idle_timeout: String,
         write_timeout: String, connection_bytes: usize, connections_bytes: usize,
     }
     Output { events: String }
     Redis {
-        url: String, authority: String, certificate: String, key: String, accept_eviction: bool,
+        url: Secret, authority: String, certificate: String, key: String, accept_eviction: bool,
         verify: String, only: bool, trades_epochs: u64, trades_max: usize, prefix: String, env: String,
         keys: Keys, publish: Publish,
     }
     Settlement {
-        ledger: String, url: String, schema: String, platform: String, locks: Vec<String>,
-        lock_ttl: String, deliver: String, deliver_command: Vec<String>, deliver_timeout: String,
-        deliver_forget: bool,
+        ledger: String, url: Secret, authority: String, insecure: bool, schema: String,
+        platform: String, locks: Vec<Secret>, lock_ttl: String, deliver: Secret,
+        deliver_secret: Secret, deliver_proxy: Secret, deliver_command: Vec<Secret>,
+        deliver_timeout: String, deliver_forget: bool,
     }
     Publish {
         events: bool, keep: u64, channels: bool, trades: String, orders: String, epochs: String,
         published: String, market_events: String, account_trades: String, account_orders: String,
         alerts: String,
     }
-    Lock { nodes: Vec<String>, set: String, ttl: String, standby: String }
+    Lock { nodes: Vec<Secret>, set: String, ttl: String, standby: String }
     Keys {
         bids: String, asks: String, orders: String, stops: String, requests: String,
         blocked: String, trades: String, metadata: String, epoch: String, markets: String,
@@ -100,7 +102,8 @@ impl Settings {
     /// Reads a file; what it does not say is as in the default one.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::new(Code::Usage, format!("{name}: {what}"));
-        let own: toml::Table = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        let own: toml::Table =
+            toml::from_str(text).map_err(|error| wrong(without_values(&error, text)))?;
         let mut whole: toml::Table =
             toml::from_str(DEFAULT).map_err(|error| wrong(error.to_string()))?;
         // What the file shows of lists of tables is an example.
@@ -109,8 +112,31 @@ impl Settings {
             listen.insert(String::from("tokens"), toml::Value::Array(Vec::new()));
         }
         lay(&mut whole, own, "").map_err(wrong)?;
-        whole.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
+        whole.try_into().map_err(|error: toml::de::Error| wrong(without_values(&error, "")))
     }
+}
+
+/// What is wrong and where, without the line that is wrong and without its value: both may hold a
+/// token or a password.
+fn without_values(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let place = before.map_or_else(String::new, |before| {
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        let (line, column) = (before.matches('\n').count() + 1, line.chars().count() + 1);
+        format!("line {line}, column {column}: ")
+    });
+    // "invalid type: string "…", expected a sequence", and behind it where that stands.
+    let said = error.to_string();
+    let said = if before.is_some() { error.message() } else { said.trim_end() };
+    let shown = match (said.split_once(['"', '`']), said.rsplit_once(", expected")) {
+        (Some((kind, _)), Some((_, expected)))
+            if kind.starts_with("invalid ") && !kind.contains(", expected") =>
+        {
+            format!("{}, expected{expected}", kind.trim_end())
+        }
+        _ => said.to_owned(),
+    };
+    format!("{place}{shown}")
 }
 
 /// Lays a table over another that has every key there is.
@@ -123,8 +149,9 @@ fn lay(under: &mut toml::Table, over: toml::Table, path: &str) -> Result<(), Str
             }
             (Some(under), value) if under.same_type(&value) => *under = value,
             (Some(under), value) => {
+                // The value may be a token or a password.
                 let (is, wanted) = (value.type_str(), under.type_str());
-                return Err(format!("{path}{key} = {value}: this is {is}, and {wanted} is wanted"));
+                return Err(format!("{path}{key}: this is of type {is}, and {wanted} is wanted"));
             }
         }
     }
@@ -142,4 +169,42 @@ pub(super) fn unknown<'a>(path: &str, key: &str, known: impl Iterator<Item = &'a
         |known| format!("did you mean \"{path}{known}\"?"),
     );
     format!("nobody knows the key \"{path}{key}\": {hint}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Layers;
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let text = "[listen]\ntoken = \"hunter2\"\n\
+            [redis]\nurl = \"redis+sentinel://u:hunter2@a/main?sentinel_password=hunter2\"\n\
+            [settlement]\nledger = \"postgres\"\nurl = \"postgres://u:hunter2@localhost/d\"\n\
+            locks = [\"redis://u:hunter2@a\"]\ndeliver = \"https://u:hunter2@h/hunter2\"\n\
+            deliver_secret = \"hunter2 hunter2 hunter2\"\n\
+            deliver_proxy = \"http://u:hunter2@p\"\n\
+            [lock]\nnodes = [\"redis://u:hunter2@a\"]\n";
+        let settings = Settings::parse("c.toml", text).expect("settings");
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+        let config = settings.check().expect("a configuration");
+        let shown = format!("{config:?} {:?}", config.options());
+        assert!(!shown.contains("hunter2"), "{shown}");
+        let command = "[settlement]\nledger = \"embedded\"\ndeliver_command = [\"a\", \"hunter2\"]\n\
+            [[listen.tokens]]\nsha256 = \"hunter2\"\noperator = true\n";
+        let shown = format!("{:?}", Settings::parse("c.toml", command).expect("settings"));
+        assert!(!shown.contains("hunter2"), "{shown}");
+        let secret = || Some("hunter2".into());
+        let layers = Layers {
+            token: secret(),
+            redis: secret(),
+            settle_url: secret(),
+            deliver_secret: secret(),
+            lock: vec!["hunter2".into()],
+            ..Layers::default()
+        };
+        let shown = format!("{layers:?}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
 }

@@ -8,7 +8,7 @@ use pricetime::persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
 use pricetime::persistence::ledger::{EmbeddedLedger, Ledger, LedgerError};
 use pricetime::persistence::redis::{RedisLedger, RedisOptions, Server};
 use pricetime::persistence::redlock::Rules;
-use pricetime::{Delivery, Policy, ProgramOutlet, SettlementLock, WebOutlet};
+use pricetime::{BadAddress, Delivery, Policy, ProgramOutlet, Secret, SettlementLock, WebOutlet};
 use uuid::Uuid;
 
 use super::duration;
@@ -17,6 +17,8 @@ use super::setting::Settlement;
 
 /// Where the ledger of a folder is that has one of its own.
 const FOLDER: &str = "ledger";
+/// So many bytes a secret has at least that signs.
+const SECRET_MIN: usize = 16;
 
 /// Where and how trades are settled.
 #[derive(Clone, Debug)]
@@ -37,8 +39,8 @@ struct Outside {
 #[derive(Clone, Debug)]
 enum To {
     Nobody,
-    Web(String),
-    Program(String, Vec<String>),
+    Web { address: Secret, secret: Secret, proxy: Secret },
+    Program(Vec<Secret>),
 }
 
 impl Outside {
@@ -46,13 +48,25 @@ impl Outside {
         let delivery = match &self.to {
             To::Nobody => return None,
             // That it is an address was seen when the configuration was read.
-            To::Web(address) => Delivery::to(WebOutlet::new(address, self.timeout).ok()?),
-            To::Program(program, words) => {
-                Delivery::to(ProgramOutlet::new(program, words, self.timeout))
+            To::Web { address, secret, proxy } => {
+                let outlet = web(address, proxy, self.timeout).ok()?;
+                let is_signed = !secret.is_empty();
+                Delivery::to(if is_signed { outlet.signed_with(secret.clone()) } else { outlet })
+            }
+            To::Program(words) => {
+                let mut words = words.iter().map(|it| it.expose().to_owned());
+                let program = words.next()?;
+                Delivery::to(ProgramOutlet::new(&program, &words.collect::<Vec<_>>(), self.timeout))
             }
         };
         Some(Delivery { forget: self.forget, ..delivery })
     }
+}
+
+/// Posts to this address, through a proxy if one is named.
+fn web(address: &Secret, proxy: &Secret, timeout: Duration) -> Result<WebOutlet, BadAddress> {
+    let outlet = WebOutlet::new(address.expose(), timeout)?;
+    if proxy.is_empty() { Ok(outlet) } else { outlet.through(proxy.expose()) }
 }
 
 /// A ledger that is yet to be opened.
@@ -126,10 +140,18 @@ impl Settlement {
                      address",
                 ));
             }
+            "embedded" | "redis" if !self.authority.is_empty() => {
+                return Err(String::from(
+                    "settlement.authority is for the ledger \"postgres\"; for Redis it is \
+                     redis.authority",
+                ));
+            }
             "embedded" => folder.map(Books::embedded),
             "redis" => Some(Books::Redis(Box::new(self.redis(manner, redis)?))),
             "postgres" => Some(Books::Postgres(Box::new(self.postgres()?))),
             other => {
+                // It may be an address, by mistake.
+                let other = if other.contains([':', '@']) { "…" } else { other };
                 return Err(format!(
                     "settlement.ledger = {other:?}: there are \"none\", \"embedded\", \"redis\" and \
                      \"postgres\""
@@ -155,19 +177,42 @@ impl Settlement {
     /// Where what is posted is delivered.
     fn outside(&self) -> Result<Outside, String> {
         let timeout = duration("settlement.deliver_timeout", &self.deliver_timeout)?;
-        let to = match (self.deliver.as_str(), self.deliver_command.split_first()) {
-            ("", None) => To::Nobody,
-            ("", Some((program, words))) => To::Program(program.clone(), words.to_vec()),
-            (_, Some(_)) => {
-                return Err(String::from(
-                    "settlement.deliver and settlement.deliver_command exclude each other",
+        let is_web = !self.deliver.is_empty();
+        if is_web && !self.deliver_command.is_empty() {
+            return Err(String::from(
+                "settlement.deliver and settlement.deliver_command exclude each other",
+            ));
+        }
+        for (key, secret) in
+            [("deliver_secret", &self.deliver_secret), ("deliver_proxy", &self.deliver_proxy)]
+        {
+            if !is_web && !secret.is_empty() {
+                return Err(format!(
+                    "settlement.{key}: it is for what is delivered over HTTP: say \
+                     settlement.deliver"
                 ));
             }
-            (address, None) => {
-                let fit = WebOutlet::new(address, timeout);
-                fit.map_err(|why| format!("settlement.deliver: {why}"))?;
-                To::Web(address.to_owned())
-            }
+        }
+        let length = self.deliver_secret.expose().len();
+        if (1..SECRET_MIN).contains(&length) {
+            return Err(format!(
+                "settlement.deliver_secret: it has {length} bytes and can be guessed: at least \
+                 {SECRET_MIN}; `openssl rand -hex 32` makes one"
+            ));
+        }
+        if is_web {
+            web(&self.deliver, &Secret::default(), timeout)
+                .map_err(|why| format!("settlement.deliver: {why}"))?;
+            web(&self.deliver, &self.deliver_proxy, timeout)
+                .map_err(|why| format!("settlement.deliver_proxy: {why}"))?;
+        }
+        let to = if is_web {
+            let (address, secret) = (self.deliver.clone(), self.deliver_secret.clone());
+            To::Web { address, secret, proxy: self.deliver_proxy.clone() }
+        } else if self.deliver_command.is_empty() {
+            To::Nobody
+        } else {
+            To::Program(self.deliver_command.clone())
         };
         Ok(Outside { to, timeout, forget: self.deliver_forget })
     }
@@ -189,7 +234,23 @@ impl Settlement {
                 "settlement.ledger = \"postgres\": which one? Say settlement.url, or --settle-url",
             ));
         }
-        PostgresOptions::parse(&self.url, &self.schema).map_err(|why| format!("settlement: {why}"))
+        let options = PostgresOptions::parse(self.url.expose(), &self.schema);
+        let mut options = options.map_err(|why| format!("settlement.url: {why}"))?;
+        if !self.authority.is_empty() {
+            if !options.encrypts() {
+                return Err(String::from(
+                    "settlement.authority: the connection is not encrypted: add \
+                     sslmode=verify-full to settlement.url",
+                ));
+            }
+            let file = &self.authority;
+            let read = std::fs::read(file);
+            options.authority =
+                Some(read.map_err(|why| format!("settlement.authority: {file}: {why}"))?);
+        }
+        options.insecure = self.insecure;
+        options.check().map_err(|why| format!("settlement.url: {why}"))?;
+        Ok(options)
     }
 
     /// The lock; none where nobody can share the ledger.

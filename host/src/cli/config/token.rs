@@ -1,6 +1,6 @@
 //! Tokens in the configuration.
 
-use pricetime::{Principal, Tokens, token_digest};
+use pricetime::{Principal, Secret, Tokens, token_digest};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -8,7 +8,8 @@ use uuid::Uuid;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Token {
-    sha256: String,
+    /// It may be the token itself, by mistake.
+    sha256: Secret,
     #[serde(default)]
     accounts: Vec<Uuid>,
     #[serde(default)]
@@ -16,15 +17,17 @@ pub(super) struct Token {
 }
 
 /// The tokens that connections may give. `operator` is the operator's token itself, or empty.
-pub(super) fn tokens(operator: &str, listed: Vec<Token>) -> Result<Tokens, String> {
+pub(super) fn tokens(operator: &Secret, listed: Vec<Token>) -> Result<Tokens, String> {
     let mut tokens = Tokens::default();
     if !operator.is_empty() {
-        tokens.add(token_digest(operator), Principal::Operator);
+        tokens.add(token_digest(operator.expose()), Principal::Operator);
     }
-    for token in listed {
-        let wrong = |what: &str| format!("listen.tokens: sha256 = {:?}: {what}", token.sha256);
-        let Some(digest) = digest(&token.sha256) else {
-            return Err(wrong("64 hexadecimal digits are wanted; `pricetime token` prints them"));
+    for (number, token) in (1..).zip(listed) {
+        let wrong = |what: &str| format!("listen.tokens, number {number}: {what}");
+        let Some(digest) = digest(token.sha256.expose()) else {
+            return Err(wrong(
+                "sha256: 64 hexadecimal digits are wanted; `pricetime token` prints them",
+            ));
         };
         let principal = match (token.operator, token.accounts.as_slice()) {
             (true, []) => Principal::Operator,

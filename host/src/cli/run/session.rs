@@ -288,7 +288,7 @@ impl Session {
             return Err(format!("this program speaks format {FORMAT}, not {}", hello.format).into());
         }
         if let Some(token) = &hello.token {
-            let Some(principal) = self.desk.tokens.principal(token) else {
+            let Some(principal) = self.desk.tokens.principal(token.expose()) else {
                 let peer = self.peer.map(tracing::field::display);
                 warn!(peer, "token refused: it is not configured");
                 return Err("the token is unknown: check it, or connect without one".into());

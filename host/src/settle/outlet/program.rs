@@ -1,32 +1,45 @@
 //! An outlet that starts a program for each batch.
 
-use std::io::{self, Read, Write as _};
+use std::env;
+use std::fmt;
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, bounded as channel};
 use pricetime_persistence::ledger::{Deed, Notice};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Signal, kill_process_group};
 
-use super::{NotDelivered, Outlet, Receipt, SAID_MAX, TIMEOUT_MAX, bounded, dropped};
+use super::pipes::{self, Pipes};
+use super::{NotDelivered, Outlet, Receipt, TIMEOUT_MAX, bounded, dropped};
 
 /// The exit code of who wants to be asked again: `EX_TEMPFAIL`.
 const LATER: i32 = 75;
-/// How long the end of a program may take to be noticed.
-const LOOK: Duration = Duration::from_millis(10);
+/// How the variables of this process begin: tokens, and addresses with passwords.
+const OURS: &[u8] = b"PRICETIME_";
 
 /// Starts a program, without a shell: the batch as JSON on its standard input, the batch's id in
-/// `PRICETIME_SETTLEMENT_ID`.
+/// `PRICETIME_SETTLEMENT_ID`. It gets no other environment variable whose name begins with
+/// `PRICETIME_`.
 ///
 /// Exit code 0 is a delivery, and what it has printed the receipt. 75 (`EX_TEMPFAIL`), a signal, and
 /// more time than it has mean later; every other code is a refusal.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ProgramOutlet {
     program: String,
     arguments: Vec<String>,
     timeout: Duration,
+}
+
+impl fmt::Debug for ProgramOutlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An argument may be a password.
+        let Self { program, timeout, .. } = self;
+        f.debug_struct("ProgramOutlet")
+            .field("program", program)
+            .field("timeout", timeout)
+            .finish_non_exhaustive()
+    }
 }
 
 impl ProgramOutlet {
@@ -37,31 +50,36 @@ impl ProgramOutlet {
         Self { program, arguments, timeout: timeout.min(TIMEOUT_MAX) }
     }
 
-    fn run(&self, notice: &Notice) -> io::Result<Ended> {
-        let mut child = Command::new(&self.program)
-            .args(&self.arguments)
+    fn start(&self, notice: &Notice) -> io::Result<Child> {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        let names = env::vars_os().map(|(name, _)| name);
+        for name in names.filter(|name| name.as_encoded_bytes().starts_with(OURS)) {
+            command.env_remove(name);
+        }
+        command
             .env("PRICETIME_SETTLEMENT_ID", notice.outcome.id.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // What it starts ends with it.
+            // If it is late, the processes that it has started are killed with it.
             .process_group(0)
-            .spawn()?;
-        let until = Instant::now() + self.timeout;
-        if let Some(mut input) = child.stdin.take() {
-            let text = notice.batch.to_text();
-            // Whoever does not want to read it need not.
-            thread::spawn(move || input.write_all(text.as_bytes()));
-        }
-        let (printed, complained) = (read(child.stdout.take()), read(child.stderr.take()));
-        let status = wait(&mut child, until)?;
-        let left = || until.saturating_duration_since(Instant::now()).max(LOOK);
-        let printed = printed.recv_timeout(left()).ok();
-        let complained = complained.recv_timeout(left().min(LOOK)).unwrap_or_default();
-        if status.is_none() || printed.is_none() {
+            .spawn()
+    }
+
+    fn run(&self, notice: &Notice) -> io::Result<Ended> {
+        let text = notice.batch.to_text();
+        let mut child = self.start(notice)?;
+        let talked = Pipes::of(&mut child, text.as_bytes()).and_then(|mut pipes| {
+            let ended = pipes.talk(&child, self.timeout)?;
+            Ok((ended, pipes.printed, pipes.complained))
+        });
+        if !matches!(talked, Ok(((true, true), ..))) {
             end(&child);
-            child.wait()?;
         }
+        let status = child.wait()?;
+        let ((ended, is_whole), printed, complained) = talked?;
+        let (status, printed) = (ended.then_some(status), is_whole.then_some(printed));
         Ok(Ended { status, printed, complained })
     }
 }
@@ -96,38 +114,9 @@ impl Outlet for ProgramOutlet {
     }
 }
 
-/// Reads a pipe to its end and keeps the beginning.
-fn read(pipe: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
-    let (say, said) = channel(1);
-    thread::spawn(move || {
-        let mut kept = Vec::new();
-        if let Some(mut pipe) = pipe {
-            // What cannot be read was not said.
-            let _ = pipe.by_ref().take(SAID_MAX as u64).read_to_end(&mut kept);
-            let _ = io::copy(&mut pipe, &mut io::sink());
-        }
-        let _ = say.send(kept);
-    });
-    said
-}
-
-/// Waits until it has ended, or time is up.
-fn wait(child: &mut Child, until: Instant) -> io::Result<Option<ExitStatus>> {
-    let mut pause = Duration::from_millis(1);
-    loop {
-        let ended = child.try_wait()?;
-        let left = until.saturating_duration_since(Instant::now());
-        if ended.is_some() || left.is_zero() {
-            return Ok(ended);
-        }
-        thread::sleep(pause.min(left));
-        pause = (2 * pause).min(LOOK);
-    }
-}
-
-/// Ends it, and what it has started.
+/// Ends it, and what it has started in its process group.
 fn end(child: &Child) {
-    if let Some(id) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+    if let Some(id) = pipes::id(child) {
         // It may have ended.
         let _ = kill_process_group(id, Signal::KILL);
     }

@@ -1,61 +1,84 @@
 //! An outlet that posts each batch to an address of the web.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use pricetime_persistence::ledger::{Deed, Notice};
-use ureq::Agent;
-use ureq::http::Uri;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
 
+use super::address::{BadAddress, WebAddress, proxy};
+use super::signature::{SIGNATURE, TIME, signature};
 use super::{NotDelivered, Outlet, Receipt, SAID_MAX, TIMEOUT_MAX, bounded, dropped};
-
-/// An address that nothing can be posted to.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{address:?} is no address to deliver to ({why}): write https://host/path or http://host/path"
-)]
-pub struct BadAddress {
-    /// What was given.
-    pub address: String,
-    /// What is wrong with it.
-    pub why: String,
-}
+use crate::secret::Secret;
+use crate::sequencer::{Clock as _, WallClock};
 
 /// Posts each batch as JSON, with its id as `Idempotency-Key`.
 ///
 /// An answer of 2xx is a delivery and its body the receipt. 408, 425, 429, 5xx and no answer mean
-/// later; everything else is a refusal, redirections too.
-#[derive(Debug)]
+/// later; everything else is a refusal, redirections too. Errors show no more of the address than its
+/// scheme, host and port.
 pub struct WebOutlet {
     agent: Agent,
-    address: String,
+    address: WebAddress,
+    timeout: Duration,
+    secret: Option<Secret>,
 }
 
 impl WebOutlet {
-    /// To this address, where an answer may take so long: 366 days at most.
+    /// To this address, where an answer may take so long: 366 days at most. The proxies that the environment names
+    /// (`HTTPS_PROXY` and the like) are not used.
     ///
     /// # Errors
     /// Where it is none.
     pub fn new(address: &str, timeout: Duration) -> Result<Self, BadAddress> {
-        let bad = |why: &str| BadAddress { address: address.to_owned(), why: why.to_owned() };
-        let uri: Uri = address.parse().map_err(|_| bad("it cannot be read"))?;
-        if uri.host().is_none_or(str::is_empty) {
-            return Err(bad("it names no host"));
-        }
-        let mut config = Agent::config_builder()
-            .timeout_global(Some(timeout.min(TIMEOUT_MAX)))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(concat!("pricetime/", env!("CARGO_PKG_VERSION")));
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => config = config.tls_config(encryption()),
-            _ => return Err(bad("it begins with neither http:// nor https://")),
-        }
-        Ok(Self { agent: config.build().into(), address: address.to_owned() })
+        let address = WebAddress::parse(address)?;
+        let timeout = timeout.min(TIMEOUT_MAX);
+        let agent = agent(&address, timeout, None);
+        Ok(Self { agent, address, timeout, secret: None })
     }
+
+    /// The same through this proxy, `http://[user:password@]host:port`.
+    ///
+    /// # Errors
+    /// Returns [`BadAddress`] if it is not the address of a proxy.
+    pub fn through(self, address: &str) -> Result<Self, BadAddress> {
+        let agent = agent(&self.address, self.timeout, Some(proxy(address)?));
+        Ok(Self { agent, ..self })
+    }
+
+    /// The same, with a signature under this secret, by which the receiver knows who sends.
+    /// `docs/settlement.md` shows how to check it.
+    #[must_use]
+    pub fn signed_with(self, secret: Secret) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
+}
+
+impl fmt::Debug for WebOutlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, timeout, secret, .. } = self;
+        f.debug_struct("WebOutlet")
+            .field("address", &address.to_string())
+            .field("timeout", timeout)
+            .field("is_signed", &secret.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What sends.
+fn agent(address: &WebAddress, timeout: Duration, proxy: Option<Proxy>) -> Agent {
+    let encrypts = address.encrypts() || proxy.is_some();
+    let config = Agent::config_builder()
+        .proxy(proxy)
+        .timeout_global(Some(timeout))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("pricetime/", env!("CARGO_PKG_VERSION")));
+    let config = if encrypts { config.tls_config(encryption()) } else { config };
+    config.build().into()
 }
 
 /// With the certificates of this machine.
@@ -73,13 +96,20 @@ impl Outlet for WebOutlet {
         if notice.outcome.deed == Deed::Drop {
             return Ok(dropped());
         }
-        let sent = self
+        let address = &self.address;
+        let text = notice.batch.to_text();
+        let mut request = self
             .agent
-            .post(&self.address)
+            .post(address.expose())
             .header("Content-Type", "application/json")
-            .header("Idempotency-Key", notice.outcome.id.to_string())
-            .send(notice.batch.to_text());
-        let mut answer = sent.map_err(|why| NotDelivered::Later(why.to_string()))?;
+            .header("Idempotency-Key", notice.outcome.id.to_string());
+        if let Some(secret) = &self.secret {
+            let time = WallClock.now().0 / 1_000_000_000;
+            let signature = signature(secret, time, &text);
+            request = request.header(TIME, time.to_string()).header(SIGNATURE, signature);
+        }
+        let later = |why: String| NotDelivered::Later(address.redacted(&why));
+        let mut answer = request.send(text).map_err(|why| later(format!("{address}: {why}")))?;
         let status = answer.status();
         // Whoever says more than that has still said yes or no.
         let mut body = Vec::new();
@@ -87,13 +117,13 @@ impl Outlet for WebOutlet {
         let read = std::io::Read::read_to_end(&mut reader, &mut body);
         let said = bounded(&body);
         if status.is_success() {
-            read.map_err(|why| NotDelivered::Later(format!("the answer broke off: {why}")))?;
+            read.map_err(|why| later(format!("{address}: the answer broke off: {why}")))?;
             return Ok(Receipt(said));
         }
-        let why = format!("{} answers {status} {said}", self.address);
+        let why = format!("{address} answers {status} {said}");
         Err(match status.as_u16() {
-            408 | 425 | 429 | 500.. => NotDelivered::Later(why),
-            _ => NotDelivered::Refused(why),
+            408 | 425 | 429 | 500.. => later(why),
+            _ => NotDelivered::Refused(address.redacted(&why)),
         })
     }
 }

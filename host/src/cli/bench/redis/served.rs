@@ -37,7 +37,7 @@ struct Own {
 impl Served {
     /// The server of this address.
     pub(in super::super) fn given(url: &str) -> Result<Self, Failure> {
-        let usage = |text: &str| Failure::new(Code::Usage, format!("--redis {url}: {text}"));
+        let usage = |text: &str| Failure::new(Code::Usage, format!("--redis: {text}"));
         let options = RedisOptions::parse(url).map_err(|error| usage(&error.to_string()))?;
         let plain = options.tls.is_none() && options.password.is_none() && options.database == 0;
         let Server::Single(address) = options.server.clone() else {
