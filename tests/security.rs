@@ -153,5 +153,5 @@ fn limits_of_a_page_are_read_as_they_are_written() {
     let known =
         [constants("COUNT_MAX"), constants("market::LENGTH_MAX"), constants("NO_SUCH_LIMIT")];
     assert_eq!(known, [vec!["1073741824".to_owned()], vec!["24".to_owned()], vec![]]);
-    assert_eq!(constants("WAITING_MAX").len(), 2, "of two of one name the file has to be named");
+    assert_eq!(constants("LINE_MAX").len(), 2, "of two of one name the file has to be named");
 }
