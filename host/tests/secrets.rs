@@ -258,14 +258,16 @@ fn a_delivery_over_http_is_signed_and_shows_no_secret() {
     ];
     let address = format!("deliver = \"http://ann:hunter2@{server}/hunter2/in?key=hunter2\"\n");
     let running = deliver(&environment, &address);
-    let kept = running.folder.path().join("data/settlement");
-    for entry in fs::read_dir(kept).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        shows_nothing(&fs::read_to_string(&path).expect("a file"), &path.display().to_string());
+    let (code, log, folder) = running.end();
+    assert_eq!(code, Some(0), "{log}");
+    let kept = fs::read_dir(folder.path().join("data/settlement")).expect("a folder");
+    let kept: Vec<_> = kept.map(|entry| entry.expect("an entry").path()).collect();
+    assert!(kept.iter().any(|path| path.ends_with("receipts-1.jsonl")), "{kept:?}");
+    for path in kept.iter().filter(|path| path.is_file()) {
+        shows_nothing(&fs::read_to_string(path).expect("a file"), &path.display().to_string());
     }
-    shows_nothing(&running.log(), "the log");
-    let waits = format!("delivery waits: http://{server}/… answers 400 ");
-    assert!(running.log().contains(&waits), "{}", running.log());
+    shows_nothing(&log, "the log");
+    assert!(log.contains(&format!("delivery waits: http://{server}/… answers 400 ")), "{log}");
     for _ in 0..2 {
         let Request { first, head, body } = requests.recv_timeout(PATIENCE).expect("a request");
         assert_eq!(first, "POST /hunter2/in?key=hunter2 HTTP/1.1");
