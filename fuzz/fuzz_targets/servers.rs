@@ -9,7 +9,7 @@ use pricetime_fuzz::Bytes;
 use pricetime_fuzz::bounds::{frugally, short};
 use pricetime_persistence::redis::fuzzing::{balance, end, notice, outcome, position, texts};
 use pricetime_persistence::redis::stream::EntryId;
-use pricetime_persistence::redis::{BadText, ImageText, ReadImage, RedisOptions, read_text};
+use pricetime_persistence::redis::{BadText, ImageText, ReadImage, read_text};
 use pricetime_persistence::settlement::BatchId;
 use redis::Value;
 
