@@ -34,6 +34,9 @@ price_max = "5"
 fn spoiled(text: &str, random: &mut Random) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..random.within(1, 4) {
+        if bytes.is_empty() {
+            break;
+        }
         let at = random.within(0, bytes.len() as u64 - 1) as usize;
         match random.within(0, 3) {
             0 => drop(bytes.remove(at)),
