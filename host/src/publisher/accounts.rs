@@ -120,8 +120,12 @@ fn concern(
 ) -> Vec<usize> {
     own.clear();
     let mut all = Vec::new();
+    // Nearly all events concern the sender, so it is looked up once.
+    let sender = market.contains_key(&header.account);
     let mut add = |account: AccountId, at: usize| {
-        if market.contains_key(&account) {
+        let is_told =
+            if account == header.account { sender } else { market.contains_key(&account) };
+        if is_told {
             own.push((account, at));
         }
     };
