@@ -314,6 +314,14 @@ mod tests {
                     *level = (level.0 - shown, level.1 - shown - hidden, level.2 - 1);
                     map.retain(|_, level| level.2 > 0);
                 }
+                // An order that hides nothing shows more than before.
+                let plain = orders.iter_mut().rfind(|(_, _, hidden)| *hidden == 0);
+                if let Some((price, shown, _)) = plain {
+                    levels.resize(Price(*price), Quantity(*shown), Quantity(*shown + 2));
+                    *shown += 2;
+                    let level = map.get_mut(price).expect("a level");
+                    *level = (level.0 + 2, level.1 + 2, level.2);
+                }
                 if round % 50 == 0 {
                     let price = Price((chance >> 16) as i64 % 600 - 300);
                     check(side, &levels, &map, price);
