@@ -135,6 +135,7 @@ const REFUSALS: &[(ActionKind, &[Reason])] = &[
             Reason::AlreadyExpired,
             Reason::WouldTake,
             Reason::BookFull,
+            Reason::AccountFull,
         ],
     ),
     (
@@ -153,6 +154,8 @@ const REFUSALS: &[(ActionKind, &[Reason])] = &[
             Reason::BadCombination,
             Reason::NoChange,
             Reason::WouldTake,
+            Reason::BookFull,
+            Reason::AccountFull,
         ],
     ),
     (ActionKind::Cancel, &[Reason::UnknownMarket, Reason::UnknownOrder, Reason::NotOwner]),

@@ -51,9 +51,11 @@ fn settings() -> BTreeMap<String, String> {
 
 /// The limits that a market has if `add_market` says nothing of them. A new one needs a row.
 fn members() -> BTreeMap<String, String> {
-    let Limits { orders_max, requests_max, blocked_max, parts_max } = Limits::default();
+    let Limits { orders_max, orders_per_account_max, requests_max, blocked_max, parts_max } =
+        Limits::default();
     let all = [
         ("orders_max", orders_max),
+        ("orders_per_account_max", orders_per_account_max),
         ("requests_max", requests_max),
         ("blocked_max", blocked_max),
         ("parts_max", parts_max),

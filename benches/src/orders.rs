@@ -217,7 +217,11 @@ fn spec(market: u32, prices: Prices) -> MarketSpec {
         lot: Step::ONE,
         pricing: Pricing::Maker,
         quantity_max: Quantity(1 << 32),
-        limits: Limits { orders_max: 1 << 26, ..Limits::default() },
+        limits: Limits {
+            orders_max: 1 << 26,
+            orders_per_account_max: 1 << 26,
+            ..Limits::default()
+        },
         terms: Terms {
             price_min,
             price_max,

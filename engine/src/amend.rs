@@ -55,10 +55,12 @@ impl Book {
         require(changes, Reason::NoChange)?;
         let mut changed = OrderRecord { kind, open, ..order };
         if enters {
-            self.judge_entry(&changed, false)?;
+            self.judge_entry(&changed)?;
+            self.judge_places(&changed, self.arena.places(handle))?;
             changed.shown = changed.fresh_part();
             self.enter_again(handle, &mut changed, sink);
         } else if waits {
+            self.judge_places(&changed, self.arena.places(handle))?;
             self.change_stop(handle, &mut changed, sink);
         } else {
             changed.shown = order.shown.min(open);

@@ -1,9 +1,9 @@
 //! One market, and what a command does to it: place and cancel here, the rest in files of their own.
 
-use crate::arena::{Arena, Handle, Order};
+use crate::arena::{Arena, Handle};
 use crate::auction::Step;
 use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
-use crate::crossing::Part;
+use crate::crossing::DryRunRoom;
 use crate::event::{
     CancelReason, Event, Header, Outcome, Party, Reason, SideSummary, Sink, Turnover,
 };
@@ -11,6 +11,7 @@ use crate::heap::Heap;
 use crate::index::{Index, IndexKey};
 use crate::ladder::Ladder;
 use crate::market::{MarketSpec, Phase};
+use crate::owners::{Owners, Whose};
 use crate::quantity::{
     AccountId, EpochNumber, MarketId, OrderId, Price, Priority, Quantity, Sequence, Side,
     Timestamp, TradeNumber,
@@ -25,6 +26,7 @@ pub struct Book {
     pub(crate) head: MarketHead,
     pub(crate) arena: Arena,
     pub(crate) index: Index,
+    pub(crate) owners: Owners,
     pub(crate) bids: Ladder,
     pub(crate) asks: Ladder,
     pub(crate) buys: SideSummary,
@@ -41,8 +43,7 @@ pub struct Book {
     pub(crate) range: Option<(Price, Price)>,
     /// Room for the orders that one command cancels, kept so that none is allocated.
     pub(crate) batch: Vec<(Priority, Handle)>,
-    /// Room for a dry run, kept for the same reason.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) dry_run: DryRunRoom,
     /// Room for the search of a uniform price, likewise.
     pub(crate) steps: Vec<Step>,
 }
@@ -107,6 +108,7 @@ impl Book {
             head,
             arena: Arena::default(),
             index: Index::new(key),
+            owners: Owners::new(key),
             bids: Ladder::new(Side::Buy),
             asks: Ladder::new(Side::Sell),
             buys: SideSummary::default(),
@@ -118,7 +120,7 @@ impl Book {
             window: Window::new(key),
             range: None,
             batch: Vec::new(),
-            parts: Vec::new(),
+            dry_run: DryRunRoom::default(),
             steps: Vec::new(),
         }
     }
@@ -204,18 +206,13 @@ impl Book {
                 Err(Reason::UnknownOrder.into())
             }
             Action::CancelAll { account, side } => {
-                let fits = |order: &Order| {
-                    account.is_none_or(|a| a == order.account)
-                        && side.is_none_or(|s| s == order.side)
-                };
-                self.cancel_all(fits, CancelReason::Requested, sink);
+                let whose = account.map_or(Whose::All, Whose::Account);
+                self.cancel_all(whose, *side, CancelReason::Requested, sink);
                 Ok(())
             }
             Action::CancelSession { session } => {
-                let fits = |order: &Order| {
-                    order.session.is_some_and(|own| session.is_none_or(|named| named == own))
-                };
-                self.cancel_all(fits, CancelReason::SessionEnded, sink);
+                let whose = Whose::Session(*session);
+                self.cancel_all(whose, None, CancelReason::SessionEnded, sink);
                 Ok(())
             }
             Action::SetPhase(phase) => self.set_phase(*phase, sink),
@@ -273,7 +270,8 @@ impl Book {
             priority: self.head.next_priority,
             session: command.session,
         };
-        self.judge_entry(&order, true)?;
+        self.judge_entry(&order)?;
+        self.judge_places(&order, 0)?;
         self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
         sink.event(&Event::Accepted { account, place: *place, priority: order.priority });
@@ -303,18 +301,18 @@ impl Book {
         Ok(())
     }
 
-    /// Cancels every order that fits, in the order of their priorities.
+    /// Cancels every one of these orders on a side (or on both), in the order of their priorities.
     pub(crate) fn cancel_all<S: Sink>(
         &mut self,
-        fits: impl Fn(&Order) -> bool,
+        whose: Whose,
+        side: Option<Side>,
         reason: CancelReason,
         sink: &mut S,
     ) {
         let mut batch = core::mem::take(&mut self.batch);
-        batch.extend(self.arena.handles().filter_map(|handle| {
-            let order = self.arena.order(handle);
-            fits(order).then_some((order.priority, handle))
-        }));
+        let orders = self.orders_with(whose);
+        let orders = orders.filter(|(_, order)| side.is_none_or(|side| side == order.side));
+        batch.extend(orders.map(|(handle, order)| (order.priority, handle)));
         self.cancel_batch(batch, reason, sink);
     }
 

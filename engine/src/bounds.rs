@@ -16,6 +16,8 @@ pub enum BrokenBound {
     QuantityMax,
     /// `orders_max` is zero or above [`Limits::COUNT_MAX`].
     OrdersMax,
+    /// `orders_per_account_max` is zero or above [`Limits::COUNT_MAX`].
+    OrdersPerAccountMax,
     /// `parts_max` is zero.
     PartsMax,
     /// `requests_max` is above [`Limits::COUNT_MAX`].
@@ -60,7 +62,11 @@ impl MarketSpec {
             (Step::is_valid(*lot), BrokenBound::Lot),
             (terms.price_min <= terms.price_max, BrokenBound::Band),
             (!quantity_max.is_zero(), BrokenBound::QuantityMax),
-            (limits.orders_max != 0 && count(limits.orders_max), BrokenBound::OrdersMax),
+            (0 < limits.orders_max && count(limits.orders_max), BrokenBound::OrdersMax),
+            (
+                0 < limits.orders_per_account_max && count(limits.orders_per_account_max),
+                BrokenBound::OrdersPerAccountMax,
+            ),
             (limits.parts_max != 0, BrokenBound::PartsMax),
             (count(limits.requests_max), BrokenBound::RequestsMax),
             (count(limits.blocked_max), BrokenBound::BlockedMax),

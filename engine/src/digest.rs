@@ -218,7 +218,6 @@ macro_rules! structs {
 structs! {
     Amend { order, price, quantity, stop_price, if_open, requeue }
     Fees { maker_ppm, taker_ppm }
-    Limits { orders_max, requests_max, blocked_max, parts_max }
     MarketHead {
         market, spec, phase, last_sequence, last_price, last_trade, next_priority, epoch,
         epoch_first_sequence, turnover, accepted, cancelled,
@@ -234,6 +233,21 @@ structs! {
     Step { mantissa, exponent }
     Terms { price_min, price_max, protection_ticks, reference, fees }
     Turnover { prices, volume, notional, trades }
+}
+
+impl Spell for Limits {
+    fn spell(&self, words: &mut Words) {
+        let Self { orders_max, orders_per_account_max, requests_max, blocked_max, parts_max } =
+            self;
+        orders_max.spell(words);
+        requests_max.spell(words);
+        blocked_max.spell(words);
+        parts_max.spell(words);
+        // Without a limit of its own for an account a market has the digest that it had under version 1.
+        if orders_per_account_max < orders_max {
+            orders_per_account_max.spell(words);
+        }
+    }
 }
 
 impl Spell for OrderRecord {
@@ -300,6 +314,7 @@ enums! {
         16 ZeroQuantity, 17 QuantityTooLarge, 18 PriceOutOfBand, 19 DuplicateOrderId,
         20 BadDisplayQuantity, 21 BadMinimumQuantity, 22 BadCombination, 23 AlreadyExpired,
         24 WouldTake, 25 BookFull, 26 ZeroMarketId, 27 UsedMarketId,
+        28 AccountFull,
     }
     SelfTrade { 1 None, 2 CancelTaker, 3 CancelMaker, 4 CancelBoth, 5 Decrement }
     Side { 1 Buy, 2 Sell }

@@ -4,6 +4,7 @@ use crate::arena::Handle;
 use crate::book::{Book, Refusal};
 use crate::event::{CancelReason, EpochSummary, Event, Reason, SideSummary, Sink, Turnover};
 use crate::market::{MarketSpec, Phase, Terms};
+use crate::owners::Whose;
 use crate::quantity::{AccountId, EpochNumber, Sequence, Side};
 
 impl Book {
@@ -69,7 +70,7 @@ impl Book {
             return Err(Reason::NoChange.into());
         }
         match to {
-            Phase::Closed => self.cancel_all(|_| true, CancelReason::MarketClosed, sink),
+            Phase::Closed => self.cancel_all(Whose::All, None, CancelReason::MarketClosed, sink),
             Phase::Continuous => {
                 if self.is_crossed() || self.holds_market_orders() {
                     self.uncross(sink);

@@ -67,15 +67,33 @@ impl Book {
             && !(self.head.phase == Phase::Call && (now_or_never || place.post_only))
     }
 
-    /// Judges an order by the other side and the room there is: `WouldTake`, and `BookFull` for a new one.
-    pub(crate) fn judge_entry(&self, order: &OrderRecord, new: bool) -> Result<(), Reason> {
-        if order.post_only && self.head.phase == Phase::Continuous {
-            require(self.rests_at_once(order), Reason::WouldTake)?;
+    /// Judges an order by the other side: `WouldTake`.
+    pub(crate) fn judge_entry(&self, order: &OrderRecord) -> Result<(), Reason> {
+        let rests = order.post_only && self.head.phase == Phase::Continuous;
+        require(!rests || self.rests_at_once(order), Reason::WouldTake)
+    }
+
+    /// Judges an order by the room there is: `BookFull` and `AccountFull`. It takes up so many places now.
+    pub(crate) fn judge_places(&mut self, order: &OrderRecord, now: u64) -> Result<(), Reason> {
+        let whole = OrderRecord { shown: order.fresh_part(), ..*order };
+        let more = whole.places().saturating_sub(now);
+        if more == 0 || !self.may_rest(order.kind, order.until) {
+            return Ok(());
         }
-        let full = new
-            && self.arena.live() >= self.head.spec.limits.orders_max
-            && self.may_rest(order.kind, order.until);
-        require(!full, Reason::BookFull)
+        self.judge_room(order.party.account, more)
+    }
+
+    /// Judges by the room there is: whether the market, and an account in it, may take up so many more
+    /// places.
+    #[inline(always)]
+    pub(crate) fn judge_room(&mut self, account: AccountId, more: u64) -> Result<(), Reason> {
+        let limits = &self.head.spec.limits;
+        let all = u64::from(self.arena.live()).saturating_add(self.owners.extra());
+        let all = all.saturating_add(more);
+        require(all <= u64::from(limits.orders_max), Reason::BookFull)?;
+        let most = u64::from(limits.orders_per_account_max);
+        let has_room = all <= most || self.owners.has_room(&self.arena, account, (more, most));
+        require(has_room, Reason::AccountFull)
     }
 
     pub(crate) fn judge_quantity(&self, quantity: Quantity) -> Result<(), Reason> {

@@ -26,6 +26,7 @@ mod index;
 mod judge;
 mod ladder;
 mod market;
+mod owners;
 mod plain;
 mod quantity;
 #[cfg(test)]

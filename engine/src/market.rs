@@ -65,8 +65,12 @@ pub enum Pricing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Limits {
-    /// Live orders, waiting stops included.
+    /// Live orders, waiting stops included. An iceberg counts once for each part that it still shows
+    /// or will show.
     pub orders_max: u32,
+    /// The same for the orders of one account. A spec of rules version 1 has no such limit.
+    #[cfg_attr(feature = "serde", serde(default = "unlimited"))]
+    pub orders_per_account_max: u32,
     /// Requests that the idempotency window remembers; 0 turns it off. Divided by the number of
     /// accounts that have requests in it, this is the share that no account loses to others.
     pub requests_max: u32,
@@ -76,19 +80,30 @@ pub struct Limits {
     pub parts_max: u32,
 }
 
+#[cfg(feature = "serde")]
+const fn unlimited() -> u32 {
+    Limits::COUNT_MAX
+}
+
 impl Fees {
     /// The highest fee and the highest rebate: all of the notional.
     pub const PPM_MAX: i32 = 1_000_000;
 }
 
 impl Limits {
-    /// The highest `orders_max`, `requests_max` and `blocked_max` that a spec may ask for.
+    /// The highest count that a spec may ask for, `parts_max` excepted.
     pub const COUNT_MAX: u32 = 1 << 30;
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { orders_max: 1 << 20, requests_max: 65_536, blocked_max: 65_536, parts_max: 1_000 }
+        Self {
+            orders_max: 1 << 20,
+            orders_per_account_max: 10_000,
+            requests_max: 65_536,
+            blocked_max: 65_536,
+            parts_max: 1_000,
+        }
     }
 }
 

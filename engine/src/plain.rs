@@ -64,14 +64,19 @@ impl Book {
     /// As [`Book::judge_place`] and [`Book::judge_entry`] judge, in the same order. Says where the
     /// index has room for it.
     #[inline(always)]
-    fn judge_plain(&self, account: AccountId, place: &Place, limit: Price) -> Result<Spot, Reason> {
+    fn judge_plain(
+        &mut self,
+        account: AccountId,
+        place: &Place,
+        limit: Price,
+    ) -> Result<Spot, Reason> {
         let open = matches!(self.head.phase, Phase::Continuous | Phase::Call);
         require(open, Reason::WrongPhase)?;
         require(!self.is_blocked(account), Reason::AccountBlocked)?;
         self.judge_quantity(place.quantity)?;
         require(self.head.spec.is_in_band(limit), Reason::PriceOutOfBand)?;
         let Err(spot) = self.find_spot(place.order) else { return Err(Reason::DuplicateOrderId) };
-        require(self.arena.live() < self.head.spec.limits.orders_max, Reason::BookFull)?;
+        self.judge_room(account, 1)?;
         Ok(spot)
     }
 
@@ -105,6 +110,7 @@ impl Book {
             post_only: false,
             self_trade: place.self_trade,
         });
+        self.owners.admit(&self.arena, handle);
         self.index.insert_at(spot, handle.0);
     }
 

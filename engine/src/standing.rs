@@ -4,11 +4,12 @@
 //! while it is being worked off. [`Book::attach`] and [`Book::remove`] keep index, heaps, totals and
 //! queues in step, all of them or none.
 
-use crate::arena::{Arena, Handle};
+use crate::arena::{Arena, Handle, Order};
 use crate::book::{Book, Gone};
 use crate::event::SideSummary;
 use crate::index::Spot;
 use crate::ladder::Ladder;
+use crate::owners::Whose;
 use crate::quantity::{OrderId, Priority, Quantity, Side};
 use crate::snapshot::{OrderRecord, Until};
 
@@ -72,6 +73,8 @@ impl Book {
                 self.stops.insert(order.side, stop, order.priority, handle);
             }
         }
+        self.owners.add_extra(order.places());
+        self.owners.admit(&self.arena, handle);
         self.index.insert(order.party.order.0, handle.0);
         self.schedule(handle, order.until, order.priority);
     }
@@ -106,6 +109,7 @@ impl Book {
         let (kind, until) = if order.is_plain() {
             (None, Until::Cancelled)
         } else {
+            self.owners.take_extra(self.arena.places(handle));
             (self.arena.kind(handle), self.arena.until(handle))
         };
         let hidden = self.arena.hidden(handle);
@@ -126,8 +130,18 @@ impl Book {
             price = kind.price();
             self.unschedule(handle, until);
         }
+        self.owners.dismiss(&self.arena, handle);
         self.arena.remove(handle);
         Gone { party: order.party(), side: order.side, price, remaining: open }
+    }
+
+    /// These live orders, in no order that means anything.
+    pub(crate) fn orders_with(&self, whose: Whose) -> impl Iterator<Item = (Handle, &Order)> {
+        let register = self.owners.register();
+        let some = register.into_iter().flat_map(move |register| register.candidates(whose));
+        let all = register.is_none().then(|| self.arena.handles()).into_iter().flatten();
+        let orders = some.chain(all).map(|handle| (handle, self.arena.order(handle)));
+        orders.filter(move |(_, order)| whose.fits(order))
     }
 
     /// A live order as a record.
@@ -140,10 +154,15 @@ impl Book {
     #[inline]
     pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
         let (before, hid) = (self.arena.open(handle), self.arena.hidden(handle));
-        let (ladder, totals, arena) = self.side_mut(self.arena.order(handle).side);
+        let (order, places) = (*self.arena.order(handle), self.arena.places(handle));
+        let (ladder, totals, arena) = self.side_mut(order.side);
         totals.resting_quantity = totals.resting_quantity.minus(before).plus(shown).plus(hidden);
         totals.hidden_quantity = totals.hidden_quantity.minus(hid).plus(hidden);
         ladder.resize(arena, handle, shown, hidden);
+        if !order.is_plain() {
+            let fewer = places.saturating_sub(self.arena.places(handle));
+            self.owners.shrink(order.account, fewer);
+        }
     }
 
     /// Notes when an order ends by itself.

@@ -4,6 +4,7 @@ use crate::book::Book;
 use crate::digest::blocked_digest;
 use crate::ladder;
 use crate::market::{MarketSpec, Phase};
+use crate::owners::Whose;
 use crate::quantity::{AccountId, MarketId, OrderId, Price, Quantity, Side, Timestamp};
 use crate::snapshot::{MarketHead, MarketSnapshot, OrderRecord, RequestRecord};
 
@@ -120,7 +121,7 @@ impl Book {
     /// Whether a live order has a session. Takes time with the number of all orders.
     #[must_use]
     pub fn holds_sessions(&self) -> bool {
-        self.arena.handles().any(|handle| self.arena.order(handle).session.is_some())
+        self.orders_with(Whose::Session(None)).next().is_some()
     }
 
     /// When the next order ends by its own time, where one does.
@@ -132,12 +133,12 @@ impl Book {
     /// The live orders of an account, by priority. Takes time with the number of all orders.
     #[must_use]
     pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
-        self.records(|order| order.party.account == account)
+        self.records(Whose::Account(account), |_| true)
     }
 
     /// The live orders that fit, by priority.
-    fn records(&self, fits: impl Fn(&OrderRecord) -> bool) -> Vec<OrderRecord> {
-        let all = self.arena.handles().map(|handle| self.record(handle));
+    fn records(&self, whose: Whose, fits: impl Fn(&OrderRecord) -> bool) -> Vec<OrderRecord> {
+        let all = self.orders_with(whose).map(|(handle, _)| self.record(handle));
         let mut records: Vec<_> = all.filter(fits).collect();
         records.sort_unstable_by_key(|order| order.priority);
         records
@@ -148,8 +149,8 @@ impl Book {
     pub fn snapshot(&self) -> MarketSnapshot {
         MarketSnapshot {
             head: self.head,
-            resting: self.records(|order| order.kind.stop().is_none()),
-            waiting: self.records(|order| order.kind.stop().is_some()),
+            resting: self.records(Whose::All, |order| order.kind.stop().is_none()),
+            waiting: self.records(Whose::All, |order| order.kind.stop().is_some()),
             blocked: self.blocked.clone(),
             requests: self.window.iter().copied().collect(),
         }

@@ -215,6 +215,7 @@ impl Bytes<'_> {
             quantity_max: Quantity(self.pick(&[1 << 20, 1 << 31, 1 << 40, u64::MAX, 0])),
             limits: Limits {
                 orders_max: self.pick(&counts),
+                orders_per_account_max: self.pick(&counts),
                 requests_max: self.pick(&counts),
                 blocked_max: self.pick(&counts),
                 parts_max: self.pick(&[64, 3, 1, 0]),

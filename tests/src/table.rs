@@ -21,7 +21,7 @@
 //! Unless a scenario says otherwise it has one market, number 1, in Continuous: prices from
 //! −1,000,000 to 1,000,000, trades at the maker's price, no protection, no reference. To say
 //! otherwise, `market key=value …` before the first command: `id symbol tick lot pricing
-//! quantity_max orders_max requests_max blocked_max parts_max band protection reference fees
+//! quantity_max orders_max account_max requests_max blocked_max parts_max band protection reference fees
 //! phase`, as in `market phase=call band=-5..500 protection=10 reference=100 fees=-10/30
 //! tick=25e-2`. Several such lines make several markets, `no market` makes none, and `engine
 //! markets_max=2` limits them.

@@ -78,7 +78,11 @@ fn spec() -> MarketSpec {
         lot: Step::ONE,
         pricing: Pricing::Maker,
         quantity_max: Quantity(u64::from(u32::MAX)),
-        limits: Limits { orders_max: Limits::COUNT_MAX, ..Limits::default() },
+        limits: Limits {
+            orders_max: Limits::COUNT_MAX,
+            orders_per_account_max: Limits::COUNT_MAX,
+            ..Limits::default()
+        },
         terms: Terms {
             price_min: Price(-(1 << 61)),
             price_max: Price(1 << 61),

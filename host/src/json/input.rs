@@ -232,9 +232,12 @@ commands! {
         /// What the taker pays.
         #[serde(default, skip_serializing_if = "is_default")]
         taker_ppm: i32,
-        /// How many orders may be live.
+        /// How many orders may be live. An iceberg counts once for each part.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         orders_max: Option<u32>,
+        /// How many of them may be one account's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        orders_per_account_max: Option<u32>,
         /// How many requests are remembered, of all accounts together; 0 turns that off.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requests_max: Option<u32>,

@@ -30,6 +30,7 @@ pub struct MarketSpecLine {
     pub maker_ppm: i32,
     pub taker_ppm: i32,
     pub orders_max: u32,
+    pub orders_per_account_max: u32,
     pub requests_max: u32,
     pub blocked_max: u32,
     pub parts_max: u32,
@@ -116,7 +117,8 @@ impl MarketSpecLine {
             maker_ppm,
             taker_ppm,
         } = TermsLine::of(&spec.terms, spec);
-        let Limits { orders_max, requests_max, blocked_max, parts_max } = spec.limits;
+        let Limits { orders_max, orders_per_account_max, requests_max, blocked_max, parts_max } =
+            spec.limits;
         Self {
             symbol: spec.symbol.as_str().to_owned(),
             tick: spec.tick.into(),
@@ -130,6 +132,7 @@ impl MarketSpecLine {
             maker_ppm,
             taker_ppm,
             orders_max,
+            orders_per_account_max,
             requests_max,
             blocked_max,
             parts_max,
@@ -232,6 +235,9 @@ fn broken(bound: BrokenBound, spec: &MarketSpec) -> (&'static str, String) {
             ("quantity_max", format!("0 is below the least, one lot of {least}"))
         }
         BrokenBound::OrdersMax => count("orders_max", limits.orders_max, 1),
+        BrokenBound::OrdersPerAccountMax => {
+            count("orders_per_account_max", limits.orders_per_account_max, 1)
+        }
         BrokenBound::PartsMax => ("parts_max", String::from("0 is below the least, 1")),
         BrokenBound::RequestsMax => count("requests_max", limits.requests_max, 0),
         BrokenBound::BlockedMax => count("blocked_max", limits.blocked_max, 0),
@@ -257,19 +263,21 @@ fn broken(bound: BrokenBound, spec: &MarketSpec) -> (&'static str, String) {
             );
             (field, why)
         }
-        BrokenBound::AllOrders => {
-            let lots = MarketSpec::LOTS_MAX / u128::from(limits.orders_max.max(1));
-            let lots = Quantity(u64::try_from(lots).unwrap_or(u64::MAX));
-            let orders = MarketSpec::LOTS_MAX / u128::from(quantity_max.0.max(1));
-            let why = format!(
-                "{} times quantity_max {} ({} lots) is above 2^63 lots: with this quantity_max \
-                 orders_max is at most {orders}, with this orders_max quantity_max is at most {}",
-                limits.orders_max,
-                units.show_quantity(*quantity_max),
-                quantity_max,
-                units.show_quantity(lots),
-            );
-            ("orders_max", why)
-        }
+        BrokenBound::AllOrders => ("orders_max", too_many_lots(spec)),
     }
+}
+
+/// Why a market that is as full as it may be would have too many lots.
+fn too_many_lots(spec: &MarketSpec) -> String {
+    let (orders_max, quantity_max) = (spec.limits.orders_max, spec.quantity_max);
+    let lots = MarketSpec::LOTS_MAX / u128::from(orders_max.max(1));
+    let lots = Quantity(u64::try_from(lots).unwrap_or(u64::MAX));
+    let orders = MarketSpec::LOTS_MAX / u128::from(quantity_max.0.max(1));
+    let units = Units(spec);
+    format!(
+        "{orders_max} times quantity_max {} ({quantity_max} lots) is above 2^63 lots: with this \
+         quantity_max orders_max is at most {orders}, with this orders_max quantity_max is at most {}",
+        units.show_quantity(quantity_max),
+        units.show_quantity(lots),
+    )
 }

@@ -44,7 +44,7 @@ names! {
         UnknownMarket, OutOfSequence, NotOperator, MarketExists, BadSpec, MarketsFull,
         MarketNotEmpty, BlockedFull, NoChange, WrongEpoch, UnknownOrder, NotOwner, WrongPhase,
         Changed, AccountBlocked, ZeroQuantity, QuantityTooLarge, PriceOutOfBand, DuplicateOrderId,
-        BadDisplayQuantity, BadMinimumQuantity, BadCombination, AlreadyExpired, WouldTake, BookFull,
+        BadDisplayQuantity, BadMinimumQuantity, BadCombination, AlreadyExpired, WouldTake, BookFull, AccountFull,
         ZeroMarketId, UsedMarketId,
     }
     CancelReason {

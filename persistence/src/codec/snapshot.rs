@@ -3,17 +3,19 @@
 //! Each record is read by itself and under a limit, so a length within one cannot ask for more
 //! memory than [`RECORD_MAX`], and a list cannot ask for more than its bytes can fill.
 
+mod head;
 mod order;
 
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
 use pricetime_engine::{
-    AccountId, EngineSnapshot, MarketHead, MarketId, MarketSnapshot, OrderRecord, RequestRecord,
-    Sequence, Timestamp,
+    AccountId, EngineSnapshot, MarketId, MarketSnapshot, OrderRecord, RequestRecord, Sequence,
+    Timestamp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::CodecError;
+use head::HeadOfRules1;
 use order::OrderOfRules1;
 
 /// No record is longer than this.
@@ -65,7 +67,11 @@ pub fn encode_snapshot(snapshot: &EngineSnapshot, out: &mut Vec<u8>) -> Result<(
     let numbers: Numbers = (*rules_version, *last_sequence, *last_timestamp, *last_market, count);
     put(&numbers, out)?;
     for MarketSnapshot { head, resting, waiting, blocked, requests } in markets {
-        put(head, out)?;
+        if *rules_version == 1 {
+            put(&HeadOfRules1::from(head), out)?;
+        } else {
+            put(head, out)?;
+        }
         for orders in [resting, waiting] {
             if *rules_version == 1 {
                 let orders: Vec<_> = orders.iter().map(OrderOfRules1::from).collect();
@@ -92,7 +98,11 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<EngineSnapshot, CodecError> {
     let count = bounded::<MarketSnapshot>(count, from)?;
     let mut markets = Vec::with_capacity(count);
     for _ in 0..count {
-        let head: MarketHead = take(&mut from)?;
+        let head = if rules_version == 1 {
+            take::<HeadOfRules1>(&mut from)?.into()
+        } else {
+            take(&mut from)?
+        };
         markets.push(MarketSnapshot {
             head,
             resting: take_orders(rules_version, &mut from)?,

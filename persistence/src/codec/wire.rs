@@ -144,7 +144,7 @@ macro_rules! structs {
 structs! {
     Amend { order, price, quantity, stop_price, if_open, requeue }
     Fees { maker_ppm, taker_ppm }
-    Limits { orders_max, requests_max, blocked_max, parts_max }
+    Limits { orders_max, orders_per_account_max, requests_max, blocked_max, parts_max }
     MarketSpec { symbol, tick, lot, pricing, quantity_max, limits, terms }
     Place {
         order, reference, side, kind, quantity, time_in_force, post_only, minimum_quantity,

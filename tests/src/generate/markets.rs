@@ -34,6 +34,7 @@ impl Generator {
         let symbol = Symbol::new(&format!("M-{}", self.symbols));
         let limits = Limits {
             orders_max: self.profile.orders_max,
+            orders_per_account_max: self.account_max(),
             requests_max: self.random.pick([0, 1, 2, 4, 8, 64]),
             blocked_max: self.random.pick([0, 1, 2, 4]),
             parts_max: self.random.pick([1, 3, 8, 8, 20, 1_000]),
@@ -99,6 +100,12 @@ impl Generator {
         terms
     }
 
+    /// Often a limit that nobody reaches, else one that some accounts do.
+    fn account_max(&mut self) -> u32 {
+        let most = self.profile.orders_max;
+        self.random.pick([Limits::COUNT_MAX, most, most / 2, most / 4 + 1, 3]).max(1)
+    }
+
     fn spoil_terms(&mut self, terms: &mut Terms) {
         match self.random.below(6) {
             0 => terms.price_min = Price(terms.price_max.0.saturating_add(1)),
@@ -114,7 +121,7 @@ impl Generator {
     /// Breaks one bound, or goes exactly to it.
     fn spoil(&mut self, spec: &mut MarketSpec) {
         let count = self.random.pick([Limits::COUNT_MAX, Limits::COUNT_MAX + 1, u32::MAX]);
-        match self.random.below(12) {
+        match self.random.below(14) {
             0 => spec.tick.mantissa = self.random.pick([0, Step::MANTISSA_MAX + 1]),
             1 => spec.lot.exponent = self.random.pick([-29, 29, i8::MIN, i8::MAX]),
             2 => spec.quantity_max = Quantity::ZERO,
@@ -129,6 +136,8 @@ impl Generator {
                 spec.quantity_max = Quantity(spec.quantity_max.0.saturating_add(1));
             }
             10 => spec.quantity_max = Quantity(self.random.edge()),
+            11 => spec.limits.orders_per_account_max = 0,
+            12 => spec.limits.orders_per_account_max = count,
             _ => self.spoil_terms(&mut spec.terms),
         }
     }

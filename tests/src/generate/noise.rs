@@ -135,6 +135,7 @@ fn spec(random: &mut Random) -> MarketSpec {
         quantity_max: quantity(random),
         limits: Limits {
             orders_max: random.edge() as u32,
+            orders_per_account_max: random.edge() as u32,
             requests_max: random.edge() as u32,
             blocked_max: random.edge() as u32,
             parts_max: random.edge() as u32,

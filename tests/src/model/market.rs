@@ -32,7 +32,8 @@ pub(super) fn is_bad(spec: &MarketSpec) -> bool {
     let highest = terms.price_min.0.unsigned_abs();
     let highest = highest.max(terms.price_max.0.unsigned_abs());
     let quantity_max = u128::from(spec.quantity_max.0);
-    let counts = [limits.orders_max, limits.requests_max, limits.blocked_max];
+    let counts =
+        [limits.orders_max, limits.orders_per_account_max, limits.requests_max, limits.blocked_max];
     let fees = [terms.fees.maker_ppm, terms.fees.taker_ppm];
 
     !spec.tick.is_valid()
@@ -40,6 +41,7 @@ pub(super) fn is_bad(spec: &MarketSpec) -> bool {
         || terms.price_min > terms.price_max
         || quantity_max == 0
         || limits.orders_max == 0
+        || limits.orders_per_account_max == 0
         || limits.parts_max == 0
         || counts.iter().any(|count| *count > Limits::COUNT_MAX)
         || fees.iter().any(|fee| fee.unsigned_abs() > 1_000_000)

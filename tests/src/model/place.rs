@@ -5,8 +5,20 @@ use pricetime_engine::{
     Reason, TimeInForce, Timestamp, Until,
 };
 
-use super::book::{Book, waits};
-use super::market::{count, refuse};
+use super::book::{Book, full_part, waits};
+use super::market::refuse;
+
+/// In how many parts an order still comes: what it shows now, then its hidden quantity in pieces.
+pub(super) fn parts(order: &OrderRecord) -> u64 {
+    let mut hidden = order.open.0 - order.shown.0;
+    let piece = order.display_quantity.map_or(hidden, |display| display.0);
+    let mut parts = u64::from(order.shown.0 > 0);
+    while hidden > 0 {
+        hidden -= piece.min(hidden);
+        parts += 1;
+    }
+    parts
+}
 
 impl Book {
     /// Place in Continuous or Call, by an account that is not blocked.
@@ -35,7 +47,9 @@ impl Book {
         let continuous = self.head.phase == Phase::Continuous;
         let reaches = self.reaches_the_other_side(&order);
         refuse(continuous && place.post_only && reaches, Reason::WouldTake)?;
-        refuse(self.may_rest(place) && self.is_full(), Reason::BookFull)?;
+        if self.may_rest(place) {
+            self.judge_room(&order, 0)?;
+        }
 
         order.priority = self.take_priority();
         self.head.accepted += 1;
@@ -121,7 +135,16 @@ impl Book {
         }
     }
 
-    fn is_full(&self) -> bool {
-        self.orders.len() >= count(self.head.spec.limits.orders_max)
+    /// BookFull and AccountFull: one place for each part that an order shows or will show. The order
+    /// has so many places already.
+    pub(super) fn judge_room(&self, order: &OrderRecord, has: u64) -> Result<(), Reason> {
+        let limits = &self.head.spec.limits;
+        let more = parts(&OrderRecord { shown: full_part(order), ..*order }).saturating_sub(has);
+        let own = |o: &&OrderRecord| o.party.account == order.party.account;
+        let all: u64 = self.orders.iter().map(parts).sum();
+        let owned: u64 = self.orders.iter().filter(own).map(parts).sum();
+        refuse(more > 0 && all + more > u64::from(limits.orders_max), Reason::BookFull)?;
+        let account_max = u64::from(limits.orders_per_account_max);
+        refuse(more > 0 && owned + more > account_max, Reason::AccountFull)
     }
 }

@@ -51,7 +51,13 @@ fn spec(market: MarketId, random: &mut Random) -> MarketSpec {
         lot: Step::ONE,
         pricing: Pricing::Maker,
         quantity_max: Quantity(9_000),
-        limits: Limits { orders_max: 64, requests_max: 0, blocked_max: 1, parts_max: 1 },
+        limits: Limits {
+            orders_max: 64,
+            orders_per_account_max: 64,
+            requests_max: 0,
+            blocked_max: 1,
+            parts_max: 1,
+        },
         terms: terms(random),
     }
 }

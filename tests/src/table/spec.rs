@@ -68,6 +68,7 @@ impl MarketLine {
             }
             "quantity_max" => spec.quantity_max = Quantity(number(value)?),
             "orders_max" => spec.limits.orders_max = number(value)?,
+            "account_max" => spec.limits.orders_per_account_max = number(value)?,
             "requests_max" => spec.limits.requests_max = number(value)?,
             "blocked_max" => spec.limits.blocked_max = number(value)?,
             "parts_max" => spec.limits.parts_max = number(value)?,

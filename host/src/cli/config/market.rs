@@ -19,7 +19,7 @@ pub(crate) struct ConfiguredMarket {
 }
 
 /// Every key of a market.
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "market",
     "symbol",
     "tick",
@@ -34,6 +34,7 @@ const KEYS: [&str; 19] = [
     "maker_ppm",
     "taker_ppm",
     "orders_max",
+    "orders_per_account_max",
     "requests_max",
     "blocked_max",
     "parts_max",

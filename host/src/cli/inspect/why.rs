@@ -36,9 +36,12 @@ pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
         Reason::BadCombination => "its attributes do not go together",
         Reason::AlreadyExpired => "it would have ended before it began",
         Reason::WouldTake => "it is post-only and would have traded at once",
-        Reason::BookFull => "the market holds as many orders as it may",
+        Reason::BookFull => "the market has no room for it, or for all its parts",
         Reason::ZeroMarketId => "markets are numbered from 1",
         Reason::UsedMarketId => "a market's number must be above every number that was ever used",
+        Reason::AccountFull => {
+            "the orders of its account, or all their parts, are as many as they may be"
+        }
     };
     let bound = spec.and_then(|spec| bound(reason, spec));
     bound.map_or_else(|| said.to_owned(), |bound| format!("{said} ({bound})"))
@@ -55,6 +58,9 @@ fn bound(reason: Reason, spec: &MarketSpec) -> Option<String> {
     }
     if reason == Reason::BookFull {
         return Some(format!("at most {}", spec.limits.orders_max));
+    }
+    if reason == Reason::AccountFull {
+        return Some(format!("at most {}", spec.limits.orders_per_account_max));
     }
     None
 }

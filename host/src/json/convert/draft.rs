@@ -134,6 +134,9 @@ fn add_market(it: &input::AddMarket) -> Result<MarketSpec, BadLine> {
         quantity_max: Quantity::ZERO,
         limits: Limits {
             orders_max: it.orders_max.unwrap_or(default.orders_max),
+            orders_per_account_max: it
+                .orders_per_account_max
+                .unwrap_or(default.orders_per_account_max),
             requests_max: it.requests_max.unwrap_or(default.requests_max),
             blocked_max: it.blocked_max.unwrap_or(default.blocked_max),
             parts_max: it.parts_max.unwrap_or(default.parts_max),

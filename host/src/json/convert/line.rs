@@ -193,6 +193,10 @@ fn add_market_line(command: &Command, spec: &MarketSpec) -> input::AddMarket {
         maker_ppm: terms.fees.maker_ppm,
         taker_ppm: terms.fees.taker_ppm,
         orders_max: unusual(spec.limits.orders_max, default.orders_max),
+        orders_per_account_max: unusual(
+            spec.limits.orders_per_account_max,
+            default.orders_per_account_max,
+        ),
         requests_max: unusual(spec.limits.requests_max, default.requests_max),
         blocked_max: unusual(spec.limits.blocked_max, default.blocked_max),
         parts_max: unusual(spec.limits.parts_max, default.parts_max),

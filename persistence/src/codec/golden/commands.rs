@@ -99,7 +99,13 @@ fn spec() -> MarketSpec {
         lot: Step { mantissa: 2, exponent: 3 },
         pricing: Pricing::Midpoint,
         quantity_max: Quantity(4),
-        limits: Limits { orders_max: 5, requests_max: 6, blocked_max: 7, parts_max: 8 },
+        limits: Limits {
+            orders_max: 5,
+            orders_per_account_max: 9,
+            requests_max: 6,
+            blocked_max: 7,
+            parts_max: 8,
+        },
         terms: TERMS,
     }
 }
@@ -135,7 +141,7 @@ fn every_action_has_these_bytes() {
     table! { Action, field:
         Action::AddMarket(_) = Action::AddMarket(spec())
             => "01 41422f43 0000000000000000000000000000000000000000 0100000000000000 fe
-                0200000000000000 03 02 0400000000000000 05000000 06000000 07000000 08000000
+                0200000000000000 03 02 0400000000000000 05000000 09000000 06000000 07000000 08000000
                 ffffffffffffffff 0200000000000000 01 0300000000000000 01 0100000000000000
                 fbffffff 06000000",
         Action::SetMarket(_) = Action::SetMarket(TERMS)
@@ -254,7 +260,7 @@ fn the_longest_command_keeps_the_limit() {
     let mut out = Vec::new();
     let longest = command(true, Some(RequestId(1)), Action::AddMarket(spec()));
     encode_command(&Command { session: Some(SESSION), ..longest }, &mut out);
-    assert_eq!(out.len(), 50 + 110);
+    assert_eq!(out.len(), 50 + 114);
     assert!(out.len() <= COMMAND_MAX);
 }
 

@@ -27,7 +27,13 @@ fn head() -> MarketHead {
             lot: Step { mantissa: 10, exponent: 3 },
             pricing: Pricing::Midpoint,
             quantity_max: Quantity(1_000),
-            limits: Limits { orders_max: 64, requests_max: 32, blocked_max: 16, parts_max: 8 },
+            limits: Limits {
+                orders_max: 64,
+                orders_per_account_max: Limits::COUNT_MAX,
+                requests_max: 32,
+                blocked_max: 16,
+                parts_max: 8,
+            },
             terms: Terms {
                 price_min: Price(-100),
                 price_max: Price(200),
@@ -159,8 +165,8 @@ fn an_order_ends_with_its_session_since_version_2_of_the_rules() {
     state.markets[0].resting[0].session = session;
     let mut out = Vec::new();
     encode_snapshot(&state, &mut out).expect("it can be spelled");
-    // One byte more for each of three orders, and the number.
-    assert_eq!(out.len(), bytes(GOLDEN).len() + 3 + 4);
+    // One byte more for each of three orders, the session's number, and the limit for an account.
+    assert_eq!(out.len(), bytes(GOLDEN).len() + 3 + 4 + 4);
     assert_eq!(decode_snapshot(&out), Ok(state));
 }
 
@@ -301,5 +307,6 @@ fn every_reason_in_a_snapshot_has_these_bytes() {
         Reason::BookFull = Reason::BookFull => "18000000",
         Reason::ZeroMarketId = Reason::ZeroMarketId => "19000000",
         Reason::UsedMarketId = Reason::UsedMarketId => "1a000000",
+        Reason::AccountFull = Reason::AccountFull => "1b000000",
     }
 }

@@ -86,6 +86,7 @@ fn wild_spec(dice: &mut Dice) -> MarketSpec {
         quantity_max: Quantity(dice.pick(&maxima)),
         limits: Limits {
             orders_max: dice.pick(&counts[1..4]),
+            orders_per_account_max: dice.pick(&counts[1..4]),
             requests_max: dice.pick(&counts),
             blocked_max: dice.pick(&counts),
             parts_max: dice.pick(&counts),

@@ -137,7 +137,11 @@ fn spec() -> MarketSpec {
         lot: Step::ONE,
         pricing: Pricing::Maker,
         quantity_max: Quantity(1_000),
-        limits: Limits { orders_max: 1 << 26, ..Limits::default() },
+        limits: Limits {
+            orders_max: 1 << 26,
+            orders_per_account_max: 1 << 26,
+            ..Limits::default()
+        },
         terms: Terms {
             price_min: Price(0),
             price_max: Price(2 * MIDDLE),
