@@ -20,8 +20,8 @@ impl Book {
         if self.head.phase == Phase::Closed {
             return Err(refusal(None, Reason::WrongPhase));
         }
-        let handle = self.find(amend.order).ok_or(refusal(None, Reason::UnknownOrder))?;
-        let order = self.arena.order(handle);
+        let handle = self.standing.find(amend.order).ok_or(refusal(None, Reason::UnknownOrder))?;
+        let order = self.standing.order(handle);
         if order.account != account {
             return Err(refusal(None, Reason::NotOwner));
         }
@@ -45,7 +45,7 @@ impl Book {
         amend: &Amend,
         sink: &mut S,
     ) -> Result<(), Reason> {
-        let order = self.record(handle);
+        let order = self.standing.record(handle);
         let kind = changed(order.kind, amend);
         let open = amend.quantity.unwrap_or(order.open);
         let waits = order.kind.stop().is_some();
@@ -56,15 +56,15 @@ impl Book {
         let mut changed = OrderRecord { kind, open, ..order };
         if enters {
             self.judge_entry(&changed)?;
-            self.judge_places(&changed, self.arena.places(handle))?;
+            self.judge_places(&changed, self.standing.places_of(handle))?;
             changed.shown = changed.fresh_part();
             self.enter_again(handle, &mut changed, sink);
         } else if waits {
-            self.judge_places(&changed, self.arena.places(handle))?;
+            self.judge_places(&changed, self.standing.places_of(handle))?;
             self.change_stop(handle, &mut changed, sink);
         } else {
             changed.shown = order.shown.min(open);
-            self.resize(handle, changed.shown, open.minus(changed.shown));
+            self.standing.resize(handle, changed.shown, open.minus(changed.shown));
             amended(&changed, sink);
         }
         self.cascade(sink);
@@ -73,7 +73,7 @@ impl Book {
 
     /// Takes an order out of its queue and lets it enter anew.
     fn enter_again<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
-        self.remove(handle);
+        self.standing.remove(handle);
         order.priority = self.take_priority();
         amended(order, sink);
         self.enter(order, sink);
@@ -81,7 +81,7 @@ impl Book {
 
     /// Changes a stop where it waits, and elects it if its condition holds now.
     fn change_stop<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
-        self.remove(handle);
+        self.standing.remove(handle);
         amended(order, sink);
         self.enter_stop(order, sink);
     }

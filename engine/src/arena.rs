@@ -6,7 +6,6 @@
 
 use crate::command::{OrderKind, SelfTrade};
 use crate::event::Party;
-use crate::ladder::Seat;
 use crate::quantity::{AccountId, OrderId, Price, Priority, Quantity, SessionId, Side};
 use crate::snapshot::{OrderRecord, Until, places};
 
@@ -17,6 +16,14 @@ pub(crate) struct Handle(pub(crate) u32);
 impl Handle {
     /// No order: the end of a queue.
     pub(crate) const NONE: Self = Self(u32::MAX);
+}
+
+/// Where an order queues.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    pub(crate) level: u32,
+    /// The order before it.
+    pub(crate) previous: Handle,
 }
 
 /// In place of a level: the slot is free.

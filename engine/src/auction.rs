@@ -1,10 +1,6 @@
-//! The uniform price of a crossed book, and the trades at it.
+//! The uniform price of a crossed book.
 
-use crate::arena::Handle;
-use crate::book::Book;
-use crate::crossing::Fill;
-use crate::event::{Clearing, Sink};
-use crate::market::Phase;
+use crate::event::Clearing;
 use crate::quantity::{Price, Quantity, Side};
 
 /// What stands at one price.
@@ -121,7 +117,7 @@ impl Call {
 }
 
 /// The uniform price, if anything can trade. `steps` is room to work in.
-fn clearing(
+pub(crate) fn clearing(
     steps: &mut Vec<Step>,
     levels: impl Iterator<Item = (Side, Price, Quantity)>,
     (bids, asks): (Quantity, Quantity),
@@ -162,100 +158,4 @@ fn collect(steps: &mut Vec<Step>, levels: impl Iterator<Item = (Side, Price, Qua
         }
         same
     });
-}
-
-impl Book {
-    /// The price that an uncross would have now, and what would trade at it. In Call only.
-    #[must_use]
-    pub fn indicative(&self) -> Option<Clearing> {
-        self.call()?.indicative
-    }
-
-    /// What an uncross would find and do now, in Call only. Takes time with the number of levels.
-    #[must_use]
-    pub fn call(&self) -> Option<Call> {
-        if self.head.phase != Phase::Call {
-            return None;
-        }
-        let waiting = |side| {
-            let ladder = self.ladder(side);
-            MarketOrders { orders: ladder.unpriced().orders, quantity: ladder.unpriced_open() }
-        };
-        let (bids, asks) = (waiting(Side::Buy), waiting(Side::Sell));
-        Some(Call::of(self.open_levels(), bids, asks, self.head.reference()))
-    }
-
-    /// The levels of both sides with what their orders hold, hidden parts included.
-    fn open_levels(&self) -> impl Iterator<Item = (Side, Price, Quantity)> {
-        let of = |side| {
-            let levels = self.ladder(side).open_levels();
-            levels.map(move |(level, open)| (side, level.price, open))
-        };
-        of(Side::Buy).chain(of(Side::Sell))
-    }
-
-    /// Trades what can trade at the uniform price.
-    pub(crate) fn uncross<S: Sink>(&mut self, sink: &mut S) -> Option<Clearing> {
-        let mut steps = core::mem::take(&mut self.steps);
-        let unpriced = (self.bids.unpriced_open(), self.asks.unpriced_open());
-        let clearing = clearing(&mut steps, self.open_levels(), unpriced, self.head.reference());
-        self.steps = steps;
-        let price = clearing?.price;
-        while let (Some(bid), Some(ask)) =
-            (self.front(Side::Buy, price), self.front(Side::Sell, price))
-        {
-            self.pair(bid, ask, price, sink);
-        }
-        clearing
-    }
-
-    /// The first order of a side that trades at this price.
-    fn front(&self, side: Side, price: Price) -> Option<Handle> {
-        let ladder = self.ladder(side);
-        if ladder.unpriced().orders != 0 {
-            return Some(ladder.unpriced().head);
-        }
-        let best = ladder.best()?;
-        let trades = match side {
-            Side::Buy => best.price >= price,
-            Side::Sell => best.price <= price,
-        };
-        trades.then_some(best.head)
-    }
-
-    /// Trades two orders with each other as far as the smaller goes.
-    fn pair<S: Sink>(&mut self, bid: Handle, ask: Handle, price: Price, sink: &mut S) {
-        let (buyer, seller) = (self.arena.order(bid), self.arena.order(ask));
-        let (wanted, offered) = (self.arena.open(bid), self.arena.open(ask));
-        let quantity = wanted.min(offered);
-        let bought = (buyer.party(), wanted.minus(quantity));
-        let sold = (seller.party(), offered.minus(quantity));
-        let (maker, taker, taker_side) = if buyer.priority < seller.priority {
-            (bought, sold, Side::Sell)
-        } else {
-            (sold, bought, Side::Buy)
-        };
-        let fill = Fill {
-            maker: maker.0,
-            taker: taker.0,
-            taker_side,
-            price,
-            quantity,
-            maker_remaining: maker.1,
-            taker_remaining: taker.1,
-        };
-        self.traded(fill, sink);
-        self.shrink(bid, bought.1);
-        self.shrink(ask, sold.1);
-    }
-
-    /// Leaves this much of a resting order, at its place, its shown part afresh.
-    fn shrink(&mut self, handle: Handle, open: Quantity) {
-        if open.is_zero() {
-            self.remove(handle);
-            return;
-        }
-        let shown = self.arena.display(handle).map_or(open, |display| display.min(open));
-        self.resize(handle, shown, open.minus(shown));
-    }
 }

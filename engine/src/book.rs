@@ -1,41 +1,26 @@
 //! One market, and what a command does to it: place and cancel here, the rest in files of their own.
 
-use crate::arena::{Arena, Handle};
+use crate::arena::Handle;
 use crate::auction::Step;
 use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
-use crate::crossing::DryRunRoom;
-use crate::event::{
-    CancelReason, Event, Header, Outcome, Party, Reason, SideSummary, Sink, Turnover,
-};
-use crate::heap::Heap;
-use crate::index::{Index, IndexKey};
-use crate::ladder::Ladder;
+use crate::dry_run::DryRun;
+use crate::event::{CancelReason, Event, Header, Outcome, Party, Reason, Sink, Turnover};
+use crate::index::IndexKey;
 use crate::market::{MarketSpec, Phase};
-use crate::owners::{Owners, Whose};
+use crate::owners::Whose;
 use crate::quantity::{
     AccountId, EpochNumber, MarketId, OrderId, Price, Priority, Quantity, Sequence, Side,
     Timestamp, TradeNumber,
 };
 use crate::snapshot::{MarketHead, OrderRecord, RequestRecord, Until};
-use crate::stops::Stops;
+use crate::standing::{Gone, Standing};
 use crate::window::Window;
 
 /// One market.
 #[derive(Debug)]
 pub struct Book {
     pub(crate) head: MarketHead,
-    pub(crate) arena: Arena,
-    pub(crate) index: Index,
-    pub(crate) owners: Owners,
-    pub(crate) bids: Ladder,
-    pub(crate) asks: Ladder,
-    pub(crate) buys: SideSummary,
-    pub(crate) sells: SideSummary,
-    pub(crate) stops: Stops,
-    /// Orders with an expiry, the earliest first.
-    pub(crate) expiries: Heap<(u64, u64)>,
-    /// Orders with a last epoch, the earliest first.
-    pub(crate) last_epochs: Heap<(u64, u64)>,
+    pub(crate) standing: Standing,
     /// Ascending.
     pub(crate) blocked: Vec<AccountId>,
     pub(crate) window: Window,
@@ -43,7 +28,7 @@ pub struct Book {
     pub(crate) range: Option<(Price, Price)>,
     /// Room for the orders that one command cancels, kept so that none is allocated.
     pub(crate) batch: Vec<(Priority, Handle)>,
-    pub(crate) dry_run: DryRunRoom,
+    pub(crate) dry_run: DryRun,
     /// Room for the search of a uniform price, likewise.
     pub(crate) steps: Vec<Step>,
 }
@@ -54,22 +39,6 @@ pub(crate) struct Refusal {
     pub(crate) order: Option<OrderId>,
     pub(crate) reference: Option<u64>,
     pub(crate) reason: Reason,
-}
-
-/// An order that is gone, as far as its last event tells of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Gone {
-    pub(crate) party: Party,
-    pub(crate) side: Side,
-    pub(crate) price: Option<Price>,
-    pub(crate) remaining: Quantity,
-}
-
-impl From<&OrderRecord> for Gone {
-    fn from(order: &OrderRecord) -> Self {
-        let price = order.kind.price();
-        Self { party: order.party, side: order.side, price, remaining: order.open }
-    }
 }
 
 impl From<Reason> for Refusal {
@@ -106,21 +75,12 @@ impl Book {
     pub(crate) fn with_head(head: MarketHead, key: IndexKey) -> Self {
         Self {
             head,
-            arena: Arena::default(),
-            index: Index::new(key),
-            owners: Owners::new(key),
-            bids: Ladder::new(Side::Buy),
-            asks: Ladder::new(Side::Sell),
-            buys: SideSummary::default(),
-            sells: SideSummary::default(),
-            stops: Stops::default(),
-            expiries: Heap::default(),
-            last_epochs: Heap::default(),
+            standing: Standing::new(key),
             blocked: Vec::new(),
             window: Window::new(key),
             range: None,
             batch: Vec::new(),
-            dry_run: DryRunRoom::default(),
+            dry_run: DryRun::default(),
             steps: Vec::new(),
         }
     }
@@ -291,12 +251,12 @@ impl Book {
         sink: &mut S,
     ) -> Result<(), Refusal> {
         let refusal = |reason| Refusal { order: Some(order), reference: None, reason };
-        let found = self.find_spot(order).map_err(|_| refusal(Reason::UnknownOrder));
+        let found = self.standing.find_spot(order).map_err(|_| refusal(Reason::UnknownOrder));
         let (handle, spot) = found?;
-        if self.arena.order(handle).account != command.account && !command.operator {
+        if self.standing.order(handle).account != command.account && !command.operator {
             return Err(refusal(Reason::NotOwner));
         }
-        let gone = self.remove_at(spot, handle);
+        let gone = self.standing.remove_at(spot, handle);
         self.cancelled(gone, CancelReason::Requested, sink);
         Ok(())
     }
@@ -310,7 +270,7 @@ impl Book {
         sink: &mut S,
     ) {
         let mut batch = core::mem::take(&mut self.batch);
-        let orders = self.orders_with(whose);
+        let orders = self.standing.orders(whose);
         let orders = orders.filter(|(_, order)| side.is_none_or(|side| side == order.side));
         batch.extend(orders.map(|(handle, order)| (order.priority, handle)));
         self.cancel_batch(batch, reason, sink);
@@ -337,8 +297,15 @@ impl Book {
         reason: CancelReason,
         sink: &mut S,
     ) {
-        let gone = self.remove(handle);
+        let gone = self.standing.remove(handle);
         self.cancelled(gone, reason, sink);
+    }
+
+    /// Takes the next place in time.
+    pub(crate) fn take_priority(&mut self) -> Priority {
+        let priority = self.head.next_priority;
+        self.head.next_priority = priority.next();
+        priority
     }
 
     /// Says that an order, which stands nowhere any more, is gone.
@@ -351,10 +318,10 @@ impl Book {
     /// Expires what is due.
     #[inline]
     fn expire<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
-        while let Some(((due, _), handle)) = self.expiries.first()
-            && due <= now.0
+        while let Some((due, handle)) = self.standing.next_expiry()
+            && due <= now
         {
-            self.cancel_order(Handle(handle), CancelReason::Expired, sink);
+            self.cancel_order(handle, CancelReason::Expired, sink);
         }
     }
 

@@ -1,7 +1,8 @@
 //! The bounds of a market's spec. They keep every sum of the core within its type.
 
-use crate::market::{Fees, Limits, MarketSpec, Step};
+use crate::market::{Fees, Limits, MarketSpec};
 use crate::quantity::Price;
+use crate::step::Step;
 
 /// A bound that a spec breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,12 +4,15 @@ use core::fmt;
 
 use rust_decimal::Decimal;
 
-use crate::market::{MarketSpec, Step};
+use crate::market::MarketSpec;
 use crate::quantity::{Notional, Price, Quantity};
+use crate::step::Step;
 
 /// Why a decimal is no price or quantity of a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadDecimal {
+    /// The text is no decimal number.
+    NoDecimal,
     /// The price is no whole number of ticks.
     PriceNotOnTick,
     /// The quantity is no whole number of lots.
@@ -21,6 +24,7 @@ pub enum BadDecimal {
 impl fmt::Display for BadDecimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::NoDecimal => "the text is not a decimal number",
             Self::PriceNotOnTick => "the price is not a whole number of the market's ticks",
             Self::QuantityNotOnLot => "the quantity is not a whole number of the market's lots",
             Self::OutOfRange => "the number is out of range",
@@ -31,20 +35,22 @@ impl fmt::Display for BadDecimal {
 impl core::error::Error for BadDecimal {}
 
 impl MarketSpec {
-    /// The price in ticks of a decimal.
+    /// The price in ticks of a decimal, or of a text such as `"0.1425"`.
     ///
     /// # Errors
-    /// [`BadDecimal`] where it is between two ticks or out of range.
-    pub fn price(&self, price: Decimal) -> Result<Price, BadDecimal> {
+    /// [`BadDecimal`] if it is no decimal, between two ticks or out of range.
+    pub fn price(&self, price: impl TryInto<Decimal>) -> Result<Price, BadDecimal> {
+        let price = price.try_into().map_err(|_| BadDecimal::NoDecimal)?;
         let ticks = steps(price, self.tick).ok_or(BadDecimal::PriceNotOnTick)?;
         i64::try_from(ticks).map(Price).map_err(|_| BadDecimal::OutOfRange)
     }
 
-    /// The quantity in lots of a decimal.
+    /// The quantity in lots of a decimal, or of a text such as `"12.50"`.
     ///
     /// # Errors
-    /// [`BadDecimal`] where it is between two lots, negative or out of range.
-    pub fn quantity(&self, quantity: Decimal) -> Result<Quantity, BadDecimal> {
+    /// [`BadDecimal`] if it is no decimal, between two lots, negative or out of range.
+    pub fn quantity(&self, quantity: impl TryInto<Decimal>) -> Result<Quantity, BadDecimal> {
+        let quantity = quantity.try_into().map_err(|_| BadDecimal::NoDecimal)?;
         let lots = steps(quantity, self.lot).ok_or(BadDecimal::QuantityNotOnLot)?;
         u64::try_from(lots).map(Quantity).map_err(|_| BadDecimal::OutOfRange)
     }
@@ -248,6 +254,9 @@ mod tests {
         }
         assert_eq!(spec.quantity(decimal("150")), Ok(Quantity(3)));
         assert_eq!(spec.show_quantity(Quantity(3)), "150");
+        assert_eq!(spec.price("-1.0"), Ok(Price(-400)));
+        assert_eq!(spec.quantity("150"), Ok(Quantity(3)));
+        assert_eq!(spec.price("one"), Err(BadDecimal::NoDecimal));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::command::{Action, Amend, OrderKind, Place, SelfTrade, TimeInForce};
 use crate::event::{Outcome, Party, Prices, Reason, Turnover};
-use crate::market::{Fees, Limits, MarketSpec, Phase, Pricing, Step, Symbol, Terms};
+use crate::market::{Fees, Limits, MarketSpec, Phase, Pricing, Symbol, Terms};
 use crate::quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
     Sequence, SessionId, Side, Timestamp, TradeNumber,
@@ -19,6 +19,7 @@ use crate::quantity::{
 use crate::snapshot::{
     EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until,
 };
+use crate::step::Step;
 
 // What is hashed: records of the same words under different kinds differ.
 const ENGINE: u64 = 1;

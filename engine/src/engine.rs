@@ -82,8 +82,7 @@ impl Engine {
         if let Some(book) = self.position(market).and_then(|at| self.books.get_mut(at)) {
             let orders = orders.min(book.head.spec.limits.orders_max);
             let orders = usize::try_from(orders).unwrap_or(usize::MAX);
-            book.arena.reserve(orders);
-            book.index.reserve(orders);
+            book.standing.reserve(orders);
         }
     }
 

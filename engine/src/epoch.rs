@@ -1,8 +1,7 @@
 //! Phases, epochs and the operator's other commands on a market.
 
-use crate::arena::Handle;
 use crate::book::{Book, Refusal};
-use crate::event::{CancelReason, EpochSummary, Event, Reason, SideSummary, Sink, Turnover};
+use crate::event::{CancelReason, EpochSummary, Event, Reason, Sink, Turnover};
 use crate::market::{MarketSpec, Phase, Terms};
 use crate::owners::Whose;
 use crate::quantity::{AccountId, EpochNumber, Sequence, Side};
@@ -33,8 +32,8 @@ impl Book {
             accepted: head.accepted,
             cancelled: head.cancelled,
             clearing,
-            bids: self.summary(Side::Buy),
-            asks: self.summary(Side::Sell),
+            bids: self.standing.summary(Side::Buy),
+            asks: self.standing.summary(Side::Sell),
             next_priority: head.next_priority,
         }));
         let head = &mut self.head;
@@ -48,20 +47,11 @@ impl Book {
 
     /// Ends the orders whose last epoch this is.
     fn end_last_epochs<S: Sink>(&mut self, number: EpochNumber, sink: &mut S) {
-        while let Some(((last, _), handle)) = self.last_epochs.first()
-            && last <= number.0
+        while let Some((last, handle)) = self.standing.next_last_epoch()
+            && last <= number
         {
-            self.cancel_order(Handle(handle), CancelReason::EpochEnded, sink);
+            self.cancel_order(handle, CancelReason::EpochEnded, sink);
         }
-    }
-
-    /// One side in numbers.
-    pub(crate) fn summary(&self, side: Side) -> SideSummary {
-        let totals = match side {
-            Side::Buy => self.buys,
-            Side::Sell => self.sells,
-        };
-        SideSummary { best: self.ladder(side).best().map(|level| level.price), ..totals }
     }
 
     pub(crate) fn set_phase<S: Sink>(&mut self, to: Phase, sink: &mut S) -> Result<(), Refusal> {
@@ -87,7 +77,8 @@ impl Book {
 
     /// Whether the best bid reaches the best ask.
     pub(crate) fn is_crossed(&self) -> bool {
-        match (self.bids.best(), self.asks.best()) {
+        let best = |side| self.standing.ladder(side).best();
+        match (best(Side::Buy), best(Side::Sell)) {
             (Some(bid), Some(ask)) => bid.price >= ask.price,
             (None, _) | (_, None) => false,
         }
@@ -95,14 +86,16 @@ impl Book {
 
     /// Whether market orders rest, as they may in Call.
     pub(crate) fn holds_market_orders(&self) -> bool {
-        self.bids.unpriced().orders != 0 || self.asks.unpriced().orders != 0
+        [Side::Buy, Side::Sell]
+            .iter()
+            .any(|side| self.standing.ladder(*side).unpriced().orders != 0)
     }
 
     fn cancel_market_orders<S: Sink>(&mut self, sink: &mut S) {
         let mut batch = core::mem::take(&mut self.batch);
-        for ladder in [&self.bids, &self.asks] {
-            let queue = ladder.queue(&self.arena, ladder.unpriced());
-            batch.extend(queue.map(|handle| (self.arena.order(handle).priority, handle)));
+        for side in [Side::Buy, Side::Sell] {
+            let queue = self.standing.queue(side, self.standing.ladder(side).unpriced());
+            batch.extend(queue.map(|handle| (self.standing.order(handle).priority, handle)));
         }
         self.cancel_batch(batch, CancelReason::NoLiquidity, sink);
     }
@@ -125,7 +118,7 @@ impl Book {
     }
 
     pub(crate) fn may_be_removed(&self) -> Result<(), Refusal> {
-        if self.arena.live() != 0 {
+        if self.standing.live() != 0 {
             return Err(Reason::MarketNotEmpty.into());
         }
         if self.head.phase != Phase::Closed {

@@ -42,7 +42,7 @@ impl Book {
         let in_band = |price: Option<Price>| price.is_none_or(|price| spec.is_in_band(price));
         let prices = in_band(place.kind.stop()) && in_band(place.kind.price());
         require(prices, Reason::PriceOutOfBand)?;
-        require(self.find(place.order).is_none(), Reason::DuplicateOrderId)?;
+        require(self.standing.find(place.order).is_none(), Reason::DuplicateOrderId)?;
         if let Some(display) = place.display_quantity {
             let fits = !display.is_zero() && display <= quantity;
             require(fits && spec.is_divisible(quantity, display), Reason::BadDisplayQuantity)?;
@@ -88,11 +88,10 @@ impl Book {
     #[inline(always)]
     pub(crate) fn judge_room(&mut self, account: AccountId, more: u64) -> Result<(), Reason> {
         let limits = &self.head.spec.limits;
-        let all = u64::from(self.arena.live()).saturating_add(self.owners.extra());
-        let all = all.saturating_add(more);
+        let all = self.standing.places().saturating_add(more);
         require(all <= u64::from(limits.orders_max), Reason::BookFull)?;
         let most = u64::from(limits.orders_per_account_max);
-        let has_room = all <= most || self.owners.has_room(&self.arena, account, (more, most));
+        let has_room = all <= most || self.standing.has_room(account, (more, most));
         require(has_room, Reason::AccountFull)
     }
 

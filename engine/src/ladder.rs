@@ -3,7 +3,7 @@
 //! The queue's links live in the orders themselves, so every change goes through the arena that
 //! holds them. Market orders that rest in Call have no price; they queue in a level of their own.
 
-use crate::arena::{Arena, Handle, Order};
+use crate::arena::{Arena, Handle, Order, Seat};
 use crate::quantity::{Price, Quantity, Side};
 use crate::rungs::Rungs;
 
@@ -26,14 +26,6 @@ impl Level {
     const fn new(price: Price) -> Self {
         Self { price, head: Handle::NONE, tail: Handle::NONE, orders: 0, shown: Quantity::ZERO }
     }
-}
-
-/// Where an order queues.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seat {
-    pub(crate) level: u32,
-    /// The order before it.
-    pub(crate) previous: Handle,
 }
 
 /// One side's levels.

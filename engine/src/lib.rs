@@ -13,18 +13,22 @@ mod auction;
 mod audit;
 mod book;
 mod bounds;
+mod cascade;
 mod command;
 mod crossing;
 #[cfg(feature = "decimal")]
 mod decimal;
 mod digest;
+mod dry_run;
 mod engine;
 mod epoch;
 mod event;
 mod heap;
 mod index;
+mod invariant;
 mod judge;
 mod ladder;
+mod make;
 mod market;
 mod owners;
 mod plain;
@@ -35,10 +39,12 @@ mod restore;
 mod rungs;
 mod snapshot;
 mod standing;
+mod step;
 mod stops;
 #[cfg(feature = "thread")]
 pub mod thread;
 mod trie;
+mod uncross;
 #[cfg(feature = "uuid")]
 mod uuid;
 mod view;
@@ -51,7 +57,6 @@ pub mod rules {
 }
 
 pub use auction::{Call, MarketOrders};
-pub use audit::Broken;
 pub use book::Book;
 pub use bounds::BrokenBound;
 pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrade, TimeInForce};
@@ -63,11 +68,13 @@ pub use event::{
     RequestMark, SideSummary, Sink, Turnover,
 };
 pub use index::IndexKey;
-pub use market::{BadSymbol, Fees, Limits, MarketSpec, Phase, Pricing, Step, Symbol, Terms};
+pub use invariant::Broken;
+pub use market::{BadSymbol, Fees, Limits, MarketSpec, Phase, Pricing, Symbol, Terms};
 pub use quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
     Sequence, SessionId, Side, Timestamp, TradeNumber,
 };
 pub use snapshot::{EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until};
+pub use step::{BadStep, Step};
 pub use view::{Level, OrderView};
 pub use window::Window;

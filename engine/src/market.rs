@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::quantity::{Price, Quantity};
+use crate::step::Step;
 
 /// Everything that an operator says of a market when it is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,33 +108,6 @@ impl Default for Limits {
     }
 }
 
-/// The size of a tick or a lot: `mantissa × 10^exponent`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub struct Step {
-    /// From 1 to [`Step::MANTISSA_MAX`].
-    pub mantissa: u64,
-    /// From −28 to 28.
-    pub exponent: i8,
-}
-
-impl Step {
-    /// The largest mantissa.
-    pub const MANTISSA_MAX: u64 = 1_000_000_000;
-
-    /// Steps of one.
-    pub const ONE: Self = Self { mantissa: 1, exponent: 0 };
-
-    /// Whether both parts are within their bounds.
-    #[must_use]
-    pub const fn is_valid(self) -> bool {
-        1 <= self.mantissa
-            && self.mantissa <= Self::MANTISSA_MAX
-            && -28 <= self.exponent
-            && self.exponent <= 28
-    }
-}
-
 /// What may happen in a market now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -209,6 +183,14 @@ impl TryFrom<String> for Symbol {
 
     fn try_from(text: String) -> Result<Self, BadSymbol> {
         Self::new(&text)
+    }
+}
+
+impl core::str::FromStr for Symbol {
+    type Err = BadSymbol;
+
+    fn from_str(text: &str) -> Result<Self, BadSymbol> {
+        Self::new(text)
     }
 }
 

@@ -4,7 +4,7 @@
 //! What it does not have is not judged, and where it meets nobody, which is the rule, it goes from
 //! the command straight to its slot, with no record of it written down in between.
 
-use crate::arena::{Handle, Order, PLAIN};
+use crate::arena::Handle;
 use crate::book::Book;
 use crate::command::{Amend, Command, OrderKind, Place, TimeInForce};
 use crate::event::{Event, Party, Reason, Sink};
@@ -13,6 +13,7 @@ use crate::judge::require;
 use crate::market::Phase;
 use crate::quantity::{AccountId, Price, Priority, Quantity, Side};
 use crate::snapshot::{OrderRecord, Until};
+use crate::standing::PlainOrder;
 
 impl Place {
     /// The limit of an order without conditions.
@@ -58,7 +59,8 @@ impl Book {
     /// Whether an order of this side with this limit trades at once.
     #[inline(always)]
     fn meets(&self, side: Side, limit: Price) -> bool {
-        self.head.phase == Phase::Continuous && self.ladder(side.opposite()).is_met_by(limit)
+        self.head.phase == Phase::Continuous
+            && self.standing.ladder(side.opposite()).is_met_by(limit)
     }
 
     /// As [`Book::judge_place`] and [`Book::judge_entry`] judge, in the same order. Says where the
@@ -75,7 +77,9 @@ impl Book {
         require(!self.is_blocked(account), Reason::AccountBlocked)?;
         self.judge_quantity(place.quantity)?;
         require(self.head.spec.is_in_band(limit), Reason::PriceOutOfBand)?;
-        let Err(spot) = self.find_spot(place.order) else { return Err(Reason::DuplicateOrderId) };
+        let Err(spot) = self.standing.find_spot(place.order) else {
+            return Err(Reason::DuplicateOrderId);
+        };
         self.judge_room(account, 1)?;
         Ok(spot)
     }
@@ -89,29 +93,12 @@ impl Book {
         limit: Price,
         (priority, spot): (Priority, Spot),
     ) {
-        let handle = self.arena.vacant();
-        let quantity = place.quantity;
-        let (ladder, totals, arena) = self.side_mut(place.side);
-        totals.resting = totals.resting.saturating_add(1);
-        totals.resting_quantity = totals.resting_quantity.plus(quantity);
-        let seat = ladder.admit(arena, handle, Some(limit), (quantity, Quantity::ZERO));
-        arena.put(Order {
-            id: place.order,
-            account: command.account,
-            reference: place.reference,
-            shown: quantity,
-            priority,
-            level: seat.level,
-            next: Handle::NONE,
-            previous: seat.previous,
-            more: PLAIN,
-            session: command.session,
-            side: place.side,
-            post_only: false,
-            self_trade: place.self_trade,
-        });
-        self.owners.admit(&self.arena, handle);
-        self.index.insert_at(spot, handle.0);
+        let party =
+            Party { order: place.order, account: command.account, reference: place.reference };
+        let Place { side, quantity, self_trade, .. } = *place;
+        let session = command.session;
+        let order = PlainOrder { party, side, limit, quantity, self_trade, priority, session };
+        self.standing.attach_plain(order, spot);
     }
 
     /// Changes a plain order that may take. Out of its queue and in again it keeps its slot, and with it
@@ -122,8 +109,8 @@ impl Book {
         amend: &Amend,
         sink: &mut S,
     ) -> Result<(), Reason> {
-        let order = *self.arena.order(handle);
-        let before = self.ladder(order.side).price(&order);
+        let order = *self.standing.order(handle);
+        let before = self.standing.ladder(order.side).price(&order);
         let (open, limit) = (amend.quantity.unwrap_or(order.shown), amend.price.unwrap_or(before));
         let enters = amend.requeue || open > order.shown || limit != before;
         require(amend.if_open.is_none_or(|o| o == order.shown), Reason::Changed)?;
@@ -140,21 +127,14 @@ impl Book {
             priority,
         });
         if !enters {
-            self.resize(handle, open, Quantity::ZERO);
+            self.standing.resize(handle, open, Quantity::ZERO);
         } else if self.meets(order.side, limit) {
-            let record = self.detach(handle);
+            let record = self.standing.detach(handle);
             let kind = OrderKind::Limit { price: limit };
             self.enter_as_taker(OrderRecord { kind, open, priority, ..record }, sink);
             self.cascade(sink);
-        } else if let Some(seat) = order.seat() {
-            let (ladder, totals, arena) = self.side_mut(order.side);
-            totals.resting_quantity = totals.resting_quantity.minus(order.shown).plus(open);
-            ladder.dismiss(arena, seat, order.next, (order.shown, Quantity::ZERO));
-            let seat = ladder.admit(arena, handle, Some(limit), (open, Quantity::ZERO));
-            let (level, previous) = (seat.level, seat.previous);
-            let next = Handle::NONE;
-            *arena.order_mut(handle) =
-                Order { shown: open, priority, level, next, previous, ..order };
+        } else {
+            self.standing.requeue_plain(handle, limit, open, priority);
         }
         Ok(())
     }

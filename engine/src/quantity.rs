@@ -99,6 +99,15 @@ pub enum Side {
 }
 
 impl Side {
+    /// Whether a taker of this side may trade at `price` when `bound` is its worst.
+    pub(crate) fn reaches(self, bound: Option<Price>, price: Price) -> bool {
+        match (self, bound) {
+            (_, None) => true,
+            (Self::Buy, Some(bound)) => price <= bound,
+            (Self::Sell, Some(bound)) => price >= bound,
+        }
+    }
+
     /// The side that this one trades with.
     #[must_use]
     pub const fn opposite(self) -> Self {

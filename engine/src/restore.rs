@@ -1,10 +1,10 @@
 //! The way back from a snapshot: everything is checked before anything is replaced.
 
-use crate::audit::{Broken, holds};
 use crate::book::Book;
 use crate::engine::Engine;
 use crate::event::{Outcome, Turnover};
 use crate::index::IndexKey;
+use crate::invariant::{Broken, holds};
 use crate::market::Phase;
 use crate::quantity::{EpochNumber, MarketId, Priority, Sequence, TradeNumber};
 use crate::rules;
@@ -85,14 +85,13 @@ impl Book {
         holds(!snapshot.waiting.iter().any(rest), "waiting orders are stops")?;
         let by_priority = sorted(&snapshot.resting) && sorted(&snapshot.waiting);
         holds(by_priority, "orders come by priority")?;
-        self.arena.reserve(count.unwrap_or(0));
-        self.index.reserve(count.unwrap_or(0));
+        self.standing.reserve(count.unwrap_or(0));
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
             self.check_record(order)?;
             let within = Priority(0) < order.priority && order.priority < self.head.next_priority;
             holds(within, "priorities are from 1 to below the next one")?;
-            holds(self.find(order.party.order).is_none(), "order ids are unique")?;
-            self.attach(order);
+            holds(self.standing.find(order.party.order).is_none(), "order ids are unique")?;
+            self.standing.attach(order);
         }
         Ok(())
     }

@@ -1,13 +1,8 @@
-//! Stops: orders that wait outside the book until their price has traded.
+//! Where stops wait, outside the ladders, until their price has traded.
 
 use crate::arena::Handle;
-use crate::book::Book;
-use crate::command::OrderKind;
-use crate::event::{CancelReason, Event, Sink};
 use crate::heap::Heap;
-use crate::market::Phase;
 use crate::quantity::{Price, Priority, Side};
-use crate::snapshot::{OrderRecord, Until};
 
 /// The waiting stops of both sides, each in the order in which they would be elected.
 #[derive(Debug, Default)]
@@ -34,7 +29,7 @@ impl Stops {
     }
 
     /// The next stop that a range of prices elects.
-    fn elected(&self, high: Price, low: Price) -> Option<Handle> {
+    pub(crate) fn elected(&self, high: Price, low: Price) -> Option<Handle> {
         let buy = self.buys.first().filter(|((stop, _), _)| *stop <= high.0);
         let sell = self.sells.first().filter(|((stop, _), _)| !*stop >= low.0);
         buy.or(sell).map(|(_, handle)| Handle(handle))
@@ -55,56 +50,5 @@ impl Stops {
 
     pub(crate) fn check(&self) -> bool {
         self.buys.check() && self.sells.check()
-    }
-}
-
-impl Book {
-    /// Lets a stop wait, or elects it at once where its condition holds against the last price.
-    pub(crate) fn enter_stop<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) {
-        let holds = match (order.kind.stop(), self.head.last_price) {
-            (Some(stop), Some(last)) => match order.side {
-                Side::Buy => last >= stop,
-                Side::Sell => last <= stop,
-            },
-            (None, _) | (_, None) => false,
-        };
-        if holds && self.head.phase == Phase::Continuous {
-            self.trigger(order, sink);
-        } else {
-            self.attach(order);
-        }
-    }
-
-    /// Works off the stops that the command's trades elect, one after the other; each can elect more.
-    pub(crate) fn cascade<S: Sink>(&mut self, sink: &mut S) {
-        while let Some((high, low)) = self.range
-            && let Some(handle) = self.stops.elected(high, low)
-        {
-            let mut order = self.detach(handle);
-            self.trigger(&mut order, sink);
-        }
-    }
-
-    /// Turns an elected stop into the order that it stands for, and lets that enter.
-    fn trigger<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) {
-        order.kind = match order.kind {
-            OrderKind::StopLimit { price, .. } | OrderKind::Limit { price } => {
-                OrderKind::Limit { price }
-            }
-            OrderKind::Stop { .. } | OrderKind::Market => OrderKind::Market,
-        };
-        order.priority = self.take_priority();
-        sink.event(&Event::Triggered { party: order.party, priority: order.priority });
-        let reason = match order.until {
-            Until::Immediate => Some(CancelReason::ImmediateOrCancel),
-            Until::Filled => Some(CancelReason::FillOrKill),
-            Until::Cancelled | Until::Time(_) | Until::Epoch(_) => None,
-        };
-        match reason {
-            Some(reason) if self.head.phase == Phase::Call => {
-                self.cancelled((&*order).into(), reason, sink);
-            }
-            _ => self.enter(order, sink),
-        }
     }
 }

@@ -71,48 +71,48 @@ impl Book {
     /// How many orders are live, waiting stops included.
     #[must_use]
     pub const fn live(&self) -> u32 {
-        self.arena.live()
+        self.standing.live()
     }
 
     /// The best level of a side.
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Level> {
-        self.ladder(side).best().map(Level::from)
+        self.standing.ladder(side).best().map(Level::from)
     }
 
     /// What a side shows at a price.
     #[must_use]
     pub fn depth(&self, side: Side, price: Price) -> Option<Level> {
-        self.ladder(side).at(price).map(Level::from)
+        self.standing.ladder(side).at(price).map(Level::from)
     }
 
     /// A side's levels, best first; take as many as you want.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
-        self.ladder(side).levels().map(Level::from)
+        self.standing.ladder(side).levels().map(Level::from)
     }
 
     /// How many levels a side has.
     #[must_use]
     pub fn depth_of(&self, side: Side) -> usize {
-        self.ladder(side).len()
+        self.standing.ladder(side).len()
     }
 
     /// A live order, and how much stands before it. Takes time with the length of its queue.
     #[must_use]
     pub fn order(&self, order: OrderId) -> Option<OrderView> {
-        let handle = self.find(order)?;
-        let record = self.record(handle);
-        let ladder = self.ladder(record.side);
+        let handle = self.standing.find(order)?;
+        let record = self.standing.record(handle);
+        let ladder = self.standing.ladder(record.side);
         let level = match record.kind.price() {
             _ if record.kind.stop().is_some() => None,
             Some(price) => ladder.at(price),
             None => Some(ladder.unpriced()),
         };
         let ahead = level.map(|level| {
-            let before = ladder.queue(&self.arena, level).take_while(|at| *at != handle);
+            let before = self.standing.queue(record.side, level).take_while(|at| *at != handle);
             before.fold(Ahead::default(), |sum, at| Ahead {
                 orders: sum.orders.saturating_add(1),
-                quantity: sum.quantity.plus(self.arena.order(at).shown),
+                quantity: sum.quantity.plus(self.standing.order(at).shown),
             })
         });
         Some(OrderView { record, ahead })
@@ -121,27 +121,20 @@ impl Book {
     /// Whether a live order has a session. Takes time with the number of all orders.
     #[must_use]
     pub fn holds_sessions(&self) -> bool {
-        self.orders_with(Whose::Session(None)).next().is_some()
+        self.standing.orders(Whose::Session(None)).next().is_some()
     }
 
     /// When the next order ends by its own time, where one does.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        self.expiries.first().map(|((due, _), _)| Timestamp(due))
+        self.standing.next_expiry().map(|(due, _)| due)
     }
 
     /// The live orders of an account, by priority. Takes time with the number of all orders.
     #[must_use]
     pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
-        self.records(Whose::Account(account), |_| true)
-    }
-
-    /// The live orders that fit, by priority.
-    fn records(&self, whose: Whose, fits: impl Fn(&OrderRecord) -> bool) -> Vec<OrderRecord> {
-        let all = self.orders_with(whose).map(|(handle, _)| self.record(handle));
-        let mut records: Vec<_> = all.filter(fits).collect();
-        records.sort_unstable_by_key(|order| order.priority);
-        records
+        let orders = self.standing.orders(Whose::Account(account));
+        by_priority(orders.map(|(handle, _)| self.standing.record(handle)))
     }
 
     /// Everything that decides this market's future, as plain sorted records.
@@ -149,8 +142,12 @@ impl Book {
     pub fn snapshot(&self) -> MarketSnapshot {
         MarketSnapshot {
             head: self.head,
-            resting: self.records(Whose::All, |order| order.kind.stop().is_none()),
-            waiting: self.records(Whose::All, |order| order.kind.stop().is_some()),
+            resting: by_priority(
+                self.standing.records().filter(|order| order.kind.stop().is_none()),
+            ),
+            waiting: by_priority(
+                self.standing.records().filter(|order| order.kind.stop().is_some()),
+            ),
             blocked: self.blocked.clone(),
             requests: self.window.iter().copied().collect(),
         }
@@ -159,9 +156,18 @@ impl Book {
     /// One number for the market's state: the wrapping sum of its records' digests.
     #[must_use]
     pub fn digest(&self) -> u128 {
-        let orders = self.arena.handles().map(|handle| self.record(handle).digest());
+        let orders = self
+            .standing
+            .orders(Whose::All)
+            .map(|(handle, _)| self.standing.record(handle).digest());
         let blocked = self.blocked.iter().copied().map(blocked_digest);
         let requests = self.window.iter().map(RequestRecord::digest);
         orders.chain(blocked).chain(requests).fold(self.head.digest(), u128::wrapping_add)
     }
+}
+
+fn by_priority(orders: impl Iterator<Item = OrderRecord>) -> Vec<OrderRecord> {
+    let mut orders: Vec<_> = orders.collect();
+    orders.sort_unstable_by_key(|order| order.priority);
+    orders
 }

@@ -1,0 +1,166 @@
+//! What a taker would trade, found without trading: for fill-or-kill orders and minimum quantities.
+
+use crate::command::SelfTrade;
+use crate::ladder::Level;
+use crate::owners::Whose;
+use crate::quantity::{Price, Quantity};
+use crate::snapshot::OrderRecord;
+use crate::standing::Standing;
+
+/// A dry run, and room for what it has to remember: it is kept, so that none is allocated.
+#[derive(Debug, Default)]
+pub(crate) struct DryRun {
+    /// What is left of the taker.
+    left: Quantity,
+    /// How much of that has still to trade.
+    needed: Quantity,
+    parts: Vec<Part>,
+    /// The prices at which the taker's account has orders on the other side, ascending.
+    own: Vec<Price>,
+}
+
+/// The parts of an order that a dry run has still to come to.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    hidden: Quantity,
+    display: Quantity,
+    own: bool,
+}
+
+/// A dry run looks at so many orders one by one before it asks which levels it can take as sums.
+const WALKED: u32 = if cfg!(any(test, tight)) { 2 } else { 1_000 };
+
+impl Part {
+    /// How much of it comes up in so many rounds.
+    fn after(&self, rounds: u64) -> Quantity {
+        Quantity(self.display.0.saturating_mul(rounds)).min(self.hidden)
+    }
+}
+
+impl DryRun {
+    /// Whether the very matching that this taker faces would trade at least `needed` of it.
+    pub(crate) fn would_trade(
+        &mut self,
+        standing: &Standing,
+        taker: &OrderRecord,
+        bound: Option<Price>,
+        needed: Quantity,
+    ) -> bool {
+        (self.left, self.needed) = (taker.open, needed);
+        // Only an order of its own account makes a taker meet more than a level's sum.
+        let walks = taker.self_trade != SelfTrade::None;
+        let (mut walked, mut known) = (0_u32, false);
+        for (level, open) in standing.ladder(taker.side.opposite()).open_levels() {
+            if self.is_over() || !taker.side.reaches(bound, level.price) {
+                break;
+            }
+            if walks && !known && walked >= WALKED {
+                self.find_own(standing, taker);
+                known = true;
+            }
+            if !walks || (known && self.own.binary_search(&level.price).is_err()) {
+                self.meet(open);
+                continue;
+            }
+            walked = walked.saturating_add(level.orders);
+            if !self.run_through(standing, taker, level) {
+                break;
+            }
+        }
+        self.needed.is_zero()
+    }
+
+    fn find_own(&mut self, standing: &Standing, taker: &OrderRecord) {
+        let ladder = standing.ladder(taker.side.opposite());
+        let own = standing.orders(Whose::Account(taker.party.account)).filter_map(|(_, order)| {
+            let meets = order.side != taker.side && order.level().is_some();
+            meets.then(|| ladder.price(order))
+        });
+        self.own.clear();
+        self.own.extend(own);
+        self.own.sort_unstable();
+    }
+
+    /// Goes through one level, part by part as they would come up. Says whether the taker goes on
+    /// behind it.
+    fn run_through(&mut self, standing: &Standing, taker: &OrderRecord, level: &Level) -> bool {
+        self.parts.clear();
+        for handle in standing.queue(taker.side.opposite(), level) {
+            let order = standing.order(handle);
+            let own = order.account == taker.party.account;
+            match taker.self_trade {
+                SelfTrade::CancelMaker if own => continue,
+                SelfTrade::CancelTaker | SelfTrade::CancelBoth if own => return false,
+                SelfTrade::None
+                | SelfTrade::CancelTaker
+                | SelfTrade::CancelMaker
+                | SelfTrade::CancelBoth
+                | SelfTrade::Decrement => {}
+            }
+            self.step(order.shown, own);
+            if self.is_over() {
+                return false;
+            }
+            let hidden = standing.hidden(handle);
+            if !hidden.is_zero() {
+                let display = standing.display(handle).unwrap_or(hidden);
+                self.parts.push(Part { hidden, display, own });
+            }
+        }
+        // The hidden parts come up behind all that stood there, in the same order, round by round.
+        // All rounds but the last are sums: only in the last does it matter which part comes first.
+        let parts = core::mem::take(&mut self.parts);
+        let rounds = self.rounds(&parts);
+        for part in &parts {
+            self.step(part.after(rounds), part.own);
+        }
+        for part in &parts {
+            let rest = part.hidden.minus(part.after(rounds));
+            self.step(rest.min(part.display), part.own);
+        }
+        self.parts = parts;
+        !self.is_over()
+    }
+
+    const fn is_over(&self) -> bool {
+        self.left.is_zero() || self.needed.is_zero()
+    }
+
+    fn meet(&mut self, quantity: Quantity) {
+        let traded = self.left.min(quantity);
+        self.left = self.left.minus(traded);
+        self.needed = self.needed.minus(traded.min(self.needed));
+    }
+
+    /// How many whole rounds of these parts it takes without being over, up to the last but one.
+    fn rounds(&self, parts: &[Part]) -> u64 {
+        let goes_on = |rounds: u64| {
+            let (mut own, mut others) = (Quantity::ZERO, Quantity::ZERO);
+            for part in parts {
+                let sum = if part.own { &mut own } else { &mut others };
+                *sum = sum.plus(part.after(rounds));
+            }
+            own.plus(others) < self.left && others < self.needed
+        };
+        let all = |part: &Part| part.hidden.0.div_ceil(part.display.0.max(1));
+        let (mut low, mut high) = (0, parts.iter().map(all).max().unwrap_or(0));
+        while high.saturating_sub(low) > 1 {
+            let middle = low.midpoint(high);
+            if goes_on(middle) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// Meets a part: an own one shrinks the taker without a trade.
+    fn step(&mut self, quantity: Quantity, own: bool) {
+        if own {
+            self.left = self.left.minus(self.left.min(quantity));
+        } else {
+            self.meet(quantity);
+        }
+    }
+}
