@@ -184,7 +184,7 @@ impl Market {
     fn raise(&self, market: &mut MarketSnapshot) {
         let head = &mut market.head;
         if self.trade > head.last_trade {
-            let told = || self.price.parse().ok().and_then(|price| head.spec.price(price).ok());
+            let told = || head.spec.price(self.price.as_str()).ok();
             head.last_price = head.last_price.or_else(told);
             head.last_trade = self.trade;
         }
