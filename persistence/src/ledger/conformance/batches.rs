@@ -1,10 +1,10 @@
-//! Batches to ask with, and the dice that make them.
+//! Batches, positions and seeds to ask with, and the dice that make batches.
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use super::HISTORY;
 use crate::history::History;
-use crate::ledger::Balance;
+use crate::ledger::{Balance, Position, Seed};
 use crate::settlement::{Batch, Digest, Transfer};
 
 /// Accounts at the ends of their type and in between, in order.
@@ -107,4 +107,15 @@ pub(super) fn unsound(market: MarketId, epoch: u64) -> [Batch; 2] {
 /// What an account has, written shortly.
 pub(super) const fn balance(account: u128, base: i128, quote: i128) -> Balance {
     Balance { account: AccountId(account), base, quote }
+}
+
+/// The position behind an epoch of a history.
+pub(super) fn at(history: History, last: u64) -> Option<Position> {
+    Some(Position { history, last: EpochNumber(last) })
+}
+
+/// A seed of a market that has none.
+pub(super) const fn seed(market: MarketId, history: History, last: u64) -> Seed {
+    let position = Position { history, last: EpochNumber(last) };
+    Seed { market, position, instead: None, balances: Vec::new() }
 }

@@ -2,10 +2,9 @@
 
 use pricetime_engine::{EpochNumber, MarketId};
 
-use super::batches::{balance, of, other, small, unsound};
-use super::seeding::seed;
+use super::batches::{at, balance, of, other, seed, small, unsound};
 use super::{HISTORY, Held, Make, OTHER, equal, got, refused, same, sight};
-use crate::ledger::{Applied, Deed, Deposited, Ledger, Notice, Outcome, Position, Token};
+use crate::ledger::{Applied, Deed, Deposited, Ledger, Notice, Outcome, Token};
 use crate::settlement::Batch;
 
 pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
@@ -216,11 +215,6 @@ fn large_tokens(ledger: &mut dyn Ledger, market: MarketId) -> Held {
         refused("a claim above the highest token", ledger.claim(market, Token(floor)))?;
     }
     same("the position after it", ledger.position(market), &(Token(u64::MAX), position))
-}
-
-/// Behind an epoch of a history.
-pub(super) fn at(history: crate::history::History, last: u64) -> Option<Position> {
-    Some(Position { history, last: EpochNumber(last) })
 }
 
 fn outcome(batch: &Batch, deed: Deed, token: Token) -> Outcome {

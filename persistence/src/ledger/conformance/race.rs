@@ -6,8 +6,7 @@ use std::thread;
 
 use pricetime_engine::MarketId;
 
-use super::batches::{balance, of};
-use super::seeding::seed;
+use super::batches::{balance, of, seed};
 use super::{HISTORY, Held, Make, equal, got, same, sight};
 use crate::ledger::{Applied, Deed, Deposited, Ledger, Token};
 use crate::settlement::Batch;

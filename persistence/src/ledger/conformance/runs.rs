@@ -2,8 +2,7 @@
 
 use pricetime_engine::{AccountId, MarketId};
 
-use super::batches::{ACCOUNTS, balance, of};
-use super::seeding::seed;
+use super::batches::{ACCOUNTS, balance, of, seed};
 use super::{HISTORY, Held, Make, equal, got, same, sight};
 use crate::ledger::{Applied, Balance, Deed, Ledger, Token};
 use crate::settlement::Batch;

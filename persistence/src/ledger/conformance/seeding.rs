@@ -2,11 +2,9 @@
 
 use pricetime_engine::{EpochNumber, MarketId};
 
-use super::batches::{balance, of, small};
-use super::posting::at;
+use super::batches::{at, balance, of, seed, small};
 use super::{HISTORY, Held, Make, OTHER, equal, got, refused, same, sight};
-use crate::history::History;
-use crate::ledger::{Applied, Deed, Ledger, Position, Seed, Token};
+use crate::ledger::{Applied, Deed, Ledger, Seed, Token};
 
 pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
     let mut ledger = make();
@@ -15,12 +13,6 @@ pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
     instead(&mut *ledger, next())?;
     far(&mut *ledger, next())?;
     too_much(&mut *ledger, next())
-}
-
-/// A seed of a market that has none.
-pub(super) const fn seed(market: MarketId, history: History, last: u64) -> Seed {
-    let position = Position { history, last: EpochNumber(last) };
-    Seed { market, position, instead: None, balances: Vec::new() }
 }
 
 fn once(ledger: &mut dyn Ledger, market: MarketId) -> Held {
