@@ -4,12 +4,16 @@ use pricetime_engine::{
     AccountId, Event, Header, MarketSpec, OrderId, OrderKind, Party, Place, Price, Quantity, Side,
     TimeInForce,
 };
+use serde::Serialize;
 use uuid::Uuid;
-
-use super::wording::word;
 
 /// Names and texts.
 pub(super) type Fields = Vec<(&'static str, String)>;
+
+/// The name of something, as it is spelled everywhere else.
+pub(super) fn word(of: &impl Serialize) -> String {
+    serde_json::to_string(of).unwrap_or_default().trim_matches('"').to_owned()
+}
 
 /// The entries of an event in the stream of orders: their names and what they say. A trade is two,
 /// the order's that was there first and the one's that came to it.

@@ -6,9 +6,8 @@ use pricetime_engine::{
     EpochNumber, EpochSummary, Event, Header, MarketHead, MarketId, MarketSpec, Price, Quantity,
     SideSummary, Step,
 };
-use serde::Serialize;
 
-use super::order::{self, Fields};
+use super::order::{self, Fields, word};
 use super::{Entries, Entry, EntryId, Stream};
 use crate::history::History;
 
@@ -41,11 +40,6 @@ impl Numbers {
         *number += 1;
         *number
     }
-}
-
-/// The name of something, as it is spelled everywhere else.
-pub(super) fn word(of: &impl Serialize) -> String {
-    serde_json::to_string(of).unwrap_or_default().trim_matches('"').to_owned()
 }
 
 /// The event that is being worded, and where its entries go.
