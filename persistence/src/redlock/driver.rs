@@ -8,7 +8,6 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::error::RedlockError;
 use super::lease::Lease;
-use super::node::Request;
 use super::step::{Answer, Ask, Step, Told};
 
 /// It looks at the time at least this often.
@@ -31,6 +30,16 @@ pub(super) enum Message {
         fault: Option<String>,
     },
     Close,
+}
+
+/// A question on its way to a node.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) lease: u64,
+    pub(super) ask: Ask,
+    pub(super) key: Arc<str>,
+    pub(super) owner: Arc<str>,
+    pub(super) ttl: Duration,
 }
 
 /// A lease and who waits for it.

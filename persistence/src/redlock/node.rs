@@ -11,9 +11,9 @@ use std::time::Duration;
 use redis::{RedisResult, Value};
 
 use super::clock::Clock;
-use super::driver::Message;
+use super::driver::{Message, Request};
 use super::error::RedlockError;
-use super::step::{Answer, Ask, Deed};
+use super::step::{Answer, Deed};
 use crate::redis::{Address, Peer, RedisError, RedisOptions, Wire, fault};
 
 /// Deletes the value if it is ours.
@@ -30,16 +30,6 @@ const SILENCE_MAX: Duration = Duration::from_secs(1);
 const WAIT_MIN: Duration = Duration::from_millis(1);
 /// So many questions are sent before the first answer is read.
 const BATCH: usize = 64;
-
-/// A question on its way to the node.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) lease: u64,
-    pub(super) ask: Ask,
-    pub(super) key: Arc<str>,
-    pub(super) owner: Arc<str>,
-    pub(super) ttl: Duration,
-}
 
 impl Request {
     fn words(&self) -> Vec<u8> {
