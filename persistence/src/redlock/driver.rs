@@ -1,8 +1,10 @@
 //! The thread that all leases are driven on: it gives the time, the questions and the answers.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::clock::Clock;
@@ -115,6 +117,31 @@ impl Sight {
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.look());
         self.changed.notify_all();
+    }
+}
+
+/// What all clones and all locks share.
+pub(super) struct Threads {
+    pub(super) nodes: usize,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) driver: Sender<Message>,
+    pub(super) ids: AtomicU64,
+    pub(super) ends: Option<JoinHandle<()>>,
+}
+
+impl Threads {
+    pub(super) fn send(&self, message: Message) -> Result<(), RedlockError> {
+        self.driver.send(message).map_err(|_| RedlockError::Ended)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // What was given back last is still to be freed. A node may hang; nobody waits for that.
+        drop(self.send(Message::Close));
+        if let Some(driver) = self.ends.take() {
+            drop(driver.join());
+        }
     }
 }
 

@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::clock::{Clock, MachineClock};
-use super::driver::{Driven, Driver, Message, Sight, Standing};
+use super::driver::{Driven, Driver, Message, Sight, Standing, Threads};
 use super::error::RedlockError;
 use super::held::Held;
 use super::lease::Lease;
@@ -30,31 +30,6 @@ pub struct Redlock {
 impl fmt::Debug for Redlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redlock").field("nodes", &self.threads.nodes).finish_non_exhaustive()
-    }
-}
-
-/// What all clones and all locks share.
-pub(super) struct Threads {
-    nodes: usize,
-    pub(super) clock: Arc<dyn Clock>,
-    driver: Sender<Message>,
-    ids: AtomicU64,
-    ends: Option<JoinHandle<()>>,
-}
-
-impl Threads {
-    pub(super) fn send(&self, message: Message) -> Result<(), RedlockError> {
-        self.driver.send(message).map_err(|_| RedlockError::Ended)
-    }
-}
-
-impl Drop for Threads {
-    fn drop(&mut self) {
-        // What was given back last is still to be freed. A node may hang; nobody waits for that.
-        drop(self.send(Message::Close));
-        if let Some(driver) = self.ends.take() {
-            drop(driver.join());
-        }
     }
 }
 

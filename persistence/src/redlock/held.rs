@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::driver::{Message, Sight, Standing, State};
+use super::driver::{Message, Sight, Standing, State, Threads};
 use super::error::RedlockError;
-use super::handle::Threads;
 
 /// A lock that is ours as long as [`Held::is_valid`] says so. Dropped, it is given back.
 ///
