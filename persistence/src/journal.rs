@@ -36,6 +36,7 @@ mod record;
 mod scan;
 mod segment;
 mod sight;
+mod spare;
 mod writer;
 
 use std::io;

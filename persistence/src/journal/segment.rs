@@ -1,10 +1,9 @@
-//! One file of the journal: its name, its header, and how it comes to be.
+//! One file of the journal: its name and its header.
 
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{Sequence, rules};
 
-use super::mark::{self, Mark};
 use super::{Damage, JournalError, io_error};
 use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope, seal_envelope};
 use crate::disk::{Disk, DiskFile};
@@ -14,7 +13,6 @@ use crate::history::History;
 pub(super) const START: u64 = 512;
 
 const SUFFIX: &str = ".journal";
-const UNFINISHED: &str = ".journal.tmp";
 
 /// What a segment says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,70 +116,7 @@ pub(super) fn list(disk: &dyn Disk, folder: &Path) -> Result<Vec<Sequence>, Jour
     Ok(firsts)
 }
 
-/// Removes what a crash left of a segment that had no name yet.
-pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> Result<(), JournalError> {
-    let names = disk.list(folder).map_err(io_error("list", folder))?;
-    for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
-        let path = folder.join(name);
-        disk.remove(&path).map_err(io_error("remove", &path))?;
-    }
-    Ok(())
-}
-
-/// The file of a segment to come: it has its room on the disk, but neither header nor name.
-#[derive(Debug)]
-pub(super) struct Spare {
-    pub(super) path: PathBuf,
-    file: Box<dyn DiskFile>,
-}
-
-impl Spare {
-    pub(super) fn create(
-        disk: &dyn Disk,
-        folder: &Path,
-        length: u64,
-    ) -> Result<Self, JournalError> {
-        let path = folder.join(format!("next{UNFINISHED}"));
-        let mut file = disk.create(&path).map_err(io_error("create", &path))?;
-        if let Err(full) = file.preallocate(length) {
-            // What was allocated until the disk was full is given back; if it cannot be removed now,
-            // the next opening does it.
-            drop(file);
-            drop(disk.remove(&path));
-            return Err(io_error("make room for", &path)(full));
-        }
-        Ok(Self { path, file })
-    }
-}
-
 impl Segment {
-    /// Makes a segment, durable with its name when this returns.
-    pub(super) fn create(
-        disk: &dyn Disk,
-        folder: &Path,
-        header: Header,
-    ) -> Result<Self, JournalError> {
-        let spare = Spare::create(disk, folder, header.length)?;
-        Self::finish(disk, folder, header, spare)
-    }
-
-    /// Makes a segment of a file that was made for it, durable with its name when this returns.
-    pub(super) fn finish(
-        disk: &dyn Disk,
-        folder: &Path,
-        header: Header,
-        Spare { path: unfinished, mut file }: Spare,
-    ) -> Result<Self, JournalError> {
-        let path = path(folder, header.first);
-        file.write_at(0, &header.to_bytes()).map_err(io_error("write", &unfinished))?;
-        let mark = Mark::first(&header).to_bytes(&header);
-        file.write_at(mark::place(header.length), &mark).map_err(io_error("mark", &unfinished))?;
-        file.sync().map_err(io_error("sync", &unfinished))?;
-        disk.rename(&unfinished, &path).map_err(io_error("rename", &unfinished))?;
-        disk.sync_folder(folder).map_err(io_error("sync", folder))?;
-        Ok(Self { header, path, file })
-    }
-
     /// Opens a segment and checks that it is what its name and the history say.
     pub(super) fn open(
         disk: &dyn Disk,

@@ -9,7 +9,8 @@ use pricetime_engine::{Command, Sequence, rules};
 use super::end::{look, mend};
 use super::mark::{BLOCK, Mark, ahead, limit};
 use super::record::{self, HEAD, Head, Kind, SPAN_MAX};
-use super::segment::{self, Header, START, Segment, Spare};
+use super::segment::{self, Header, START, Segment};
+use super::spare::{self, Spare};
 use super::{Commands, JournalError, JournalOptions, JournalReader, Position, Tail, io_error};
 use crate::codec::encode_command;
 use crate::disk::Disk;
@@ -75,9 +76,10 @@ impl Journal {
         first: Sequence,
         options: JournalOptions,
     ) -> Result<(), JournalError> {
-        segment::remove_unfinished(disk, folder)?;
+        spare::remove_unfinished(disk, folder)?;
         if segment::list(disk, folder)?.is_empty() {
-            Segment::create(disk, folder, Header::new(history, first, length(options)))?;
+            let header = Header::new(history, first, length(options));
+            Spare::create(disk, folder, header.length)?.finish(disk, folder, header)?;
             return Ok(());
         }
         // One that can be seen may have a name that was never synced.
@@ -99,7 +101,7 @@ impl Journal {
     ) -> Result<Self, JournalError> {
         let firsts = segment::list(&*disk, folder)?;
         let first = *firsts.last().ok_or_else(|| JournalError::Missing(folder.to_owned()))?;
-        segment::remove_unfinished(&*disk, folder)?;
+        spare::remove_unfinished(&*disk, folder)?;
         let mut segment = Segment::open(&*disk, folder, history, first)?;
         let (scanned, bytes) = look(&segment)?;
         let mark = mend(&mut segment, &scanned, &bytes)?;
@@ -396,10 +398,11 @@ impl Journal {
         self.durable = Sequence(header.first.0.saturating_sub(1));
         self.written = self.durable;
         let (disk, folder) = (&*self.disk, &self.folder);
-        self.segment = match self.spare.take() {
-            Some(spare) => Segment::finish(disk, folder, header, spare)?,
-            None => Segment::create(disk, folder, header)?,
+        let spare = match self.spare.take() {
+            Some(spare) => spare,
+            None => Spare::create(disk, folder, header.length)?,
         };
+        self.segment = spare.finish(disk, folder, header)?;
         // A segment that held no command had the same name, and was replaced.
         if self.firsts.last() != Some(&header.first) {
             self.firsts.push(header.first);
