@@ -4,13 +4,13 @@ use core::future::Future;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config};
+use tokio_postgres::Client;
 
+use super::LedgerError;
+use super::encrypt::{Wire, connect, hang_up};
 use super::fault::Fault;
 use super::migrate;
 use super::options::PostgresOptions;
-use super::{LedgerError, encrypt};
 
 /// How often a transaction is begun again because somebody else was in the way.
 const TRIES: u32 = 10;
@@ -21,13 +21,6 @@ pub(super) struct Link {
     /// Runs on the thread that asks, while it asks.
     runtime: Runtime,
     wire: Option<Wire>,
-}
-
-/// One connection.
-pub(super) struct Wire {
-    client: Client,
-    /// What reads and writes for the client.
-    task: JoinHandle<()>,
 }
 
 impl Link {
@@ -147,35 +140,4 @@ async fn connected<'a>(
         None => within(options.connect, connect(options)).await?,
     };
     Ok(&wire.insert(made).client)
-}
-
-async fn connect(options: &PostgresOptions) -> Result<Wire, Fault> {
-    let mut config: Config = options.config.clone();
-    config
-        .connect_timeout(options.connect)
-        .tcp_user_timeout(options.answer)
-        .keepalives(true)
-        .keepalives_idle(Duration::from_secs(10))
-        .keepalives_interval(Duration::from_secs(5))
-        .keepalives_retries(3);
-    encrypt::connect(&config, options).await
-}
-
-impl Wire {
-    pub(super) fn new<F>(client: Client, connection: F) -> Self
-    where
-        F: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
-    {
-        // Whatever becomes of it, whoever asks next is told.
-        Self { client, task: tokio::spawn(async { drop(connection.await) }) }
-    }
-}
-
-/// Lets the connection go, now and not when the thread comes by again.
-async fn hang_up(wire: &mut Option<Wire>) {
-    if let Some(Wire { client, task }) = wire.take() {
-        drop(client);
-        task.abort();
-        drop(task.await);
-    }
 }
