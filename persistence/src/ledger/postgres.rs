@@ -11,7 +11,6 @@
 //! a `COMMIT` is lost, the ledger is [`Unreachable`](LedgerError::Unreachable), and asking again
 //! tells what became of it.
 
-mod encrypt;
 mod fault;
 mod link;
 mod migrate;
@@ -19,6 +18,7 @@ mod options;
 mod post;
 mod read;
 mod rows;
+mod wire;
 
 use core::fmt;
 

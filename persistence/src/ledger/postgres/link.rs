@@ -7,10 +7,10 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::Client;
 
 use super::LedgerError;
-use super::encrypt::{Wire, connect, hang_up};
 use super::fault::Fault;
 use super::migrate;
 use super::options::PostgresOptions;
+use super::wire::{Wire, connect, hang_up};
 
 /// How often a transaction is begun again because somebody else was in the way.
 const TRIES: u32 = 10;
