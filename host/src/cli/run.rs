@@ -114,6 +114,11 @@ struct Desk {
     resuming: Turns,
 }
 
+/// Waits until the value is true. If its sender has gone, that is an end too.
+async fn ended(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
 impl Desk {
     /// Whether answers are durable when they come. A journal that is switched off for a benchmark does
     /// not count: nobody takes that for a market.

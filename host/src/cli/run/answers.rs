@@ -17,14 +17,13 @@ use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::super::outcomes::Outcomes;
-use super::Desk;
 use super::account::Account;
 use super::lines::Bounds;
-use super::listen::ended;
 use super::outgoing::Outgoing;
 use super::owed::{Queue, Reply};
 use super::push::{Push, Pushed, Whose, push_account, push_market};
 use super::turns::Client;
+use super::{Desk, ended};
 
 /// Updates on their way from a subscription to the writer.
 const PUSHED_MAX: usize = 256;

@@ -15,12 +15,12 @@ use tracing::{info, warn};
 
 use super::super::config::{Config, Connections};
 use super::super::failure::Failure;
-use super::Desk;
 use super::account::Budget;
 use super::admission::{Admission, Seat};
 use super::lines::Bounds;
 use super::session::Session;
 use super::socket::Socket;
+use super::{Desk, ended};
 
 /// How long connections may take to come to an end.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -151,12 +151,6 @@ pub(super) async fn probe(config: &Config) -> Result<(), Failure> {
         socket.remove();
     }
     Ok(())
-}
-
-/// Waits until everybody is to come to an end.
-pub(super) async fn ended(stop: &mut watch::Receiver<bool>) {
-    // Who could say so has gone: that is an end too.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Serves a client to its end, and then gives its place to another.

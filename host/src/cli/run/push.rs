@@ -12,7 +12,7 @@ use tracing::info;
 use uuid::Uuid;
 
 use super::account::{Account, Charge, Subscribed};
-use super::listen::ended;
+use super::ended;
 
 /// How often it is looked how much is ready for a slow client.
 const LOOK: Duration = Duration::from_millis(100);

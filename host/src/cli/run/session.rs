@@ -21,10 +21,9 @@ use tracing::warn;
 use super::super::outcomes::Outcomes;
 use super::answers::{Item, Wanted, Writer};
 use super::lines::{Bounds, Lines, Read};
-use super::listen::ended;
 use super::owed::{Items, Reply, owed};
 use super::turns::Client;
-use super::{Desk, Times};
+use super::{Desk, Times, ended};
 
 /// How long it waits where the core has no room.
 const BUSY: Duration = Duration::from_millis(1);
