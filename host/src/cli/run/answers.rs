@@ -10,9 +10,9 @@ use pricetime::engine::{
 use pricetime::json::{
     Answer, Book, Done, FORMAT, FencedLine, OrderLine, Orders, Refused, Status, Subscribe, Welcome,
 };
-use pricetime::{AccountFeed, FencedMarket, Found, Host, MarketFeed, Principal, Stopped, Ticket};
+use pricetime::{AccountFeed, FencedMarket, Host, MarketFeed, Principal, Stopped};
 use tokio::io::AsyncWrite;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use super::super::outcomes::Outcomes;
 use super::account::Account;
 use super::lines::Bounds;
 use super::outgoing::Outgoing;
-use super::owed::{Queue, Reply};
+use super::owed::{Item, Queue, Reply, Wanted};
 use super::push::{Push, Pushed, Whose, push_account, push_market};
 use super::turns::Client;
 use super::{Desk, ended};
@@ -29,32 +29,6 @@ use super::{Desk, ended};
 const PUSHED_MAX: usize = 256;
 /// Subscriptions that a connection may have.
 const SUBSCRIPTIONS_MAX: usize = 64;
-
-/// What is owed, in the order of the lines.
-#[derive(Debug)]
-pub(super) enum Item {
-    /// A command's answer, once it is durable.
-    Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Reply },
-    /// What a question found, or will find once the commands before it are durable.
-    Found { line: u64, found: Wanted, room: Option<OwnedSemaphorePermit> },
-    /// How the host is when its turn comes.
-    Status(u64),
-    /// A subscription that begins when its turn comes; the reader waits for that.
-    Subscribe { line: u64, asked: Subscribe, client: Client, answered: oneshot::Sender<()> },
-    /// The first answer: from here on the connection speaks for this principal.
-    Welcome(Principal),
-    /// A line that was not taken.
-    Refused(Refused),
-    /// Somebody waits until everything before this is answered.
-    Barrier(oneshot::Sender<()>),
-}
-
-/// What a question found, now or later.
-#[derive(Debug)]
-pub(super) enum Wanted {
-    Now(Box<Found>),
-    Later(Ticket<Found>),
-}
 
 /// Writes answers, and what the subscriptions bring in between.
 #[derive(Debug)]

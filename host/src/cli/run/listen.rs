@@ -9,7 +9,6 @@ use pricetime::Principal;
 use pricetime::json::{Answer, Refused};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 

@@ -6,17 +6,45 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use pricetime::engine::{Event, Group};
-use pricetime::{Stopped, Ticket};
-use tokio::sync::mpsc;
+use pricetime::engine::{Event, Group, MarketSpec};
+use pricetime::json::{Refused, Subscribe};
+use pricetime::{Found, Principal, Stopped, Ticket};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use uuid::Uuid;
 
 use super::account::{Account, Charge};
-use super::answers::Item;
+use super::turns::Client;
 
 /// How many answers may be owed before no more lines are read.
 const OWED_MAX: usize = 8_192;
 /// What an answer is expected to take: most commands have two events at most.
 const EXPECTED: usize = size_of::<Owed>() + size_of::<Group>() + 2 * size_of::<Event>();
+
+/// What is owed, in the order of the lines.
+#[derive(Debug)]
+pub(super) enum Item {
+    /// A command's answer, once it is durable.
+    Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Reply },
+    /// What a question found, or will find once the commands before it are durable.
+    Found { line: u64, found: Wanted, room: Option<OwnedSemaphorePermit> },
+    /// How the host is when its turn comes.
+    Status(u64),
+    /// A subscription that begins when its turn comes; the reader waits for that.
+    Subscribe { line: u64, asked: Subscribe, client: Client, answered: oneshot::Sender<()> },
+    /// The first answer: from here on the connection speaks for this principal.
+    Welcome(Principal),
+    /// A line that was not taken.
+    Refused(Refused),
+    /// Somebody waits until everything before this is answered.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// What a question found, now or later.
+#[derive(Debug)]
+pub(super) enum Wanted {
+    Now(Box<Found>),
+    Later(Ticket<Found>),
+}
 
 /// Something that is owed, and the bytes that are charged for it.
 #[derive(Debug)]

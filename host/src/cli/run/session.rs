@@ -19,9 +19,9 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::warn;
 
 use super::super::outcomes::Outcomes;
-use super::answers::{Item, Wanted, Writer};
+use super::answers::Writer;
 use super::lines::{Bounds, Lines, Read};
-use super::owed::{Items, Reply, owed};
+use super::owed::{Item, Items, Reply, Wanted, owed};
 use super::turns::Client;
 use super::{Desk, Times, ended};
 
