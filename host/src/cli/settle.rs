@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use pricetime::Secret;
 use pricetime::persistence::ledger::{Ledger, LedgerError};
 use pricetime::persistence::{Look, RealDisk};
+use pricetime::{Order, Secret};
 
 use super::config::{Books, Config, Layers};
 use super::failure::{Code, Failure};
@@ -190,6 +190,18 @@ impl Place {
 /// Whether a process has the folder open; `None` if that cannot be determined.
 fn is_used(folder: &Path) -> Option<bool> {
     Look::open(Arc::new(RealDisk), folder).ok()?.in_use().ok()
+}
+
+/// The name of an order, and the epoch that it is about.
+const fn order_name(order: Order) -> (&'static str, Option<u64>) {
+    match order {
+        Order::Hold => ("hold", None),
+        Order::Resume => ("resume", None),
+        Order::Retry => ("retry", None),
+        Order::Drop(epoch) => ("drop", Some(epoch.0)),
+        Order::DeliverRetry => ("retry of the delivery", None),
+        Order::DeliverSkip(epoch) => ("drop from the delivery", Some(epoch.0)),
+    }
 }
 
 /// What the program says where a ledger does not do what it is asked.

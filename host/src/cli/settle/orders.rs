@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::super::failure::Failure;
 use super::super::look::{Stop, json_line};
-use super::{Out, Place, There, is_used, status};
+use super::{Out, Place, There, is_used, order_name, status};
 
 /// Holds a market's settlement: it stands still, over restarts, until it is resumed.
 #[derive(Debug, Args)]
@@ -104,7 +104,7 @@ fn leave(out: &mut Out, there: &There, market: u32, order: Order) -> Result<(), 
     let running = is_used(&place.folder);
     check(&place, market, order, running)?;
     Orders::of(&place.folder).leave(MarketId(market), order)?;
-    let (name, epoch) = name(order);
+    let (name, epoch) = order_name(order);
     if there.json {
         return Ok(json_line(out, &Said::Ordered { market, order: name, epoch, running })?);
     }
@@ -160,16 +160,4 @@ fn check(place: &Place, market: u32, order: Order, running: Option<bool>) -> Res
         | Order::DeliverSkip(_) => {}
     }
     Ok(())
-}
-
-/// An order as people say it.
-pub(super) const fn name(order: Order) -> (&'static str, Option<u64>) {
-    match order {
-        Order::Hold => ("hold", None),
-        Order::Resume => ("resume", None),
-        Order::Retry => ("retry", None),
-        Order::Drop(epoch) => ("drop", Some(epoch.0)),
-        Order::DeliverRetry => ("retry of the delivery", None),
-        Order::DeliverSkip(epoch) => ("drop from the delivery", Some(epoch.0)),
-    }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::failure::Failure;
 use super::super::look::{Stop, json_line, note, table};
-use super::{Out, There, is_used, orders};
+use super::{Out, There, is_used, order_name};
 
 /// Shows how far each market has come, what it is about, and what the ledger says.
 #[derive(Debug, Args)]
@@ -126,11 +126,10 @@ impl Status {
         markets.sort_unstable();
         markets.dedup();
         let rows = markets.into_iter().map(|market| {
-            let orders =
-                left.iter().filter(|it| it.0 == market).map(|it| match orders::name(it.1) {
-                    (name, None) => name.to_owned(),
-                    (name, Some(epoch)) => format!("{name} {epoch}"),
-                });
+            let orders = left.iter().filter(|it| it.0 == market).map(|it| match order_name(it.1) {
+                (name, None) => name.to_owned(),
+                (name, Some(epoch)) => format!("{name} {epoch}"),
+            });
             row(market, told.get(&market), positions.get(&market), orders.collect())
         });
         let rows: Vec<Row> = rows.collect();
