@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use clap::Args;
-use pricetime_persistence::{FolderError, Look, RealDisk};
+use pricetime_persistence::{FolderError, JournalError, Look, RealDisk};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
@@ -114,5 +114,21 @@ impl Voice {
         }
         let text = format!("{wrong} of {checks} checks are wrong");
         Err(Failure::new(Code::Unsound, text).into())
+    }
+}
+
+/// What was wrong: an error of the disk ends everything, for then nothing is known.
+fn wrong(error: JournalError) -> Result<String, Stop> {
+    match error {
+        JournalError::Io { .. } | JournalError::Newer { .. } | JournalError::OtherRules { .. } => {
+            Err(error.into())
+        }
+        JournalError::Missing(_)
+        | JournalError::Damaged { .. }
+        | JournalError::OtherHistory { .. }
+        | JournalError::NotDense { .. }
+        | JournalError::Gone { .. }
+        | JournalError::Replaced { .. }
+        | JournalError::Poisoned(_) => Ok(error.to_string()),
     }
 }

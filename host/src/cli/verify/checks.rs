@@ -6,30 +6,14 @@ use pricetime_engine::Sequence;
 use pricetime_persistence::{JournalError, JournalSight, Look, SegmentSight};
 
 use super::super::look::{self, Judge, Origin, Seen, Stop};
-use super::Voice;
 use super::stretches::Stretches;
+use super::{Voice, wrong};
 
 /// What is checked, and who says what was found.
 pub(super) struct Checks<'a> {
     pub(super) look: &'a Look,
     pub(super) voice: &'a mut Voice,
     pub(super) markets: u32,
-}
-
-/// What was wrong: an error of the disk ends everything, for then nothing is known.
-pub(super) fn wrong(error: JournalError) -> Result<String, Stop> {
-    match error {
-        JournalError::Io { .. } | JournalError::Newer { .. } | JournalError::OtherRules { .. } => {
-            Err(error.into())
-        }
-        JournalError::Missing(_)
-        | JournalError::Damaged { .. }
-        | JournalError::OtherHistory { .. }
-        | JournalError::NotDense { .. }
-        | JournalError::Gone { .. }
-        | JournalError::Replaced { .. }
-        | JournalError::Poisoned(_) => Ok(error.to_string()),
-    }
 }
 
 impl Checks<'_> {

@@ -6,8 +6,7 @@ use pricetime_persistence::JournalError;
 use pricetime_persistence::image::Image;
 
 use super::super::look::{self, Begun, Judge, Origin, Seen, Stop};
-use super::Voice;
-use super::checks::wrong;
+use super::{Voice, wrong};
 
 /// Who says what was found, and whether a damaged file has been named already.
 pub(super) struct Stretches<'a> {
