@@ -21,7 +21,9 @@ mod schema;
 mod value;
 
 pub use convert::BadLine;
-pub use event::{ClearingLine, EpochLine, EventLine, OrderLine, PartyLine, SideLine, UntilLine};
+pub use event::{
+    ClearingLine, EpochLine, EventLine, OrderLine, OutcomeLine, PartyLine, SideLine, UntilLine,
+};
 pub use input::*;
 pub use market::{CallLine, Detail, IndicativeLine, MarketOrdersLine, MarketSpecLine, TermsLine};
 pub use output::*;

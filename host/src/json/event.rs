@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use super::input::{OrderType, TimeInForce, is_default};
 use super::market::{MarketSpecLine, TermsLine};
-use super::output::OutcomeLine;
 use super::value::{Amount, Time};
 
 /// One thing that happened.
@@ -125,6 +124,19 @@ pub enum EventLine {
         /// Whether it asked for the same thing.
         same_content: bool,
     },
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum OutcomeLine {
+    /// It was carried out.
+    Accepted,
+    /// It was refused.
+    Rejected(#[cfg_attr(feature = "program", schemars(with = "super::schema::Reason"))] Reason),
+    /// It repeats an earlier one and did nothing.
+    Duplicate,
 }
 
 /// An order and whose it is.

@@ -1,13 +1,11 @@
 //! What comes out.
 
-use pricetime_engine::{
-    ActionKind, Event, Group, Header, Level, MarketSpec, Outcome, Phase, Reason, Side,
-};
+use pricetime_engine::{ActionKind, Event, Group, Header, Level, MarketSpec, Outcome, Phase, Side};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::convert::Units;
-use super::event::{EpochLine, EventLine, OrderLine};
+use super::event::{EpochLine, EventLine, OrderLine, OutcomeLine};
 use super::market::{CallLine, Detail, MarketSpecLine};
 use super::value::{Amount, Time};
 use crate::subscription::MarketUpdate;
@@ -322,29 +320,6 @@ answers! {
         claim_term: u64,
         /// The other process's name, `writer` in the market's metadata.
         claim_writer: String,
-    }
-}
-
-/// What became of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "program", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum OutcomeLine {
-    /// It was carried out.
-    Accepted,
-    /// It was refused.
-    Rejected(#[cfg_attr(feature = "program", schemars(with = "super::schema::Reason"))] Reason),
-    /// It repeats an earlier one and did nothing.
-    Duplicate,
-}
-
-impl From<Outcome> for OutcomeLine {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Accepted => Self::Accepted,
-            Outcome::Rejected(reason) => Self::Rejected(reason),
-            Outcome::Duplicate => Self::Duplicate,
-        }
     }
 }
 

@@ -1,16 +1,17 @@
 //! From the core's events and records to lines.
 
 use pricetime_engine::{
-    Clearing, EpochSummary, Event, MarketId, MarketSpec, OrderRecord, Party, Price, Quantity,
-    SideSummary, Until,
+    Clearing, EpochSummary, Event, MarketId, MarketSpec, OrderRecord, Outcome, Party, Price,
+    Quantity, SideSummary, Until,
 };
 use uuid::Uuid;
 
 use super::super::convert::{Units, kind_line, shown, time_in_force_line};
 use super::super::market::{MarketSpecLine, TermsLine};
-use super::super::output::OutcomeLine;
 use super::super::value::Time;
-use super::{ClearingLine, EpochLine, EventLine, OrderLine, PartyLine, SideLine, UntilLine};
+use super::{
+    ClearingLine, EpochLine, EventLine, OrderLine, OutcomeLine, PartyLine, SideLine, UntilLine,
+};
 
 impl EventLine {
     /// The line of an event of the market `market`, which is as `spec` says.
@@ -116,6 +117,16 @@ impl EventLine {
                 outcome: OutcomeLine::from(*outcome),
                 same_content: *same_content,
             },
+        }
+    }
+}
+
+impl From<Outcome> for OutcomeLine {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Self::Accepted,
+            Outcome::Rejected(reason) => Self::Rejected(reason),
+            Outcome::Duplicate => Self::Duplicate,
         }
     }
 }
