@@ -20,7 +20,6 @@ mod report;
 mod store;
 
 use std::fmt;
-#[cfg(feature = "redis")]
 use std::time::Duration;
 
 use pricetime_engine::{
@@ -41,6 +40,11 @@ pub(crate) use news::{Incoming, News, Outgoing, news};
 pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};
 pub use outlet::{Delivery, MarketDelivery, NotDelivered, Outlet, Receipt, Undelivered};
 pub use store::{Order, Orders};
+
+/// How often a thread of settlement looks for work if nothing else wakes it.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long it waits while the host does not have its lock, so that nothing may leave it.
+const WITHOUT_LOCK: Duration = Duration::from_millis(50);
 
 /// Opens a ledger. It is asked again until it can, and where something is delivered once more: for a
 /// handle of that thread's own.

@@ -18,14 +18,10 @@ use super::desk::Desk;
 use super::lock::Locks;
 use super::report;
 use super::store::{Order, Store};
-use super::{Courier, Incoming, MarketSettlement, News, Settlement};
+use super::{Courier, Incoming, LOOK, MarketSettlement, News, Settlement, WITHOUT_LOCK};
 use crate::status::Shared;
 use crate::threads::Outward;
 
-/// How often it looks for orders, where nothing else wakes it.
-const LOOK: Duration = Duration::from_secs(1);
-/// How long it waits where the host does not have its lock, and nothing leaves it.
-pub(super) const WITHOUT_LOCK: Duration = Duration::from_millis(50);
 /// After so many steps of a market it is the next one's turn.
 const STEPS_MAX: u32 = 256;
 

@@ -16,17 +16,14 @@ use pricetime_persistence::ledger::{Ledger, LedgerError, Notice};
 use pricetime_persistence::settlement::BatchId;
 use tracing::{error, info, warn};
 
-use super::OpenLedger;
-use super::clerk::WITHOUT_LOCK;
 use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};
 use super::receipts::{Done, Mark, Receipts};
 use super::store::{Order, Orders};
+use super::{LOOK, OpenLedger, WITHOUT_LOCK};
 use crate::status::Shared;
 use crate::threads::Outward;
 use round::{Round, Trouble, backoff, stands};
 
-/// How often it looks into the outboxes, where nothing else wakes it.
-const LOOK: Duration = Duration::from_secs(1);
 /// So many notices of a market are read at once, and delivered before it is the next one's turn.
 const NOTICES_MAX: usize = 16;
 
