@@ -14,13 +14,12 @@ use pricetime_persistence::redis::scores_hold_after;
 use tokio::sync::oneshot;
 
 use crate::opening::{OpenError, Start};
-use crate::options::Options;
+use crate::options::{Options, Policy};
 use crate::past::Past;
 use crate::publisher::Publisher;
 use crate::question::{Found, Question};
 use crate::refused::Refused;
 use crate::resume::{Room, SubscribeError, resume};
-use crate::scribe::Policy;
 use crate::sequencer::{Draft, Item};
 use crate::session::Session;
 use crate::settle::MarketSettlement;

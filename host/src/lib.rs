@@ -109,14 +109,13 @@ pub use host::Host;
 #[cfg(feature = "redis")]
 pub use lease::{LockStatus, RunnerLock, Standby};
 pub use opening::{OpenError, Start};
-pub use options::{Options, Retention};
+pub use options::{Options, Policy, Retention};
 pub use past::PastError;
 pub use question::{Found, Question};
 #[cfg(feature = "redis")]
 pub use redis::{EventsStatus, FencedMarket, RedisState, RedisStatus};
 pub use refused::Refused;
 pub use resume::SubscribeError;
-pub use scribe::Policy;
 pub use secret::Secret;
 pub use sequencer::{Clock, Draft, WallClock};
 pub use session::Session;

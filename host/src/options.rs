@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pricetime_engine::thread;
 #[cfg(feature = "redis")]
@@ -13,9 +14,36 @@ use crate::follower::Follower;
 use crate::gates::Gates;
 #[cfg(feature = "redis")]
 use crate::lease::RunnerLock;
-use crate::scribe::Policy;
 use crate::sequencer::{Clock, WallClock};
 use crate::settle::Settlement;
+
+/// When a command counts as durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// When its record is on disk. Nothing is ever taken back.
+    #[default]
+    Sync,
+    /// When it is written, with a sync at these intervals. A crash of the process loses nothing; a
+    /// power cut may take back the last interval, told or not.
+    Interval(Duration),
+    /// At once, without a journal: everything is gone with the process. For benchmarks.
+    None,
+    /// At the end of its epoch, when that stands in Redis; who asks is answered at once. Without a
+    /// data folder, and only so: what came after the last epoch that stands there is gone with the
+    /// process.
+    Epoch,
+}
+
+impl Policy {
+    /// Whether what an answer says outlives a crash of the process.
+    #[must_use]
+    pub const fn is_durable(self) -> bool {
+        match self {
+            Self::Sync | Self::Interval(_) => true,
+            Self::None | Self::Epoch => false,
+        }
+    }
+}
 
 /// How much of the journal is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -36,8 +36,7 @@ use pricetime_persistence::{Folder, History, Terms};
 use tracing::warn;
 
 use crate::opening::OpenError;
-use crate::options::Options;
-use crate::scribe::Policy;
+use crate::options::{Options, Policy};
 use crate::settle::Place;
 use crate::status::Shared;
 use crate::threads::Outward;

@@ -7,35 +7,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use pricetime_persistence::{Journal, JournalError};
 
 use crate::batch::Batch;
+use crate::options::Policy;
 use crate::status::Shared;
-
-/// When a command counts as durable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// When its record is on disk. Nothing is ever taken back.
-    #[default]
-    Sync,
-    /// When it is written, with a sync at these intervals. A crash of the process loses nothing; a
-    /// power cut may take back the last interval, told or not.
-    Interval(Duration),
-    /// At once, without a journal: everything is gone with the process. For benchmarks.
-    None,
-    /// At the end of its epoch, when that stands in Redis; who asks is answered at once. Without a
-    /// data folder, and only so: what came after the last epoch that stands there is gone with the
-    /// process.
-    Epoch,
-}
-
-impl Policy {
-    /// Whether what an answer says outlives a crash of the process.
-    #[must_use]
-    pub const fn is_durable(self) -> bool {
-        match self {
-            Self::Sync | Self::Interval(_) => true,
-            Self::None | Self::Epoch => false,
-        }
-    }
-}
 
 /// After this long without work the mark is written that says how far the journal is durable.
 const QUIET: Duration = Duration::from_millis(1);

@@ -17,12 +17,12 @@ use crate::keeper::Keeper;
 #[cfg(feature = "redis")]
 use crate::lease::{self, Keeping};
 use crate::opening::{OpenError, Start};
-use crate::options::{Options, Retention};
+use crate::options::{Options, Policy, Retention};
 use crate::past::Past;
 use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
 use crate::redis::{Herald, Recorder};
-use crate::scribe::{Policy, Scribe};
+use crate::scribe::Scribe;
 use crate::sequencer::{Endings, Item, Sequencer};
 use crate::settle::{Clerk, Courier, Listener, Place, Settlement, news};
 use crate::status::Shared;
