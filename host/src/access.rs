@@ -16,8 +16,8 @@ use pricetime_engine::{
 };
 use uuid::Uuid;
 
+use crate::draft::Draft;
 use crate::json::{self, Line};
-use crate::sequencer::Draft;
 
 pub use tokens::{Tokens, digest};
 

@@ -13,6 +13,7 @@ use pricetime_engine::{
 use pricetime_persistence::redis::scores_hold_after;
 use tokio::sync::oneshot;
 
+use crate::draft::{Draft, Item};
 use crate::opening::{OpenError, Start};
 use crate::options::{Options, Policy};
 use crate::past::Past;
@@ -20,7 +21,6 @@ use crate::publisher::Publisher;
 use crate::question::{Found, Question};
 use crate::refused::Refused;
 use crate::resume::{Room, SubscribeError, resume};
-use crate::sequencer::{Draft, Item};
 use crate::session::Session;
 use crate::settle::MarketSettlement;
 use crate::start::{self, Started};

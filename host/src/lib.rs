@@ -65,6 +65,7 @@ pub mod cli {
         first::why_not_json_lines("FILE", begun)
     }
 }
+mod draft;
 mod follower;
 mod gates;
 mod host;
@@ -103,6 +104,7 @@ pub use pricetime_engine::thread::{Options as CoreOptions, Wait};
 pub use pricetime_persistence as persistence;
 
 pub use access::{Denied, Principal, Tokens, digest as token_digest};
+pub use draft::Draft;
 pub use follower::Follower;
 pub use gates::Gates;
 pub use host::Host;
@@ -117,7 +119,7 @@ pub use redis::{EventsStatus, FencedMarket, RedisState, RedisStatus};
 pub use refused::Refused;
 pub use resume::SubscribeError;
 pub use secret::Secret;
-pub use sequencer::{Clock, Draft, WallClock};
+pub use sequencer::{Clock, WallClock};
 pub use session::Session;
 #[cfg(feature = "redis")]
 pub use settle::SettlementLock;

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use pricetime_engine::thread::Entrance;
 use pricetime_engine::{MarketId, SessionId};
 
+use crate::draft::Item;
 use crate::host::locked;
-use crate::sequencer::Item;
 use crate::status::Shared;
 
 /// A client's session: the live orders that were placed in it are cancelled when it is dropped, and at

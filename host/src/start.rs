@@ -12,6 +12,7 @@ use pricetime_persistence::{
 };
 
 use crate::batch::Batch;
+use crate::draft::Item;
 use crate::gates::Schedule;
 use crate::keeper::Keeper;
 #[cfg(feature = "redis")]
@@ -23,7 +24,7 @@ use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
 use crate::redis::{Herald, Recorder};
 use crate::scribe::Scribe;
-use crate::sequencer::{Endings, Item, Sequencer};
+use crate::sequencer::{Endings, Sequencer};
 use crate::settle::{Clerk, Courier, Listener, Place, Settlement, news};
 use crate::status::Shared;
 use crate::teller::Teller;

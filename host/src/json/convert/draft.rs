@@ -8,7 +8,7 @@ use pricetime_engine::{
 use super::super::input::{self, Line, OrderType, Whose};
 use super::super::value::{Amount, Time};
 use super::{BadLine, Units, head, is_for_operators};
-use crate::sequencer::Draft;
+use crate::draft::Draft;
 
 impl Line {
     /// The command that this line is. `spec` is what its market is, if there is such a market.
