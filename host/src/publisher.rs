@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use self::accounts::Accounts;
 use crate::access::public_epoch;
-use crate::question::{Found, Question};
+use crate::question::{Asked, Found, Question};
 use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of};
 use crate::view::MarketView;
 
@@ -164,6 +164,12 @@ impl Publisher {
     pub(crate) fn freeze(&self, market: MarketId) -> Option<AsOf> {
         let book = self.image.market(market)?.freeze_book();
         Some(AsOf { sequence: self.image.last_sequence(), book })
+    }
+
+    /// Answers a question that came between commands.
+    pub(crate) fn answer(&self, asked: Asked) {
+        // The caller may have dropped its ticket.
+        let _ = asked.reply.send(self.find(asked.question));
     }
 
     /// Answers a question as of now.

@@ -5,7 +5,6 @@ use pricetime_engine::{
 };
 use tokio::sync::oneshot;
 
-use crate::publisher::Publisher;
 use crate::view::MarketView;
 
 /// A question about the durable state.
@@ -61,11 +60,4 @@ pub(crate) struct Asked {
     pub(crate) at: usize,
     pub(crate) question: Question,
     pub(crate) reply: oneshot::Sender<Found>,
-}
-
-impl Asked {
-    pub(crate) fn answer(self, public: &Publisher) {
-        // The caller may have dropped its ticket.
-        let _ = self.reply.send(public.find(self.question));
-    }
 }

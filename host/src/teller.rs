@@ -121,7 +121,7 @@ impl Teller {
         let mut asked = std::mem::take(&mut batch.asked).into_iter().peekable();
         for (at, (header, events, outcome)) in batch.groups().enumerate() {
             while let Some(before) = asked.next_if(|asked| asked.at <= at) {
-                before.answer(&public);
+                public.answer(before);
             }
             public.publish(header, events, outcome);
             closed |= outcome == Outcome::Accepted
@@ -132,7 +132,7 @@ impl Teller {
             }
         }
         public.end_batch();
-        asked.for_each(|behind| behind.answer(&public));
+        asked.for_each(|behind| public.answer(behind));
         #[cfg(feature = "redis")]
         if let Some(mailbox) = &self.to_redis {
             mailbox.fill(&mut public.image);
