@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pricetime_engine::thread::Entrance;
 use pricetime_engine::{
@@ -24,7 +24,7 @@ use crate::resume::{Room, SubscribeError, resume};
 use crate::session::Session;
 use crate::settle::MarketSettlement;
 use crate::start::{self, Started};
-use crate::status::{Shared, Status, Stopped};
+use crate::status::{Shared, Status, Stopped, locked};
 use crate::subscription::{AccountFeed, MarketFeed};
 use crate::threads::Threads;
 use crate::ticket::Ticket;
@@ -61,11 +61,6 @@ const DIRECT_MAX: usize = 1_000;
 
 /// Folders whose disk failed under this process.
 static POISONED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-
-pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a panic may have left half done under a lock is told of as stopped, not as locked.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Host {
     /// Opens a data folder, brings back what it holds, and starts. An empty or missing folder

@@ -8,9 +8,9 @@ use pricetime_persistence::Commands;
 use pricetime_persistence::image::Image;
 
 use crate::batch::Batch;
-use crate::host::locked;
 use crate::past::{Past, PastError};
 use crate::publisher::Publisher;
+use crate::status::locked;
 
 /// So many updates of the past a subscription brings. Who was away for longer goes on from the last.
 const PAST_MAX: usize = 16_384;

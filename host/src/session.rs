@@ -13,8 +13,7 @@ use pricetime_engine::thread::Entrance;
 use pricetime_engine::{MarketId, SessionId};
 
 use crate::draft::Item;
-use crate::host::locked;
-use crate::status::Shared;
+use crate::status::{Shared, locked};
 
 /// A client's session: the live orders that were placed in it are cancelled when it is dropped, and at
 /// the next start if the process dies first. [`Host::session`](crate::Host::session) begins one,

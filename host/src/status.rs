@@ -52,6 +52,11 @@ struct Ends {
     most: Duration,
 }
 
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panic may have left half done under a lock is told of as stopped, not as locked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Shared by the threads of a host and by those who hold a ticket.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
@@ -122,12 +127,12 @@ impl Shared {
     }
 
     pub(crate) fn set_settlement(&self, now: Vec<MarketSettlement>) {
-        *self.settlement.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        *locked(&self.settlement) = now;
     }
 
     /// How each market's settlement stands.
     pub(crate) fn settlement(&self) -> Vec<MarketSettlement> {
-        self.settlement.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.settlement).clone()
     }
 
     /// Whether anything may leave the host at this moment.
@@ -191,8 +196,7 @@ impl Shared {
 
     /// Sets why the last snapshot failed, if it did. Returns what was set before.
     pub(crate) fn set_snapshot_failure(&self, why: Option<String>) -> Option<String> {
-        let mut failure = self.snapshot_failure.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut failure, why)
+        std::mem::replace(&mut locked(&self.snapshot_failure), why)
     }
 
     /// Gives the threads that wait for servers this long to end.
@@ -212,7 +216,7 @@ impl Shared {
     }
 
     fn ends(&self) -> MutexGuard<'_, Option<Ends>> {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.ends)
     }
 
     /// Whether the time of these threads is over once this much more has passed. What they do after
@@ -256,11 +260,7 @@ impl Shared {
             },
             snapshot: self.snapshot(),
             stopped: self.stopped.get().cloned(),
-            snapshot_failure: self
-                .snapshot_failure
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            snapshot_failure: locked(&self.snapshot_failure).clone(),
             faulty: self.faulty.get().cloned(),
             #[cfg(feature = "redis")]
             redis: self.redis.read(durable),

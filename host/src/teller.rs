@@ -1,6 +1,6 @@
 //! The publisher's thread.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender};
 use pricetime_engine::{Event, Outcome};
@@ -12,7 +12,7 @@ use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
 use crate::redis::{Mailbox, Recorder};
 use crate::settle::Listener;
-use crate::status::Shared;
+use crate::status::{Shared, locked};
 
 /// A batch with room for more commands is not filled again.
 const ROOM_MAX: usize = 4_096;
@@ -87,13 +87,13 @@ impl Teller {
                  and nobody was told: the next start knows it",
             ));
         }
-        let public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        let public = locked(&self.public);
         let unsaved = public.sequence() > self.shared.snapshot();
         drop(public);
         if unsaved && self.shared.is_well() {
             self.keep();
         }
-        let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut public = locked(&self.public);
         #[cfg(feature = "redis")]
         if let Some(mailbox) = self.to_redis.as_ref().filter(|_| untold.is_empty()) {
             mailbox.fill_all(&mut public.image);
@@ -116,7 +116,7 @@ impl Teller {
 
     /// Tells of a batch, and answers each question in its place. Says whether an epoch closed in it.
     fn tell(&self, batch: &mut Batch) -> bool {
-        let mut public = self.public.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut public = locked(&self.public);
         let mut closed = false;
         let mut asked = std::mem::take(&mut batch.asked).into_iter().peekable();
         for (at, (header, events, outcome)) in batch.groups().enumerate() {
@@ -153,7 +153,7 @@ impl Teller {
             return;
         }
         let Some(keeper) = &self.to_keeper else { return };
-        let state = self.public.lock().unwrap_or_else(PoisonError::into_inner).image.freeze();
+        let state = locked(&self.public).image.freeze();
         // A keeper that has ended has said why.
         let _ = keeper.send(state);
     }
