@@ -21,7 +21,7 @@ use crate::publisher::Publisher;
 use crate::question::{Found, Question};
 use crate::refused::Refused;
 use crate::resume::{Room, SubscribeError, resume};
-use crate::session::Session;
+use crate::session::{Session, Sessions};
 use crate::settle::MarketSettlement;
 use crate::start::{self, Started};
 use crate::status::{Shared, Status, Stopped, locked};
@@ -40,6 +40,7 @@ pub struct Host {
     /// Held by the caller that locks the publisher next.
     turn: Mutex<()>,
     shared: Arc<Shared>,
+    sessions: Arc<Sessions>,
     /// What a subscription has room for.
     room: Room,
     folder: Option<PathBuf>,
@@ -80,12 +81,14 @@ impl Host {
         }
         #[cfg(feature = "redis")]
         let scored = options.redis.is_some();
-        let Started { entrance, public, shared, threads, start, past } = start::start(options)?;
+        let Started { entrance, public, shared, sessions, threads, start, past } =
+            start::start(options)?;
         Ok(Self {
             entrance,
             public,
             turn: Mutex::new(()),
             shared,
+            sessions,
             room,
             folder,
             past: past.map(Mutex::new),
@@ -151,8 +154,7 @@ impl Host {
     /// dropped.
     #[must_use]
     pub fn session(&self) -> Session {
-        let id = self.shared.sessions.begin();
-        Session::new(id, self.entrance.clone(), Arc::clone(&self.shared))
+        Session::new(self.entrance.clone(), Arc::clone(&self.sessions))
     }
 
     /// Submits a command. If it places an order, the order ends with the session.

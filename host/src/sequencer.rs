@@ -16,7 +16,7 @@ use crate::batch::Batch;
 use crate::draft::{Draft, Item};
 use crate::gates::Schedule;
 use crate::question::Asked;
-use crate::session::Ending;
+use crate::session::{Ending, Sessions};
 use crate::status::Shared;
 use crate::view::MarketView;
 
@@ -49,6 +49,8 @@ const PATIENCE: Duration = Duration::from_micros(200);
 /// The sessions that have ended and are still to be carried out.
 #[derive(Debug, Default)]
 pub(crate) struct Endings {
+    /// Where sessions say that they end.
+    pub(crate) sessions: Arc<Sessions>,
     /// How many items were carried out.
     handled: u64,
     /// Each with how many items are carried out by when all of the session's are.
@@ -201,7 +203,7 @@ impl Sequencer {
     /// most: it is carried out once the ring has been empty, or as many items as it holds have been.
     fn notice_endings(&mut self) {
         let by = self.endings.handled.saturating_add(self.ahead_max);
-        let ended = self.shared.sessions.take_ended();
+        let ended = self.endings.sessions.take_ended();
         self.endings.noticed.extend(ended.into_iter().map(|ending| (by, ending)));
     }
 

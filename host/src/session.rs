@@ -13,7 +13,7 @@ use pricetime_engine::thread::Entrance;
 use pricetime_engine::{MarketId, SessionId};
 
 use crate::draft::Item;
-use crate::status::{Shared, locked};
+use crate::status::locked;
 
 /// A client's session: the live orders that were placed in it are cancelled when it is dropped, and at
 /// the next start if the process dies first. [`Host::session`](crate::Host::session) begins one,
@@ -23,8 +23,8 @@ pub struct Session {
     pub(crate) id: SessionId,
     /// Where an order was placed in it.
     pub(crate) markets: BTreeSet<MarketId>,
-    pub(crate) entrance: Entrance<Item>,
-    pub(crate) shared: Arc<Shared>,
+    entrance: Entrance<Item>,
+    sessions: Arc<Sessions>,
 }
 
 /// What is left to do for a session that has ended.
@@ -44,8 +44,8 @@ pub(crate) struct Sessions {
 }
 
 impl Session {
-    pub(crate) const fn new(id: SessionId, entrance: Entrance<Item>, shared: Arc<Shared>) -> Self {
-        Self { id, markets: BTreeSet::new(), entrance, shared }
+    pub(crate) fn new(entrance: Entrance<Item>, sessions: Arc<Sessions>) -> Self {
+        Self { id: sessions.begin(), markets: BTreeSet::new(), entrance, sessions }
     }
 }
 
@@ -55,7 +55,7 @@ impl Drop for Session {
         if markets.is_empty() {
             return;
         }
-        self.shared.sessions.end(Ending { session: self.id, markets });
+        self.sessions.end(Ending { session: self.id, markets });
         // A core that sleeps is woken. One whose ring is full looks by itself.
         drop(self.entrance.submit_urgently(Item::Wake));
     }
@@ -63,7 +63,7 @@ impl Drop for Session {
 
 impl Sessions {
     /// The number of a new session. They begin at 1 with each start, when no order has one any more.
-    pub(crate) fn begin(&self) -> SessionId {
+    fn begin(&self) -> SessionId {
         loop {
             let number = self.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
             if let Some(number) = NonZeroU32::new(number) {

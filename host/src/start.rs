@@ -25,6 +25,7 @@ use crate::publisher::Publisher;
 use crate::redis::{Herald, Recorder};
 use crate::scribe::Scribe;
 use crate::sequencer::{Endings, Sequencer};
+use crate::session::Sessions;
 use crate::settle::{Clerk, Courier, Listener, Place, Settlement, news};
 use crate::status::Shared;
 use crate::teller::Teller;
@@ -35,6 +36,7 @@ pub(crate) struct Started {
     pub(crate) entrance: Entrance<Item>,
     pub(crate) public: Arc<Mutex<Publisher>>,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) threads: Threads,
     pub(crate) start: Start,
     /// What the journal tells, where there is one.
@@ -309,6 +311,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         shared: Arc::clone(&shared),
         endings: Endings::default(),
     };
+    let sessions = Arc::clone(&core.endings.sessions);
     let scribe = Scribe {
         journal: kept.journal,
         policy: options.policy,
@@ -317,10 +320,8 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         floors,
         shared: Arc::clone(&shared),
     };
-    if let Some(state) = repair {
-        // There is room for one. A host without snapshots drops it.
-        let _ = to_keeper.try_send(state);
-    }
+    // There is room for one. A host without snapshots drops it.
+    let _ = repair.map(|state| to_keeper.try_send(state));
     let keeper = kept.snapshots.map(|snapshots| Keeper {
         snapshots,
         incoming: states,
@@ -354,7 +355,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         #[cfg(feature = "redis")]
         kept: keeping.map(Keeping::start).transpose()?,
     };
-    Ok(Started { entrance, public, shared, threads, start, past: kept.past })
+    Ok(Started { entrance, public, shared, sessions, threads, start, past: kept.past })
 }
 
 /// Starts who settles and who delivers.

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use pricetime_engine::Sequence;
 
-use crate::session::Sessions;
 use crate::settle::MarketSettlement;
 
 /// The host takes nothing any more.
@@ -80,8 +79,6 @@ pub(crate) struct Shared {
     settlement: Mutex<Vec<MarketSettlement>>,
     #[cfg(feature = "redis")]
     pub(crate) redis: crate::redis::Board,
-    /// The sessions of clients.
-    pub(crate) sessions: Sessions,
     /// The lock of the runner, where there is one.
     #[cfg(feature = "redis")]
     pub(crate) lease: Option<std::sync::Arc<crate::lease::Lease>>,
