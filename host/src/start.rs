@@ -1,6 +1,7 @@
 //! Starting and ending: which thread hears what from whom.
 
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use crossbeam_channel::bounded;
 use pricetime_engine::thread::{self, Entrance};
@@ -29,7 +30,7 @@ use crate::session::Sessions;
 use crate::settle::{Clerk, Courier, Listener, Place, Settlement, news};
 use crate::status::Shared;
 use crate::teller::Teller;
-use crate::threads::{Outward, Threads, named, spawn};
+use crate::threads::{Outward, Threads, named};
 
 /// What a host is made of.
 pub(crate) struct Started {
@@ -342,7 +343,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = thread::spawn(&options.core, core.begin())?;
-    let rest = spawn(scribe, teller)?;
+    let rest = behind_core(scribe, teller)?;
     let outward = settlers(kept.clerk, kept.courier)?;
     #[cfg(feature = "redis")]
     let outward = crate::redis::spawn(carrier, herald)?.into_iter().chain(outward).collect();
@@ -356,6 +357,14 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         kept: keeping.map(Keeping::start).transpose()?,
     };
     Ok(Started { entrance, public, shared, sessions, threads, start, past: kept.past })
+}
+
+/// Starts the threads right behind the core.
+fn behind_core(scribe: Scribe, teller: Teller) -> std::io::Result<[JoinHandle<()>; 2]> {
+    Ok([
+        named("journal").spawn(move || scribe.run())?,
+        named("publisher").spawn(move || teller.run())?,
+    ])
 }
 
 /// Starts who settles and who delivers.

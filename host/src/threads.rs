@@ -8,10 +8,8 @@ use pricetime_engine::thread::Thread;
 use pricetime_persistence::Folder;
 use tracing::warn;
 
-use crate::scribe::Scribe;
 use crate::sequencer::Sequencer;
 use crate::status::Shared;
-use crate::teller::Teller;
 
 /// How long threads that wait for servers may take at the end, all of them together.
 const LAST: Duration = Duration::from_millis(3_800);
@@ -106,12 +104,4 @@ impl Threads {
 /// A thread of this name.
 pub(crate) fn named(name: &str) -> Builder {
     Builder::new().name(format!("pricetime-{name}"))
-}
-
-/// Starts the threads right behind the core.
-pub(crate) fn spawn(scribe: Scribe, teller: Teller) -> io::Result<[JoinHandle<()>; 2]> {
-    Ok([
-        named("journal").spawn(move || scribe.run())?,
-        named("publisher").spawn(move || teller.run())?,
-    ])
 }
