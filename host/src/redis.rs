@@ -18,15 +18,16 @@ mod mailbox;
 mod measure;
 mod seldom;
 mod source;
+pub(crate) mod status;
 mod tape;
 mod unasked;
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use pricetime_engine::{EngineSnapshot, MarketId, Sequence};
+use pricetime_engine::EngineSnapshot;
 use pricetime_persistence::image::Image;
 use pricetime_persistence::redis::stream::{StreamWriter, last_told, told_after};
 use pricetime_persistence::redis::{
@@ -47,100 +48,12 @@ pub(crate) use ledger::Room;
 use looks::Looks;
 pub(crate) use mailbox::Mailbox;
 use source::Source;
+pub use status::{EventsStatus, FencedMarket, RedisState, RedisStatus};
 pub(crate) use tape::Recorder;
 use unasked::Unasked;
 
 /// How long who writes waits where the host does not have its lock.
 const UNHELD: Duration = Duration::from_millis(50);
-
-/// How it is with Redis.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisStatus {
-    /// Whether it answers.
-    pub state: RedisState,
-    /// By how many epochs the market that is furthest behind is behind.
-    pub behind: u64,
-    /// The markets that another writer has taken over. Each is written again once nothing holds its
-    /// claim any more.
-    pub fenced: Vec<FencedMarket>,
-    /// The markets whose image was found to differ from what was written: somebody edited it. Each
-    /// is written anew with its next epoch.
-    pub differs: Vec<MarketId>,
-    /// How it is with the streams of events, where they are published.
-    pub events: Option<EventsStatus>,
-}
-
-/// A market that another writer has taken over, and the claim that stands in its metadata.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FencedMarket {
-    /// The market.
-    pub market: MarketId,
-    /// The term in which it was ours.
-    pub ours: u64,
-    /// The other writer's term.
-    pub theirs: u64,
-    /// The other writer's name.
-    pub writer: String,
-}
-
-/// How it is with the streams of events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventsStatus {
-    /// Whether they can be written.
-    pub state: RedisState,
-    /// Every command up to this one is in them, as far as is known.
-    pub through: Sequence,
-    /// How many durable commands are not.
-    pub behind: u64,
-}
-
-/// Whether Redis answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum RedisState {
-    /// It has not been asked yet.
-    #[default]
-    Unknown,
-    /// It does.
-    Connected,
-    /// It does not, or refuses.
-    Degraded {
-        /// Since when.
-        since: Instant,
-        /// Why.
-        why: String,
-    },
-}
-
-/// Where the carrier says how it is.
-#[derive(Debug, Default)]
-pub(crate) struct Board(Mutex<RedisStatus>);
-
-impl Default for RedisStatus {
-    fn default() -> Self {
-        Self {
-            state: RedisState::Unknown,
-            behind: 0,
-            fenced: Vec::new(),
-            differs: Vec::new(),
-            events: None,
-        }
-    }
-}
-
-impl Board {
-    /// How it is, where everything up to this command is durable.
-    pub(crate) fn read(&self, durable: Sequence) -> RedisStatus {
-        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(events) = &mut status.events {
-            events.behind = durable.0.saturating_sub(events.through.0);
-        }
-        status
-    }
-
-    fn change(&self, change: impl FnOnce(&mut RedisStatus)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-}
 
 /// What Redis says to a folder before it is opened.
 pub(crate) enum Asked {

@@ -33,7 +33,7 @@ pub struct Status {
     pub faulty: Option<String>,
     /// How it is with Redis; unknown where there is none.
     #[cfg(feature = "redis")]
-    pub redis: crate::redis::RedisStatus,
+    pub redis: crate::redis::status::RedisStatus,
     /// How it is with the lock of the runner, where there is one.
     #[cfg(feature = "redis")]
     pub lock: Option<crate::lease::LockStatus>,
@@ -78,7 +78,7 @@ pub(crate) struct Shared {
     settled: AtomicU64,
     settlement: Mutex<Vec<MarketSettlement>>,
     #[cfg(feature = "redis")]
-    pub(crate) redis: crate::redis::Board,
+    pub(crate) redis: crate::redis::status::Board,
     /// The lock of the runner, where there is one.
     #[cfg(feature = "redis")]
     pub(crate) lease: Option<std::sync::Arc<crate::lease::Lease>>,
