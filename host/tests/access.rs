@@ -1,5 +1,6 @@
 //! The promise: over TCP a connection does and sees what its token allows, and never learns another
 //! account's or order's id.
+#![cfg(feature = "program")]
 
 mod program;
 

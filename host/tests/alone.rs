@@ -1,5 +1,6 @@
 //! The promise: `pricetime run --redis-only` needs no folder, says what it does not promise, and comes
 //! back from Redis after a kill.
+#![cfg(feature = "program")]
 
 mod program;
 

@@ -1,4 +1,5 @@
 //! The promise: what the documentation shows is what the program does.
+#![cfg(feature = "program")]
 
 mod program;
 

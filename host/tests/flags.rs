@@ -1,4 +1,5 @@
 //! The promise: the command line understands what people write, and names the flag that it does not.
+#![cfg(feature = "program")]
 
 mod program;
 

@@ -1,4 +1,5 @@
 //! The promise: `pricetime run` says what goes wrong with its data folder.
+#![cfg(feature = "program")]
 
 mod program;
 

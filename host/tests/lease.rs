@@ -1,5 +1,6 @@
 //! The promise: of two processes on one folder the second waits, takes over when the first has died, and
 //! does not while the first only hangs; and who comes to itself without the lock tells nothing.
+#![cfg(feature = "program")]
 
 mod program;
 

@@ -1,4 +1,5 @@
 //! The promise: the listeners of `pricetime run` keep what is not theirs, and serve through floods.
+#![cfg(feature = "program")]
 
 mod program;
 

@@ -1,5 +1,6 @@
 //! The promise: what the program tells of a market can be sent back to it, a market that is refused is
 //! told why, and a market in call can be watched.
+#![cfg(feature = "program")]
 
 mod program;
 

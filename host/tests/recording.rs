@@ -1,4 +1,5 @@
 //! The promise: `run --once` on a recording does what happened then, and ends with the digest of `replay`.
+#![cfg(feature = "program")]
 
 mod program;
 

@@ -4,6 +4,7 @@
 //!
 //! `PRICETIME_TRIALS` says how many kills, a hundredth of it, `PRICETIME_SEED` which ones. From 50,000 on
 //! all are tried that there are: each word, in each manner.
+#![cfg(feature = "program")]
 
 mod program;
 #[path = "program/turnstile.rs"]

@@ -1,4 +1,5 @@
 //! The promise: `pricetime run` does what its help says, as a process.
+#![cfg(feature = "program")]
 
 mod program;
 

@@ -1,5 +1,6 @@
 //! The promise: no error, log, status or receipt shows a token, a password or an address that may hold
 //! one; what is started gets none of them; and a receiver of deliveries can tell who sends.
+#![cfg(feature = "program")]
 
 mod program;
 #[path = "program/settling.rs"]

@@ -1,5 +1,6 @@
 //! The promise: what was traded is settled by the program, once; it can be looked at, proved, held and
 //! begun anew from a shell; and what `docs/settlement.md` shows is what the program says.
+#![cfg(feature = "program")]
 
 mod program;
 #[path = "program/settling.rs"]

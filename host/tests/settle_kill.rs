@@ -1,5 +1,6 @@
 //! The promise: a program that settles into a server is killed again and again, and in the end every
 //! epoch was posted once, in order, and money is conserved; each way to look says so.
+#![cfg(feature = "program")]
 
 mod program;
 #[path = "program/settling.rs"]

@@ -1,5 +1,6 @@
 //! The promise: what a ledger or the outside refuses waits as a dead letter, over restarts, until an
 //! operator has it tried again or lets it go; and what was delivered may be forgotten.
+#![cfg(feature = "program")]
 
 mod program;
 #[path = "program/settling.rs"]

@@ -1,6 +1,7 @@
 //! The promise: an epoch that was dropped is dropped again by a ledger that was put back to a state from
 //! before, and by a new one; that a ledger was put back is said; and `settle verify` finds an epoch that
 //! was dropped and stands as posted.
+#![cfg(feature = "program")]
 
 mod program;
 #[path = "program/settling.rs"]

@@ -1,5 +1,6 @@
 //! The promise: what `docs/redis.md` shows of streams and channels is what a server answers, with no
 //! more rights than it says, and without scripts.
+#![cfg(feature = "program")]
 
 mod program;
 

@@ -1,5 +1,6 @@
 //! The commands that look at data folders and recordings, run as processes: on what is good, on what
 //! is bad, and on what is damaged.
+#![cfg(feature = "program")]
 
 mod archive;
 mod damage;

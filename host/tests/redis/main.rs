@@ -1,6 +1,7 @@
 //! The promise: what stands in Redis can be looked at, restored from, carried and taken away with the
 //! program; a new folder never takes the place of somebody's image; and what `docs/redis.md` shows is
 //! what a server answers.
+#![cfg(feature = "program")]
 
 mod check;
 mod commands;

@@ -1,6 +1,6 @@
 //! A process without a data folder, to be killed: `fleeting URL SEED FIRST` submits commands without
 //! end. Its clock stands still, so what it does follows from seed, first number and the state that it
-//! finds in Redis. A line on standard output says which command was answered. `tests/redis_only.rs`
+//! finds in Redis. A line on standard output says which command was answered. `tests/tests/redis_only.rs`
 //! kills it.
 
 use std::io::{self, Write as _};

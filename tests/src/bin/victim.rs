@@ -1,6 +1,6 @@
 //! A process to be killed: `victim FOLDER SEED FIRST [REDIS]` opens a host and submits commands without end,
 //! each under a request id of its own. A line on standard output says what was acknowledged:
-//! number, sequence, and whether it was a repetition. `tests/crash.rs` kills it at any moment. With an
+//! number, sequence, and whether it was a repetition. `tests/tests/crash.rs` kills it at any moment. With an
 //! address it publishes there what happens.
 
 use std::collections::VecDeque;

@@ -1,0 +1,228 @@
+//! The promise: whoever looks at a data folder, beside the process that writes it or after a power
+//! cut, sees commands that are durable and no others, is never told of damage that is none, and
+//! changes nothing. (What the program makes of it is tested where the program is: `host/tests/look`.)
+#![cfg(feature = "servers")]
+
+use std::error::Error;
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pricetime::{Draft, Gates, Host, Options, Refused};
+use pricetime_engine::{AccountId, Action, Command, Engine, Phase, Sequence, Timestamp};
+use pricetime_persistence::{
+    Folder, FolderError, History, JournalError, JournalOptions, Look, RealDisk, Recovered,
+    RecoveryOptions, recover, unpack,
+};
+use pricetime_tests::disk::{Fault, FaultyDisk};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::load;
+
+const FOLDER: &str = "/srv/market";
+const OPTIONS: RecoveryOptions = RecoveryOptions {
+    journal: JournalOptions { segment_bytes: 4_096 },
+    snapshots_keep: 2,
+    accept_loss: false,
+};
+
+fn command(seed: u64, sequence: u64) -> Command {
+    let Draft { market, account, operator, request, session, action } = load::draft(seed, sequence);
+    let (sequence, timestamp) = (Sequence(sequence), Timestamp(sequence));
+    Command { sequence, timestamp, market, account, operator, request, session, action }
+}
+
+fn try_open(disk: &FaultyDisk) -> Result<(Folder, Recovered), Box<dyn Error>> {
+    let disk = Arc::new(disk.clone());
+    let mut folder = Folder::open_on(disk, Path::new(FOLDER), History(7))?;
+    let recovered = recover(&mut folder, 10, &OPTIONS, &mut (), |_| ())?;
+    Ok((folder, recovered))
+}
+
+fn open(disk: &FaultyDisk) -> Option<(Folder, Recovered)> {
+    try_open(disk).ok()
+}
+
+/// Looks, and reads every command that counts. The last durable one, and the last that can be read.
+fn try_look(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box<dyn Error>> {
+    let look = Look::open(Arc::new(disk.clone()), Path::new(FOLDER))?;
+    let sight = look.journal()?;
+    let mut read = 0;
+    let through = sight.through();
+    for (found, at) in look.reader().read(Sequence(1), through)?.zip(1..) {
+        assert_eq!(found?, command(seed, at));
+        read = at;
+    }
+    assert_eq!(read, through.0);
+    assert_eq!(through, if sight.in_use { sight.durable } else { sight.last });
+    let firsts: Vec<_> = sight.segments.iter().map(|segment| segment.first).collect();
+    for (at, first) in firsts.iter().enumerate() {
+        look.check(*first, firsts.get(at + 1).copied(), through)?;
+    }
+    Ok((sight.durable, sight.last))
+}
+
+/// The same. Nothing where the disk failed meanwhile.
+fn look(disk: &FaultyDisk, seed: u64) -> Option<(Sequence, Sequence)> {
+    let before = disk.files(Path::new(FOLDER));
+    let seen = try_look(disk, seed);
+    assert_eq!(disk.files(Path::new(FOLDER)), before, "looking changes nothing");
+    match seen {
+        Ok(seen) => Some(seen),
+        Err(error) => {
+            let of_disk = matches!(error.downcast_ref(), Some(JournalError::Io { .. }))
+                || matches!(error.downcast_ref(), Some(FolderError::Io { .. }));
+            assert!(of_disk && disk.fired().is_some(), "{error}");
+            None
+        }
+    }
+}
+
+/// Writes until all is done or the disk fails, with looks in between. What a look called durable, and
+/// what the journal did.
+fn live(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, Sequence) {
+    let (mut seen, mut durable) = (Sequence(0), Sequence(0));
+    let Some((_folder, recovered)) = open(disk) else { return (seen, durable) };
+    let Recovered { mut journal, mut engine, mut snapshots, .. } = recovered;
+    for _ in 0..1 + random.below(10) {
+        for _ in 0..1 + random.below(20) {
+            let next = command(seed, journal.appended().0 + 1);
+            if journal.append(&next).is_err() {
+                return (seen, durable);
+            }
+            engine.apply(&next, &mut ());
+        }
+        let done = if random.below(3) == 0 { journal.write() } else { journal.commit().map(drop) };
+        if done.is_err() {
+            return (seen, durable);
+        }
+        let is_marked = random.below(3) == 0 && journal.mark().is_ok();
+        // A mark for which a new segment begins makes durable what was only written.
+        durable = journal.durable();
+        if is_marked && let Some((now, _)) = look(disk, seed) {
+            assert_eq!(now, durable, "a mark says how far it is durable");
+        }
+        let is_all = journal.durable() == journal.appended();
+        let saved = is_all && random.below(4) == 0 && snapshots.save(&engine.snapshot()).is_ok();
+        if let Some((now, last)) = look(disk, seed) {
+            assert!(seen <= now && now <= durable && durable <= last);
+            assert!(!saved || now == durable, "what a snapshot holds is durable");
+            seen = now;
+        }
+    }
+    (seen, durable)
+}
+
+#[test]
+fn a_look_calls_durable_what_survives() {
+    let trials = number("PRICETIME_TRIALS", 200);
+    let seed = number("PRICETIME_SEED", 1).wrapping_add(5_000);
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    let mut looks = 0;
+    for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
+        let mut random = Random::new(trial);
+        let disk = FaultyDisk::new(trial);
+        for _ in 0..4 {
+            let fault = Fault::ALL[usize::try_from(random.below(4)).expect("small")];
+            disk.fail_after(random.below(80), fault);
+            let (seen, durable) = live(&disk, trial, &mut random);
+            if random.below(2) == 0 {
+                disk.power_cycle()
+            } else {
+                disk.restart_process()
+            }
+            // Before anybody mends anything, and after.
+            let is_kept = Look::open(Arc::new(disk.clone()), Path::new(FOLDER))
+                .is_ok_and(|look| !look.is_new());
+            if is_kept {
+                let (now, last) = look(&disk, trial).expect("nothing fails");
+                assert!(seen <= last && durable <= last, "trial {trial}");
+                looks += u64::from(now > Sequence(0));
+                disk.power_cycle();
+                let (_folder, recovered) =
+                    try_open(&disk).unwrap_or_else(|error| panic!("trial {trial}: {error}"));
+                assert!(now <= recovered.journal.durable(), "trial {trial}");
+                recovered.journal.seal().expect("nothing fails");
+                let (now, last) = look(&disk, trial).expect("nothing fails");
+                assert_eq!(now, last, "a sealed journal is durable to its end");
+            }
+        }
+    }
+    assert!(looks > trials, "{looks} looks in {trials} trials");
+}
+
+fn submit(host: &Host, draft: Draft) {
+    loop {
+        match host.tell(draft) {
+            Ok(()) => return,
+            Err(Refused::Busy) => std::thread::yield_now(),
+            Err(refused @ (Refused::Stopped | Refused::Scores)) => panic!("{refused:?}"),
+        }
+    }
+}
+
+fn operator(action: Action) -> Draft {
+    Draft { account: AccountId(1), operator: true, request: None, action, ..load::draft(0, 0) }
+}
+
+#[test]
+fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
+    let own = tempfile::tempdir().expect("a folder");
+    let path = own.path().join("market");
+    let host = Host::open(Options {
+        journal: JournalOptions { segment_bytes: 1 << 14 },
+        gates: Gates::Commands(500),
+        ..Options::new(&path)
+    })
+    .expect("a host");
+    submit(&host, operator(Action::AddMarket(load::spec())));
+    submit(&host, operator(Action::SetPhase(Phase::Continuous)));
+    let is_enough = AtomicBool::new(false);
+    let packed = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 1.. {
+                if is_enough.load(Ordering::Relaxed) {
+                    return;
+                }
+                submit(&host, load::draft(1, number));
+                if number % 64 == 0 {
+                    std::thread::sleep(std::time::Duration::from_micros(200));
+                }
+            }
+        });
+        let packed = look_on(&path);
+        is_enough.store(true, Ordering::Relaxed);
+        packed
+    });
+    host.close().expect("it ends in order");
+    let copy = own.path().join("copy");
+    let unpacked = unpack(&mut Cursor::new(packed), &RealDisk, &copy, |_, _| ()).expect("whole");
+    let copied = Host::open(Options::new(&copy)).expect("a copy opens");
+    // What was packed is the beginning of what happened.
+    let look = Look::open(Arc::new(RealDisk), &path).expect("a data folder");
+    let mut engine = Engine::new(10_000);
+    for command in look.reader().read(Sequence(1), unpacked.through).expect("whole") {
+        engine.apply(&command.expect("a command"), &mut ());
+    }
+    assert_eq!(copied.digest(), engine.digest());
+    copied.close().expect("it ends in order");
+}
+
+/// Looks again and again; says what was packed at last.
+fn look_on(path: &Path) -> Vec<u8> {
+    let mut durable = Sequence(0);
+    let mut packed = Vec::new();
+    for _ in 0..60 {
+        let look = Look::open(Arc::new(RealDisk), path).expect("a data folder");
+        let sight = look.journal().expect("no damage");
+        assert!(durable <= sight.durable && sight.durable <= sight.last);
+        durable = sight.durable;
+        let from = Sequence(durable.0.saturating_sub(200).max(1));
+        let mut read = look.reader().read(from, durable).expect("it is there");
+        assert!(read.all(|command| command.is_ok()));
+        packed.clear();
+        look.pack(&mut packed, |_, _| ()).expect("no damage");
+    }
+    packed
+}

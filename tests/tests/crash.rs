@@ -1,0 +1,133 @@
+//! The promise: `kill -9` at any moment loses nothing that was told to anyone, and doubles nothing.
+//!
+//! A real process under load is killed, again and again on the same folder. After each kill the
+//! journal is replayed by the model, which knows nothing of hosts; what the process had acknowledged
+//! must be in it, once, and the next process must hold the model's state. `PRICETIME_KILLS` says how
+//! often, `PRICETIME_SEED` where chance begins.
+#![cfg(feature = "servers")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command as Process, Stdio};
+use std::time::Duration;
+
+use pricetime::engine::{Command, Engine, RequestId, Sequence};
+use pricetime::persistence::{Folder, Journal, JournalOptions};
+use pricetime::{Host, Options};
+use pricetime_tests::environment::number;
+use pricetime_tests::{Core as _, load, model::Model};
+
+/// A folder that lives longer takes the model longer and longer.
+const KILLS_A_FOLDER: u64 = 6;
+
+/// Runs the victim for so long and kills it. What it had acknowledged: number and sequence.
+fn run(folder: &Path, seed: u64, first: u64, lives: Duration) -> Vec<(u64, u64, bool)> {
+    let mut victim = Process::new(env!("CARGO_BIN_EXE_victim"))
+        .arg(folder)
+        .args([seed.to_string(), first.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the victim starts");
+    let out = BufReader::new(victim.stdout.take().expect("its output"));
+    // It is killed so long after its first word, or so long after its start, dead or alive.
+    let reader = std::thread::spawn(move || {
+        let lines = out.lines().map_while(Result::ok);
+        lines.filter_map(|line| parse(&line)).collect::<Vec<_>>()
+    });
+    std::thread::sleep(lives);
+    let ended = victim.try_wait().expect("it can be asked");
+    assert_eq!(ended, None, "it does not end by itself");
+    victim.kill().expect("it can be killed");
+    victim.wait().expect("it is dead");
+    reader.join().expect("no panic")
+}
+
+/// A line that was written whole.
+fn parse(line: &str) -> Option<(u64, u64, bool)> {
+    let mut words = line.split(' ');
+    let parsed =
+        (words.next()?.parse().ok()?, words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some(parsed)
+}
+
+fn journalled(path: &Path) -> Vec<Command> {
+    let folder = Folder::open(path).expect("the folder of a dead process can be opened");
+    if folder.is_new() {
+        // It was killed before there was a journal.
+        return Vec::new();
+    }
+    let options = JournalOptions { segment_bytes: 1 << 15 };
+    let journal = Journal::open(folder.disk(), &folder.journal(), folder.history(), options)
+        .expect("a kill damages nothing");
+    let commands = journal.read(Sequence(1)).expect("it is kept whole");
+    commands.map(|command| command.expect("a command")).collect()
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_and_doubles_nothing() {
+    let kills = number("PRICETIME_KILLS", 12);
+    let seed = number("PRICETIME_SEED", 1);
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+    let (mut told, mut repeated) = (0, 0_u64);
+    let mut folder = tempfile::tempdir().expect("a folder");
+    let mut acknowledged: BTreeMap<u64, u64> = BTreeMap::new();
+    // On a busy machine it takes more kills, and longer lives, until something has come of them.
+    let came = |told: usize, repeated: u64| told > 100 && (kills < 5 || repeated > 0);
+    for kill in 0..20 * kills {
+        if kill >= kills && came(told + acknowledged.len(), repeated) {
+            break;
+        }
+        if kill % KILLS_A_FOLDER == 0 {
+            told += acknowledged.len();
+            acknowledged.clear();
+            folder = tempfile::tempdir().expect("a folder");
+        }
+        // Clients repeat what they are in doubt about, and some of what they are not.
+        let first = acknowledged.keys().next_back().map_or(0, |last| last.saturating_sub(40));
+        let lives = Duration::from_millis(20 + (seed.wrapping_add(kill).wrapping_mul(7_919)) % 180);
+        let lives = lives * u32::try_from(1 + kill / kills).expect("at most 20");
+        for (number, sequence, again) in run(folder.path(), seed, first, lives) {
+            repeated += u64::from(again);
+            if !again {
+                let before = acknowledged.insert(number, sequence);
+                assert_eq!(before, None, "command {number} was carried out twice");
+            }
+        }
+        judge(folder.path(), seed, &acknowledged);
+    }
+    told += acknowledged.len();
+    eprintln!("{told} acknowledged, {repeated} repeated");
+    assert!(came(told, repeated), "it came to something");
+}
+
+/// Holds the folder against the model and against what was acknowledged.
+fn judge(folder: &Path, seed: u64, acknowledged: &BTreeMap<u64, u64>) {
+    let commands = journalled(folder);
+    let (mut model, mut engine) = (Model::new(10_000), Engine::new(10_000));
+    let mut requests = BTreeSet::new();
+    let mut carried_out: BTreeMap<u64, u64> = BTreeMap::new();
+    for command in &commands {
+        model.apply(command);
+        engine.apply(command, &mut ());
+        if let Some(RequestId(request)) = command.request {
+            let number = u64::try_from(request).expect("a number");
+            // A repetition stands in the journal too; it does nothing.
+            if requests.insert((command.account, request)) {
+                carried_out.insert(number, command.sequence.0);
+            }
+        }
+    }
+    for (number, sequence) in acknowledged {
+        assert_eq!(carried_out.get(number), Some(sequence), "command {number} was acknowledged");
+    }
+    let host = Host::open(Options::new(folder)).expect("it opens again");
+    assert_eq!(host.digest(), model.snapshot().digest());
+    assert_eq!(engine.snapshot(), model.snapshot());
+    for number in acknowledged.keys().rev().take(200) {
+        let draft = load::draft(seed, *number);
+        let request = draft.request.expect("each has one");
+        let known = host.outcome(load::MARKET, draft.account, request).expect("it is remembered");
+        assert_eq!(acknowledged.get(number), Some(&known.sequence.0));
+    }
+}

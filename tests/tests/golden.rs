@@ -1,0 +1,164 @@
+//! The tables: what the rules say happens, written by hand, against the engine and the model.
+//!
+//! A table is right or the rules are unclear; neither the engine nor the model is asked. Only where a
+//! table itself was wrong, `PRICETIME_GOLDEN=update cargo test -p pricetime-tests --test golden` writes
+//! what the engine says into the lines that fail. Read each of them against the rules before it is kept.
+
+use std::fs;
+use std::path::PathBuf;
+
+use pricetime_engine::{Clearing, Command, Engine, EngineSnapshot, Group, MarketId};
+use pricetime_tests::Core;
+use pricetime_tests::model::Model;
+use pricetime_tests::table::{Judged, Verdict, run};
+
+struct TheEngine(Engine);
+
+impl Core for TheEngine {
+    fn apply(&mut self, command: &Command) -> Group {
+        let mut groups: Vec<Group> = Vec::new();
+        let outcome = self.0.apply(command, &mut groups);
+        assert_eq!(groups.len(), 1, "a command makes one group");
+        let group = groups.pop().expect("there is one");
+        assert_eq!(group.outcome, outcome, "the answer is the group's outcome");
+        group
+    }
+
+    fn snapshot(&self) -> EngineSnapshot {
+        self.0.snapshot()
+    }
+}
+
+impl Judged for TheEngine {
+    fn audit(&self) -> Result<(), String> {
+        self.0.audit().map_err(|broken| format!("{broken:?}"))
+    }
+
+    fn indicative(&self, market: MarketId) -> Option<Clearing> {
+        self.0.market(market)?.indicative()
+    }
+}
+
+struct TheModel(Model);
+
+impl Core for TheModel {
+    fn apply(&mut self, command: &Command) -> Group {
+        self.0.apply(command)
+    }
+
+    fn snapshot(&self) -> EngineSnapshot {
+        self.0.snapshot()
+    }
+}
+
+impl Judged for TheModel {
+    fn audit(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn indicative(&self, market: MarketId) -> Option<Clearing> {
+        self.0.indicative(market)
+    }
+}
+
+/// The tables: path, the name to print, text.
+fn tables() -> Vec<(PathBuf, String, String)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
+    let entries = fs::read_dir(&folder).expect("tests/golden is a folder");
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.expect("a readable entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "txt"));
+    paths.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("a readable table");
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("tests/golden/{file}");
+        (path, name, text)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Plays all tables; what fails is printed at once.
+fn judge<C: Judged>(who: &str, update: bool, core: impl Fn(u32) -> C) -> usize {
+    let mut failures = Vec::new();
+    let mut scenarios = 0;
+    for (path, name, text) in tables() {
+        let verdict = run(&name, &text, &core);
+        scenarios += verdict.scenarios;
+        if update && verdict.rewritten != text {
+            fs::write(path, &verdict.rewritten).expect("a writable table");
+        }
+        failures.extend(verdict.failures);
+    }
+    let count = failures.len();
+    assert!(failures.is_empty(), "{who}: {count} lines fail\n\n{}\n", failures.join("\n\n"));
+    scenarios
+}
+
+#[test]
+fn the_engine_does_what_the_tables_say() {
+    let update = std::env::var("PRICETIME_GOLDEN").is_ok_and(|mode| mode == "update");
+    let scenarios = judge("the engine", update, |max| TheEngine(Engine::new(max)));
+    assert!(scenarios >= 160, "only {scenarios} scenarios: was a table lost?");
+}
+
+#[test]
+fn the_model_does_what_the_tables_say() {
+    judge("the model", false, |max| TheModel(Model::new(max)));
+}
+
+fn play(text: &str) -> Verdict {
+    run("table", text, |max| TheModel(Model::new(max)))
+}
+
+const TABLE: &str = "scenario: one\n\
+    place A1 alice sell 5 @ 101 show 2 -> accepted\n\
+    place B1 bob buy 7 @ 102 -> accepted, traded A1 2 @ 101,\n    replenished A1 showing 2 of 3,\n    \
+    traded A1 2 @ 101, replenished A1 showing 1 of 1, traded A1 1 @ 101\n\
+    book B1 2 @ 102 | -\n";
+
+#[test]
+fn a_table_that_is_right_passes() {
+    assert_eq!(play(TABLE).failures, Vec::<String>::new());
+}
+
+/// Every single word of an expectation counts.
+#[test]
+fn a_table_that_is_wrong_anywhere_fails() {
+    let right = ["accepted, ", "2 @ 101", "@ 101,", "showing 2", "of 3", "A1 1", "B1 2", "102 |"];
+    let wrong = ["", "3 @ 101", "@ 100,", "showing 1", "of 4", "A2 1", "B2 2", "103 |"];
+    for (right, wrong) in right.into_iter().zip(wrong) {
+        let (head, tail) = TABLE.rsplit_once(right).expect("the table holds it");
+        let failures = play(&format!("{head}{wrong}{tail}")).failures;
+        assert_eq!(failures.len(), 1, "`{wrong}` for `{right}`");
+    }
+}
+
+#[test]
+fn a_failure_names_its_line_and_both_sides() {
+    let table = "scenario: one\n\nplace A1 alice sell 5 @ 101 -> accepted, traded B1 5 @ 101\n";
+    let verdict = play(table);
+    assert_eq!(
+        verdict.failures,
+        ["table:3: in `one`:\n  place A1 alice sell 5 @ 101 ->\n  \
+          expected: accepted, traded B1 5 @ 101\n  got:      accepted\n  in full:  accepted [#1]"]
+    );
+    let corrected = "scenario: one\n\nplace A1 alice sell 5 @ 101 -> accepted\n";
+    assert_eq!(verdict.rewritten, corrected);
+}
+
+#[test]
+fn a_line_that_cannot_be_read_fails() {
+    let broken = [
+        "place A1 alice sell 5 @ 101",
+        "place A1 alice sell 5 -> accepted",
+        "place A1 alice sell five @ 1 -> accepted",
+        "place A1 alice sell 5 @ 101 quickly -> accepted",
+        "plaice A1 alice sell 5 @ 101 -> accepted",
+        "cancel A1 -> cancelled 5",
+        "market colour=red",
+        "in 2: book - | -",
+    ];
+    for line in broken {
+        assert_eq!(play(&format!("scenario: one\n{line}\n")).failures.len(), 1, "{line}");
+    }
+}

@@ -1,0 +1,427 @@
+//! The promise: a host loses nothing that it told of, tells of nothing that it could lose, and says
+//! so when it can do neither.
+#![cfg(feature = "servers")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pricetime::engine::{
+    AccountId, Action, Engine, EpochNumber, Event, Fees, Group, Level, Limits, MarketId,
+    MarketSpec, OrderId, OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, RequestId,
+    SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+};
+use pricetime::persistence::{Folder, Journal, JournalOptions};
+use pricetime::{Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused};
+use pricetime_tests::load::done;
+
+const MARKET: MarketId = MarketId(1);
+const ALICE: AccountId = AccountId(10);
+const BOB: AccountId = AccountId(11);
+
+fn spec() -> MarketSpec {
+    MarketSpec {
+        symbol: Symbol::new("ENERGY").expect("a symbol"),
+        tick: Step { mantissa: 1, exponent: -3 },
+        lot: Step::ONE,
+        pricing: Pricing::Maker,
+        quantity_max: Quantity(1_000_000),
+        limits: Limits::default(),
+        terms: Terms {
+            price_min: Price(-1_000),
+            price_max: Price(1_000),
+            protection_ticks: None,
+            reference: None,
+            fees: Fees::default(),
+        },
+    }
+}
+
+fn operator(action: Action) -> Draft {
+    Draft {
+        market: MARKET,
+        account: AccountId(1),
+        operator: true,
+        request: None,
+        action,
+        session: None,
+    }
+}
+
+fn limit(order: u128, side: Side, price: i64, quantity: u64) -> Action {
+    Action::Place(Place {
+        order: OrderId(order),
+        reference: 0,
+        side,
+        kind: OrderKind::Limit { price: Price(price) },
+        quantity: Quantity(quantity),
+        time_in_force: TimeInForce::GoodTillCancel,
+        post_only: false,
+        minimum_quantity: None,
+        display_quantity: None,
+        self_trade: SelfTrade::None,
+    })
+}
+
+fn of(account: AccountId, action: Action) -> Draft {
+    Draft { market: MARKET, account, operator: false, request: None, action, session: None }
+}
+
+/// A host with one open market.
+fn open(options: Options) -> Host {
+    let host = Host::open(options).expect("a host");
+    if host.spec(MARKET).is_none() {
+        done(&host, operator(Action::AddMarket(spec())));
+        done(&host, operator(Action::SetPhase(Phase::Continuous)));
+    }
+    host
+}
+
+/// A clock that shows what the test says.
+#[derive(Clone, Debug, Default)]
+struct Hands(Arc<AtomicU64>);
+
+impl Hands {
+    fn show(&self, minutes: u64) {
+        self.0.store(minutes * MINUTE, Ordering::SeqCst);
+    }
+}
+
+impl Clock for Hands {
+    fn now(&mut self) -> Timestamp {
+        match self.0.load(Ordering::SeqCst) {
+            u64::MAX => panic!("the clock broke"),
+            now => Timestamp(now),
+        }
+    }
+}
+
+const MINUTE: u64 = 60_000_000_000;
+const QUARTER: Duration = Duration::from_secs(15 * 60);
+
+fn level(price: i64, quantity: u64, orders: u32) -> Level {
+    Level { price: Price(price), quantity: Quantity(quantity), orders }
+}
+
+/// The epoch and the sequence of a host's market.
+fn epoch(host: &Host) -> EpochNumber {
+    host.view(MARKET, 0).expect("the market").epoch
+}
+
+#[test]
+fn what_was_told_is_there_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    done(&host, of(ALICE, limit(1, Side::Sell, 100, 5)));
+    let group = done(&host, of(BOB, limit(2, Side::Buy, 101, 3)));
+    assert!(matches!(group.events[..], [Event::Accepted { .. }, Event::Traded { .. }]));
+    let before = host.view(MARKET, 10).expect("the market");
+    assert_eq!(before.asks, [level(100, 2, 1)]);
+    assert_eq!(before.sequence, group.header.sequence);
+    host.close().expect("it ends in order");
+
+    let host = open(Options::new(folder.path()));
+    assert_eq!(host.view(MARKET, 10), Some(before));
+    assert_eq!(host.start().replayed, 0, "a last snapshot was written at the end");
+    let group = done(&host, of(ALICE, Action::Cancel { order: OrderId(1) }));
+    assert_eq!(group.header.sequence, Sequence(5));
+    assert_eq!(group.outcome, Outcome::Accepted);
+}
+
+#[test]
+fn a_request_is_carried_out_once_and_its_outcome_is_known() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let request = Some(RequestId(77));
+    let draft = Draft { request, ..of(ALICE, limit(1, Side::Buy, 90, 5)) };
+    let host = open(Options::new(folder.path()));
+    assert_eq!(host.outcome(MARKET, ALICE, RequestId(77)), None);
+    let first = done(&host, draft);
+    host.close().expect("it ends in order");
+
+    let host = open(Options::new(folder.path()));
+    let known = host.outcome(MARKET, ALICE, RequestId(77)).expect("it is remembered");
+    assert_eq!((known.sequence, known.outcome), (first.header.sequence, Outcome::Accepted));
+    let again = done(&host, draft);
+    assert_eq!(again.outcome, Outcome::Duplicate);
+    assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level(90, 5, 1)]);
+}
+
+#[test]
+fn many_submit_and_the_journal_prescribes_the_state() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options {
+        journal: JournalOptions { segment_bytes: 1 << 16 },
+        gates: Gates::Commands(500),
+        ..Options::new(folder.path())
+    });
+    let told: Vec<Group> = std::thread::scope(|scope| {
+        let submit = |account: u128| {
+            let host = &host;
+            scope.spawn(move || {
+                let place = |n: u128| {
+                    let side = if (n + account).is_multiple_of(2) { Side::Buy } else { Side::Sell };
+                    let price = i64::try_from(n * 7 % 40).expect("small") - 20;
+                    let draft = of(AccountId(account), limit(account << 64 | n, side, price, 5));
+                    loop {
+                        match host.submit(draft) {
+                            Ok(ticket) => return ticket,
+                            Err(Refused::Busy) => std::thread::yield_now(),
+                            Err(refused @ (Refused::Stopped | Refused::Scores)) => {
+                                panic!("{refused}")
+                            }
+                        }
+                    }
+                };
+                // All are submitted before the first answer is waited for.
+                let tickets: Vec<_> = (0..1_000).map(place).collect();
+                tickets.into_iter().map(|t| t.wait().expect("an answer")).collect::<Vec<_>>()
+            })
+        };
+        let submitters: Vec<_> = (1..=3).map(submit).collect();
+        submitters.into_iter().flat_map(|s| s.join().expect("no panic")).collect()
+    });
+    let view = host.view(MARKET, usize::MAX).expect("the market");
+    host.close().expect("it ends in order");
+
+    // Through a fresh engine, and nothing of the host's.
+    let (mut engine, mut groups) = (Engine::new(10), Vec::new());
+    for command in commands(folder.path()) {
+        engine.apply(&command, &mut groups);
+    }
+    let book = engine.market(MARKET).expect("the market");
+    assert!(book.levels(Side::Buy).eq(view.bids) && book.levels(Side::Sell).eq(view.asks));
+    assert!(book.head().epoch.0 > 5, "gates are commands like others");
+    assert_eq!(told.len(), 3_000);
+    for group in told {
+        let at = usize::try_from(group.header.sequence.0).expect("small") - 1;
+        assert_eq!(groups.get(at), Some(&group));
+    }
+}
+
+/// Every command in a data folder's journal.
+fn commands(path: &std::path::Path) -> Vec<pricetime::engine::Command> {
+    let folder = Folder::open(path).expect("the folder");
+    let options = JournalOptions::default();
+    let journal = Journal::open(folder.disk(), &folder.journal(), folder.history(), options);
+    let journal = journal.expect("the journal");
+    let commands = journal.read(Sequence(1)).expect("the first command");
+    commands.map(|command| command.expect("a command")).collect()
+}
+
+#[test]
+fn a_folder_has_one_process_and_one_host() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    let second = Host::open(Options::new(folder.path()));
+    assert!(
+        matches!(&second, Err(OpenError::Folder(error)) if error.to_string().contains("in use"))
+    );
+    drop(host);
+    drop(open(Options::new(folder.path())));
+}
+
+#[test]
+fn gates_close_in_time_and_before_what_comes_with_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hands = Hands::default();
+    hands.show(7);
+    let options = || Options {
+        gates: Gates::Aligned(QUARTER),
+        clock: Some(Box::new(hands.clone())),
+        ..Options::new(folder.path())
+    };
+    let host = open(options());
+    done(&host, of(ALICE, limit(1, Side::Buy, 1, 1)));
+    assert_eq!(epoch(&host), EpochNumber(1));
+    hands.show(15);
+    let group = done(&host, of(ALICE, limit(2, Side::Buy, 1, 1)));
+    assert_eq!((epoch(&host), group.header.sequence), (EpochNumber(2), Sequence(5)));
+
+    // Back by ten minutes: time stands still, and no gate comes twice.
+    hands.show(5);
+    let group = done(&host, of(ALICE, limit(3, Side::Buy, 1, 1)));
+    assert_eq!(group.header.timestamp, Timestamp(15 * MINUTE));
+    hands.show(29);
+    done(&host, of(ALICE, limit(4, Side::Buy, 1, 1)));
+    assert_eq!(epoch(&host), EpochNumber(2));
+
+    // An hour ahead: one gate, stamped with its own time, and the next one from there.
+    hands.show(95);
+    done(&host, of(ALICE, limit(5, Side::Buy, 1, 1)));
+    assert_eq!(epoch(&host), EpochNumber(3));
+    host.close().expect("it ends in order");
+    let commands = commands(folder.path());
+    let gates = commands.iter().filter(|c| matches!(c.action, Action::CloseEpoch { .. }));
+    let times: Vec<_> = gates.map(|gate| gate.timestamp.0 / MINUTE).collect();
+    assert_eq!(times, [15, 30]);
+
+    // Down for hours: the first missed gate closes at the start, before any new command.
+    hands.show(300);
+    let host = open(options());
+    let group = done(&host, of(ALICE, limit(6, Side::Buy, 1, 1)));
+    assert_eq!(epoch(&host), EpochNumber(4));
+    assert_eq!(group.header.timestamp, Timestamp(300 * MINUTE));
+    hands.show(314);
+    done(&host, of(ALICE, limit(7, Side::Buy, 1, 1)));
+    assert_eq!(epoch(&host), EpochNumber(4));
+    hands.show(315);
+    done(&host, of(ALICE, limit(8, Side::Buy, 1, 1)));
+    assert_eq!(epoch(&host), EpochNumber(5));
+}
+
+#[test]
+fn an_order_expires_though_nobody_speaks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hands = Hands::default();
+    hands.show(1);
+    let clock = Box::new(hands.clone());
+    let host = open(Options { clock: Some(clock), ..Options::new(folder.path()) });
+    let mut feed = host.subscribe(MARKET).expect("the market");
+    let Action::Place(place) = limit(1, Side::Buy, 50, 5) else { unreachable!() };
+    let time_in_force = TimeInForce::GoodTillDate(Timestamp(2 * MINUTE));
+    done(&host, of(ALICE, Action::Place(Place { time_in_force, ..place })));
+    hands.show(3);
+    assert_eq!(feed.updates.wait().expect("it came").levels, [(Side::Buy, level(50, 5, 1))]);
+    let update = feed.updates.wait().expect("it went");
+    assert_eq!(update.levels, [(Side::Buy, level(50, 0, 0))]);
+    assert_eq!(update.timestamp, Timestamp(3 * MINUTE));
+}
+
+/// What a reader of updates makes of a book.
+fn follow(view: &mut MarketView, update: &pricetime::MarketUpdate) {
+    assert!(update.sequence > view.sequence, "nothing twice and nothing back");
+    view.sequence = update.sequence;
+    view.last_price = update.trades.last().map(|t| t.price).or(view.last_price);
+    view.phase = update.phase.unwrap_or(view.phase);
+    for (side, level) in &update.levels {
+        let levels = if *side == Side::Buy { &mut view.bids } else { &mut view.asks };
+        levels.retain(|old| old.price != level.price);
+        if level.orders > 0 {
+            levels.push(*level);
+        }
+        levels.sort_by_key(|l| if *side == Side::Buy { -l.price.0 } else { l.price.0 });
+    }
+}
+
+#[test]
+fn a_subscription_has_no_gap() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    std::thread::scope(|scope| {
+        let submitter = scope.spawn(|| {
+            for n in 0..3_000_u64 {
+                let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
+                let price = i64::try_from(n * 31 % 17).expect("small");
+                let mut draft = of(ALICE, limit(u128::from(n), side, price, 1 + n % 5));
+                if n % 3 == 2 {
+                    draft.action = Action::Cancel { order: OrderId(u128::from(n - 2)) };
+                }
+                while host.tell(draft).is_err() {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let mut feeds = Vec::new();
+        while !submitter.is_finished() {
+            feeds.push(host.subscribe(MARKET).expect("the market"));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let last = done(&host, of(ALICE, limit(9_999, Side::Buy, -500, 1)));
+        let end = host.view(MARKET, usize::MAX).expect("the market");
+        for mut feed in feeds {
+            while feed.book.sequence < last.header.sequence {
+                let update = feed.updates.wait().expect("nobody was too slow");
+                follow(&mut feed.book, &update);
+            }
+            assert_eq!(feed.book, end);
+        }
+    });
+}
+
+#[test]
+fn an_account_sees_its_own_and_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    done(&host, of(ALICE, limit(1, Side::Sell, 100, 5)));
+    let mut alice = host.subscribe_account(MARKET, ALICE).expect("the market");
+    let mut bob = host.subscribe_account(MARKET, BOB).expect("the market");
+    assert_eq!((alice.orders.len(), bob.orders.len()), (1, 0));
+    done(&host, of(BOB, limit(2, Side::Buy, 100, 2)));
+    done(&host, of(BOB, limit(2, Side::Buy, 5, 0)));
+
+    let seen = alice.updates.wait().expect("a trade");
+    let [Event::Traded { maker, taker, quantity, .. }] = &seen.events[..] else {
+        panic!("{seen:?}")
+    };
+    assert_eq!((maker.account, taker.account), (ALICE, AccountId(0)));
+    assert_eq!((taker.order, *quantity), (OrderId(0), Quantity(2)));
+    assert_eq!(seen.header.account, AccountId(0), "not even who spoke");
+    assert_eq!(alice.updates.try_next(), Ok(None), "a refusal of Bob's is Bob's");
+
+    let seen = bob.updates.wait().expect("an order and a trade");
+    assert_eq!(seen.events.len(), 2);
+    assert_eq!(bob.updates.wait().expect("a refusal").header.account, BOB);
+}
+
+#[test]
+fn a_slow_reader_is_let_go_and_nobody_waits_for_him() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options { subscription: 4, ..Options::new(folder.path()) });
+    let mut slow = host.subscribe(MARKET).expect("the market");
+    let dead = host.subscribe(MARKET).expect("the market");
+    drop(dead);
+    for n in 0..20 {
+        done(&host, of(ALICE, limit(n, Side::Buy, 5, 1)));
+    }
+    for _ in 0..4 {
+        slow.updates.wait().expect("what there was room for");
+    }
+    assert_eq!(slow.updates.wait(), Err(Ended));
+    let mut again = host.subscribe(MARKET).expect("the market");
+    assert_eq!(again.book.bids, [level(5, 20, 20)]);
+    host.close().expect("it ends in order");
+    assert_eq!(again.updates.wait(), Err(Ended));
+}
+
+#[test]
+fn a_forgotten_ticket_forgets_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    drop(host.submit(of(ALICE, limit(1, Side::Buy, 5, 1))).expect("room"));
+    done(&host, of(ALICE, limit(2, Side::Buy, 5, 1)));
+    assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level(5, 2, 2)]);
+    let latest = host.latest(MARKET, 1).expect("room").blocking_recv().expect("an answer");
+    assert_eq!(latest, host.view(MARKET, 1));
+}
+
+#[test]
+fn tickets_can_be_awaited() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let group = runtime.block_on(async {
+        let ticket = host.submit(of(ALICE, limit(1, Side::Buy, 5, 1))).expect("room");
+        ticket.await.expect("an answer")
+    });
+    assert_eq!(group.outcome, Outcome::Accepted);
+}
+
+#[test]
+fn a_core_that_panics_stops_the_host_and_says_why() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let hands = Hands::default();
+    let clock = Box::new(hands.clone());
+    let host = open(Options { clock: Some(clock), ..Options::new(folder.path()) });
+    done(&host, of(ALICE, limit(1, Side::Buy, 5, 1)));
+    hands.0.store(u64::MAX, Ordering::SeqCst);
+    let lost = host.submit(of(ALICE, limit(2, Side::Buy, 5, 1))).expect("room").wait();
+    assert!(lost.is_err());
+    while !matches!(host.submit(of(ALICE, limit(3, Side::Buy, 5, 1))), Err(Refused::Stopped)) {
+        std::thread::yield_now();
+    }
+    let why = host.close().expect_err("it did not end in order").to_string();
+    assert!(why.contains("the clock broke"), "{why}");
+
+    let host = open(Options::new(folder.path()));
+    assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level(5, 1, 1)]);
+}

@@ -1,0 +1,541 @@
+//! The promise: what is posted is delivered outside at least once, in order and under its id,
+//! however often the host ends, and a slow outside holds no settlement up.
+#![cfg(feature = "servers")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pricetime::engine::{Action, EpochNumber, MarketId, MarketSpec, Phase, Symbol};
+use pricetime::persistence::ledger::{EmbeddedLedger, Ledger as _, Notice, Position, Seed, Token};
+use pricetime::persistence::settlement::Batch;
+use pricetime::persistence::{Look, RealDisk};
+use pricetime::{
+    Delivery, Draft, Gates, Host, MarketDelivery, NotDelivered, Options, Order, Orders, Outlet,
+    ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,
+};
+use pricetime_tests::load;
+use pricetime_tests::obstacle::Obstacle;
+use pricetime_tests::patience::{PATIENCE, until};
+use serde_json::Value;
+
+const ONE: MarketId = MarketId(1);
+const TWO: MarketId = MarketId(2);
+
+fn delivery(outlet: impl Outlet + 'static) -> Delivery {
+    let (backoff_min, backoff_max) = (Duration::from_millis(5), Duration::from_millis(20));
+    Delivery { backoff_min, backoff_max, ..Delivery::to(outlet) }
+}
+
+fn host(folder: &Path, delivery: Delivery) -> Host {
+    let ledger = folder.join("ledger");
+    let shared = Settlement::shared(move || EmbeddedLedger::open(&ledger));
+    let settlement = Some(Settlement { delivery: Some(delivery), ..shared });
+    let options = Options { settlement, gates: Gates::OnRequest, ..Options::new(folder) };
+    Host::open(options).expect("a host")
+}
+
+fn say(host: &Host, market: MarketId, action: Action) {
+    let draft = Draft {
+        market,
+        account: pricetime::engine::AccountId(1),
+        operator: true,
+        request: None,
+        action,
+        session: None,
+    };
+    host.submit(draft).expect("room").wait().expect("an answer");
+}
+
+fn add(host: &Host, market: MarketId) {
+    let symbol = Symbol::new(&format!("M{market}")).expect("a symbol");
+    say(host, market, Action::AddMarket(MarketSpec { symbol, ..load::spec() }));
+    say(host, market, Action::SetPhase(Phase::Continuous));
+}
+
+#[test]
+fn delivery_with_the_longest_timeout_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let outlet = ProgramOutlet::new("true", &[], Duration::MAX);
+    let host = host(folder.path(), delivery(outlet));
+    add(&host, ONE);
+    epochs(&host, ONE, 2);
+    until("both are delivered", || standing(&host, ONE).delivered == Some(EpochNumber(2)));
+    host.close().expect("it ends in order");
+}
+
+/// So many epochs in which there may be trades.
+fn epochs(host: &Host, market: MarketId, count: u64) {
+    for _ in 0..count {
+        let number = host.view(market, 0).expect("the market").epoch;
+        for at in number.0 * 20..number.0 * 20 + 20 {
+            let draft = Draft { market, request: None, ..load::draft(u64::from(market.0), at) };
+            host.submit(draft).expect("room").wait().expect("an answer");
+        }
+        say(host, market, Action::CloseEpoch { number });
+    }
+}
+
+fn standing(host: &Host, market: MarketId) -> MarketDelivery {
+    let all = host.settlement().into_iter();
+    all.filter(|it| it.market == market).find_map(|it| it.delivery).unwrap_or_default()
+}
+
+fn until_delivered(host: &Host, market: MarketId, epoch: u64) {
+    let delivered = || standing(host, market).delivered >= Some(EpochNumber(epoch));
+    until("it is delivered", delivered);
+}
+
+fn until_settled(host: &Host, market: MarketId, epoch: u64) {
+    let settled = |it: &pricetime::MarketSettlement| {
+        it.market == market && it.settled >= Some(EpochNumber(epoch))
+    };
+    until("it is settled", || host.settlement().iter().any(settled));
+}
+
+/// The lines of a market's receipts.
+fn receipts(folder: &Path, market: MarketId) -> Vec<Value> {
+    let path = folder.join("settlement").join(format!("receipts-{market}.jsonl"));
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn epochs_of(receipts: &[Value]) -> Vec<u64> {
+    receipts.iter().map(|it| it["epoch"].as_u64().expect("an epoch")).collect()
+}
+
+/// What the outside was asked, and how it answers.
+type Answer = Box<dyn FnMut(&Batch) -> Result<Receipt, NotDelivered> + Send>;
+
+/// An outside in this process.
+struct Told(Answer);
+
+impl Outlet for Told {
+    fn deliver(&mut self, notice: &Notice) -> Result<Receipt, NotDelivered> {
+        assert_eq!(notice.outcome.id, notice.batch.id());
+        (self.0)(&notice.batch)
+    }
+}
+
+fn told(answer: impl FnMut(&Batch) -> Result<Receipt, NotDelivered> + Send + 'static) -> Delivery {
+    delivery(Told(Box::new(answer)))
+}
+
+#[test]
+fn all_is_delivered_in_order_however_often_the_host_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let begin = || {
+        let heard = Arc::clone(&heard);
+        let mut asked = 0;
+        host(
+            folder.path(),
+            told(move |batch| {
+                asked += 1;
+                if asked % 3 == 0 {
+                    return Err(NotDelivered::Later("busy".to_owned()));
+                }
+                heard.lock().expect("a list").push((batch.market, batch.epoch.0));
+                Ok(Receipt(format!("number {}", batch.epoch)))
+            }),
+        )
+    };
+    for round in 0..6 {
+        let host = begin();
+        if round == 0 {
+            add(&host, ONE);
+            add(&host, TWO);
+        }
+        epochs(&host, ONE, 4);
+        epochs(&host, TWO, 2);
+        host.close().expect("a clean end");
+    }
+    let host = begin();
+    until_delivered(&host, ONE, 24);
+    until_delivered(&host, TWO, 12);
+    host.close().expect("a clean end");
+    for (market, last) in [(ONE, 24), (TWO, 12)] {
+        let heard = heard.lock().expect("a list");
+        let mut heard: Vec<u64> = heard.iter().filter(|it| it.0 == market).map(|it| it.1).collect();
+        // A delivery that was under way at an end is made again.
+        heard.dedup();
+        assert_eq!(heard, (1..=last).collect::<Vec<_>>());
+        let kept = receipts(folder.path(), market);
+        assert_eq!(epochs_of(&kept), heard);
+        assert_eq!(kept[3]["receipt"], "number 4");
+    }
+}
+
+#[test]
+fn what_is_lost_between_the_receipt_and_the_position_is_delivered_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ids = Arc::new(Mutex::new(BTreeMap::<String, u32>::new()));
+    let begin = || {
+        let ids = Arc::clone(&ids);
+        let answer = move |batch: &Batch| {
+            *ids.lock().expect("a map").entry(batch.id().to_string()).or_default() += 1;
+            Ok(Receipt::default())
+        };
+        host(folder.path(), told(answer))
+    };
+    let first = begin();
+    add(&first, ONE);
+    epochs(&first, ONE, 2);
+    until_delivered(&first, ONE, 2);
+    let position = folder.path().join("settlement/delivered-1.json");
+    let before = fs::read(&position).expect("a position");
+    epochs(&first, ONE, 1);
+    until_delivered(&first, ONE, 3);
+    first.close().expect("a clean end");
+    // As after a power cut: the position is the one before, and the last line was cut.
+    fs::write(&position, before).expect("a file");
+    let path = folder.path().join("settlement/receipts-1.jsonl");
+    let text = fs::read_to_string(&path).expect("receipts");
+    let cut = text.trim_end().rfind('\n').expect("lines") + 20;
+    fs::write(&path, &text[..cut]).expect("a file");
+    let second = begin();
+    until_delivered(&second, ONE, 3);
+    epochs(&second, ONE, 1);
+    until_delivered(&second, ONE, 4);
+    second.close().expect("a clean end");
+    let counts: Vec<u32> = ids.lock().expect("a map").values().copied().collect();
+    assert_eq!((counts.len(), counts.iter().sum::<u32>()), (4, 5), "each under its own id");
+    let text = fs::read_to_string(&path).expect("receipts");
+    let whole = text.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count();
+    assert_eq!((text.lines().count(), whole), (5, 4), "{text}");
+}
+
+#[test]
+fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let begin = || {
+        let asked = Arc::clone(&asked);
+        let answer = move |batch: &Batch| {
+            let mut asked = asked.lock().expect("a list");
+            asked.push(batch.epoch.0);
+            let times = asked.iter().filter(|it| **it == batch.epoch.0).count();
+            match batch.epoch.0 {
+                2 => Err(NotDelivered::Refused("never".to_owned())),
+                3 if times <= 5 => Err(NotDelivered::Refused("not yet".to_owned())),
+                _ => Ok(Receipt::default()),
+            }
+        };
+        host(folder.path(), told(answer))
+    };
+    let refused = |epoch, why: &str| {
+        let why = why.to_owned();
+        Some(Undelivered { epoch: EpochNumber(epoch), refusals: 5, stands: true, why })
+    };
+    let orders = Orders::of(folder.path());
+    let first = begin();
+    add(&first, ONE);
+    epochs(&first, ONE, 4);
+    until("it stands", || standing(&first, ONE).trouble == refused(2, "never"));
+    until_settled(&first, ONE, 4);
+    let status = folder.path().join("settlement/status.json");
+    until("it is said", || {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        text.contains(r#""standing":"refused","epoch":2,"why":"never""#)
+    });
+    first.close().expect("a clean end");
+    // It stands over a restart, and is not tried again.
+    let second = begin();
+    until("it stands", || standing(&second, ONE).trouble == refused(2, "never"));
+    assert_eq!(*asked.lock().expect("a list"), [1, 2, 2, 2, 2, 2]);
+    // What has not failed is not skipped.
+    orders.leave(ONE, Order::DeliverSkip(EpochNumber(3))).expect("an order");
+    until("it is obeyed", || orders.left().expect("a folder").is_empty());
+    orders.leave(ONE, Order::DeliverSkip(EpochNumber(2))).expect("an order");
+    until("the next one stands", || standing(&second, ONE).trouble == refused(3, "not yet"));
+    orders.leave(ONE, Order::DeliverRetry).expect("an order");
+    until_delivered(&second, ONE, 4);
+    assert_eq!(standing(&second, ONE).trouble, None);
+    second.close().expect("a clean end");
+    let kept = receipts(folder.path(), ONE);
+    assert_eq!(epochs_of(&kept), [1, 2, 3, 4]);
+    assert_eq!((&kept[1]["skipped"], &kept[1]["receipt"]), (&"never".into(), &Value::Null));
+    assert_eq!(orders.left().expect("a folder").len(), 0);
+}
+
+#[test]
+fn an_epoch_that_is_to_be_skipped_is_tried_once_more_after_a_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let away = || {
+        host(
+            folder.path(),
+            told(|batch| match batch.epoch.0 {
+                1 => Err(NotDelivered::Later("away".to_owned())),
+                _ => Ok(Receipt::default()),
+            }),
+        )
+    };
+    let first = away();
+    add(&first, ONE);
+    epochs(&first, ONE, 2);
+    until("it fails", || standing(&first, ONE).trouble.is_some());
+    first.close().expect("a clean end");
+    // Nobody runs, and of what only waited nothing is on disk.
+    let orders = Orders::of(folder.path());
+    orders.leave(ONE, Order::DeliverSkip(EpochNumber(1))).expect("an order");
+    let second = away();
+    until_delivered(&second, ONE, 2);
+    until("the order is carried out", || orders.left().expect("a folder").is_empty());
+    second.close().expect("a clean end");
+    let kept = receipts(folder.path(), ONE);
+    assert_eq!((epochs_of(&kept), &kept[0]["skipped"]), (vec![1, 2], &"away".into()));
+}
+
+#[test]
+fn another_ledger_begins_with_numbers_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let begin = || {
+        let heard = Arc::clone(&heard);
+        let answer = move |batch: &Batch| {
+            heard.lock().expect("a list").push(batch.epoch.0);
+            Ok(Receipt::default())
+        };
+        host(folder.path(), told(answer))
+    };
+    let first = begin();
+    add(&first, ONE);
+    epochs(&first, ONE, 5);
+    until_delivered(&first, ONE, 5);
+    first.close().expect("a clean end");
+    // A new one takes its place, which posts the last of those epochs again.
+    let ledger = folder.path().join("ledger");
+    fs::rename(&ledger, folder.path().join("the old one")).expect("it is there");
+    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a data folder");
+    let position = Position { history: look.history(), last: EpochNumber(4) };
+    let mut books = EmbeddedLedger::open(&ledger).expect("a ledger");
+    let token = books.claim(ONE, Token(0)).expect("a claim").token;
+    let seed = Seed { market: ONE, position, instead: None, balances: Vec::new() };
+    books.seed(&seed, token).expect("a seed");
+    drop(books);
+    let second = begin();
+    epochs(&second, ONE, 2);
+    until_delivered(&second, ONE, 7);
+    second.close().expect("a clean end");
+    let third = begin();
+    epochs(&third, ONE, 1);
+    until_delivered(&third, ONE, 8);
+    third.close().expect("a clean end");
+    assert_eq!(*heard.lock().expect("a list"), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(epochs_of(&receipts(folder.path(), ONE)), [1, 2, 3, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn what_was_delivered_waits_for_its_receipt_and_is_not_delivered_again() {
+    // The disk does not take receipts, or not the position behind them.
+    for in_the_way in ["receipts-1.jsonl", "delivered-1.json.tmp"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let answer = {
+            let heard = Arc::clone(&heard);
+            move |batch: &Batch| {
+                heard.lock().expect("a list").push(batch.epoch.0);
+                Ok(Receipt(format!("number {}", batch.epoch)))
+            }
+        };
+        let host = host(folder.path(), told(answer));
+        let in_the_way = folder.path().join("settlement").join(in_the_way);
+        let obstacle = Obstacle::new(in_the_way, folder.path().to_owned());
+        add(&host, ONE);
+        epochs(&host, ONE, 2);
+        until_settled(&host, ONE, 2);
+        until("it is heard", || !heard.lock().expect("a list").is_empty());
+        obstacle.tried_again("the receipt of market 1");
+        assert_eq!(*heard.lock().expect("a list"), [1]);
+        obstacle.remove();
+        until_delivered(&host, ONE, 2);
+        host.close().expect("a clean end");
+        assert_eq!(*heard.lock().expect("a list"), [1, 2]);
+        let kept = receipts(folder.path(), ONE);
+        assert_eq!((epochs_of(&kept), &kept[0]["receipt"]), (vec![1, 2], &"number 1".into()));
+    }
+}
+
+#[test]
+fn what_is_wrong_with_one_market_holds_no_other_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let begin = || host(folder.path(), told(|_| Ok(Receipt::default())));
+    let first = begin();
+    add(&first, ONE);
+    add(&first, TWO);
+    first.close().expect("a clean end");
+    let position = folder.path().join("settlement/delivered-1.json");
+    fs::write(&position, "spoilt").expect("a file");
+    let orders = Orders::of(folder.path());
+    orders.leave(ONE, Order::DeliverRetry).expect("an order");
+    let second = begin();
+    epochs(&second, ONE, 2);
+    epochs(&second, TWO, 2);
+    until_delivered(&second, TWO, 2);
+    assert_eq!(receipts(folder.path(), ONE).len(), 0);
+    fs::remove_file(&position).expect("it is there");
+    until_delivered(&second, ONE, 2);
+    until("it is obeyed", || orders.left().expect("a folder").is_empty());
+    second.close().expect("a clean end");
+}
+
+#[test]
+fn an_outside_that_hangs_holds_no_settlement_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (called, calls): (Sender<()>, Receiver<()>) = channel();
+    let (let_go, gate): (Sender<()>, Receiver<()>) = channel();
+    let host = host(
+        folder.path(),
+        told(move |_| {
+            called.send(()).expect("the test");
+            let _ = gate.recv();
+            Ok(Receipt::default())
+        }),
+    );
+    add(&host, ONE);
+    epochs(&host, ONE, 1);
+    calls.recv_timeout(PATIENCE).expect("it is asked");
+    epochs(&host, ONE, 30);
+    until_settled(&host, ONE, 31);
+    assert_eq!(standing(&host, ONE).delivered, None, "it still hangs");
+    drop(let_go);
+    until_delivered(&host, ONE, 31);
+    host.close().expect("a clean end");
+}
+
+/// Reads one request: its head in lower case, and its body.
+fn request(stream: &TcpStream) -> Option<(String, String)> {
+    let mut reader = BufReader::new(stream);
+    let (mut head, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let line = line.to_lowercase();
+        if line == "\r\n" {
+            break;
+        }
+        if let Some(bytes) = line.strip_prefix("content-length: ") {
+            length = bytes.trim().parse().ok()?;
+        }
+        head.push_str(&line);
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, String::from_utf8(body).ok()?))
+}
+
+#[test]
+fn an_address_of_the_web_hears_each_batch_under_its_id() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}/settled", listener.local_addr().expect("an address"));
+    let (say_heard, heard) = channel();
+    std::thread::spawn(move || {
+        // The first is answered by nobody.
+        let answers = ["", "503 no", "429 no", "400 bad", "200 OK", "307 elsewhere", "201 made"];
+        let mut answers = answers.into_iter();
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a connection");
+            let Some(asked) = request(&stream) else { continue };
+            let answer = answers.next().unwrap_or("200 OK");
+            if say_heard.send((answer, asked)).is_err() {
+                return;
+            }
+            if !answer.is_empty() {
+                let text = format!(
+                    "HTTP/1.1 {answer}\r\nContent-Length: 6\r\nLocation: http://127.0.0.1:1/\r\n\
+                     Connection: close\r\n\r\nthanks"
+                );
+                stream.write_all(text.as_bytes()).expect("an answer");
+            }
+        }
+    });
+    let outlet = WebOutlet::new(&address, PATIENCE).expect("an address");
+    let host = host(folder.path(), delivery(outlet));
+    add(&host, ONE);
+    epochs(&host, ONE, 3);
+    until_delivered(&host, ONE, 3);
+    host.close().expect("a clean end");
+    let mut answered = Vec::new();
+    for (answer, (head, body)) in heard.try_iter() {
+        let batch = Batch::from_text(&body).expect("a batch");
+        assert!(head.starts_with("post /settled http/1.1\r\n"), "{head}");
+        assert!(head.contains(&format!("idempotency-key: {}\r\n", batch.id())), "{head}");
+        answered.push((answer.get(..3).unwrap_or(""), batch.epoch.0));
+    }
+    let one = ["", "503", "429", "400", "200"].map(|answer| (answer, 1));
+    let rest = [("307", 2), ("201", 2), ("200", 3)];
+    assert_eq!(answered, [one.as_slice(), &rest].concat());
+    let kept = receipts(folder.path(), ONE);
+    assert!(kept.iter().all(|it| it["receipt"] == "thanks"), "{kept:?}");
+    for wrong in ["ftp://host/", "host", "", "http://"] {
+        assert!(WebOutlet::new(wrong, PATIENCE).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_program_hears_each_batch_under_its_id() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let there = tempfile::tempdir().expect("a folder");
+    let script = there.path().join("deliver");
+    let text = "#!/bin/sh\n\
+        cat > last.tmp\n\
+        case $(cat tries 2>/dev/null) in\n\
+        '') printf 1 > tries; exit 75;;\n\
+        1) printf 2 > tries; kill -9 $$;;\n\
+        2) printf 3 > tries; sleep 600;;\n\
+        3) printf 4 > tries; echo unwanted >&2; exit 3;;\n\
+        esac\n\
+        mv last.tmp \"$PRICETIME_SETTLEMENT_ID\"\n\
+        echo \"thanks for $PRICETIME_SETTLEMENT_ID\"\n";
+    fs::write(&script, text).expect("a script");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its rights");
+    // Without a shell of ours: the program and its arguments are what is started.
+    let arguments = ["-c", "cd \"$1\" && exec \"$2\"", "sh"].map(str::to_owned).to_vec();
+    let paths = [there.path(), &script].map(|it| it.to_str().expect("text").to_owned());
+    let arguments = [arguments, paths.to_vec()].concat();
+    let outlet = ProgramOutlet::new("sh", &arguments, Duration::from_secs(2));
+    let host = host(folder.path(), delivery(outlet));
+    add(&host, ONE);
+    epochs(&host, ONE, 3);
+    until_delivered(&host, ONE, 3);
+    host.close().expect("a clean end");
+    assert_eq!(fs::read_to_string(there.path().join("tries")).expect("tries"), "4");
+    let kept = receipts(folder.path(), ONE);
+    assert_eq!(epochs_of(&kept), [1, 2, 3]);
+    for line in kept {
+        let id = line["id"].as_str().expect("an id");
+        assert_eq!(line["receipt"], format!("thanks for {id}"));
+        let text = fs::read_to_string(there.path().join(id)).expect("what it was given");
+        assert_eq!(Batch::from_text(&text).expect("a batch").id().to_string(), id);
+    }
+}
+
+#[test]
+fn a_process_that_a_program_leaves_behind_holds_nothing_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let there = tempfile::tempdir().expect("a folder");
+    // What it leaves behind has left its process group too, and writes for as long as somebody reads.
+    let script = "cd \"$1\"
+        setsid sh -c 'trap \"\" PIPE
+            while echo still >&2 2>/dev/null; do sleep 0.01; done
+            touch let_go' > /dev/null &
+        cat > /dev/null
+        echo thanks";
+    let arguments = ["-c", script, "sh", there.path().to_str().expect("text")].map(str::to_owned);
+    let host = host(folder.path(), delivery(ProgramOutlet::new("sh", &arguments, PATIENCE)));
+    add(&host, ONE);
+    epochs(&host, ONE, 1);
+    until_delivered(&host, ONE, 1);
+    assert_eq!(receipts(folder.path(), ONE)[0]["receipt"], "thanks");
+    until("its pipe is closed while the host runs", || there.path().join("let_go").exists());
+    host.close().expect("a clean end");
+}

@@ -1,0 +1,230 @@
+//! The promise: one process at a time writes a data folder, a host that loses its folder stops, only
+//! its owner may read it, and snapshots that fail or are damaged are told of and replaced.
+#![cfg(feature = "servers")]
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pricetime::engine::{Action, EpochNumber, Phase, Sequence};
+use pricetime::persistence::ledger::EmbeddedLedger;
+use pricetime::persistence::{Folder, FolderError, JournalOptions, Look, RealDisk};
+use pricetime::{Gates, Host, Options, Order, Orders};
+use pricetime_tests::ear::Ear;
+use pricetime_tests::load::{self, operator};
+use pricetime_tests::patience::until;
+use tempfile::TempDir;
+
+fn options(path: &Path) -> Options {
+    let journal = JournalOptions { segment_bytes: 1 << 14 };
+    Options { journal, gates: Gates::OnRequest, ..Options::new(path) }
+}
+
+/// A host with a market, in a folder below a temporary one.
+fn begun() -> (TempDir, PathBuf, Host) {
+    let own = tempfile::tempdir().expect("a folder");
+    let path = own.path().join("market");
+    let host = Host::open(options(&path)).expect("a host");
+    for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
+        host.submit(operator(action)).expect("room").wait().expect("durable");
+    }
+    (own, path, host)
+}
+
+fn close_epoch(host: &Host, number: u32) {
+    let draft = operator(Action::CloseEpoch { number: EpochNumber(number.into()) });
+    host.submit(draft).expect("room").wait().expect("durable");
+}
+
+/// The folder of the current history.
+fn history(path: &Path) -> PathBuf {
+    path.join(Look::open(Arc::new(RealDisk), path).expect("a data folder").history().to_string())
+}
+
+/// Everything in a folder, and the folder.
+fn all(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let below = entries.flat_map(|path| if path.is_dir() { all(&path) } else { vec![path] });
+    below.chain([folder.to_owned()]).collect()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, target).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn removed_lock_file_lets_no_second_process_in() {
+    let own = tempfile::tempdir().expect("a folder");
+    let folder = Folder::open(own.path()).expect("it is free");
+    let again = || Folder::open(own.path());
+    assert!(matches!(again(), Err(FolderError::InUse(_))));
+    // Older versions lock this file alone.
+    let older = File::open(own.path().join("lock")).expect("the file");
+    assert!(older.try_lock().is_err(), "an older version is kept out");
+    fs::remove_file(own.path().join("lock")).expect("removed");
+    assert!(matches!(again(), Err(FolderError::InUse(_))));
+    drop(folder);
+    again().expect("it is free");
+}
+
+#[test]
+fn folder_held_by_an_older_version_is_in_use() {
+    let own = tempfile::tempdir().expect("a folder");
+    let older = File::create(own.path().join("lock")).expect("a file");
+    older.try_lock().expect("it is free");
+    assert!(matches!(Folder::open(own.path()), Err(FolderError::InUse(_))));
+    drop(older);
+    Folder::open(own.path()).expect("it is free");
+}
+
+/// Does something to the folder under a running host. The host answers no later command.
+fn loses(spoil: impl FnOnce(&Path)) {
+    let (_own, path, host) = begun();
+    spoil(&path);
+    let answer = host.submit(load::draft(1, 1)).map(|ticket| ticket.wait());
+    assert!(!matches!(answer, Ok(Ok(_))), "a lost command was acknowledged: {answer:?}");
+    let why = host.close().expect_err("it stopped").reason;
+    for word in ["the journal failed", ".journal", "removed, moved or replaced", "start again"] {
+        assert!(why.contains(word), "{word:?} in {why}");
+    }
+}
+
+#[test]
+fn host_stops_when_its_journal_is_removed() {
+    loses(|path| fs::remove_dir_all(history(path).join("journal")).expect("removed"));
+}
+
+#[test]
+fn host_stops_when_its_folder_is_removed() {
+    loses(|path| fs::remove_dir_all(path).expect("removed"));
+}
+
+#[test]
+fn host_stops_when_its_folder_is_moved() {
+    loses(|path| fs::rename(path, path.with_file_name("moved")).expect("moved"));
+}
+
+#[test]
+fn host_stops_when_its_folder_is_replaced_by_a_copy() {
+    loses(|path| {
+        let moved = path.with_file_name("moved");
+        fs::rename(path, &moved).expect("moved");
+        copy(&moved, path);
+    });
+}
+
+#[test]
+fn only_the_owner_may_read_a_folder_and_its_files() {
+    let (_own, path, host) = begun();
+    close_epoch(&host, 1);
+    Orders::of(&path).leave(load::MARKET, Order::Hold).expect("left");
+    drop(EmbeddedLedger::open(&path.join("settlement/ledger")).expect("a ledger"));
+    host.close().expect("it ends in order");
+    let found = all(&path);
+    for suffix in [".journal", ".snapshot", "history", "lock", "1.hold", "ledger.redb"] {
+        let is = |path: &PathBuf| path.to_string_lossy().ends_with(suffix);
+        assert!(found.iter().any(is), "{suffix} in {found:?}");
+    }
+    for path in &found {
+        let wanted = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(path), wanted, "{}", path.display());
+    }
+}
+
+#[test]
+fn opening_shuts_an_open_folder_but_not_a_foreign_one() {
+    let own = tempfile::tempdir().expect("a folder");
+    let open = |path| fs::set_permissions(path, Permissions::from_mode(0o755)).expect("open");
+    open(own.path());
+    fs::write(own.path().join("letter"), "to somebody").expect("a file");
+    assert!(matches!(Folder::open(own.path()), Err(FolderError::NotOurs { .. })));
+    assert_eq!(mode(own.path()), 0o755);
+    fs::remove_file(own.path().join("letter")).expect("removed");
+    for _ in ["a new one", "one of an earlier version"] {
+        drop(Folder::open(own.path()).expect("it is free"));
+        assert_eq!(mode(own.path()), 0o700);
+        open(own.path());
+    }
+}
+
+#[test]
+fn failed_snapshot_is_counted() {
+    let ear = Ear::listen();
+    let count = || ear.count("pricetime_snapshot_errors_total");
+    let (_own, path, host) = begun();
+    let (snapshots, aside) = (history(&path).join("snapshots"), path.join("aside"));
+    fs::rename(&snapshots, &aside).expect("moved");
+    close_epoch(&host, 1);
+    until("it fails", || host.status().snapshot_failure.is_some());
+    let why = host.status().snapshot_failure.expect("it failed");
+    assert!(why.contains("cannot create"), "{why}");
+    assert_eq!(count(), 1);
+    fs::rename(&aside, &snapshots).expect("moved back");
+    close_epoch(&host, 2);
+    until("the next one is written", || host.status().snapshot == host.status().durable);
+    until("the failure is over", || host.status().snapshot_failure.is_none());
+    assert_eq!(count(), 1);
+    host.close().expect("it ends in order");
+}
+
+/// Flips a byte in the newest snapshot, and says which one that is.
+fn damage(path: &Path) -> Sequence {
+    let snapshots = Look::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
+    let newest = *snapshots.list().expect("snapshots").last().expect("one");
+    let mut bytes = fs::read(snapshots.path(newest)).expect("a snapshot");
+    *bytes.last_mut().expect("a byte") ^= 1;
+    fs::write(snapshots.path(newest), bytes).expect("damaged");
+    newest
+}
+
+/// Opens a folder with a damaged snapshot: without any command it is replaced by a good one.
+fn replaces(path: &Path, damaged: Sequence) {
+    let snapshots = || Look::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
+    let list = || snapshots().list().expect("snapshots");
+    let before = list();
+    let host = Host::open(options(path)).expect("a host");
+    assert_eq!(host.start().damaged.len(), 1);
+    let last = host.status().durable;
+    until("a good one takes its place", || snapshots().load(last).is_ok());
+    let replaced = before.iter().map(|it| if *it == damaged { last } else { *it });
+    let replaced: Vec<_> = replaced.collect();
+    until("the older one stays", || list() == replaced);
+    host.close().expect("it ends in order");
+    let host = Host::open(options(path)).expect("a host");
+    assert!(host.start().damaged.is_empty(), "{:?}", host.start());
+    host.close().expect("it ends in order");
+    assert_eq!(list(), replaced);
+}
+
+#[test]
+fn damaged_newest_snapshot_is_replaced_at_the_next_start() {
+    let (_own, path, host) = begun();
+    for number in 1..=2 {
+        close_epoch(&host, number);
+        until("a snapshot", || host.status().snapshot == host.status().durable);
+    }
+    host.submit(load::draft(1, 1)).expect("room").wait().expect("durable");
+    let killed = path.with_file_name("killed");
+    copy(&path, &killed);
+    host.close().expect("it ends in order");
+    // With commands behind the damaged one, and without.
+    for path in [killed, path] {
+        let damaged = damage(&path);
+        replaces(&path, damaged);
+    }
+}

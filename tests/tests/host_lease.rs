@@ -1,0 +1,272 @@
+//! The promise: while the lock of the runner is not held, matching and the journal go on and nothing
+//! is told of; when it is held again everything is, in order.
+#![cfg(feature = "servers")]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use pricetime::engine::{AccountId, Action, Event, Header, MarketHead, Outcome, Phase, Sequence};
+use pricetime::persistence::ledger::{EmbeddedLedger, Notice};
+use pricetime::persistence::redis::KeyNames;
+use pricetime::persistence::{Look, RealDisk};
+use pricetime::{
+    CoreOptions, Delivery, Draft, Follower, Gates, Host, MarketDelivery, NotDelivered, OpenError,
+    Options, Outlet, Receipt, Refused, RunnerLock, Settlement, Standby, Ticket,
+};
+use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::redis::Server;
+
+const TTL: Duration = Duration::from_secs(1);
+/// So long that a lock is free only because it was given back.
+const LONG: Duration = Duration::from_secs(600);
+/// What the ring has room for.
+const RING: usize = 256;
+
+/// Writes down what it is told of.
+#[derive(Clone, Default)]
+struct Ear(Arc<Mutex<Vec<Sequence>>>);
+
+impl Ear {
+    fn heard(&self) -> Vec<Sequence> {
+        self.0.lock().expect("nobody panics there").clone()
+    }
+}
+
+impl Follower for Ear {
+    fn start(&mut self, _: &[MarketHead]) {}
+
+    fn group(&mut self, header: &Header, _: &[Event], _: Outcome) {
+        self.0.lock().expect("nobody panics there").push(header.sequence);
+    }
+}
+
+fn lock(servers: &[Server], standby: Standby, ttl: Duration) -> RunnerLock {
+    let nodes = servers.iter().map(Server::options).collect();
+    RunnerLock { nodes, set: "one".to_owned(), ttl, standby }
+}
+
+fn key() -> String {
+    KeyNames::default().lock("order_matching", "one")
+}
+
+/// Whether somebody else can have it at once: most of the servers are free, and nobody waits for the
+/// others.
+fn is_given_back(servers: &[Server]) -> bool {
+    let free = servers.iter().filter(|server| server.ask(&["EXISTS", &key()]) == "0").count();
+    free > servers.len() / 2
+}
+
+fn options(folder: &Path, servers: &[Server], ear: &Ear) -> Options {
+    Options {
+        lock: Some(lock(servers, Standby::Wait, TTL)),
+        gates: Gates::OnRequest,
+        core: CoreOptions { capacity: RING, reserve: 8, ..CoreOptions::default() },
+        follower: Some(Box::new(ear.clone())),
+        ..Options::new(folder)
+    }
+}
+
+fn begin(host: &Host) {
+    for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
+        let account = AccountId(1);
+        let draft =
+            Draft { market: MARKET, account, operator: true, request: None, action, session: None };
+        host.submit(draft).expect("room").wait().expect("an answer");
+    }
+}
+
+fn holds(host: &Host) -> bool {
+    host.status().lock.expect("there is a lock").held
+}
+
+fn servers(many: usize) -> Vec<Server> {
+    (0..many).map(|_| Server::start()).collect()
+}
+
+/// How far the journal goes on disk.
+fn journaled(folder: &Path) -> Sequence {
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    look.journal().expect("a journal").last
+}
+
+/// Submits until there is no more room.
+fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
+    let mut tickets = Vec::new();
+    let begun = Instant::now();
+    loop {
+        assert!(begun.elapsed() < PATIENCE, "it takes everything");
+        match host.submit(load::draft(3, *next)) {
+            Ok(ticket) => tickets.push(ticket),
+            Err(Refused::Busy) => return tickets,
+            Err(refused @ (Refused::Stopped | Refused::Scores)) => panic!("{refused}"),
+        }
+        *next += 1;
+        // The core gets to take what is there.
+        std::thread::sleep(Duration::from_micros(200));
+    }
+}
+
+fn servers_die_and_come_back(many: usize) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut servers = servers(many);
+    let ear = Ear::default();
+    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    begin(&host);
+    let mut next = 0;
+    for _ in 0..2 {
+        servers.iter_mut().for_each(Server::kill);
+        until("the lock is lost", || !holds(&host));
+        let before = (host.digest(), host.status().durable, ear.heard());
+        let tickets = fill(&host, &mut next);
+        assert!(tickets.len() >= RING, "{}", tickets.len());
+        until("the journal goes on", || journaled(folder.path()).0 >= before.1.0 + 32);
+        let (sender, heard) = std::sync::mpsc::channel();
+        let waits = std::thread::spawn(move || {
+            for ticket in tickets {
+                let group = ticket.wait().expect("an answer");
+                sender.send(group.header.sequence).expect("somebody listens");
+            }
+        });
+        assert!(!holds(&host));
+        assert_eq!((host.digest(), host.status().durable, ear.heard()), before);
+        assert!(heard.try_recv().is_err(), "nobody is told");
+        servers.iter_mut().for_each(Server::again);
+        waits.join().expect("everybody is told");
+        let told: Vec<Sequence> = heard.iter().collect();
+        let first = before.1.0 + 1;
+        assert!(told.iter().map(|it| it.0).eq(first..first + told.len() as u64), "in order");
+    }
+    let heard = ear.heard();
+    assert!(heard.iter().map(|it| it.0).eq(1..=heard.len() as u64), "in order, nothing twice");
+    host.close().expect("a clean end");
+}
+
+#[test]
+fn nothing_is_told_while_the_one_server_is_dead() {
+    servers_die_and_come_back(1);
+}
+
+#[test]
+fn nothing_is_told_while_three_servers_are_dead() {
+    servers_die_and_come_back(3);
+}
+
+/// Refuses until it is let, and counts how often it was asked.
+#[derive(Clone, Default)]
+struct Gate(Arc<(AtomicUsize, AtomicBool)>);
+
+impl Gate {
+    fn asked(&self) -> usize {
+        self.0.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Outlet for Gate {
+    fn deliver(&mut self, _: &Notice) -> Result<Receipt, NotDelivered> {
+        self.0.0.fetch_add(1, Ordering::SeqCst);
+        let open = self.0.1.load(Ordering::SeqCst);
+        if open { Ok(Receipt::default()) } else { Err(NotDelivered::Later("shut".to_owned())) }
+    }
+}
+
+#[test]
+fn nothing_is_delivered_while_the_lock_is_not_held() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut servers = servers(1);
+    let gate = Gate::default();
+    let pause = Duration::from_millis(5);
+    let to = Delivery::to(gate.clone());
+    let delivery = Delivery { backoff_min: pause, backoff_max: pause, ..to };
+    let ledger = folder.path().join("ledger");
+    let shared = Settlement::shared(move || EmbeddedLedger::open(&ledger));
+    let settlement = Some(Settlement { delivery: Some(delivery), ..shared });
+    let options = options(folder.path(), &servers, &Ear::default());
+    let host = Host::open(Options { settlement, ..options }).expect("a host");
+    begin(&host);
+    let number = host.view(MARKET, 0).expect("the market").epoch;
+    let draft = Draft { operator: true, ..load::draft(3, 0) };
+    let close = Draft { request: None, action: Action::CloseEpoch { number }, ..draft };
+    host.submit(close).expect("room").wait().expect("an answer");
+    until("it is tried", || gate.asked() > 3);
+    servers.iter_mut().for_each(Server::kill);
+    until("the lock is lost", || !holds(&host));
+    let asked = gate.asked();
+    // Meanwhile the host has had the time for many deliveries: this takes it longer than they would.
+    let mut next = 1;
+    let before = host.status().durable.0;
+    let tickets = fill(&host, &mut next);
+    until("the journal goes on", || journaled(folder.path()).0 >= before + 32);
+    // One may have been under way when the lock was lost.
+    assert!(gate.asked() <= asked + 1, "{} after {asked}", gate.asked());
+    assert!(!holds(&host));
+    gate.0.1.store(true, Ordering::SeqCst);
+    servers.iter_mut().for_each(Server::again);
+    let delivered = |it: &MarketDelivery| it.delivered == Some(number);
+    let delivery = || host.settlement().into_iter().find_map(|it| it.delivery);
+    until("it is delivered", || delivery().as_ref().is_some_and(delivered));
+    tickets.into_iter().for_each(|ticket| drop(ticket.wait().expect("an answer")));
+    host.close().expect("a clean end");
+}
+
+#[test]
+fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut servers = servers(1);
+    let ear = Ear::default();
+    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    begin(&host);
+    servers.iter_mut().for_each(Server::kill);
+    until("the lock is lost", || !holds(&host));
+    let mut next = 0;
+    let tickets = fill(&host, &mut next);
+    let stopped = host.close().expect_err("it says what was not told");
+    assert!(stopped.reason.contains("without the lock of the runner"), "{stopped}");
+    for ticket in tickets {
+        assert_eq!(ticket.wait().expect_err("nobody was told"), stopped);
+    }
+    assert_eq!(ear.heard(), [Sequence(1), Sequence(2)]);
+    servers.iter_mut().for_each(Server::again);
+    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    for number in 0..next {
+        let Draft { account, request, .. } = load::draft(3, number);
+        let request = request.expect("each has one");
+        assert!(host.outcome(MARKET, account, request).is_some(), "{number} was carried out");
+    }
+    host.close().expect("a clean end");
+}
+
+#[test]
+fn who_is_not_to_wait_is_told_why() {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
+    let (servers, ear) = (servers(3), Ear::default());
+    let open = |folder: &Path, lock: Option<RunnerLock>| {
+        Host::open(Options { lock, ..options(folder, &servers, &ear) })
+    };
+    let refused = |opened: Result<Host, OpenError>| match opened {
+        Err(OpenError::Locked { set, why }) => {
+            assert_eq!(set, "one");
+            why
+        }
+        other => panic!("{other:?}"),
+    };
+    let exit = || Some(lock(&servers, Standby::Exit, LONG));
+    let wait = Some(lock(&servers, Standby::Wait, LONG));
+    let first = open(one.path(), wait).expect("a host");
+    assert!(refused(open(two.path(), exit())).contains(&key()));
+    first.close().expect("a clean end");
+    until("it is given back", || is_given_back(&servers));
+    // Somebody has the folder and no lock. On a busy machine it may be the lock that cannot be had.
+    let first = open(one.path(), None).expect("a host");
+    let place = one.path().display().to_string();
+    until("the folder is named", || refused(open(one.path(), exit())).contains(&place));
+    until("it is given back", || is_given_back(&servers));
+    first.close().expect("a clean end");
+    let alone = Options { lock: exit(), ..Options::redis_only(servers[0].options()) };
+    assert!(matches!(Host::open(alone), Err(OpenError::LockAlone)));
+    let two =
+        RunnerLock { nodes: vec![servers[0].options(); 2], ..lock(&servers, Standby::Wait, TTL) };
+    assert!(matches!(open(one.path(), Some(two)), Err(OpenError::Lock(_))));
+}

@@ -1,0 +1,375 @@
+//! The promise: a crash while a host comes back from another takes nothing back that was told, and
+//! is never refused; and who accepts a loss is left with the old history or the whole new one.
+#![cfg(feature = "servers")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pricetime::engine::{
+    Action, Engine, EngineSnapshot, MarketId, Outcome, Phase, Reason, Sequence,
+};
+use pricetime::persistence::{
+    Disk, Folder, FolderError, History, JournalError, JournalOptions, LocalSnapshots, Recovered,
+    RecoveryError, RecoveryOptions, SnapshotError, recover,
+};
+use pricetime::{Draft, Gates, Host, OpenError, Options};
+use pricetime_tests::disk::{Fault, FaultyDisk};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::load::{self, operator};
+
+const JOURNAL: JournalOptions = JournalOptions { segment_bytes: 1 << 12 };
+
+fn options(path: &Path, disk: &FaultyDisk) -> Options {
+    Options {
+        journal: JOURNAL,
+        gates: Gates::Commands(25),
+        disk: Arc::new(disk.clone()),
+        ..Options::new(path)
+    }
+}
+
+/// Whether the disk failed, and nothing else is wrong.
+fn is_the_disk(refused: &OpenError) -> bool {
+    matches!(
+        refused,
+        OpenError::Folder(FolderError::Io { .. })
+            | OpenError::Recovery(
+                RecoveryError::Folder(FolderError::Io { .. })
+                    | RecoveryError::Journal(JournalError::Io { .. })
+                    | RecoveryError::Snapshot(SnapshotError::Io { .. })
+            )
+    )
+}
+
+/// One data folder and what was told of it.
+struct World {
+    disk: FaultyDisk,
+    random: Random,
+    trial: u64,
+    life: u64,
+    told: Vec<(Sequence, Action)>,
+}
+
+impl World {
+    fn new(trial: u64) -> Self {
+        let (disk, random) = (FaultyDisk::new(trial), Random::new(trial));
+        Self { disk, random, trial, life: 0, told: Vec::new() }
+    }
+
+    fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/srv/{}/{}", self.trial, self.life))
+    }
+
+    /// Lets one of the next calls fail.
+    fn plan(&mut self, calls: u64) {
+        let fault = Fault::ALL[usize::try_from(self.random.below(4)).expect("small")];
+        self.disk.fail_after(self.random.below(calls), fault);
+    }
+
+    /// Ends the process or cuts the power, and starts the next. That finds the folder under another
+    /// name, because this process opens none again whose disk failed.
+    fn next_life(&mut self) {
+        if self.random.below(2) == 0 {
+            self.disk.power_cycle();
+        } else {
+            self.disk.restart_process();
+        }
+        let from = self.path();
+        self.life += 1;
+        self.disk.move_folder(&from, &self.path());
+    }
+
+    fn open(&self, accept_loss: bool) -> Result<Host, OpenError> {
+        Host::open(Options { accept_loss, ..options(&self.path(), &self.disk) })
+    }
+
+    /// Submits so many commands, in small groups, and remembers what it was told of.
+    fn submit(&mut self, host: &Host, commands: u64) {
+        let opening = [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)];
+        let first = if host.spec(load::MARKET).is_none() { &opening[..] } else { &[] };
+        let drafts = first.iter().copied().map(operator);
+        let load = (0..commands).map(|number| load::draft(self.trial, self.life << 32 | number));
+        let drafts: Vec<Draft> = drafts.chain(load).collect();
+        for group in drafts.chunks(7) {
+            let waiting: Vec<_> = group.iter().map(|draft| host.submit(*draft)).collect();
+            for (draft, ticket) in group.iter().zip(waiting) {
+                let Ok(ticket) = ticket else { return };
+                let Ok(group) = ticket.wait() else { return };
+                self.told.push((group.header.sequence, draft.action));
+            }
+        }
+    }
+
+    /// What the folder holds, without a host.
+    fn recover(&self) -> Recovered {
+        let disk = Arc::new(self.disk.clone());
+        let folder = Folder::open_on(disk, &self.path(), History::fresh());
+        let how = RecoveryOptions { journal: JOURNAL, ..RecoveryOptions::default() };
+        let recovered = recover(&mut folder.expect("it opened"), 10_000, &how, &mut (), |_| ());
+        recovered.expect("it opened before")
+    }
+
+    /// Nothing that was told of is missing or another, and to replay everything that there is gives
+    /// this state.
+    fn assert_told(&self, digest: u128) {
+        let Self { trial, .. } = self;
+        let commands = self.recover().journal.read(Sequence(1)).expect("all of it is kept");
+        let commands: Vec<_> = commands.map(|command| command.expect("a command")).collect();
+        let mut replayed = Engine::new(10_000);
+        for command in &commands {
+            replayed.apply(command, &mut ());
+        }
+        assert_eq!(replayed.digest(), digest, "trial {trial}");
+        for (sequence, action) in &self.told {
+            let at = usize::try_from(sequence.0).expect("small") - 1;
+            let found = commands.get(at).map(|command| command.action);
+            assert_eq!(found, Some(*action), "trial {trial}: command {sequence}");
+        }
+    }
+}
+
+/// What is lost of a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Loss {
+    /// The whole journal.
+    Journal,
+    /// Its last files.
+    End,
+    /// So many of its first files, and the snapshots from which what is left would go on.
+    Beginning(usize),
+    /// The same, and all snapshots: an early one may be there or not, as the machine was busy.
+    BeginningAndSnapshots(usize),
+}
+
+impl World {
+    /// Loses something that was durable. The history that is left behind, and the state with which
+    /// a new one has to begin.
+    fn lose(&mut self, loss: Loss) -> (PathBuf, EngineSnapshot) {
+        let last_sequence = self.recover().journal.durable();
+        let (disk, path) = (&self.disk, self.path());
+        let shared: Arc<dyn Disk> = Arc::new(disk.clone());
+        let folder = Folder::open_on(Arc::clone(&shared), &path, History::fresh());
+        let folder = folder.expect("it was closed in order");
+        let (journal, snapshots) = (folder.journal(), folder.snapshots());
+        let mut named = MarketId(0);
+        let files = |of: &Path| disk.files(of).into_iter().map(|(file, _)| file);
+        let gone: Vec<PathBuf> = match loss {
+            Loss::Journal => files(&journal).collect(),
+            Loss::End => files(&journal).skip(1).collect(),
+            Loss::Beginning(many) | Loss::BeginningAndSnapshots(many) => {
+                let all = matches!(loss, Loss::BeginningAndSnapshots(_));
+                let many = many.min(files(&journal).count() - 1);
+                let first = files(&journal).nth(many).map(|file| stem(&file)).expect("one stays");
+                // Every 25 commands the host as an operator closes the market's epoch.
+                if last_sequence.0 > first + 30 {
+                    named = load::MARKET;
+                }
+                let goes_on = |file: &PathBuf| all || stem(file) + 1 >= first;
+                files(&journal).take(many).chain(files(&snapshots).filter(goes_on)).collect()
+            }
+        };
+        gone.iter().for_each(|file| disk.remove(file).expect("it is there"));
+        for folder in [&journal, &snapshots] {
+            disk.sync_folder(folder).expect("it is gone for good");
+        }
+        let left = LocalSnapshots::open(shared, &snapshots, folder.history(), 2);
+        let left = left.and_then(|left| left.newest()).expect("they can be read").found;
+        let empty = Engine::new(1).snapshot();
+        let left = left.map_or(empty, |left| left.snapshot);
+        let last_market = left.last_market.max(named);
+        let base = EngineSnapshot { last_sequence, last_market, ..left };
+        (path.join(folder.history().to_string()), base)
+    }
+}
+
+/// The number that a file is called after.
+fn stem(file: &Path) -> u64 {
+    let stem = file.file_stem().and_then(|stem| stem.to_str());
+    stem.and_then(|stem| stem.parse().ok()).expect("a number")
+}
+
+#[test]
+fn a_crash_during_a_recovery_takes_nothing_back_and_is_never_refused() {
+    let trials = number("PRICETIME_TRIALS", 120);
+    let seed = number("PRICETIME_SEED", 1).wrapping_add(3_000);
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    let (mut recoveries, mut running, mut told) = (0_u64, 0_u64, 0);
+    for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
+        let mut world = World::new(trial);
+        for _ in 0..8 {
+            // Most faults hit the recovery, some the work after it.
+            let calls = world.random.pick([20, 40, 60, 120]);
+            world.plan(calls);
+            match world.open(false) {
+                Ok(host) => {
+                    let commands = world.random.below(60);
+                    world.submit(&host, commands);
+                    running += u64::from(host.close().is_err());
+                }
+                Err(refused) => {
+                    let failed = world.disk.fired().is_some() && is_the_disk(&refused);
+                    assert!(failed, "trial {trial}, life {}: {refused}", world.life);
+                    recoveries += 1;
+                }
+            }
+            world.next_life();
+        }
+        let host = world.open(false).unwrap_or_else(|refused| panic!("trial {trial}: {refused}"));
+        let digest = host.digest();
+        host.close().expect("nothing fails");
+        world.assert_told(digest);
+        told += world.told.len();
+    }
+    eprintln!("{recoveries} recoveries failed, {running} hosts later, {told} commands told of");
+    assert!(recoveries > trials && running > 0 && told > 0);
+}
+
+/// Two starts on an empty disk: the first ends at any call whatever, and so does the second if it
+/// comes to that, with the power.
+#[test]
+fn a_folder_that_is_half_made_is_made_again() {
+    let mut failed = 0;
+    for (first, second) in (0..35).flat_map(|first| (0..80).map(move |second| (first, second))) {
+        let mut world = World::new(first << 20 | second);
+        world.disk.fail_after(first, Fault::NoSpace);
+        let _ = world.open(false).map(Host::close);
+        world.disk.restart_process();
+        world.disk.fail_after(second, Fault::PowerCut);
+        match world.open(false) {
+            Ok(host) => {
+                world.submit(&host, 3);
+                failed += u32::from(host.close().is_err());
+            }
+            Err(_) => failed += 1,
+        }
+        world.disk.power_cycle();
+        world.life = 1;
+        world.disk.move_folder(Path::new(&format!("/srv/{}/0", world.trial)), &world.path());
+        let host = world.open(false);
+        let host = host.unwrap_or_else(|refused| panic!("{first}, {second}: {refused}"));
+        world.submit(&host, 3);
+        host.close().expect("nothing fails");
+        world.disk.power_cycle();
+        let host = world.open(false).expect("nothing fails");
+        assert!(world.told.len() >= 3);
+        let digest = host.digest();
+        host.close().expect("nothing fails");
+        world.assert_told(digest);
+    }
+    assert!(failed > 400, "{failed} failed");
+}
+
+#[test]
+fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one() {
+    // Each opens a dozen hosts.
+    let trials = number("PRICETIME_TRIALS", 400) / 10;
+    let seed = number("PRICETIME_SEED", 1).wrapping_add(4_000);
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    let (mut crashed, mut old, mut new) = (0_u64, 0_u64, 0_u64);
+    for trial in seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials {
+        let mut world = World::new(trial);
+        let host = world.open(false).expect("nothing fails");
+        world.submit(&host, 90);
+        host.close().expect("nothing fails");
+        let beginning = Loss::Beginning(world.random.pick([1, 2, 9]));
+        let loss = world.random.pick([Loss::Journal, Loss::End, beginning]);
+        let (left, base) = world.lose(loss);
+        let name = left.file_name().expect("a history").to_owned();
+        let files = world.disk.files(&left).len();
+        let mut begun = false;
+        for _ in 0..6 {
+            world.plan(60);
+            match world.open(true) {
+                // What went wrong afterwards, if anything did, is none of this test.
+                Ok(host) => {
+                    assert_eq!(host.start().lost.is_none(), begun, "trial {trial}: once is enough");
+                    begun = true;
+                    drop(host);
+                }
+                Err(refused) => {
+                    let failed = world.disk.fired().is_some() && is_the_disk(&refused);
+                    assert!(failed, "trial {trial}, {loss:?}: {refused}");
+                    crashed += 1;
+                }
+            }
+            world.next_life();
+            match world.open(false) {
+                Ok(host) => {
+                    begun = true;
+                    new += 1;
+                    host.close().expect("nothing fails");
+                }
+                Err(OpenError::Recovery(
+                    RecoveryError::Lost { .. }
+                    | RecoveryError::Gap { .. }
+                    | RecoveryError::Journal(JournalError::Missing(_)),
+                )) if !begun => old += 1,
+                Err(refused) => panic!("trial {trial}, {loss:?}: {refused}"),
+            }
+        }
+        world.disk.fail_after(u64::MAX >> 1, Fault::NoSpace);
+        let opened = world.open(true).map(Host::close);
+        opened.unwrap_or_else(|refused| panic!("trial {trial}: {refused}")).expect("nothing fails");
+        let kept = files == world.disk.files(&world.path().join(&name)).len();
+        assert!(kept, "trial {trial}: what was there stays");
+        let now = world.recover().engine.snapshot();
+        let (last_timestamp, last_market) = (now.last_timestamp, now.last_market);
+        assert!(last_timestamp >= base.last_timestamp && last_market >= base.last_market);
+        assert_eq!(now, EngineSnapshot { last_timestamp, last_market, ..base }, "trial {trial}");
+        let host = world.open(false).unwrap_or_else(|refused| panic!("trial {trial}: {refused}"));
+        let last = now.last_sequence.0;
+        world.told.clear();
+        world.submit(&host, 20);
+        host.close().expect("nothing fails");
+        let first = world.told.first().map(|told| told.0.0);
+        assert_eq!(first, Some(last + 1), "trial {trial}, {loss:?}");
+    }
+    eprintln!("{crashed} crashes, then {old} times the old history and {new} times the new one");
+    assert!(crashed > trials && old > 0 && new > 0);
+}
+
+/// A journal whose beginning is lost, without any snapshot, tells no state; but what was used up in
+/// it is not used again.
+#[test]
+fn a_new_history_begins_above_everything_that_is_found() {
+    let mut world = World::new(1);
+    let host = world.open(false).expect("nothing fails");
+    world.submit(&host, 90);
+    host.close().expect("nothing fails");
+    let (_, base) = world.lose(Loss::BeginningAndSnapshots(1));
+    assert_eq!(base.markets, []);
+    let before = base.last_sequence;
+    let refused = world.open(false).expect_err("the beginning is lost").to_string();
+    assert!(refused.contains("accept the loss"), "{refused}");
+
+    let host = world.open(true).expect("it was accepted");
+    assert!(host.start().lost.is_some());
+    assert_eq!(host.status().durable, before);
+    let mut add = operator(Action::AddMarket(load::spec()));
+    let again = host.submit(add).expect("room").wait().expect("durable");
+    assert_eq!(again.header.sequence, Sequence(before.0 + 1));
+    assert_eq!(again.outcome, Outcome::Rejected(Reason::UsedMarketId), "its trades have names");
+    add.market = MarketId(load::MARKET.0 + 1);
+    let other = host.submit(add).expect("room").wait().expect("durable");
+    assert_eq!(other.outcome, Outcome::Accepted);
+    host.close().expect("nothing fails");
+}
+
+/// Where nothing at all is left but the name of the history, there is nothing to begin above.
+#[test]
+fn a_new_history_begins_at_the_beginning_where_nothing_is_left() {
+    let mut world = World::new(2);
+    let host = world.open(false).expect("nothing fails");
+    world.submit(&host, 10);
+    host.close().expect("nothing fails");
+    let (left, _) = world.lose(Loss::Journal);
+    for (file, _) in world.disk.files(&left) {
+        world.disk.remove(&file).expect("it is there");
+    }
+    let refused = world.open(false).expect_err("all is lost").to_string();
+    assert!(refused.contains("there is no journal"), "{refused}");
+    let host = world.open(true).expect("it was accepted");
+    assert_eq!(host.status().durable, Sequence(0));
+    host.close().expect("nothing fails");
+}

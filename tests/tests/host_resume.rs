@@ -1,0 +1,269 @@
+//! The promise: whoever was away hears everything that came meanwhile, once and in order, and then
+//! what comes; or is told from where one can still begin.
+#![cfg(feature = "servers")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pricetime::engine::{
+    AccountId, Action, Engine, Group, MarketId, Outcome, Phase, Sequence, Side,
+};
+use pricetime::persistence::{JournalOptions, Look, RealDisk};
+use pricetime::{
+    AccountFeed, Ended, Gates, Host, MarketFeed, MarketUpdate, Options, Policy, Retention,
+    SubscribeError, Updates,
+};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::load::{MARKET, done, draft, operator, spec};
+use pricetime_tests::patience::until;
+
+const ALICE: AccountId = AccountId(10);
+/// So many come back in each life of the host, at least.
+const BACK: u64 = 10;
+
+/// A host with the one market.
+fn open(options: Options) -> Host {
+    let host = Host::open(options).expect("a host");
+    if host.spec(MARKET).is_none() {
+        done(&host, operator(Action::AddMarket(spec())));
+        done(&host, operator(Action::SetPhase(Phase::Continuous)));
+    }
+    host
+}
+
+/// Room for whatever a test says, and epochs that close every few hundred commands.
+fn roomy(folder: &Path) -> Options {
+    let gates = Gates::Commands(300);
+    Options { gates, subscription: 1 << 20, ..Options::new(folder) }
+}
+
+/// The state as of a command, which the journal still tells from the beginning.
+fn state(folder: &Path, at: Sequence) -> Engine {
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    let mut engine = Engine::new(16);
+    for command in look.reader().read(Sequence(1), at).expect("a journal") {
+        engine.apply(&command.expect("a command"), &mut ());
+    }
+    engine
+}
+
+/// What comes, up to this many.
+fn next<T>(updates: &mut Updates<T>, count: usize) -> Vec<T> {
+    let mut all = Vec::new();
+    until("what was missed", || {
+        while all.len() < count
+            && let Some(update) = updates.try_next().expect("nobody was too slow")
+        {
+            all.push(update);
+        }
+        all.len() == count
+    });
+    all
+}
+
+/// The reader that never went away, and what it heard.
+struct Present {
+    feed: MarketFeed,
+    own: AccountFeed,
+    updates: Vec<Arc<MarketUpdate>>,
+    groups: Vec<Arc<Group>>,
+}
+
+impl Present {
+    fn begin(&mut self, host: &Host) {
+        self.feed = host.subscribe(MARKET).expect("the market");
+        self.own = host.subscribe_account(MARKET, ALICE).expect("the market");
+    }
+
+    fn hear(&mut self) {
+        while let Ok(Some(update)) = self.feed.updates.try_next() {
+            self.updates.push(update);
+        }
+        while let Ok(Some(group)) = self.own.updates.try_next() {
+            self.groups.push(group);
+        }
+    }
+
+    /// Who came back has heard the same, and nothing more.
+    fn agree(&self, from: Sequence, feed: &mut MarketFeed, own: &mut AccountFeed) {
+        let at = self.updates.partition_point(|update| update.sequence <= from);
+        let missed = &self.updates[at..];
+        assert!(next(&mut feed.updates, missed.len()) == missed, "from {from}");
+        assert_eq!(feed.updates.try_next(), Ok(None));
+        let at = self.groups.partition_point(|group| group.header.sequence <= from);
+        let missed = &self.groups[at..];
+        assert!(next(&mut own.updates, missed.len()) == missed, "from {from}");
+        assert_eq!(own.updates.try_next(), Ok(None));
+    }
+}
+
+#[test]
+fn who_was_away_hears_what_came_meanwhile_and_then_what_comes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let seed = number("PRICETIME_SEED", 1);
+    eprintln!("PRICETIME_SEED={seed}");
+    let mut random = Random::new(seed);
+    let mut host = open(roomy(folder.path()));
+    let began = host.status().durable;
+    let mut present = Present {
+        feed: host.subscribe(MARKET).expect("the market"),
+        own: host.subscribe_account(MARKET, ALICE).expect("the market"),
+        updates: Vec::new(),
+        groups: Vec::new(),
+    };
+    let mut said: u64 = 0;
+    for life in 0..3 {
+        if life > 0 {
+            host.close().expect("it ends in order");
+            present.hear();
+            host = open(roomy(folder.path()));
+            present.begin(&host);
+        }
+        let came = AtomicU64::new(0);
+        let mut back = Vec::new();
+        std::thread::scope(|scope| {
+            let submitter = scope.spawn(|| {
+                let from = said;
+                // Somebody is told something while each of them comes back, and nobody too much.
+                while said < from + 3_000 || came.load(Ordering::Relaxed) < BACK {
+                    if said >= from + 3_000 + 200 * came.load(Ordering::Relaxed) {
+                        std::thread::yield_now();
+                        continue;
+                    }
+                    while host.tell(draft(seed, said)).is_err() {
+                        std::thread::yield_now();
+                    }
+                    said += 1;
+                    if said.is_multiple_of(16) {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                }
+            });
+            while !submitter.is_finished() {
+                let from = Sequence(random.within(began.0, host.status().durable.0));
+                let feed = host.subscribe_from(MARKET, from).expect("a feed");
+                let own = host.subscribe_account_from(MARKET, ALICE, from).expect("a feed");
+                back.push((from, feed, own));
+                came.store(BACK.min(back.len() as u64), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        let last = done(&host, operator(Action::AdvanceTime));
+        assert_eq!(last.outcome, Outcome::Accepted);
+        present.hear();
+        for (from, mut feed, mut own) in back {
+            let then = state(folder.path(), from);
+            let market = then.market(MARKET).expect("the market");
+            assert_eq!((feed.book.sequence, own.sequence), (from, from));
+            assert_eq!(feed.book.epoch, market.head().epoch);
+            assert_eq!(feed.book.bids, market.levels(Side::Buy).collect::<Vec<_>>());
+            assert_eq!(feed.book.asks, market.levels(Side::Sell).collect::<Vec<_>>());
+            assert_eq!(own.orders, market.orders_of(ALICE));
+
+            present.agree(from, &mut feed, &mut own);
+        }
+    }
+    assert!(present.updates.len() > 4_000, "{}", present.updates.len());
+    assert!(present.groups.len() > 1_000, "{}", present.groups.len());
+}
+
+#[test]
+fn what_is_more_than_one_subscription_brings_comes_with_the_next() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(roomy(folder.path()));
+    let began = host.status().durable;
+    let mut present = host.subscribe(MARKET).expect("the market");
+    for number in 0..30_000 {
+        while host.tell(draft(5, number)).is_err() {
+            std::thread::yield_now();
+        }
+    }
+    done(&host, operator(Action::SetPhase(Phase::Call)));
+    let mut missed = Vec::new();
+    while let Ok(Some(update)) = present.updates.try_next() {
+        missed.push(update);
+    }
+    assert!(missed.len() > 16_384, "{}", missed.len());
+
+    let mut heard: Vec<Arc<MarketUpdate>> = Vec::new();
+    let mut subscriptions = 0;
+    while heard.len() < missed.len() {
+        let from = heard.last().map_or(began, |update| update.sequence);
+        let mut feed = host.subscribe_from(MARKET, from).expect("a feed");
+        subscriptions += 1;
+        while let Ok(Some(update)) = feed.updates.try_next() {
+            heard.push(update);
+        }
+        let ended = feed.updates.try_next() == Err(Ended);
+        assert_eq!(ended, heard.len() < missed.len());
+    }
+    assert!(heard == missed);
+    assert_eq!(subscriptions, 2);
+}
+
+#[test]
+fn a_market_that_is_gone_by_now_is_told_to_its_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    let from = host.status().durable;
+    done(&host, draft(5, 0));
+    done(&host, operator(Action::CancelAll { account: None, side: None }));
+    done(&host, operator(Action::SetPhase(Phase::Closed)));
+    done(&host, operator(Action::RemoveMarket));
+    assert!(host.subscribe(MARKET).is_none());
+    let mut feed = host.subscribe_from(MARKET, from).expect("it was there");
+    let mut last = None;
+    while let Ok(update) = feed.updates.wait() {
+        last = Some(update);
+    }
+    assert!(last.expect("something happened").removed);
+}
+
+#[test]
+fn who_cannot_be_told_hears_from_where_one_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let journal = JournalOptions { segment_bytes: JournalOptions::SEGMENT_BYTES_MIN };
+    let retention = Retention::Snapshots;
+    let mut options = Options { journal, retention, ..roomy(folder.path()) };
+    options.subscription_replay = 1_000;
+    let host = open(options);
+    let ahead = host.subscribe_from(MARKET, Sequence(3)).expect_err("nobody has said that");
+    let why = "command 3 is not durable yet: the last one that is has the number 2; subscribe from \
+               that, or from now";
+    assert_eq!(ahead.to_string(), why);
+    let before = host.subscribe_from(MARKET, Sequence(0)).expect_err("there was no market");
+    assert_eq!(before.to_string(), "there is no market 1 as of command 0");
+    let other = host.subscribe_from(MarketId(7), Sequence(2)).expect_err("there is none");
+    assert_eq!(other.to_string(), "there is no market 7 as of command 2");
+
+    let refused = (0..200).find_map(|_| {
+        for number in 0..500 {
+            done(&host, draft(host.status().durable.0, number));
+        }
+        match host.subscribe_from(MARKET, Sequence(2)) {
+            Ok(_) => None,
+            // A keeper that is held up makes no snapshot, and then the way is long.
+            Err(SubscribeError::Far { from, commands }) => {
+                assert_eq!(from, Sequence(2));
+                assert!(commands > 1_000, "{commands}");
+                None
+            }
+            Err(error) => Some(error),
+        }
+    });
+    let gone = refused.expect("the journal is made shorter");
+    let SubscribeError::Gone { from: Sequence(2), oldest } = gone else { panic!("{gone}") };
+    assert!(gone.to_string().contains(&format!("subscribe from {oldest} or later")), "{gone}");
+    let feed = host.subscribe_from(MARKET, oldest).expect("a feed");
+    assert_eq!(feed.book.sequence, oldest);
+    host.close().expect("it ends in order");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options { policy: Policy::None, ..Options::new(folder.path()) });
+    let from = host.status().durable;
+    let none = host.subscribe_from(MARKET, from);
+    assert!(matches!(none, Err(SubscribeError::NoJournal)), "{none:?}");
+}

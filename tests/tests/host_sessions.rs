@@ -1,0 +1,155 @@
+//! The promise: a session ends every order that was placed in it, by one command for each market,
+//! however busy the host is, and after a crash at the next start.
+#![cfg(feature = "servers")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pricetime::engine::{
+    Action, CancelReason, Engine, Event, Group, MarketId, MarketSpec, OrderId, OrderKind, Outcome,
+    Phase, Place, Price, Quantity, SelfTrade, Sequence, Side, Symbol, TimeInForce,
+};
+use pricetime::persistence::{Look, RealDisk};
+use pricetime::{CoreOptions, Draft, Host, Options, Refused, Session};
+use pricetime_tests::load::{self, done, spec};
+
+const MARKETS: [MarketId; 2] = [MarketId(1), MarketId(2)];
+
+/// A host whose core takes so little at a time that it is busy most of the time.
+fn open(folder: &Path) -> Host {
+    let core = CoreOptions { capacity: 32, reserve: 4, batch: 8, ..CoreOptions::default() };
+    let host = Host::open(Options { core, ..Options::new(folder) }).expect("a host");
+    for market in MARKETS.into_iter().filter(|market| host.spec(*market).is_none()) {
+        let symbol = Symbol::new(&format!("M{market}")).expect("a symbol");
+        let add = Action::AddMarket(MarketSpec { symbol, ..spec() });
+        for action in [add, Action::SetPhase(Phase::Continuous)] {
+            let done = done(&host, Draft { market, ..load::operator(action) });
+            assert_eq!(done.outcome, Outcome::Accepted);
+        }
+    }
+    host
+}
+
+/// An order that rests.
+fn bid(market: MarketId, order: u64) -> Draft {
+    let place = Place {
+        order: OrderId(order.into()),
+        reference: order,
+        side: Side::Buy,
+        kind: OrderKind::Limit { price: Price(1) },
+        quantity: Quantity(1),
+        time_in_force: TimeInForce::GoodTillCancel,
+        post_only: false,
+        minimum_quantity: None,
+        display_quantity: None,
+        self_trade: SelfTrade::None,
+    };
+    Draft { market, request: None, action: Action::Place(place), ..load::draft(0, 0) }
+}
+
+/// Submits as soon as there is room, and does not wait for the answer.
+fn place(host: &Host, session: &mut Session, draft: Draft) {
+    loop {
+        match host.submit_in(session, draft) {
+            Ok(ticket) => return drop(ticket),
+            Err(Refused::Busy) => std::thread::yield_now(),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// What every command in the journal did.
+fn groups(folder: &Path) -> Vec<Group> {
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    let last = look.journal().expect("a journal").last;
+    let (mut engine, mut groups) = (Engine::new(16), Vec::new());
+    for command in look.reader().read(Sequence(1), last).expect("commands") {
+        engine.apply(&command.expect("a command"), &mut groups);
+    }
+    groups
+}
+
+/// The orders that ended with their session.
+fn ended(groups: &[Group]) -> usize {
+    let events = groups.iter().flat_map(|group| &group.events);
+    let with_session = |event: &&Event| {
+        matches!(event, Event::Cancelled { reason: CancelReason::SessionEnded, .. })
+    };
+    events.filter(with_session).count()
+}
+
+fn ends(groups: &[Group]) -> usize {
+    let kind = pricetime::engine::ActionKind::CancelSession;
+    groups.iter().filter(|group| group.header.kind == kind).count()
+}
+
+#[test]
+fn a_session_that_is_dropped_in_a_rush_leaves_no_order() {
+    const SESSIONS: u64 = 24;
+    const ORDERS: u64 = 60;
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(folder.path());
+    for market in MARKETS {
+        done(&host, bid(market, 0));
+    }
+    std::thread::scope(|scope| {
+        for thread in 0..3 {
+            let host = &host;
+            scope.spawn(move || {
+                for session in 0..SESSIONS / 3 {
+                    let number = thread * SESSIONS / 3 + session;
+                    let mut session = host.session();
+                    for order in 1..=ORDERS {
+                        let market = MARKETS[usize::from(order % 3 == 0)];
+                        place(host, &mut session, bid(market, number * ORDERS + order));
+                    }
+                }
+            });
+        }
+    });
+    host.close().expect("it ends in order");
+    let groups = groups(folder.path());
+    assert_eq!(ended(&groups) as u64, SESSIONS * ORDERS);
+    assert_eq!(ends(&groups) as u64, SESSIONS * MARKETS.len() as u64, "one for each market");
+    let events = || groups.iter().flat_map(|group| &group.events);
+    let placed = events().filter(|event| matches!(event, Event::Accepted { .. })).count();
+    let gone = events().filter(|event| matches!(event, Event::Cancelled { .. })).count();
+    assert_eq!(placed - gone, MARKETS.len(), "orders without a session stay");
+}
+
+#[test]
+fn a_session_of_a_process_that_died_ends_at_the_next_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(folder.path());
+    let mut session = host.session();
+    done(&host, bid(MARKETS[0], 1));
+    place(&host, &mut session, bid(MARKETS[0], 2));
+    place(&host, &mut session, bid(MARKETS[0], 3));
+    // As if the process had died: the session's end is never heard of.
+    std::mem::forget(session);
+    host.close().expect("it ends in order");
+    assert_eq!(ended(&groups(folder.path())), 0);
+
+    open(folder.path()).close().expect("it ends in order");
+    let first = groups(folder.path());
+    assert_eq!((ended(&first), ends(&first)), (2, 1), "and nothing is asked of the other market");
+    open(folder.path()).close().expect("it ends in order");
+    assert_eq!(groups(folder.path()), first, "a start that has nothing to end says nothing");
+}
+
+#[test]
+fn a_session_in_which_nothing_was_placed_ends_in_silence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(folder.path());
+    let mut session = host.session();
+    done(&host, bid(MARKETS[0], 1));
+    let Action::Place(one) = bid(MARKETS[0], 1).action else { unreachable!("it places") };
+    place(
+        &host,
+        &mut session,
+        Draft { action: Action::Cancel { order: one.order }, ..bid(MARKETS[0], 1) },
+    );
+    drop(session);
+    host.close().expect("it ends in order");
+    assert_eq!(ends(&groups(folder.path())), 0);
+}

@@ -1,0 +1,307 @@
+//! The promise: what an epoch's trades come to is posted once and in order, however often the host
+//! ends, and whatever the ledger does meanwhile.
+#![cfg(feature = "servers")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use pricetime::engine::{
+    AccountId, Action, EpochNumber, Fees, MarketId, MarketSpec, Phase, Symbol, Terms,
+};
+use pricetime::persistence::ledger::{EmbeddedLedger, Ledger, LedgerError};
+use pricetime::persistence::settlement::{Patience, Standing};
+use pricetime::persistence::{JournalOptions, Look, RealDisk};
+use pricetime::{Draft, Gates, Host, Options, Order, Orders, Retention, Settlement};
+use pricetime_tests::load;
+use pricetime_tests::obstacle::Obstacle;
+use pricetime_tests::patience::until;
+use pricetime_tests::settle::books::{PLATFORM, judge, told};
+
+fn ledger(folder: &Path) -> Result<Box<dyn Ledger>, LedgerError> {
+    Ok(Box::new(EmbeddedLedger::open(&folder.join("ledger"))?))
+}
+
+/// A settlement into the folder's own ledger, as long as that may be opened.
+fn settlement(folder: &Path, open: &Arc<AtomicBool>) -> Settlement {
+    let (folder, open) = (folder.to_owned(), Arc::clone(open));
+    let away = || LedgerError::Unreachable { ledger: "it".to_owned(), why: "away".to_owned() };
+    let patience = Patience {
+        backoff_min: Duration::from_millis(5),
+        backoff_max: Duration::from_millis(50),
+        ..Patience::default()
+    };
+    let open = move || if open.load(Ordering::SeqCst) { ledger(&folder) } else { Err(away()) };
+    Settlement { platform: PLATFORM, patience, ..Settlement::new(open) }
+}
+
+fn host(folder: &Path, open: &Arc<AtomicBool>) -> Host {
+    let options = Options {
+        settlement: Some(settlement(folder, open)),
+        gates: Gates::OnRequest,
+        journal: JournalOptions { segment_bytes: 1 << 15 },
+        ..Options::new(folder)
+    };
+    Host::open(options).expect("a host")
+}
+
+fn say(host: &Host, market: MarketId, action: Action) {
+    let draft = Draft {
+        market,
+        account: AccountId(1),
+        operator: true,
+        request: None,
+        action,
+        session: None,
+    };
+    host.submit(draft).expect("room").wait().expect("an answer");
+}
+
+fn spec(market: MarketId) -> MarketSpec {
+    let spec = load::spec();
+    let fees = Fees { maker_ppm: -100, taker_ppm: 2_500 };
+    let symbol = Symbol::new(&format!("M{market}")).expect("a symbol");
+    MarketSpec { symbol, terms: Terms { fees, ..spec.terms }, ..spec }
+}
+
+fn add(host: &Host, market: MarketId) {
+    say(host, market, Action::AddMarket(spec(market)));
+    say(host, market, Action::SetPhase(Phase::Continuous));
+}
+
+/// Orders that trade now and then.
+fn trade(host: &Host, market: MarketId, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        let draft = Draft { market, request: None, ..load::draft(u64::from(market.0), number) };
+        host.submit(draft).expect("room").wait().expect("an answer");
+    }
+}
+
+fn close(host: &Host, market: MarketId) {
+    let number = host.view(market, 0).expect("the market").epoch;
+    say(host, market, Action::CloseEpoch { number });
+}
+
+fn is_settled(host: &Host, market: MarketId, epoch: u64) -> bool {
+    let settled = |it: &pricetime::MarketSettlement| {
+        it.market == market && it.settled >= Some(EpochNumber(epoch))
+    };
+    host.settlement().iter().any(settled)
+}
+
+fn standing(host: &Host, market: MarketId) -> Option<Standing> {
+    host.settlement().into_iter().find(|it| it.market == market).map(|it| it.standing)
+}
+
+fn opened() -> Arc<AtomicBool> {
+    Arc::new(AtomicBool::new(true))
+}
+
+const ONE: MarketId = MarketId(1);
+const TWO: MarketId = MarketId(2);
+
+#[test]
+fn every_epoch_is_posted_once_however_often_the_host_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut number = 0;
+    for round in 0..8 {
+        let host = host(folder.path(), &opened());
+        if round == 0 {
+            add(&host, ONE);
+            add(&host, TWO);
+        }
+        for epoch in 0..3 {
+            for market in [ONE, TWO] {
+                trade(&host, market, number..number + 25);
+                // At the end of most rounds an epoch is open that has traded.
+                if epoch < 2 || round % 2 == 0 {
+                    close(&host, market);
+                }
+            }
+            number += 25;
+        }
+        host.close().expect("a clean end");
+    }
+    let host = host(folder.path(), &opened());
+    until("all is settled", || is_settled(&host, ONE, 20) && is_settled(&host, TWO, 20));
+    host.close().expect("a clean end");
+    let posted = judge(folder.path(), PLATFORM, &mut *ledger(folder.path()).expect("the ledger"));
+    assert_eq!(posted, 40);
+}
+
+#[test]
+fn a_ledger_that_is_away_holds_nobody_up_and_gets_everything_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Arc::new(AtomicBool::new(false));
+    let first = host(folder.path(), &open);
+    add(&first, ONE);
+    add(&first, TWO);
+    for epoch in 0..300 {
+        trade(&first, ONE, epoch * 5..epoch * 5 + 5);
+        close(&first, ONE);
+    }
+    trade(&first, TWO, 0..40);
+    until("it is said", || matches!(standing(&first, ONE), Some(Standing::Retry { .. })));
+    // The last epoch of a market that is gone is nowhere but in the journal.
+    say(&first, TWO, Action::CancelAll { account: None, side: None });
+    say(&first, TWO, Action::SetPhase(Phase::Closed));
+    say(&first, TWO, Action::RemoveMarket);
+    first.close().expect("a clean end");
+    let second = host(folder.path(), &open);
+    trade(&second, ONE, 2_000..2_010);
+    open.store(true, Ordering::SeqCst);
+    until("all is settled", || is_settled(&second, ONE, 300));
+    close(&second, ONE);
+    until("the next one too", || is_settled(&second, ONE, 301));
+    until("nobody is left", || standing(&second, TWO).is_none());
+    second.close().expect("a clean end");
+    let posted = judge(folder.path(), PLATFORM, &mut *ledger(folder.path()).expect("the ledger"));
+    assert_eq!(posted, 302);
+}
+
+#[test]
+fn what_is_not_settled_stays_in_the_journal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = Arc::new(AtomicBool::new(false));
+    let begin = |keep: bool| {
+        let options = Options {
+            settlement: keep.then(|| settlement(folder.path(), &open)),
+            gates: Gates::OnRequest,
+            journal: JournalOptions { segment_bytes: 1 << 13 },
+            retention: Retention::Snapshots,
+            ..Options::new(folder.path())
+        };
+        Host::open(options).expect("a host")
+    };
+    let first = begin(true);
+    add(&first, ONE);
+    for epoch in 0..40 {
+        trade(&first, ONE, epoch * 30..epoch * 30 + 30);
+        close(&first, ONE);
+    }
+    first.close().expect("a clean end");
+    let recount = told(folder.path());
+    assert_eq!(recount.closed.len(), 40, "all of the journal is there");
+    open.store(true, Ordering::SeqCst);
+    let second = begin(true);
+    until("all is settled", || is_settled(&second, ONE, 40));
+    for epoch in 40..50 {
+        trade(&second, ONE, epoch * 30..epoch * 30 + 30);
+        close(&second, ONE);
+        until("it is settled", || is_settled(&second, ONE, epoch + 1));
+    }
+    second.close().expect("a clean end");
+    let look = Look::open(Arc::new(RealDisk), folder.path());
+    let oldest = look.expect("a folder").journal().expect("a journal").oldest();
+    assert!(oldest.0 > 1, "what is settled may go");
+    let mut ledger = ledger(folder.path()).expect("the ledger");
+    let (_, position) = ledger.position(ONE).expect("an answer");
+    assert_eq!(position.map(|it| it.last), Some(EpochNumber(50)));
+}
+
+#[test]
+fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let open = opened();
+    let begin = || {
+        let options = Options {
+            settlement: Some(settlement(folder.path(), &open)),
+            gates: Gates::OnRequest,
+            journal: JournalOptions { segment_bytes: 1 << 13 },
+            retention: Retention::Snapshots,
+            ..Options::new(folder.path())
+        };
+        Host::open(options).expect("a host")
+    };
+    let first = begin();
+    add(&first, ONE);
+    add(&first, TWO);
+    for epoch in 0..40 {
+        for market in [ONE, TWO] {
+            trade(&first, market, epoch * 30..epoch * 30 + 30);
+            close(&first, market);
+            until("it is settled", || is_settled(&first, market, epoch + 1));
+        }
+    }
+    first.close().expect("a clean end");
+    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    assert!(look.journal().expect("a journal").oldest().0 > 1, "what is settled is gone");
+    // The ledger is away while the market trades for the last time and goes.
+    open.store(false, Ordering::SeqCst);
+    let second = begin();
+    trade(&second, TWO, 2_000..2_040);
+    close(&second, TWO);
+    trade(&second, TWO, 2_040..2_080);
+    say(&second, TWO, Action::CancelAll { account: None, side: None });
+    say(&second, TWO, Action::SetPhase(Phase::Closed));
+    say(&second, TWO, Action::RemoveMarket);
+    second.close().expect("a clean end");
+    open.store(true, Ordering::SeqCst);
+    begin().close().expect("a clean end");
+    let mut ledger = ledger(folder.path()).expect("the ledger");
+    let (_, position) = ledger.position(TWO).expect("an answer");
+    assert_eq!(position.map(|it| it.last), Some(EpochNumber(42)));
+}
+
+#[test]
+fn an_operator_holds_a_market_and_lets_it_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let orders = Orders::of(folder.path());
+    let first = host(folder.path(), &opened());
+    add(&first, ONE);
+    trade(&first, ONE, 0..20);
+    orders.leave(ONE, Order::Hold).expect("an order");
+    until("it is held", || standing(&first, ONE) == Some(Standing::Held));
+    close(&first, ONE);
+    first.close().expect("a clean end");
+    // It stays held over a restart.
+    let second = host(folder.path(), &opened());
+    until("it is held", || standing(&second, ONE) == Some(Standing::Held));
+    orders.leave(ONE, Order::Resume).expect("an order");
+    until("it is settled", || is_settled(&second, ONE, 1));
+    second.close().expect("a clean end");
+    assert_eq!(orders.left().expect("a folder").len(), 0);
+}
+
+#[test]
+fn who_says_hold_last_is_obeyed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let orders = Orders::of(folder.path());
+    let first = host(folder.path(), &opened());
+    add(&first, ONE);
+    orders.leave(ONE, Order::Hold).expect("an order");
+    until("it is held", || standing(&first, ONE) == Some(Standing::Held));
+    trade(&first, ONE, 0..20);
+    close(&first, ONE);
+    first.close().expect("a clean end");
+    orders.leave(ONE, Order::Resume).expect("an order");
+    orders.leave(ONE, Order::Hold).expect("an order");
+    let second = host(folder.path(), &opened());
+    until("the other order is gone", || orders.left().expect("a folder").len() == 1);
+    until("it is held", || standing(&second, ONE) == Some(Standing::Held));
+    second.close().expect("a clean end");
+    let mut ledger = ledger(folder.path()).expect("the ledger");
+    assert_eq!(ledger.position(ONE).expect("an answer").1, None, "nothing was settled");
+}
+
+#[test]
+fn nothing_is_settled_while_nobody_can_read_what_operators_want() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = host(folder.path(), &opened());
+    add(&host, ONE);
+    close(&host, ONE);
+    until("it is settled", || is_settled(&host, ONE, 1));
+    let (orders, away) = (folder.path().join("settlement/orders"), folder.path().join("away"));
+    std::fs::rename(&orders, &away).expect("it is there");
+    let file = folder.path().join("no folder");
+    std::fs::write(&file, "").expect("a file");
+    let obstacle = Obstacle::new(orders.clone(), file);
+    close(&host, ONE);
+    obstacle.tried_again("orders cannot be read, so nothing is done");
+    assert!(!is_settled(&host, ONE, 2), "it may be held");
+    obstacle.remove();
+    std::fs::rename(&away, &orders).expect("it is there");
+    until("it is settled", || is_settled(&host, ONE, 2));
+    host.close().expect("a clean end");
+}

@@ -1,0 +1,307 @@
+//! The promise: an account's subscription begins with its orders as of one command and brings what
+//! follows without a gap and without doubles, whenever it begins; and nothing that takes long stops
+//! the commands.
+#![cfg(feature = "servers")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use pricetime::engine::{
+    AccountId, Action, ActionKind, Engine, Event, Group, Header, MarketId, MarketSpec, OrderId,
+    Outcome, Party, Phase, Quantity, Sequence, Symbol,
+};
+use pricetime::persistence::{Look, RealDisk};
+use pricetime::{AccountFeed, Draft, Gates, Host, Options, Policy};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::load::{done, draft, operator, spec};
+use pricetime_tests::patience::until;
+
+const MARKETS: [MarketId; 2] = [MarketId(1), MarketId(2)];
+/// The submitters, each with five accounts of its own.
+const SUBMITTERS: u64 = 3;
+/// How many commands each of them submits at least.
+const COMMANDS: u64 = 600;
+/// How many subscriptions each of the two subscribers begins while they do, at least.
+const SUBSCRIPTIONS: u64 = 60;
+
+fn open(options: Options) -> Host {
+    let host = Host::open(options).expect("a host");
+    for market in MARKETS {
+        let symbol = Symbol::new(&format!("M{market}")).expect("a symbol");
+        let add = Action::AddMarket(MarketSpec { symbol, ..spec() });
+        for action in [add, Action::SetPhase(Phase::Continuous)] {
+            let done = done(&host, Draft { market, ..operator(action) });
+            assert_eq!(done.outcome, Outcome::Accepted);
+        }
+    }
+    host
+}
+
+/// One of the accounts that submit, or one that has nothing to do with the market.
+fn account(random: &mut Random) -> AccountId {
+    match random.below(10) {
+        0 => AccountId(0),
+        1 => AccountId(999),
+        _ => AccountId(u128::from(10 + random.below(5 * SUBMITTERS))),
+    }
+}
+
+/// What a submitter says next: orders of its own accounts and now and then what an operator says.
+fn next(random: &mut Random, submitter: u64, said: u64) -> Draft {
+    let market = MARKETS[usize::from(random.once_in(3))];
+    let by_operator = |action| Draft { market, ..operator(action) };
+    match random.below(60) {
+        0 => by_operator(Action::SetPhase(Phase::Call)),
+        1..=3 => by_operator(Action::SetPhase(Phase::Continuous)),
+        4 => by_operator(Action::CancelAll { account: None, side: None }),
+        5 => by_operator(Action::BlockAccount(account(random))),
+        6 | 7 => by_operator(Action::UnblockAccount(account(random))),
+        8 => by_operator(Action::SetMarket(spec().terms)),
+        9 => by_operator(Action::AdvanceTime),
+        _ => {
+            // Some are sent twice, under the same request.
+            let own = draft(submitter, said.saturating_sub(random.below(2)));
+            let account = AccountId(own.account.0 + 5 * u128::from(submitter));
+            Draft { market, account, ..own }
+        }
+    }
+}
+
+/// A subscription, and when it began.
+struct Begun {
+    market: MarketId,
+    account: AccountId,
+    feed: AccountFeed,
+}
+
+/// A digest, and a command that was durable before it was computed.
+type Digest = (Sequence, u128);
+
+/// Waits until so many more commands are durable. Returns `false` if it is over.
+fn pass(host: &Host, commands: u64, over: &AtomicBool) -> bool {
+    let from = host.status().durable.0 + commands;
+    while host.status().durable.0 < from && !over.load(Ordering::Acquire) {
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    !over.load(Ordering::Acquire)
+}
+
+/// Submits from several threads while others subscribe and compute digests.
+fn run(host: &Host, seed: u64) -> (Vec<Begun>, Vec<Digest>) {
+    let begun = AtomicU64::new(0);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let submit = |submitter: u64| {
+            let begun = &begun;
+            scope.spawn(move || {
+                let mut random = Random::new((seed << 8) | submitter);
+                for said in 0.. {
+                    let subscribed = begun.load(Ordering::Acquire) >= 2 * SUBSCRIPTIONS;
+                    if (said >= COMMANDS && subscribed) || said >= 100 * COMMANDS {
+                        return;
+                    }
+                    let draft = next(&mut random, submitter, said);
+                    while host.tell(draft).is_err() {
+                        std::thread::yield_now();
+                    }
+                    // It waits now and then, so that it does not leave the subscribers behind.
+                    if said % 16 == 0 {
+                        done(host, Draft { market: MARKETS[0], ..operator(Action::AdvanceTime) });
+                    }
+                }
+            })
+        };
+        let submitters: Vec<_> = (0..SUBMITTERS).map(submit).collect();
+        let subscribe = |subscriber: u64| {
+            let (begun, over) = (&begun, &over);
+            scope.spawn(move || {
+                let mut random = Random::new((seed << 8) | (100 + subscriber));
+                let mut all = Vec::new();
+                while pass(host, random.below(50), over) {
+                    let market = MARKETS[usize::from(random.once_in(3))];
+                    let account = account(&mut random);
+                    let feed = host.subscribe_account(market, account).expect("the market");
+                    begun.fetch_add(1, Ordering::AcqRel);
+                    // Some are dropped at once.
+                    if !random.once_in(4) {
+                        all.push(Begun { market, account, feed });
+                    }
+                }
+                all
+            })
+        };
+        let subscribers = [0, 1].map(subscribe);
+        let digests = scope.spawn(|| {
+            let mut digests = Vec::new();
+            while pass(host, 100, &over) {
+                digests.push((host.status().durable, host.digest()));
+            }
+            digests
+        });
+        for submitter in submitters {
+            submitter.join().expect("no panic");
+        }
+        over.store(true, Ordering::Release);
+        let begun = subscribers.map(|it| it.join().expect("no panic"));
+        (begun.into_iter().flatten().collect(), digests.join().expect("no panic"))
+    })
+}
+
+/// The group as the account sees it, written down from `docs/json.md`; `None` if it concerns others
+/// only.
+fn seen(group: &Group, account: AccountId) -> Option<Group> {
+    let sent = group.header.account == account;
+    let hide = |party: &mut Party, remaining: &mut Quantity| {
+        if party.account != account {
+            *party = Party { order: OrderId(0), account: AccountId(0), reference: 0 };
+            *remaining = Quantity(0);
+        }
+    };
+    let one = |event: &Event| {
+        let mut event = *event;
+        let shown = match &mut event {
+            Event::Traded { maker, taker, maker_remaining, taker_remaining, .. } => {
+                let own = maker.account == account || taker.account == account;
+                hide(maker, maker_remaining);
+                hide(taker, taker_remaining);
+                own
+            }
+            Event::Accepted { account: of, .. }
+            | Event::AccountBlocked(of)
+            | Event::AccountUnblocked(of) => *of == account,
+            Event::Reduced { party, .. }
+            | Event::Amended { party, .. }
+            | Event::Cancelled { party, .. }
+            | Event::Triggered { party, .. }
+            | Event::Replenished { party, .. } => party.account == account,
+            Event::Rejected { .. } | Event::Duplicate { .. } => sent,
+            Event::PhaseChanged { .. }
+            | Event::EpochClosed(_)
+            | Event::MarketAdded(_)
+            | Event::MarketSet(_)
+            | Event::MarketRemoved => true,
+        };
+        shown.then_some(event)
+    };
+    let events: Vec<_> = group.events.iter().filter_map(one).collect();
+    if sent {
+        return Some(Group { events, ..group.clone() });
+    }
+    let header = Header { account: AccountId(0), request: None, session: None, ..group.header };
+    (!events.is_empty()).then_some(Group { header, events, outcome: Outcome::Accepted })
+}
+
+/// Compares every subscription with what the journal says, command by command. Each brings as many
+/// updates as it has room for.
+fn judge(folder: &Path, mut begun: Vec<Begun>, digests: Vec<Digest>, room: usize) {
+    begun.sort_by_key(|it| it.feed.sequence);
+    let mut digests = digests.into_iter().peekable();
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    let last = look.journal().expect("a journal").last;
+    let (mut engine, mut groups) = (Engine::new(16), Vec::<Group>::new());
+    let mut next = begun.iter().peekable();
+    let mut commands = look.reader().read(Sequence(1), last).expect("commands");
+    loop {
+        let now = engine.last_sequence();
+        while let Some(it) = next.next_if(|it| it.feed.sequence == now) {
+            let market = engine.market(it.market).expect("the market");
+            assert_eq!(it.feed.orders, market.orders_of(it.account), "orders as of {now}");
+        }
+        let found = |(from, digest): &Digest| *from <= now && *digest == engine.digest();
+        while digests.next_if(found).is_some() {}
+        let Some(command) = commands.next() else { break };
+        engine.apply(&command.expect("a command"), &mut groups);
+    }
+    assert!(next.next().is_none(), "every subscription began at some command");
+    assert_eq!(digests.next(), None, "every digest is that of the state after some command");
+    let uncrosses = groups.iter().filter(|it| it.header.kind == ActionKind::SetPhase);
+    assert!(uncrosses.map(|it| it.events.len()).max() > Some(2), "auctions have traded");
+    let (mut brought, mut full) = (0, 0);
+    for Begun { market, account, mut feed } in begun {
+        let after = groups.partition_point(|group| group.header.sequence <= feed.sequence);
+        let of_market = groups[after..].iter().filter(|group| group.header.market == market);
+        let expected: Vec<_> =
+            of_market.filter_map(|group| seen(group, account)).take(room).collect();
+        let mut told = Vec::new();
+        while let Ok(group) = feed.updates.wait() {
+            told.push(Group::clone(&group));
+        }
+        assert_eq!(told, expected, "account {account:?} from {}", feed.sequence);
+        brought += told.len();
+        full += usize::from(told.len() == room);
+    }
+    eprintln!("{} commands, {brought} updates, {full} full subscriptions", groups.len());
+    assert!(brought > 0 && (full > 0) == (room < 1_000));
+}
+
+#[test]
+fn account_subscriptions_agree_with_a_naive_model_whenever_they_begin() {
+    let seed = number("PRICETIME_SEED", 1);
+    eprintln!("PRICETIME_SEED={seed}");
+    for room in [1 << 20, 8] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let gates = Gates::Commands(97);
+        let host = open(Options { gates, subscription: room, ..Options::new(folder.path()) });
+        let (begun, digests) = run(&host, seed);
+        assert!(begun.len() as u64 >= SUBSCRIPTIONS);
+        // What was submitted last is told, and every subscription ends.
+        host.close().expect("it ends in order");
+        judge(folder.path(), begun, digests, room);
+    }
+}
+
+/// Tells a thread that it is over.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+#[test]
+fn commands_are_acknowledged_while_a_digest_is_computed() {
+    const ORDERS: u64 = 200_000;
+    /// So many commands, one after the other, have to be acknowledged within one digest.
+    const WITHIN: u64 = 20;
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options { policy: Policy::None, ..Options::new(folder.path()) });
+    let place = |number: u64| {
+        let Action::Place(mut place) = draft(0, 1).action else { unreachable!("it places") };
+        place.order = OrderId(u128::from(number));
+        Draft { request: None, action: Action::Place(place), ..draft(0, 1) }
+    };
+    for number in 0..ORDERS {
+        while host.tell(place(number)).is_err() {
+            std::thread::yield_now();
+        }
+    }
+    done(&host, operator(Action::AdvanceTime));
+    let (computed, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Acquire) {
+                assert_ne!(host.digest(), 0);
+                computed.fetch_add(1, Ordering::AcqRel);
+            }
+        });
+        let within_one = || {
+            let before = computed.load(Ordering::Acquire);
+            until("a digest is computed", || computed.load(Ordering::Acquire) > before);
+            let before = computed.load(Ordering::Acquire);
+            for _ in 0..WITHIN {
+                done(&host, operator(Action::AdvanceTime));
+            }
+            computed.load(Ordering::Acquire) == before
+        };
+        // Also if this one fails, the other thread ends.
+        let _end = End(&over);
+        // Between two digests there is a moment without one, but not that often.
+        until("commands are acknowledged within each of five digests", || {
+            (0..5).all(|_| within_one())
+        });
+    });
+}

@@ -1,0 +1,190 @@
+//! The promise: the ledger in a folder does what every ledger does; whatever it has said is on disk,
+//! and a file that was damaged is refused.
+//!
+//! `PRICETIME_TRIALS` says how many steps the walk has, and how many files are damaged (a fiftieth of
+//! it), `PRICETIME_KILLS` how often a process is killed, `PRICETIME_SEED` where chance begins.
+#![cfg(feature = "servers")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
+use std::time::Duration;
+
+use pricetime_persistence::ledger::conformance::{conform, walk};
+use pricetime_persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger, LedgerError, Token};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::recount::{MARKET, batch, beginning, recount};
+
+fn open(folder: &Path) -> EmbeddedLedger {
+    EmbeddedLedger::open(folder).expect("nobody else has it open")
+}
+
+#[test]
+fn it_does_what_every_ledger_does() {
+    let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 2_000));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let ledger = open(folder.path());
+    let mut make = || -> Box<dyn Ledger> { Box::new(ledger.clone()) };
+    assert_eq!(conform(&mut make), Ok(()));
+    let steps = usize::try_from(trials).expect("a number of steps");
+    assert_eq!(walk(&mut make, seed, steps), Ok(()));
+}
+
+/// A ledger with some epochs, closed.
+fn settled(folder: &Path, epochs: u64) {
+    let mut ledger = open(folder);
+    let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
+    ledger.seed(&beginning(), token).expect("a seed");
+    for epoch in 1..=epochs {
+        let applied = ledger.apply(&batch(epoch), token, Deed::Post);
+        assert_eq!(applied, Ok(Applied::Done));
+    }
+    ledger.deposit(&batch(epochs + 1)).expect("a deposit");
+}
+
+#[test]
+fn one_process_has_it_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let below = folder.path().join("a folder/that is not there");
+    settled(&below, 3);
+    let ledger = open(&below);
+    let again = EmbeddedLedger::open(&below).expect_err("it is open");
+    assert!(matches!(again, LedgerError::Refused { .. }), "{again:?}");
+    assert!(again.to_string().contains("another process has it open"), "{again}");
+    drop(ledger);
+    assert_eq!(recount(&mut open(&below)), Ok(3));
+}
+
+#[test]
+fn what_was_damaged_is_refused() {
+    let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 5_000) / 50);
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={}", trials * 50);
+    let folder = tempfile::tempdir().expect("a folder");
+    settled(folder.path(), 30);
+    let file = folder.path().join("ledger.redb");
+    let whole = fs::read(&file).expect("the file");
+    let mut found = 0;
+    for trial in 0..trials {
+        let mut random = Random::new(seed + trial);
+        let mut bytes = whole.clone();
+        let length = bytes.len() as u64;
+        match random.below(10) {
+            0 => bytes.truncate(random.within(1, length - 1) as usize),
+            1 => {
+                let at = random.below(length / 4096) as usize * 4096;
+                bytes[at..at + 4096].fill(0);
+            }
+            // What is written at the beginning says where everything else is.
+            2 | 3 => bytes[random.below(320) as usize] ^= 1 << random.below(8),
+            _ => bytes[random.below(length) as usize] ^= 1 << random.below(8),
+        }
+        fs::write(&file, &bytes).expect("the damage");
+        match EmbeddedLedger::open(folder.path()) {
+            // Most of a file is not in use.
+            Ok(mut ledger) => {
+                assert_eq!(recount(&mut ledger), Ok(30), "trial {trial}");
+                let waits = ledger.pending(MARKET, batch(1).history, 9).expect("the inbox");
+                assert_eq!(waits, [batch(31)], "trial {trial}");
+            }
+            Err(error @ LedgerError::Damaged { .. }) => {
+                assert!(error.to_string().contains("put back a copy"), "{error}");
+                found += 1;
+            }
+            Err(error) => panic!("trial {trial}: {error}"),
+        }
+    }
+    assert!(found > 0 || trials < 20, "damage is found");
+    fs::write(&file, &whole).expect("the file");
+    assert_eq!(recount(&mut open(folder.path())), Ok(30));
+}
+
+#[test]
+fn what_was_not_finished_is_no_ledger() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // A crash left this, while the ledger was made, and somebody's copy.
+    let left = folder.path().join("ledger.redb.0123456789abcdef.new");
+    let copy = folder.path().join("ledger.redb.copy");
+    for file in [&left, &copy] {
+        fs::write(file, b"half of it").expect("a file");
+    }
+    settled(folder.path(), 3);
+    assert_eq!(recount(&mut open(folder.path())), Ok(3));
+    assert!(!left.exists() && copy.exists());
+}
+
+#[test]
+fn of_many_who_make_a_ledger_one_has_it() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let start = Barrier::new(4);
+        let opened: Vec<_> = std::thread::scope(|scope| {
+            let open = || {
+                start.wait();
+                EmbeddedLedger::open(folder.path())
+            };
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+            threads.into_iter().map(|it| it.join().expect("no panic")).collect()
+        });
+        let (had, not): (Vec<_>, Vec<_>) = opened.into_iter().partition(Result::is_ok);
+        assert_eq!(had.len(), 1, "{not:?}");
+        assert!(not.iter().all(|it| matches!(it, Err(LedgerError::Refused { .. }))), "{not:?}");
+        drop(had);
+        assert_eq!(recount(&mut open(folder.path())), Ok(0));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+    }
+}
+
+/// Runs a settler for so long and kills it. The last epoch that it told of.
+fn run(folder: &Path, lives: Duration) -> Option<u64> {
+    let mut settler = Command::new(env!("CARGO_BIN_EXE_settler"))
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the settler starts");
+    let out = BufReader::new(settler.stdout.take().expect("its output"));
+    let reader = std::thread::spawn(move || {
+        let lines = out.lines().map_while(Result::ok);
+        let done = lines.filter_map(|line| line.strip_suffix(" done")?.parse().ok());
+        done.last()
+    });
+    std::thread::sleep(lives);
+    assert_eq!(settler.try_wait().expect("it can be asked"), None, "it does not end by itself");
+    settler.kill().expect("it can be killed");
+    settler.wait().expect("it is dead");
+    reader.join().expect("no panic")
+}
+
+#[test]
+fn a_kill_at_any_moment_loses_and_doubles_nothing() {
+    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+    let mut folder = tempfile::tempdir().expect("a folder");
+    let (mut told, mut killed_between) = (0, 0);
+    // On a busy machine it takes more kills, and longer lives, until something has come of them.
+    for kill in 0..20 * kills {
+        if kill >= kills && told > 0 {
+            break;
+        }
+        // A ledger that lives longer takes longer and longer to count again.
+        let fresh = kill % 10 == 0;
+        if fresh {
+            folder = tempfile::tempdir().expect("a folder");
+            told = 0;
+        }
+        let mut random = Random::new(seed + kill);
+        // Where there is none yet, it may be killed while it makes one.
+        let most = if fresh { 20 } else { 300 };
+        let lives = Duration::from_millis(random.within(2, most) * (1 + kill / kills));
+        told = run(folder.path(), lives).unwrap_or(told);
+        let last = recount(&mut open(folder.path())).expect("a ledger that answers");
+        assert!(last == told || last == told + 1, "told of {told}, posted {last}");
+        killed_between += last - told;
+        told = last;
+    }
+    eprintln!("{told} epochs, {killed_between} of them posted and not told of");
+    assert!(told > 0, "nothing was ever posted");
+}

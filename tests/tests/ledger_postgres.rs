@@ -1,0 +1,259 @@
+//! The promise: the ledger in PostgreSQL does what every ledger has to do, and posts nothing twice
+//! and loses nothing, whatever becomes of the server and of the way to it.
+//!
+//! `PRICETIME_KILLS` says how often the server or its end of the connection is killed, half of it,
+//! `PRICETIME_TRIALS` how many questions are asked at random, `PRICETIME_SEED` which ones.
+#![cfg(feature = "servers")]
+
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+use pricetime_persistence::ledger::conformance::{conform, walk};
+use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
+use pricetime_persistence::ledger::{Applied, Deed, Deposited, Ledger, LedgerError, Token};
+use pricetime_persistence::settlement::Batch;
+use pricetime_tests::environment::number;
+use pricetime_tests::patience::until;
+use pricetime_tests::postgres::Server;
+use pricetime_tests::postgres::books::{MARKET, balances, batch, begin};
+use pricetime_tests::redis::proxy::{Mode, Proxy};
+use pricetime_tests::server::signal;
+
+/// What a test can wait for. On a busy machine this may be too short for a server that is well.
+fn hasty(mut options: PostgresOptions) -> PostgresOptions {
+    (options.connect, options.answer) = (Duration::from_secs(1), Duration::from_secs(1));
+    options
+}
+
+/// A ledger that waits no longer than this, in a schema that is there.
+fn open_hasty(options: &PostgresOptions) -> PostgresLedger {
+    let mut ledger = None;
+    until("a connection in time", || {
+        ledger = PostgresLedger::open(hasty(options.clone())).ok();
+        ledger.is_some()
+    });
+    ledger.expect("it was opened")
+}
+
+/// Posts a batch, again and again until an answer comes in time. Returns it, and how often it was asked.
+fn posted(ledger: &mut PostgresLedger, batch: &Batch, token: Token) -> (Applied, u32) {
+    let (mut answer, mut asked) = (None, 0);
+    until("an answer in time", || {
+        asked += 1;
+        match ledger.apply(batch, token, Deed::Post) {
+            Err(LedgerError::Unreachable { .. }) => false,
+            done => answer.replace(done.expect("it is not refused")).is_none(),
+        }
+    });
+    (answer.expect("an answer"), asked)
+}
+
+fn unreachable<T: core::fmt::Debug>(answer: Result<T, LedgerError>) -> String {
+    match answer {
+        Err(error @ LedgerError::Unreachable { .. }) => error.to_string(),
+        other => panic!("it has to be unreachable: {other:?}"),
+    }
+}
+
+#[test]
+fn it_does_what_every_ledger_has_to_do() {
+    let server = Server::start();
+    let (seed, steps) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={steps}");
+    let mut make = || -> Box<dyn Ledger> { Box::new(server.ledger("books")) };
+    assert_eq!(conform(&mut make), Ok(()));
+    assert_eq!(walk(&mut make, seed.max(2), usize::try_from(steps).expect("steps")), Ok(()));
+    assert_eq!(sums(&server, "books"), "0|0");
+}
+
+/// What all transfers sum to.
+fn sums(server: &Server, schema: &str) -> String {
+    let sums = "SELECT coalesce(sum(base), 0), coalesce(sum(quote), 0)";
+    server.ask(&format!("{sums} FROM {schema}.transfers"))
+}
+
+/// The books after so many epochs, counted again in every way there is.
+fn recount(server: &Server, ledger: &mut PostgresLedger, epochs: u64) {
+    assert_eq!(ledger.balances(MARKET, None, 99).expect("balances"), balances(epochs));
+    assert_eq!(
+        server.ask("SELECT count(*), max(epoch) FROM books.outcomes"),
+        format!("{epochs}|{epochs}")
+    );
+    assert_eq!(
+        server.ask("SELECT count(*), max(number) FROM books.outbox"),
+        format!("{epochs}|{epochs}")
+    );
+    assert_eq!(server.ask("SELECT count(*) FROM books.inbox"), "0");
+    assert_eq!(sums(server, "books"), "0|0");
+    let apart = "SELECT count(*) FROM books.balances b FULL JOIN (SELECT account, sum(base) base, \
+                 sum(quote) quote FROM books.transfers GROUP BY account) t USING (account) \
+                 WHERE (b.base, b.quote) IS DISTINCT FROM (t.base, t.quote)";
+    assert_eq!(server.ask(apart), "0");
+}
+
+/// Settles epoch after epoch, as long as anybody wants it to. How many it has done itself, and how
+/// many it asked for again and was told that they were done. Counts the answers that were lost.
+fn settle(
+    mut ledger: PostgresLedger,
+    token: Token,
+    until: &AtomicU64,
+    at: &AtomicU64,
+    lost: &AtomicU64,
+) -> [u64; 2] {
+    let [mut done, mut known] = [0, 0];
+    let mut epoch = 1;
+    while epoch <= until.load(SeqCst) {
+        let batch = batch(epoch);
+        let asked = ledger.deposit(&batch);
+        let asked = asked.and_then(|_| ledger.apply(&batch, token, Deed::Post));
+        match asked {
+            Ok(Applied::Done) => done += 1,
+            Ok(Applied::Duplicate(Deed::Post)) => known += 1,
+            Ok(other) => panic!("epoch {epoch}: {other:?}"),
+            Err(LedgerError::Unreachable { .. }) => {
+                lost.fetch_add(1, SeqCst);
+                thread::sleep(Duration::from_millis(20));
+                continue;
+            }
+            Err(error) => panic!("epoch {epoch}: {error}"),
+        }
+        at.fetch_max(epoch, SeqCst);
+        epoch += 1;
+    }
+    [done, known]
+}
+
+#[test]
+fn killed_again_and_again_it_posts_nothing_twice() {
+    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12) / 2);
+    eprintln!("PRICETIME_SEED={seed}, {kills} kills");
+    let mut server = Server::start();
+    // Most of the time somebody waits for a COMMIT, so that is where most kills hit.
+    server.configure("commit_delay = 20000\ncommit_siblings = 0\n");
+    let mut ledger = server.ledger("books");
+    let token = begin(&mut ledger);
+    let (until, at) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
+    let lost = AtomicU64::new(0);
+    let runners = [server.ledger("books"), server.ledger("books")];
+    let counted = thread::scope(|scope| {
+        let run = |ledger| {
+            let (until, at, lost) = (&until, &at, &lost);
+            scope.spawn(move || settle(ledger, token, until, at, lost))
+        };
+        let runners = runners.map(run);
+        // A kill between two questions is not noticed.
+        for kill in (0..10 * kills).take_while(|kill| *kill < kills || lost.load(SeqCst) == 0) {
+            let mixed = (seed + kill).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            // Whatever happens, something has been posted since the last time.
+            let before = at.load(SeqCst);
+            while at.load(SeqCst) < before + 3 + mixed % 40
+                && runners.iter().any(|it| !it.is_finished())
+            {
+                thread::sleep(Duration::from_millis(1));
+            }
+            thread::sleep(Duration::from_micros(mixed >> 32 & 0x3fff));
+            if mixed % 2 == 0 {
+                server.kill();
+                server.again();
+            } else {
+                let ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'pricetime'";
+                let ours = server.ask(&format!("{ours} ORDER BY backend_start DESC LIMIT 1"));
+                // With one of them all others end, and the server recovers.
+                signal(ours.parse().expect("a process"), "KILL");
+            }
+        }
+        until.store(at.load(SeqCst) + 5, SeqCst);
+        runners.map(|runner| runner.join().expect("a runner"))
+    });
+    let epochs = until.load(SeqCst);
+    eprintln!("{epochs} epochs, {lost:?} answers lost, [done, known] by each: {counted:?}");
+    assert!(lost.into_inner() > 0, "nobody has felt anything");
+    let done: u64 = counted.iter().map(|[done, _]| done).sum();
+    assert!(done <= epochs, "{done} epochs were done, of {epochs}");
+    recount(&server, &mut ledger, epochs);
+}
+
+#[test]
+fn what_was_done_and_not_told_is_known_when_asked_again() {
+    let server = Server::start();
+    let proxy = Proxy::start(server.port);
+    let url = server.url().replace(&server.port.to_string(), &proxy.port.to_string());
+    let mut patient = server.ledger("books");
+    let token = begin(&mut patient);
+    let mut ledger = open_hasty(&PostgresOptions::parse(&url, "books").expect("an address"));
+    for epoch in 1..=6 {
+        let batch = batch(epoch);
+        assert_eq!(patient.deposit(&batch), Ok(Deposited::Fresh));
+        let (mode, then) = match epoch % 3 {
+            0 => (Mode::LoseReply(0), Applied::Duplicate(Deed::Post)),
+            1 => (Mode::Swallow, Applied::Done),
+            _ => (Mode::Cut, Applied::Done),
+        };
+        proxy.set(mode);
+        unreachable(ledger.apply(&batch, token, Deed::Post));
+        proxy.set(Mode::Pass);
+        let (done, asked) = posted(&mut ledger, &batch, token);
+        let known = asked > 1 && done == Applied::Duplicate(Deed::Post);
+        assert!(done == then || known, "epoch {epoch}: {done:?}, asked {asked} times");
+    }
+    recount(&server, &mut patient, 6);
+}
+
+#[test]
+fn a_server_that_hangs_holds_nobody() {
+    let server = Server::start();
+    let mut patient = server.ledger("books");
+    let token = begin(&mut patient);
+    let mut ledger = open_hasty(&server.options("books"));
+    for epoch in 1..=3 {
+        let batch = batch(epoch);
+        server.signal("STOP");
+        unreachable(ledger.apply(&batch, token, Deed::Post));
+        // A new connection is not answered either.
+        unreachable(ledger.apply(&batch, token, Deed::Post));
+        unreachable(PostgresLedger::open(hasty(server.options("books"))));
+        server.signal("CONT");
+        let (done, _) = posted(&mut ledger, &batch, token);
+        assert!(matches!(done, Applied::Done | Applied::Duplicate(Deed::Post)), "{done:?}");
+    }
+    recount(&server, &mut patient, 3);
+}
+
+#[test]
+fn a_server_that_begins_anew_is_not_even_noticed() {
+    let mut server = Server::start();
+    let mut ledger = server.ledger("books");
+    let token = begin(&mut ledger);
+    for epoch in 1..=3 {
+        assert_eq!(ledger.apply(&batch(epoch), token, Deed::Post), Ok(Applied::Done));
+        server.kill();
+        server.again();
+    }
+    recount(&server, &mut ledger, 3);
+}
+
+#[test]
+fn somebody_who_holds_the_market_is_named_and_not_waited_for_without_end() {
+    let server = Server::start();
+    let mut patient = server.ledger("books");
+    let token = begin(&mut patient);
+    let mut ledger = open_hasty(&server.options("books"));
+    thread::scope(|scope| {
+        let hold = "BEGIN; SELECT FROM books.markets FOR UPDATE; SELECT pg_sleep(600)";
+        let holder = scope.spawn(|| server.psql(&server.url(), hold));
+        let held = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        until("the row is held", || server.ask(held) == "1");
+        // The server says so in time, unless the machine is busy.
+        let why = "somebody holds the market's row";
+        until(why, || unreachable(ledger.apply(&batch(1), token, Deed::Post)).contains(why));
+        // Who only looks does not wait.
+        assert_eq!(patient.position(MARKET).expect("a position").0, token);
+        let end =
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        assert_eq!(server.ask(end), "t");
+        assert!(holder.join().expect("psql").is_err());
+    });
+    assert_eq!(patient.apply(&batch(1), token, Deed::Post), Ok(Applied::Done));
+    recount(&server, &mut patient, 1);
+}

@@ -1,0 +1,261 @@
+//! The promise: while nodes of a cluster hand over, die, or pass a market's slot on key by key, the
+//! writer writes or fails, nobody reads a state that never was, and within two epochs afterwards the
+//! image is exact.
+//!
+//! `PRICETIME_TRIALS` says how often, one in 2,500, `PRICETIME_SEED` where the seeds begin.
+#![cfg(feature = "servers")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use pricetime_persistence::History;
+use pricetime_persistence::redis::{RedisError, RedisOptions};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::patience::{self, until};
+use pricetime_tests::redis::Server;
+use pricetime_tests::redis::books::Books;
+use pricetime_tests::redis::cluster::{cluster, follows, replica};
+use pricetime_tests::redis::judge::{Judge, PATIENCE};
+use pricetime_tests::redis::keeper::{Keeper, stored};
+
+fn times() -> (u64, u64) {
+    let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    (seed, trials.div_ceil(2_500))
+}
+
+fn options(nodes: &[&Server]) -> RedisOptions {
+    let list: Vec<String> = nodes.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
+    let options = RedisOptions::parse(&format!("redis+cluster://{}", list.join(",")));
+    let (connect, control, bulk) = (PATIENCE, PATIENCE, PATIENCE);
+    RedisOptions { connect, control, bulk, ..options.expect("addresses") }
+}
+
+/// Books that are brought to a cluster.
+struct Trial<'a> {
+    random: Random,
+    books: Books,
+    keeper: Keeper,
+    options: RedisOptions,
+    judge: &'a Judge,
+}
+
+impl<'a> Trial<'a> {
+    /// The writer is told of these nodes only, who reads of all.
+    fn new(seed: u64, judge: &'a Judge, named: &[&Server], all: &[&Server]) -> Self {
+        let books = Books::new(seed);
+        let keeper = Keeper::of(options(named), History::fresh(), &books.engine);
+        Self { random: Random::new(seed), books, keeper, options: options(all), judge }
+    }
+
+    fn keep(&mut self) -> Result<(), RedisError> {
+        let large = self.random.once_in(4);
+        let many = if large { self.random.within(1_500, 2_500) } else { self.random.below(100) };
+        let groups = self.books.epoch(many);
+        self.judge.expect(&self.books.engine.snapshot().markets);
+        self.keeper.fold(&groups);
+        self.keeper.keep().map(|_| ())
+    }
+
+    /// Writes epoch after epoch while something happens, and holds what stands there afterwards. What
+    /// happens can see how often writing has failed.
+    fn keep_while(&mut self, what: &str, happens: impl FnOnce(&AtomicU32) + Send) {
+        let (mut written, failed) = (0, AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            let happening = scope.spawn(|| happens(&failed));
+            while !happening.is_finished() {
+                match self.keep() {
+                    Ok(()) => written += 1,
+                    Err(error) => {
+                        assert!(!matches!(error, RedisError::Fenced { .. }), "{what}: {error}");
+                        failed.fetch_add(1, Ordering::SeqCst);
+                        // A carrier waits too.
+                        std::thread::sleep(Duration::from_millis(20));
+                    }
+                }
+            }
+            happening.join().expect("it happens");
+        });
+        eprintln!("{what}: written {written} times, failed {failed:?} times");
+        self.heal(what);
+    }
+
+    /// Within two epochs the image is exact. An epoch does not count if the machine is busy: an answer
+    /// does not come in time, or the nodes have lost sight of each other.
+    fn heal(&mut self, what: &str) {
+        let (begun, mut left) = (Instant::now(), 2);
+        while let Err(error) = self.keep() {
+            eprintln!("{what}: {error}");
+            let busy = match &error {
+                RedisError::Unreachable { late, .. } => *late,
+                RedisError::Refused { code, .. } => code == "CLUSTERDOWN",
+                RedisError::Options(_)
+                | RedisError::Fenced { .. }
+                | RedisError::Replaced { .. }
+                | RedisError::Contended { .. }
+                | RedisError::Count { .. } => false,
+            };
+            // Each of the two markets may have to learn where it is now.
+            left -= i32::from(!busy);
+            assert!(left >= 0, "{what}: not well after two epochs: {error}");
+            assert!(begun.elapsed() < patience::PATIENCE, "{what}: {error}");
+        }
+        let (connect, control, bulk) = (patience::PATIENCE, patience::PATIENCE, patience::PATIENCE);
+        let patient = RedisOptions { connect, control, bulk, ..self.options.clone() };
+        assert_eq!(stored(patient), self.books.engine.snapshot().markets, "{what}");
+    }
+}
+
+/// The slot of market 1, and who has it.
+fn slot_of<'a>(nodes: &[&'a Server]) -> (String, &'a Server) {
+    let slot = nodes[0].ask(&["CLUSTER", "KEYSLOT", "pricetime:dev:{1}:metadata"]);
+    let has = |node: &&&Server| node.ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]) != "0";
+    let master = |node: &&&Server| node.ask(&["ROLE"]).starts_with("master");
+    let found = nodes.iter().find(|node| master(node) && has(node));
+    (slot, found.expect("somebody has it"))
+}
+
+/// Reads beside what is done, and looks that it finds no state that never was.
+fn beside(judge: &Judge, options: &RedisOptions, work: impl FnOnce()) {
+    std::thread::scope(|scope| {
+        let poller = scope.spawn(|| judge.poll_at(options.clone()));
+        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        judge.over.store(true, Ordering::SeqCst);
+        let found = poller.join().expect("nobody reads what never was");
+        eprintln!("read {found} times meanwhile");
+        if let Err(why) = worked {
+            std::panic::resume_unwind(why);
+        }
+    });
+}
+
+/// Passes all keys of a slot on, one by one, and then the slot. Before the last key, waits until a
+/// writer has failed: most of its keys are elsewhere.
+fn migrate(
+    nodes: &[&Server],
+    slot: &str,
+    [from, to]: [&Server; 2],
+    mut random: Random,
+    failed: &AtomicU32,
+) {
+    let id = |node: &Server| node.ask(&["CLUSTER", "MYID"]);
+    let (from_id, to_id, port) = (id(from), id(to), to.port.to_string());
+    assert_eq!(to.ask(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &from_id]), "OK");
+    assert_eq!(from.ask(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &to_id]), "OK");
+    loop {
+        let keys = from.ask(&["CLUSTER", "GETKEYSINSLOT", slot, "100"]);
+        let keys: Vec<&str> = keys.lines().filter(|line| !line.is_empty()).collect();
+        let Some(key) = random.any(&keys) else { break };
+        if keys.len() == 1 {
+            until("a writer is told", || failed.load(Ordering::SeqCst) > 0);
+        }
+        let done = from.ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+        assert!(["OK", "NOKEY"].contains(&done.as_str()), "{done}");
+        std::thread::sleep(Duration::from_millis(random.below(60)));
+    }
+    for node in [to, from].into_iter().chain(nodes.iter().copied()) {
+        // Those who have replicas tell them.
+        let done = node.ask(&["CLUSTER", "SETSLOT", slot, "NODE", &to_id]);
+        assert!(done == "OK" || node.ask(&["ROLE"]).starts_with("slave"), "{done}");
+    }
+}
+
+#[test]
+fn a_slot_moves_key_by_key_while_its_market_is_written() {
+    let (seed, trials) = times();
+    let nodes = cluster();
+    let nodes: Vec<&Server> = nodes.iter().collect();
+    let judge = Judge::default();
+    let mut trial = Trial::new(seed, &judge, &nodes, &nodes);
+    let options = trial.options.clone();
+    beside(&judge, &options, || {
+        trial.heal("at first");
+        for round in 0..trials + 2 {
+            let (slot, from) = slot_of(&nodes);
+            let at = nodes.iter().position(|node| node.port == from.port).unwrap_or_default();
+            let to = nodes[(at + 1) % nodes.len()];
+            let what = format!("seed {seed}, move {round}");
+            let random = Random::new(seed.wrapping_add(round));
+            trial.keep_while(&what, |failed| migrate(&nodes, &slot, [from, to], random, failed));
+            assert_eq!(slot_of(&nodes).1.port, to.port, "{what}");
+            // The current generation, one spare one, and two that the market has once.
+            trial.heal(&what);
+            trial.heal(&what);
+            let keys: u32 = to.ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]).parse().expect("one");
+            assert!(keys <= 14, "{what}: {keys} keys");
+        }
+    });
+}
+
+#[test]
+fn a_master_hands_over_and_dies_while_its_market_is_written() {
+    let (seed, trials) = times();
+    let mut rest = cluster();
+    let slot = rest[0].ask(&["CLUSTER", "KEYSLOT", "pricetime:dev:{1}:metadata"]);
+    let slot: usize = slot.parse().expect("a slot");
+    // Each of them has a third of the slots.
+    let owner = rest.remove((slot / 5_461).min(2));
+    let follower = replica(&owner);
+    let judge = Judge::default();
+    // Only one is named, and just that one dies: of the others it is learned.
+    let all: Vec<&Server> = rest.iter().chain([&owner, &follower]).collect();
+    let mut trial = Trial::new(seed, &judge, &[&follower], &all);
+    let mut pair = [owner, follower];
+    trial.heal("at first");
+    let options = trial.options.clone();
+    beside(&judge, &options, || {
+        let mut random = Random::new(seed);
+        for round in 0..=trials {
+            let what = format!("seed {seed}, handed over {round}");
+            trial.keep_while(&what, |_| {
+                std::thread::sleep(Duration::from_millis(random.below(300)));
+                assert_eq!(pair[1].ask(&["CLUSTER", "FAILOVER"]), "OK");
+                until("the replica takes over", || pair[1].ask(&["ROLE"]).starts_with("master"));
+                until("the master follows", || pair[0].ask(&["ROLE"]).starts_with("slave"));
+                follows(&pair[0]);
+                known(&rest, &pair[1]);
+            });
+            pair.reverse();
+            let what = format!("seed {seed}, killed {round}");
+            let [dies, takes_over] = &mut pair;
+            trial.keep_while(&what, |failed| {
+                std::thread::sleep(Duration::from_millis(random.below(300)));
+                dies.kill();
+                let before = failed.load(Ordering::SeqCst);
+                until("a writer finds nobody", || failed.load(Ordering::SeqCst) > before);
+                assert_eq!(may_take_over(takes_over, true), "OK");
+                until("the replica takes over", || takes_over.ask(&["ROLE"]).starts_with("master"));
+                assert_eq!(may_take_over(takes_over, false), "OK");
+                known(&rest, takes_over);
+            });
+            let what = format!("seed {seed}, back {round}");
+            trial.keep_while(&what, |_| {
+                dies.again();
+                until("it follows", || dies.ask(&["ROLE"]).starts_with("slave"));
+                follows(dies);
+            });
+            pair.reverse();
+        }
+    });
+}
+
+/// Says whether a replica takes over when its master has died.
+fn may_take_over(replica: &Server, may: bool) -> String {
+    let no = if may { "no" } else { "yes" };
+    replica.ask(&["CONFIG", "SET", "cluster-replica-no-failover", no])
+}
+
+/// Waits until the others know who is the master now, and all is well.
+fn known(others: &[Server], master: &Server) {
+    let id = master.ask(&["CLUSTER", "MYID"]);
+    until("the others know", || {
+        others.iter().all(|node| {
+            let nodes = node.ask(&["CLUSTER", "NODES"]);
+            let line = nodes.lines().find(|line| line.starts_with(&id)).unwrap_or_default();
+            line.contains("master")
+                && line.split(' ').count() > 8
+                && node.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok")
+        })
+    });
+}

@@ -1,0 +1,326 @@
+//! The promise: with a journal, Redis may hang, be gone or come back empty: matching goes on, the
+//! host says so, and the image is exact again by itself.
+#![cfg(feature = "servers")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use pricetime::engine::{AccountId, Action, EngineSnapshot, Phase};
+use pricetime::persistence::ledger::{Ledger, Notice};
+use pricetime::persistence::redis::stream::Publish;
+use pricetime::persistence::redis::{KeyNames, Link, RedisLedger, RedisOptions, read_image};
+use pricetime::{
+    Delivery, Draft, FencedMarket, Host, NotDelivered, Options, Outlet, Receipt, RedisState,
+    Settlement,
+};
+use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::redis::Server;
+use pricetime_tests::settle::books::copy;
+
+fn open(folder: &std::path::Path, server: &Server) -> Host {
+    open_with(Options { redis: Some(server.options()), ..Options::new(folder) })
+}
+
+fn open_with(options: Options) -> Host {
+    let host = Host::open(options).expect("a host");
+    if host.spec(MARKET).is_none() {
+        operator(&host, Action::AddMarket(load::spec()));
+        operator(&host, Action::SetPhase(Phase::Continuous));
+    }
+    host
+}
+
+fn operator(host: &Host, action: Action) {
+    let account = AccountId(1);
+    let draft =
+        Draft { market: MARKET, account, operator: true, request: None, action, session: None };
+    host.submit(draft).expect("room").wait().expect("an answer");
+}
+
+/// Commands that are answered, and an epoch that closes behind them.
+fn epoch(host: &Host, next: &mut u64) {
+    for number in *next..*next + 50 {
+        host.submit(load::draft(7, number)).expect("room").wait().expect("an answer");
+    }
+    *next += 50;
+    let number = host.view(MARKET, 0).expect("the market").epoch;
+    operator(host, Action::CloseEpoch { number });
+}
+
+/// Whether what stands in Redis is the state of the host, whole.
+fn is_exact(host: &Host, server: &Server) -> bool {
+    let mut link = Link::new(server.patient());
+    let read = read_image(&mut link, &KeyNames::default().of(MARKET)).expect("a whole image");
+    let whole = read.map(|read| EngineSnapshot {
+        rules_version: read.rules,
+        last_sequence: read.sequence,
+        last_timestamp: read.timestamp,
+        last_market: read.last_market,
+        markets: vec![read.state],
+    });
+    whole.is_some_and(|state| state.digest() == host.digest())
+}
+
+fn catches_up(host: &Host, server: &Server) {
+    until("the image catches up", || is_exact(host, server));
+    until("the host says so", || {
+        let status = host.status().redis;
+        status.state == RedisState::Connected && status.behind == 0
+    });
+}
+
+/// Whether the host says that Redis is not well, and that the image is at least so far behind.
+fn is_behind(host: &Host, epochs: u64) -> bool {
+    let status = host.status().redis;
+    matches!(status.state, RedisState::Degraded { .. }) && status.behind >= epochs
+}
+
+fn term(server: &Server) -> u64 {
+    let term = server.ask(&["HGET", "pricetime:dev:{1}:metadata", "term"]);
+    term.parse().expect("a term")
+}
+
+#[test]
+fn matching_goes_on_without_redis_and_the_image_follows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut server = Server::start();
+    let (host, mut next) = (open(folder.path(), &server), 0);
+    epoch(&host, &mut next);
+    catches_up(&host, &server);
+    for round in 0..6 {
+        // It hangs, or is gone and comes back with nothing.
+        let hangs = round % 2 == 0;
+        if hangs {
+            server.signal("STOP");
+        } else {
+            server.kill();
+        }
+        for _ in 0..4 {
+            epoch(&host, &mut next);
+        }
+        until("the host notices", || is_behind(&host, 3));
+        epoch(&host, &mut next);
+        if hangs {
+            server.signal("CONT");
+        } else {
+            server.again();
+        }
+        catches_up(&host, &server);
+        epoch(&host, &mut next);
+        catches_up(&host, &server);
+        assert_eq!(host.status().stopped, None);
+    }
+    // Between two epochs nobody looks what stands there; with the next one it is whole again.
+    let _ = server.ask(&["FLUSHALL"]);
+    epoch(&host, &mut next);
+    catches_up(&host, &server);
+    host.close().expect("a clean end");
+}
+
+#[test]
+fn a_host_ends_while_redis_hangs_and_the_next_one_has_a_higher_term() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start();
+    let (mut next, mut last) = (0, 0);
+    for round in 0..4 {
+        let host = open(folder.path(), &server);
+        epoch(&host, &mut next);
+        catches_up(&host, &server);
+        let now = term(&server);
+        assert!(now > last, "term {now} after {last}");
+        last = now;
+        if round % 2 == 0 {
+            server.signal("STOP");
+            epoch(&host, &mut next);
+            let begun = Instant::now();
+            host.close().expect("a clean end");
+            // It waits for a few seconds, and not for the server, which nobody wakes meanwhile.
+            assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
+            server.signal("CONT");
+        } else {
+            host.close().expect("a clean end");
+            // The folder knows which terms there were.
+            let _ = server.ask(&["FLUSHALL"]);
+        }
+        let kept = std::fs::read_to_string(folder.path().join("redis-term")).expect("the floor");
+        assert!(kept.trim().parse::<u64>().expect("a number") >= last, "{kept} and {last}");
+    }
+}
+
+/// Whether another writer holds the market.
+fn is_fenced(host: &Host) -> bool {
+    host.status().redis.fenced.iter().any(|it| it.market == MARKET)
+}
+
+/// Two hosts on copies of one folder, and the folders. The later one has the market.
+fn two_hosts(server: &Server) -> ([tempfile::TempDir; 2], [Host; 2]) {
+    // An answer that came late would let a host write again what already stands there.
+    let open = |folder: &Path| {
+        open_with(Options { redis: Some(server.patient()), ..Options::new(folder) })
+    };
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
+    let older = open(one.path());
+    epoch(&older, &mut 0);
+    catches_up(&older, server);
+    older.close().expect("a clean end");
+    copy(one.path(), two.path());
+    let older = open(one.path());
+    catches_up(&older, server);
+    let newer = open(two.path());
+    catches_up(&newer, server);
+    epoch(&older, &mut 1_000);
+    until("the older one learns of it", || is_fenced(&older));
+    ([one, two], [older, newer])
+}
+
+#[test]
+fn a_fenced_host_writes_again_when_nothing_holds_the_claim_and_not_before() {
+    let mut server = Server::start();
+    let (_folders, [older, newer]) = two_hosts(&server);
+    newer.close().expect("a clean end");
+    let claim = |field: &str| server.ask(&["HGET", "pricetime:dev:{1}:metadata", field]);
+    let fenced = older.status().redis.fenced;
+    assert_eq!(fenced[0].writer, claim("writer"));
+    assert_eq!(fenced[0].theirs.to_string(), claim("term"));
+    assert!(fenced[0].ours < fenced[0].theirs, "{fenced:?}");
+    // Nobody else asks the server any more: it looks at the claim again and again, and lets it be.
+    let digest = claim("digest");
+    let mut next = 2_000;
+    for _ in 0..3 {
+        let asked = server.calls("hmget");
+        epoch(&older, &mut next);
+        until("it asks for the claim", || server.calls("hmget") > asked);
+    }
+    assert_eq!((older.status().redis.fenced, claim("digest")), (fenced, digest));
+    // An image with half a claim, or none, may still be that of the other one.
+    let _ = server.ask(&["HSET", "pricetime:dev:{1}:metadata", "term", "x"]);
+    let claims = |of: fn(&FencedMarket) -> bool| older.status().redis.fenced.iter().any(of);
+    until("it asks for the claim", || claims(|it| it.theirs == 0));
+    let _ = server.ask(&["HDEL", "pricetime:dev:{1}:metadata", "term", "writer"]);
+    until("it asks for the claim", || claims(|it| it.writer.is_empty()));
+    assert!(!is_exact(&older, &server));
+    let _ = server.ask(&["FLUSHALL"]);
+    catches_up(&older, &server);
+    until("nobody holds it any more", || !is_fenced(&older));
+    server.kill();
+    epoch(&older, &mut next);
+    server.again();
+    catches_up(&older, &server);
+    older.close().expect("a clean end");
+    assert!(Host::open(Options::new(_folders[0].path())).is_ok());
+}
+
+#[test]
+fn a_host_that_took_over_gives_way_to_the_live_one_that_had_replaced_it() {
+    let server = Server::start();
+    let (_folders, [older, newer]) = two_hosts(&server);
+    let (mut older_next, mut newer_next) = (3_000, 4_000);
+    for _ in 0..2 {
+        let _ = server.ask(&["FLUSHALL"]);
+        catches_up(&older, &server);
+        until("nobody holds it any more", || !is_fenced(&older));
+        epoch(&older, &mut older_next);
+        catches_up(&older, &server);
+        epoch(&newer, &mut newer_next);
+        catches_up(&newer, &server);
+        epoch(&older, &mut older_next);
+        until("the older one learns of it", || is_fenced(&older));
+        assert!(is_exact(&newer, &server), "the newer one's image stands");
+    }
+    assert!(!is_fenced(&newer));
+    newer.close().expect("a clean end");
+    older.close().expect("a clean end");
+}
+
+#[test]
+fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
+    let server = Server::start();
+    let (mut older_next, mut newer_next) = (0, 1_000);
+    let older = open(one.path(), &server);
+    epoch(&older, &mut older_next);
+    catches_up(&older, &server);
+    older.close().expect("a clean end");
+    // Somebody brings a copy of the folder up beside it.
+    copy(one.path(), two.path());
+    let older = open(one.path(), &server);
+    catches_up(&older, &server);
+    let newer = open(two.path(), &server);
+    epoch(&newer, &mut newer_next);
+    catches_up(&newer, &server);
+    for _ in 0..3 {
+        epoch(&older, &mut older_next);
+        until("the older one learns of it", || is_fenced(&older));
+        assert!(is_exact(&newer, &server), "the newer one's image stands");
+        epoch(&newer, &mut newer_next);
+        catches_up(&newer, &server);
+    }
+    operator(&older, Action::CancelAll { account: None, side: None });
+    operator(&older, Action::SetPhase(Phase::Closed));
+    operator(&older, Action::RemoveMarket);
+    older.close().expect("a clean end");
+    assert!(is_exact(&newer, &server), "what the older one removes is not the newer one's");
+    newer.close().expect("a clean end");
+}
+
+/// An outside that cannot take anything now.
+struct Full;
+
+impl Outlet for Full {
+    fn deliver(&mut self, _: &Notice) -> Result<Receipt, NotDelivered> {
+        Err(NotDelivered::Later(String::from("full")))
+    }
+}
+
+#[test]
+fn a_host_ends_although_redis_never_answers() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    // No timeout of a question ends the wait.
+    let hour = Duration::from_secs(3_600);
+    let redis = RedisOptions { connect: hour, control: hour, bulk: hour, ..server.options() };
+    let ledger = redis.clone();
+    let make = Box::new(move || Ok(Box::new(RedisLedger::new(ledger.clone())) as Box<dyn Ledger>));
+    let delivery = Some(Delivery::to(Full));
+    let settlement = Settlement { delivery, ..Settlement::new(make) };
+    let redis = RedisOptions { publish: Some(Publish::default()), ..redis };
+    let options =
+        Options { redis: Some(redis), settlement: Some(settlement), ..Options::new(folder.path()) };
+    let (host, mut next) = (open_with(options), 0);
+    epoch(&host, &mut next);
+    catches_up(&host, &server);
+    server.signal("STOP");
+    epoch(&host, &mut next);
+    let durable = host.status().durable;
+    let ends = std::thread::spawn(move || host.close());
+    until("it ends", || ends.is_finished());
+    ends.join().expect("no panic").expect("a clean end");
+    // What was left out is done by the next start.
+    server.signal("CONT");
+    let host = open(folder.path(), &server);
+    assert_eq!(host.status().durable, durable);
+    catches_up(&host, &server);
+    host.close().expect("a clean end");
+}
+
+#[test]
+fn a_host_finds_what_somebody_edited() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start();
+    let verify = Some(Duration::from_millis(1));
+    let redis = Some(RedisOptions { verify, ..server.patient() });
+    let host = Host::open(Options { redis, ..Options::new(folder.path()) }).expect("a host");
+    operator(&host, Action::AddMarket(load::spec()));
+    operator(&host, Action::SetPhase(Phase::Continuous));
+    let mut next = 0;
+    epoch(&host, &mut next);
+    catches_up(&host, &server);
+    assert_eq!(host.status().redis.differs, []);
+    let edit = "local f = redis.call('HKEYS', KEYS[1])[1]; redis.call('HSET', KEYS[1], f, 'x')";
+    let _ = server.ask(&["EVAL", edit, "1", "pricetime:dev:{1}:orders"]);
+    until("it is found", || host.status().redis.differs == [MARKET]);
+    epoch(&host, &mut next);
+    until("it is mended", || host.status().redis.differs.is_empty());
+    catches_up(&host, &server);
+    host.close().expect("a clean end");
+}

@@ -1,0 +1,38 @@
+//! The promise: what the way to Redis costs can be counted from outside.
+#![cfg(feature = "servers")]
+
+use pricetime::engine::{AccountId, Action, EpochNumber};
+use pricetime::{Draft, Host, Options};
+use pricetime_tests::ear::Ear;
+use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
+
+#[test]
+fn what_the_way_to_redis_costs_is_counted() {
+    let ear = Ear::listen();
+    let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let options = Options { redis: Some(server.patient()), ..Options::new(folder.path()) };
+    let host = Host::open(options).expect("a host");
+    let say = |action| {
+        let (account, operator) = (AccountId(1), true);
+        let draft =
+            Draft { market: MARKET, account, operator, request: None, action, session: None };
+        host.submit(draft).expect("room").wait().expect("an answer");
+    };
+    say(Action::AddMarket(load::spec()));
+    until("the market is written", || ear.count("pricetime_redis_write_seconds how=whole") == 1);
+    say(Action::CloseEpoch { number: EpochNumber(1) });
+    until("the epoch is written", || ear.count("pricetime_redis_write_seconds how=changes") == 1);
+    until("bytes are counted", || ear.count("pricetime_redis_sent_bytes_total") > 500);
+    let memory = || f64::from_bits(ear.count("pricetime_redis_memory_bytes"));
+    until("the server says what it holds", || memory() > 100_000.0);
+    assert_eq!(ear.count("pricetime_redis_errors_total"), 0);
+    let made = ear.count("pricetime_redis_connections_total");
+    server.kill();
+    until("errors are counted", || ear.count("pricetime_redis_errors_total") > 0);
+    server.again();
+    until("the end of an outage is", || ear.count("pricetime_redis_recoveries_total") == 1);
+    until("so are connections", || ear.count("pricetime_redis_connections_total") > made);
+    host.close().expect("a clean end");
+}

@@ -1,0 +1,350 @@
+//! The promise: without a data folder the state comes back from Redis, as of the end of an epoch and
+//! with the trades up to there; and a host that another has replaced stops.
+#![cfg(feature = "servers")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pricetime::engine::{AccountId, Action, EpochNumber, MarketId, Phase, Sequence};
+use pricetime::persistence::redis::{
+    KeyNames, Link, ReadImage, Trades, Whole, read_image, read_markets, read_whole,
+    scores_hold_after,
+};
+use pricetime::{Draft, Host, OpenError, Options, Policy, Refused};
+use pricetime_tests::alone::{Course, Still};
+use pricetime_tests::environment::number;
+use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::record::day;
+use pricetime_tests::redis::Server;
+
+fn options(server: &Server) -> Options {
+    Options {
+        clock: Some(Box::new(Still)),
+        trades_epochs: u64::MAX,
+        ..Options::redis_only(server.options())
+    }
+}
+
+fn submit(host: &Host, draft: Draft) -> pricetime::engine::Group {
+    loop {
+        match host.submit(draft) {
+            Ok(ticket) => return ticket.wait().expect("an answer"),
+            Err(Refused::Busy) => std::thread::yield_now(),
+            Err(refused @ (Refused::Stopped | Refused::Scores)) => {
+                panic!("{refused}: {:?}", host.status().stopped)
+            }
+        }
+    }
+}
+
+fn operator(host: &Host, action: Action) {
+    let account = AccountId(1);
+    submit(
+        host,
+        Draft { market: MARKET, account, operator: true, request: None, action, session: None },
+    );
+}
+
+fn open(options: Options) -> Host {
+    let host = Host::open(options).expect("a host");
+    if host.spec(MARKET).is_none() {
+        operator(&host, Action::AddMarket(load::spec()));
+        operator(&host, Action::SetPhase(Phase::Continuous));
+    }
+    host
+}
+
+/// So many commands.
+fn trade(host: &Host, next: &mut u64, commands: u64) {
+    let from = *next;
+    *next += commands;
+    (from..*next).for_each(|number| _ = submit(host, load::draft(7, number)));
+}
+
+fn close_epoch(host: &Host) -> EpochNumber {
+    let number = host.view(MARKET, 0).expect("the market").epoch;
+    operator(host, Action::CloseEpoch { number });
+    number
+}
+
+/// The image of a market.
+fn read(server: &Server, market: MarketId) -> Option<ReadImage> {
+    let mut link = Link::new(server.options());
+    read_image(&mut link, &KeyNames::default().of(market)).expect("a whole image")
+}
+
+/// All images.
+fn whole(server: &Server) -> Option<Whole> {
+    read_whole(&mut Link::new(server.options()), &KeyNames::default()).expect("whole images")
+}
+
+/// Holds every image against what may stand there.
+fn judge(server: &Server, course: &mut Course, go_on: impl FnOnce(&mut Course, Sequence)) {
+    let mut link = Link::new(server.options());
+    let markets = read_markets(&mut link, &KeyNames::default()).expect("the markets");
+    let images: Vec<_> = markets.into_iter().filter_map(|market| read(server, market)).collect();
+    let last = images.iter().map(|image| image.sequence).max().unwrap_or_default();
+    go_on(course, last);
+    for image in images {
+        course.judge(&image.state, &image.trades.unwrap_or_default());
+    }
+}
+
+/// Runs the process for so long and kills it. The last command that was answered.
+fn run(server: &Server, seed: u64, first: u64, lives: Duration) -> Option<u64> {
+    let mut victim = Command::new(env!("CARGO_BIN_EXE_fleeting"))
+        .args([server.url(), seed.to_string(), first.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the victim starts");
+    let out = BufReader::new(victim.stdout.take().expect("its output"));
+    let reader = std::thread::spawn(move || {
+        let lines = out.lines().map_while(Result::ok);
+        lines.filter_map(|line| line.parse().ok()).last()
+    });
+    std::thread::sleep(lives);
+    assert_eq!(victim.try_wait().expect("it can be asked"), None, "it does not end by itself");
+    victim.kill().expect("it can be killed");
+    victim.wait().expect("it is dead");
+    reader.join().expect("no panic")
+}
+
+#[test]
+fn a_kill_at_any_moment_takes_back_an_open_epoch_and_nothing_else() {
+    let (kills, seed) = (number("PRICETIME_KILLS", 16), number("PRICETIME_SEED", 1));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+    let server = Server::start();
+    let (mut told, mut stood, mut trades) = (0, 0, 0);
+    // On a busy machine it takes more kills, and longer lives, until something has come of them.
+    let came = |told, stood, trades| told > 1_000 && stood > 1_000 && trades > 100;
+    for kill in 0..20 * kills {
+        if kill >= kills && came(told, stood, trades) {
+            break;
+        }
+        if kill % 4 == 0 {
+            let _ = server.ask(&["FLUSHALL"]);
+        }
+        let before = whole(&server);
+        let history = before.as_ref().map(|whole| whole.history.clone());
+        let from = before.as_ref().map_or(0, |whole| whole.state.last_sequence.0);
+        let mut course = Course::new(before, 10_000);
+        let first = kill.wrapping_mul(1_000) / 3;
+        let lives = Duration::from_millis(30 + (seed.wrapping_add(kill).wrapping_mul(7_919)) % 170);
+        let lives = lives * u32::try_from(1 + kill / kills).expect("at most 20");
+        told += run(&server, seed, first, lives).map_or(0, |last| last - from);
+        judge(&server, &mut course, |course, last| course.until(last, seed, first));
+        if let Some(after) = whole(&server) {
+            assert!(history.is_none_or(|history| history == after.history), "one history");
+            stood += after.state.last_sequence.0 - from;
+            trades += after.trades.values().map(Trades::len).sum::<usize>();
+        }
+    }
+    eprintln!("{told} answered, {stood} of all stood in Redis, {trades} trades");
+    assert!(came(told, stood, trades), "it came to something");
+}
+
+#[test]
+fn whoever_takes_over_begins_at_the_end_of_an_epoch_and_has_the_same_future() {
+    let (trials, seed) = (number("PRICETIME_TRIALS", 500), number("PRICETIME_SEED", 1));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    let server = Server::start();
+    let (mut takeovers, mut ends) = (0, 0);
+    for trial in 0..trials.div_ceil(800).max(6) {
+        let _ = server.ask(&["FLUSHALL"]);
+        let day = day(seed.wrapping_add(trial));
+        let options = || Options { markets_max: day.markets_max, ..options(&server) };
+        let mut course = Course::new(None, day.markets_max);
+        let mut host = Host::open(options()).expect("a host");
+        for (at, command) in (1..).zip(&day.commands) {
+            let pricetime::engine::Command {
+                market, account, operator, request, mut action, ..
+            } = *command;
+            if let (Action::CloseEpoch { number }, Some(book)) =
+                (&mut action, course.engine().market(market))
+            {
+                *number = book.head().epoch;
+            }
+            if !scores_hold_after(&action) {
+                continue;
+            }
+            let draft = Draft { market, account, operator, request, action, session: None };
+            assert_eq!(submit(&host, draft), course.carry_out(draft), "command {at}");
+            if at % 400 == 0 {
+                let next = Host::open(options()).expect("whoever takes over");
+                let found = whole(&server);
+                judge(&server, &mut course, |_, _| ());
+                let had = host.view(MARKET, 0).is_some();
+                let end = host.close();
+                assert!(end.is_err() || !had, "what it would write is another's by now");
+                host = next;
+                course = Course::new(found, day.markets_max);
+                assert_eq!(host.digest(), course.state().digest(), "what stood in Redis");
+                takeovers += 1;
+            } else if at % 150 == 0 {
+                // In order, and in the middle of an epoch.
+                host.close().expect("Redis takes the last state");
+                let found = whole(&server);
+                let state = found.as_ref().map(|found| found.state.markets.clone());
+                assert_eq!(state.unwrap_or_default(), course.state().markets);
+                // Who never had a market leaves nothing behind.
+                course = Course::new(found, day.markets_max);
+                host = Host::open(options()).expect("a host");
+                assert_eq!(host.digest(), course.state().digest(), "what was left");
+                ends += 1;
+            }
+        }
+    }
+    eprintln!("{takeovers} takeovers, {ends} ends");
+    assert!(takeovers > 2 && ends > 2, "it came to something");
+}
+
+#[test]
+fn the_older_of_two_stops_and_says_why() {
+    let server = Server::start();
+    let (older, mut next) = (open(options(&server)), 0);
+    assert_eq!((older.policy(), older.is_durable()), (Policy::Epoch, false));
+    trade(&older, &mut next, 100);
+    close_epoch(&older);
+    until("it stands there", || {
+        read(&server, MARKET).is_some_and(|image| image.state.head.epoch.0 == 2)
+    });
+    trade(&older, &mut next, 50);
+    let newer = open(options(&server));
+    assert_eq!(newer.start().history, older.start().history);
+    assert_eq!(newer.start().snapshot, 103, "two, a hundred, and the end of the epoch");
+    until("the older one stops by itself", || older.status().stopped.is_some());
+    let refused = older.submit(load::draft(7, 0)).expect_err("it takes nothing");
+    assert_eq!(refused, Refused::Stopped);
+    let why = older.close().expect_err("it says so").reason;
+    assert!(why.contains("another writer") && why.contains("over from us"), "{why}");
+    assert!(why.contains("since the last image is lost"), "{why}");
+    trade(&newer, &mut next, 50);
+    close_epoch(&newer);
+    newer.close().expect("a clean end");
+}
+
+#[test]
+fn two_that_began_with_nothing_do_not_write_over_each_other() {
+    let server = Server::start();
+    let first = Host::open(options(&server)).expect("a host");
+    let second = open(options(&server));
+    let mut next = 0;
+    trade(&second, &mut next, 60);
+    close_epoch(&second);
+    until("it stands there", || read(&server, MARKET).is_some());
+    let draft = |action| Draft {
+        market: MARKET,
+        account: AccountId(1),
+        operator: true,
+        request: None,
+        action,
+        session: None,
+    };
+    // It may be too late for an answer.
+    drop(first.submit(draft(Action::AddMarket(load::spec()))));
+    until("it stops", || first.status().stopped.is_some());
+    drop(first);
+    trade(&second, &mut next, 60);
+    let digest = second.digest();
+    second.close().expect("it is the one");
+    assert_eq!(open(options(&server)).digest(), digest);
+}
+
+#[test]
+fn without_redis_there_is_no_start_and_no_end() {
+    let mut server = Server::start();
+    let (host, mut next) = (open(options(&server)), 0);
+    trade(&host, &mut next, 20);
+    server.kill();
+    let refused = Host::open(options(&server)).expect_err("nobody knows the state");
+    assert!(matches!(refused, OpenError::Alone(_)), "{refused}");
+    assert!(refused.to_string().contains("only Redis knows the state"), "{refused}");
+    let lost = host.close().expect_err("the open epoch is lost").reason;
+    assert!(lost.contains("Redis did not take the last state"), "{lost}");
+    server.again();
+    assert_eq!(Host::open(options(&server)).expect("a new history").start().snapshot, 0);
+    let neither = Options { redis: None, ..options(&server) };
+    assert!(matches!(Host::open(neither), Err(OpenError::Home)));
+    let both = Options { policy: Policy::Epoch, ..Options::new("nowhere") };
+    assert!(matches!(Host::open(both), Err(OpenError::Home)));
+}
+
+#[test]
+fn trades_wait_for_redis_until_there_are_too_many() {
+    let server = Server::start();
+    let options = Options { trades_max: 200, trades_epochs: 3, ..options(&server) };
+    let (host, mut next) = (open(options), 0);
+    trade(&host, &mut next, 200);
+    close_epoch(&host);
+    until("it stands there", || host.status().durable.0 == 203);
+    server.signal("STOP");
+    let (mut closed, begun) = (Vec::new(), Instant::now());
+    let full = |number| host.submit(load::draft(7, number)).err() == Some(Refused::Busy);
+    while !full(next) {
+        assert!(begun.elapsed() < PATIENCE, "there are trades");
+        next += 1;
+        if next % 40 == 0 {
+            closed.push(close_epoch(&host));
+        }
+    }
+    assert!(closed.len() > 3, "more epochs than are kept: {closed:?}");
+    let cancel = Action::CancelAll { account: None, side: None };
+    operator(&host, cancel);
+    closed.push(close_epoch(&host));
+    assert!(full(next), "cancels and ends of epochs make no room");
+    server.signal("CONT");
+    until("there is room again", || !full(next));
+    // An earlier epoch may make room before the last one stands there.
+    let last = *closed.last().expect("epochs");
+    let stands = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > last);
+    until("all of it stands there", stands);
+    let image = read(&server, MARKET).expect("an image");
+    let trades = image.trades.expect("its trades");
+    let mut epochs: BTreeMap<EpochNumber, usize> = BTreeMap::new();
+    trades.iter().for_each(|trade| *epochs.entry(trade.epoch).or_default() += 1);
+    assert!(
+        closed.iter().take(closed.len() - 1).all(|epoch| epochs.contains_key(epoch)),
+        "{epochs:?}"
+    );
+    assert!(trades.len() >= 200, "{}", trades.len());
+    let numbers: Vec<u64> = trades.iter().map(|trade| trade.number.0).collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "none is missing");
+    assert_eq!(*numbers.last().expect("trades"), image.state.head.last_trade.0);
+    // What stands there goes again when it is old; what does not yet, is never let go of.
+    for _ in 0..5 {
+        trade(&host, &mut next, 30);
+        let epoch = close_epoch(&host);
+        let stands = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > epoch);
+        until("it stands there", stands);
+    }
+    host.close().expect("a clean end");
+    let image = read(&server, MARKET).expect("an image");
+    let oldest = image.trades.expect("its trades").iter().map(|trade| trade.epoch.0).min();
+    assert!(oldest.is_some_and(|oldest| oldest + 3 >= image.state.head.epoch.0), "{oldest:?}");
+}
+
+#[test]
+fn many_trades_go_through_a_second_generation_and_over_a_flush() {
+    let server = Server::start();
+    let (host, mut next) = (open(options(&server)), 0);
+    let mut sum = 0;
+    for round in 0..6 {
+        if round == 3 {
+            let _ = server.ask(&["FLUSHALL"]);
+        }
+        trade(&host, &mut next, if round % 2 == 0 { 6_000 } else { 100 });
+        close_epoch(&host);
+        let durable = 2 + next + round + 1;
+        until("it stands there", || host.status().durable.0 == durable);
+        let image = read(&server, MARKET).expect("an image");
+        let trades = image.trades.expect("its trades");
+        assert_eq!(trades.last(), image.state.head.last_trade, "round {round}");
+        assert_eq!(trades.len() as u64, image.state.head.last_trade.0, "all of them are there");
+        sum += trades.len();
+    }
+    assert!(sum > 10_000, "{sum} trades are many");
+    assert_eq!(host.status().stopped, None);
+}

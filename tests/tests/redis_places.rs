@@ -1,0 +1,120 @@
+//! The promise: the image finds its place: the node of a cluster that has the market's slot, wherever
+//! it moves, and the master that the sentinels name, whoever that is.
+#![cfg(feature = "servers")]
+
+use pricetime_persistence::History;
+use pricetime_persistence::redis::{Link, RedisOptions};
+use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::redis::Server;
+use pricetime_tests::redis::books::Books;
+use pricetime_tests::redis::cluster::{self, cluster, follows};
+use pricetime_tests::redis::keeper::{Keeper, stored};
+use pricetime_tests::redis::sentinel::Sentinel;
+
+const PAGE: &str = include_str!("../../docs/redis.md");
+
+/// How many markets' metadata a node has.
+fn markets_at(node: &Server) -> usize {
+    node.ask(&["KEYS", "pricetime:dev:*:metadata"]).lines().filter(|line| !line.is_empty()).count()
+}
+
+#[test]
+fn each_market_stands_on_the_node_that_has_its_slot() {
+    let nodes = cluster();
+    let options = cluster::options(&nodes);
+    let mut books = Books::new(3);
+    for _ in 0..6 {
+        let _ = books.add();
+    }
+    let mut keeper = Keeper::of(options.clone(), History::fresh(), &books.engine);
+    for commands in [50, 2_000, 10, 2_500, 20] {
+        keeper.fold(&books.epoch(commands));
+        let _ = keeper.keep().expect("the cluster is well");
+        assert_eq!(stored(options.clone()), books.engine.snapshot().markets);
+    }
+    let spread: Vec<usize> = nodes.iter().map(markets_at).collect();
+    eprintln!("markets per node: {spread:?}");
+    assert_eq!(spread.iter().sum::<usize>(), 8);
+    assert!(spread.iter().filter(|markets| **markets > 0).count() > 1, "{spread:?}");
+
+    // All slots of one node move to another; whoever asks the wrong one is told.
+    let from = nodes.iter().max_by_key(|node| markets_at(node)).expect("a node");
+    let to = nodes.iter().find(|node| node.port != from.port).expect("another");
+    cluster::move_slots(from, to);
+    until("nothing is left there", || markets_at(from) == 0);
+    let mut failures = 0;
+    for commands in [30, 2_000, 30] {
+        keeper.fold(&books.epoch(commands));
+        while let Err(error) = keeper.keep() {
+            failures += 1;
+            eprintln!("{error}");
+            assert!(failures < 9, "every market may be told once: {error}");
+        }
+        assert_eq!(stored(options.clone()), books.engine.snapshot().markets);
+    }
+}
+
+#[test]
+fn the_image_follows_the_master_that_the_sentinels_name() {
+    let mut master = Server::start();
+    let replica = Server::start();
+    assert_eq!(replica.ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]), "OK");
+    follows(&replica);
+    let sentinel = Sentinel::start(master.port);
+    let options = sentinel.options();
+    sentinel.knows(replica.port);
+    let mut books = Books::new(4);
+    let mut keeper = Keeper::of(options.clone(), History::fresh(), &books.engine);
+    for commands in [50, 2_000] {
+        keeper.fold(&books.epoch(commands));
+        let _ = keeper.keep().expect("the master is there");
+        assert_eq!(stored(options.clone()), books.engine.snapshot().markets);
+    }
+    // The master dies; the replica takes its place, whatever it had received.
+    master.kill();
+    keeper.fold(&books.epoch(40));
+    assert!(keeper.keep().is_err(), "there is no master");
+    until("the sentinel names the other", || keeper.keep().is_ok());
+    assert_eq!(stored(replica.options()), books.engine.snapshot().markets);
+    // The old one comes back, and the master is handed over while both live: who was the master
+    // only answers READONLY then.
+    master.again();
+    assert_eq!(master.ask(&["REPLICAOF", "127.0.0.1", &replica.port.to_string()]), "OK");
+    follows(&master);
+    until("the sentinel hands over", || sentinel.ask(&["SENTINEL", "failover", "main"]) == "OK");
+    until("each knows what it is", || {
+        master.ask(&["ROLE"]).starts_with("master") && replica.ask(&["ROLE"]).starts_with("slave")
+    });
+    for commands in [30, 2_000] {
+        keeper.fold(&books.epoch(commands));
+        until("the writer finds the master again", || keeper.keep().is_ok());
+        assert_eq!(stored(master.options()), books.engine.snapshot().markets);
+    }
+}
+
+#[test]
+fn sentinels_that_ask_for_a_password_get_their_own() {
+    let master = Server::start_with(&["--requirepass", "of the master"]);
+    let user = PAGE.split("```acl sentinel\n").nth(1).and_then(|it| it.lines().next());
+    let user = user.expect("the user of the page").replace(">other", ">hunter2");
+    let lines =
+        format!("sentinel auth-pass main \"of the master\"\nuser default off\nuser {user}\n");
+    let sentinel = Sentinel::start_with(master.port, &lines);
+    let ping = |more: &str| {
+        let options = sentinel.options_with(more);
+        let password = Some(String::from("of the master"));
+        let (connect, control) = (PATIENCE, PATIENCE);
+        let mut link = Link::new(RedisOptions { password, connect, control, ..options });
+        link.ping("key").map_err(|error| error.to_string())
+    };
+    assert_eq!(ping("?sentinel_user=watcher&sentinel_password=hunter2"), Ok(()));
+    for (more, says) in [
+        ("", "NOAUTH"),
+        ("?sentinel_user=watcher&sentinel_password=hunter3", "WRONGPASS"),
+        ("?sentinel_password=hunter2", "WRONGPASS"),
+    ] {
+        let error = ping(more).expect_err("the sentinel wants a password");
+        assert!(error.contains(says), "{more}: {error}");
+        assert!(!error.contains("hunter") && !error.contains("of the master"), "{error}");
+    }
+}

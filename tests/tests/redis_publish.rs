@@ -1,0 +1,471 @@
+//! The promise: a public entry names nobody; channels say what streams say, once at most; a stream is
+//! as long as it may be, and the journal as long as it must; and what is not ours is never taken for
+//! ours.
+#![cfg(feature = "servers")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use pricetime::engine::{Event, Group, Header, MarketHead, Outcome, Sequence};
+use pricetime::persistence::redis::RedisOptions;
+use pricetime::persistence::redis::stream::Publish;
+use pricetime::persistence::{JournalOptions, Look, RealDisk};
+use pricetime::{Follower, Host, OpenError, Options, Policy, Retention};
+use pricetime_tests::log::lines_with;
+use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
+use pricetime_tests::redis::publishing::{
+    caught_up, epoch, hold, is_ill, open, publishing, until_ill,
+};
+use pricetime_tests::redis::raw::Raw;
+use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
+use serde_json::Value;
+
+/// The accounts of the load, and the beginning of all its orders for this seed.
+fn nobody(seed: u64) -> Vec<String> {
+    let accounts = (10_u128..15).map(|account| format!("{account:032x}"));
+    let orders = std::iter::once(format!("{:016x}", u128::from(seed)));
+    let hyphened = |hex: String| match hex.len() {
+        32 => format!("{}-{}", &hex[..8], &hex[8..12]) + "-0000-0000-" + &hex[20..],
+        _ => format!("{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..]),
+    };
+    accounts.chain(orders).map(hyphened).collect()
+}
+
+#[test]
+fn a_public_entry_names_nobody() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let (seed, mut next) = (0x77aa_55bb_0011_2233, 0);
+    let host = open(folder.path(), publishing(server.port));
+    for _ in 0..3 {
+        epoch(&host, seed, &mut next, 500);
+    }
+    caught_up(&host);
+    let _ = hold("public", folder.path(), server.port);
+    let [trades, orders, epochs] = KEYS.map(|key| stored(server.port, key));
+    let names = nobody(seed);
+    let named = |entry: &&Told| names.iter().any(|it| entry.says.values().any(|v| v.contains(it)));
+    assert!(trades.iter().find(named).is_none() && epochs.iter().find(named).is_none());
+    assert!(
+        orders.iter().filter(|it| !it.is_marker()).all(|it| named(&it)),
+        "orders name somebody"
+    );
+    let fields = |entries: &[Told]| {
+        let told = entries.iter().filter(|it| !it.is_marker());
+        told.flat_map(|it| it.says.keys().cloned()).collect::<BTreeSet<_>>()
+    };
+    let shared = ["event", "market", "symbol", "epoch", "sequence", "timestamp", "history"];
+    let trade = ["number", "trade", "price", "quantity", "notional", "taker_side"];
+    let of_trade: BTreeSet<String> = shared.iter().chain(&trade).map(ToString::to_string).collect();
+    assert_eq!(fields(&trades), of_trade);
+    for private in ["order", "account", "reference", "maker", "taker"] {
+        assert!(!fields(&epochs).contains(private), "{private}");
+    }
+    assert!(trades.len() > 200, "{}", trades.len());
+}
+
+/// What is said in all channels of this server: the channel and the message.
+fn listen(port: u16) -> Arc<Mutex<Vec<(String, Value)>>> {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let mut raw = Raw::connect(port).expect("the server answers");
+    let _ = raw.ask(&["PSUBSCRIBE", "*"]).expect("an answer");
+    let into = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        loop {
+            match raw.hear() {
+                Ok(said) if said.len() == 4 => {
+                    let message = serde_json::from_str(&said[3]).expect("a message is JSON");
+                    into.lock().expect("nobody failed").push((said[2].clone(), message));
+                }
+                Ok(_) => {}
+                // Silence is no reason to go; an end is.
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+                Err(_) => return,
+            }
+        }
+    });
+    heard
+}
+
+/// An entry as a message says it.
+fn message(entry: &Told) -> Value {
+    let (sequence, number) = entry.id;
+    let says = entry.says.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
+    let id = (String::from("id"), Value::from(format!("{sequence}-{number}")));
+    Value::Object(says.chain([id]).collect())
+}
+
+#[test]
+fn channels_say_what_the_streams_say() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let heard = listen(server.port);
+    let (seed, mut next) = (5, 0);
+    for _ in 0..3 {
+        let host = open(folder.path(), publishing(server.port));
+        epoch(&host, seed, &mut next, 300);
+        caught_up(&host);
+        host.close().expect("a clean end");
+    }
+    let [trades, orders, epochs] = KEYS.map(|key| {
+        let entries = stored(server.port, key);
+        entries.into_iter().filter(|it| !it.is_marker()).collect::<Vec<_>>()
+    });
+    let all = |heard: &[(String, Value)], channel: &str| -> Vec<Value> {
+        let own = heard.iter().filter(|(name, _)| name == channel);
+        own.map(|(_, message)| message.clone()).collect()
+    };
+    let (public, traded) = (trades.len() + epochs.len(), 2 * trades.len());
+    until("everything is heard", || {
+        heard.lock().expect("nobody failed").len() == public + orders.len() + traded
+    });
+    let heard = heard.lock().expect("nobody failed").clone();
+    let market = all(&heard, "pricetime:dev:market:events");
+    for (entries, is_trade) in [(&trades, true), (&epochs, false)] {
+        let told = market.iter().filter(|it| (it["event"] == "traded") == is_trade);
+        assert!(told.eq(entries.iter().map(message).collect::<Vec<_>>().iter()));
+    }
+    for account in 10_u128..15 {
+        let account = format!("00000000-0000-0000-0000-{account:012x}");
+        let own: Vec<&Told> = orders.iter().filter(|it| it.says("account") == account).collect();
+        let said = all(&heard, &format!("pricetime:dev:orders:{account}"));
+        assert_eq!(said, own.iter().map(|it| message(it)).collect::<Vec<_>>());
+        let said = all(&heard, &format!("pricetime:dev:trades:{account}"));
+        let own = own.into_iter().filter(|it| it.says("event") == "traded");
+        assert_eq!(said, own.map(message).collect::<Vec<_>>());
+        assert!(!said.is_empty());
+    }
+}
+
+#[test]
+fn an_operator_hears_what_goes_wrong() {
+    let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let mut next = 0;
+    let host = open(folder.path(), publishing(server.port));
+    epoch(&host, 1, &mut next, 20);
+    caught_up(&host);
+    server.kill();
+    epoch(&host, 1, &mut next, 20);
+    until("the host notices", || is_ill(&host));
+    server.again();
+    let heard = listen(server.port);
+    until("the alert is heard", || {
+        let heard = heard.lock().expect("nobody failed");
+        let alerts = heard.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
+        alerts.into_iter().any(|(_, it)| it["alert"] == "events_well")
+    });
+}
+
+#[test]
+fn an_operator_hears_that_another_writer_has_a_market_and_that_it_is_over() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let heard = listen(server.port);
+    let hears = |alert: &str| {
+        let heard = heard.lock().expect("nobody failed");
+        let mut alerts = heard.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
+        alerts.any(|(_, it)| it["alert"] == alert)
+    };
+    let metadata = "pricetime:dev:{1}:metadata";
+    let host = open(folder.path(), publishing(server.port));
+    let mut next = 0;
+    epoch(&host, 1, &mut next, 20);
+    until("the image is there", || server.ask(&["EXISTS", metadata]) == "1");
+    let claim = ["term", "900", "writer", "other"];
+    let _ = server.ask(&[&["HSET", metadata][..], &claim].concat());
+    // Of the streams too: what an operator should hear is told all the same.
+    for stream in ["trades", "orders", "epochs"] {
+        let beside = format!("pricetime:dev:published:{{pricetime:dev:stream:{stream}}}");
+        let _ = server.ask(&[&["HSET", &beside][..], &claim].concat());
+    }
+    epoch(&host, 1, &mut next, 20);
+    until("the alerts are heard", || hears("fenced") && hears("events_fenced"));
+    let _ = server.ask(&["DEL", metadata]);
+    until("the alert is heard", || hears("unfenced"));
+}
+
+#[test]
+fn markers_are_logged_at_most_once_a_minute() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    // A name of its own tells its lines from those of other tests.
+    let mut redis = publishing(server.port);
+    redis.names.prefix = String::from("evicted");
+    let lines = || lines_with("a marker says").into_iter().filter(|it| it.contains("evicted:dev"));
+    assert_eq!(lines().count(), 0);
+    let (host, begun, mut next) = (open(folder.path(), redis), Instant::now(), 0);
+    for _ in 0..5 {
+        epoch(&host, 1, &mut next, 20);
+        caught_up(&host);
+        // The server evicts it.
+        let _ = server.ask(&["DEL", "evicted:dev:stream:trades"]);
+        until("it begins anew", || server.ask(&["XLEN", "evicted:dev:stream:trades"]) != "0");
+    }
+    let first = lines().next().expect("a line");
+    for stream in ["trades", "orders", "epochs"] {
+        assert!(first.contains(&format!("evicted:dev:stream:{stream} from 1 (begun)")), "{first}");
+    }
+    let minutes = usize::try_from(begun.elapsed().as_secs() / 60).expect("a few");
+    assert!(lines().count() <= 1 + minutes, "{:?}", lines().collect::<Vec<_>>());
+}
+
+fn keeping(port: u16, keep: u64) -> RedisOptions {
+    let publish = Some(Publish { keep, ..Publish::default() });
+    RedisOptions { publish, ..publishing(port) }
+}
+
+#[test]
+fn a_stream_keeps_what_it_may_and_begins_anew_as_far_back() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let mut next = 0;
+    let host = open(folder.path(), keeping(server.port, 200));
+    for _ in 0..4 {
+        epoch(&host, 2, &mut next, 1_000);
+    }
+    caught_up(&host);
+    for (key, expected) in KEYS.iter().zip(expected(&groups(folder.path()))) {
+        let stored = stored(server.port, key);
+        assert!(stored.len() <= 400, "{key}: {}", stored.len());
+        let skipped = expected.len() - stored.iter().filter(|it| !it.is_marker()).count();
+        let kept: Vec<_> = stored.iter().filter(|it| !it.is_marker()).map(|it| it.id).collect();
+        assert!(expected[skipped..].iter().map(|it| it.id).eq(kept), "{key}: its end");
+    }
+    let durable = host.status().durable.0;
+    let _ = server.ask(&["DEL", KEYS[0]]);
+    until("it begins anew", || server.ask(&["XLEN", KEYS[0]]) != "0");
+    caught_up(&host);
+    let expected = &expected(&groups(folder.path()))[0];
+    let markers = judge("anew", &stored(server.port, KEYS[0]), expected);
+    assert_eq!(markers[0].says("sequence"), (durable - 199).to_string());
+}
+
+/// Hears everything that is told.
+#[derive(Clone, Default)]
+struct Ear(Arc<Mutex<Vec<Group>>>);
+
+impl Follower for Ear {
+    fn start(&mut self, _: &[MarketHead]) {}
+
+    fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
+        let group = Group { header: *header, events: events.to_vec(), outcome };
+        self.0.lock().expect("nobody failed").push(group);
+    }
+}
+
+impl Ear {
+    fn judge(&self, what: &str, port: u16) -> Vec<Vec<Told>> {
+        let expected = expected(&self.0.lock().expect("nobody failed"));
+        let each = KEYS.iter().zip(&expected);
+        each.map(|(key, expected)| judge(what, &stored(port, key), expected)).collect()
+    }
+}
+
+/// A host that drops what snapshots do not need.
+fn thrifty(folder: &Path, redis: Option<RedisOptions>, ear: &Ear) -> Host {
+    let options = Options {
+        redis,
+        retention: Retention::Snapshots,
+        journal: JournalOptions { segment_bytes: 1 << 13 },
+        follower: Some(Box::new(ear.clone())),
+        ..Options::new(folder)
+    };
+    Host::open(options).expect("a host")
+}
+
+fn oldest(folder: &Path) -> Sequence {
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    look.segments().expect("a journal")[0].first
+}
+
+/// Epochs until a newer snapshot is kept, so often.
+fn snapshots(host: &Host, next: &mut u64, many: u32) {
+    for _ in 0..many {
+        let before = host.status().snapshot;
+        epoch(host, 3, next, 300);
+        until("a snapshot is kept", || host.status().snapshot > before);
+    }
+}
+
+#[test]
+fn the_journal_keeps_what_is_not_published_and_no_more() {
+    let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let (ear, mut next) = (Ear::default(), 0);
+    // A folder with a market.
+    drop(open(folder.path(), publishing(server.port)));
+    let mut before = groups(folder.path());
+    std::mem::swap(&mut *ear.0.lock().expect("nobody failed"), &mut before);
+    let host = thrifty(folder.path(), Some(publishing(server.port)), &ear);
+    snapshots(&host, &mut next, 2);
+    caught_up(&host);
+    let published = host.status().redis.events.expect("published").through;
+    server.kill();
+    // The journal hears what a snapshot allows it to drop while the next two epochs are written.
+    snapshots(&host, &mut next, 7);
+    assert!(oldest(folder.path()) <= published, "what is not published is still there");
+    // The process ends and does not get rid of it, nor does one that never hears of Redis.
+    host.close().expect("a clean end");
+    let host = thrifty(folder.path(), Some(publishing(server.port)), &ear);
+    snapshots(&host, &mut next, 3);
+    assert!(oldest(folder.path()) <= published, "what is not published is still there");
+    server.again();
+    caught_up(&host);
+    let markers = ear.judge("after an outage", server.port);
+    assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
+    until("what is published goes", || {
+        snapshots(&host, &mut next, 1);
+        oldest(folder.path()) > published
+    });
+    caught_up(&host);
+    host.close().expect("a clean end");
+    // Nothing is published for a while: what cannot be told any more is not told, and that is said.
+    let host = thrifty(folder.path(), None, &ear);
+    let unpublished = host.status().durable;
+    until("what nobody needs goes", || {
+        snapshots(&host, &mut next, 1);
+        oldest(folder.path()) > unpublished
+    });
+    host.close().expect("a clean end");
+    let host = thrifty(folder.path(), Some(publishing(server.port)), &ear);
+    epoch(&host, 3, &mut next, 100);
+    caught_up(&host);
+    for markers in ear.judge("after a gap", server.port) {
+        let reasons: Vec<_> = markers.iter().map(|it| it.says("reason")).collect();
+        assert!(reasons.last() == Some(&"gap"), "{markers:?}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    let done = std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
+    assert!(done.expect("cp").success());
+}
+
+#[test]
+fn a_journal_that_ended_before_the_stream_tells_nothing() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let (older, mut next) = (tempfile::tempdir().expect("a folder"), 0);
+    let host = open(folder.path(), publishing(server.port));
+    epoch(&host, 1, &mut next, 200);
+    host.close().expect("a clean end");
+    copy(folder.path(), older.path());
+    let host = open(folder.path(), publishing(server.port));
+    epoch(&host, 1, &mut next, 200);
+    caught_up(&host);
+    host.close().expect("a clean end");
+    let before = KEYS.map(|key| stored(server.port, key));
+    // Somebody brings an older copy back.
+    let host = open(older.path(), publishing(server.port));
+    epoch(&host, 9, &mut next, 500);
+    until_ill(&host, "the journal ended with");
+    assert_eq!(KEYS.map(|key| stored(server.port, key)), before, "nobody touched it");
+    let _ = server.ask(&[&["DEL"][..], &KEYS].concat());
+    caught_up(&host);
+    let markers = hold("anew", older.path(), server.port);
+    assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
+}
+
+/// Takes away the images, which a new folder would not be opened beside.
+fn without_images(server: &Server) {
+    for key in server.ask(&["KEYS", "pricetime:dev:*"]).lines() {
+        if !key.contains("stream") {
+            let _ = server.ask(&["DEL", key]);
+        }
+    }
+}
+
+#[test]
+fn another_history_is_not_ours_to_go_on_with() {
+    let (server, mut next) = (Server::start(), 0);
+    let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
+    let host = open(one.path(), publishing(server.port));
+    epoch(&host, 1, &mut next, 200);
+    caught_up(&host);
+    host.close().expect("a clean end");
+    without_images(&server);
+    let before = KEYS.map(|key| stored(server.port, key));
+    let host = open(two.path(), publishing(server.port));
+    epoch(&host, 1, &mut next, 500);
+    until_ill(&host, "of history");
+    assert_eq!(KEYS.map(|key| stored(server.port, key)), before, "nobody touched it");
+    let _ = server.ask(&[&["DEL"][..], &KEYS].concat());
+    caught_up(&host);
+    let _ = hold("anew", two.path(), server.port);
+}
+
+#[test]
+fn a_new_history_goes_on_above_what_was_told() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let (ear, mut next) = (Ear::default(), 0);
+    drop(open(folder.path(), publishing(server.port)));
+    let host = thrifty(folder.path(), Some(publishing(server.port)), &ear);
+    snapshots(&host, &mut next, 3);
+    caught_up(&host);
+    let (told, old) = (host.status().durable, host.start().history.clone());
+    host.close().expect("a clean end");
+    // Half of the disk is lost.
+    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    std::fs::remove_dir_all(look.journal_folder()).expect("the journal");
+    let kept = look.snapshots().list().expect("snapshots");
+    let newest = look.snapshots().path(*kept.last().expect("one"));
+    std::fs::remove_file(newest).expect("the newest snapshot");
+    let ear = Ear::default();
+    let options = Options {
+        redis: Some(publishing(server.port)),
+        accept_loss: true,
+        follower: Some(Box::new(ear.clone())),
+        ..Options::new(folder.path())
+    };
+    let host = Host::open(options).expect("a host");
+    assert_eq!(host.start().lost.as_ref(), Some(&old));
+    epoch(&host, 4, &mut next, 100);
+    caught_up(&host);
+    for (key, expected) in KEYS.iter().zip(&expected(&ear.0.lock().expect("nobody failed"))) {
+        let entries = stored(server.port, key);
+        let fresh = entries.iter().position(|it| it.says("reason") == "history");
+        let (before, after) = entries.split_at(fresh.expect("a marker"));
+        assert!(before.iter().all(|it| it.id.0 <= told.0 && it.says("history") == old));
+        let markers = judge("the new history", after, expected);
+        assert_eq!((markers.len(), markers[0].says("before")), (1, old.as_str()));
+        assert_eq!(markers[0].says("sequence"), (told.0 + 1).to_string());
+    }
+    // Nothing is told under the number of something else.
+    let [trades, _, epochs] = KEYS.map(|key| stored(server.port, key));
+    let numbers = |entries: &[Told], event: &str| {
+        let of = entries.iter().filter(|it| !it.is_marker() && it.says("event") == event);
+        of.map(|it| it.says("number").parse().expect("a number")).collect::<Vec<u64>>()
+    };
+    for numbers in [numbers(&trades, "traded"), numbers(&epochs, "epoch_closed")] {
+        assert!(numbers.len() > 3 && numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+    }
+}
+
+#[test]
+fn of_two_processes_with_copies_of_one_folder_the_later_one_publishes() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let (other, mut next) = (tempfile::tempdir().expect("a folder"), 0);
+    let host = open(folder.path(), publishing(server.port));
+    epoch(&host, 1, &mut next, 100);
+    host.close().expect("a clean end");
+    copy(folder.path(), other.path());
+    let older = open(folder.path(), publishing(server.port));
+    caught_up(&older);
+    let newer = open(other.path(), publishing(server.port));
+    caught_up(&newer);
+    epoch(&older, 2, &mut next, 200);
+    until_ill(&older, "another process");
+    epoch(&newer, 3, &mut next, 300);
+    caught_up(&newer);
+    epoch(&older, 4, &mut next, 300);
+    let markers = hold("the newer one", other.path(), server.port);
+    assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
+    assert_eq!(older.status().stopped, None);
+}
+
+#[test]
+fn without_a_journal_nothing_is_published() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
+    let options = Options {
+        redis: Some(publishing(server.port)),
+        policy: Policy::None,
+        ..Options::new(folder.path())
+    };
+    assert!(matches!(Host::open(options), Err(OpenError::NoJournal)));
+}

@@ -1,0 +1,80 @@
+//! The promise: streams find their places as the image does, each on the node of a cluster that has its
+//! slot and on the master that the sentinels name; and whoever takes over, they say everything once.
+#![cfg(feature = "servers")]
+
+use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
+use pricetime_tests::redis::cluster::{self, cluster, follows, replica};
+use pricetime_tests::redis::publishing::{
+    caught_up, epoch, hold_where, is_ill, open, publishing_by,
+};
+use pricetime_tests::redis::sentinel::Sentinel;
+use pricetime_tests::redis::streams::KEYS;
+
+/// Who has this key and may change it.
+fn place(nodes: &[Server], key: &str) -> u16 {
+    let has = |node: &&Server| {
+        node.ask(&["EXISTS", key]) == "1" && node.ask(&["ROLE"]).starts_with("master")
+    };
+    nodes.iter().find(has).expect("somebody has the stream").port
+}
+
+#[test]
+fn each_stream_stands_on_the_node_that_has_its_slot() {
+    let mut nodes = cluster();
+    let (folder, mut next) = (tempfile::tempdir().expect("a folder"), 0);
+    let host = open(folder.path(), publishing_by(cluster::options(&nodes)));
+    let held = |what: &str, nodes: &[Server]| {
+        let markers = hold_where(what, folder.path(), |key| place(nodes, key));
+        assert!(markers.iter().all(|it| it.len() == 1), "{what}: nothing begins anew: {markers:?}");
+    };
+    epoch(&host, 1, &mut next, 400);
+    caught_up(&host);
+    held("three masters", &nodes);
+    // All slots of a node that has one of them move to another.
+    let from = place(&nodes, KEYS[0]);
+    let to = nodes.iter().find(|it| it.port != from).expect("another");
+    let from = nodes.iter().find(|it| it.port == from).expect("that one");
+    cluster::move_slots(from, to);
+    epoch(&host, 1, &mut next, 400);
+    caught_up(&host);
+    held("its slots have moved", &nodes);
+    // Who has them now hands over to a replica, which has all of it, while more is said.
+    let at = place(&nodes, KEYS[0]);
+    let replica = replica(nodes.iter().find(|it| it.port == at).expect("that one"));
+    follows(&replica);
+    epoch(&host, 1, &mut next, 400);
+    until("it takes over", || {
+        let _ = replica.ask(&["CLUSTER", "FAILOVER"]);
+        replica.ask(&["ROLE"]).starts_with("master")
+    });
+    nodes.push(replica);
+    epoch(&host, 1, &mut next, 400);
+    caught_up(&host);
+    held("a replica has taken over", &nodes);
+    host.close().expect("a clean end");
+}
+
+#[test]
+fn the_streams_follow_the_master_that_the_sentinels_name() {
+    let mut master = Server::start();
+    let replica = Server::start();
+    assert_eq!(replica.ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]), "OK");
+    follows(&replica);
+    let sentinel = Sentinel::start(master.port);
+    sentinel.knows(replica.port);
+    let (folder, mut next) = (tempfile::tempdir().expect("a folder"), 0);
+    let host = open(folder.path(), publishing_by(sentinel.options()));
+    epoch(&host, 2, &mut next, 400);
+    caught_up(&host);
+    // The master dies while more is said; the replica takes its place, whatever it had received.
+    epoch(&host, 2, &mut next, 400);
+    master.kill();
+    epoch(&host, 2, &mut next, 400);
+    until("nobody is there", || is_ill(&host));
+    until("the other takes over", || replica.ask(&["ROLE"]).starts_with("master"));
+    epoch(&host, 2, &mut next, 400);
+    caught_up(&host);
+    let _ = hold_where("the replica", folder.path(), |_| replica.port);
+    host.close().expect("a clean end");
+}

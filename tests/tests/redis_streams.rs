@@ -1,0 +1,363 @@
+//! The promise: what happens is published after it is durable, in order, and nothing is there twice
+//! or missing, whatever happens to Redis, on the way to it, or to the process.
+//!
+//! Real servers and real processes; what has to stand there is what the model says that the journal's
+//! commands did. `PRICETIME_TRIALS` says how many faults, one in 250, `PRICETIME_KILLS` how many kills,
+//! and `PRICETIME_SEED` where the seeds begin.
+#![cfg(feature = "servers")]
+
+use std::path::Path;
+use std::process::{Command as Process, Stdio};
+use std::time::Duration;
+
+use pricetime::engine::{
+    AccountId, Action, OrderId, OrderKind, Place, Price, Quantity, SelfTrade, Sequence, Side,
+    TimeInForce,
+};
+use pricetime::persistence::redis::stream::last_told;
+use pricetime::persistence::redis::{Link, RedisError};
+use pricetime::{Host, Refused};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::load;
+use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
+use pricetime_tests::redis::proxy::{Mode, Proxy};
+use pricetime_tests::redis::publishing::{
+    caught_up, epoch, hold, is_ill, open, operator, publishing, until_ill,
+};
+use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
+use pricetime_tests::server::Port;
+
+/// What befalls a stream, or who writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// The server is killed, and starts again with what it had.
+    Killed,
+    /// It is killed, and starts again with nothing.
+    Emptied,
+    /// It hangs.
+    Hung,
+    /// It is emptied.
+    Flushed,
+    /// A stream is deleted.
+    Deleted,
+    /// What is said beside it is.
+    Forgotten,
+    /// Its last entries are taken away.
+    Taken,
+    /// It is full.
+    Full,
+    /// Connections are cut.
+    Cut,
+    /// What is asked arrives late.
+    Late,
+    /// Nothing arrives.
+    HalfOpen,
+    /// The answer to a transaction is lost.
+    LostReply,
+    /// The host ends, and another begins.
+    Reopened,
+    /// It ends while the server hangs.
+    ReopenedHung,
+}
+
+const FAULTS: [Fault; 14] = [
+    Fault::Killed,
+    Fault::Emptied,
+    Fault::Hung,
+    Fault::Flushed,
+    Fault::Deleted,
+    Fault::Forgotten,
+    Fault::Taken,
+    Fault::Full,
+    Fault::Cut,
+    Fault::Late,
+    Fault::HalfOpen,
+    Fault::LostReply,
+    Fault::Reopened,
+    Fault::ReopenedHung,
+];
+
+#[test]
+fn stream_that_tells_of_a_sequence_above_2_to_the_63_is_refused() {
+    let server = Server::start();
+    let mut link = Link::new(server.patient());
+    let names = server.patient().names;
+    let told = |link: &mut Link| last_told(link, &names);
+    assert_eq!(told(&mut link), Ok(Sequence(0)));
+    let _ = server.ask(&["XADD", KEYS[0], "9223372036854775808-1", "event", "x"]);
+    assert_eq!(told(&mut link), Ok(Sequence(1 << 63)));
+    let _ = server.ask(&["XADD", KEYS[0], "9223372036854775809-1", "event", "x"]);
+    let refused = told(&mut link);
+    assert!(
+        matches!(&refused, Err(RedisError::Count { key, .. }) if key == KEYS[0]),
+        "{refused:?}"
+    );
+}
+
+/// One command with more entries than go in a transaction, or are gathered at a time.
+fn burst(host: &Host, number: u64) {
+    let account = AccountId(20);
+    for order in 0..1_600 {
+        let mut draft = load::draft(u64::MAX, 0);
+        draft.account = account;
+        draft.request = None;
+        draft.action = Action::Place(Place {
+            order: OrderId(u128::from(number) << 64 | 1 << 60 | order),
+            reference: number,
+            side: Side::Buy,
+            kind: OrderKind::Limit { price: Price(-50) },
+            quantity: Quantity(1),
+            time_in_force: TimeInForce::GoodTillCancel,
+            post_only: false,
+            minimum_quantity: None,
+            display_quantity: None,
+            self_trade: SelfTrade::CancelTaker,
+        });
+        while let Err(Refused::Busy) = host.tell(draft) {
+            std::thread::yield_now();
+        }
+    }
+    operator(host, Action::CancelAll { account: Some(account), side: None });
+}
+
+struct Trial {
+    random: Random,
+    server: Server,
+    proxy: Proxy,
+    folder: tempfile::TempDir,
+    host: Option<Host>,
+    seed: u64,
+    next: u64,
+    /// The streams whose last entries were taken away.
+    taken: Vec<&'static str>,
+}
+
+impl Trial {
+    fn new(seed: u64) -> Self {
+        let kept = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
+        let server = Server::start_with(&kept);
+        let (proxy, folder) = (Proxy::start(server.port), tempfile::tempdir().expect("a folder"));
+        let host = Some(open(folder.path(), publishing(proxy.port)));
+        let random = Random::new(seed);
+        Self { random, server, proxy, folder, host, seed, next: 0, taken: Vec::new() }
+    }
+
+    fn host(&self) -> &Host {
+        self.host.as_ref().expect("there is one")
+    }
+
+    fn epoch(&mut self) {
+        if self.random.chance(15) {
+            burst(self.host(), self.next);
+        }
+        let many = self.random.pick([0, 1, 30, 400]);
+        let (seed, mut next) = (self.seed, self.next);
+        epoch(self.host(), seed, &mut next, many);
+        self.next = next;
+    }
+
+    /// Epochs, and after a while something else beside them.
+    fn epochs_while(&mut self, during: impl FnOnce(&mut Server, &Proxy) + Send) {
+        let wait = Duration::from_micros(self.random.below(30_000));
+        let many = self.random.pick([1, 50, 400]);
+        let large = self.random.chance(40);
+        let Self { server, proxy, host, seed, next, .. } = self;
+        let host = host.as_ref().expect("there is one");
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(wait);
+                during(server, proxy);
+            });
+            for _ in 0..3 {
+                epoch(host, *seed, next, many);
+                if large {
+                    burst(host, *next);
+                }
+            }
+        });
+    }
+
+    fn reopen(&mut self) {
+        drop(self.host.take());
+        self.host = Some(open(self.folder.path(), publishing(self.proxy.port)));
+    }
+
+    fn commit(&mut self, fault: Fault) {
+        let key = self.random.pick(KEYS);
+        let ask = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(ToString::to_string).collect();
+            move |server: &mut Server, _: &Proxy| {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                drop(server.ask(&words));
+            }
+        };
+        match fault {
+            Fault::Killed | Fault::Emptied => {
+                self.epochs_while(|server, _| server.kill());
+                if fault == Fault::Emptied {
+                    let kept = self.server.folder().join("appendonlydir");
+                    std::fs::remove_dir_all(kept).expect("what it kept");
+                }
+                if self.random.chance(30) {
+                    self.reopen();
+                }
+                self.server.again();
+            }
+            Fault::Hung => {
+                self.epochs_while(|server, _| server.signal("STOP"));
+                until("the host notices", || is_ill(self.host()));
+                self.epoch();
+                self.server.signal("CONT");
+            }
+            Fault::Flushed => self.epochs_while(ask(&["FLUSHALL"])),
+            Fault::Deleted => self.epochs_while(ask(&["DEL", key])),
+            Fault::Forgotten => {
+                self.epochs_while(ask(&["DEL", &format!("pricetime:dev:published:{{{key}}}")]));
+            }
+            Fault::Taken => {
+                self.taken.push(key);
+                self.epochs_while(ask(&["XTRIM", key, "MAXLEN", "0"]));
+            }
+            Fault::Full => {
+                self.epochs_while(ask(&["CONFIG", "SET", "maxmemory", "1"]));
+                until("the host notices", || is_ill(self.host()));
+                let _ = self.server.ask(&["CONFIG", "SET", "maxmemory", "0"]);
+            }
+            Fault::Cut => self.epochs_while(|_, proxy| proxy.set(Mode::Cut)),
+            Fault::Late => {
+                self.epochs_while(|_, proxy| proxy.set(Mode::Late(Duration::from_millis(900))));
+            }
+            Fault::HalfOpen => self.epochs_while(|_, proxy| proxy.set(Mode::Swallow)),
+            Fault::LostReply => {
+                let behind = self.random.below(6);
+                self.epochs_while(move |_, proxy| proxy.set(Mode::LoseReply(behind)));
+                self.epoch();
+            }
+            Fault::Reopened => {
+                self.epoch();
+                self.reopen();
+            }
+            Fault::ReopenedHung => {
+                self.epochs_while(|server, _| server.signal("STOP"));
+                self.reopen();
+                self.epoch();
+                self.server.signal("CONT");
+            }
+        }
+        self.proxy.set(Mode::Pass);
+    }
+
+    /// The fault is over: the streams say everything.
+    fn heal(&mut self, what: &str, fault: Fault) {
+        self.epoch();
+        caught_up(self.host());
+        if matches!(fault, Fault::Flushed | Fault::Deleted | Fault::Taken) {
+            // Where nothing happens in a stream it looks from time to time.
+            let gone = |key: &&str| self.server.ask(&["XLEN", key]) == "0";
+            until("what is gone is noticed", || !KEYS.iter().any(gone));
+            caught_up(self.host());
+        }
+        let markers = hold(what, self.folder.path(), self.server.port);
+        for (key, markers) in KEYS.iter().zip(&markers) {
+            let whole = matches!(&markers[..], [only] if only.says("reason") == "begun");
+            assert!(whole || self.taken.contains(key), "{what}, {key}: {markers:?}");
+            let known = |it: &Told| ["begun", "taken"].contains(&it.says("reason"));
+            assert!(markers.iter().all(known), "{what}, {key}: {markers:?}");
+        }
+    }
+}
+
+#[test]
+fn whatever_befalls_redis_the_streams_say_everything_once() {
+    let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
+    let faults = trials.div_ceil(250).max(FAULTS.len() as u64);
+    for first in (0..faults).step_by(14) {
+        let seed = seed.wrapping_shl(20).wrapping_add(first / 14);
+        let mut trial = Trial::new(seed);
+        for at in first..faults.min(first + 14) {
+            let first = usize::try_from(at).ok().and_then(|at| FAULTS.get(at)).copied();
+            let fault = first.unwrap_or_else(|| trial.random.pick(FAULTS));
+            let what = format!("seed {seed}, fault {at}, {fault:?}");
+            eprintln!("{what}");
+            trial.epoch();
+            trial.commit(fault);
+            trial.heal(&what, fault);
+        }
+    }
+}
+
+/// Runs the victim for so long and kills it.
+fn run(folder: &Path, seed: u64, first: u64, redis: &str, lives: Duration) -> u64 {
+    let mut victim = Process::new(env!("CARGO_BIN_EXE_victim"))
+        .arg(folder)
+        .args([&seed.to_string(), &first.to_string(), redis])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the victim starts");
+    let out = victim.stdout.take().expect("its output");
+    let reader = std::thread::spawn(move || std::io::read_to_string(out).expect("text"));
+    std::thread::sleep(lives);
+    assert_eq!(victim.try_wait().expect("it can be asked"), None, "it does not end by itself");
+    victim.kill().expect("it can be killed");
+    victim.wait().expect("it is dead");
+    let said = reader.join().expect("no panic");
+    said.lines().count() as u64
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_nothing_out_and_doubles_nothing() {
+    let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
+    eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
+    let mut random = Random::new(seed);
+    let mut server = Server::start_with(&["--appendonly", "yes"]);
+    let mut folder = tempfile::tempdir().expect("a folder");
+    let mut first = 0;
+    for kill in 0..kills {
+        if kill % 6 == 0 {
+            let _ = server.ask(&["FLUSHALL"]);
+            folder = tempfile::tempdir().expect("a folder");
+            first = 0;
+        }
+        let lives = Duration::from_millis(100 + random.below(400));
+        first += run(folder.path(), seed, first, &server.url(), lives);
+        let stored = KEYS.map(|key| stored(server.port, key));
+        let expected = expected(&groups(folder.path()));
+        for ((key, stored), expected) in KEYS.iter().zip(&stored).zip(&expected) {
+            // Nothing is ahead of what is durable, and what is there is the beginning of it all.
+            let there: Vec<_> = stored.iter().filter(|it| !it.is_marker()).collect();
+            let so_far = expected.get(..there.len()).expect("nothing is there too early");
+            judge(&format!("kill {kill}, {key}"), stored, so_far);
+        }
+        if random.chance(30) {
+            server.kill();
+            server.again();
+        }
+        if random.chance(40) {
+            let host = open(folder.path(), publishing(server.port));
+            caught_up(&host);
+            drop(host);
+            let markers = hold(&format!("after kill {kill}"), folder.path(), server.port);
+            assert!(markers.iter().all(|markers| markers.len() == 1), "{markers:?}");
+        }
+    }
+    let host = open(folder.path(), publishing(server.port));
+    caught_up(&host);
+    host.close().expect("a clean end");
+    let markers = hold("in the end", folder.path(), server.port);
+    assert!(markers.iter().all(|markers| markers.len() == 1), "{markers:?}");
+}
+
+#[test]
+fn a_port_without_a_server_keeps_nobody_waiting() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = Port::reserve();
+    let host = open(folder.path(), publishing(port.number));
+    let mut next = 0;
+    epoch(&host, 1, &mut next, 2_000);
+    until_ill(&host, "does not answer");
+    assert!(host.status().redis.events.expect("published").behind > 2_000);
+    host.close().expect("a clean end");
+}

@@ -1,0 +1,273 @@
+//! The promise: over real servers a lock is had by one at a time, is had while fewer than half of
+//! them are dead or hang, and is refused where it cannot be had.
+#![cfg(feature = "servers")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use pricetime_persistence::redis::{KeyNames, RedisOptions};
+use pricetime_persistence::redlock::{BadRules, Held, Redlock, RedlockError, measure_locks};
+use pricetime_tests::patience::until;
+use pricetime_tests::redis::Server;
+use pricetime_tests::redis::proxy::{Mode, Proxy};
+use pricetime_tests::redis::raw::{Raw, Reply};
+
+/// So long that nothing here waits for it to end.
+const TTL: Duration = Duration::from_secs(600);
+/// How long is tried where it must be had in the end.
+const MOST: Duration = Duration::from_secs(60);
+
+fn servers(nodes: usize) -> Vec<Server> {
+    (0..nodes).map(|_| Server::start()).collect()
+}
+
+fn open(servers: &[Server]) -> Redlock {
+    let options: Vec<RedisOptions> = servers.iter().map(Server::options).collect();
+    Redlock::open(&options).expect("nodes that will do")
+}
+
+fn name() -> String {
+    KeyNames::default().lock("settlement_processing", "1")
+}
+
+fn at(server: &Server, words: &[&str]) -> Reply {
+    Raw::connect(server.port).and_then(|mut raw| raw.ask(words)).expect("an answer")
+}
+
+/// How many of these servers have the lock.
+fn taken(servers: &[Server]) -> usize {
+    let has = |server: &&Server| at(server, &["GET", &name()]) != Reply::Nil;
+    servers.iter().filter(has).count()
+}
+
+/// Asks for it until it is refused because another has it: on a busy machine an answer may be late.
+fn refused(redlock: &Redlock) -> usize {
+    for _ in 0..1_000 {
+        match redlock.try_lock(&name(), TTL) {
+            Ok(_) => panic!("two have it"),
+            Err(RedlockError::Taken { taken, .. }) => return taken,
+            Err(error) => assert!(matches!(error, RedlockError::NoQuorum { .. }), "{error}"),
+        }
+    }
+    panic!("nobody answers in time");
+}
+
+/// Waits until all of these servers have it. On a busy machine the request to one of them may not have
+/// been sent in time; the next extension sends it again.
+fn everywhere(held: &Held, servers: &[Server]) {
+    until("all nodes have it", || {
+        let _ = held.extend();
+        taken(servers) == servers.len()
+    });
+}
+
+/// Extends it, which a busy machine may be late for.
+fn extend(held: &Held) {
+    let done = (0..100).find_map(|_| held.extend().ok());
+    assert!(done.expect("more time") > TTL / 2);
+}
+
+#[test]
+fn one_at_a_time_has_it() {
+    for nodes in [1, 3, 5] {
+        let servers = servers(nodes);
+        let (inside, had) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    // Each is a process of its own, as far as the servers know.
+                    let redlock = open(&servers);
+                    for _ in 0..10 {
+                        let held = redlock.lock(&name(), TTL, MOST).expect("a lock in the end");
+                        assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "{nodes} nodes");
+                        assert!(held.is_valid() && held.remaining() < TTL);
+                        had.fetch_add(1, Ordering::SeqCst);
+                        inside.fetch_sub(1, Ordering::SeqCst);
+                        drop(held);
+                    }
+                });
+            }
+        });
+        assert_eq!(had.into_inner(), 40);
+        until("all nodes are free", || taken(&servers) == 0);
+    }
+}
+
+#[test]
+fn what_one_holds_another_is_refused() {
+    let servers = servers(3);
+    let (ours, theirs) = (open(&servers), open(&servers));
+    let held = ours.lock(&name(), TTL, MOST).expect("a free lock");
+    everywhere(&held, &servers);
+    assert!(refused(&theirs) >= 2);
+    assert!(theirs.lock("another one", TTL, MOST).is_ok());
+    extend(&held);
+    // A node that has lost it gets it again with the next extension.
+    let _ = at(&servers[1], &["FLUSHALL"]);
+    everywhere(&held, &servers);
+    drop(held);
+    assert!(theirs.lock(&name(), TTL, MOST).is_ok());
+}
+
+#[test]
+fn other_clients_of_the_same_kind_are_understood() {
+    let servers = servers(3);
+    let redlock = open(&servers);
+    // As the published algorithm has it: SET with NX and PX, and DEL after a comparison.
+    for server in &servers[1..] {
+        let set = at(server, &["SET", &name(), "theirs", "NX", "PX", "60000"]);
+        assert_eq!(set, Reply::Text(b"OK".to_vec()));
+    }
+    assert!(refused(&redlock) >= 1);
+    assert_eq!(at(&servers[2], &["GET", &name()]), Reply::Text(b"theirs".to_vec()));
+    for server in &servers[1..] {
+        let script = "if redis.call('get', KEYS[1]) == ARGV[1] then \
+                      return redis.call('del', KEYS[1]) else return 0 end";
+        let freed = at(server, &["EVAL", script, "1", &name(), "theirs"]);
+        assert_eq!(freed, Reply::Text(b"1".to_vec()));
+    }
+    let held = redlock.lock(&name(), TTL, MOST).expect("it is free");
+    everywhere(&held, &servers);
+    for server in &servers {
+        assert_eq!(at(server, &["SET", &name(), "theirs", "NX", "PX", "60000"]), Reply::Nil);
+    }
+    drop(held);
+}
+
+#[test]
+fn a_node_that_hangs_is_not_waited_for() {
+    let servers = servers(5);
+    let redlock = open(&servers);
+    eprintln!("all are well: {:?}", measure_locks(&redlock, "another one", TTL, 20));
+    let before = servers[2].calls("set");
+    servers[2].signal("STOP");
+    // A client that waits half a second for each node never has a lock that lives shorter.
+    let ttl = Duration::from_millis(200);
+    for _ in 0..5 {
+        let held = redlock.lock(&name(), ttl, MOST).expect("four of five are enough");
+        let _ = held.release();
+    }
+    let times = measure_locks(&redlock, "another one", TTL, 20);
+    eprintln!("one of five hangs: {times:?}");
+    drop(redlock.lock(&name(), TTL, MOST).expect("four of five are enough"));
+    servers[2].signal("CONT");
+    until("what it was asked meanwhile arrives", || servers[2].calls("set") > before);
+    until("what it was asked meanwhile is undone", || taken(&servers) == 0);
+}
+
+#[test]
+fn fewer_than_half_may_be_dead() {
+    let mut servers = servers(5);
+    let redlock = open(&servers);
+    servers[0].kill();
+    servers[3].kill();
+    let held = redlock.lock(&name(), TTL, MOST).expect("three of five are enough");
+    servers[4].kill();
+    assert!(matches!(held.extend(), Err(RedlockError::NotExtended(_))));
+    assert!(held.is_valid());
+    drop(held);
+    let refused = redlock.try_lock(&name(), TTL).expect_err("two of five are not");
+    eprintln!("{refused}");
+    let RedlockError::NoQuorum { failed, nodes, why, .. } = refused else { panic!("{refused}") };
+    assert!(failed >= 3 && nodes == 5, "{failed} of {nodes}");
+    assert!(why.contains(&format!("127.0.0.1:{}", servers[0].port)), "{why}");
+    until("the two are free again", || taken(&servers[1..3]) == 0);
+    // They come back, empty, and whoever is there already goes on with them.
+    servers[0].again();
+    assert!(redlock.lock(&name(), TTL, MOST).is_ok());
+}
+
+#[test]
+fn a_node_killed_under_a_kept_lock_does_no_harm() {
+    let mut servers = servers(3);
+    let redlock = open(&servers);
+    let held = redlock.lock(&name(), Duration::from_secs(12), MOST).expect("a free lock");
+    held.keep().expect("a thread that extends");
+    servers[1].kill();
+    let before = servers[0].calls("pexpire");
+    until("it is extended twice", || {
+        assert!(held.is_valid(), "it was lost");
+        servers[0].calls("pexpire") >= before + 2
+    });
+    servers[1].again();
+    until("it has the lock again", || taken(&servers[1..2]) == 1);
+    assert!(held.is_valid());
+    servers[0].kill();
+    servers[2].kill();
+    assert!(held.wait_lost(MOST), "two of three are dead");
+    assert!(matches!(held.extend(), Err(RedlockError::Lost(_))));
+    assert!(!held.release());
+}
+
+#[test]
+fn a_lock_that_nobody_gives_back_becomes_free() {
+    let servers = servers(3);
+    let (ours, theirs) = (open(&servers), open(&servers));
+    let held = ours.lock(&name(), Duration::from_secs(1), MOST).expect("a free lock");
+    std::mem::forget(held);
+    assert!(theirs.lock(&name(), TTL, MOST).is_ok());
+}
+
+#[test]
+fn what_was_granted_without_being_heard_is_given_back() {
+    let servers = servers(3);
+    let proxies: Vec<Proxy> = servers.iter().map(|server| Proxy::start(server.port)).collect();
+    let url = |proxy: &Proxy| format!("redis://127.0.0.1:{}", proxy.port);
+    let parse = |proxy: &Proxy| RedisOptions::parse(&url(proxy)).expect("an address");
+    let options: Vec<RedisOptions> = proxies.iter().map(parse).collect();
+    let redlock = Redlock::open(&options).expect("nodes that will do");
+    assert!(redlock.lock(&name(), TTL, MOST).is_ok());
+    until("it is free", || taken(&servers) == 0);
+    // What two of them are asked arrives only when nobody waits for an answer any more.
+    let (late, before) = (&servers[1..], [servers[1].calls("set"), servers[2].calls("set")]);
+    proxies[1..].iter().for_each(|proxy| proxy.set(Mode::Hold));
+    until("both were asked", || {
+        match redlock.try_lock(&name(), TTL) {
+            Err(RedlockError::NoQuorum { failed, .. }) => assert!(failed >= 2, "{failed} failed"),
+            other => panic!("two of three do not answer: {other:?}"),
+        }
+        proxies[1..].iter().all(|proxy| proxy.held() > 0)
+    });
+    proxies[1..].iter().for_each(|proxy| proxy.set(Mode::Pass));
+    // It takes the lock, and is followed by what frees it.
+    let arrived = || late.iter().zip(before).all(|(it, before)| it.calls("set") > before);
+    until("what was held back arrives", arrived);
+    until("it is free long before it expires", || taken(&servers) == 0);
+}
+
+#[test]
+fn nodes_without_scripts_are_refused_at_once() {
+    let renamed = Server::start_with(&["--rename-command", "EVAL", ""]);
+    let forbidden = Server::start();
+    let _ = forbidden.ask(&["ACL", "SETUSER", "default", "-eval"]);
+    for without in [renamed, forbidden] {
+        let servers = [Server::start(), without, Server::start()];
+        let options: Vec<RedisOptions> = servers.iter().map(Server::options).collect();
+        let refused = Redlock::open(&options).expect_err("a node without scripts");
+        let RedlockError::NoScripts { server, .. } = &refused else { panic!("{refused}") };
+        assert_eq!(*server, format!("127.0.0.1:{}", servers[1].port));
+        assert!(refused.to_string().contains("EVAL"), "{refused}");
+    }
+}
+
+#[test]
+fn nodes_that_make_no_sense_are_refused() {
+    let of = |url: &str| RedisOptions::parse(url).expect("an address");
+    let open = |urls: &[&str]| {
+        let options: Vec<RedisOptions> = urls.iter().map(|url| of(url)).collect();
+        Redlock::open(&options).map(|_| ()).expect_err("no sense")
+    };
+    assert_eq!(open(&[]), RedlockError::Rules(BadRules::Nodes(0)));
+    let two = open(&["redis://127.0.0.1:1", "redis://127.0.0.1:2"]);
+    assert_eq!(two, RedlockError::Rules(BadRules::Nodes(2)));
+    let twice = ["redis://127.0.0.1:1", "redis://127.0.0.1:2", "redis://127.0.0.1:1"];
+    assert!(matches!(open(&twice), RedlockError::Nodes(_)));
+    assert!(matches!(open(&["redis+cluster://127.0.0.1:1"]), RedlockError::Nodes(_)));
+    let server = Server::start_with(&["--requirepass", "secret"]);
+    assert!(matches!(open(&[&server.url()]), RedlockError::Refused { .. }));
+    let options = of(&format!("redis://:secret@127.0.0.1:{}", server.port));
+    let redlock = Redlock::open(&[options]).expect("the right password");
+    let short = redlock.try_lock("lock", Duration::from_millis(1));
+    assert!(matches!(short, Err(RedlockError::Rules(BadRules::Ttl(_)))));
+    assert!(redlock.lock("lock", TTL, MOST).is_ok());
+}

@@ -1,0 +1,153 @@
+//! The promise: we and another implementation of the same algorithm agree about who has a lock; and a
+//! server that hangs, with which that one cannot have a short lock, is none of our concern.
+#![cfg(feature = "servers")]
+
+use std::time::Duration;
+
+use pricetime_persistence::redis::{KeyNames, RedisOptions};
+use pricetime_persistence::redlock::{Held, Redlock, RedlockError};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::redis::Server;
+use rslock::{Lock, LockManager};
+use tokio::runtime::Runtime;
+
+/// So long that nothing here waits for it to end.
+const TTL: Duration = Duration::from_secs(600);
+
+/// The other one.
+struct Peer {
+    runtime: Runtime,
+    locks: LockManager,
+}
+
+impl Peer {
+    fn of(servers: &[Server]) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let urls = servers.iter().map(|it| format!("redis://127.0.0.1:{}", it.port)).collect();
+        let mut locks = LockManager::new::<String>(urls);
+        locks.set_retry(1, Duration::ZERO);
+        Self { runtime: runtime.expect("a runtime"), locks }
+    }
+
+    fn lock(&self, name: &str, ttl: Duration) -> Option<Lock> {
+        self.runtime.block_on(self.locks.lock(name, ttl)).ok()
+    }
+
+    fn extend(&self, lock: &Lock) -> Option<Lock> {
+        self.runtime.block_on(self.locks.extend(lock, TTL)).ok()
+    }
+
+    fn unlock(&self, lock: &Lock) {
+        self.runtime.block_on(self.locks.unlock(lock));
+    }
+}
+
+fn servers(nodes: usize) -> Vec<Server> {
+    (0..nodes).map(|_| Server::start()).collect()
+}
+
+fn ours(servers: &[Server]) -> Redlock {
+    let options: Vec<RedisOptions> = servers.iter().map(Server::options).collect();
+    Redlock::open(&options).expect("nodes that will do")
+}
+
+fn name() -> String {
+    KeyNames::default().lock("settlement_processing", "1")
+}
+
+/// Asks for it until it is had or refused because another has it: on a busy machine an answer may be
+/// late.
+fn asked(redlock: &Redlock) -> Option<Held> {
+    for _ in 0..1_000 {
+        match redlock.try_lock(&name(), TTL) {
+            Ok(held) => return Some(held),
+            Err(RedlockError::Taken { .. }) => return None,
+            Err(error) => assert!(matches!(error, RedlockError::NoQuorum { .. }), "{error}"),
+        }
+    }
+    panic!("nobody answers in time");
+}
+
+/// How many of these servers have the lock.
+fn taken(servers: &[Server]) -> usize {
+    servers.iter().filter(|server| server.ask(&["EXISTS", &name()]) == "1").count()
+}
+
+/// Who has it.
+enum Holder {
+    Nobody,
+    Us(Held),
+    Them(Lock),
+}
+
+#[test]
+fn both_see_the_same_holder() {
+    let seed = number("PRICETIME_SEED", 1);
+    eprintln!("PRICETIME_SEED={seed}");
+    for nodes in [1, 3, 5] {
+        let mut random = Random::new(seed.wrapping_add(nodes));
+        let servers = servers(usize::try_from(nodes).expect("a few"));
+        let (us, them) = (ours(&servers), Peer::of(&servers));
+        let (mut holder, mut had) = (Holder::Nobody, [0, 0]);
+        for step in 0..200 {
+            let what = format!("seed {seed}, {nodes} nodes, step {step}");
+            let (ask_us, ask_them) = (random.below(2) == 0, random.below(2) == 0);
+            holder = match holder {
+                Holder::Nobody if ask_us => {
+                    had[0] += 1;
+                    Holder::Us(us.lock(&name(), TTL, PATIENCE).expect(&what))
+                }
+                Holder::Nobody => {
+                    had[1] += 1;
+                    Holder::Them(them.lock(&name(), TTL).expect(&what))
+                }
+                Holder::Us(held) if ask_us => {
+                    assert!(asked(&us).is_none() && them.lock(&name(), TTL).is_none(), "{what}");
+                    assert!(held.is_valid(), "{what}");
+                    Holder::Us(held)
+                }
+                Holder::Us(held) if ask_them => {
+                    assert!((0..100).any(|_| held.extend().is_ok()), "{what}");
+                    Holder::Us(held)
+                }
+                Holder::Us(held) => {
+                    // On a busy machine the answers may come too late to know.
+                    if !held.release() {
+                        until("it is free", || taken(&servers) == 0);
+                    }
+                    Holder::Nobody
+                }
+                Holder::Them(lock) if ask_us => {
+                    assert!(asked(&us).is_none() && them.lock(&name(), TTL).is_none(), "{what}");
+                    Holder::Them(lock)
+                }
+                Holder::Them(lock) if ask_them => Holder::Them(them.extend(&lock).expect(&what)),
+                Holder::Them(lock) => {
+                    them.unlock(&lock);
+                    Holder::Nobody
+                }
+            };
+        }
+        assert!(had.iter().all(|times| *times > 5), "{had:?}");
+    }
+}
+
+#[test]
+fn where_one_of_five_hangs_we_have_a_short_lock_and_they_do_not() {
+    let servers = servers(5);
+    let (us, them) = (ours(&servers), Peer::of(&servers));
+    let ttl = Duration::from_millis(200);
+    let lock = (0..100).find_map(|_| them.lock(&name(), ttl)).expect("all are well");
+    them.unlock(&lock);
+    servers[2].signal("STOP");
+    for _ in 0..3 {
+        assert!(
+            them.lock(&name(), ttl).is_none(),
+            "they wait half a second for the one that hangs"
+        );
+        let held = us.lock(&name(), ttl, PATIENCE).expect("four of five are enough");
+        let _ = held.release();
+    }
+}

@@ -1,0 +1,152 @@
+//! The promise: a folder that was closed in order under an earlier version of the rules goes on under
+//! this one; commands of that version are never replayed under another.
+#![cfg(feature = "servers")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pricetime_engine::{Action, Command, EngineSnapshot, Sequence, Timestamp, rules};
+use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
+use pricetime_persistence::{
+    Folder, History, JournalError, Look, RealDisk, Recovered, RecoveryError, RecoveryOptions,
+    recover,
+};
+use pricetime_tests::record::day;
+
+const OLD: u32 = 1;
+const COMMANDS: usize = 400;
+
+fn open(path: &Path) -> Result<(Folder, Recovered), RecoveryError> {
+    let mut folder = Folder::open_on(Arc::new(RealDisk), path, History::fresh())?;
+    let how = RecoveryOptions::default();
+    let recovered = recover(&mut folder, 16, &how, &mut (), |_| ())?;
+    Ok((folder, recovered))
+}
+
+fn run(recovered: &mut Recovered, commands: &[Command]) {
+    for command in commands {
+        recovered.journal.append(command).expect("the next one");
+        recovered.engine.apply(command, &mut ());
+    }
+    recovered.journal.commit().expect("a disk");
+}
+
+/// A folder as version 1 left it: `held` of its commands in a snapshot, the others in the journal alone.
+/// Says what state it holds.
+fn old_folder(path: &Path, held: usize) -> EngineSnapshot {
+    let commands = day(3).commands;
+    let (folder, mut recovered) = open(path).expect("a new folder");
+    // Version 1 knew no sessions.
+    let mut commands: Vec<_> = commands
+        .into_iter()
+        .filter(|command| !matches!(command.action, Action::CancelSession { .. }))
+        .take(COMMANDS)
+        .map(|command| Command { session: None, ..command })
+        .collect();
+    for (command, sequence) in commands.iter_mut().zip(1..) {
+        command.sequence = Sequence(sequence);
+    }
+    run(&mut recovered, &commands[..held]);
+    let state = EngineSnapshot { rules_version: OLD, ..recovered.engine.snapshot() };
+    recovered.snapshots.save(&state).expect("a disk");
+    run(&mut recovered, &commands[held..]);
+    let state = recovered.engine.snapshot();
+    recovered.journal.seal().expect("a disk");
+    drop(folder);
+    for file in files(path).into_iter().filter(|file| is_segment(file)) {
+        let mut bytes = fs::read(&file).expect("a segment");
+        seal_envelope(Kind::Segment, OLD, &mut bytes[..ENVELOPE_LENGTH + 36]);
+        fs::write(&file, bytes).expect("a disk");
+    }
+    state
+}
+
+fn is_segment(file: &Path) -> bool {
+    file.extension().is_some_and(|it| it == "journal")
+}
+
+/// The files of a folder and of those in it.
+fn files(path: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, mut found): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    found.extend(folders.iter().flat_map(|folder| files(folder)));
+    found.sort();
+    found
+}
+
+fn later(recovered: &Recovered) -> Command {
+    let state = recovered.engine.snapshot();
+    Command {
+        sequence: Sequence(state.last_sequence.0 + 1),
+        timestamp: Timestamp(state.last_timestamp.0 + 1),
+        market: state.markets[0].head.market,
+        account: pricetime_engine::AccountId(1),
+        operator: true,
+        request: None,
+        session: None,
+        action: Action::AdvanceTime,
+    }
+}
+
+#[test]
+fn a_folder_closed_under_version_1_goes_on_under_this_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = old_folder(folder.path(), COMMANDS);
+    let (held, mut recovered) = open(folder.path()).expect("it was closed in order");
+    assert_eq!(recovered.engine.snapshot(), state);
+    assert_eq!(
+        (recovered.base, recovered.replayed, recovered.lost),
+        (state.last_sequence, 0, None)
+    );
+    let next = later(&recovered);
+    run(&mut recovered, &[next]);
+    let (digest, last) = (recovered.engine.digest(), recovered.engine.last_sequence());
+    // It dies here; what was done under this version is replayed behind the old snapshot.
+    drop((held, recovered));
+    let (held, recovered) = open(folder.path()).expect("a journal of this version");
+    assert_eq!((recovered.engine.digest(), recovered.replayed), (digest, 1));
+    let first = Sequence(1);
+    let old = recovered.journal.reader().read(first, last).map(drop);
+    assert!(
+        matches!(&old, Err(JournalError::OtherRules { found: OLD, ours: rules::VERSION, .. })),
+        "{old:?}"
+    );
+    let behind: Vec<_> = recovered.journal.read(last).expect("commands").collect();
+    assert_eq!(behind.len(), 1);
+    drop((held, recovered));
+    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    let sight = look.journal().expect("a journal");
+    let replayable = Sequence(state.last_sequence.0 + 1);
+    assert_eq!((sight.last, sight.replayable), (last, replayable));
+    // Its files are sound, each by itself.
+    look.check(first, Some(replayable), last).expect("the file of version 1");
+    look.check(replayable, None, last).expect("the file of this version");
+}
+
+#[test]
+fn a_folder_that_was_opened_and_not_used_under_this_version_opens_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = old_folder(folder.path(), COMMANDS);
+    for _ in 0..3 {
+        let (_folder, recovered) = open(folder.path()).expect("it was closed in order");
+        assert_eq!(recovered.engine.snapshot(), state);
+    }
+    // One segment of version 1 and one of this version, however often it is opened.
+    assert_eq!(files(folder.path()).iter().filter(|file| is_segment(file)).count(), 2);
+}
+
+#[test]
+fn commands_of_version_1_that_no_snapshot_holds_are_not_replayed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    old_folder(folder.path(), COMMANDS - 1);
+    let before: Vec<_> = files(folder.path()).iter().map(|file| fs::read(file).ok()).collect();
+    let refused = open(folder.path()).map(drop).expect_err("its last command is of version 1");
+    let RecoveryError::Journal(JournalError::OtherRules { found: OLD, .. }) = &refused else {
+        panic!("{refused}")
+    };
+    assert!(refused.to_string().contains("close it in order"), "{refused}");
+    let after: Vec<_> = files(folder.path()).iter().map(|file| fs::read(file).ok()).collect();
+    assert!(before == after, "the program that wrote it can still open it");
+}

@@ -1,0 +1,161 @@
+//! The promise: two runners settle the same epochs in one ledger, are killed and stopped at any moment,
+//! and everything is posted once.
+//!
+//! Each runner has a copy of one data folder, as nobody should: what keeps them apart is a lock that
+//! lives shorter than they are stopped, and the ledger. `PRICETIME_KILLS` says how often one of them is
+//! killed or stopped, `PRICETIME_SEED` where chance begins.
+#![cfg(feature = "servers")]
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use pricetime::engine::{AccountId, Action, Fees, MarketSpec, Phase, Terms};
+use pricetime::persistence::ledger::{EmbeddedLedger, Ledger};
+use pricetime::persistence::redis::RedisLedger;
+use pricetime::{Draft, Gates, Host, Options};
+use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::server::signal;
+use pricetime_tests::settle::books::{PLATFORM, copy, judge};
+use pricetime_tests::{postgres, redis};
+
+const EPOCHS: u64 = 150;
+
+/// A data folder in which so many epochs have closed, and none was settled.
+fn traded(folder: &Path) {
+    let host = Host::open(Options { gates: Gates::OnRequest, ..Options::new(folder) });
+    let host = host.expect("a host");
+    let say = |action| {
+        let (market, account) = (MARKET, AccountId(1));
+        let draft = Draft { market, account, operator: true, request: None, action, session: None };
+        host.submit(draft).expect("room").wait().expect("an answer");
+    };
+    let spec = load::spec();
+    let fees = Fees { maker_ppm: -70, taker_ppm: 3_000 };
+    say(Action::AddMarket(MarketSpec { terms: Terms { fees, ..spec.terms }, ..spec }));
+    say(Action::SetPhase(Phase::Continuous));
+    for epoch in 0..EPOCHS {
+        let tickets: Vec<_> = (epoch * 20..epoch * 20 + 20)
+            .map(|number| host.submit(load::draft(5, number)).expect("room"))
+            .collect();
+        tickets.into_iter().for_each(|ticket| drop(ticket.wait().expect("an answer")));
+        say(Action::CloseEpoch { number: host.view(MARKET, 0).expect("the market").epoch });
+    }
+    host.close().expect("a clean end");
+}
+
+/// A runner in its folder.
+struct Runner<'a> {
+    folder: &'a Path,
+    ledger: &'a str,
+    locks: &'a [String],
+    process: Child,
+    stopped: bool,
+}
+
+impl<'a> Runner<'a> {
+    fn start(folder: &'a Path, ledger: &'a str, locks: &'a [String]) -> Self {
+        let process = spawn(folder, ledger, locks);
+        Self { folder, ledger, locks, process, stopped: false }
+    }
+
+    fn signal(&self, name: &str) {
+        signal(self.process.id(), name);
+    }
+
+    /// Something happens to it.
+    fn befalls(&mut self, random: &mut Random) {
+        if self.stopped {
+            self.signal("CONT");
+            self.stopped = false;
+        } else if random.chance(50) {
+            self.signal("STOP");
+            self.stopped = true;
+        } else {
+            self.kill();
+            self.process = spawn(self.folder, self.ledger, self.locks);
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Some(ended) = self.process.try_wait().expect("it can be asked") {
+            assert!(ended.success(), "it ended by itself: {ended}");
+        }
+        // It may just have ended.
+        let _ = self.process.kill();
+        self.process.wait().expect("it is dead");
+        self.stopped = false;
+    }
+
+    /// Lets it go on undisturbed, until all is settled.
+    fn ends(self) {
+        let done = spawn(self.folder, self.ledger, self.locks).wait().expect("it ends");
+        assert!(done.success(), "{done}");
+    }
+}
+
+fn spawn(folder: &Path, ledger: &str, locks: &[String]) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_runner"))
+        .arg(folder)
+        .arg(ledger)
+        .args(locks)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a runner starts")
+}
+
+/// Lets two runners settle what a folder comes to in one ledger, and things happen to them.
+fn settle_in(ledger: &str, locks: &[String], seed: u64) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    traded(&one);
+    copy(&one, &two);
+    let mut random = Random::new(seed);
+    let mut runners = [Runner::start(&one, ledger, locks), Runner::start(&two, ledger, locks)];
+    for _ in 0..number("PRICETIME_KILLS", 20) {
+        std::thread::sleep(Duration::from_millis(random.below(120)));
+        let at = random.below(2) as usize;
+        runners[at].befalls(&mut random);
+    }
+    // One that is stopped would keep a ledger in a folder from the other for ever.
+    runners.iter_mut().for_each(Runner::kill);
+    runners.into_iter().for_each(Runner::ends);
+    folder
+}
+
+fn seed() -> u64 {
+    let seed = number("PRICETIME_SEED", 1);
+    eprintln!("PRICETIME_SEED={seed}");
+    seed
+}
+
+#[test]
+fn two_runners_on_a_ledger_in_a_folder() {
+    let books = tempfile::tempdir().expect("a folder");
+    let place = books.path().display().to_string();
+    let folder = settle_in(&place, &[], seed());
+    let mut ledger = EmbeddedLedger::open(books.path()).expect("nobody has it open");
+    assert_eq!(judge(&folder.path().join("one"), PLATFORM, &mut ledger) as u64, EPOCHS);
+}
+
+#[test]
+fn two_runners_on_a_ledger_in_redis() {
+    let server = redis::Server::start();
+    let nodes: Vec<_> = (0..3).map(|_| redis::Server::start()).collect();
+    let locks: Vec<String> = nodes.iter().map(redis::Server::url).collect();
+    let folder = settle_in(&server.url(), &locks, seed());
+    let mut ledger = RedisLedger::open(server.options()).expect("the server answers");
+    assert_eq!(judge(&folder.path().join("one"), PLATFORM, &mut ledger) as u64, EPOCHS);
+}
+
+#[test]
+fn two_runners_on_a_ledger_in_postgresql() {
+    let server = postgres::Server::start();
+    let node = redis::Server::start();
+    let folder = settle_in(&server.url(), &[node.url()], seed());
+    let mut ledger: Box<dyn Ledger> = Box::new(server.ledger("pricetime"));
+    assert_eq!(judge(&folder.path().join("one"), PLATFORM, &mut *ledger) as u64, EPOCHS);
+}
