@@ -20,7 +20,6 @@ mod deed;
 mod desk;
 mod epochs;
 mod path;
-mod random;
 mod standing;
 mod style;
 mod trading;

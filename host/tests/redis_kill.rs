@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use pricetime::engine::{Action, Engine, Event, MarketId, Sequence};
 use pricetime::persistence::redis::{KeyNames, Link, ReadImage, RedisOptions, read_image};
 use pricetime::persistence::{Folder, Journal, JournalOptions};
+use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::PATIENCE;
 use pricetime_tests::redis::Server;
 use program::{MARKET, place};
@@ -231,7 +232,7 @@ fn a_kill_at_any_word_to_redis_leaves_a_whole_state() {
     let points = words * MANNERS.len() as u64;
     let trials = if trials < 50_000 { (trials / 100).clamp(5, points) } else { points };
     eprintln!("PRICETIME_SEED={seed}, {trials} kills of {points} possible ones");
-    let mut killed: BTreeMap<String, u32> = BTreeMap::new();
+    let (mut random, mut killed) = (Random::new(seed), BTreeMap::<String, u32>::new());
     for kill in 0..trials {
         if kill % KILLS_A_FOLDER == 0 {
             trial.clear();
@@ -239,7 +240,7 @@ fn a_kill_at_any_word_to_redis_leaves_a_whole_state() {
         }
         // One of each stretch of the whole range.
         let (from, to) = (kill * points / trials, (kill + 1) * points / trials);
-        let point = from + seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17) % (to - from);
+        let point = from + random.below(to - from);
         let manner = MANNERS[(point % MANNERS.len() as u64) as usize];
         let at = point / MANNERS.len() as u64;
         let what = format!("seed {seed}, kill {kill}: {manner:?} at word {at}");

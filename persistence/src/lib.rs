@@ -27,6 +27,7 @@ mod index_key;
 pub mod ledger;
 pub mod lines;
 pub mod private;
+pub mod random;
 pub mod settlement;
 
 #[cfg(feature = "local")]

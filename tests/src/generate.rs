@@ -4,7 +4,6 @@
 //! A seed's run is the same on every machine, however much of it is asked for.
 
 pub mod profile;
-pub mod random;
 pub mod tally;
 
 mod markets;
@@ -18,6 +17,8 @@ use pricetime_engine::{
     AccountId, Action, ActionKind, Command, EngineSnapshot, EpochNumber, MarketId, MarketSnapshot,
     OrderRecord, Phase, RequestId, Sequence, SessionId, Side, Timestamp, Until,
 };
+
+pub use pricetime_persistence::random;
 
 use profile::{Profile, Theme};
 use random::Random;

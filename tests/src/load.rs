@@ -6,6 +6,8 @@ use pricetime_engine::{
     Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
 };
 
+use crate::generate::random::Random;
+
 /// The one market.
 pub const MARKET: MarketId = MarketId(1);
 
@@ -32,14 +34,6 @@ pub fn spec() -> MarketSpec {
     }
 }
 
-/// A number that looks like chance and follows from two others.
-const fn mixed(seed: u64, number: u64) -> u64 {
-    let mut word = seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
-}
-
 /// The order that a command places, cancels or amends.
 fn order(seed: u64, number: u64) -> OrderId {
     OrderId(u128::from(seed) << 64 | u128::from(number))
@@ -48,7 +42,7 @@ fn order(seed: u64, number: u64) -> OrderId {
 /// The command of a number, under the number as its request id.
 #[must_use]
 pub fn draft(seed: u64, number: u64) -> Draft {
-    let chance = mixed(seed, number);
+    let chance = Random::new(seed.rotate_left(32) ^ number).bits();
     let account = AccountId(u128::from(chance % 5) + 10);
     let earlier = number.saturating_sub(chance >> 8 & 15);
     let action = match chance >> 16 & 7 {

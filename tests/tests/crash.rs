@@ -16,6 +16,7 @@ use pricetime::engine::{Command, Engine, RequestId, Sequence};
 use pricetime::persistence::{Folder, Journal, JournalOptions};
 use pricetime::{Host, Options};
 use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
 use pricetime_tests::{Core as _, load, model::Model};
 
 /// A folder that lives longer takes the model longer and longer.
@@ -69,7 +70,7 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
     let kills = number("PRICETIME_KILLS", 12);
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
-    let (mut told, mut repeated) = (0, 0_u64);
+    let (mut told, mut repeated, mut random) = (0, 0_u64, Random::new(seed));
     let mut folder = tempfile::tempdir().expect("a folder");
     let mut acknowledged: BTreeMap<u64, u64> = BTreeMap::new();
     // On a busy machine it takes more kills, and longer lives, until something has come of them.
@@ -85,7 +86,7 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
         }
         // Clients repeat what they are in doubt about, and some of what they are not.
         let first = acknowledged.keys().next_back().map_or(0, |last| last.saturating_sub(40));
-        let lives = Duration::from_millis(20 + (seed.wrapping_add(kill).wrapping_mul(7_919)) % 180);
+        let lives = Duration::from_millis(random.within(20, 199));
         let lives = lives * u32::try_from(1 + kill / kills).expect("at most 20");
         for (number, sequence, again) in run(folder.path(), seed, first, lives) {
             repeated += u64::from(again);

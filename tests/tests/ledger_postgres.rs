@@ -14,6 +14,7 @@ use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
 use pricetime_persistence::ledger::{Applied, Deed, Deposited, Ledger, LedgerError, Token};
 use pricetime_persistence::settlement::Batch;
 use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::until;
 use pricetime_tests::postgres::Server;
 use pricetime_tests::postgres::books::{MARKET, balances, batch, begin};
@@ -142,18 +143,17 @@ fn killed_again_and_again_it_posts_nothing_twice() {
             scope.spawn(move || settle(ledger, token, until, at, lost))
         };
         let runners = runners.map(run);
+        let mut random = Random::new(seed);
         // A kill between two questions is not noticed.
-        for kill in (0..10 * kills).take_while(|kill| *kill < kills || lost.load(SeqCst) == 0) {
-            let mixed = (seed + kill).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for _ in (0..10 * kills).take_while(|kill| *kill < kills || lost.load(SeqCst) == 0) {
+            let more = 3 + random.below(40);
             // Whatever happens, something has been posted since the last time.
             let before = at.load(SeqCst);
-            while at.load(SeqCst) < before + 3 + mixed % 40
-                && runners.iter().any(|it| !it.is_finished())
-            {
+            while at.load(SeqCst) < before + more && runners.iter().any(|it| !it.is_finished()) {
                 thread::sleep(Duration::from_millis(1));
             }
-            thread::sleep(Duration::from_micros(mixed >> 32 & 0x3fff));
-            if mixed % 2 == 0 {
+            thread::sleep(Duration::from_micros(random.below(0x4000)));
+            if random.chance(50) {
                 server.kill();
                 server.again();
             } else {

@@ -15,6 +15,7 @@ use pricetime::persistence::redis::{
 use pricetime::{Draft, Host, OpenError, Options, Policy, Refused};
 use pricetime_tests::alone::{Course, Still};
 use pricetime_tests::environment::number;
+use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::record::day;
@@ -116,7 +117,7 @@ fn run(server: &Server, seed: u64, first: u64, lives: Duration) -> Option<u64> {
 fn a_kill_at_any_moment_takes_back_an_open_epoch_and_nothing_else() {
     let (kills, seed) = (number("PRICETIME_KILLS", 16), number("PRICETIME_SEED", 1));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
-    let server = Server::start();
+    let (server, mut random) = (Server::start(), Random::new(seed));
     let (mut told, mut stood, mut trades) = (0, 0, 0);
     // On a busy machine it takes more kills, and longer lives, until something has come of them.
     let came = |told, stood, trades| told > 1_000 && stood > 1_000 && trades > 100;
@@ -132,7 +133,7 @@ fn a_kill_at_any_moment_takes_back_an_open_epoch_and_nothing_else() {
         let from = before.as_ref().map_or(0, |whole| whole.state.last_sequence.0);
         let mut course = Course::new(before, 10_000);
         let first = kill.wrapping_mul(1_000) / 3;
-        let lives = Duration::from_millis(30 + (seed.wrapping_add(kill).wrapping_mul(7_919)) % 170);
+        let lives = Duration::from_millis(random.within(30, 199));
         let lives = lives * u32::try_from(1 + kill / kills).expect("at most 20");
         told += run(&server, seed, first, lives).map_or(0, |last| last - from);
         judge(&server, &mut course, |course, last| course.until(last, seed, first));

@@ -127,6 +127,7 @@ fn fixed_day() -> Vec<Command> {
     stamped.collect()
 }
 
+/// An LCG and not the generator of other tests, because the digest below is of its sequence.
 struct Random(u64);
 
 impl Random {

@@ -7,8 +7,8 @@
 //! commands alone.
 
 mod crowd;
+mod dice;
 mod face;
-mod random;
 mod report;
 mod screen;
 mod tape;

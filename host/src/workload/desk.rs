@@ -4,8 +4,8 @@ use pricetime_engine::{
     AccountId, Action, Amend, Command, Engine, MarketId, MarketSpec, OrderId, OrderKind, Phase,
     Place, Price, Quantity, SelfTrade, Sequence, Side, TimeInForce, Timestamp,
 };
+use pricetime_persistence::random::Random;
 
-use super::random::Random;
 use super::standing::{Order, Standing};
 
 /// 2026-01-01T00:00Z: when every flow begins.

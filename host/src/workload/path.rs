@@ -1,6 +1,6 @@
 //! The way of a price.
 
-use super::random::Random;
+use pricetime_persistence::random::Random;
 
 /// Where the price is at home, in ticks.
 pub(super) const MIDDLE: i64 = 100_000;
@@ -39,7 +39,7 @@ impl Path {
             Self::Still => MIDDLE,
             Self::Stray(stray) => {
                 if at.is_multiple_of(64) {
-                    *stray += random.around(16) - *stray / 128;
+                    *stray += random.below(33).cast_signed() - 16 - *stray / 128;
                 }
                 MIDDLE + *stray
             }

@@ -4,8 +4,7 @@ use pricetime_engine::{
     AccountId, ActionKind, Event, Header, MarketId, OrderId, Outcome, Party, Place, Price,
     Quantity, Side, Sink,
 };
-
-use super::random::Random;
+use pricetime_persistence::random::Random;
 
 /// An order that stands.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +48,7 @@ impl Standing {
 
     /// Any order.
     pub(super) fn any(&self, random: &mut Random) -> Option<Order> {
-        let slot = *self.live.get(random.place(self.live.len()))?;
+        let slot = *random.any(&self.live)?;
         self.slots[slot as usize]
     }
 

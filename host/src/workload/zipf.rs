@@ -1,8 +1,7 @@
 //! Which of many markets is spoken to.
 
 use pricetime_engine::MarketId;
-
-use super::random::Random;
+use pricetime_persistence::random::Random;
 
 /// How many markets there are where there are many.
 pub(super) const MARKETS: u32 = 10_000;

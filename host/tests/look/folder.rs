@@ -12,6 +12,7 @@ use pricetime::engine::{
 };
 use pricetime::persistence::{FolderError, JournalOptions, Look, RealDisk};
 use pricetime::{Draft, Gates, Host, OpenError, Options, Retention};
+use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::until;
 use tempfile::TempDir;
 
@@ -61,12 +62,6 @@ const fn operator(market: u32, action: Action) -> Draft {
     }
 }
 
-const fn mixed(number: u64) -> u64 {
-    let mut word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word ^ (word >> 31)
-}
-
 /// The order that a number places.
 pub(crate) const fn order(number: u64) -> OrderId {
     OrderId(0xabcd_0000 + number as u128)
@@ -74,7 +69,7 @@ pub(crate) const fn order(number: u64) -> OrderId {
 
 /// The command of a number: most are orders, some change or end an earlier one.
 pub(crate) fn draft(number: u64) -> Draft {
-    let chance = mixed(number);
+    let chance = Random::new(number).bits();
     let earlier = order(number.saturating_sub(5 + (chance >> 8 & 15) * 5));
     let kind = match chance >> 12 & 15 {
         0 => OrderKind::Market,

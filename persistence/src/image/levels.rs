@@ -251,12 +251,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-
-    /// A number that looks like chance and follows from another.
-    const fn mixed(number: u64) -> u64 {
-        let word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (word ^ (word >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20
-    }
+    use crate::random::Random;
 
     /// The levels of a map from prices to shown and open quantities and orders, best first.
     fn listed(side: Side, map: &BTreeMap<i64, (u64, u64, u32)>) -> Vec<Open> {
@@ -295,9 +290,9 @@ mod tests {
         for side in [Side::Buy, Side::Sell] {
             let (mut levels, mut map) = (Levels::new(side), BTreeMap::new());
             let mut kept: Vec<(Levels, BTreeMap<_, _>)> = Vec::new();
-            let mut orders = Vec::new();
+            let (mut orders, mut random) = (Vec::new(), Random::new(7));
             for round in 0..6_000_u64 {
-                let chance = mixed(round);
+                let chance = random.bits();
                 // First it grows to some hundred levels, then it shrinks to none.
                 if chance % 10 < if round < 3_000 { 8 } else { 2 } || orders.is_empty() {
                     let price = (chance >> 8) as i64 % 500 - 250;

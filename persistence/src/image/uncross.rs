@@ -99,12 +99,7 @@ fn nearest(levels: &mut Vec<(Side, Price, Quantity)>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A number that looks like chance and follows from another.
-    const fn mixed(number: u64) -> u64 {
-        let word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (word ^ (word >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 20
-    }
+    use crate::random::Random;
 
     /// The levels of both sides as the engine's rule takes them.
     fn all(bids: &Levels, asks: &Levels) -> Vec<(Side, Price, Quantity)> {
@@ -118,11 +113,8 @@ mod tests {
     fn few_levels_decide_what_all_levels_do() {
         let (mut priced, mut most) = (0, 0);
         for seed in 0..20_000_u64 {
-            let mut at = seed << 16;
-            let mut next = |below: u64| {
-                at += 1;
-                mixed(at) % below
-            };
+            let mut random = Random::new(seed);
+            let mut next = |end| random.below(end);
             let (mut bids, mut asks) = (Levels::new(Side::Buy), Levels::new(Side::Sell));
             let width = 1 + next(if seed % 10 == 0 { 400 } else { 12 });
             for _ in 0..next(if seed % 10 == 0 { 300 } else { 10 }) {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::claim::{Claim, Out, Verdict};
 use super::rules::Rules;
 use super::step::{Answer, Ask, Deed, Step, Told};
+use crate::random::Random;
 
 /// A node that still has to be rid of so many values of earlier attempts is not given another one.
 const PAST_MAX: usize = 8;
@@ -23,7 +24,7 @@ pub struct Lease {
     last: Duration,
     /// Whether it prolongs itself.
     keeps: bool,
-    random: u64,
+    random: Random,
     now: Duration,
     attempts: u64,
     phase: Phase,
@@ -66,7 +67,7 @@ impl Lease {
             rules,
             last,
             keeps: false,
-            random,
+            random: Random::new(random),
             now,
             attempts: 0,
             phase: Phase::Trying,
@@ -293,11 +294,7 @@ impl Lease {
 
     /// From half to twice the time that an answer may take.
     fn wait(&mut self) -> Duration {
-        // Splitmix64.
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.random ^ (self.random >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let share = u32::try_from((mixed ^ (mixed >> 31)) % 1_024).unwrap_or(0);
+        let share = (self.random.bits() % 1_024) as u32;
         self.rules.patience / 2 + self.rules.patience * 3 / 2 * share / 1_024
     }
 }

@@ -25,6 +25,7 @@ use super::batch::Batch;
 use super::collector::Closed;
 use crate::history::History;
 use crate::ledger::{Claim, Deed, Position, Seed};
+use crate::random::Random;
 
 use feed::Feed;
 use pause::{Chance, Pause};
@@ -137,7 +138,7 @@ impl Settler {
             market: start.market,
             history: start.history,
             patience,
-            chance: Chance(start.chance),
+            chance: Chance(Random::new(start.chance)),
             kept: start.kept,
             unkept: false,
             feed: Feed::new(start.closed, patience.batches_max),

@@ -11,6 +11,7 @@ use pricetime_engine::{
 
 use super::Model;
 use crate::Core as _;
+use crate::generate::random::Random;
 
 const MARKET: MarketId = MarketId(1);
 
@@ -330,40 +331,24 @@ fn tick_by_tick(orders: &[Place], reference: Option<i64>) -> Option<Clearing> {
     })
 }
 
-/// Numbers that look random and are the same every time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % bound
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
-    }
-
-    fn side(&mut self) -> Side {
-        self.pick(&[Side::Buy, Side::Sell])
-    }
+fn side(random: &mut Random) -> Side {
+    random.pick([Side::Buy, Side::Sell])
 }
 
 #[test]
 fn the_uniform_price_is_the_one_that_every_tick_gives() {
-    let mut dice = Dice(7);
+    let mut random = Random::new(7);
     for _ in 0..3_000 {
         let references = [None, Some(-30), Some(-3), Some(0), Some(4)];
-        let reference = dice.pick(&references);
+        let reference = random.pick(references);
         let mut scene = Scene::new(Phase::Call, reference);
         let mut orders = Vec::new();
-        for name in 1..=u128::from(dice.below(9)) {
-            let (side, quantity) = (dice.side(), 1 + dice.below(4));
-            let place = match dice.below(5) {
+        for name in 1..=u128::from(random.below(9)) {
+            let (side, quantity) = (side(&mut random), 1 + random.below(4));
+            let place = match random.below(5) {
                 0 => market(name, side, quantity),
                 _ => {
-                    let price = i64::try_from(dice.below(24)).unwrap() - 12;
+                    let price = i64::try_from(random.below(24)).unwrap() - 12;
                     limit(name, side, quantity, price)
                 }
             };

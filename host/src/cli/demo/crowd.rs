@@ -6,7 +6,7 @@ use pricetime_engine::{
     Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 
-use super::random::Random;
+use super::dice::Dice;
 use super::time::{SECOND, START, Utc};
 
 /// The only market.
@@ -30,7 +30,7 @@ const PAUSE_NS: u32 = 2_000_000;
 /// Everybody who speaks to the market. What they say depends on the seed and on what they heard.
 #[derive(Debug)]
 pub(super) struct Crowd {
-    random: Random,
+    dice: Dice,
     sequence: u64,
     now: u64,
     /// How far the price has strayed from the hour's.
@@ -72,7 +72,7 @@ impl Crowd {
     pub(super) const fn new(seed: u64, epoch_seconds: u64) -> Self {
         let epoch_ns = epoch_seconds.saturating_mul(SECOND);
         Self {
-            random: Random::new(seed),
+            dice: Dice::new(seed),
             sequence: 0,
             now: START.0,
             stray: 0,
@@ -119,7 +119,7 @@ impl Crowd {
             }
             Stage::Gather | Stage::Close => {}
         }
-        self.now = self.now.saturating_add(u64::from(self.random.below(2 * PAUSE_NS)));
+        self.now = self.now.saturating_add(u64::from(self.dice.below(2 * PAUSE_NS)));
         let call = self.gate.saturating_sub(self.epoch_ns / 5);
         match self.next {
             Stage::Gather if self.now >= call => {
@@ -140,15 +140,15 @@ impl Crowd {
     }
 
     fn trade(&mut self) -> (AccountId, Action) {
-        if self.random.once_in(64) {
-            self.stray += self.random.around(6) - self.stray / 64;
+        if self.dice.once_in(64) {
+            self.stray += self.dice.around(6) - self.stray / 64;
         }
         let many = self.live.len() > LIVE_MANY;
-        let choice = self.random.below(100);
+        let choice = self.dice.below(100);
         let picked = self.pick().filter(|_| choice < 26 || many);
         match picked {
             Some(slot) if choice < 10 => (slot.account, self.amend(slot)),
-            Some(slot) if self.random.once_in(2_000) => {
+            Some(slot) if self.dice.once_in(2_000) => {
                 (slot.account, Action::CancelAll { account: Some(slot.account), side: None })
             }
             Some(slot) => (slot.account, Action::Cancel { order: slot.order }),
@@ -158,15 +158,15 @@ impl Crowd {
 
     fn pick(&mut self) -> Option<Slot> {
         let count = u32::try_from(self.live.len()).unwrap_or(u32::MAX);
-        let at = usize::try_from(self.random.below(count)).ok()?;
+        let at = usize::try_from(self.dice.below(count)).ok()?;
         let slot = usize::try_from(*self.live.get(at)?).ok()?;
         self.slots.get(slot).copied()
     }
 
     fn amend(&mut self, slot: Slot) -> Action {
-        let smaller = self.random.once_in(2);
+        let smaller = self.dice.once_in(2);
         let open = u32::try_from(slot.open.0).unwrap_or(u32::MAX);
-        let fewer = Quantity(u64::from(1 + self.random.below(open)));
+        let fewer = Quantity(u64::from(1 + self.dice.below(open)));
         let price = self.limit(slot.side);
         Action::Amend(Amend {
             order: slot.order,
@@ -189,7 +189,7 @@ impl Crowd {
 
     /// A price that somebody on this side might name: rarely beyond the fair one, mostly short of it.
     fn limit(&mut self, side: Side) -> Price {
-        let short = i64::from(self.random.below(14) * self.random.below(14) / 3) - 6;
+        let short = i64::from(self.dice.below(14) * self.dice.below(14) / 3) - 6;
         let price = match side {
             Side::Buy => self.fair() - short,
             Side::Sell => self.fair() + short,
@@ -199,7 +199,7 @@ impl Crowd {
 
     /// A stop price: a little away from the fair one, where the market must first move to.
     fn stop(&mut self, side: Side) -> Price {
-        let away = i64::from(self.random.within(8, 60));
+        let away = i64::from(self.dice.within(8, 60));
         let price = match side {
             Side::Buy => self.fair() + away,
             Side::Sell => self.fair() - away,
@@ -208,12 +208,12 @@ impl Crowd {
     }
 
     fn place(&mut self) -> (AccountId, Action) {
-        let number = self.random.within(1, ACCOUNTS);
+        let number = self.dice.within(1, ACCOUNTS);
         let account = AccountId(u128::from(number));
         let side = match number % 5 {
             0 | 1 => Side::Buy,
             2 | 3 => Side::Sell,
-            _ if self.random.once_in(2) => Side::Buy,
+            _ if self.dice.once_in(2) => Side::Buy,
             _ => Side::Sell,
         };
         self.orders += 1;
@@ -223,7 +223,7 @@ impl Crowd {
             reference: 0,
             side,
             kind: OrderKind::Limit { price: self.limit(side) },
-            quantity: Quantity(u64::from(self.random.within(20, 2_000))),
+            quantity: Quantity(u64::from(self.dice.within(20, 2_000))),
             time_in_force: TimeInForce::GoodTillCancel,
             post_only: false,
             minimum_quantity: None,
@@ -246,7 +246,7 @@ impl Crowd {
     /// Makes some orders special. In a call nothing trades at once, so nothing asks for it.
     fn vary(&mut self, place: &mut Place) {
         let call = matches!(self.next, Stage::Close);
-        match self.random.below(100) {
+        match self.dice.below(100) {
             0..8 => place.kind = OrderKind::Market,
             8..13 => {
                 let stop = self.stop(place.side);
@@ -254,7 +254,7 @@ impl Crowd {
                     Side::Buy => stop.up(10),
                     Side::Sell => stop.down(10),
                 };
-                place.kind = if self.random.once_in(2) {
+                place.kind = if self.dice.once_in(2) {
                     OrderKind::Stop { stop }
                 } else {
                     OrderKind::StopLimit { stop, price }
@@ -265,10 +265,10 @@ impl Crowd {
                 place.display_quantity = Some(Quantity(place.quantity.0.div_ceil(8)));
             }
             17..25 => {
-                place.time_in_force = TimeInForce::ForEpochs(u64::from(self.random.within(1, 3)))
+                place.time_in_force = TimeInForce::ForEpochs(u64::from(self.dice.within(1, 3)))
             }
             25..35 => {
-                let seconds = u64::from(self.random.within(1, 1_800));
+                let seconds = u64::from(self.dice.within(1, 1_800));
                 place.time_in_force =
                     TimeInForce::GoodTillDate(Timestamp(self.now + seconds * SECOND));
             }

@@ -1,69 +1,43 @@
-//! Batches, positions and seeds to ask with, and the dice that make batches.
+//! Batches, positions and seeds to ask with.
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use super::HISTORY;
 use crate::history::History;
 use crate::ledger::{Balance, Position, Seed};
+use crate::random::Random;
 use crate::settlement::{Batch, Digest, Transfer};
 
 /// Accounts at the ends of their type and in between, in order.
 pub(super) const ACCOUNTS: [u128; 8] =
     [0, 1, 0x0a, 0xff, 1 << 63, 1 << 64, (1 << 127) + 5, u128::MAX];
 
-/// Numbers that look random and are the same each time (the mixer is `SplitMix64`).
-#[derive(Debug)]
-pub(super) struct Dice(pub(super) u64);
+/// Of any width up to 2^100, on either side of zero.
+fn amount(random: &mut Random) -> i128 {
+    let wide = u128::from(random.bits()) << 64 | u128::from(random.bits());
+    let narrow = (wide >> (28 + random.below(100))).cast_signed();
+    if random.chance(50) { narrow } else { -narrow }
+}
 
-impl Dice {
-    pub(super) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+/// Transfers that sum to zero, none now and then.
+pub(super) fn legs(random: &mut Random) -> Vec<(u128, i128, i128)> {
+    let mut chosen = ACCOUNTS.to_vec();
+    chosen.retain(|_| random.chance(50));
+    let Some(last) = chosen.pop() else { return Vec::new() };
+    let mut sums = (0, 0);
+    let mut legs = Vec::new();
+    for account in chosen {
+        let (base, quote) = match random.below(4) {
+            0 => (amount(random), 0),
+            1 => (0, amount(random)),
+            _ => (amount(random), amount(random)),
+        };
+        sums = (sums.0 + base, sums.1 + quote);
+        legs.push((account, base, quote));
     }
-
-    /// Less than `end`.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.roll() % end.max(1)
-    }
-
-    pub(super) fn size(&mut self, end: usize) -> usize {
-        usize::try_from(self.below(end as u64)).unwrap_or_default()
-    }
-
-    pub(super) fn pick<T: Copy>(&mut self, from: &[T], otherwise: T) -> T {
-        let at = self.size(from.len());
-        from.get(at).copied().unwrap_or(otherwise)
-    }
-
-    /// Of any width up to 2^100, on either side of zero.
-    fn amount(&mut self) -> i128 {
-        let wide = u128::from(self.roll()) << 64 | u128::from(self.roll());
-        let narrow = i128::try_from(wide >> (28 + self.below(100))).unwrap_or_default();
-        if self.below(2) == 0 { narrow } else { -narrow }
-    }
-
-    /// Transfers that sum to zero, none now and then.
-    pub(super) fn legs(&mut self) -> Vec<(u128, i128, i128)> {
-        let mut chosen = ACCOUNTS.to_vec();
-        chosen.retain(|_| self.below(2) == 0);
-        let Some(last) = chosen.pop() else { return Vec::new() };
-        let mut sums = (0, 0);
-        let mut legs = Vec::new();
-        for account in chosen {
-            let (base, quote) = match self.below(4) {
-                0 => (self.amount(), 0),
-                1 => (0, self.amount()),
-                _ => (self.amount(), self.amount()),
-            };
-            sums = (sums.0 + base, sums.1 + quote);
-            legs.push((account, base, quote));
-        }
-        legs.push((last, -sums.0, -sums.1));
-        legs.retain(|(_, base, quote)| (*base, *quote) != (0, 0));
-        legs
-    }
+    legs.push((last, -sums.0, -sums.1));
+    legs.retain(|(_, base, quote)| (*base, *quote) != (0, 0));
+    legs
 }
 
 /// A batch with these transfers.

@@ -2,11 +2,12 @@
 
 use pricetime_engine::{AccountId, MarketId};
 
-use super::batches::{ACCOUNTS, Dice, balance, of, other, unsound};
+use super::batches::{ACCOUNTS, balance, legs, of, other, unsound};
 use super::memory::Memory;
 use super::{HISTORY, Held, Make, OTHER, equal, got};
 use crate::history::History;
 use crate::ledger::{Deed, Ledger, LedgerError, Position, Seed, Token};
+use crate::random::Random;
 use crate::settlement::Batch;
 
 /// Asks a ledger, and one that is easily seen to be right, the same questions at random, and says
@@ -23,7 +24,7 @@ pub fn walk(make: Make<'_>, seed: u64, steps: usize) -> Result<(), String> {
 /// A walk in three markets from this one on.
 pub(super) fn walk_in(make: Make<'_>, first: u32, (seed, steps): (u64, usize)) -> Held {
     let mut walk = Walk {
-        dice: Dice(seed),
+        random: Random::new(seed),
         markets: [0, 1, 2].map(|more| MarketId(first + more)),
         handles: vec![make(), make()],
         naive: Memory::default(),
@@ -36,7 +37,7 @@ pub(super) fn walk_in(make: Make<'_>, first: u32, (seed, steps): (u64, usize)) -
 }
 
 struct Walk {
-    dice: Dice,
+    random: Random,
     markets: [MarketId; 3],
     handles: Vec<Box<dyn Ledger>>,
     naive: Memory,
@@ -64,11 +65,11 @@ macro_rules! both {
 
 impl Walk {
     fn step(&mut self, make: Make<'_>) -> Held {
-        let market = self.dice.pick(&self.markets, MarketId(1));
-        let history = self.dice.pick(&[HISTORY, HISTORY, HISTORY, OTHER], HISTORY);
-        let at = self.dice.size(self.handles.len());
+        let market = self.random.pick(self.markets);
+        let history = self.random.pick([HISTORY, HISTORY, HISTORY, OTHER]);
+        let at = self.random.below(self.handles.len() as u64) as usize;
         let mut ledger = self.handles.swap_remove(at);
-        match self.dice.below(100) {
+        match self.random.below(100) {
             0 => ledger = make(),
             1..=24 => {
                 let batch = self.batch(history, market);
@@ -80,7 +81,7 @@ impl Walk {
             }
             35..=74 => {
                 let (batch, token) = (self.batch(history, market), self.token(market, 1)?);
-                let deed = self.dice.pick(&[Deed::Post, Deed::Post, Deed::Drop], Deed::Post);
+                let deed = self.random.pick([Deed::Post, Deed::Post, Deed::Drop]);
                 let what = format!("{deed:?} under {token:?} of {batch:?}");
                 both!(self, ledger, what, apply(&batch, token, deed))?;
             }
@@ -91,12 +92,12 @@ impl Walk {
                 both!(self, ledger, format!("the outcome of epoch {epoch}"), outcome(market, id))?;
             }
             85..=89 => {
-                let limit = self.dice.size(4);
+                let limit = self.random.below(4) as usize;
                 both!(self, ledger, "the inbox", pending(market, history, limit))?;
             }
             90..=94 => {
-                let after = AccountId(self.dice.pick(&ACCOUNTS, 0));
-                let limit = self.dice.size(5);
+                let after = AccountId(self.random.pick(ACCOUNTS));
+                let limit = self.random.below(5) as usize;
                 both!(self, ledger, "the balances", balances(market, Some(after), limit))?;
             }
             95..=97 => self.forget(&mut *ledger, market)?,
@@ -114,22 +115,22 @@ impl Walk {
     fn epoch(&mut self, history: History, market: MarketId) -> u64 {
         let at = self.position(market).1.filter(|it| it.history == history);
         let last = at.map_or(3, |it| it.last.0);
-        match self.dice.below(10) {
+        match self.random.below(10) {
             0..=5 => last + 1,
             6 => last + 2,
-            7 => last + 1 + self.dice.below(9),
-            _ => last - self.dice.below(4).min(last),
+            7 => last + 1 + self.random.below(9),
+            _ => last - self.random.below(4).min(last),
         }
     }
 
     /// One that is the same each time for its epoch, mostly.
     fn batch(&mut self, history: History, market: MarketId) -> Batch {
         let epoch = self.epoch(history, market);
-        let legs = Dice(epoch ^ u64::from(market.0) << 32).legs();
+        let legs = legs(&mut Random::new(epoch ^ u64::from(market.0) << 32));
         let batch = of(history, market, epoch, &legs);
-        match self.dice.below(20) {
+        match self.random.below(20) {
             0 => other(&batch),
-            1 => self.dice.pick(&unsound(market, epoch).each_ref(), &batch).clone(),
+            1 => self.random.pick(unsound(market, epoch).each_ref()).clone(),
             _ => batch,
         }
     }
@@ -137,10 +138,10 @@ impl Walk {
     /// The one that stands, mostly.
     fn token(&mut self, market: MarketId, most: u64) -> Result<Token, String> {
         let token = self.position(market).0.0;
-        Ok(Token(match self.dice.below(12) {
-            0 => token + 1 + self.dice.below(most),
+        Ok(Token(match self.random.below(12) {
+            0 => token + 1 + self.random.below(most),
             1 | 2 => token.saturating_sub(1),
-            3 => self.dice.below(token),
+            3 => self.random.below(token),
             _ => token,
         }))
     }
@@ -148,18 +149,18 @@ impl Walk {
     /// Never behind what was posted: no epoch would follow there.
     fn seed(&mut self, ledger: &mut dyn Ledger, history: History, market: MarketId) -> Held {
         let stands = self.position(market).1;
-        let last = self.naive.furthest(market).0 + self.dice.below(3);
+        let last = self.naive.furthest(market).0 + self.random.below(3);
         let last = pricetime_engine::EpochNumber(last);
-        let position = match (self.dice.below(4), stands) {
+        let position = match (self.random.below(4), stands) {
             (0, Some(stands)) => stands,
             _ => Position { history, last },
         };
-        let instead = match self.dice.below(4) {
+        let instead = match self.random.below(4) {
             0 => None,
             1 => Some(Position { history: OTHER, last }),
             _ => stands,
         };
-        let legs = self.dice.legs();
+        let legs = legs(&mut self.random);
         let balances = legs.iter().map(|&(account, base, quote)| balance(account, base, quote));
         let seed = Seed { market, position, instead, balances: balances.collect() };
         let token = self.token(market, 1)?;
@@ -168,7 +169,7 @@ impl Walk {
 
     /// Lets notices go by the number that each of the two has for them.
     fn forget(&mut self, ledger: &mut dyn Ledger, market: MarketId) -> Held {
-        let many = self.dice.size(4);
+        let many = self.random.below(4) as usize;
         let theirs = got("the outbox", ledger.outbox(market, 0, many))?;
         let ours = got("the outbox", self.naive.outbox(market, 0, many))?;
         let (Some((theirs, _)), Some((ours, _))) = (theirs.last(), ours.last()) else {

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::random::Random;
+
 /// How patient a settler is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
@@ -62,17 +64,14 @@ impl Pause {
     }
 }
 
-/// Chance, from one number on (splitmix64).
+/// Spreads waits, so that not all settlers wait equally long.
 #[derive(Clone, Debug)]
-pub(super) struct Chance(pub(super) u64);
+pub(super) struct Chance(pub(super) Random);
 
 impl Chance {
     /// From half of this length to all of it.
     pub(super) fn of(&mut self, length: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let sixteen = u32::try_from((mixed ^ (mixed >> 31)) & 0xffff).unwrap_or(0);
+        let sixteen = (self.0.bits() & 0xffff) as u32;
         let half = length / 2;
         half + half / 0x1_0000 * sixteen
     }
@@ -102,7 +101,7 @@ mod tests {
     #[test]
     fn chance_is_from_half_to_all() {
         let length = Duration::from_secs(600);
-        let mut chance = Chance(1);
+        let mut chance = Chance(Random::new(1));
         let waits: Vec<_> = (0..1_000).map(|_| chance.of(length)).collect();
         assert!(waits.iter().all(|wait| *wait >= length / 2 && *wait <= length));
         assert!(waits.iter().any(|wait| *wait < length * 11 / 20));

@@ -5,27 +5,27 @@ use super::*;
 const NUMBERS: [u64; 12] = [0, 1, 1, 2, 2, 3, 4, 7, 1 << 20, 1 << 63, u64::MAX - 1, u64::MAX];
 const PRICES: [i64; 11] = [i64::MIN, i64::MIN + 1, -2, -1, 0, 1, 2, 3, 4, i64::MAX - 1, i64::MAX];
 
-fn price(dice: &mut Dice) -> Price {
-    match dice.below(4) {
-        0 => Price(dice.pick(&PRICES)),
-        _ => Price(i64::try_from(dice.below(12)).unwrap() - 6),
+fn price(random: &mut Random) -> Price {
+    match random.below(4) {
+        0 => Price(random.pick(PRICES)),
+        _ => Price(i64::try_from(random.below(12)).unwrap() - 6),
     }
 }
 
-fn quantity(dice: &mut Dice) -> Quantity {
-    match dice.below(4) {
-        0 => Quantity(dice.pick(&NUMBERS)),
-        _ => Quantity(1 + dice.below(12)),
+fn quantity(random: &mut Random) -> Quantity {
+    match random.below(4) {
+        0 => Quantity(random.pick(NUMBERS)),
+        _ => Quantity(1 + random.below(12)),
     }
 }
 
-fn maybe<T>(dice: &mut Dice, one_in: u64, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
-    (dice.below(one_in) == 0).then(|| make(dice))
+fn maybe<T>(random: &mut Random, one_in: u64, make: impl FnOnce(&mut Random) -> T) -> Option<T> {
+    (random.below(one_in) == 0).then(|| make(random))
 }
 
-fn wild_order(dice: &mut Dice) -> Place {
-    let (stop, limit) = (price(dice), price(dice));
-    let until = quantity(dice).0;
+fn wild_order(random: &mut Random) -> Place {
+    let (stop, limit) = (price(random), price(random));
+    let until = quantity(random).0;
     let kinds = [
         OrderKind::Limit { price: limit },
         OrderKind::Limit { price: limit },
@@ -49,68 +49,68 @@ fn wild_order(dice: &mut Dice) -> Place {
         SelfTrade::Decrement,
     ];
     Place {
-        order: OrderId(u128::from(dice.below(40))),
-        reference: dice.below(9),
-        side: dice.side(),
-        kind: dice.pick(&kinds),
-        quantity: quantity(dice),
-        time_in_force: dice.pick(&times),
-        post_only: dice.below(6) == 0,
-        minimum_quantity: maybe(dice, 6, quantity),
-        display_quantity: maybe(dice, 4, quantity),
-        self_trade: dice.pick(&modes),
+        order: OrderId(u128::from(random.below(40))),
+        reference: random.below(9),
+        side: side(random),
+        kind: random.pick(kinds),
+        quantity: quantity(random),
+        time_in_force: random.pick(times),
+        post_only: random.below(6) == 0,
+        minimum_quantity: maybe(random, 6, quantity),
+        display_quantity: maybe(random, 4, quantity),
+        self_trade: random.pick(modes),
     }
 }
 
-fn wild_terms(dice: &mut Dice) -> Terms {
+fn wild_terms(random: &mut Random) -> Terms {
     let bands = [(-1_000, 1_000), (i64::MIN, i64::MAX), (3, -3), (0, i64::MAX)];
-    let (low, high) = dice.pick(&bands);
+    let (low, high) = random.pick(bands);
     let fees = [0, 1_000_000, i32::MIN, i32::MAX];
     Terms {
         price_min: Price(low),
         price_max: Price(high),
-        protection_ticks: maybe(dice, 2, |dice| quantity(dice).0),
-        reference: maybe(dice, 2, price),
-        fees: Fees { maker_ppm: dice.pick(&fees[..2]), taker_ppm: dice.pick(&fees) },
+        protection_ticks: maybe(random, 2, |random| quantity(random).0),
+        reference: maybe(random, 2, price),
+        fees: Fees { maker_ppm: random.pick([0, 1_000_000]), taker_ppm: random.pick(fees) },
     }
 }
 
-fn wild_spec(dice: &mut Dice) -> MarketSpec {
+fn wild_spec(random: &mut Random) -> MarketSpec {
     let counts = [0, 1, 12, 1 << 20, 1 << 30, u32::MAX];
     let maxima = [1 << 20, 1 << 31, u64::MAX, 0];
     MarketSpec {
-        symbol: Symbol::new(dice.pick(&["A", "B", "C"])).unwrap(),
+        symbol: Symbol::new(random.pick(["A", "B", "C"])).unwrap(),
         tick: Step::ONE,
-        lot: Step { mantissa: 1 + dice.below(2), exponent: dice.pick(&[0, 28, 29, i8::MIN]) },
-        pricing: dice.pick(&[Pricing::Maker, Pricing::Midpoint]),
-        quantity_max: Quantity(dice.pick(&maxima)),
+        lot: Step { mantissa: 1 + random.below(2), exponent: random.pick([0, 28, 29, i8::MIN]) },
+        pricing: random.pick([Pricing::Maker, Pricing::Midpoint]),
+        quantity_max: Quantity(random.pick(maxima)),
         limits: Limits {
-            orders_max: dice.pick(&counts[1..4]),
-            orders_per_account_max: dice.pick(&counts[1..4]),
-            requests_max: dice.pick(&counts),
-            blocked_max: dice.pick(&counts),
-            parts_max: dice.pick(&counts),
+            orders_max: random.pick([1, 12, 1 << 20]),
+            orders_per_account_max: random.pick([1, 12, 1 << 20]),
+            requests_max: random.pick(counts),
+            blocked_max: random.pick(counts),
+            parts_max: random.pick(counts),
         },
-        terms: wild_terms(dice),
+        terms: wild_terms(random),
     }
 }
 
-fn wild_amend(dice: &mut Dice) -> Amend {
+fn wild_amend(random: &mut Random) -> Amend {
     Amend {
-        order: OrderId(u128::from(dice.below(40))),
-        price: maybe(dice, 3, price),
-        quantity: maybe(dice, 2, quantity),
-        stop_price: maybe(dice, 5, price),
-        if_open: maybe(dice, 8, quantity),
-        requeue: dice.below(5) == 0,
+        order: OrderId(u128::from(random.below(40))),
+        price: maybe(random, 3, price),
+        quantity: maybe(random, 2, quantity),
+        stop_price: maybe(random, 5, price),
+        if_open: maybe(random, 8, quantity),
+        requeue: random.below(5) == 0,
     }
 }
 
-fn wild_session(dice: &mut Dice) -> SessionId {
-    SessionId(NonZeroU32::MIN.saturating_add(u32::try_from(dice.below(4)).unwrap_or_default()))
+fn wild_session(random: &mut Random) -> SessionId {
+    SessionId(NonZeroU32::MIN.saturating_add(u32::try_from(random.below(4)).unwrap_or_default()))
 }
 
-fn wild_action(dice: &mut Dice, epoch: EpochNumber) -> Action {
+fn wild_action(random: &mut Random, epoch: EpochNumber) -> Action {
     let phases = [
         Phase::Continuous,
         Phase::Continuous,
@@ -122,24 +122,24 @@ fn wild_action(dice: &mut Dice, epoch: EpochNumber) -> Action {
         Phase::Halted,
         Phase::Closed,
     ];
-    let account = AccountId(u128::from(dice.below(4)));
-    match dice.below(200) {
-        0..=129 => Action::Place(wild_order(dice)),
-        130..=169 => Action::Amend(wild_amend(dice)),
-        170..=175 => Action::Cancel { order: OrderId(u128::from(dice.below(40))) },
-        176 => Action::CancelSession { session: maybe(dice, 2, wild_session) },
+    let account = AccountId(u128::from(random.below(4)));
+    match random.below(200) {
+        0..=129 => Action::Place(wild_order(random)),
+        130..=169 => Action::Amend(wild_amend(random)),
+        170..=175 => Action::Cancel { order: OrderId(u128::from(random.below(40))) },
+        176 => Action::CancelSession { session: maybe(random, 2, wild_session) },
         177 => Action::CancelAll {
-            account: maybe(dice, 2, |_| account),
-            side: maybe(dice, 2, Dice::side),
+            account: maybe(random, 2, |_| account),
+            side: maybe(random, 2, side),
         },
-        178..=183 => Action::SetPhase(dice.pick(&phases)),
+        178..=183 => Action::SetPhase(random.pick(phases)),
         184..=187 => Action::CloseEpoch { number: epoch },
         188 => Action::AdvanceTime,
         189 => Action::BlockAccount(account),
         190..=194 => Action::UnblockAccount(account),
-        195 => Action::SetMarket(wild_terms(dice)),
+        195 => Action::SetMarket(wild_terms(random)),
         196 => Action::RemoveMarket,
-        _ => Action::AddMarket(wild_spec(dice)),
+        _ => Action::AddMarket(wild_spec(random)),
     }
 }
 
@@ -171,36 +171,36 @@ fn wide() -> MarketSpec {
 }
 
 /// A command to a market that there is, or to the next one that could be.
-fn wild_command(dice: &mut Dice, model: &Model, step: u64) -> Command {
+fn wild_command(random: &mut Random, model: &Model, step: u64) -> Command {
     let state = model.snapshot();
     let heads: Vec<_> = state.markets.iter().map(|m| m.head).collect();
     let new = (MarketId(state.last_market.0 + 1), EpochNumber(1));
     let markets: Vec<_> = heads.iter().map(|h| (h.market, h.epoch)).collect();
-    let (market, epoch) = match dice.below(30) {
-        1.. if !markets.is_empty() => dice.pick(&markets),
+    let (market, epoch) = match random.below(30) {
+        1.. => *random.any(&markets).unwrap_or(&new),
         _ => new,
     };
     let action =
-        if heads.is_empty() { Action::AddMarket(wide()) } else { wild_action(dice, epoch) };
+        if heads.is_empty() { Action::AddMarket(wide()) } else { wild_action(random, epoch) };
     Command {
-        sequence: Sequence(step - dice.pick(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 3])),
-        timestamp: Timestamp((step / 50).saturating_sub(dice.below(3))),
+        sequence: Sequence(step - random.pick([0, 0, 0, 0, 0, 0, 0, 0, 0, 3])),
+        timestamp: Timestamp((step / 50).saturating_sub(random.below(3))),
         market: if heads.is_empty() { new.0 } else { market },
-        account: AccountId(u128::from(dice.below(4))),
-        operator: heads.is_empty() || dice.below(8) > 0,
-        request: maybe(dice, 4, |dice| RequestId(u128::from(dice.below(300)))),
+        account: AccountId(u128::from(random.below(4))),
+        operator: heads.is_empty() || random.below(8) > 0,
+        request: maybe(random, 4, |random| RequestId(u128::from(random.below(300)))),
         action,
-        session: maybe(dice, 3, wild_session),
+        session: maybe(random, 3, wild_session),
     }
 }
 
 #[test]
 fn any_values_at_all() {
     for seed in 1..=60 {
-        let mut dice = Dice(seed);
+        let mut random = Random::new(seed);
         let mut model = Model::new(3);
         for step in 4..2_000 {
-            let command = wild_command(&mut dice, &model, step);
+            let command = wild_command(&mut random, &model, step);
             model.apply(&command);
             assert_sound(&model);
         }

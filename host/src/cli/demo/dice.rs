@@ -1,27 +1,21 @@
 //! The dice of the demo: a seed, and the same throws on every machine.
 
-/// A stream of numbers from a seed (SplitMix64).
+use pricetime_persistence::random::Random;
+
+/// The throws of a seed. Digests of demos depend on how each number is made.
 #[derive(Debug)]
-pub(super) struct Random(u64);
+pub(super) struct Dice(Random);
 
-impl Random {
-    /// The stream of this seed.
+impl Dice {
+    /// The throws of this seed.
     pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        Self(Random::new(seed))
     }
 
     /// A number from zero to below `end`; zero where `end` is zero.
     pub(super) fn below(&mut self, end: u32) -> u32 {
-        let scaled = (self.next() >> 32) * u64::from(end);
-        u32::try_from(scaled >> 32).unwrap_or(0)
+        let scaled = (self.0.bits() >> 32) * u64::from(end);
+        (scaled >> 32) as u32
     }
 
     /// A number from `low` to `high`.
