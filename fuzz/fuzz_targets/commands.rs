@@ -1,4 +1,4 @@
-//! Any bytes as commands: the engine, the model and the fold of the events agree after each.
+//! Any bytes as commands: the engine, the model and the image of the events agree after each.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

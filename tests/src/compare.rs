@@ -16,9 +16,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pricetime_engine::{Command, EngineSnapshot, Group, MarketSnapshot, Side};
+use pricetime_persistence::image::Image;
 
 use crate::Core;
-use crate::fold::Fold;
 use crate::generate::tally::Tally;
 use crate::generate::{Generator, Step};
 use crate::model::Model;
@@ -33,12 +33,12 @@ const SMALL: usize = 256;
 /// One step in so many a large book is looked at and a small one asked the dearer questions.
 const SELDOM: u64 = 64;
 
-/// One subject beside the model and the fold of the subject's events.
+/// One subject beside the model and the image that the subject's events add up to.
 #[derive(Debug)]
 pub struct Trial<S> {
     subject: S,
     model: Model,
-    fold: Fold,
+    image: Image,
     markets_max: u32,
     steps: u64,
     /// A book up to this size is asked the dearer questions after every step too.
@@ -55,7 +55,7 @@ impl<S: Subject> Trial<S> {
             subject: S::new(markets_max),
             seen: model.snapshot(),
             model,
-            fold: Fold::default(),
+            image: Image::default(),
             markets_max,
             steps: 0,
             tiny: 0,
@@ -106,13 +106,15 @@ impl<S: Subject> Trial<S> {
         let groups = guard("the core", || self.subject.apply_all(commands))?;
         same("the number of groups", &groups.len(), &commands.len())?;
         for (command, group) in commands.iter().zip(&groups) {
-            let exact = self.fold.last_sequence() == self.seen.last_sequence;
+            let exact = self.image.last_sequence() == self.seen.last_sequence;
             let mut markets = self.seen.markets.iter().filter(|_| exact);
             let before = markets.find(|m| m.head.market == command.market);
             watch(command, before, group);
             let expected = guard("the model", || self.model.apply(command))?;
             same_groups(group, &expected)?;
-            self.fold.take(group);
+            guard("the image", || {
+                self.image.fold(&group.header, &group.events, group.outcome);
+            })?;
         }
         Ok(())
     }
@@ -138,7 +140,10 @@ impl<S: Subject> Trial<S> {
     fn look(&mut self, closely: bool) -> Result<(), String> {
         let state = self.model.snapshot();
         guard("the core, asked,", || self.ask(&state, closely))??;
-        same_state("the fold", &self.fold.snapshot(), &state)?;
+        guard("the image, asked,", || {
+            same_state("the image", &self.image.snapshot(), &state)?;
+            same("the image's fault", &self.image.fault(), &None)
+        })??;
         self.seen = state;
         Ok(())
     }

@@ -1,11 +1,9 @@
 //! What judges the engine: a reference model that shares nothing with it but the words for what
-//! goes in and comes out, a consumer that folds events, a generator of random commands, and a
-//! language for tables of scenarios.
+//! goes in and comes out, a generator of random commands, and a language for tables of scenarios.
 
 pub mod compare;
 pub mod disk;
 pub mod environment;
-pub mod fold;
 pub mod generate;
 pub mod model;
 pub mod patience;
