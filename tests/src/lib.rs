@@ -19,6 +19,8 @@ pub mod certificates;
 #[cfg(feature = "servers")]
 pub mod ear;
 #[cfg(feature = "servers")]
+pub mod group_buffer;
+#[cfg(feature = "servers")]
 pub mod load;
 #[cfg(feature = "servers")]
 pub mod log;

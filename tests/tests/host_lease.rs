@@ -3,18 +3,19 @@
 #![cfg(feature = "servers")]
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pricetime::engine::{AccountId, Action, Event, Header, MarketHead, Outcome, Phase, Sequence};
+use pricetime::engine::{AccountId, Action, Phase, Sequence};
 use pricetime::persistence::ledger::{EmbeddedLedger, Notice};
 use pricetime::persistence::redis::KeyNames;
 use pricetime::persistence::{Look, RealDisk};
 use pricetime::{
-    CoreOptions, Delivery, Draft, Follower, Gates, Host, MarketDelivery, NotDelivered, OpenError,
-    Options, Outlet, Receipt, Refused, RunnerLock, Settlement, Standby, Ticket,
+    CoreOptions, Delivery, Draft, Gates, Host, MarketDelivery, NotDelivered, OpenError, Options,
+    Outlet, Receipt, Refused, RunnerLock, Settlement, Standby, Ticket,
 };
+use pricetime_tests::group_buffer::GroupBuffer;
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::Server;
@@ -24,24 +25,6 @@ const TTL: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_secs(600);
 /// What the ring has room for.
 const RING: usize = 256;
-
-/// Writes down what it is told of.
-#[derive(Clone, Default)]
-struct Ear(Arc<Mutex<Vec<Sequence>>>);
-
-impl Ear {
-    fn heard(&self) -> Vec<Sequence> {
-        self.0.lock().expect("nobody panics there").clone()
-    }
-}
-
-impl Follower for Ear {
-    fn start(&mut self, _: &[MarketHead]) {}
-
-    fn group(&mut self, header: &Header, _: &[Event], _: Outcome) {
-        self.0.lock().expect("nobody panics there").push(header.sequence);
-    }
-}
 
 fn lock(servers: &[Server], standby: Standby, ttl: Duration) -> RunnerLock {
     let nodes = servers.iter().map(Server::options).collect();
@@ -59,12 +42,12 @@ fn is_given_back(servers: &[Server]) -> bool {
     free > servers.len() / 2
 }
 
-fn options(folder: &Path, servers: &[Server], ear: &Ear) -> Options {
+fn options(folder: &Path, servers: &[Server], buffer: &GroupBuffer) -> Options {
     Options {
         lock: Some(lock(servers, Standby::Wait, TTL)),
         gates: Gates::OnRequest,
         core: CoreOptions { capacity: RING, reserve: 8, ..CoreOptions::default() },
-        follower: Some(Box::new(ear.clone())),
+        follower: Some(Box::new(buffer.clone())),
         ..Options::new(folder)
     }
 }
@@ -112,14 +95,14 @@ fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
 fn servers_die_and_come_back(many: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut servers = servers(many);
-    let ear = Ear::default();
-    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    let buffer = GroupBuffer::default();
+    let host = Host::open(options(folder.path(), &servers, &buffer)).expect("a host");
     begin(&host);
     let mut next = 0;
     for _ in 0..2 {
         servers.iter_mut().for_each(Server::kill);
         until("the lock is lost", || !holds(&host));
-        let before = (host.digest(), host.status().durable, ear.heard());
+        let before = (host.digest(), host.status().durable, buffer.sequences());
         let tickets = fill(&host, &mut next);
         assert!(tickets.len() >= RING, "{}", tickets.len());
         until("the journal goes on", || journaled(folder.path()).0 >= before.1.0 + 32);
@@ -131,7 +114,7 @@ fn servers_die_and_come_back(many: usize) {
             }
         });
         assert!(!holds(&host));
-        assert_eq!((host.digest(), host.status().durable, ear.heard()), before);
+        assert_eq!((host.digest(), host.status().durable, buffer.sequences()), before);
         assert!(heard.try_recv().is_err(), "nobody is told");
         servers.iter_mut().for_each(Server::again);
         waits.join().expect("everybody is told");
@@ -139,7 +122,7 @@ fn servers_die_and_come_back(many: usize) {
         let first = before.1.0 + 1;
         assert!(told.iter().map(|it| it.0).eq(first..first + told.len() as u64), "in order");
     }
-    let heard = ear.heard();
+    let heard = buffer.sequences();
     assert!(heard.iter().map(|it| it.0).eq(1..=heard.len() as u64), "in order, nothing twice");
     host.close().expect("a clean end");
 }
@@ -183,7 +166,7 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
     let ledger = folder.path().join("ledger");
     let shared = Settlement::shared(move || EmbeddedLedger::open(&ledger));
     let settlement = Some(Settlement { delivery: Some(delivery), ..shared });
-    let options = options(folder.path(), &servers, &Ear::default());
+    let options = options(folder.path(), &servers, &GroupBuffer::default());
     let host = Host::open(Options { settlement, ..options }).expect("a host");
     begin(&host);
     let number = host.view(MARKET, 0).expect("the market").epoch;
@@ -215,8 +198,8 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
 fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut servers = servers(1);
-    let ear = Ear::default();
-    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    let buffer = GroupBuffer::default();
+    let host = Host::open(options(folder.path(), &servers, &buffer)).expect("a host");
     begin(&host);
     servers.iter_mut().for_each(Server::kill);
     until("the lock is lost", || !holds(&host));
@@ -227,9 +210,9 @@ fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
     for ticket in tickets {
         assert_eq!(ticket.wait().expect_err("nobody was told"), stopped);
     }
-    assert_eq!(ear.heard(), [Sequence(1), Sequence(2)]);
+    assert_eq!(buffer.sequences(), [Sequence(1), Sequence(2)]);
     servers.iter_mut().for_each(Server::again);
-    let host = Host::open(options(folder.path(), &servers, &ear)).expect("a host");
+    let host = Host::open(options(folder.path(), &servers, &buffer)).expect("a host");
     for number in 0..next {
         let Draft { account, request, .. } = load::draft(3, number);
         let request = request.expect("each has one");
@@ -241,9 +224,9 @@ fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
 #[test]
 fn who_is_not_to_wait_is_told_why() {
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
-    let (servers, ear) = (servers(3), Ear::default());
+    let (servers, buffer) = (servers(3), GroupBuffer::default());
     let open = |folder: &Path, lock: Option<RunnerLock>| {
-        Host::open(Options { lock, ..options(folder, &servers, &ear) })
+        Host::open(Options { lock, ..options(folder, &servers, &buffer) })
     };
     let refused = |opened: Result<Host, OpenError>| match opened {
         Err(OpenError::Locked { set, why }) => {

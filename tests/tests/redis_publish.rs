@@ -8,11 +8,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use pricetime::engine::{Event, Group, Header, MarketHead, Outcome, Sequence};
+use pricetime::engine::Sequence;
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::persistence::redis::stream::Publish;
 use pricetime::persistence::{JournalOptions, Look, RealDisk};
-use pricetime::{Follower, Host, OpenError, Options, Policy, Retention};
+use pricetime::{Host, OpenError, Options, Policy, Retention};
+use pricetime_tests::group_buffer::GroupBuffer;
 use pricetime_tests::log::lines_with;
 use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
@@ -238,34 +239,20 @@ fn a_stream_keeps_what_it_may_and_begins_anew_as_far_back() {
     assert_eq!(markers[0].says("sequence"), (durable - 199).to_string());
 }
 
-/// Hears everything that is told.
-#[derive(Clone, Default)]
-struct Ear(Arc<Mutex<Vec<Group>>>);
-
-impl Follower for Ear {
-    fn start(&mut self, _: &[MarketHead]) {}
-
-    fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
-        let group = Group { header: *header, events: events.to_vec(), outcome };
-        self.0.lock().expect("nobody failed").push(group);
-    }
-}
-
-impl Ear {
-    fn judge(&self, what: &str, port: u16) -> Vec<Vec<Told>> {
-        let expected = expected(&self.0.lock().expect("nobody failed"));
-        let each = KEYS.iter().zip(&expected);
-        each.map(|(key, expected)| judge(what, &stored(port, key), expected)).collect()
-    }
+/// Judges each stream by what was told. Returns the markers in it.
+fn judge_all(buffer: &GroupBuffer, what: &str, port: u16) -> Vec<Vec<Told>> {
+    let expected = expected(&buffer.groups());
+    let each = KEYS.iter().zip(&expected);
+    each.map(|(key, expected)| judge(what, &stored(port, key), expected)).collect()
 }
 
 /// A host that drops what snapshots do not need.
-fn thrifty(folder: &Path, redis: Option<RedisOptions>, ear: &Ear) -> Host {
+fn thrifty(folder: &Path, redis: Option<RedisOptions>, buffer: &GroupBuffer) -> Host {
     let options = Options {
         redis,
         retention: Retention::Snapshots,
         journal: JournalOptions { segment_bytes: 1 << 13 },
-        follower: Some(Box::new(ear.clone())),
+        follower: Some(Box::new(buffer.clone())),
         ..Options::new(folder)
     };
     Host::open(options).expect("a host")
@@ -288,12 +275,11 @@ fn snapshots(host: &Host, next: &mut u64, many: u32) {
 #[test]
 fn the_journal_keeps_what_is_not_published_and_no_more() {
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let (ear, mut next) = (Ear::default(), 0);
+    let (buffer, mut next) = (GroupBuffer::default(), 0);
     // A folder with a market.
     drop(open(folder.path(), publishing(server.port)));
-    let mut before = groups(folder.path());
-    std::mem::swap(&mut *ear.0.lock().expect("nobody failed"), &mut before);
-    let host = thrifty(folder.path(), Some(publishing(server.port)), &ear);
+    *buffer.groups() = groups(folder.path());
+    let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
     snapshots(&host, &mut next, 2);
     caught_up(&host);
     let published = host.status().redis.events.expect("published").through;
@@ -303,12 +289,12 @@ fn the_journal_keeps_what_is_not_published_and_no_more() {
     assert!(oldest(folder.path()) <= published, "what is not published is still there");
     // The process ends and does not get rid of it, nor does one that never hears of Redis.
     host.close().expect("a clean end");
-    let host = thrifty(folder.path(), Some(publishing(server.port)), &ear);
+    let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
     snapshots(&host, &mut next, 3);
     assert!(oldest(folder.path()) <= published, "what is not published is still there");
     server.again();
     caught_up(&host);
-    let markers = ear.judge("after an outage", server.port);
+    let markers = judge_all(&buffer, "after an outage", server.port);
     assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
     until("what is published goes", || {
         snapshots(&host, &mut next, 1);
@@ -317,17 +303,17 @@ fn the_journal_keeps_what_is_not_published_and_no_more() {
     caught_up(&host);
     host.close().expect("a clean end");
     // Nothing is published for a while: what cannot be told any more is not told, and that is said.
-    let host = thrifty(folder.path(), None, &ear);
+    let host = thrifty(folder.path(), None, &buffer);
     let unpublished = host.status().durable;
     until("what nobody needs goes", || {
         snapshots(&host, &mut next, 1);
         oldest(folder.path()) > unpublished
     });
     host.close().expect("a clean end");
-    let host = thrifty(folder.path(), Some(publishing(server.port)), &ear);
+    let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
     epoch(&host, 3, &mut next, 100);
     caught_up(&host);
-    for markers in ear.judge("after a gap", server.port) {
+    for markers in judge_all(&buffer, "after a gap", server.port) {
         let reasons: Vec<_> = markers.iter().map(|it| it.says("reason")).collect();
         assert!(reasons.last() == Some(&"gap"), "{markers:?}");
     }
@@ -393,9 +379,9 @@ fn another_history_is_not_ours_to_go_on_with() {
 #[test]
 fn a_new_history_goes_on_above_what_was_told() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    let (ear, mut next) = (Ear::default(), 0);
+    let (buffer, mut next) = (GroupBuffer::default(), 0);
     drop(open(folder.path(), publishing(server.port)));
-    let host = thrifty(folder.path(), Some(publishing(server.port)), &ear);
+    let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
     snapshots(&host, &mut next, 3);
     caught_up(&host);
     let (told, old) = (host.status().durable, host.start().history.clone());
@@ -406,18 +392,18 @@ fn a_new_history_goes_on_above_what_was_told() {
     let kept = look.snapshots().list().expect("snapshots");
     let newest = look.snapshots().path(*kept.last().expect("one"));
     std::fs::remove_file(newest).expect("the newest snapshot");
-    let ear = Ear::default();
+    let buffer = GroupBuffer::default();
     let options = Options {
         redis: Some(publishing(server.port)),
         accept_loss: true,
-        follower: Some(Box::new(ear.clone())),
+        follower: Some(Box::new(buffer.clone())),
         ..Options::new(folder.path())
     };
     let host = Host::open(options).expect("a host");
     assert_eq!(host.start().lost.as_ref(), Some(&old));
     epoch(&host, 4, &mut next, 100);
     caught_up(&host);
-    for (key, expected) in KEYS.iter().zip(&expected(&ear.0.lock().expect("nobody failed"))) {
+    for (key, expected) in KEYS.iter().zip(&expected(&buffer.groups())) {
         let entries = stored(server.port, key);
         let fresh = entries.iter().position(|it| it.says("reason") == "history");
         let (before, after) = entries.split_at(fresh.expect("a marker"));
