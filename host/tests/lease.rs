@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use pricetime_tests::patience::{PATIENCE, until};
-use pricetime_tests::redis::Server;
+use pricetime_tests::redis::{Server, servers};
 use program::{MARKET, place};
 use serde_json::Value;
 
@@ -112,10 +112,6 @@ fn durable(client: &mut BufReader<UnixStream>) -> u64 {
 /// What does not trade.
 fn orders(numbers: std::ops::Range<u32>) -> String {
     numbers.map(|number| place(1, number, "buy", "10", 1)).collect()
-}
-
-fn servers(many: usize) -> Vec<Server> {
-    (0..many).map(|_| Server::start()).collect()
 }
 
 /// How many of them nobody has a lock on.

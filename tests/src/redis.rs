@@ -31,6 +31,12 @@ pub struct Server {
     process: Option<Process>,
 }
 
+/// Starts this many servers that keep nothing on disk.
+#[must_use]
+pub fn servers(count: usize) -> Vec<Server> {
+    (0..count).map(|_| Server::start()).collect()
+}
+
 fn url(port: u16) -> String {
     format!("redis://127.0.0.1:{port}")
 }

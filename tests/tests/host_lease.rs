@@ -18,7 +18,7 @@ use pricetime::{
 use pricetime_tests::group_buffer::GroupBuffer;
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::patience::{PATIENCE, until};
-use pricetime_tests::redis::Server;
+use pricetime_tests::redis::{Server, servers};
 
 const TTL: Duration = Duration::from_secs(1);
 /// So long that a lock is free only because it was given back.
@@ -63,10 +63,6 @@ fn begin(host: &Host) {
 
 fn holds(host: &Host) -> bool {
     host.status().lock.expect("there is a lock").held
-}
-
-fn servers(many: usize) -> Vec<Server> {
-    (0..many).map(|_| Server::start()).collect()
 }
 
 /// How far the journal goes on disk.

@@ -8,18 +8,14 @@ use std::time::Duration;
 use pricetime_persistence::redis::{KeyNames, RedisOptions};
 use pricetime_persistence::redlock::{BadRules, Held, Redlock, RedlockError, measure_locks};
 use pricetime_tests::patience::until;
-use pricetime_tests::redis::Server;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::raw::{Raw, Reply};
+use pricetime_tests::redis::{Server, servers};
 
 /// So long that nothing here waits for it to end.
 const TTL: Duration = Duration::from_secs(600);
 /// How long is tried where it must be had in the end.
 const MOST: Duration = Duration::from_secs(60);
-
-fn servers(nodes: usize) -> Vec<Server> {
-    (0..nodes).map(|_| Server::start()).collect()
-}
 
 fn open(servers: &[Server]) -> Redlock {
     let options: Vec<RedisOptions> = servers.iter().map(Server::options).collect();

@@ -9,7 +9,7 @@ use pricetime_persistence::redlock::{Held, Redlock, RedlockError};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::{PATIENCE, until};
-use pricetime_tests::redis::Server;
+use pricetime_tests::redis::{Server, servers};
 use rslock::{Lock, LockManager};
 use tokio::runtime::Runtime;
 
@@ -42,10 +42,6 @@ impl Peer {
     fn unlock(&self, lock: &Lock) {
         self.runtime.block_on(self.locks.unlock(lock));
     }
-}
-
-fn servers(nodes: usize) -> Vec<Server> {
-    (0..nodes).map(|_| Server::start()).collect()
 }
 
 fn ours(servers: &[Server]) -> Redlock {

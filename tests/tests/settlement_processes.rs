@@ -144,7 +144,7 @@ fn two_runners_on_a_ledger_in_a_folder() {
 #[test]
 fn two_runners_on_a_ledger_in_redis() {
     let server = redis::Server::start();
-    let nodes: Vec<_> = (0..3).map(|_| redis::Server::start()).collect();
+    let nodes = redis::servers(3);
     let locks: Vec<String> = nodes.iter().map(redis::Server::url).collect();
     let folder = settle_in(&server.url(), &locks, seed());
     let mut ledger = RedisLedger::open(server.options()).expect("the server answers");
