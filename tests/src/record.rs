@@ -1,6 +1,10 @@
-//! Recorded days: the commands of a seed as one list, for tests that replay it.
+//! Recorded days: the commands of a seed or of a data folder as one list, for tests that replay it.
 
-use pricetime_engine::{Command, Engine};
+use std::path::Path;
+use std::sync::Arc;
+
+use pricetime_engine::{Command, Engine, Sequence};
+use pricetime_persistence::{Look, RealDisk};
 
 use crate::generate::{Generator, Step};
 
@@ -32,4 +36,16 @@ pub fn day(seed: u64) -> Day {
         commands.extend(fresh);
     }
     Day { markets_max, commands }
+}
+
+/// The commands of a data folder whose journal still has the first one.
+///
+/// # Panics
+/// If the journal cannot be read.
+#[must_use]
+pub fn commands(folder: &Path) -> Vec<Command> {
+    let look = Look::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let last = look.journal().expect("a journal").last;
+    let commands = look.reader().read(Sequence(1), last).expect("a whole journal");
+    commands.map(|command| command.expect("a command")).collect()
 }

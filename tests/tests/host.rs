@@ -11,9 +11,10 @@ use pricetime::engine::{
     MarketSpec, OrderId, OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, RequestId,
     SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
-use pricetime::persistence::{Folder, Journal, JournalOptions};
+use pricetime::persistence::JournalOptions;
 use pricetime::{Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused};
 use pricetime_tests::load::done;
+use pricetime_tests::record::commands;
 
 const MARKET: MarketId = MarketId(1);
 const ALICE: AccountId = AccountId(10);
@@ -199,15 +200,6 @@ fn many_submit_and_the_journal_prescribes_the_state() {
 }
 
 /// Every command in a data folder's journal.
-fn commands(path: &std::path::Path) -> Vec<pricetime::engine::Command> {
-    let folder = Folder::open(path).expect("the folder");
-    let options = JournalOptions::default();
-    let journal = Journal::open(folder.disk(), &folder.journal(), folder.history(), options);
-    let journal = journal.expect("the journal");
-    let commands = journal.read(Sequence(1)).expect("the first command");
-    commands.map(|command| command.expect("a command")).collect()
-}
-
 #[test]
 fn a_folder_has_one_process_and_one_host() {
     let folder = tempfile::tempdir().expect("a folder");

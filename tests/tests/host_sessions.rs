@@ -3,15 +3,14 @@
 #![cfg(feature = "servers")]
 
 use std::path::Path;
-use std::sync::Arc;
 
 use pricetime::engine::{
     Action, CancelReason, Engine, Event, Group, MarketId, MarketSpec, OrderId, OrderKind, Outcome,
-    Phase, Place, Price, Quantity, SelfTrade, Sequence, Side, Symbol, TimeInForce,
+    Phase, Place, Price, Quantity, SelfTrade, Side, Symbol, TimeInForce,
 };
-use pricetime::persistence::{Look, RealDisk};
 use pricetime::{CoreOptions, Draft, Host, Options, Refused, Session};
 use pricetime_tests::load::{self, done, spec};
+use pricetime_tests::record::commands;
 
 const MARKETS: [MarketId; 2] = [MarketId(1), MarketId(2)];
 
@@ -60,11 +59,9 @@ fn place(host: &Host, session: &mut Session, draft: Draft) {
 
 /// What every command in the journal did.
 fn groups(folder: &Path) -> Vec<Group> {
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
-    let last = look.journal().expect("a journal").last;
     let (mut engine, mut groups) = (Engine::new(16), Vec::new());
-    for command in look.reader().read(Sequence(1), last).expect("commands") {
-        engine.apply(&command.expect("a command"), &mut groups);
+    for command in commands(folder) {
+        engine.apply(&command, &mut groups);
     }
     groups
 }

@@ -4,7 +4,6 @@
 #![cfg(feature = "servers")]
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,12 +11,12 @@ use pricetime::engine::{
     AccountId, Action, ActionKind, Engine, Event, Group, Header, MarketId, MarketSpec, OrderId,
     Outcome, Party, Phase, Quantity, Sequence, Symbol,
 };
-use pricetime::persistence::{Look, RealDisk};
 use pricetime::{AccountFeed, Draft, Gates, Host, Options, Policy};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{done, draft, operator, spec};
 use pricetime_tests::patience::until;
+use pricetime_tests::record::commands;
 
 const MARKETS: [MarketId; 2] = [MarketId(1), MarketId(2)];
 /// The submitters, each with five accounts of its own.
@@ -199,11 +198,9 @@ fn seen(group: &Group, account: AccountId) -> Option<Group> {
 fn judge(folder: &Path, mut begun: Vec<Begun>, digests: Vec<Digest>, room: usize) {
     begun.sort_by_key(|it| it.feed.sequence);
     let mut digests = digests.into_iter().peekable();
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
-    let last = look.journal().expect("a journal").last;
     let (mut engine, mut groups) = (Engine::new(16), Vec::<Group>::new());
     let mut next = begun.iter().peekable();
-    let mut commands = look.reader().read(Sequence(1), last).expect("commands");
+    let mut commands = commands(folder).into_iter();
     loop {
         let now = engine.last_sequence();
         while let Some(it) = next.next_if(|it| it.feed.sequence == now) {
@@ -213,7 +210,7 @@ fn judge(folder: &Path, mut begun: Vec<Begun>, digests: Vec<Digest>, room: usize
         let found = |(from, digest): &Digest| *from <= now && *digest == engine.digest();
         while digests.next_if(found).is_some() {}
         let Some(command) = commands.next() else { break };
-        engine.apply(&command.expect("a command"), &mut groups);
+        engine.apply(&command, &mut groups);
     }
     assert!(next.next().is_none(), "every subscription began at some command");
     assert_eq!(digests.next(), None, "every digest is that of the state after some command");

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pricetime::engine::{
-    AccountId, Action, Amend, Command, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind,
-    Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Sequence, Side, Step, Symbol,
-    Terms, TimeInForce,
+    AccountId, Action, Amend, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind, Phase, Place,
+    Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
 };
 use pricetime::persistence::{FolderError, JournalOptions, Look, RealDisk};
 use pricetime::{Draft, Gates, Host, OpenError, Options, Retention};
@@ -177,14 +176,6 @@ pub(crate) fn made_short() -> Made {
     let digest = format!("{:032x}", host.digest());
     host.close().expect("it ends in order");
     Made { _own: own, path, digest }
-}
-
-/// All commands of a folder, as the journal has them.
-pub(crate) fn commands(path: &Path) -> Vec<Command> {
-    let look = Look::open(Arc::new(RealDisk), path).expect("a data folder");
-    let journal = look.journal().expect("a journal");
-    let commands = look.reader().read(Sequence(1), journal.through()).expect("whole");
-    commands.map(|command| command.expect("a command")).collect()
 }
 
 /// The files of the journal, or of the snapshots, the oldest first.

@@ -3,10 +3,11 @@
 use pricetime::MarketView;
 use pricetime::engine::{Engine, Event, Group, MarketId, Outcome};
 use pricetime::json::Book;
+use pricetime_tests::record::commands;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::folder::{Made, commands, made};
+use crate::folder::{Made, made};
 use crate::program::{Ran, run};
 
 fn inspect(made: &Made, words: &[&str]) -> Ran {

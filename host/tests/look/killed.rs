@@ -11,10 +11,9 @@ use pricetime::persistence::{
     Folder, FolderError, JournalOptions, Look, RealDisk, Recovered, RecoveryOptions, recover,
 };
 use pricetime::{Draft, Gates, Host, OpenError, Options};
+use pricetime_tests::record::commands;
 
-use crate::folder::{
-    commands, copy, draft, files, made, open as open_host, open_markets, options, submit,
-};
+use crate::folder::{copy, draft, files, made, open as open_host, open_markets, options, submit};
 use crate::program::run;
 
 const MINUTE: Duration = Duration::from_secs(60);

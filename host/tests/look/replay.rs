@@ -4,8 +4,9 @@ use std::fs;
 
 use pricetime::json::Answer;
 use pricetime_tests::patience::until;
+use pricetime_tests::record::commands;
 
-use crate::folder::{commands, made, made_short, open, open_markets, options, submit};
+use crate::folder::{made, made_short, open, open_markets, options, submit};
 use crate::program::{run, run_with};
 
 #[test]

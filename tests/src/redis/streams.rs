@@ -3,14 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use pricetime_engine::{Command, Event, Group, OrderId, Party, Sequence, Side};
-use pricetime_persistence::{Look, RealDisk};
+use pricetime_engine::{Event, Group, OrderId, Party, Side};
 
 use super::raw::{Raw, Reply};
 use crate::Core as _;
 use crate::model::Model;
+use crate::record::commands;
 
 /// The keys of the streams.
 pub const KEYS: [&str; 3] =
@@ -77,12 +76,8 @@ fn told(entry: &Reply) -> Told {
 /// Where the journal cannot be read.
 #[must_use]
 pub fn groups(folder: &Path) -> Vec<Group> {
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
-    let through = look.journal().expect("a journal").last;
-    let commands = look.reader().read(Sequence(1), through).expect("all of it");
-    let commands: Vec<Command> = commands.map(|command| command.expect("a command")).collect();
     let mut model = Model::new(10_000);
-    commands.iter().map(|command| model.apply(command)).collect()
+    commands(folder).iter().map(|command| model.apply(command)).collect()
 }
 
 /// The ends of an order's story that every reader wants.
