@@ -17,13 +17,13 @@ pub mod alone;
 #[cfg(feature = "servers")]
 pub mod certificates;
 #[cfg(feature = "servers")]
-pub mod ear;
-#[cfg(feature = "servers")]
 pub mod group_buffer;
 #[cfg(feature = "servers")]
 pub mod load;
 #[cfg(feature = "servers")]
 pub mod log;
+#[cfg(feature = "servers")]
+pub mod metrics_recorder;
 #[cfg(feature = "servers")]
 pub mod obstacle;
 #[cfg(feature = "servers")]

@@ -11,8 +11,8 @@ use pricetime::engine::{Action, EpochNumber, Phase, Sequence};
 use pricetime::persistence::ledger::EmbeddedLedger;
 use pricetime::persistence::{Folder, FolderError, JournalOptions, Look, RealDisk};
 use pricetime::{Gates, Host, Options, Order, Orders};
-use pricetime_tests::ear::Ear;
 use pricetime_tests::load::{self, operator};
+use pricetime_tests::metrics_recorder::MetricsRecorder;
 use pricetime_tests::patience::until;
 use tempfile::TempDir;
 
@@ -164,8 +164,8 @@ fn opening_shuts_an_open_folder_but_not_a_foreign_one() {
 
 #[test]
 fn failed_snapshot_is_counted() {
-    let ear = Ear::listen();
-    let count = || ear.count("pricetime_snapshot_errors_total");
+    let recorder = MetricsRecorder::install();
+    let count = || recorder.count("pricetime_snapshot_errors_total");
     let (_own, path, host) = begun();
     let (snapshots, aside) = (history(&path).join("snapshots"), path.join("aside"));
     fs::rename(&snapshots, &aside).expect("moved");

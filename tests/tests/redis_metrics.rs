@@ -3,14 +3,14 @@
 
 use pricetime::engine::{AccountId, Action, EpochNumber};
 use pricetime::{Draft, Host, Options};
-use pricetime_tests::ear::Ear;
 use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::metrics_recorder::MetricsRecorder;
 use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 
 #[test]
 fn what_the_way_to_redis_costs_is_counted() {
-    let ear = Ear::listen();
+    let recorder = MetricsRecorder::install();
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let options = Options { redis: Some(server.patient()), ..Options::new(folder.path()) };
     let host = Host::open(options).expect("a host");
@@ -21,18 +21,22 @@ fn what_the_way_to_redis_costs_is_counted() {
         host.submit(draft).expect("room").wait().expect("an answer");
     };
     say(Action::AddMarket(load::spec()));
-    until("the market is written", || ear.count("pricetime_redis_write_seconds how=whole") == 1);
+    until("the market is written", || {
+        recorder.count("pricetime_redis_write_seconds how=whole") == 1
+    });
     say(Action::CloseEpoch { number: EpochNumber(1) });
-    until("the epoch is written", || ear.count("pricetime_redis_write_seconds how=changes") == 1);
-    until("bytes are counted", || ear.count("pricetime_redis_sent_bytes_total") > 500);
-    let memory = || f64::from_bits(ear.count("pricetime_redis_memory_bytes"));
+    until("the epoch is written", || {
+        recorder.count("pricetime_redis_write_seconds how=changes") == 1
+    });
+    until("bytes are counted", || recorder.count("pricetime_redis_sent_bytes_total") > 500);
+    let memory = || f64::from_bits(recorder.count("pricetime_redis_memory_bytes"));
     until("the server says what it holds", || memory() > 100_000.0);
-    assert_eq!(ear.count("pricetime_redis_errors_total"), 0);
-    let made = ear.count("pricetime_redis_connections_total");
+    assert_eq!(recorder.count("pricetime_redis_errors_total"), 0);
+    let made = recorder.count("pricetime_redis_connections_total");
     server.kill();
-    until("errors are counted", || ear.count("pricetime_redis_errors_total") > 0);
+    until("errors are counted", || recorder.count("pricetime_redis_errors_total") > 0);
     server.again();
-    until("the end of an outage is", || ear.count("pricetime_redis_recoveries_total") == 1);
-    until("so are connections", || ear.count("pricetime_redis_connections_total") > made);
+    until("the end of an outage is", || recorder.count("pricetime_redis_recoveries_total") == 1);
+    until("so are connections", || recorder.count("pricetime_redis_connections_total") > made);
     host.close().expect("a clean end");
 }

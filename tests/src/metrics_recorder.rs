@@ -10,7 +10,7 @@ use metrics::{
 
 /// Everything that this process has counted.
 #[derive(Clone, Debug, Default)]
-pub struct Ear(Arc<Mutex<BTreeMap<String, Arc<AtomicU64>>>>);
+pub struct MetricsRecorder(Arc<Mutex<BTreeMap<String, Arc<AtomicU64>>>>);
 
 /// Counts how often something was recorded.
 struct Times(Arc<AtomicU64>);
@@ -21,16 +21,16 @@ impl HistogramFn for Times {
     }
 }
 
-impl Ear {
+impl MetricsRecorder {
     /// Becomes the recorder of this process.
     ///
     /// # Panics
     /// If there is one already.
     #[must_use]
-    pub fn listen() -> Self {
-        let ear = Self::default();
-        metrics::set_global_recorder(ear.clone()).expect("the only recorder");
-        ear
+    pub fn install() -> Self {
+        let recorder = Self::default();
+        metrics::set_global_recorder(recorder.clone()).expect("the only recorder");
+        recorder
     }
 
     /// Returns a counter, the bits of a gauge, or how often a histogram was written to. Labels follow
@@ -51,7 +51,7 @@ impl Ear {
     }
 }
 
-impl Recorder for Ear {
+impl Recorder for MetricsRecorder {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
