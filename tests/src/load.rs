@@ -1,9 +1,9 @@
 //! Commands by number, for tests that submit the same ones again after a crash.
 
-use pricetime::{Draft, Host};
+use pricetime::{Draft, Host, Options};
 use pricetime_engine::{
-    AccountId, Action, Amend, Fees, Group, Limits, MarketId, MarketSpec, OrderId, OrderKind, Place,
-    Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
+    AccountId, Action, Amend, Fees, Group, Limits, MarketId, MarketSpec, OrderId, OrderKind, Phase,
+    Place, Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
 };
 
 use crate::generate::random::Random;
@@ -76,7 +76,7 @@ pub fn draft(seed: u64, number: u64) -> Draft {
 /// What an operator says.
 #[must_use]
 pub fn operator(action: Action) -> Draft {
-    Draft { operator: true, request: None, action, ..draft(0, 0) }
+    Draft { account: AccountId(1), operator: true, request: None, action, ..draft(0, 0) }
 }
 
 /// Submits and waits for the answer.
@@ -85,4 +85,27 @@ pub fn operator(action: Action) -> Draft {
 /// Where there is no room, and where the host stops.
 pub fn done(host: &Host, draft: Draft) -> Group {
     host.submit(draft).expect("room").wait().expect("an answer")
+}
+
+/// Adds the market and opens it for continuous trading.
+///
+/// # Panics
+/// If the host has no room or stops.
+pub fn open_market(host: &Host) {
+    for action in [Action::AddMarket(spec()), Action::SetPhase(Phase::Continuous)] {
+        done(host, operator(action));
+    }
+}
+
+/// Opens a host, and its market if there is none yet.
+///
+/// # Panics
+/// If the host does not open.
+#[must_use]
+pub fn open(options: Options) -> Host {
+    let host = Host::open(options).expect("a host");
+    if host.spec(MARKET).is_none() {
+        open_market(&host);
+    }
+    host
 }

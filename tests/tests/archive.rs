@@ -10,15 +10,15 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pricetime::engine::{Action, Phase, Sequence, rules};
+use pricetime::engine::{Sequence, rules};
 use pricetime::persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
 use pricetime::persistence::{
     ArchiveError, BadFile, History, JournalOptions, Look, Packed, RealDisk, check_archive, unpack,
 };
-use pricetime::{Gates, Host, Options};
+use pricetime::{Gates, Options};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::load::{self, done, operator};
+use pricetime_tests::load::{self, done};
 use tempfile::TempDir;
 
 /// Every file under a folder.
@@ -45,9 +45,7 @@ fn packed(own: &TempDir) -> Vec<u8> {
     let folder = own.path().join("market");
     let journal = JournalOptions { segment_bytes: 4_096 };
     let options = Options { journal, gates: Gates::Commands(40), ..Options::new(&folder) };
-    let host = Host::open(options).expect("a host");
-    done(&host, operator(Action::AddMarket(load::spec())));
-    done(&host, operator(Action::SetPhase(Phase::Continuous)));
+    let host = load::open(options);
     for number in 0..100 {
         done(&host, load::draft(1, number));
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pricetime::{Draft, Gates, Host, Options, Refused};
-use pricetime_engine::{AccountId, Action, Command, Engine, Phase, Sequence, Timestamp};
+use pricetime_engine::{Command, Engine, Sequence, Timestamp};
 use pricetime_persistence::{
     Folder, FolderError, History, JournalError, JournalOptions, Look, RealDisk, Recovered,
     RecoveryOptions, recover, unpack,
@@ -162,10 +162,6 @@ fn submit(host: &Host, draft: Draft) {
     }
 }
 
-fn operator(action: Action) -> Draft {
-    Draft { account: AccountId(1), operator: true, request: None, action, ..load::draft(0, 0) }
-}
-
 #[test]
 fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
     let own = tempfile::tempdir().expect("a folder");
@@ -176,8 +172,7 @@ fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
         ..Options::new(&path)
     })
     .expect("a host");
-    submit(&host, operator(Action::AddMarket(load::spec())));
-    submit(&host, operator(Action::SetPhase(Phase::Continuous)));
+    load::open_market(&host);
     let is_enough = AtomicBool::new(false);
     let packed = std::thread::scope(|scope| {
         scope.spawn(|| {

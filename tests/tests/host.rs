@@ -7,16 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pricetime::engine::{
-    AccountId, Action, Engine, EpochNumber, Event, Fees, Group, Level, Limits, MarketId,
-    MarketSpec, OrderId, OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, RequestId,
-    SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+    AccountId, Action, Engine, EpochNumber, Event, Fees, Group, Level, Limits, MarketSpec, OrderId,
+    OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Sequence,
+    Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 use pricetime::persistence::JournalOptions;
 use pricetime::{Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused};
-use pricetime_tests::load::done;
+use pricetime_tests::load::{MARKET, done, operator};
 use pricetime_tests::record::commands;
 
-const MARKET: MarketId = MarketId(1);
 const ALICE: AccountId = AccountId(10);
 const BOB: AccountId = AccountId(11);
 
@@ -35,17 +34,6 @@ fn spec() -> MarketSpec {
             reference: None,
             fees: Fees::default(),
         },
-    }
-}
-
-fn operator(action: Action) -> Draft {
-    Draft {
-        market: MARKET,
-        account: AccountId(1),
-        operator: true,
-        request: None,
-        action,
-        session: None,
     }
 }
 

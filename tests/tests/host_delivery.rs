@@ -42,15 +42,7 @@ fn host(folder: &Path, delivery: Delivery) -> Host {
 }
 
 fn say(host: &Host, market: MarketId, action: Action) {
-    let draft = Draft {
-        market,
-        account: pricetime::engine::AccountId(1),
-        operator: true,
-        request: None,
-        action,
-        session: None,
-    };
-    host.submit(draft).expect("room").wait().expect("an answer");
+    load::done(host, Draft { market, ..load::operator(action) });
 }
 
 fn add(host: &Host, market: MarketId) {

@@ -220,10 +220,7 @@ fn a_disk_that_hangs_makes_the_ring_full_and_cancels_have_a_reserve() {
     (options.core.capacity, options.core.reserve, options.core.batch) = (64, 8, 16);
     options.batches = 2;
     let host = Host::open(options).expect("a host");
-    for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
-        let done = host.submit(operator(action)).expect("room").wait();
-        done.expect("durable");
-    }
+    load::open_market(&host);
     let before = host.status().durable;
     disk.hang(true);
     let mut waiting = Vec::new();
@@ -259,9 +256,7 @@ fn questions_share_the_sync_of_the_commands_around_them() {
         Found::View(_, view) => view.map(|(view, _)| view.sequence),
         Found::Market(..) | Found::Order(..) | Found::Outcome(..) => None,
     };
-    for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
-        host.submit(operator(action)).expect("room").wait().expect("durable");
-    }
+    load::open_market(&host);
     disk.hang(true);
     let before = disk.syncs();
     let asked: Vec<_> = (0..500)

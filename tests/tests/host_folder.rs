@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pricetime::engine::{Action, EpochNumber, Phase, Sequence};
+use pricetime::engine::{Action, EpochNumber, Sequence};
 use pricetime::persistence::ledger::EmbeddedLedger;
 use pricetime::persistence::{Folder, FolderError, JournalOptions, Look, RealDisk};
 use pricetime::{Gates, Host, Options, Order, Orders};
@@ -26,9 +26,7 @@ fn begun() -> (TempDir, PathBuf, Host) {
     let own = tempfile::tempdir().expect("a folder");
     let path = own.path().join("market");
     let host = Host::open(options(&path)).expect("a host");
-    for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
-        host.submit(operator(action)).expect("room").wait().expect("durable");
-    }
+    load::open_market(&host);
     (own, path, host)
 }
 

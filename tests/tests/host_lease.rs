@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use pricetime::engine::{AccountId, Action, Phase, Sequence};
+use pricetime::engine::{Action, Sequence};
 use pricetime::persistence::ledger::{EmbeddedLedger, Notice};
 use pricetime::persistence::redis::KeyNames;
 use pricetime::persistence::{Look, RealDisk};
@@ -52,15 +52,6 @@ fn options(folder: &Path, servers: &[Server], buffer: &GroupBuffer) -> Options {
     }
 }
 
-fn begin(host: &Host) {
-    for action in [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)] {
-        let account = AccountId(1);
-        let draft =
-            Draft { market: MARKET, account, operator: true, request: None, action, session: None };
-        host.submit(draft).expect("room").wait().expect("an answer");
-    }
-}
-
 fn holds(host: &Host) -> bool {
     host.status().lock.expect("there is a lock").held
 }
@@ -93,7 +84,7 @@ fn servers_die_and_come_back(many: usize) {
     let mut servers = servers(many);
     let buffer = GroupBuffer::default();
     let host = Host::open(options(folder.path(), &servers, &buffer)).expect("a host");
-    begin(&host);
+    load::open_market(&host);
     let mut next = 0;
     for _ in 0..2 {
         servers.iter_mut().for_each(Server::kill);
@@ -164,7 +155,7 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
     let settlement = Some(Settlement { delivery: Some(delivery), ..shared });
     let options = options(folder.path(), &servers, &GroupBuffer::default());
     let host = Host::open(Options { settlement, ..options }).expect("a host");
-    begin(&host);
+    load::open_market(&host);
     let number = host.view(MARKET, 0).expect("the market").epoch;
     let draft = Draft { operator: true, ..load::draft(3, 0) };
     let close = Draft { request: None, action: Action::CloseEpoch { number }, ..draft };
@@ -196,7 +187,7 @@ fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
     let mut servers = servers(1);
     let buffer = GroupBuffer::default();
     let host = Host::open(options(folder.path(), &servers, &buffer)).expect("a host");
-    begin(&host);
+    load::open_market(&host);
     servers.iter_mut().for_each(Server::kill);
     until("the lock is lost", || !holds(&host));
     let mut next = 0;

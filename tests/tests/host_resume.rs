@@ -17,22 +17,12 @@ use pricetime::{
 };
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::load::{MARKET, done, draft, operator, spec};
+use pricetime_tests::load::{MARKET, done, draft, open, operator};
 use pricetime_tests::patience::until;
 
 const ALICE: AccountId = AccountId(10);
 /// So many come back in each life of the host, at least.
 const BACK: u64 = 10;
-
-/// A host with the one market.
-fn open(options: Options) -> Host {
-    let host = Host::open(options).expect("a host");
-    if host.spec(MARKET).is_none() {
-        done(&host, operator(Action::AddMarket(spec())));
-        done(&host, operator(Action::SetPhase(Phase::Continuous)));
-    }
-    host
-}
 
 /// Room for whatever a test says, and epochs that close every few hundred commands.
 fn roomy(folder: &Path) -> Options {

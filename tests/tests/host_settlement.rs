@@ -7,9 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pricetime::engine::{
-    AccountId, Action, EpochNumber, Fees, MarketId, MarketSpec, Phase, Symbol, Terms,
-};
+use pricetime::engine::{Action, EpochNumber, Fees, MarketId, MarketSpec, Phase, Symbol, Terms};
 use pricetime::persistence::ledger::{EmbeddedLedger, Ledger, LedgerError};
 use pricetime::persistence::settlement::{Patience, Standing};
 use pricetime::persistence::{JournalOptions, Look, RealDisk};
@@ -47,15 +45,7 @@ fn host(folder: &Path, open: &Arc<AtomicBool>) -> Host {
 }
 
 fn say(host: &Host, market: MarketId, action: Action) {
-    let draft = Draft {
-        market,
-        account: AccountId(1),
-        operator: true,
-        request: None,
-        action,
-        session: None,
-    };
-    host.submit(draft).expect("room").wait().expect("an answer");
+    load::done(host, Draft { market, ..load::operator(action) });
 }
 
 fn spec(market: MarketId) -> MarketSpec {

@@ -5,37 +5,21 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use pricetime::engine::{AccountId, Action, EngineSnapshot, Phase};
+use pricetime::engine::{Action, EngineSnapshot, Phase};
 use pricetime::persistence::ledger::{Ledger, Notice};
 use pricetime::persistence::redis::stream::Publish;
 use pricetime::persistence::redis::{KeyNames, Link, RedisLedger, RedisOptions, read_image};
 use pricetime::{
-    Delivery, Draft, FencedMarket, Host, NotDelivered, Options, Outlet, Receipt, RedisState,
-    Settlement,
+    Delivery, FencedMarket, Host, NotDelivered, Options, Outlet, Receipt, RedisState, Settlement,
 };
 use pricetime_tests::load::{self, MARKET};
 use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::Server;
+use pricetime_tests::redis::publishing::operator;
 use pricetime_tests::settle::books::copy;
 
 fn open(folder: &std::path::Path, server: &Server) -> Host {
-    open_with(Options { redis: Some(server.options()), ..Options::new(folder) })
-}
-
-fn open_with(options: Options) -> Host {
-    let host = Host::open(options).expect("a host");
-    if host.spec(MARKET).is_none() {
-        operator(&host, Action::AddMarket(load::spec()));
-        operator(&host, Action::SetPhase(Phase::Continuous));
-    }
-    host
-}
-
-fn operator(host: &Host, action: Action) {
-    let account = AccountId(1);
-    let draft =
-        Draft { market: MARKET, account, operator: true, request: None, action, session: None };
-    host.submit(draft).expect("room").wait().expect("an answer");
+    load::open(Options { redis: Some(server.options()), ..Options::new(folder) })
 }
 
 /// Commands that are answered, and an epoch that closes behind them.
@@ -157,7 +141,7 @@ fn is_fenced(host: &Host) -> bool {
 fn two_hosts(server: &Server) -> ([tempfile::TempDir; 2], [Host; 2]) {
     // An answer that came late would let a host write again what already stands there.
     let open = |folder: &Path| {
-        open_with(Options { redis: Some(server.patient()), ..Options::new(folder) })
+        load::open(Options { redis: Some(server.patient()), ..Options::new(folder) })
     };
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
     let older = open(one.path());
@@ -286,7 +270,7 @@ fn a_host_ends_although_redis_never_answers() {
     let redis = RedisOptions { publish: Some(Publish::default()), ..redis };
     let options =
         Options { redis: Some(redis), settlement: Some(settlement), ..Options::new(folder.path()) };
-    let (host, mut next) = (open_with(options), 0);
+    let (host, mut next) = (load::open(options), 0);
     epoch(&host, &mut next);
     catches_up(&host, &server);
     server.signal("STOP");
@@ -310,8 +294,7 @@ fn a_host_finds_what_somebody_edited() {
     let verify = Some(Duration::from_millis(1));
     let redis = Some(RedisOptions { verify, ..server.patient() });
     let host = Host::open(Options { redis, ..Options::new(folder.path()) }).expect("a host");
-    operator(&host, Action::AddMarket(load::spec()));
-    operator(&host, Action::SetPhase(Phase::Continuous));
+    load::open_market(&host);
     let mut next = 0;
     epoch(&host, &mut next);
     catches_up(&host, &server);

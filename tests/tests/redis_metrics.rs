@@ -1,9 +1,9 @@
 //! The promise: what the way to Redis costs can be counted from outside.
 #![cfg(feature = "servers")]
 
-use pricetime::engine::{AccountId, Action, EpochNumber};
-use pricetime::{Draft, Host, Options};
-use pricetime_tests::load::{self, MARKET};
+use pricetime::engine::{Action, EpochNumber};
+use pricetime::{Host, Options};
+use pricetime_tests::load::{done, operator, spec};
 use pricetime_tests::metrics_recorder::MetricsRecorder;
 use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
@@ -14,13 +14,8 @@ fn what_the_way_to_redis_costs_is_counted() {
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let options = Options { redis: Some(server.patient()), ..Options::new(folder.path()) };
     let host = Host::open(options).expect("a host");
-    let say = |action| {
-        let (account, operator) = (AccountId(1), true);
-        let draft =
-            Draft { market: MARKET, account, operator, request: None, action, session: None };
-        host.submit(draft).expect("room").wait().expect("an answer");
-    };
-    say(Action::AddMarket(load::spec()));
+    let say = |action| done(&host, operator(action));
+    say(Action::AddMarket(spec()));
     until("the market is written", || {
         recorder.count("pricetime_redis_write_seconds how=whole") == 1
     });

@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pricetime::engine::{AccountId, Action, EpochNumber, MarketId, Phase, Sequence};
+use pricetime::engine::{Action, EpochNumber, MarketId, Sequence};
 use pricetime::persistence::redis::{
     KeyNames, Link, ReadImage, Trades, Whole, read_image, read_markets, read_whole,
     scores_hold_after,
@@ -16,7 +16,7 @@ use pricetime::{Draft, Host, OpenError, Options, Policy, Refused};
 use pricetime_tests::alone::{Course, Still};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
-use pricetime_tests::load::{self, MARKET};
+use pricetime_tests::load::{self, MARKET, open, operator};
 use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::record::day;
 use pricetime_tests::redis::Server;
@@ -41,23 +41,6 @@ fn submit(host: &Host, draft: Draft) -> pricetime::engine::Group {
     }
 }
 
-fn operator(host: &Host, action: Action) {
-    let account = AccountId(1);
-    submit(
-        host,
-        Draft { market: MARKET, account, operator: true, request: None, action, session: None },
-    );
-}
-
-fn open(options: Options) -> Host {
-    let host = Host::open(options).expect("a host");
-    if host.spec(MARKET).is_none() {
-        operator(&host, Action::AddMarket(load::spec()));
-        operator(&host, Action::SetPhase(Phase::Continuous));
-    }
-    host
-}
-
 /// So many commands.
 fn trade(host: &Host, next: &mut u64, commands: u64) {
     let from = *next;
@@ -67,7 +50,7 @@ fn trade(host: &Host, next: &mut u64, commands: u64) {
 
 fn close_epoch(host: &Host) -> EpochNumber {
     let number = host.view(MARKET, 0).expect("the market").epoch;
-    operator(host, Action::CloseEpoch { number });
+    submit(host, operator(Action::CloseEpoch { number }));
     number
 }
 
@@ -236,16 +219,8 @@ fn two_that_began_with_nothing_do_not_write_over_each_other() {
     trade(&second, &mut next, 60);
     close_epoch(&second);
     until("it stands there", || read(&server, MARKET).is_some());
-    let draft = |action| Draft {
-        market: MARKET,
-        account: AccountId(1),
-        operator: true,
-        request: None,
-        action,
-        session: None,
-    };
     // It may be too late for an answer.
-    drop(first.submit(draft(Action::AddMarket(load::spec()))));
+    drop(first.submit(operator(Action::AddMarket(load::spec()))));
     until("it stops", || first.status().stopped.is_some());
     drop(first);
     trade(&second, &mut next, 60);
@@ -293,7 +268,7 @@ fn trades_wait_for_redis_until_there_are_too_many() {
     }
     assert!(closed.len() > 3, "more epochs than are kept: {closed:?}");
     let cancel = Action::CancelAll { account: None, side: None };
-    operator(&host, cancel);
+    submit(&host, operator(cancel));
     closed.push(close_epoch(&host));
     assert!(full(next), "cancels and ends of epochs make no room");
     server.signal("CONT");

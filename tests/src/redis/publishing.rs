@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use pricetime::persistence::JournalOptions;
-use pricetime::{Draft, Host, Options, RedisState, Refused};
-use pricetime_engine::{AccountId, Action, Phase};
+use pricetime::{Host, Options, RedisState, Refused};
+use pricetime_engine::Action;
 use pricetime_persistence::redis::RedisOptions;
 use pricetime_persistence::redis::stream::Publish;
 
@@ -30,10 +30,7 @@ pub fn publishing_by(way: RedisOptions) -> RedisOptions {
 /// # Panics
 /// Where there is none.
 pub fn operator(host: &Host, action: Action) {
-    let account = AccountId(1);
-    let draft =
-        Draft { market: MARKET, account, operator: true, request: None, action, session: None };
-    host.submit(draft).expect("room").wait().expect("an answer");
+    load::done(host, load::operator(action));
 }
 
 /// A host of this folder, with the market of the load.
@@ -43,13 +40,7 @@ pub fn operator(host: &Host, action: Action) {
 #[must_use]
 pub fn open(folder: &Path, redis: RedisOptions) -> Host {
     let journal = JournalOptions { segment_bytes: 1 << 15 };
-    let host = Host::open(Options { redis: Some(redis), journal, ..Options::new(folder) });
-    let host = host.expect("a host");
-    if host.spec(MARKET).is_none() {
-        operator(&host, Action::AddMarket(load::spec()));
-        operator(&host, Action::SetPhase(Phase::Continuous));
-    }
-    host
+    load::open(Options { redis: Some(redis), journal, ..Options::new(folder) })
 }
 
 /// So many commands, the last of which closes an epoch. Waits for the last.
