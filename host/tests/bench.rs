@@ -386,3 +386,52 @@ fn subscribers_are_measured_beside_a_host_without() {
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "folders were left behind");
 }
+
+#[test]
+fn honest_commands_are_measured_beside_every_attack() {
+    let folder = TempDir::new().expect("a folder");
+    let at = folder.path().to_str().expect("a path of text");
+    let small = ["hostile", "--orders", "300", "--commands", "40", "--runs", "2", "--folder", at];
+    let report = parsed(&[small.as_slice(), &["--json"]].concat());
+    let attacks = [
+        "nobody",
+        "chosen-ids",
+        "request-window",
+        "iceberg-sweep",
+        "dry-runs",
+        "empty-cancels",
+        "crowding-out",
+        "reads",
+        "unread-feeds",
+    ];
+    assert_eq!(names(&report), attacks);
+    for one in report["workloads"].as_array().expect("workloads") {
+        let attacked = &one["hostile"];
+        for beside in ["harmless", "hostile"] {
+            assert_eq!(attacked[beside]["honest"]["sent"], 80, "{one}");
+            assert_eq!(attacked[beside]["honest"]["refused"], 0, "{one}");
+        }
+        assert_eq!(attacked["harmless"]["client"]["refused"], 0, "{one}");
+        let client = attacked["hostile"]["client"]["sent"].as_u64().expect("a number");
+        assert_eq!(client == 0, one["workload"] == "nobody", "{one}");
+        assert!(attacked["p99_ratio"].as_f64().is_some_and(|ratio| ratio > 0.0), "{one}");
+        assert_eq!(attacked["goals"]["p99_ratio_at_most"], 2.0, "{one}");
+        assert!(attacked["met"].is_boolean(), "{one}");
+        let refused = attacked["opening"]["refused"].as_u64().expect("a number");
+        assert_eq!(refused == 300, one["workload"] == "request-window", "{one}");
+        assert!(refused > 0 || one["workload"] != "crowding-out", "{one}");
+    }
+    let before = folder.path().join("before.json");
+    fs::write(&before, report.to_string()).expect("a file");
+    let before = before.to_str().expect("a path of text");
+    let one = ["--attack", "reads", "--baseline", before];
+    let text = printed(&[small.as_slice(), &one].concat());
+    for what in ["300 resting orders", "\nreads ", "\ngoals: a p99 of at most 2 times", "verdict"] {
+        assert!(text.contains(what), "{what} in {text}");
+    }
+    let (code, said) = refused(&["hostile", "--orders", "301", "--baseline", before]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--orders 300 --rate 2000 --hostile-rate 2000"), "{said}");
+    let left = fs::read_dir(folder.path()).expect("the folder").count();
+    assert_eq!(left, 1, "folders were left behind");
+}

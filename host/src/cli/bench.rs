@@ -6,9 +6,11 @@
 mod baseline;
 mod core;
 mod host;
+mod hostile;
 mod load;
 mod machine;
 mod memory;
+mod numbers;
 mod plan;
 mod progress;
 mod redis;
@@ -38,6 +40,7 @@ Try:
   pricetime bench redis                                     the image in Redis, beside its own ZADD
   pricetime bench settle                                    batches into each ledger, and locks
   pricetime bench subscribers                               10,000 subscribers, and all at once
+  pricetime bench hostile                                   attacks beside honest commands
   pricetime bench compare a.json b.json                     two reports that are there already
 
 A rate is the median of its runs; its spread is what lies between the quartiles of the runs, in
@@ -56,6 +59,7 @@ enum What {
     Redis(redis::Redis),
     Settle(settle::Settle),
     Subscribers(subscribers::Subscribers),
+    Hostile(hostile::Hostile),
     Compare(Compare),
 }
 
@@ -97,6 +101,7 @@ impl Bench {
             What::Redis(redis) => redis.run(),
             What::Settle(settle) => settle.run(),
             What::Subscribers(subscribers) => subscribers.run(),
+            What::Hostile(hostile) => hostile.run(),
             What::Compare(compare) => compare.run(),
         }
     }

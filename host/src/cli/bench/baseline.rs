@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::report::{Head, Measured, Report};
+use super::report::{Head, HostileSettings, Measured, Report};
 use super::runs::Runs;
 use crate::cli::failure::{Code, Failure};
 
@@ -63,6 +63,10 @@ pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failu
         let what = settings.subscribers.map_or(what, |settings| {
             let (subscribers, orders) = (settings.subscribers, settings.orders);
             format!("bench subscribers --subscribers {subscribers} --orders {orders}")
+        });
+        let what = settings.hostile.map_or(what, |settings| {
+            let HostileSettings { orders, rate, hostile_rate } = settings;
+            format!("bench hostile --orders {orders} --rate {rate} --hostile-rate {hostile_rate}")
         });
         format!("`{what} --seed {} --commands {}`", settings.seed, settings.commands)
     };

@@ -154,7 +154,8 @@ impl Host {
         let mut loads = Vec::new();
         for (percent, due) in wanted {
             progress.now(format!("{workload}: {due:.0} commands a second"));
-            let load = self.with_host(made, |host| load::open(host, &drafts, due, self.long()))?;
+            let (load, _) =
+                self.with_host(made, |host| load::open(host, &drafts, due, self.long()))?;
             loads.push(Load { percent, ..load });
             progress.done();
         }

@@ -102,18 +102,18 @@ pub(super) fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
 /// Commands that were due at the same instant.
 type Burst = (Instant, Vec<Ticket>);
 
-/// Sends at a rate, whether answers come or not.
+/// Sends at a rate, whether answers come or not. Returns also how many commands were refused.
 pub(super) fn open(
     host: &Host,
     drafts: &[Draft],
     rate: f64,
     long: Duration,
-) -> Result<Load, Failure> {
+) -> Result<(Load, usize), Failure> {
     let count = drafts.len().min((rate * long.as_secs_f64()).ceil() as usize).max(1);
     let drafts = &drafts[..count.min(drafts.len())];
     let (send, receive) = mpsc::channel::<Burst>();
     let begun = Instant::now();
-    let (times, late, cpu, taken) = thread::scope(|scope| {
+    let ((times, refused), late, cpu, taken) = thread::scope(|scope| {
         let listener = scope.spawn(move || listen(receive));
         let cpu = thread_time();
         let late = generate(host, drafts, rate, &send);
@@ -123,7 +123,7 @@ pub(super) fn open(
         let part = cpu.as_secs_f64() / sending.as_secs_f64();
         Ok::<_, Failure>((times?, late?, part, begun.elapsed()))
     })?;
-    Ok(Load {
+    let load = Load {
         percent: None,
         rate_due: rate,
         rate: count as f64 / taken.as_secs_f64(),
@@ -131,7 +131,8 @@ pub(super) fn open(
         late_p50_ns: late.value_at_quantile(0.5),
         late_p99_ns: late.value_at_quantile(0.99),
         generator_cpu_percent: 100.0 * cpu,
-    })
+    };
+    Ok((load, refused))
 }
 
 /// Submits what is due, burst after burst, and sleeps in between. Says how late each burst was.
@@ -160,16 +161,17 @@ fn generate(
     Ok(late)
 }
 
-/// Hears the answers, and how long each took from when it was due.
-fn listen(bursts: mpsc::Receiver<Burst>) -> Result<Histogram<u64>, Failure> {
-    let mut times = empty();
+/// Returns how long each answer took from when its command was due, and how many commands were refused.
+fn listen(bursts: mpsc::Receiver<Burst>) -> Result<(Histogram<u64>, usize), Failure> {
+    let (mut times, mut refused) = (empty(), 0);
     for (due, tickets) in bursts {
         for ticket in tickets {
-            ticket.wait().map_err(Failure::failed)?;
+            let group = ticket.wait().map_err(Failure::failed)?;
             times.saturating_record(ns(due.elapsed()));
+            refused += usize::from(group.outcome != Outcome::Accepted);
         }
     }
-    Ok(times)
+    Ok((times, refused))
 }
 
 fn empty() -> Histogram<u64> {

@@ -1,5 +1,7 @@
 //! What a measurement came to, as it is printed and read again.
 
+mod hostile;
+
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +11,8 @@ use super::baseline::Compared;
 use super::machine::{Build, Machine};
 use super::runs::Runs;
 use crate::cli::failure::{Code, Failure};
+
+pub(super) use hostile::{Attacked, Beside, HostileSettings, Resident, Sent};
 
 /// What every report begins with.
 const FORMAT: &str = "pricetime-bench";
@@ -53,6 +57,9 @@ pub(super) struct Settings {
     /// Of subscribers alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subscribers: Option<SubscriberSettings>,
+    /// Of attacks alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hostile: Option<HostileSettings>,
 }
 
 /// What makes two reports of subscribers of the same thing.
@@ -105,6 +112,8 @@ pub(super) struct Measured {
     pub(super) settle: Option<RedisFigures>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subscribers: Option<RedisFigures>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hostile: Option<Attacked>,
 }
 
 impl Measured {
@@ -246,7 +255,7 @@ impl Report {
             .map_err(|error| Failure::failed(format_args!("cannot read {at}: {error}")))?;
         let wrong = |why: &str| {
             let what = "it is what `pricetime bench core --json` prints, or `bench host`, `redis`, `settle`, \
-                        `subscribers`";
+                        `subscribers`, `hostile`";
             Failure::new(Code::Usage, format!("{at} is no report of this program: {why}; {what}"))
         };
         let value: serde_json::Value =

@@ -1,14 +1,19 @@
 //! Reports as text.
 
+mod attacks;
+
 use std::fmt::Write as _;
 
 use super::baseline::{Compared, Verdict};
+use super::numbers::{long, whole};
 use super::report::{Goal, Head, Latency, Load, Measured, Report};
 
 /// What was measured.
 pub(super) fn report(report: &Report) -> String {
     let mut text = head(&report.head);
-    if report.workloads.iter().any(|one| one.figures().is_some()) {
+    if report.head.settings.hostile.is_some() {
+        text.push_str(&attacks::table(&report.workloads));
+    } else if report.workloads.iter().any(|one| one.figures().is_some()) {
         figures(&mut text, &report.workloads);
     } else if report.head.settings.host.is_some() {
         report.workloads.iter().for_each(|one| host(&mut text, one));
@@ -87,6 +92,14 @@ fn head(head: &Head) -> String {
         let (subscribers, orders) = (settings.subscribers as f64, settings.orders as f64);
         let (subscribers, orders) = (whole(subscribers), whole(orders));
         push(&mut text, format_args!(", {subscribers} subscribers, {orders} resting orders"));
+    }
+    if let Some(settings) = &settings.hostile {
+        let numbers = [settings.orders as f64, settings.rate.into(), settings.hostile_rate.into()];
+        let [orders, rate, hostile] = numbers.map(whole);
+        let text_of = format_args!(
+            ", {orders} resting orders, {rate} honest and {hostile} other commands a second"
+        );
+        push(&mut text, text_of);
     }
     text.push('\n');
     text
@@ -226,41 +239,4 @@ fn load(text: &mut String, load: &Load) {
 fn times(latency: &Latency) -> String {
     let Latency { p50_ns, p99_ns, p999_ns, max_ns, .. } = *latency;
     [p50_ns, p99_ns, p999_ns, max_ns].map(|ns| format!("{:>8}", long(ns))).join(" ")
-}
-
-/// A duration in the unit that suits it.
-fn long(ns: u64) -> String {
-    let units = [("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)];
-    let unit = units.iter().rfind(|(_, size)| ns as f64 >= *size).unwrap_or(&units[0]);
-    let value = ns as f64 / unit.1;
-    let digits = usize::from(value < 99.95 && unit.1 > 1.0);
-    format!("{value:.digits$} {}", unit.0)
-}
-
-/// A whole number with its thousands apart.
-fn whole(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let first = digits.len() % 3;
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && at % 3 == first {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{long, whole};
-
-    #[test]
-    fn numbers_are_told_as_people_read_them() {
-        let wholes = [0.0, 12.0, 999.6, 12_345.0, 1_234_567.4].map(whole);
-        assert_eq!(wholes, ["0", "12", "1,000", "12,345", "1,234,567"]);
-        let times = [0, 7, 999, 1_500, 120_000, 99_960, 3_400_000, 61_000_000_000].map(long);
-        let told = ["0 ns", "7 ns", "999 ns", "1.5 µs", "120 µs", "100 µs", "3.4 ms", "61.0 s"];
-        assert_eq!(times, told);
-    }
 }
