@@ -10,7 +10,7 @@ pub(super) fn table(measured: &[Measured]) -> String {
         .filter_map(|one| Some((one.workload.as_str(), one.hostile.as_ref()?)))
         .collect();
     let mut text = format!(
-        "\nhonest commands   beside a harmless client   beside the attacker                 \
+        "\nhonest commands   beside a harmless client   beside the attacker                    \
          memory of the process, MiB  attacker\n\
          {:<15} {} {} {:>6}        {:>8} {:>8} {:>8} {:>10} {:>8}\n",
         "attack", TIMES, TIMES, "p99", "before", "highest", "after", "calls/s", "refused"
