@@ -26,8 +26,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::failure::{Code, Failure};
-use baseline::{Compared, compare};
-use report::Report;
+use baseline::compare;
+use report::{Compared, Report};
 
 /// Measures this build on this machine, by named workloads.
 #[derive(Debug, Args)]

@@ -2,44 +2,12 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
-use super::report::{Head, HostileSettings, Measured, Report};
+use super::report::{Compared, Head, HostileSettings, Measured, Report, Verdict};
 use super::runs::Runs;
 use crate::cli::failure::{Code, Failure};
 
 /// Two processes of one build differ by as much: where memory comes to lie is not theirs to choose.
 const LEAST_PERCENT: f64 = 3.0;
-
-/// What became of a workload's rate.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Compared {
-    pub(super) workload: String,
-    /// The rate now by the rate before; nothing where it was not measured before.
-    pub(super) ratio: Option<f64>,
-    /// How far from each other two rates can be that are the same, in percent.
-    pub(super) noise_percent: f64,
-    pub(super) verdict: Verdict,
-    /// Whether the same commands lead to another state than before.
-    pub(super) other_outcome: bool,
-}
-
-/// What is said of that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Verdict {
-    Faster,
-    Slower,
-    Same,
-    /// There is nothing to compare it with.
-    New,
-}
-
-impl Compared {
-    pub(super) fn is_slower(&self) -> bool {
-        self.verdict == Verdict::Slower
-    }
-}
 
 /// Refuses a baseline that is of something else.
 pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failure> {

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::baseline::Compared;
 use super::machine::{Build, Machine};
 use super::runs::Runs;
 use crate::cli::failure::{Code, Failure};
@@ -30,6 +29,36 @@ pub(super) struct Report {
     /// Against a baseline, where there was one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) compared: Vec<Compared>,
+}
+
+/// What became of a workload's rate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Compared {
+    pub(super) workload: String,
+    /// The rate now by the rate before; nothing where it was not measured before.
+    pub(super) ratio: Option<f64>,
+    /// How far from each other two rates can be that are the same, in percent.
+    pub(super) noise_percent: f64,
+    pub(super) verdict: Verdict,
+    /// Whether the same commands lead to another state than before.
+    pub(super) other_outcome: bool,
+}
+
+/// What is said of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Verdict {
+    Faster,
+    Slower,
+    Same,
+    /// There is nothing to compare it with.
+    New,
+}
+
+impl Compared {
+    pub(super) fn is_slower(&self) -> bool {
+        self.verdict == Verdict::Slower
+    }
 }
 
 /// What was asked for, and where.

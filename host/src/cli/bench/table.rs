@@ -4,9 +4,8 @@ mod attacks;
 
 use std::fmt::Write as _;
 
-use super::baseline::{Compared, Verdict};
 use super::numbers::{long, whole};
-use super::report::{Goal, Head, Latency, Load, Measured, Report};
+use super::report::{Compared, Goal, Head, Latency, Load, Measured, Report, Verdict};
 
 /// What was measured.
 pub(super) fn report(report: &Report) -> String {

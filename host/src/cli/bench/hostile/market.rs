@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use pricetime::Draft;
+use pricetime::persistence::random::Random;
 use pricetime::engine::{
     AccountId, Action, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind, Phase, Place, Price,
     Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
@@ -97,11 +98,8 @@ fn order(seed: u64, number: u64) -> OrderId {
 }
 
 /// A number that looks random and follows from another.
-const fn mixed(number: u64) -> u64 {
-    let mut word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
+fn mixed(number: u64) -> u64 {
+    Random::new(number).bits()
 }
 
 fn spec() -> MarketSpec {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use pricetime::persistence::image::{Image, MarketState};
+use pricetime::persistence::random::Random;
 use pricetime_engine::{
     AccountId, Action, Command, Engine, Fees, Group, Limits, MarketId, MarketSpec, OrderId,
     OrderKind, OrderRecord, Phase, Place, Price, Pricing, Quantity, SelfTrade, Sequence, Side,
@@ -123,11 +124,8 @@ const fn owner(order: OrderId) -> AccountId {
 }
 
 /// A number that looks like chance and follows from another.
-const fn mixed(number: u64) -> u64 {
-    let mut word = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    word ^ (word >> 31)
+fn mixed(number: u64) -> u64 {
+    Random::new(number).bits()
 }
 
 fn spec() -> MarketSpec {
