@@ -5,7 +5,6 @@
 //! thread; time, like everything else, is part of a command. So a recorded day replays to the last
 //! byte, a model can judge every event, and whoever folds the events holds the same state.
 //!
-//! A host that wants the engine on a thread of its own finds one in `thread` (feature `thread`).
 
 mod amend;
 mod arena;
@@ -41,8 +40,6 @@ mod snapshot;
 mod standing;
 mod step;
 mod stops;
-#[cfg(feature = "thread")]
-pub mod thread;
 mod trie;
 mod uncross;
 #[cfg(feature = "uuid")]

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pricetime_engine::thread::Entrance;
 use pricetime_engine::{
     AccountId, Action, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
     Sequence, Timestamp,
@@ -13,6 +12,7 @@ use pricetime_engine::{
 use pricetime_persistence::redis::scores_hold_after;
 use tokio::sync::oneshot;
 
+use crate::core_thread::Entrance;
 use crate::draft::{Draft, Item};
 use crate::opening::{OpenError, Start};
 use crate::options::{Options, Policy};

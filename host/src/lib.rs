@@ -65,6 +65,7 @@ pub mod cli {
         first::why_not_json_lines("FILE", begun)
     }
 }
+mod core_thread;
 mod draft;
 mod follower;
 mod gates;
@@ -100,10 +101,10 @@ pub mod workload;
 extern crate self as pricetime;
 
 pub use pricetime_engine as engine;
-pub use pricetime_engine::thread::{Options as CoreOptions, Wait};
 pub use pricetime_persistence as persistence;
 
 pub use access::{Denied, Principal, Tokens, digest as token_digest};
+pub use core_thread::{Options as CoreOptions, Wait};
 pub use draft::Draft;
 pub use follower::Follower;
 pub use gates::Gates;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pricetime_engine::thread;
 #[cfg(feature = "redis")]
 use pricetime_persistence::redis::RedisOptions;
 use pricetime_persistence::{Disk, JournalOptions, Progress, RealDisk};
 
+use crate::core_thread;
 use crate::follower::Follower;
 use crate::gates::Gates;
 #[cfg(feature = "redis")]
@@ -67,7 +67,7 @@ pub struct Options {
     /// When a command counts as durable.
     pub policy: Policy,
     /// The core's thread and its ring.
-    pub core: thread::Options,
+    pub core: core_thread::Options,
     /// Called on the core's thread before it does anything else, to pin it for instance.
     pub on_start: Option<Box<dyn FnOnce() + Send>>,
     /// How many batches may wait for the journal before they grow instead. The core itself waits where
@@ -122,7 +122,7 @@ impl Options {
             markets_max: 10_000,
             gates: Gates::default(),
             policy: Policy::default(),
-            core: thread::Options::default(),
+            core: core_thread::Options::default(),
             on_start: None,
             batches: 64,
             subscription: 4_096,

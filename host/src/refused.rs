@@ -3,7 +3,7 @@
 use core::error::Error;
 use core::fmt;
 
-use pricetime_engine::thread;
+use crate::core_thread;
 
 /// Why a command was not taken: nothing of it is known anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,11 @@ impl fmt::Display for Refused {
 
 impl Error for Refused {}
 
-impl<T> From<thread::Refused<T>> for Refused {
-    fn from(refused: thread::Refused<T>) -> Self {
+impl<T> From<core_thread::Refused<T>> for Refused {
+    fn from(refused: core_thread::Refused<T>) -> Self {
         match refused {
-            thread::Refused::Busy(_) => Self::Busy,
-            thread::Refused::Stopped(_) => Self::Stopped,
+            core_thread::Refused::Busy(_) => Self::Busy,
+            core_thread::Refused::Stopped(_) => Self::Stopped,
         }
     }
 }

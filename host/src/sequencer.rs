@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, SendError, SendTimeoutError, Sender};
-use pricetime_engine::thread::Work;
 use pricetime_engine::{AccountId, Action, Command, Engine, MarketId, Sequence, Timestamp};
 
 use crate::batch::Batch;
+use crate::core_thread::Work;
 use crate::draft::{Draft, Item};
 use crate::gates::Schedule;
 use crate::question::Asked;

@@ -9,9 +9,9 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
-use pricetime_engine::thread::Entrance;
 use pricetime_engine::{MarketId, SessionId};
 
+use crate::core_thread::Entrance;
 use crate::draft::Item;
 use crate::status::locked;
 

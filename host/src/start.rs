@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crossbeam_channel::bounded;
-use pricetime_engine::thread::{self, Entrance};
 use pricetime_engine::{Engine, Sequence};
 use pricetime_persistence::image::Image;
 use pricetime_persistence::{
@@ -13,6 +12,7 @@ use pricetime_persistence::{
 };
 
 use crate::batch::Batch;
+use crate::core_thread::{self, Entrance};
 use crate::draft::Item;
 use crate::gates::Schedule;
 use crate::keeper::Keeper;
@@ -342,7 +342,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         recorder,
         shared: Arc::clone(&shared),
     };
-    let (entrance, core) = thread::spawn(&options.core, core.begin())?;
+    let (entrance, core) = core_thread::spawn(&options.core, core.begin())?;
     let rest = behind_core(scribe, teller)?;
     let outward = settlers(kept.clerk, kept.courier)?;
     #[cfg(feature = "redis")]

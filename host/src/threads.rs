@@ -4,10 +4,10 @@ use std::io;
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
-use pricetime_engine::thread::Thread;
 use pricetime_persistence::Folder;
 use tracing::warn;
 
+use crate::core_thread::Thread;
 use crate::sequencer::Sequencer;
 use crate::status::Shared;
 

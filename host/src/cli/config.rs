@@ -17,9 +17,9 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::FalseyValueParser;
-use pricetime::engine::{AccountId, thread};
+use pricetime::engine::AccountId;
 use pricetime::persistence::redis::RedisOptions;
-use pricetime::{Gates, Options, Policy, Retention, RunnerLock, Secret, Tokens, Wait};
+use pricetime::{CoreOptions, Gates, Options, Policy, Retention, RunnerLock, Secret, Tokens, Wait};
 
 use super::failure::{Code, Failure};
 use setting::{Epochs, Retained, Settings, Waiting, When};
@@ -201,12 +201,12 @@ impl Config {
             markets_max: self.markets_max,
             gates: self.gates,
             policy: self.policy,
-            core: thread::Options {
+            core: CoreOptions {
                 capacity: self.ring,
                 // A small ring keeps the same part of itself for cancels.
                 reserve: (self.ring / 64).max(1),
                 wait: self.wait,
-                ..thread::Options::default()
+                ..CoreOptions::default()
             },
             subscription: self.subscription,
             subscription_replay: self.subscription_replay,

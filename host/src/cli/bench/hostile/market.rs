@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use pricetime::Draft;
-use pricetime::persistence::random::Random;
 use pricetime::engine::{
     AccountId, Action, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind, Phase, Place, Price,
     Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
 };
+use pricetime::persistence::random::Random;
 
 pub(super) const MARKET: MarketId = MarketId(1);
 pub(super) const QUANTITY_MAX: Quantity = Quantity(1_000_000_000);

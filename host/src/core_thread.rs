@@ -1,14 +1,12 @@
-//! The dedicated thread: many submit, one works, batch by batch.
+//! The core's thread: many submit, one works, batch by batch.
 //!
-//! What the work is, the host says with a [`Work`]; in a host it is the sequencer with its engine.
-//! Whoever has an [`Entrance`] may submit, from any thread and without ever waiting: where there is
-//! no room it is told so. If the work fails or panics, the thread ends, the reason is kept, and
-//! everybody who submits from then on is told that it has stopped.
+//! The work is a [`Work`]: the sequencer with its engine. Whoever has an [`Entrance`] may submit, from any
+//! thread and without waiting; if there is no room, the submitter is told so. If the work fails or panics,
+//! the thread ends, the reason is kept, and everybody who submits from then on is told that it has stopped.
 //!
-//! This is the only place in the crate that starts a thread. It reads no clock: the work says how
-//! long it may be left alone, and is called in time even where nobody submits.
+//! Nothing here reads a clock: the work says how long it may be left alone, and is called in time even if
+//! nobody submits.
 
-use core::fmt;
 use core::time::Duration;
 use std::any::Any;
 use std::io;
@@ -19,7 +17,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, TrySendError};
 
 /// What is done on the thread.
-pub trait Work: Send + 'static {
+pub(crate) trait Work: Send + 'static {
     /// What is submitted.
     type Item: Send + 'static;
 
@@ -76,23 +74,12 @@ impl Default for Options {
 
 /// Why something was not taken, with the thing itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused<T> {
+pub(crate) enum Refused<T> {
     /// There is no room now.
     Busy(T),
     /// The thread has ended.
     Stopped(T),
 }
-
-impl<T> fmt::Display for Refused<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Busy(_) => "the core has more waiting than it takes; try again",
-            Self::Stopped(_) => "the core has stopped",
-        })
-    }
-}
-
-impl<T: fmt::Debug> core::error::Error for Refused<T> {}
 
 /// What waits for the thread.
 enum Waiting<T> {
@@ -103,7 +90,7 @@ enum Waiting<T> {
 
 /// Where work is submitted.
 #[derive(Debug)]
-pub struct Entrance<T> {
+pub(crate) struct Entrance<T> {
     sender: Sender<Waiting<T>>,
     /// Only to empty the ring once the thread has ended.
     receiver: Receiver<Waiting<T>>,
@@ -125,7 +112,7 @@ impl<T> Clone for Entrance<T> {
 impl<T> Entrance<T> {
     /// Why the work failed or panicked, if it did.
     #[must_use]
-    pub fn failure(&self) -> Option<&str> {
+    pub(crate) fn failure(&self) -> Option<&str> {
         self.end.get()?.as_ref().err().map(String::as_str)
     }
 
@@ -133,7 +120,7 @@ impl<T> Entrance<T> {
     ///
     /// # Errors
     /// There is no room, or the thread has ended; the item comes back.
-    pub fn submit(&self, item: T) -> Result<(), Refused<T>> {
+    pub(crate) fn submit(&self, item: T) -> Result<(), Refused<T>> {
         // Others may come between the question and the answer: the reserve is then that much smaller.
         if self.sender.len() < self.room || self.end.get().is_some() {
             self.submit_urgently(item)
@@ -146,7 +133,7 @@ impl<T> Entrance<T> {
     ///
     /// # Errors
     /// There is no room, or the thread has ended; the item comes back.
-    pub fn submit_urgently(&self, item: T) -> Result<(), Refused<T>> {
+    pub(crate) fn submit_urgently(&self, item: T) -> Result<(), Refused<T>> {
         if self.end.get().is_some() {
             return Err(Refused::Stopped(item));
         }
@@ -171,7 +158,7 @@ fn empty<T>(receiver: &Receiver<T>) {
 
 /// A running thread.
 #[derive(Debug)]
-pub struct Thread<W: Work> {
+pub(crate) struct Thread<W: Work> {
     handle: JoinHandle<Option<W>>,
     sender: Sender<Waiting<W::Item>>,
     end: Arc<End>,
@@ -182,7 +169,7 @@ impl<W: Work> Thread<W> {
     ///
     /// # Errors
     /// The work failed or panicked: the reason.
-    pub fn close(self) -> Result<W, String> {
+    pub(crate) fn close(self) -> Result<W, String> {
         let soon = Duration::from_millis(10);
         while self.end.get().is_none() {
             if !matches!(
@@ -201,7 +188,10 @@ impl<W: Work> Thread<W> {
 ///
 /// # Errors
 /// The system gives no thread.
-pub fn spawn<W: Work>(options: &Options, work: W) -> io::Result<(Entrance<W::Item>, Thread<W>)> {
+pub(crate) fn spawn<W: Work>(
+    options: &Options,
+    work: W,
+) -> io::Result<(Entrance<W::Item>, Thread<W>)> {
     let (sender, receiver) = crossbeam_channel::bounded(options.capacity.max(1));
     let (end, kept) = (Arc::new(End::new()), receiver.clone());
     let (ended, wait, batch) = (Arc::clone(&end), options.wait, options.batch.max(1));
