@@ -25,36 +25,6 @@ impl Sink for () {
     fn end(&mut self, _: Outcome) {}
 }
 
-/// A group as a value, for who would rather keep events than handle them one by one: a
-/// `Vec<Group>` is a sink.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Group {
-    /// Whose it is.
-    pub header: Header,
-    /// What happened, in order.
-    pub events: Vec<Event>,
-    /// What became of the command.
-    pub outcome: Outcome,
-}
-
-impl Sink for Vec<Group> {
-    fn begin(&mut self, header: &Header) {
-        self.push(Group { header: *header, events: Vec::new(), outcome: Outcome::Accepted });
-    }
-
-    fn event(&mut self, event: &Event) {
-        if let Some(open) = self.last_mut() {
-            open.events.push(*event);
-        }
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        if let Some(open) = self.last_mut() {
-            open.outcome = outcome;
-        }
-    }
-}
-
 /// Whose group this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

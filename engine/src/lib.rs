@@ -22,6 +22,7 @@ mod dry_run;
 mod engine;
 mod epoch;
 mod event;
+mod group;
 mod heap;
 mod index;
 mod invariant;
@@ -61,9 +62,10 @@ pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrad
 pub use decimal::BadDecimal;
 pub use engine::Engine;
 pub use event::{
-    CancelReason, Clearing, EpochSummary, Event, Group, Header, Outcome, Party, Prices, Reason,
+    CancelReason, Clearing, EpochSummary, Event, Header, Outcome, Party, Prices, Reason,
     RequestMark, SideSummary, Sink, Turnover,
 };
+pub use group::{Group, NotAccepted, Trade};
 pub use index::IndexKey;
 pub use invariant::Broken;
 pub use market::{BadSymbol, Fees, Limits, MarketSpec, Phase, Pricing, Symbol, Terms};

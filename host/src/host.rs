@@ -30,11 +30,15 @@ use crate::threads::Threads;
 use crate::ticket::Ticket;
 use crate::view::MarketView;
 
-/// A running engine with everything around it. Its methods may be called from any thread.
+/// A running engine with everything around it. Its methods may be called from any thread, and a clone is
+/// another handle of the same host.
 ///
-/// [`close`](Self::close) ends it in order. Dropping it does the same and hides what went wrong.
+/// [`close`](Self::close) ends it in order. Dropping the last handle does the same and hides what went wrong.
+#[derive(Clone, Debug)]
+pub struct Host(Arc<Inner>);
+
 #[derive(Debug)]
-pub struct Host {
+struct Inner {
     entrance: Entrance<Item>,
     public: Arc<Mutex<Publisher>>,
     /// Held by the caller that locks the publisher next.
@@ -53,7 +57,7 @@ pub struct Host {
     scored: bool,
     /// How it came back.
     start: Start,
-    threads: Option<Threads>,
+    threads: Mutex<Option<Threads>>,
 }
 
 /// A view of no more levels is made of the image at once. A larger one takes the levels as they are, which
@@ -83,7 +87,7 @@ impl Host {
         let scored = options.redis.is_some();
         let Started { entrance, public, shared, sessions, threads, start, past } =
             start::start(options)?;
-        Ok(Self {
+        Ok(Self(Arc::new(Inner {
             entrance,
             public,
             turn: Mutex::new(()),
@@ -96,34 +100,34 @@ impl Host {
             #[cfg(feature = "redis")]
             scored,
             start,
-            threads: Some(threads),
-        })
+            threads: Mutex::new(Some(threads)),
+        })))
     }
 
     /// Locks the publisher. Callers take turns, so the publisher's thread as a rule waits for one or two of
     /// them, however many there are.
     fn public(&self) -> MutexGuard<'_, Publisher> {
-        let _turn = locked(&self.turn);
-        locked(&self.public)
+        let _turn = locked(&self.0.turn);
+        locked(&self.0.public)
     }
 
     /// How it came back when it was opened.
     #[must_use]
-    pub const fn start(&self) -> &Start {
-        &self.start
+    pub fn start(&self) -> &Start {
+        &self.0.start
     }
 
     /// When a command counts as durable, and with it what an answer promises.
     #[must_use]
-    pub const fn policy(&self) -> Policy {
-        self.policy
+    pub fn policy(&self) -> Policy {
+        self.0.policy
     }
 
     /// Whether what a ticket tells outlives a crash of this process. Where it does not, what was told
     /// after [`Status::durable`] may be taken back.
     #[must_use]
-    pub const fn is_durable(&self) -> bool {
-        self.policy.is_durable()
+    pub fn is_durable(&self) -> bool {
+        self.0.policy.is_durable()
     }
 
     /// Submits a command, and never waits. The ticket resolves when what it did is durable;
@@ -147,14 +151,14 @@ impl Host {
     pub fn submit_at(&self, time: Option<Timestamp>, draft: Draft) -> Result<Ticket, Refused> {
         let (sender, answer) = oneshot::channel();
         self.enter(draft, time, Some(sender))?;
-        Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
+        Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
     /// Begins a session: what is placed in it with [`submit_in`](Self::submit_in) is cancelled when it is
     /// dropped.
     #[must_use]
     pub fn session(&self) -> Session {
-        Session::new(self.entrance.clone(), Arc::clone(&self.sessions))
+        Session::new(self.0.entrance.clone(), Arc::clone(&self.0.sessions))
     }
 
     /// Submits a command. If it places an order, the order ends with the session.
@@ -185,26 +189,29 @@ impl Host {
         answer: Option<oneshot::Sender<pricetime_engine::Group>>,
     ) -> Result<(), Refused> {
         #[cfg(feature = "redis")]
-        if self.scored && !scores_hold_after(&draft.action) {
+        if self.0.scored && !scores_hold_after(&draft.action) {
             return Err(Refused::Scores);
         }
         let urgent = matches!(
             draft.action,
             Action::Cancel { .. } | Action::CancelAll { .. } | Action::CancelSession { .. }
         );
-        if self.policy == Policy::Epoch {
+        if self.0.policy == Policy::Epoch {
             self.may_enter(&draft.action)?;
         }
         let item = Item::Draft(draft, time, answer);
-        let entered =
-            if urgent { self.entrance.submit_urgently(item) } else { self.entrance.submit(item) };
+        let entered = if urgent {
+            self.0.entrance.submit_urgently(item)
+        } else {
+            self.0.entrance.submit(item)
+        };
         Ok(entered?)
     }
 
     /// Refuses where another has taken over, and what may trade where as many trades as there may be
     /// wait to stand in Redis.
     fn may_enter(&self, action: &Action) -> Result<(), Refused> {
-        if !self.shared.is_well() {
+        if !self.0.shared.is_well() {
             return Err(Refused::Stopped);
         }
         let makes_room = matches!(
@@ -214,7 +221,7 @@ impl Host {
                 | Action::CancelSession { .. }
                 | Action::CloseEpoch { .. }
         );
-        if !makes_room && self.shared.are_trades_full() {
+        if !makes_room && self.0.shared.are_trades_full() {
             return Err(Refused::Busy);
         }
         Ok(())
@@ -255,7 +262,7 @@ impl Host {
         depth: usize,
     ) -> Result<oneshot::Receiver<Option<MarketView>>, Refused> {
         let (reply, view) = oneshot::channel();
-        self.entrance.submit(Item::Latest(market, depth, reply))?;
+        self.0.entrance.submit(Item::Latest(market, depth, reply))?;
         Ok(view)
     }
 
@@ -281,8 +288,8 @@ impl Host {
     /// Returns `Busy` if the ring is full, and `Stopped` if the host has ended.
     pub fn ask(&self, question: Question) -> Result<Ticket<Found>, Refused> {
         let (reply, answer) = oneshot::channel();
-        self.entrance.submit(Item::Ask(question, reply))?;
-        Ok(Ticket { answer, shared: Arc::clone(&self.shared) })
+        self.0.entrance.submit(Item::Ask(question, reply))?;
+        Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
     /// The markets that there are.
@@ -306,7 +313,7 @@ impl Host {
     /// A market's book as of now, and everything behind it without a gap: what anybody may see.
     #[must_use]
     pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
-        let begun = self.public().subscribe(market, self.room.updates)?;
+        let begun = self.public().subscribe(market, self.0.room.updates)?;
         Some(begun.into_feed())
     }
 
@@ -314,7 +321,7 @@ impl Host {
     /// only it may see.
     #[must_use]
     pub fn subscribe_account(&self, market: MarketId, account: AccountId) -> Option<AccountFeed> {
-        let begun = self.public().subscribe_account(market, account, self.room.updates)?;
+        let begun = self.public().subscribe_account(market, account, self.0.room.updates)?;
         Some(begun.into_feed())
     }
 
@@ -363,8 +370,8 @@ impl Host {
         from: Sequence,
         ask: impl Fn(&mut Publisher, usize) -> Option<F>,
     ) -> Result<(F, Option<F>), SubscribeError> {
-        let past = locked(self.past.as_ref().ok_or(SubscribeError::NoJournal)?);
-        resume(&past, &self.public, (market, from), self.room, ask)
+        let past = locked(self.0.past.as_ref().ok_or(SubscribeError::NoJournal)?);
+        resume(&past, &self.0.public, (market, from), self.0.room, ask)
     }
 
     /// One number for the whole durable state as it is now. Takes time with the number of all orders;
@@ -378,14 +385,14 @@ impl Host {
     /// How the settlement of each market stands; nothing where there is none.
     #[must_use]
     pub fn settlement(&self) -> Vec<MarketSettlement> {
-        self.shared.settlement()
+        self.0.shared.settlement()
     }
 
     /// How it is.
     #[must_use]
     pub fn status(&self) -> Status {
-        let mut status = self.shared.status();
-        let core = || self.entrance.failure().map(|why| format!("the core failed: {why}"));
+        let mut status = self.0.shared.status();
+        let core = || self.0.entrance.failure().map(|why| format!("the core failed: {why}"));
         status.stopped = status.stopped.or_else(core);
         status
     }
@@ -401,16 +408,20 @@ impl Host {
     /// # Errors
     /// Something had stopped before: the reason. Without a folder also that Redis did not take the
     /// last state.
-    pub fn close(mut self) -> Result<(), Stopped> {
-        self.end();
-        match self.shared.status().stopped {
+    pub fn close(&self) -> Result<(), Stopped> {
+        self.0.end();
+        match self.0.shared.status().stopped {
             Some(reason) => Err(Stopped { reason }),
             None => Ok(()),
         }
     }
+}
 
-    fn end(&mut self) {
-        let Some(threads) = self.threads.take() else { return };
+impl Inner {
+    /// Ends the threads, once. Whoever calls this meanwhile waits until they have ended.
+    fn end(&self) {
+        let mut threads = locked(&self.threads);
+        let Some(threads) = threads.take() else { return };
         threads.end(&self.shared);
         if self.shared.is_disk_failed() {
             locked(&POISONED).extend(self.folder.clone());
@@ -418,7 +429,7 @@ impl Host {
     }
 }
 
-impl Drop for Host {
+impl Drop for Inner {
     fn drop(&mut self) {
         self.end();
     }

@@ -69,6 +69,7 @@ mod core_thread;
 mod draft;
 mod follower;
 mod gates;
+mod handles;
 mod host;
 pub mod json;
 mod keeper;
@@ -108,6 +109,7 @@ pub use core_thread::{Options as CoreOptions, Wait};
 pub use draft::Draft;
 pub use follower::Follower;
 pub use gates::Gates;
+pub use handles::{Account, Operator};
 pub use host::Host;
 #[cfg(feature = "redis")]
 pub use lease::{LockStatus, RunnerLock, Standby};

@@ -233,7 +233,7 @@ fn a_folder_that_is_half_made_is_made_again() {
     for (first, second) in (0..35).flat_map(|first| (0..80).map(move |second| (first, second))) {
         let mut world = World::new(first << 20 | second);
         world.disk.fail_after(first, Fault::NoSpace);
-        let _ = world.open(false).map(Host::close);
+        let _ = world.open(false).map(|host| host.close());
         world.disk.restart_process();
         world.disk.fail_after(second, Fault::PowerCut);
         match world.open(false) {
@@ -309,7 +309,7 @@ fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one(
             }
         }
         world.disk.fail_after(u64::MAX >> 1, Fault::NoSpace);
-        let opened = world.open(true).map(Host::close);
+        let opened = world.open(true).map(|host| host.close());
         opened.unwrap_or_else(|refused| panic!("trial {trial}: {refused}")).expect("nothing fails");
         let kept = files == world.disk.files(&world.path().join(&name)).len();
         assert!(kept, "trial {trial}: what was there stays");

@@ -1,0 +1,96 @@
+//! What one command did, as a value.
+
+use core::fmt;
+
+use crate::event::{Event, Header, Outcome, Party, Sink};
+use crate::quantity::{Price, Quantity, Side, TradeNumber};
+
+/// A group as a value, for who would rather keep events than handle them one by one: a
+/// `Vec<Group>` is a sink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Whose it is.
+    pub header: Header,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+    /// What became of the command.
+    pub outcome: Outcome,
+}
+
+/// A trade, as its event tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trade {
+    /// The trade's number in its market.
+    pub number: TradeNumber,
+    /// The order that was there first.
+    pub maker: Party,
+    /// The order that came to it.
+    pub taker: Party,
+    /// What the taker did.
+    pub taker_side: Side,
+    /// At which price.
+    pub price: Price,
+    /// How much.
+    pub quantity: Quantity,
+}
+
+/// A command that was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAccepted {
+    /// What became of it instead.
+    pub outcome: Outcome,
+}
+
+impl Group {
+    /// Returns the group if the command was carried out, so that no refusal is overlooked.
+    ///
+    /// # Errors
+    /// The command was refused, or repeats an earlier one.
+    pub fn accepted(self) -> Result<Self, NotAccepted> {
+        match self.outcome {
+            Outcome::Accepted => Ok(self),
+            Outcome::Rejected(_) | Outcome::Duplicate => Err(NotAccepted { outcome: self.outcome }),
+        }
+    }
+
+    /// The command's trades, in order.
+    pub fn trades(&self) -> impl Iterator<Item = Trade> {
+        self.events.iter().filter_map(|event| {
+            let Event::Traded { number, maker, taker, taker_side, price, quantity, .. } = *event
+            else {
+                return None;
+            };
+            Some(Trade { number, maker, taker, taker_side, price, quantity })
+        })
+    }
+}
+
+impl fmt::Display for NotAccepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.outcome {
+            Outcome::Rejected(reason) => write!(f, "the command was refused: {reason:?}"),
+            Outcome::Duplicate => f.write_str("the command repeats an earlier one and did nothing"),
+            Outcome::Accepted => f.write_str("the command was carried out"),
+        }
+    }
+}
+
+impl core::error::Error for NotAccepted {}
+
+impl Sink for Vec<Group> {
+    fn begin(&mut self, header: &Header) {
+        self.push(Group { header: *header, events: Vec::new(), outcome: Outcome::Accepted });
+    }
+
+    fn event(&mut self, event: &Event) {
+        if let Some(open) = self.last_mut() {
+            open.events.push(*event);
+        }
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        if let Some(open) = self.last_mut() {
+            open.outcome = outcome;
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Whose commands a caller sends: those of an account, or those of an operator.
+
+use pricetime_engine::{
+    AccountId, Action, Amend, EpochNumber, MarketId, MarketSpec, OrderId, Phase, Place, RequestId,
+    Side, Terms,
+};
+
+use crate::draft::Draft;
+use crate::host::Host;
+use crate::refused::Refused;
+use crate::ticket::Ticket;
+
+/// An account in a market. What is sent here never has an operator's rights.
+///
+/// ```no_run
+/// use pricetime::engine::{AccountId, MarketId, OrderId, Place, Price, Quantity, Side};
+///
+/// # async fn example(host: pricetime::Host) -> Result<(), Box<dyn std::error::Error>> {
+/// let alice = host.account(MarketId(1), AccountId(7));
+/// let order = Place::limit(OrderId(1), Side::Sell, Quantity(300), Price(1_425));
+/// let group = alice.place(order)?.await?.accepted()?;
+/// for trade in group.trades() {
+///     println!("{} at {}", trade.quantity, trade.price);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Account {
+    host: Host,
+    market: MarketId,
+    account: AccountId,
+    request: Option<RequestId>,
+}
+
+/// An operator of a market: may do what no account may, and cancels everybody's orders.
+///
+/// ```no_run
+/// use pricetime::engine::{MarketId, MarketSpec, Phase};
+///
+/// # async fn example(host: pricetime::Host) -> Result<(), Box<dyn std::error::Error>> {
+/// let sun = host.operator(MarketId(1));
+/// let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
+/// sun.add(spec)?.await?.accepted()?;
+/// sun.set_phase(Phase::Continuous)?.await?.accepted()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Operator(Account);
+
+impl Host {
+    /// Returns an account in a market. Nothing is checked before it sends something.
+    #[must_use]
+    pub fn account(&self, market: MarketId, account: AccountId) -> Account {
+        Account { host: self.clone(), market, account, request: None }
+    }
+
+    /// Returns the operator of a market. Its commands come from the account 0.
+    #[must_use]
+    pub fn operator(&self, market: MarketId) -> Operator {
+        Operator(self.account(market, AccountId(0)))
+    }
+}
+
+/// Every method that sends a command is refused as [`Host::submit`] says.
+impl Account {
+    /// Gives the next command a request id: whoever repeats it is told what became of the first.
+    #[must_use]
+    pub fn with_request(&self, request: RequestId) -> Self {
+        Self { request: Some(request), ..self.clone() }
+    }
+
+    fn submit(&self, operator: bool, action: Action) -> Result<Ticket, Refused> {
+        let Self { market, account, request, .. } = *self;
+        self.host.submit(Draft { market, account, operator, request, session: None, action })
+    }
+
+    /// Places an order.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn place(&self, place: Place) -> Result<Ticket, Refused> {
+        self.submit(false, Action::Place(place))
+    }
+
+    /// Changes a live order of this account.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn amend(&self, amend: Amend) -> Result<Ticket, Refused> {
+        self.submit(false, Action::Amend(amend))
+    }
+
+    /// Cancels a live order of this account.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn cancel(&self, order: OrderId) -> Result<Ticket, Refused> {
+        self.submit(false, Action::Cancel { order })
+    }
+
+    /// Cancels this account's live orders, on one side or on both.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn cancel_all(&self, side: Option<Side>) -> Result<Ticket, Refused> {
+        self.submit(false, Action::CancelAll { account: Some(self.account), side })
+    }
+}
+
+/// Every method that sends a command is refused as [`Host::submit`] says.
+impl Operator {
+    fn submit(&self, action: Action) -> Result<Ticket, Refused> {
+        self.0.submit(true, action)
+    }
+
+    /// Opens the market. Its phase is Closed.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn add(&self, spec: MarketSpec) -> Result<Ticket, Refused> {
+        self.submit(Action::AddMarket(spec))
+    }
+
+    /// Replaces the market's terms.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn set(&self, terms: Terms) -> Result<Ticket, Refused> {
+        self.submit(Action::SetMarket(terms))
+    }
+
+    /// Removes the market, which must be Closed.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn remove(&self) -> Result<Ticket, Refused> {
+        self.submit(Action::RemoveMarket)
+    }
+
+    /// Moves the market to another phase.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn set_phase(&self, phase: Phase) -> Result<Ticket, Refused> {
+        self.submit(Action::SetPhase(phase))
+    }
+
+    /// Closes the current epoch, which has this number.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn close_epoch(&self, number: EpochNumber) -> Result<Ticket, Refused> {
+        self.submit(Action::CloseEpoch { number })
+    }
+
+    /// Refuses new orders of an account.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn block(&self, account: AccountId) -> Result<Ticket, Refused> {
+        self.submit(Action::BlockAccount(account))
+    }
+
+    /// Takes new orders of an account again.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn unblock(&self, account: AccountId) -> Result<Ticket, Refused> {
+        self.submit(Action::UnblockAccount(account))
+    }
+
+    /// Cancels a live order of anybody.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn cancel(&self, order: OrderId) -> Result<Ticket, Refused> {
+        self.submit(Action::Cancel { order })
+    }
+
+    /// Cancels the live orders of an account or of everybody, on one side or on both.
+    ///
+    /// # Errors
+    /// As [`Host::submit`].
+    pub fn cancel_all(
+        &self,
+        account: Option<AccountId>,
+        side: Option<Side>,
+    ) -> Result<Ticket, Refused> {
+        self.submit(Action::CancelAll { account, side })
+    }
+}
