@@ -67,7 +67,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        let name = String::from("pricetime-core");
+        let name = String::from("pt-core");
         Self { name, capacity: 65_536, reserve: 1_024, batch: 1_024, wait: Wait::default() }
     }
 }

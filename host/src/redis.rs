@@ -151,12 +151,12 @@ pub(crate) fn spawn(carrier: Option<Carrier>, herald: Option<Herald>) -> io::Res
     let carrier = carrier.map(|carrier| {
         let left = "Redis does not answer: the image in Redis stays behind; the next start brings it up \
                     to date";
-        Outward::spawn("redis", left, move || carrier.run())
+        Outward::spawn("image", left, move || carrier.run())
     });
     let herald = herald.map(|herald| {
         let left =
             "Redis does not answer: events are left to be published; the next start does that";
-        Outward::spawn("herald", left, move || herald.run())
+        Outward::spawn("streams", left, move || herald.run())
     });
     carrier.into_iter().chain(herald).collect()
 }

@@ -351,7 +351,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         core,
         rest,
         outward,
-        keeper: keeper.map(|it| named("keeper").spawn(move || it.run())).transpose()?,
+        keeper: keeper.map(|it| named("snapshots").spawn(move || it.run())).transpose()?,
         folder: kept.folder,
         #[cfg(feature = "redis")]
         kept: keeping.map(Keeping::start).transpose()?,

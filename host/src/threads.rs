@@ -103,5 +103,5 @@ impl Threads {
 
 /// A thread of this name.
 pub(crate) fn named(name: &str) -> Builder {
-    Builder::new().name(format!("pricetime-{name}"))
+    Builder::new().name(format!("pt-{name}"))
 }

@@ -12,8 +12,8 @@ fn every() -> Value {
     json!({ "symbol": "SUN/EUR", "tick": { "mantissa": 10, "exponent": -3 }, "lot": "0.025",
         "pricing": "midpoint", "quantity_max": "250.000", "price_min": "-0.500",
         "price_max": "5.000", "protection_ticks": 7, "reference_price": "0.250", "maker_ppm": -100,
-        "taker_ppm": 250, "orders_max": 5_000, "requests_max": 0, "blocked_max": 3,
-        "parts_max": 9 })
+        "taker_ppm": 250, "orders_max": 5_000, "orders_per_account_max": 4_000, "requests_max": 0,
+        "blocked_max": 3, "parts_max": 9 })
 }
 
 /// Other terms for it.
@@ -109,6 +109,11 @@ fn refusals() -> Vec<(Value, &'static str, &'static str)> {
         (json!({ "price_min": "101" }), "price_min", "101.00 is above price_max 100.00"),
         (json!({ "quantity_max": "0" }), "quantity_max", "0 is below the least, one lot of 1"),
         (json!({ "orders_max": 0 }), "orders_max", "0 is not from 1 to 1073741824"),
+        (
+            json!({ "orders_per_account_max": 0 }),
+            "orders_per_account_max",
+            "0 is not from 1 to 1073741824",
+        ),
         (
             json!({ "orders_max": 1_073_741_825 }),
             "orders_max",

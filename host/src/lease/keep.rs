@@ -52,7 +52,7 @@ impl Keeping {
     /// Starts the thread.
     pub(crate) fn start(self) -> io::Result<Kept> {
         let lease = self.lease();
-        let named = Builder::new().name(String::from("pricetime-lease"));
+        let named = Builder::new().name(String::from("pt-lease"));
         Ok(Kept { lease, thread: named.spawn(move || self.run())? })
     }
 

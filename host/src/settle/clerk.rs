@@ -95,7 +95,7 @@ impl Clerk {
     pub(crate) fn spawn(self) -> std::io::Result<Outward> {
         let left = "the ledger does not answer: epochs are not settled yet; the next start goes on with \
                     them";
-        Outward::spawn("settle", left, move || self.run())
+        Outward::spawn("settlement", left, move || self.run())
     }
 
     /// Works until the publisher has ended, and then a little longer if something is to be settled.

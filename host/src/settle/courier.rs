@@ -103,7 +103,7 @@ impl Courier {
     /// Starts its thread.
     pub(crate) fn spawn(self) -> std::io::Result<Outward> {
         let left = "a delivery is still under way; the next start makes it again";
-        Outward::spawn("outlet", left, move || self.run())
+        Outward::spawn("delivery", left, move || self.run())
     }
 
     /// Works until the clerk has ended, and then once more.

@@ -26,7 +26,7 @@ impl Ahead {
         let (empty, used) = bounded(BATCHES);
         let read = move || read(commands, &to_reader, &used);
         // It ends with the journal, or when nobody wants more of it.
-        Builder::new().name(String::from("pricetime-ahead")).spawn(read)?;
+        Builder::new().name(String::from("pt-ahead")).spawn(read)?;
         Ok(Self { full, empty })
     }
 
