@@ -27,8 +27,8 @@ struct Part {
     own: bool,
 }
 
-/// A dry run looks at so many orders one by one before it asks which levels it can take as sums.
-const WALKED: u32 = if cfg!(any(test, tight)) { 2 } else { 1_000 };
+/// A dry run looks at no more orders one by one before it asks which levels it can take as sums.
+const WALKED: u32 = if cfg!(any(test, tight)) { 2 } else { 100 };
 
 impl Part {
     /// How much of it comes up in so many rounds.
@@ -54,7 +54,8 @@ impl DryRun {
             if self.is_over() || !taker.side.reaches(bound, level.price) {
                 break;
             }
-            if walks && !known && walked >= WALKED {
+            walked = walked.saturating_add(level.orders);
+            if walks && !known && walked > WALKED {
                 self.find_own(standing, taker);
                 known = true;
             }
@@ -62,7 +63,6 @@ impl DryRun {
                 self.meet(open);
                 continue;
             }
-            walked = walked.saturating_add(level.orders);
             if !self.run_through(standing, taker, level) {
                 break;
             }

@@ -7,44 +7,44 @@ use pricetime::workload::Workload;
 const PINNED: [(Workload, u128, u128); 9] = [
     (
         Workload::Static,
-        0x8c315bce_59e9d312_29439055_6570d7ff,
-        0x54e06425_07e5207c_52e491d6_53710315,
+        0xc4dc851a_2a041fc7_36d7abd3_81704209,
+        0x3b90a6a0_4c734fa4_2112cfb1_a7e71782,
     ),
     (
         Workload::Normal,
-        0x0b3b25fd_e9019336_86a5ced5_d5ee2f1b,
-        0x7b712cb4_9e069703_a59b17c1_9e200462,
+        0x2eeb5951_58af3dc9_1e581dc7_36b63ec8,
+        0x9e234d72_d9ba71b2_dc231ed0_4b3b9af0,
     ),
     (
         Workload::Swing25,
-        0xbdbb8dc6_24fe1bfe_19008547_0ea6b59f,
-        0x5a82dbc0_ba82897e_e1a63f32_d5d8e272,
+        0x89bb36d9_196044f8_aef4d749_f4514859,
+        0xa774b757_1dce8f37_4937008c_b49e4023,
     ),
     (
         Workload::Swing40,
-        0xfe7de0cf_6c0d3748_c4eb709f_03f5f15b,
-        0x06797bcb_f43c05d7_be943f49_2b7e90fb,
+        0x1f1d7c4e_516bb065_2b8a6480_03fd4e97,
+        0x9cffb39e_30213fc5_9295b264_2d24cc4e,
     ),
-    (Workload::Crash, 0x1327a890_fcfc8c56_b8648569_04742ea2, 0x35f87dbc_2f8e0316_8c397d7d_abc61cec),
+    (Workload::Crash, 0x6a17ef54_d21778d7_86f62667_84becdc6, 0xc835faf8_a087c507_e3ca8ac2_803ca482),
     (
         Workload::Epochs,
-        0xc7497810_bc5f8020_a73f94cb_fbb209ef,
-        0x46174361_d1a30f25_04030c63_4715cb1f,
+        0xeada5557_10fe324a_53c4ffbc_732f606b,
+        0x8735ae7e_93d97b69_95e6eff0_12c92f46,
     ),
     (
         Workload::CancelStorm,
-        0x1959341c_5f58eb9d_bf760bdc_08f11a90,
-        0x79c1452f_92524fcd_f455825f_c70cf3f2,
+        0x86e79d11_493e9149_fc15f090_73cf49c8,
+        0x66a89438_8cc7bd53_614f6dc8_d4bcf92b,
     ),
     (
         Workload::SweepStorm,
-        0x39339533_493190da_eeef0ea8_b11748a1,
-        0xed6bae1b_bb779448_5b0f217e_4f686ac5,
+        0x5f0d1bad_5545d217_6f60be2f_4b911825,
+        0x0e46f858_67dad524_5dfe0229_a3fe2128,
     ),
     (
         Workload::Markets,
-        0xfe07e044_0d3f5cb2_b4c22a6c_488ed51a,
-        0xfde54d63_1ac4f875_ed8403f9_09047893,
+        0xfd7a6229_0165e46f_c6446f3e_1e2cdba8,
+        0xf973f352_a17d1e57_ee236a6b_6f941be0,
     ),
 ];
 

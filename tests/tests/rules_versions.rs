@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pricetime_engine::{Action, Command, EngineSnapshot, Sequence, Timestamp, rules};
+use pricetime_engine::{Action, Command, EngineSnapshot, Limits, Sequence, Timestamp, rules};
 use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
 use pricetime_persistence::{
     Folder, History, JournalError, Look, RealDisk, Recovered, RecoveryError, RecoveryOptions,
@@ -37,13 +37,18 @@ fn run(recovered: &mut Recovered, commands: &[Command]) {
 fn old_folder(path: &Path, held: usize) -> EngineSnapshot {
     let commands = day(3).commands;
     let (folder, mut recovered) = open(path).expect("a new folder");
-    // Version 1 knew no sessions.
+    // Version 1 knew no sessions, and no limit for an account.
     let mut commands: Vec<_> = commands
         .into_iter()
         .filter(|command| !matches!(command.action, Action::CancelSession { .. }))
         .take(COMMANDS)
         .map(|command| Command { session: None, ..command })
         .collect();
+    for command in &mut commands {
+        if let Action::AddMarket(spec) = &mut command.action {
+            spec.limits.orders_per_account_max = Limits::COUNT_MAX;
+        }
+    }
     for (command, sequence) in commands.iter_mut().zip(1..) {
         command.sequence = Sequence(sequence);
     }
