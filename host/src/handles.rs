@@ -63,7 +63,6 @@ impl Host {
     }
 }
 
-/// Every method that sends a command is refused as [`Host::submit`] says.
 impl Account {
     /// Gives the next command a request id: whoever repeats it is told what became of the first.
     #[must_use]
@@ -109,7 +108,6 @@ impl Account {
     }
 }
 
-/// Every method that sends a command is refused as [`Host::submit`] says.
 impl Operator {
     fn submit(&self, action: Action) -> Result<Ticket, Refused> {
         self.0.submit(true, action)
