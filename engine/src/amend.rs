@@ -56,11 +56,9 @@ impl Book {
         let mut changed = OrderRecord { kind, open, ..order };
         if enters {
             self.judge_entry(&changed)?;
-            self.judge_places(&changed, self.standing.places_of(handle))?;
             changed.shown = changed.fresh_part();
             self.enter_again(handle, &mut changed, sink);
         } else if waits {
-            self.judge_places(&changed, self.standing.places_of(handle))?;
             self.change_stop(handle, &mut changed, sink);
         } else {
             changed.shown = order.shown.min(open);

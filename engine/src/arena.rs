@@ -7,7 +7,7 @@
 use crate::command::{OrderKind, SelfTrade};
 use crate::event::Party;
 use crate::quantity::{AccountId, OrderId, Price, Priority, Quantity, SessionId, Side};
-use crate::snapshot::{OrderRecord, Until, places};
+use crate::snapshot::{OrderRecord, Until};
 
 /// The slot of a live order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,13 +160,6 @@ impl Arena {
     #[inline]
     pub(crate) fn open(&self, handle: Handle) -> Quantity {
         self.order(handle).shown.plus(self.hidden(handle))
-    }
-
-    /// How many places the order takes up: one for each part that it still shows or will show.
-    #[inline]
-    pub(crate) fn places(&self, handle: Handle) -> u64 {
-        let shown = self.order(handle).shown;
-        self.more(handle).map_or(1, |more| places(shown, more.hidden, more.display))
     }
 
     /// Sets what an order shows and hides. A plain order hides nothing.

@@ -14,6 +14,7 @@ use crate::quantity::{
 };
 use crate::snapshot::{MarketHead, OrderRecord, RequestRecord, Until};
 use crate::standing::{Gone, Standing};
+use crate::sweep::Sweep;
 use crate::window::Window;
 
 /// One market.
@@ -29,6 +30,7 @@ pub struct Book {
     /// Room for the orders that one command cancels, kept so that none is allocated.
     pub(crate) batch: Vec<(Priority, Handle)>,
     pub(crate) dry_run: DryRun,
+    pub(crate) sweep: Sweep,
     /// Room for the search of a uniform price, likewise.
     pub(crate) steps: Vec<Step>,
 }
@@ -81,6 +83,7 @@ impl Book {
             range: None,
             batch: Vec::new(),
             dry_run: DryRun::default(),
+            sweep: Sweep::default(),
             steps: Vec::new(),
         }
     }
@@ -231,7 +234,9 @@ impl Book {
             session: command.session,
         };
         self.judge_entry(&order)?;
-        self.judge_places(&order, 0)?;
+        if self.may_rest(order.kind, order.until) {
+            self.judge_room(account)?;
+        }
         self.take_priority();
         self.head.accepted = self.head.accepted.saturating_add(1);
         sink.event(&Event::Accepted { account, place: *place, priority: order.priority });

@@ -20,6 +20,21 @@ pub(crate) struct Fill {
     pub(crate) taker_remaining: Quantity,
 }
 
+impl Fill {
+    /// The trade of a taker, which it has shrunk already, with a maker of which this remains.
+    pub(crate) fn of(
+        maker: Party,
+        maker_remaining: Quantity,
+        taker: &OrderRecord,
+        price: Price,
+        quantity: Quantity,
+    ) -> Self {
+        let (taker_side, taker_remaining) = (taker.side, taker.open);
+        let taker = taker.party;
+        Self { maker, taker, taker_side, price, quantity, maker_remaining, taker_remaining }
+    }
+}
+
 /// How a taker's way through the book ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -123,6 +138,12 @@ impl Book {
             && taker.side.reaches(bound, best.price)
         {
             let (maker, price) = (best.head, best.price);
+            if self.standing.ladder(taker.side.opposite()).best_hides() {
+                if !self.sweep(taker, sink) {
+                    return Way::SelfTrade;
+                }
+                continue;
+            }
             let own = taker.self_trade != SelfTrade::None
                 && self.standing.order(maker).account == taker.party.account;
             if !own {
@@ -142,7 +163,7 @@ impl Book {
         Way::Ended
     }
 
-    /// Trades the taker with the first order of the best level.
+    /// Trades the taker with the first order of the best level, which hides nothing.
     fn trade<S: Sink>(
         &mut self,
         taker: &mut OrderRecord,
@@ -151,24 +172,21 @@ impl Book {
         sink: &mut S,
     ) {
         let order = self.standing.order(maker);
-        let (party, maker_open) = (order.party(), self.standing.open(maker));
-        let quantity = taker.open.min(order.shown);
-        let price = match (self.head.spec.pricing, taker.kind.price()) {
+        let (party, shown) = (order.party(), order.shown);
+        let quantity = taker.open.min(shown);
+        let left = shown.minus(quantity);
+        let price = self.price(level, taker);
+        taker.open = taker.open.minus(quantity);
+        self.traded(Fill::of(party, left, taker, price, quantity), sink);
+        self.leave_plain(maker, left);
+    }
+
+    /// At which price a taker trades with orders of this level.
+    pub(crate) fn price(&self, level: Price, taker: &OrderRecord) -> Price {
+        match (self.head.spec.pricing, taker.kind.price()) {
             (Pricing::Midpoint, Some(limit)) => midpoint(level, limit),
             (Pricing::Midpoint, None) | (Pricing::Maker, _) => level,
-        };
-        taker.open = taker.open.minus(quantity);
-        let fill = Fill {
-            maker: party,
-            taker: taker.party,
-            taker_side: taker.side,
-            price,
-            quantity,
-            maker_remaining: maker_open.minus(quantity),
-            taker_remaining: taker.open,
-        };
-        self.traded(fill, sink);
-        self.consume(maker, quantity, sink);
+        }
     }
 
     /// Counts a trade and tells of it.
@@ -207,50 +225,37 @@ impl Book {
         });
     }
 
-    /// Shrinks the taker and the order of its own account that it met.
+    /// Shrinks the taker and the order of its own account that it met, which hides nothing.
     fn decrement<S: Sink>(&mut self, taker: &mut OrderRecord, maker: Handle, sink: &mut S) {
         let order = self.standing.order(maker);
-        let by = taker.open.min(order.shown);
-        sink.event(&Event::Reduced {
-            party: order.party(),
-            by,
-            remaining: self.standing.open(maker).minus(by),
-            shown: order.shown.minus(by),
-        });
+        let (party, shown) = (order.party(), order.shown);
+        let by = taker.open.min(shown);
+        let left = shown.minus(by);
         taker.open = taker.open.minus(by);
-        sink.event(&Event::Reduced {
-            party: taker.party,
-            by,
-            remaining: taker.open,
-            shown: taker.fresh_part(),
-        });
-        self.consume(maker, by, sink);
+        self.reduced((party, left, left), taker, by, sink);
+        self.leave_plain(maker, left);
     }
 
-    /// Takes `quantity` off what a resting order shows. Used up, it shows its next part at the tail,
-    /// or is gone.
-    fn consume<S: Sink>(&mut self, maker: Handle, quantity: Quantity, sink: &mut S) {
-        let shown = self.standing.order(maker).shown.minus(quantity);
-        let hidden = self.standing.hidden(maker);
-        if !shown.is_zero() {
-            self.standing.resize(maker, shown, hidden);
-            return;
-        }
-        if hidden.is_zero() {
+    /// Tells that an order, of which this remains and shows, and the taker shrank without a trade.
+    pub(crate) fn reduced<S: Sink>(
+        &mut self,
+        (party, remaining, shown): (Party, Quantity, Quantity),
+        taker: &OrderRecord,
+        by: Quantity,
+        sink: &mut S,
+    ) {
+        sink.event(&Event::Reduced { party, by, remaining, shown });
+        let (party, remaining, shown) = (taker.party, taker.open, taker.fresh_part());
+        sink.event(&Event::Reduced { party, by, remaining, shown });
+    }
+
+    /// Leaves so much of an order that hides nothing at its place.
+    fn leave_plain(&mut self, maker: Handle, left: Quantity) {
+        if left.is_zero() {
             self.standing.remove(maker);
-            return;
+        } else {
+            self.standing.resize(maker, left, Quantity::ZERO);
         }
-        let mut record = self.standing.detach(maker);
-        record.open = hidden;
-        record.shown = record.fresh_part();
-        record.priority = self.take_priority();
-        self.standing.attach(&record);
-        sink.event(&Event::Replenished {
-            party: record.party,
-            remaining: record.open,
-            shown: record.shown,
-            priority: record.priority,
-        });
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::command::SelfTrade;
 use crate::ladder::Level;
 use crate::owners::Whose;
+use crate::parts::{Parts, whole_rounds};
 use crate::quantity::{Price, Quantity};
 use crate::snapshot::OrderRecord;
 use crate::standing::Standing;
@@ -14,28 +15,14 @@ pub(crate) struct DryRun {
     left: Quantity,
     /// How much of that has still to trade.
     needed: Quantity,
-    parts: Vec<Part>,
+    /// What is hidden of the orders of a level, and whether it is the taker's account's own.
+    parts: Vec<(Parts, bool)>,
     /// The prices at which the taker's account has orders on the other side, ascending.
     own: Vec<Price>,
 }
 
-/// The parts of an order that a dry run has still to come to.
-#[derive(Clone, Copy, Debug)]
-struct Part {
-    hidden: Quantity,
-    display: Quantity,
-    own: bool,
-}
-
 /// A dry run looks at no more orders one by one before it asks which levels it can take as sums.
 const WALKED: u32 = if cfg!(any(test, tight)) { 2 } else { 100 };
-
-impl Part {
-    /// How much of it comes up in so many rounds.
-    fn after(&self, rounds: u64) -> Quantity {
-        Quantity(self.display.0.saturating_mul(rounds)).min(self.hidden)
-    }
-}
 
 impl DryRun {
     /// Whether the very matching that this taker faces would trade at least `needed` of it.
@@ -104,19 +91,26 @@ impl DryRun {
             let hidden = standing.hidden(handle);
             if !hidden.is_zero() {
                 let display = standing.display(handle).unwrap_or(hidden);
-                self.parts.push(Part { hidden, display, own });
+                self.parts.push((Parts { hidden, display }, own));
             }
         }
-        // The hidden parts come up behind all that stood there, in the same order, round by round.
-        // All rounds but the last are sums: only in the last does it matter which part comes first.
+        // All rounds of the parts but the last are sums.
         let parts = core::mem::take(&mut self.parts);
-        let rounds = self.rounds(&parts);
-        for part in &parts {
-            self.step(part.after(rounds), part.own);
+        let goes_on = |rounds: u64| {
+            let (mut mine, mut others) = (Quantity::ZERO, Quantity::ZERO);
+            for (parts, own) in &parts {
+                let sum = if *own { &mut mine } else { &mut others };
+                *sum = sum.plus(parts.after(rounds));
+            }
+            mine.plus(others) < self.left && others < self.needed
+        };
+        let rounds = whole_rounds(parts.iter().map(|(parts, _)| parts), goes_on);
+        for (parts, own) in &parts {
+            self.step(parts.after(rounds), *own);
         }
-        for part in &parts {
-            let rest = part.hidden.minus(part.after(rounds));
-            self.step(rest.min(part.display), part.own);
+        for (parts, own) in &parts {
+            let rest = parts.hidden.minus(parts.after(rounds));
+            self.step(rest.min(parts.display), *own);
         }
         self.parts = parts;
         !self.is_over()
@@ -130,29 +124,6 @@ impl DryRun {
         let traded = self.left.min(quantity);
         self.left = self.left.minus(traded);
         self.needed = self.needed.minus(traded.min(self.needed));
-    }
-
-    /// How many whole rounds of these parts it takes without being over, up to the last but one.
-    fn rounds(&self, parts: &[Part]) -> u64 {
-        let goes_on = |rounds: u64| {
-            let (mut own, mut others) = (Quantity::ZERO, Quantity::ZERO);
-            for part in parts {
-                let sum = if part.own { &mut own } else { &mut others };
-                *sum = sum.plus(part.after(rounds));
-            }
-            own.plus(others) < self.left && others < self.needed
-        };
-        let all = |part: &Part| part.hidden.0.div_ceil(part.display.0.max(1));
-        let (mut low, mut high) = (0, parts.iter().map(all).max().unwrap_or(0));
-        while high.saturating_sub(low) > 1 {
-            let middle = low.midpoint(high);
-            if goes_on(middle) {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        low
     }
 
     /// Meets a part: an own one shrinks the taker without a trade.

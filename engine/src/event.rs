@@ -123,13 +123,13 @@ pub enum Reason {
     AlreadyExpired,
     /// A post-only order's price reaches the other side.
     WouldTake,
-    /// The market has no room for the order, or for all its parts.
+    /// The market holds as many orders as it may.
     BookFull,
     /// The new market's id is 0.
     ZeroMarketId,
     /// The new market's id is not above every id that was ever used.
     UsedMarketId,
-    /// The account's orders take up as many places as they may.
+    /// The account has as many orders in the market as it may.
     AccountFull,
 }
 

@@ -73,26 +73,13 @@ impl Book {
         require(!rests || self.rests_at_once(order), Reason::WouldTake)
     }
 
-    /// Judges an order by the room there is: `BookFull` and `AccountFull`. It takes up so many places now.
-    pub(crate) fn judge_places(&mut self, order: &OrderRecord, now: u64) -> Result<(), Reason> {
-        let whole = OrderRecord { shown: order.fresh_part(), ..*order };
-        let more = whole.places().saturating_sub(now);
-        if more == 0 || !self.may_rest(order.kind, order.until) {
-            return Ok(());
-        }
-        self.judge_room(order.party.account, more)
-    }
-
-    /// Judges by the room there is: whether the market, and an account in it, may take up so many more
-    /// places.
+    /// Judges by the room there is: whether the market, and an account in it, may have one more order.
     #[inline(always)]
-    pub(crate) fn judge_room(&mut self, account: AccountId, more: u64) -> Result<(), Reason> {
-        let limits = &self.head.spec.limits;
-        let all = self.standing.places().saturating_add(more);
-        require(all <= u64::from(limits.orders_max), Reason::BookFull)?;
-        let most = u64::from(limits.orders_per_account_max);
-        let has_room = all <= most || self.standing.has_room(account, (more, most));
-        require(has_room, Reason::AccountFull)
+    pub(crate) fn judge_room(&mut self, account: AccountId) -> Result<(), Reason> {
+        let (live, limits) = (self.standing.live(), &self.head.spec.limits);
+        require(live < limits.orders_max, Reason::BookFull)?;
+        let most = limits.orders_per_account_max;
+        require(live < most || self.standing.has_room(account, most), Reason::AccountFull)
     }
 
     pub(crate) fn judge_quantity(&self, quantity: Quantity) -> Result<(), Reason> {

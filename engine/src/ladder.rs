@@ -98,6 +98,13 @@ impl Ladder {
         self.prices.first().map(|(_, level)| self.level(level))
     }
 
+    /// Whether an order at the best price hides something.
+    #[inline]
+    pub(crate) fn best_hides(&self) -> bool {
+        let hidden = self.prices.first().and_then(|(_, level)| self.hidden.get(slot(level)));
+        hidden.is_some_and(|hidden| !hidden.is_zero())
+    }
+
     /// Whether an order of the other side with this limit would meet somebody here.
     #[inline]
     pub(crate) fn is_met_by(&self, limit: Price) -> bool {

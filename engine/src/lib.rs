@@ -31,16 +31,19 @@ mod ladder;
 mod make;
 mod market;
 mod owners;
+mod parts;
 mod plain;
 mod quantity;
 #[cfg(test)]
 mod random;
+mod replenish;
 mod restore;
 mod rungs;
 mod snapshot;
 mod standing;
 mod step;
 mod stops;
+mod sweep;
 mod trie;
 mod uncross;
 #[cfg(feature = "uuid")]

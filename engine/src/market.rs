@@ -66,8 +66,7 @@ pub enum Pricing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Limits {
-    /// Live orders, waiting stops included. An iceberg counts once for each part that it still shows
-    /// or will show.
+    /// Live orders, waiting stops included.
     pub orders_max: u32,
     /// The same for the orders of one account. A spec of rules version 1 has no such limit.
     #[cfg_attr(feature = "serde", serde(default = "unlimited"))]
@@ -77,7 +76,7 @@ pub struct Limits {
     pub requests_max: u32,
     /// Accounts that can be blocked at once.
     pub blocked_max: u32,
-    /// Parts that an iceberg may come in: bounds the trades that one order can cause.
+    /// Parts that an iceberg may come in.
     pub parts_max: u32,
 }
 

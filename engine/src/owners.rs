@@ -1,9 +1,9 @@
-//! Who owns the live orders of a market: how many places an account takes up, and which orders are an
-//! account's or a session's.
+//! Who owns the live orders of a market: how many orders an account has, and which are an account's or a
+//! session's.
 //!
-//! While all orders together take up no more places than one account may, no account can exceed its
-//! limit, and to look for an account's orders is to look at few. So a market has no register of owners
-//! until it has more orders than that, and keeps it from then on, because its slots stay that many.
+//! While there are no more orders than one account may have, no account can exceed its limit, and to look
+//! for an account's orders is to look at few. So a market has no register of owners until it has more
+//! orders than that, and keeps it from then on, because its slots stay that many.
 //!
 //! To count each account by itself would cost every order a search, so in the register accounts share
 //! counters. A counter is never below what one of its accounts takes up, so while it is within the
@@ -35,8 +35,6 @@ pub(crate) enum Whose {
 #[derive(Debug)]
 pub(crate) struct Owners {
     key: IndexKey,
-    /// The places that icebergs take up beyond one for each order.
-    extra: u64,
     register: Option<Box<Register>>,
 }
 
@@ -49,12 +47,12 @@ pub(crate) struct Register {
     marks: Vec<u32>,
 }
 
-/// What the accounts take up that share a counter.
+/// How many orders the accounts have that share a counter.
 #[derive(Clone, Debug, Default)]
 struct Counter {
-    places: u64,
+    orders: u32,
     #[expect(clippy::box_collection, reason = "nearly all counters have none and should be small")]
-    accounts: Option<Box<BTreeMap<AccountId, u64>>>,
+    accounts: Option<Box<BTreeMap<AccountId, u32>>>,
 }
 
 /// The bits of a mark that are made of the account. The highest of them number its counter.
@@ -97,27 +95,11 @@ impl Whose {
 
 impl Owners {
     pub(crate) const fn new(key: IndexKey) -> Self {
-        Self { key, extra: 0, register: None }
-    }
-
-    /// How many places icebergs take up beyond one for each order.
-    #[inline(always)]
-    pub(crate) const fn extra(&self) -> u64 {
-        self.extra
+        Self { key, register: None }
     }
 
     pub(crate) fn register(&self) -> Option<&Register> {
         self.register.as_deref()
-    }
-
-    /// Counts the places of an iceberg beyond its first.
-    pub(crate) fn add_extra(&mut self, places: u64) {
-        self.extra = self.extra.saturating_add(places.saturating_sub(1));
-    }
-
-    /// Takes such places back.
-    pub(crate) fn take_extra(&mut self, places: u64) {
-        self.extra = self.extra.saturating_sub(places.saturating_sub(1));
     }
 
     /// Notes an order that has taken its slot.
@@ -136,22 +118,9 @@ impl Owners {
         }
     }
 
-    /// Notes that an iceberg takes up fewer places than before.
-    pub(crate) fn shrink(&mut self, account: AccountId, fewer: u64) {
-        self.extra = self.extra.saturating_sub(fewer);
-        if let Some(register) = &mut self.register {
-            register.give_back(register.mark(account), account, fewer);
-        }
-    }
-
-    /// Whether an account may take up so many more places, and then no more than `most`.
+    /// Whether an account has fewer than so many orders.
     #[inline(never)]
-    pub(crate) fn has_room(
-        &mut self,
-        arena: &Arena,
-        account: AccountId,
-        (more, most): (u64, u64),
-    ) -> bool {
+    pub(crate) fn has_room(&mut self, arena: &Arena, account: AccountId, most: u32) -> bool {
         let key = self.key;
         let register = self.register.get_or_insert_with(|| {
             let counters = vec![Counter::default(); COUNTERS];
@@ -160,8 +129,7 @@ impl Owners {
             register
         });
         let mark = register.mark(account);
-        register.at_most(mark).saturating_add(more) <= most
-            || register.exactly(arena, account, mark).saturating_add(more) <= most
+        register.at_most(mark) < most || register.exactly(arena, account, mark) < most
     }
 }
 
@@ -172,20 +140,18 @@ impl Register {
         hash & ACCOUNT | TAKEN
     }
 
-    /// How many places an account takes up, and those that share its counter.
-    fn at_most(&self, mark: u32) -> u64 {
-        self.counters.get(counter(mark)).map_or(0, |counter| counter.places)
+    /// How many orders an account has, and those that share its counter.
+    fn at_most(&self, mark: u32) -> u32 {
+        self.counters.get(counter(mark)).map_or(0, |counter| counter.orders)
     }
 
-    /// How many places an account takes up.
-    fn exactly(&mut self, arena: &Arena, account: AccountId, mark: u32) -> u64 {
+    /// How many orders an account has.
+    fn exactly(&mut self, arena: &Arena, account: AccountId, mark: u32) -> u32 {
         let orders = marked(&self.marks, COUNTER, mark & COUNTER);
         let Some(counter) = self.counters.get_mut(counter(mark)) else { return 0 };
         let accounts = counter.accounts.get_or_insert_with(|| {
             let mut accounts = Box::default();
-            orders.for_each(|handle| {
-                add(&mut accounts, arena.order(handle).account, arena.places(handle));
-            });
+            orders.for_each(|handle| add(&mut accounts, arena.order(handle).account));
             accounts
         });
         accounts.get(&account).copied().unwrap_or(0)
@@ -194,7 +160,6 @@ impl Register {
     #[inline(never)]
     fn admit(&mut self, arena: &Arena, handle: Handle) {
         let Order { account, session, .. } = *arena.order(handle);
-        let places = arena.places(handle);
         let mark = self.mark(account) | session.map_or(0, session_mark);
         let at = slot(handle.0);
         if at >= self.marks.len() {
@@ -204,25 +169,20 @@ impl Register {
             *free = mark;
         }
         let Some(counter) = self.counters.get_mut(counter(mark)) else { return };
-        counter.places = counter.places.saturating_add(places);
+        counter.orders = counter.orders.saturating_add(1);
         if let Some(accounts) = &mut counter.accounts {
-            add(accounts, account, places);
+            add(accounts, account);
         }
     }
 
     #[inline(never)]
     fn dismiss(&mut self, arena: &Arena, handle: Handle) {
-        if let Some(mark) = self.marks.get_mut(slot(handle.0)) {
-            let mark = core::mem::take(mark);
-            self.give_back(mark, arena.order(handle).account, arena.places(handle));
-        }
-    }
-
-    fn give_back(&mut self, mark: u32, account: AccountId, places: u64) {
+        let Some(mark) = self.marks.get_mut(slot(handle.0)) else { return };
+        let mark = core::mem::take(mark);
         let Some(counter) = self.counters.get_mut(counter(mark)) else { return };
-        counter.places = counter.places.saturating_sub(places);
+        counter.orders = counter.orders.saturating_sub(1);
         if let Some(accounts) = &mut counter.accounts {
-            take(accounts, account, places);
+            take(accounts, arena.order(handle).account);
         }
     }
 
@@ -247,15 +207,14 @@ impl Register {
             let mark = self.mark(account) | session.map_or(0, session_mark);
             is_marked &= self.marks.get(slot(handle.0)) == Some(&mark);
             if let Some(sum) = sums.get_mut(counter(mark)) {
-                let places = arena.places(handle);
-                sum.places = sum.places.saturating_add(places);
-                add(sum.accounts.get_or_insert_default(), account, places);
+                sum.orders = sum.orders.saturating_add(1);
+                add(sum.accounts.get_or_insert_default(), account);
             }
         }
         let is_counted = |(counter, sum): (&Counter, &Counter)| {
             let real = sum.accounts.clone().unwrap_or_default();
             let known = counter.accounts.as_ref();
-            counter.places == sum.places && known.is_none_or(|known| *known == real)
+            counter.orders == sum.orders && known.is_none_or(|known| *known == real)
         };
         let live = usize::try_from(arena.live()).unwrap_or(usize::MAX);
         is_marked
@@ -277,16 +236,16 @@ fn marked(marks: &[u32], bits: u32, wanted: u32) -> impl Iterator<Item = Handle>
 }
 
 #[inline(never)]
-fn add(accounts: &mut BTreeMap<AccountId, u64>, account: AccountId, places: u64) {
-    let sum = accounts.entry(account).or_default();
-    *sum = sum.saturating_add(places);
+fn add(accounts: &mut BTreeMap<AccountId, u32>, account: AccountId) {
+    let orders = accounts.entry(account).or_default();
+    *orders = orders.saturating_add(1);
 }
 
 #[inline(never)]
-fn take(accounts: &mut BTreeMap<AccountId, u64>, account: AccountId, places: u64) {
-    if let Some(sum) = accounts.get_mut(&account) {
-        *sum = sum.saturating_sub(places);
-        if *sum == 0 {
+fn take(accounts: &mut BTreeMap<AccountId, u32>, account: AccountId) {
+    if let Some(orders) = accounts.get_mut(&account) {
+        *orders = orders.saturating_sub(1);
+        if *orders == 0 {
             accounts.remove(&account);
         }
     }

@@ -80,7 +80,7 @@ impl Book {
         let Err(spot) = self.standing.find_spot(place.order) else {
             return Err(Reason::DuplicateOrderId);
         };
-        self.judge_room(account, 1)?;
+        self.judge_room(account)?;
         Ok(spot)
     }
 

@@ -110,24 +110,10 @@ pub struct OrderRecord {
 }
 
 impl OrderRecord {
-    /// How many places the order takes up: one for each part that it still shows or will show. They
-    /// count against `orders_max` and `orders_per_account_max`.
-    #[must_use]
-    pub fn places(&self) -> u64 {
-        let hidden = Quantity(self.open.0.saturating_sub(self.shown.0));
-        places(self.shown, hidden, self.display_quantity)
-    }
-
     /// What the order shows when it enters a queue.
     pub(crate) fn fresh_part(&self) -> Quantity {
         self.display_quantity.map_or(self.open, |display| display.min(self.open))
     }
-}
-
-/// How many parts an order comes in that shows and hides so much.
-pub(crate) fn places(shown: Quantity, hidden: Quantity, display: Option<Quantity>) -> u64 {
-    let part = display.unwrap_or(hidden).0.max(1);
-    u64::from(!shown.is_zero()).saturating_add(hidden.0.div_ceil(part))
 }
 
 /// When a live order ends by itself.

@@ -87,16 +87,10 @@ impl Standing {
         self.arena.live()
     }
 
-    /// How many places they take up: an iceberg one for each of its parts.
+    /// Whether an account has fewer than so many orders.
     #[inline(always)]
-    pub(crate) fn places(&self) -> u64 {
-        u64::from(self.arena.live()).saturating_add(self.owners.extra())
-    }
-
-    /// Whether an account may take up so many more places, and then no more than `most`.
-    #[inline(always)]
-    pub(crate) fn has_room(&mut self, account: AccountId, (more, most): (u64, u64)) -> bool {
-        self.owners.has_room(&self.arena, account, (more, most))
+    pub(crate) fn has_room(&mut self, account: AccountId, most: u32) -> bool {
+        self.owners.has_room(&self.arena, account, most)
     }
 
     /// The live order of this id.
@@ -153,11 +147,6 @@ impl Standing {
     /// The size of the parts that an order shows.
     pub(crate) fn display(&self, handle: Handle) -> Option<Quantity> {
         self.arena.display(handle)
-    }
-
-    /// How many places an order takes up.
-    pub(crate) fn places_of(&self, handle: Handle) -> u64 {
-        self.arena.places(handle)
     }
 
     #[inline(always)]
@@ -228,7 +217,6 @@ impl Standing {
                 self.stops.insert(order.side, stop, order.priority, handle);
             }
         }
-        self.owners.add_extra(order.places());
         self.owners.admit(&self.arena, handle);
         self.index.insert(order.party.order.0, handle.0);
         self.schedule(handle, order.until, order.priority);
@@ -310,15 +298,10 @@ impl Standing {
     #[inline]
     pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
         let (before, hid) = (self.arena.open(handle), self.arena.hidden(handle));
-        let (order, places) = (*self.arena.order(handle), self.arena.places(handle));
-        let (ladder, totals, arena) = self.side_mut(order.side);
+        let (ladder, totals, arena) = self.side_mut(self.arena.order(handle).side);
         totals.resting_quantity = totals.resting_quantity.minus(before).plus(shown).plus(hidden);
         totals.hidden_quantity = totals.hidden_quantity.minus(hid).plus(hidden);
         ladder.resize(arena, handle, shown, hidden);
-        if !order.is_plain() {
-            let fewer = places.saturating_sub(self.arena.places(handle));
-            self.owners.shrink(order.account, fewer);
-        }
     }
 
     /// Takes an order from everywhere but the index.
@@ -328,7 +311,6 @@ impl Standing {
         let (kind, until) = if order.is_plain() {
             (None, Until::Cancelled)
         } else {
-            self.owners.take_extra(self.arena.places(handle));
             (self.arena.kind(handle), self.arena.until(handle))
         };
         let hidden = self.arena.hidden(handle);

@@ -61,7 +61,7 @@ enum Command {
 const EXAMPLES: &str = "\
 Try:
   pricetime demo                                   watch a made-up energy market for five seconds
-  pricetime demo --commands 20000 --write day.jsonl --epoch-seconds 10     write its day down
+  pricetime demo --commands 19900 --write day.jsonl --epoch-seconds 10     write its day down
   pricetime run --once --input day.jsonl --answers none                    run a market on it
   pricetime inspect book 1                         look into ./data
   pricetime verify                                 is everything in there right?

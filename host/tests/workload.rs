@@ -12,20 +12,20 @@ const PINNED: [(Workload, u128, u128); 9] = [
     ),
     (
         Workload::Normal,
-        0x2eeb5951_58af3dc9_1e581dc7_36b63ec8,
-        0x9e234d72_d9ba71b2_dc231ed0_4b3b9af0,
+        0x2470ee00_30bce04c_bf2c3a1f_97fcfa30,
+        0x34f47a04_8f162998_5f73bac4_68b8ecfe,
     ),
     (
         Workload::Swing25,
-        0x89bb36d9_196044f8_aef4d749_f4514859,
-        0xa774b757_1dce8f37_4937008c_b49e4023,
+        0xd25f647f_9a82483f_61a8002a_13db79ee,
+        0x04d22d5d_a50b1bdd_2e682560_3552ad49,
     ),
     (
         Workload::Swing40,
-        0x1f1d7c4e_516bb065_2b8a6480_03fd4e97,
-        0x9cffb39e_30213fc5_9295b264_2d24cc4e,
+        0x543f26ca_8cf41bbd_ff067705_ae29ed14,
+        0x4812c55b_7fff2ed1_867627cc_eac71d5c,
     ),
-    (Workload::Crash, 0x6a17ef54_d21778d7_86f62667_84becdc6, 0xc835faf8_a087c507_e3ca8ac2_803ca482),
+    (Workload::Crash, 0x77e50318_05222227_a0792319_cf927f45, 0xbf4a7156_03d6045c_52f94571_54fe7cd5),
     (
         Workload::Epochs,
         0xeada5557_10fe324a_53c4ffbc_732f606b,
@@ -43,8 +43,8 @@ const PINNED: [(Workload, u128, u128); 9] = [
     ),
     (
         Workload::Markets,
-        0xfd7a6229_0165e46f_c6446f3e_1e2cdba8,
-        0xf973f352_a17d1e57_ee236a6b_6f941be0,
+        0xfc34fccf_64f1c235_8b30ac9d_6ca06e1f,
+        0x108bdc67_9cebee23_b86a0370_fc6c7ee5,
     ),
 ];
 

@@ -154,8 +154,6 @@ const REFUSALS: &[(ActionKind, &[Reason])] = &[
             Reason::BadCombination,
             Reason::NoChange,
             Reason::WouldTake,
-            Reason::BookFull,
-            Reason::AccountFull,
         ],
     ),
     (ActionKind::Cancel, &[Reason::UnknownMarket, Reason::UnknownOrder, Reason::NotOwner]),

@@ -199,6 +199,6 @@ fn a_fixed_day_has_the_digest_that_it_has_everywhere() {
     let head = *engine.market(MarketId(1)).expect("it was added").head();
     let accepted = groups.iter().filter(|g| g.outcome == Outcome::Accepted).count();
     let facts = (accepted, head.last_trade.0, head.epoch.0, head.next_priority.0);
-    assert_eq!(facts, (1_943, 1_793, 11, 2_790));
-    assert_eq!(format!("{:#034x}", engine.digest()), "0x724fb4f1daeeb9a70212d5e6c62acd93");
+    assert_eq!(facts, (2_222, 1_392, 11, 2_532));
+    assert_eq!(format!("{:#034x}", engine.digest()), "0x3a5a858e4d8ab9fc0c7fb9cdff30565e");
 }

@@ -6,7 +6,6 @@ use pricetime_engine::{
 
 use super::book::{Book, full_part, waits};
 use super::market::refuse;
-use super::place::parts;
 
 /// The order as it would be, before it is known where it goes.
 fn changed(old: &OrderRecord, amend: &Amend) -> OrderRecord {
@@ -38,9 +37,6 @@ impl Book {
         refuse(amend.if_open.is_some_and(|open| open != old.open), Reason::Changed)?;
         let new = changed(&old, amend);
         self.judge_amend(&old, &new, amend)?;
-        if waits(&old) || re_enters(&old, &new, amend) {
-            self.judge_room(&new, parts(&old))?;
-        }
 
         self.orders.retain(|o| o.party.order != amend.order);
         if waits(&old) {

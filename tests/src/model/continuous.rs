@@ -1,10 +1,12 @@
 //! Matching in Continuous: a taker and the makers that it meets.
 
+use std::collections::VecDeque;
+
 use pricetime_engine::{
     CancelReason, Event, OrderKind, OrderRecord, Price, Pricing, Quantity, SelfTrade, Side, Until,
 };
 
-use super::book::{Book, Pair, full_part, less, rank, waits};
+use super::book::{Book, Pair, full_part, less, waits};
 
 /// What came of a taker's way through the book.
 pub(super) struct Taken {
@@ -12,6 +14,13 @@ pub(super) struct Taken {
     traded: u64,
     /// Whether self-trade prevention stopped it.
     stopped: bool,
+}
+
+/// An order that a taker met, as it was before, and how much the taker took of it.
+struct Met {
+    maker: OrderRecord,
+    mode: SelfTrade,
+    by: Quantity,
 }
 
 impl Book {
@@ -67,38 +76,89 @@ impl Book {
         copy.take(&mut taker).traded
     }
 
-    /// Lets a taker, which is not in the book, meet one maker after the other.
+    /// Lets a taker, which is not in the book, meet one price after the other.
     fn take(&mut self, taker: &mut OrderRecord) -> Taken {
         let bound = self.bound(taker);
         let mut taken = Taken { traded: 0, stopped: false };
         while taker.open.0 > 0 && !taken.stopped {
-            let Some(at) = self.first_maker(taker.side.opposite(), bound) else {
+            let Some(price) = self.first_price(taker.side.opposite(), bound) else {
                 break;
             };
-            let mut maker = self.orders.swap_remove(at);
-            let same_account = maker.party.account == taker.party.account;
-            let mode = if same_account { taker.self_trade } else { SelfTrade::None };
-            match mode {
-                SelfTrade::None => {
-                    taken.traded += self.trade_with(&mut maker, taker).0;
-                    self.put_back(maker);
-                }
-                SelfTrade::CancelTaker => {
-                    taken.stopped = true;
-                    self.orders.push(maker);
-                }
-                SelfTrade::CancelMaker => self.cancelled(&maker, CancelReason::SelfTrade),
-                SelfTrade::CancelBoth => {
-                    taken.stopped = true;
-                    self.cancelled(&maker, CancelReason::SelfTrade);
-                }
-                SelfTrade::Decrement => {
-                    self.decrement(&mut maker, taker);
-                    self.put_back(maker);
-                }
+            let (met, queue) = self.meet(price, taker, &mut taken);
+            for met in met {
+                self.tell(met, taker);
+            }
+            for (maker, came_up) in queue {
+                self.put_back(maker, came_up);
             }
         }
         taken
+    }
+
+    /// Lets a taker meet one part after the other at a price: says whom it met, in order, and what is
+    /// left of the queue there, with who came up with a new part. Nothing is told of that yet.
+    fn meet(
+        &mut self,
+        price: Price,
+        taker: &OrderRecord,
+        taken: &mut Taken,
+    ) -> (Vec<Met>, VecDeque<(OrderRecord, bool)>) {
+        let side = taker.side.opposite();
+        let here = |o: &OrderRecord| o.side == side && !waits(o) && o.kind.price() == Some(price);
+        let queue = self.resting(side).into_iter().filter(here).map(|maker| (maker, false));
+        let mut queue: VecDeque<(OrderRecord, bool)> = queue.collect();
+        self.orders.retain(|o| !here(o));
+        let (mut met, mut left): (Vec<Met>, _) = (Vec::new(), taker.open);
+        while left.0 > 0
+            && !taken.stopped
+            && let Some((mut maker, came_up)) = queue.pop_front()
+        {
+            let same_account = maker.party.account == taker.party.account;
+            let mode = if same_account { taker.self_trade } else { SelfTrade::None };
+            taken.stopped = matches!(mode, SelfTrade::CancelTaker | SelfTrade::CancelBoth);
+            if mode == SelfTrade::CancelTaker {
+                queue.push_front((maker, came_up));
+                break;
+            }
+            let at = met.iter().position(|met| met.maker.party == maker.party);
+            let at = at.unwrap_or_else(|| {
+                met.push(Met { maker, mode, by: Quantity(0) });
+                met.len() - 1
+            });
+            if matches!(mode, SelfTrade::CancelMaker | SelfTrade::CancelBoth) {
+                continue;
+            }
+            let by = left.min(maker.shown);
+            left = less(left, by);
+            met[at].by = Quantity(met[at].by.0 + by.0);
+            if mode == SelfTrade::None {
+                taken.traded += by.0;
+            }
+            maker.open = less(maker.open, by);
+            maker.shown = less(maker.shown, by);
+            if maker.shown.0 > 0 {
+                queue.push_front((maker, came_up));
+            } else if maker.open.0 > 0 {
+                maker.shown = full_part(&maker);
+                queue.push_back((maker, true));
+            }
+        }
+        (met, queue)
+    }
+
+    /// Tells what became of an order that a taker met.
+    fn tell(&mut self, met: Met, taker: &mut OrderRecord) {
+        let Met { mut maker, mode, by } = met;
+        match mode {
+            SelfTrade::None => {
+                let price = self.price_of_trade(&maker, taker);
+                self.trade(Pair { maker: &mut maker, taker }, price, by);
+            }
+            SelfTrade::Decrement => self.decrement(&maker, taker, by),
+            SelfTrade::CancelMaker | SelfTrade::CancelTaker | SelfTrade::CancelBoth => {
+                self.cancelled(&maker, CancelReason::SelfTrade);
+            }
+        }
     }
 
     /// The worst price that a taker takes. Wider than a price, so that no protection runs over.
@@ -114,25 +174,15 @@ impl Book {
         })
     }
 
-    /// The order of this side that is next to trade, if its price is within the bound.
-    fn first_maker(&self, side: Side, bound: Option<i128>) -> Option<usize> {
-        let resting = self.orders.iter().enumerate();
-        let resting = resting.filter(|(_, o)| o.side == side && !waits(o));
-        let (at, first) = resting.min_by_key(|(_, o)| rank(o))?;
-        let price = i128::from(first.kind.price()?.0);
+    /// The best price of this side, if it is within the bound.
+    fn first_price(&self, side: Side, bound: Option<i128>) -> Option<Price> {
+        let first = self.best(side)?;
+        let price = i128::from(first.0);
         let within = bound.is_none_or(|bound| match side {
             Side::Buy => price >= bound,
             Side::Sell => price <= bound,
         });
-        within.then_some(at)
-    }
-
-    fn trade_with(&mut self, maker: &mut OrderRecord, taker: &mut OrderRecord) -> Quantity {
-        let quantity = taker.open.min(maker.shown);
-        let price = self.price_of_trade(maker, taker);
-        maker.shown = less(maker.shown, quantity);
-        self.trade(Pair { maker, taker }, price, quantity);
-        quantity
+        within.then_some(first)
     }
 
     fn price_of_trade(&self, maker: &OrderRecord, taker: &OrderRecord) -> Price {
@@ -149,29 +199,21 @@ impl Book {
         }
     }
 
-    /// Two orders of one account shrink by the smaller of what is there.
-    fn decrement(&mut self, maker: &mut OrderRecord, taker: &mut OrderRecord) {
-        let by = taker.open.min(maker.shown);
-        maker.open = less(maker.open, by);
-        maker.shown = less(maker.shown, by);
+    /// Two orders of one account shrink by as much.
+    fn decrement(&mut self, maker: &OrderRecord, taker: &mut OrderRecord, by: Quantity) {
         taker.open = less(taker.open, by);
-        for (order, shown) in [(&*maker, maker.shown), (&*taker, full_part(taker))] {
-            self.events.push(Event::Reduced {
-                party: order.party,
-                by,
-                remaining: order.open,
-                shown,
-            });
+        let shown = Quantity(maker.shown.0.saturating_sub(by.0));
+        for (party, remaining, shown) in [
+            (maker.party, less(maker.open, by), shown),
+            (taker.party, taker.open, full_part(taker)),
+        ] {
+            self.events.push(Event::Reduced { party, by, remaining, shown });
         }
     }
 
-    /// A maker after a trade: it is used up, or shows its next part at the tail, or stays.
-    fn put_back(&mut self, mut maker: OrderRecord) {
-        if maker.open.0 == 0 {
-            return;
-        }
-        if maker.shown.0 == 0 {
-            maker.shown = full_part(&maker);
+    /// An order that a taker has left in the queue. If a new part of it came up, it has a new place.
+    fn put_back(&mut self, mut maker: OrderRecord, came_up: bool) {
+        if came_up {
             maker.priority = self.take_priority();
             self.events.push(Event::Replenished {
                 party: maker.party,

@@ -1,24 +1,12 @@
 //! Place: what is refused, and where an accepted order goes.
 
 use pricetime_engine::{
-    Command, EpochNumber, Event, OrderKind, OrderRecord, Party, Phase, Place, Price, Quantity,
-    Reason, TimeInForce, Timestamp, Until,
+    AccountId, Command, EpochNumber, Event, OrderKind, OrderRecord, Party, Phase, Place, Price,
+    Quantity, Reason, TimeInForce, Timestamp, Until,
 };
 
-use super::book::{Book, full_part, waits};
-use super::market::refuse;
-
-/// In how many parts an order still comes: what it shows now, then its hidden quantity in pieces.
-pub(super) fn parts(order: &OrderRecord) -> u64 {
-    let mut hidden = order.open.0 - order.shown.0;
-    let piece = order.display_quantity.map_or(hidden, |display| display.0);
-    let mut parts = u64::from(order.shown.0 > 0);
-    while hidden > 0 {
-        hidden -= piece.min(hidden);
-        parts += 1;
-    }
-    parts
-}
+use super::book::{Book, waits};
+use super::market::{count, refuse};
 
 impl Book {
     /// Place in Continuous or Call, by an account that is not blocked.
@@ -48,7 +36,7 @@ impl Book {
         let reaches = self.reaches_the_other_side(&order);
         refuse(continuous && place.post_only && reaches, Reason::WouldTake)?;
         if self.may_rest(place) {
-            self.judge_room(&order, 0)?;
+            self.judge_room(account)?;
         }
 
         order.priority = self.take_priority();
@@ -135,16 +123,11 @@ impl Book {
         }
     }
 
-    /// BookFull and AccountFull: one place for each part that an order shows or will show. The order
-    /// has so many places already.
-    pub(super) fn judge_room(&self, order: &OrderRecord, has: u64) -> Result<(), Reason> {
+    /// BookFull and AccountFull, for an order that may rest.
+    fn judge_room(&self, account: AccountId) -> Result<(), Reason> {
         let limits = &self.head.spec.limits;
-        let more = parts(&OrderRecord { shown: full_part(order), ..*order }).saturating_sub(has);
-        let own = |o: &&OrderRecord| o.party.account == order.party.account;
-        let all: u64 = self.orders.iter().map(parts).sum();
-        let owned: u64 = self.orders.iter().filter(own).map(parts).sum();
-        refuse(more > 0 && all + more > u64::from(limits.orders_max), Reason::BookFull)?;
-        let account_max = u64::from(limits.orders_per_account_max);
-        refuse(more > 0 && owned + more > account_max, Reason::AccountFull)
+        let own = self.orders.iter().filter(|o| o.party.account == account).count();
+        refuse(self.orders.len() >= count(limits.orders_max), Reason::BookFull)?;
+        refuse(own >= count(limits.orders_per_account_max), Reason::AccountFull)
     }
 }

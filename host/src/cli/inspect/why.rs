@@ -36,12 +36,10 @@ pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
         Reason::BadCombination => "its attributes do not go together",
         Reason::AlreadyExpired => "it would have ended before it began",
         Reason::WouldTake => "it is post-only and would have traded at once",
-        Reason::BookFull => "the market has no room for it, or for all its parts",
+        Reason::BookFull => "the market holds as many orders as it may",
         Reason::ZeroMarketId => "markets are numbered from 1",
         Reason::UsedMarketId => "a market's number must be above every number that was ever used",
-        Reason::AccountFull => {
-            "the orders of its account, or all their parts, are as many as they may be"
-        }
+        Reason::AccountFull => "its account has as many orders as it may",
     };
     let bound = spec.and_then(|spec| bound(reason, spec));
     bound.map_or_else(|| said.to_owned(), |bound| format!("{said} ({bound})"))

@@ -131,7 +131,6 @@ fn taker(number: u64, price: Price) -> Place {
 }
 
 fn iceberg_sweep(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
-    /// An account may have ten of the largest icebergs, so two are refused.
     const EACH: u64 = 12;
     const ROUND: u64 = OWNERS * EACH + 1;
     let iceberg = |number| iceberg(number, number % OWNERS, Limits::default().parts_max);
