@@ -1,6 +1,6 @@
 //! What each feature costs: the same flow with and without it, in turns.
 //!
-//! `cargo run --release -p pricetime-benches --bin features -- [--orders N] [--commands N]
+//! `cargo run --profile dist -p pricetime-benches --bin features -- [--orders N] [--commands N]
 //! [--rounds N] [--only NAME]`
 //!
 //! Each row is the mixed flow in which one thing is different. The figure is the median over the

@@ -1,6 +1,6 @@
 //! How long the core takes for one command, by kind: p50, p99, p99.9 and the longest.
 //!
-//! `cargo run --release -p pricetime-benches --bin latency -- [--orders N] [--commands N]
+//! `cargo run --profile dist -p pricetime-benches --bin latency -- [--orders N] [--commands N]
 //! [--prices narrow|wide|scattered] [--markets N] [--json]`
 //!
 //! This is service time in a closed loop: the next command waits for the one before, so nothing is

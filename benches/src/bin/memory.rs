@@ -1,6 +1,6 @@
 //! What a resting order takes of memory. Linux only: it reads `/proc/self/status`.
 //!
-//! `cargo run --release -p pricetime-benches --bin memory -- [--orders N]
+//! `cargo run --profile dist -p pricetime-benches --bin memory -- [--orders N]
 //! [--prices narrow|wide|scattered] [--reserve]`
 //!
 //! Orders are made one by one and not kept, so that what the process grows by is the engine's. The

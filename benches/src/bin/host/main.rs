@@ -1,7 +1,7 @@
 //! What a host does: commands a second, the time from submitting to the durable answer, what it
 //! feels of an epoch that closes, and the time to come back.
 //!
-//! `cargo run --release -p pricetime-benches --bin host -- [--folder F] [--seconds S]
+//! `cargo run --profile dist -p pricetime-benches --bin host -- [--folder F] [--seconds S]
 //! [--orders N] [--only rates|latencies|epochs|restart]`
 //!
 //! One process, one market, the commands of `Flow`. Rates are of a closed loop in which each
