@@ -9,11 +9,16 @@
 //! command) and `memory` (what a resting order takes).
 
 mod batch;
+mod bench;
+mod failure;
 mod flow;
 mod orders;
 mod stand;
+pub mod workload;
 
 pub use batch::Batch;
+pub use bench::Bench;
+pub use failure::Failure;
 pub use flow::Flow;
 pub use orders::{Orders, Prices, Shape};
 pub use stand::stand;

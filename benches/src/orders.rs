@@ -7,7 +7,7 @@ use pricetime_engine::{
     Place, Price, Pricing, Quantity, SelfTrade, Sequence, Side, Step, Symbol, Terms, TimeInForce,
     Timestamp,
 };
-use pricetime_tests::generate::random::Random;
+use pricetime_journal::random::Random;
 
 /// Between the bids and the asks.
 pub(crate) const MIDDLE: Price = Price(1_000_000);

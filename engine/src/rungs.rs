@@ -11,6 +11,17 @@
 //! So the best price is the row's last. A row that is full hands its worst key to the trie, one that
 //! is short of keys gets the trie's first: a step costs at most one step of the trie, and since the
 //! two bounds are far apart, none is repeated by an order that comes and goes.
+//!
+//! On the public workload 85 % of levels come and go at the best price and 96 % within four ranks. Three
+//! designs were measured, in nanoseconds a message (bare loop, minima of interleaved runs):
+//!
+//! | | dense prices | swinging prices | fixed prices |
+//! |---|---|---|---|
+//! | trie alone | 32 | 35 to 38 | 25.6 |
+//! | window of 1,024 ticks with bitmaps, before the trie | 28 | 93 to 104 | |
+//! | row, before the trie | 28 | 27 to 28 | 26.5 |
+//!
+//! The window is slow when prices swing because nearly every order moves it.
 
 use crate::trie::Trie;
 

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pricetime::cli::configuration;
+use pricetime_cli::configuration;
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::bounds::{SECRET, frugally, short, unseen};
 

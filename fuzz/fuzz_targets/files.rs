@@ -12,9 +12,9 @@ use pricetime_engine::{AccountId, EpochNumber, MarketId};
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::archive::{OURS, Small, pieces};
 use pricetime_fuzz::bounds::{frugally, short};
-use pricetime_persistence::codec::{Kind, seal_envelope};
-use pricetime_persistence::settlement::{Batch, Digest, Transfer};
-use pricetime_persistence::{ArchiveError, Disk as _, LocalSnapshots, unpack};
+use pricetime_journal::codec::{Kind, seal_envelope};
+use pricetime_settlement::{Batch, Digest, Transfer};
+use pricetime_journal::{ArchiveError, Disk as _, LocalSnapshots, unpack};
 use pricetime_tests::disk::FaultyDisk;
 
 /// How much the disk takes that an archive is unpacked on.

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use pricetime_engine::{AccountId, Action, Command, MarketId, Sequence, Timestamp};
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::journal::{FOLDER, OPTIONS, OURS, next};
-use pricetime_persistence::{Journal, JournalError};
+use pricetime_journal::{Journal, JournalError};
 use pricetime_tests::disk::FaultyDisk;
 
 /// What can be read of it, and whether that is all.

@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 
 use libfuzzer_sys::fuzz_target;
-use pricetime::cli::settle::balances;
-use pricetime::cli::why_not_json_lines;
-use pricetime::engine::{Command, MarketSpec, Notional, Sequence, Timestamp};
-use pricetime::json::{Amount, Line, StepText, Time};
+use pricetime_engine::{Command, MarketSpec, Notional, Sequence, Timestamp};
+use pricetime_gateway::json::{Amount, Line, StepText, Time};
+use pricetime_gateway::{BalanceLine, read_balances, why_not_json_lines};
+use pricetime_settlement::ledger::Balance;
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::bounds::{frugally, short};
 
@@ -65,6 +65,15 @@ fn decimal(text: &str, spec: &MarketSpec) {
     }
 }
 
+/// Reads the balances in a text, and writes them again.
+fn balances(text: &str, spec: &MarketSpec) -> Result<(Vec<Balance>, String), String> {
+    let found = read_balances(text.as_bytes(), spec)?;
+    let lines = found.iter().filter_map(|it| BalanceLine::of(it, spec));
+    let lines = lines.filter_map(|it| serde_json::to_string(&it).ok());
+    let text = lines.collect::<Vec<_>>().join("\n");
+    Ok((found, text))
+}
+
 fn brought(text: &str, spec: &MarketSpec) {
     match frugally(text.len(), 64, || balances(text, spec)) {
         Ok((found, again)) => {
@@ -90,8 +99,8 @@ fuzz_target!(|data: &[u8]| {
     };
     match which {
         0 => {
-            assert_eq!(why_not_json_lines(b"{}\n"), None);
-            if let Some(why) = why_not_json_lines(bytes.0) {
+            assert_eq!(why_not_json_lines("FILE", b"{}\n"), None);
+            if let Some(why) = why_not_json_lines("FILE", bytes.0) {
                 assert!(short(&why).starts_with("FILE:"), "{why}");
             }
             line(bytes.0, &spec);

@@ -7,10 +7,11 @@ use libfuzzer_sys::fuzz_target;
 use pricetime_engine::{EngineSnapshot, MarketSnapshot};
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::bounds::{frugally, short};
-use pricetime_persistence::redis::fuzzing::{balance, end, notice, outcome, position, texts};
-use pricetime_persistence::redis::stream::EntryId;
-use pricetime_persistence::redis::{BadText, ImageText, ReadImage, read_text};
-use pricetime_persistence::settlement::BatchId;
+use pricetime_redis::fuzzing::{end, texts};
+use pricetime_settlement::ledger::fuzzing::{balance, notice, outcome, position};
+use pricetime_redis::stream::EntryId;
+use pricetime_redis::{BadText, ImageText, ReadImage, read_text};
+use pricetime_settlement::BatchId;
 use redis::Value;
 
 /// How deep an answer may be that becomes a value: the client's bound.

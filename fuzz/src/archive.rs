@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pricetime_engine::rules;
-use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
-use pricetime_persistence::{Disk, DiskFile, History, Lock};
+use pricetime_journal::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
+use pricetime_journal::{Disk, DiskFile, History, Lock};
 use pricetime_tests::disk::FaultyDisk;
 
 use crate::Bytes;

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-/// The longest error, in characters: `pricetime_persistence::echo` shortens what it repeats, and a name may stand
+/// The longest error, in characters: `pricetime_journal::echo` shortens what it repeats, and a name may stand
 /// before it.
 const ERROR_MAX: usize = 1_200;
 

@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{Command, Sequence};
-use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
-use pricetime_persistence::{Disk, History, Journal, JournalError, JournalOptions};
+use pricetime_journal::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
+use pricetime_journal::{Disk, History, Journal, JournalError, JournalOptions};
 use pricetime_tests::disk::FaultyDisk;
 
 use crate::Bytes;

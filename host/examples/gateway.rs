@@ -1,6 +1,6 @@
 //! A small HTTP gateway that embeds the host: place, amend, cancel, and show the book.
 //!
-//! `cargo run --release --example gateway -- ./data 127.0.0.1:8080`, then for instance
+//! `cargo run --release -p pricetime --example gateway -- ./data 127.0.0.1:8080`, then for instance
 //!
 //! ```text
 //! curl -X POST localhost:8080/orders -H 'content-type: application/json' -d '{

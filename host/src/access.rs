@@ -4,8 +4,6 @@
 //! of events with [`Principal::seen`] before it shows it. `docs/json.md`, "What a connection may
 //! see", states the rules.
 
-mod tokens;
-
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,9 +15,6 @@ use pricetime_engine::{
 use uuid::Uuid;
 
 use crate::draft::Draft;
-use crate::json::{self, Line};
-
-pub use tokens::{Tokens, digest};
 
 /// On whose behalf a connection speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,39 +90,6 @@ impl Principal {
         self.may_act_for(draft.account)
     }
 
-    /// Checks whether it may ask this question. A command is checked with
-    /// [`may_submit`](Self::may_submit), and what an `order` finds with [`order`](Self::order).
-    ///
-    /// # Errors
-    /// Returns [`Denied`] if the question is about an account that the principal does not act for.
-    pub fn may_ask(&self, line: &Line) -> Result<(), Denied> {
-        match line {
-            Line::Subscribe(asked) => {
-                asked.account.map_or(Ok(()), |account| self.may_act_for(account.into()))
-            }
-            Line::Outcome(asked) => self.may_act_for(asked.account.into()),
-            Line::Order(_) if *self == Self::Public => Err(Denied::NoToken),
-            Line::Order(_)
-            | Line::Hello(_)
-            | Line::View(_)
-            | Line::Market(_)
-            | Line::Status(_)
-            | Line::Place(_)
-            | Line::Amend(_)
-            | Line::Cancel(_)
-            | Line::CancelAll(_)
-            | Line::CancelSession(_)
-            | Line::AddMarket(_)
-            | Line::SetMarket(_)
-            | Line::RemoveMarket(_)
-            | Line::SetPhase(_)
-            | Line::CloseEpoch(_)
-            | Line::AdvanceTime(_)
-            | Line::BlockAccount(_)
-            | Line::UnblockAccount(_) => Ok(()),
-        }
-    }
-
     /// The order, if the principal may see it.
     #[must_use]
     pub fn order(&self, order: OrderRecord) -> Option<OrderRecord> {
@@ -142,26 +104,6 @@ impl Principal {
             return group;
         }
         seen(&group.header, &group.events, group.outcome, |account| self.sees(account))
-    }
-
-    /// What the principal sees of a host's status. Reasons name files and servers, and may name
-    /// accounts, so only operators read them.
-    #[must_use]
-    pub fn status(&self, status: json::Status) -> json::Status {
-        if self.is_operator() {
-            return status;
-        }
-        let json::Status { line, durable, snapshot, stopped, .. } = status;
-        let stopped = stopped.map(|reason| self.reason(reason).into_owned());
-        json::Status {
-            line,
-            durable,
-            snapshot,
-            stopped,
-            snapshot_failure: None,
-            faulty: None,
-            fenced: Vec::new(),
-        }
     }
 
     /// Why the host has stopped, as far as the principal may read it.

@@ -9,7 +9,7 @@ use pricetime_engine::{
     Sequence, Timestamp,
 };
 #[cfg(feature = "redis")]
-use pricetime_persistence::redis::scores_hold_after;
+use pricetime_redis::scores_hold_after;
 use tokio::sync::oneshot;
 
 use crate::core_thread::Entrance;

@@ -1,11 +1,17 @@
 //! The keeper's thread: writes local snapshots, while everybody else goes on.
+//!
+//! It writes a snapshot when an epoch has closed and it is idle, and one at the end.
+//!
+//! The thread receives the pages of the image as they are, 64 orders each. A page that changes while this
+//! thread has it is copied then. Copying all orders at once delayed every other thread, and so did a niceness
+//! of 19 and a sync after each piece of the file.
 
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender};
 use pricetime_engine::Sequence;
-use pricetime_persistence::image::Frozen;
-use pricetime_persistence::{LocalSnapshots, SnapshotError};
+use pricetime_journal::image::Frozen;
+use pricetime_journal::{LocalSnapshots, SnapshotError};
 use tracing::{error, info};
 
 use crate::status::Shared;

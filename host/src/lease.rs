@@ -10,9 +10,9 @@ mod keep;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use pricetime_persistence::redis::RedisOptions;
-use pricetime_persistence::redlock::{Held, Redlock, RedlockError};
-use pricetime_persistence::{Folder, FolderError};
+use pricetime_journal::{Folder, FolderError};
+use pricetime_redis::RedisOptions;
+use pricetime_redis::redlock::{Held, Redlock, RedlockError};
 use tracing::info;
 
 use crate::opening::OpenError;

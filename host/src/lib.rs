@@ -17,61 +17,12 @@
 
 mod access;
 mod batch;
-/// What only the program reads, for the fuzz targets. No build has this but theirs.
-#[cfg(fuzzing)]
-#[doc(hidden)]
-pub mod cli {
-    #![expect(dead_code, reason = "a target reads, and runs nothing")]
-
-    #[cfg(feature = "program")]
-    mod config;
-    #[cfg(feature = "program")]
-    mod failure;
-    mod first;
-
-    pub mod settle {
-        mod amount;
-        mod brought;
-
-        use pricetime_engine::MarketSpec;
-        use pricetime_persistence::ledger::Balance;
-
-        /// Reads the balances in a text, and spells them again.
-        ///
-        /// # Errors
-        /// Returns the line, and what is wrong with it.
-        pub fn balances(text: &str, spec: &MarketSpec) -> Result<(Vec<Balance>, String), String> {
-            let found = brought::read(text.as_bytes(), spec)?;
-            let lines = found.iter().filter_map(|it| brought::Line::of(it, spec));
-            let lines = lines.filter_map(|it| serde_json::to_string(&it).ok());
-            let text = lines.collect::<Vec<_>>().join("\n");
-            Ok((found, text))
-        }
-    }
-
-    /// Reads a configuration. Returns what `Debug` shows of it.
-    ///
-    /// # Errors
-    /// Returns what is wrong, as the program says it.
-    #[cfg(feature = "program")]
-    pub fn configuration(text: &str) -> Result<String, String> {
-        let config = config::Config::of("FILE", text, &config::Layers::default());
-        config.map(|config| format!("{config:?}")).map_err(|failure| failure.text().to_owned())
-    }
-
-    /// Why a text cannot be the beginning of JSON lines.
-    #[must_use]
-    pub fn why_not_json_lines(begun: &[u8]) -> Option<String> {
-        first::why_not_json_lines("FILE", begun)
-    }
-}
 mod core_thread;
 mod draft;
 mod follower;
 mod gates;
 mod handles;
 mod host;
-pub mod json;
 mod keeper;
 #[cfg(feature = "redis")]
 mod lease;
@@ -96,15 +47,18 @@ mod teller;
 mod threads;
 mod ticket;
 mod view;
-pub mod workload;
-
-#[cfg(fuzzing)]
-extern crate self as pricetime;
 
 pub use pricetime_engine as engine;
-pub use pricetime_persistence as persistence;
 
-pub use access::{Denied, Principal, Tokens, digest as token_digest};
+/// What is kept: in a folder, in Redis, in a ledger.
+pub mod persistence {
+    pub use pricetime_journal as journal;
+    #[cfg(feature = "redis")]
+    pub use pricetime_redis as redis;
+    pub use pricetime_settlement as settlement;
+}
+
+pub use access::{Denied, Principal};
 pub use core_thread::{Options as CoreOptions, Wait};
 pub use draft::Draft;
 pub use follower::Follower;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 #[cfg(feature = "redis")]
 use pricetime_engine::MarketId;
+use pricetime_journal::{FolderError, RecoveryError};
 #[cfg(feature = "redis")]
-use pricetime_persistence::redis::ReadError;
+use pricetime_redis::ReadError;
 #[cfg(feature = "redis")]
-use pricetime_persistence::redlock::RedlockError;
-use pricetime_persistence::{FolderError, RecoveryError};
+use pricetime_redis::redlock::RedlockError;
 
 /// Why a host cannot be opened.
 #[derive(Debug, thiserror::Error)]

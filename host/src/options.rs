@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pricetime_journal::{Disk, JournalOptions, Progress, RealDisk};
 #[cfg(feature = "redis")]
-use pricetime_persistence::redis::RedisOptions;
-use pricetime_persistence::{Disk, JournalOptions, Progress, RealDisk};
+use pricetime_redis::RedisOptions;
 
 use crate::core_thread;
 use crate::follower::Follower;

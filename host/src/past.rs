@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pricetime_engine::{Engine, Sequence};
-use pricetime_persistence::{
+use pricetime_journal::{
     Commands, Disk, FolderError, JournalError, Look, SnapshotError, keyed_engine,
 };
 

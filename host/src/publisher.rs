@@ -13,7 +13,7 @@ use pricetime_engine::{
     AccountId, Event, Group, Header, Level, MarketId, Outcome, Phase, Price, Quantity, Sequence,
     Side,
 };
-use pricetime_persistence::image::{AccountOrders, FrozenBook, Image, MarketImage};
+use pricetime_journal::image::{AccountOrders, FrozenBook, Image, MarketImage};
 use tokio::sync::mpsc;
 
 use self::accounts::Accounts;

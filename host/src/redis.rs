@@ -28,12 +28,12 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 use pricetime_engine::EngineSnapshot;
-use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::stream::{StreamWriter, last_told, told_after};
-use pricetime_persistence::redis::{
+use pricetime_journal::image::Image;
+use pricetime_journal::{Folder, History, Terms};
+use pricetime_redis::stream::{StreamWriter, last_told, told_after};
+use pricetime_redis::{
     Bound, Found, ImageWriter, Link, RedisOptions, Whole, find_image, read_whole, scores_hold,
 };
-use pricetime_persistence::{Folder, History, Terms};
 use tracing::warn;
 
 use crate::opening::OpenError;

@@ -1,11 +1,15 @@
 //! Subscriptions that begin at an older command: what happened since is made again from the journal,
 //! and from there on the publisher tells.
+//!
+//! A second publisher folds the journal over an image as of that command. When it has nearly caught up, the
+//! live publisher adds a subscription too, and the reader drains the first channel before it reads the
+//! second. So a returning subscriber delays no one, and its updates come from the same code.
 
 use std::sync::Mutex;
 
 use pricetime_engine::{Engine, MarketId, Sequence};
-use pricetime_persistence::Commands;
-use pricetime_persistence::image::Image;
+use pricetime_journal::Commands;
+use pricetime_journal::image::Image;
 
 use crate::batch::Batch;
 use crate::past::{Past, PastError};

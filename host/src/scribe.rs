@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use pricetime_persistence::{Journal, JournalError};
+use pricetime_journal::{Journal, JournalError};
 
 use crate::batch::Batch;
 use crate::options::Policy;

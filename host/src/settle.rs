@@ -1,7 +1,7 @@
 //! Settlement: a thread that brings each epoch's batch into a ledger, exactly once and in order.
 //!
 //! The publisher's thread listens for what epochs come to and hands it to the [`Clerk`], who drives a
-//! [`Settler`](pricetime_persistence::settlement::Settler) for each market. A ledger that hangs or is
+//! [`Settler`](pricetime_settlement::Settler) for each market. A ledger that hangs or is
 //! gone holds nobody else up: what it has not posted is made again from the journal.
 //!
 //! What is posted can be delivered outside by an [`Outlet`], at least once and in order, on a thread
@@ -25,11 +25,11 @@ use std::time::Duration;
 use pricetime_engine::{
     AccountId, ActionKind, EpochNumber, Event, Header, MarketHead, MarketId, Outcome, Sequence,
 };
-use pricetime_persistence::History;
-use pricetime_persistence::ledger::{Ledger, LedgerError};
+use pricetime_journal::History;
 #[cfg(feature = "redis")]
-use pricetime_persistence::redis::RedisOptions;
-use pricetime_persistence::settlement::{Collector, Patience, PutBack, Standing};
+use pricetime_redis::RedisOptions;
+use pricetime_settlement::ledger::{Ledger, LedgerError};
+use pricetime_settlement::{Collector, Patience, PutBack, Standing};
 
 pub(crate) use again::Place;
 pub(crate) use clerk::Clerk;

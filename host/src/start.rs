@@ -5,8 +5,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::bounded;
 use pricetime_engine::{Engine, Sequence};
-use pricetime_persistence::image::Image;
-use pricetime_persistence::{
+use pricetime_journal::image::Image;
+use pricetime_journal::{
     Folder, FolderError, History, Journal, LocalSnapshots, Progress, Recovered, Recovery,
     RecoveryError, RecoveryOptions,
 };

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::{Receiver, Sender};
 use pricetime_engine::{Event, Outcome};
-use pricetime_persistence::image::Frozen;
+use pricetime_journal::image::Frozen;
 
 use crate::batch::Batch;
 use crate::follower::Follower;

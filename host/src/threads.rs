@@ -4,7 +4,7 @@ use std::io;
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::Duration;
 
-use pricetime_persistence::Folder;
+use pricetime_journal::Folder;
 use tracing::warn;
 
 use crate::core_thread::Thread;

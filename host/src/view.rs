@@ -3,7 +3,7 @@
 use pricetime_engine::{
     Book, Call, EpochNumber, Level, MarketHead, MarketId, Phase, Price, Sequence, Side,
 };
-use pricetime_persistence::image::{FrozenBook, MarketImage};
+use pricetime_journal::image::{FrozenBook, MarketImage};
 
 /// A market as everybody may see it, as of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use pricetime_engine::{
     AccountId, Action, Command, Engine, EngineSnapshot, Event, Group, MarketId, MarketSnapshot,
     MarketSpec, Phase, Sequence, Symbol, Timestamp,
 };
-use pricetime_persistence::redis::{TradeRecord, Trades, Whole};
+use pricetime_redis::{TradeRecord, Trades, Whole};
 
 use crate::load;
 

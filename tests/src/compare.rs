@@ -16,7 +16,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pricetime_engine::{Command, EngineSnapshot, Group, MarketSnapshot, Side};
-use pricetime_persistence::image::Image;
+use pricetime_journal::image::Image;
 
 use crate::Core;
 use crate::generate::tally::Tally;

@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pricetime_persistence::{Disk, DiskFile, Lock};
+use pricetime_journal::{Disk, DiskFile, Lock};
 
 use crate::generate::random::Random;
 use content::Content;

@@ -18,7 +18,7 @@ use pricetime_engine::{
     OrderRecord, Phase, RequestId, Sequence, SessionId, Side, Timestamp, Until,
 };
 
-pub use pricetime_persistence::random;
+pub use pricetime_journal::random;
 
 use profile::{Profile, Theme};
 use random::Random;

@@ -12,7 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
+use pricetime_settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
 use tempfile::TempDir;
 
 use crate::patience::{PATIENCE, until};

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pricetime_engine::{Command, Engine, Sequence};
-use pricetime_persistence::{Look, RealDisk};
+use pricetime_journal::{Look, RealDisk};
 
 use crate::generate::{Generator, Step};
 

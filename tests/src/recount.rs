@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
-use pricetime_persistence::History;
-use pricetime_persistence::ledger::{Balance, Deed, Ledger, LedgerError, Position, Seed, Token};
-use pricetime_persistence::settlement::{Batch, Digest, Transfer};
+use pricetime_journal::History;
+use pricetime_settlement::ledger::{Balance, Deed, Ledger, LedgerError, Position, Seed, Token};
+use pricetime_settlement::{Batch, Digest, Transfer};
 
 use crate::generate::random::Random;
 

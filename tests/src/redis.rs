@@ -14,7 +14,7 @@ pub mod streams;
 use std::path::Path;
 use std::process::Command;
 
-use pricetime_persistence::redis::RedisOptions;
+use pricetime_redis::RedisOptions;
 use tempfile::TempDir;
 
 use crate::patience::{PATIENCE, until};

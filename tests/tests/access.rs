@@ -5,11 +5,11 @@
 use std::collections::BTreeSet;
 
 use pricetime::Principal;
-use pricetime::json::Done;
 use pricetime_engine::{
     AccountId, Action, Command, Engine, Event, Group, MarketSpec, OrderId, Party, Quantity, Side,
     SideSummary,
 };
+use pricetime_gateway::json::Done;
 use pricetime_tests::record::day;
 use serde_json::json;
 

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pricetime::engine::{Sequence, rules};
-use pricetime::persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
-use pricetime::persistence::{
+use pricetime::persistence::journal::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
+use pricetime::persistence::journal::{
     ArchiveError, BadFile, History, JournalOptions, Look, Packed, RealDisk, check_archive, unpack,
 };
 use pricetime::{Gates, Options};

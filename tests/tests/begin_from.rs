@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pricetime_engine::{Engine, EngineSnapshot, Sequence};
-use pricetime_persistence::{
+use pricetime_journal::{
     Folder, History, JournalOptions, Recovered, Recovery, RecoveryError, RecoveryOptions,
 };
 use pricetime_tests::disk::{Fault, FaultyDisk};

@@ -1,6 +1,6 @@
 //! The promise: whoever looks at a data folder, beside the process that writes it or after a power
 //! cut, sees commands that are durable and no others, is never told of damage that is none, and
-//! changes nothing. (What the program makes of it is tested where the program is: `host/tests/look`.)
+//! changes nothing. (What the program makes of it is tested where the program is: `cli/tests/look`.)
 #![cfg(feature = "servers")]
 
 use std::error::Error;
@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use pricetime::{Draft, Gates, Host, Options, Refused};
 use pricetime_engine::{Command, Engine, Sequence, Timestamp};
-use pricetime_persistence::{
+use pricetime_journal::{
     Folder, FolderError, History, JournalError, JournalOptions, Look, RealDisk, Recovered,
     RecoveryOptions, recover, unpack,
 };

@@ -13,7 +13,7 @@ use std::process::{Command as Process, Stdio};
 use std::time::Duration;
 
 use pricetime::engine::{Command, Engine, RequestId, Sequence};
-use pricetime::persistence::{Folder, Journal, JournalOptions};
+use pricetime::persistence::journal::{Folder, Journal, JournalOptions};
 use pricetime::{Host, Options};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;

@@ -11,7 +11,7 @@ use pricetime::engine::{
     OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Sequence,
     Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
-use pricetime::persistence::JournalOptions;
+use pricetime::persistence::journal::JournalOptions;
 use pricetime::{Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused};
 use pricetime_tests::load::{MARKET, done, operator};
 use pricetime_tests::record::commands;

@@ -13,9 +13,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pricetime::engine::{Action, EpochNumber, MarketId, MarketSpec, Phase, Symbol};
-use pricetime::persistence::ledger::{EmbeddedLedger, Ledger as _, Notice, Position, Seed, Token};
+use pricetime::persistence::journal::{Look, RealDisk};
 use pricetime::persistence::settlement::Batch;
-use pricetime::persistence::{Look, RealDisk};
+use pricetime::persistence::settlement::ledger::{
+    EmbeddedLedger, Ledger as _, Notice, Position, Seed, Token,
+};
 use pricetime::{
     Delivery, Draft, Gates, Host, MarketDelivery, NotDelivered, Options, Order, Orders, Outlet,
     ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,

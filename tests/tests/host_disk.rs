@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
 use pricetime::engine::{Action, Engine, OrderId, Outcome, Phase, Sequence};
-use pricetime::persistence::{
+use pricetime::persistence::journal::{
     Disk, DiskFile, Folder, History, JournalOptions, Lock, RecoveryOptions, recover,
 };
 use pricetime::{Found, Gates, Host, OpenError, Options, Question, Refused};

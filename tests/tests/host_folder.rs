@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pricetime::engine::{Action, EpochNumber, Sequence};
-use pricetime::persistence::ledger::EmbeddedLedger;
-use pricetime::persistence::{Folder, FolderError, JournalOptions, Look, RealDisk};
+use pricetime::persistence::journal::{Folder, FolderError, JournalOptions, Look, RealDisk};
+use pricetime::persistence::settlement::ledger::EmbeddedLedger;
 use pricetime::{Gates, Host, Options, Order, Orders};
 use pricetime_tests::load::{self, operator};
 use pricetime_tests::metrics_recorder::MetricsRecorder;

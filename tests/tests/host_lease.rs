@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pricetime::engine::{Action, Sequence};
-use pricetime::persistence::ledger::{EmbeddedLedger, Notice};
+use pricetime::persistence::journal::{Look, RealDisk};
 use pricetime::persistence::redis::KeyNames;
-use pricetime::persistence::{Look, RealDisk};
+use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Notice};
 use pricetime::{
     CoreOptions, Delivery, Draft, Gates, Host, MarketDelivery, NotDelivered, OpenError, Options,
     Outlet, Receipt, Refused, RunnerLock, Settlement, Standby, Ticket,

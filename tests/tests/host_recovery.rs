@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pricetime::engine::{
     Action, Engine, EngineSnapshot, MarketId, Outcome, Phase, Reason, Sequence,
 };
-use pricetime::persistence::{
+use pricetime::persistence::journal::{
     Disk, Folder, FolderError, History, JournalError, JournalOptions, LocalSnapshots, Recovered,
     RecoveryError, RecoveryOptions, SnapshotError, recover,
 };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use pricetime::engine::{
     AccountId, Action, Engine, Group, MarketId, Outcome, Phase, Sequence, Side,
 };
-use pricetime::persistence::{JournalOptions, Look, RealDisk};
+use pricetime::persistence::journal::{JournalOptions, Look, RealDisk};
 use pricetime::{
     AccountFeed, Ended, Gates, Host, MarketFeed, MarketUpdate, Options, Policy, Retention,
     SubscribeError, Updates,

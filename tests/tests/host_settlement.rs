@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pricetime::engine::{Action, EpochNumber, Fees, MarketId, MarketSpec, Phase, Symbol, Terms};
-use pricetime::persistence::ledger::{EmbeddedLedger, Ledger, LedgerError};
+use pricetime::persistence::journal::{JournalOptions, Look, RealDisk};
+use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger, LedgerError};
 use pricetime::persistence::settlement::{Patience, Standing};
-use pricetime::persistence::{JournalOptions, Look, RealDisk};
 use pricetime::{Draft, Gates, Host, Options, Order, Orders, Retention, Settlement};
 use pricetime_tests::load;
 use pricetime_tests::obstacle::Obstacle;

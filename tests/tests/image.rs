@@ -2,7 +2,7 @@
 //! close of an epoch where he does not.
 
 use pricetime_engine::{Engine, Event, Group, MarketId, Side};
-use pricetime_persistence::image::{Image, MarketImage};
+use pricetime_journal::image::{Image, MarketImage};
 use pricetime_tests::record::{Day, day};
 
 /// The first of the seeds: `PRICETIME_SEED` moves them.

@@ -9,7 +9,7 @@ use pricetime_engine::{
     Engine, EngineSnapshot, Event, Group, MarketId, MarketSnapshot, OrderId, OrderKind,
     OrderRecord, Phase, Price, Side,
 };
-use pricetime_persistence::image::{Changes, Image};
+use pricetime_journal::image::{Changes, Image};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;

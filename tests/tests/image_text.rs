@@ -2,7 +2,7 @@
 #![cfg(feature = "servers")]
 
 use pricetime_engine::{AccountId, Action, Command, Engine, MarketId, Sequence, Timestamp};
-use pricetime_persistence::redis::{BadText, ImageText, ReadError, ReadImage, read_text};
+use pricetime_redis::{BadText, ImageText, ReadError, ReadImage, read_text};
 use pricetime_tests::load;
 
 /// The text of an image of a new market.

@@ -5,7 +5,7 @@ use pricetime_engine::{
     Action, Call, Command, Engine, Event, Group, MarketId, MarketSnapshot, OrderKind, OrderRecord,
     Phase, Price, Sequence, Side,
 };
-use pricetime_persistence::image::Image;
+use pricetime_journal::image::Image;
 use pricetime_tests::environment::number;
 use pricetime_tests::record::day;
 

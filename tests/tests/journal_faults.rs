@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pricetime_engine::{
     AccountId, Action, Command, Engine, EngineSnapshot, Phase, Sequence, Timestamp, rules,
 };
-use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
-use pricetime_persistence::{
+use pricetime_journal::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
+use pricetime_journal::{
     Disk, DiskFile, History, Journal, JournalError, JournalOptions, LocalSnapshots, Lock,
 };
 use pricetime_tests::disk::{Fault, FaultyDisk};

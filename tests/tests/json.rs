@@ -2,8 +2,8 @@
 #![cfg(feature = "servers")]
 
 use jsonschema::Validator;
-use pricetime::json::{Answer, BadLine, Done, EventLine, Line, MarketSpecLine};
 use pricetime_engine::{Action, Command, Engine, Event, Group, MarketSpec, Price, Symbol};
+use pricetime_gateway::json::{Answer, BadLine, Done, EventLine, Line, MarketSpecLine};
 use pricetime_tests::record::day;
 use schemars::schema_for;
 use serde_json::{Value, json};

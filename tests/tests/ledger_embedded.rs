@@ -12,8 +12,8 @@ use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::time::Duration;
 
-use pricetime_persistence::ledger::conformance::{conform, walk};
-use pricetime_persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger, LedgerError, Token};
+use pricetime_settlement::ledger::conformance::{conform, walk};
+use pricetime_settlement::ledger::{Applied, Deed, EmbeddedLedger, Ledger, LedgerError, Token};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::recount::{MARKET, batch, beginning, recount};

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use pricetime_persistence::ledger::conformance::{conform, walk};
-use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
-use pricetime_persistence::ledger::{Applied, Deed, Deposited, Ledger, LedgerError, Token};
-use pricetime_persistence::settlement::Batch;
+use pricetime_settlement::Batch;
+use pricetime_settlement::ledger::conformance::{conform, walk};
+use pricetime_settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
+use pricetime_settlement::ledger::{Applied, Deed, Deposited, Ledger, LedgerError, Token};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::until;

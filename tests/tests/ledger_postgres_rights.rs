@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use pricetime_engine::{AccountId, EpochNumber};
-use pricetime_persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
-use pricetime_persistence::ledger::{
+use pricetime_settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
+use pricetime_settlement::ledger::{
     Applied, Balance, Deed, Ledger, LedgerError, Position, Seed, Token,
 };
 use pricetime_tests::certificates;
@@ -16,7 +16,7 @@ use pricetime_tests::patience::until;
 use pricetime_tests::postgres::Server;
 use pricetime_tests::postgres::books::{HISTORY, MARKET, balances, batch, begin};
 
-const MIGRATION: &str = include_str!("../../persistence/migrations/0001_ledger.sql");
+const MIGRATION: &str = include_str!("../../persistence/settlement/migrations/0001_ledger.sql");
 const PAGE: &str = include_str!("../../docs/settlement.md");
 
 fn open(url: &str, schema: &str) -> Result<PostgresLedger, LedgerError> {

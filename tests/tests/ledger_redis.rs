@@ -11,13 +11,14 @@ use std::thread;
 use std::time::Duration;
 
 use pricetime_engine::{AccountId, EpochNumber};
-use pricetime_persistence::History;
-use pricetime_persistence::ledger::conformance::{conform, walk};
-use pricetime_persistence::ledger::{
+use pricetime_journal::History;
+use pricetime_redis::RedisOptions;
+use pricetime_settlement::ledger::RedisLedger;
+use pricetime_settlement::ledger::conformance::{conform, walk};
+use pricetime_settlement::ledger::{
     Applied, Balance, Deed, Ledger, LedgerError, Position, Seed, Token,
 };
-use pricetime_persistence::redis::{RedisLedger, RedisOptions};
-use pricetime_persistence::settlement::{Batch, Digest, Transfer};
+use pricetime_settlement::{Batch, Digest, Transfer};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::recount::{MARKET, batch, beginning, recount};

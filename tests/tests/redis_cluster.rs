@@ -8,8 +8,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use pricetime_persistence::History;
-use pricetime_persistence::redis::{RedisError, RedisOptions};
+use pricetime_journal::History;
+use pricetime_redis::{RedisError, RedisOptions};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::{self, until};

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use pricetime_persistence::History;
-use pricetime_persistence::redis::RedisError;
+use pricetime_journal::History;
+use pricetime_redis::RedisError;
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience;

@@ -6,9 +6,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use pricetime::engine::{Action, EngineSnapshot, Phase};
-use pricetime::persistence::ledger::{Ledger, Notice};
 use pricetime::persistence::redis::stream::Publish;
-use pricetime::persistence::redis::{KeyNames, Link, RedisLedger, RedisOptions, read_image};
+use pricetime::persistence::settlement::ledger::{Ledger, Notice};
+use pricetime::persistence::{
+    redis::{KeyNames, Link, RedisOptions, read_image},
+    settlement::ledger::RedisLedger,
+};
 use pricetime::{
     Delivery, FencedMarket, Host, NotDelivered, Options, Outlet, Receipt, RedisState, Settlement,
 };

@@ -9,9 +9,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use pricetime_engine::{Command, Engine, Group};
-use pricetime_persistence::History;
-use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::{Bound, How, Link, RedisError, scores_hold_after};
+use pricetime_journal::History;
+use pricetime_journal::image::Image;
+use pricetime_redis::{Bound, How, Link, RedisError, scores_hold_after};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::until;

@@ -2,8 +2,8 @@
 //! it moves, and the master that the sentinels name, whoever that is.
 #![cfg(feature = "servers")]
 
-use pricetime_persistence::History;
-use pricetime_persistence::redis::{Link, RedisOptions};
+use pricetime_journal::History;
+use pricetime_redis::{Link, RedisOptions};
 use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::Server;
 use pricetime_tests::redis::books::Books;

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use pricetime::engine::Sequence;
+use pricetime::persistence::journal::{JournalOptions, Look, RealDisk};
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::persistence::redis::stream::Publish;
-use pricetime::persistence::{JournalOptions, Look, RealDisk};
 use pricetime::{Host, OpenError, Options, Policy, Retention};
 use pricetime_tests::group_buffer::GroupBuffer;
 use pricetime_tests::log::lines_with;

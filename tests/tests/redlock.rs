@@ -5,8 +5,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use pricetime_persistence::redis::{KeyNames, RedisOptions};
-use pricetime_persistence::redlock::{BadRules, Held, Redlock, RedlockError, measure_locks};
+use pricetime_redis::redlock::{BadRules, Held, Redlock, RedlockError, measure_locks};
+use pricetime_redis::{KeyNames, RedisOptions};
 use pricetime_tests::patience::until;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::raw::{Raw, Reply};

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use pricetime_persistence::redis::{KeyNames, RedisOptions};
-use pricetime_persistence::redlock::{Held, Redlock, RedlockError};
+use pricetime_redis::redlock::{Held, Redlock, RedlockError};
+use pricetime_redis::{KeyNames, RedisOptions};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::{PATIENCE, until};

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pricetime_engine::{Action, Command, EngineSnapshot, Limits, Sequence, Timestamp, rules};
-use pricetime_persistence::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
-use pricetime_persistence::{
+use pricetime_journal::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
+use pricetime_journal::{
     Folder, History, JournalError, Look, RealDisk, Recovered, RecoveryError, RecoveryOptions,
     recover,
 };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use pricetime_engine::Limits;
 
 /// Where the constants of the code are that a client can come up against.
-const LIBRARIES: [&str; 3] = ["engine/src", "host/src", "persistence/src"];
+const LIBRARIES: [&str; 5] = ["engine/src", "persistence", "host/src", "gateway/src", "cli/src"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
@@ -37,7 +37,7 @@ fn value(text: &str) -> String {
 /// Every setting with its default, as `section.key`.
 fn settings() -> BTreeMap<String, String> {
     let (mut section, mut settings) = (String::new(), BTreeMap::new());
-    for line in read("host/src/cli/config/default.toml").lines() {
+    for line in read("cli/src/config/default.toml").lines() {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = format!("{name}.");
         } else if let Some((key, default)) =

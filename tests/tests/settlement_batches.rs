@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use pricetime_engine::{AccountId, Engine, EpochNumber, Group, MarketHead, MarketId};
-use pricetime_persistence::History;
-use pricetime_persistence::settlement::{Batch, Closed, Collector};
+use pricetime_journal::History;
+use pricetime_settlement::{Batch, Closed, Collector};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;

@@ -11,8 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use pricetime::engine::{AccountId, Action, Fees, MarketSpec, Phase, Terms};
-use pricetime::persistence::ledger::{EmbeddedLedger, Ledger};
-use pricetime::persistence::redis::RedisLedger;
+use pricetime::persistence::settlement::ledger::RedisLedger;
+use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger};
 use pricetime::{Draft, Gates, Host, Options};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;

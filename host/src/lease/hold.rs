@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use pricetime_persistence::redlock::Held;
+use pricetime_redis::redlock::Held;
 
 use super::LockStatus;
 

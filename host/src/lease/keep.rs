@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use pricetime_persistence::redlock::{Held, Redlock};
+use pricetime_redis::redlock::{Held, Redlock};
 use tracing::{error, info, warn};
 
 use super::hold::Lease;

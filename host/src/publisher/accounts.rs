@@ -1,5 +1,10 @@
 //! The subscriptions of accounts, found by account: a command visits those of the accounts that its
 //! events concern, and all of its market only if an event concerns all.
+//!
+//! A command visits only the subscriptions of accounts that its events concern. An event that concerns the
+//! whole market visits all subscriptions, which share one message. A queue holds pointers; a group belongs to
+//! the reader that leaves it waiting, and is freed with its subscription. If nothing happens to an account,
+//! its dropped subscriptions are removed by a sweep once there are twice as many subscriptions.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

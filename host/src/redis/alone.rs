@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::bounded;
 use pricetime_engine::{Engine, MarketId, Sequence, TradeNumber};
-use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::{ImageWriter, Link, ReadError, RedisOptions, Trades, Whole};
-use pricetime_persistence::{History, keyed_engine};
+use pricetime_journal::image::Image;
+use pricetime_journal::{History, keyed_engine};
+use pricetime_redis::{ImageWriter, Link, ReadError, RedisOptions, Trades, Whole};
 
 use super::ledger::{Ledger, Room};
 use super::{Carrier, Ending, Ends, Mailbox};

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use pricetime_engine::MarketId;
-use pricetime_persistence::Terms;
-use pricetime_persistence::redis::{ImageWriter, RedisError};
+use pricetime_journal::Terms;
+use pricetime_redis::{ImageWriter, RedisError};
 use tracing::{error, info, warn};
 
 use super::alone::Alone;

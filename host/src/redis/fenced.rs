@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pricetime_engine::MarketId;
-use pricetime_persistence::redis::RedisError;
+use pricetime_redis::RedisError;
 
 use super::FencedMarket;
 

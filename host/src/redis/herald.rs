@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 use pricetime_engine::Sequence;
-use pricetime_persistence::redis::stream::{
+use pricetime_redis::stream::{
     Barred, Because, Bounds, Entries, Entry, EntryId, Plan, Publish, Stream, StreamError,
     StreamWriter, plan,
 };

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pricetime_engine::{EpochNumber, Event, Header, MarketId, TradeNumber};
-use pricetime_persistence::image::Image;
-use pricetime_persistence::redis::{TradeRecord, Trades};
+use pricetime_journal::image::Image;
+use pricetime_redis::{TradeRecord, Trades};
 
 use crate::status::Shared;
 

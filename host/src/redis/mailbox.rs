@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
 use pricetime_engine::{Event, Header, MarketId, OrderId, OrderRecord};
-use pricetime_persistence::image::{Image, MarketState};
-use pricetime_persistence::redis::{CHANGES_MAX, Trades};
+use pricetime_journal::image::{Image, MarketState};
+use pricetime_redis::{CHANGES_MAX, Trades};
 
 use super::ledger::Ledger;
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pricetime_persistence::redis::{How, Link, Traffic, Wrote, memory};
+use pricetime_redis::{How, Link, Traffic, Wrote, memory};
 
 /// How often the servers are asked how much they hold.
 const MEMORY: Duration = Duration::from_secs(60);

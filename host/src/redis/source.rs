@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use pricetime_engine::{Engine, MarketHead, Sequence};
-use pricetime_persistence::redis::stream::{Entries, Numbers, Wording};
-use pricetime_persistence::{Commands, History};
+use pricetime_journal::{Commands, History};
+use pricetime_redis::stream::{Entries, Numbers, Wording};
 
 use super::tape::{Played, Tape};
 use crate::batch::Groups;

@@ -1,6 +1,6 @@
 //! Whose image stands in Redis, asked when it can be.
 
-use pricetime_persistence::redis::{Found, Link, RedisError, find_image};
+use pricetime_redis::{Found, Link, RedisError, find_image};
 use tracing::error;
 
 /// Kept as long as nobody knows whether an image stands there that is not ours to replace.

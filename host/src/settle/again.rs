@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use pricetime_engine::{AccountId, Action, EpochNumber, Event, MarketId, Sequence};
-use pricetime_persistence::settlement::{Batch, Closed};
-use pricetime_persistence::{FolderError, Go, History, JournalError, Recount, RecountError};
+use pricetime_journal::{FolderError, History, JournalError};
+use pricetime_settlement::{Batch, Closed};
+use pricetime_settlement::{Go, Recount, RecountError};
 use tracing::warn;
 
 use crate::past::Past;

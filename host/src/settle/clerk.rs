@@ -5,11 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pricetime_engine::{EpochNumber, MarketHead, MarketId, Sequence};
-use pricetime_persistence::History;
-use pricetime_persistence::ledger::{Ledger, LedgerError};
-use pricetime_persistence::settlement::{
-    Ask, Came, Kept, Locked, Patience, Settler, Standing, Start, Step,
-};
+use pricetime_journal::History;
+use pricetime_settlement::ledger::{Ledger, LedgerError};
+use pricetime_settlement::{Ask, Came, Kept, Locked, Patience, Settler, Standing, Start, Step};
 use tracing::{info, warn};
 
 use super::again::{Again, Made, Place};

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pricetime_engine::{EpochNumber, MarketId};
-use pricetime_persistence::ledger::{Ledger, LedgerError, Notice};
-use pricetime_persistence::settlement::BatchId;
+use pricetime_settlement::BatchId;
+use pricetime_settlement::ledger::{Ledger, LedgerError, Notice};
 use tracing::{error, info, warn};
 
 use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};

@@ -1,7 +1,7 @@
 //! What the clerk has of one market.
 
 use pricetime_engine::{EpochNumber, MarketId, Sequence};
-use pricetime_persistence::settlement::{Settler, Standing};
+use pricetime_settlement::{Settler, Standing};
 use tracing::{error, info, warn};
 
 use super::store::Store;

@@ -11,9 +11,9 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{EpochNumber, MarketId};
-use pricetime_persistence::History;
-use pricetime_persistence::private;
-use pricetime_persistence::settlement::{Dropping, Drops};
+use pricetime_journal::History;
+use pricetime_journal::private;
+use pricetime_settlement::{Dropping, Drops};
 use serde::{Deserialize, Serialize};
 
 use super::store::FOLDER;

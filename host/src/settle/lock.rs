@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pricetime_engine::MarketId;
-use pricetime_persistence::settlement::Locked;
+use pricetime_settlement::Locked;
 
 #[cfg(feature = "redis")]
 use super::SettlementLock;
@@ -55,7 +55,7 @@ impl Locks {
 mod kept {
     use std::collections::BTreeMap;
 
-    use pricetime_persistence::redlock::{Held, Redlock, RedlockError};
+    use pricetime_redis::redlock::{Held, Redlock, RedlockError};
     use tracing::warn;
 
     use super::{Duration, Locked, MarketId, SettlementLock};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pricetime_engine::{MarketId, Sequence};
-use pricetime_persistence::settlement::Closed;
+use pricetime_settlement::Closed;
 
 /// So many batches may wait for the settlement's thread. Those behind them are made again from the
 /// journal.
@@ -111,8 +111,8 @@ impl Incoming {
 #[cfg(test)]
 mod tests {
     use pricetime_engine::{AccountId, EpochNumber};
-    use pricetime_persistence::History;
-    use pricetime_persistence::settlement::{Batch, Digest};
+    use pricetime_journal::History;
+    use pricetime_settlement::{Batch, Digest};
 
     use super::*;
 

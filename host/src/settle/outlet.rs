@@ -15,7 +15,7 @@ use std::fmt;
 use std::time::Duration;
 
 use pricetime_engine::EpochNumber;
-use pricetime_persistence::ledger::Notice;
+use pricetime_settlement::ledger::Notice;
 
 #[cfg(feature = "outlets")]
 pub use address::BadAddress;
@@ -49,7 +49,7 @@ pub enum NotDelivered {
 /// Brings what was posted to the outside.
 ///
 /// Each notice of a market is delivered at least once, in order, the next one after the receipt of
-/// the one before: whoever hears the same [`BatchId`](pricetime_persistence::settlement::BatchId)
+/// the one before: whoever hears the same [`BatchId`](pricetime_settlement::BatchId)
 /// again must do nothing and answer as before. A notice whose deed is a drop was given up in the
 /// ledger; nothing was posted. One call may take long: others of this outlet wait, settlement does
 /// not.

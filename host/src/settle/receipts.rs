@@ -12,8 +12,8 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{EpochNumber, MarketId};
-use pricetime_persistence::ledger::{Deed, Notice};
-use pricetime_persistence::private;
+use pricetime_journal::private;
+use pricetime_settlement::ledger::{Deed, Notice};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

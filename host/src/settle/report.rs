@@ -1,7 +1,7 @@
 //! What is said of how it stands.
 
 use pricetime_engine::MarketId;
-use pricetime_persistence::settlement::{Remark, Standing};
+use pricetime_settlement::{Remark, Standing};
 use tracing::{error, info, warn};
 
 use super::MarketSettlement;

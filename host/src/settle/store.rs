@@ -20,10 +20,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{EpochNumber, MarketId, Sequence};
-use pricetime_persistence::History;
-use pricetime_persistence::ledger::Token;
-use pricetime_persistence::private;
-use pricetime_persistence::settlement::{Kept, PutBack, Refusals, Standing};
+use pricetime_journal::History;
+use pricetime_journal::private;
+use pricetime_settlement::ledger::Token;
+use pricetime_settlement::{Kept, PutBack, Refusals, Standing};
 use serde::{Deserialize, Serialize};
 
 use super::{Dropped, MarketDelivery, MarketSettlement};

@@ -6,7 +6,7 @@
 use std::io::{self, Write as _};
 
 use pricetime::{Gates, Host, Options, Refused, Ticket};
-use pricetime_persistence::redis::RedisOptions;
+use pricetime_redis::RedisOptions;
 use pricetime_tests::alone::{self, Still};
 
 /// How many commands are on their way at a time.

@@ -5,10 +5,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pricetime::persistence::ledger::postgres::{PostgresLedger, PostgresOptions};
-use pricetime::persistence::ledger::{EmbeddedLedger, Ledger, LedgerError};
-use pricetime::persistence::redis::{RedisLedger, RedisOptions};
 use pricetime::persistence::settlement::Patience;
+use pricetime::persistence::settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
+use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger, LedgerError};
+use pricetime::persistence::{redis::RedisOptions, settlement::ledger::RedisLedger};
 use pricetime::{Gates, Host, Options, Settlement, SettlementLock};
 use pricetime_tests::settle::books::PLATFORM;
 

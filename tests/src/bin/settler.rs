@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use pricetime_persistence::ledger::{Applied, Deed, EmbeddedLedger, Ledger as _, Token};
+use pricetime_settlement::ledger::{Applied, Deed, EmbeddedLedger, Ledger as _, Token};
 use pricetime_tests::recount::{MARKET, batch, beginning};
 
 fn main() {

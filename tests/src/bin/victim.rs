@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{self, Write as _};
 
 use pricetime::engine::{AccountId, Action, Outcome, Phase};
-use pricetime::persistence::JournalOptions;
+use pricetime::persistence::journal::JournalOptions;
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::persistence::redis::stream::Publish;
 use pricetime::{Draft, Gates, Host, Options, Refused, Ticket};

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use pricetime_persistence::redis::RedisOptions;
+use pricetime_redis::RedisOptions;
 
 use super::Server;
 use crate::patience::until;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pricetime_engine::{MarketId, MarketSnapshot};
-use pricetime_persistence::redis::{
+use pricetime_redis::{
     Address, KeyNames, Link, ReadError, RedisOptions, Server as Where, read_image,
 };
 

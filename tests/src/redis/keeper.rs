@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use pricetime_engine::{Engine, Event, Group, MarketId, MarketSnapshot, OrderId, OrderRecord};
-use pricetime_persistence::History;
-use pricetime_persistence::image::{Image, MarketState};
-use pricetime_persistence::redis::{
+use pricetime_journal::History;
+use pricetime_journal::image::{Image, MarketState};
+use pricetime_redis::{
     How, ImageWriter, KeyNames, Link, RedisError, RedisOptions, read_image, read_markets,
 };
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use pricetime::persistence::JournalOptions;
+use pricetime::persistence::journal::JournalOptions;
 use pricetime::{Host, Options, RedisState, Refused};
 use pricetime_engine::Action;
-use pricetime_persistence::redis::RedisOptions;
-use pricetime_persistence::redis::stream::Publish;
+use pricetime_redis::RedisOptions;
+use pricetime_redis::stream::Publish;
 
 use super::judge::options;
 use super::streams::{KEYS, Told, expected, groups, judge, stored};

@@ -1,6 +1,6 @@
 //! A real sentinel.
 
-use pricetime_persistence::redis::RedisOptions;
+use pricetime_redis::RedisOptions;
 use tempfile::TempDir;
 
 use crate::patience::until;

@@ -1,6 +1,6 @@
 //! A node as a lock sees one: one key with an end, and a clock that may be wrong.
 
-use pricetime_persistence::redlock::{Answer, Ask, Deed};
+use pricetime_redis::redlock::{Answer, Ask, Deed};
 
 use super::plan::Spoil;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pricetime_persistence::redlock::Rules;
+use pricetime_redis::redlock::Rules;
 
 use crate::generate::random::Random;
 

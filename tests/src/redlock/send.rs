@@ -1,6 +1,6 @@
 //! The way to a node and back, on which much may happen.
 
-use pricetime_persistence::redlock::{Answer, Ask, Deed};
+use pricetime_redis::redlock::{Answer, Ask, Deed};
 
 use super::node::Owner;
 use super::plan::Spoil;

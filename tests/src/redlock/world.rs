@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pricetime_persistence::redlock::{Answer, Ask, Deed, Lease, Step, Told};
+use pricetime_redis::redlock::{Answer, Ask, Deed, Lease, Step, Told};
 
 use super::node::Node;
 use super::plan::{Fault, Plan, Spoil};

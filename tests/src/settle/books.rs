@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pricetime_engine::{AccountId, Engine, EpochNumber, Group, MarketId};
-use pricetime_persistence::ledger::{Deed, Ledger};
-use pricetime_persistence::settlement::Batch;
-use pricetime_persistence::{Look, RealDisk};
+use pricetime_journal::{Look, RealDisk};
+use pricetime_settlement::Batch;
+use pricetime_settlement::ledger::{Deed, Ledger};
 
 use super::recount::{Recount, Sums};
 

@@ -6,8 +6,8 @@ use pricetime_engine::{
     OrderKind, Phase, Place, Price, Pricing, Quantity, SelfTrade, Sequence, Side, Step, Symbol,
     Terms, TimeInForce, Timestamp,
 };
-use pricetime_persistence::History;
-use pricetime_persistence::settlement::{Batch, Closed, Collector};
+use pricetime_journal::History;
+use pricetime_settlement::{Batch, Closed, Collector};
 
 use super::recount::Recount;
 use crate::generate::random::Random;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
-use pricetime_persistence::ledger::{Applied, Deed, Ledger, Token};
-use pricetime_persistence::settlement::{Batch, Came, Step};
+use pricetime_settlement::ledger::{Applied, Deed, Ledger, Token};
+use pricetime_settlement::{Batch, Came, Step};
 
 use super::journal::{Journal, OURS, PLATFORM};
 use super::ledger::Model;

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
-use pricetime_persistence::History;
-use pricetime_persistence::ledger::{
+use pricetime_journal::History;
+use pricetime_settlement::ledger::{
     Applied, Balance, Claim, Deed, Deposited, Ledger, LedgerError, Notice, Outcome, Position, Seed,
     Token,
 };
-use pricetime_persistence::settlement::{Batch, BatchId};
+use pricetime_settlement::{Batch, BatchId};
 
 /// What a ledger forgets to check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! The servers that keep the locks: they grant a lease where they know of no other, and they may be
 //! away, forget everything, or answer when nobody listens any more.
 
-use pricetime_persistence::settlement::Locked;
+use pricetime_settlement::Locked;
 
 use crate::generate::random::Random;
 

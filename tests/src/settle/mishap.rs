@@ -2,8 +2,8 @@
 //! strangers and operators.
 
 use pricetime_engine::{EpochNumber, MarketId};
-use pricetime_persistence::ledger::{Deed, Ledger, Position, Seed};
-use pricetime_persistence::settlement::{Batch, Halt, Standing, Step, Transfer};
+use pricetime_settlement::ledger::{Deed, Ledger, Position, Seed};
+use pricetime_settlement::{Batch, Halt, Standing, Step, Transfer};
 
 use super::journal::OURS;
 use super::locks::Mishap;

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pricetime_persistence::settlement::Patience;
+use pricetime_settlement::Patience;
 
 use crate::generate::random::Random;
 

@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use pricetime_engine::{EpochNumber, MarketId};
-use pricetime_persistence::ledger::Deed;
-use pricetime_persistence::settlement::{
+use pricetime_settlement::ledger::Deed;
+use pricetime_settlement::{
     Ask, Came, Closed, Drops, Kept, Locked, Patience, Settler, Start, Step,
 };
 
@@ -190,7 +190,7 @@ impl Desk {
 
     /// Tells it what came of a step.
     pub fn told(&mut self, clock: Duration, came: Came) {
-        use pricetime_persistence::ledger::Applied;
+        use pricetime_settlement::ledger::Applied;
         self.call = None;
         if let Came::Locked(locked) = &came {
             self.lease = match locked {

@@ -4,8 +4,8 @@
 use core::time::Duration;
 
 use pricetime_engine::MarketId;
-use pricetime_persistence::ledger::{Applied, Deed, LedgerError};
-use pricetime_persistence::settlement::{Came, Dropping, Drops, Locked, Step};
+use pricetime_settlement::ledger::{Applied, Deed, LedgerError};
+use pricetime_settlement::{Came, Dropping, Drops, Locked, Step};
 
 use super::journal::OURS;
 use super::world::{Call, Event, World};

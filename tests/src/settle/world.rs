@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use pricetime_engine::MarketId;
-use pricetime_persistence::ledger::{Ledger, Position, Token};
-use pricetime_persistence::settlement::{Ask, Came, Standing, Step};
+use pricetime_settlement::ledger::{Ledger, Position, Token};
+use pricetime_settlement::{Ask, Came, Standing, Step};
 
 use super::journal::Journal;
 use super::judge::{Judge, Tally};

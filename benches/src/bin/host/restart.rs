@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use pricetime::Policy;
 use pricetime::engine::{Command, Engine, Sequence};
-use pricetime::persistence::{Folder, History, RealDisk, Recovery, RecoveryOptions};
+use pricetime::persistence::journal::{Folder, History, RealDisk, Recovery, RecoveryOptions};
 
 use crate::drive::{flow, load};
 use crate::{Bench, Failure, say};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use pricetime_persistence::ledger::{LedgerError, Notice};
+use pricetime_settlement::ledger::{LedgerError, Notice};
 
 use super::super::outlet::{Receipt, Undelivered};
 use super::super::receipts::Mark;

@@ -1,5 +1,6 @@
 //! The pipes to a program. One thread serves all three and never waits for one of them alone, and they
-//! are closed with this value. So a process that keeps its ends open for longer holds nothing here.
+//! are closed with this value. So a process that keeps its ends open for longer holds nothing here. With a
+//! thread for each pipe, such a process held those threads for as long as it ran.
 
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::fd::AsFd;

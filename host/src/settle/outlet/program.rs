@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use pricetime_persistence::ledger::{Deed, Notice};
+use pricetime_settlement::ledger::{Deed, Notice};
 use rustix::process::{Signal, kill_process_group};
 
 use super::pipes::{self, Pipes};

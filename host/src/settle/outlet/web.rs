@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pricetime_persistence::ledger::{Deed, Notice};
+use pricetime_settlement::ledger::{Deed, Notice};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Proxy};
 

@@ -1,0 +1,162 @@
+//! `pricetime bench`: how fast this build is on this machine, and whether that has changed.
+//!
+//! What is measured comes from [`crate::workload`], so two reports of the same settings are of
+//! the same commands. Commands are made before anything is timed.
+
+mod baseline;
+mod core;
+mod host;
+mod hostile;
+mod load;
+mod machine;
+mod memory;
+mod numbers;
+mod plan;
+mod progress;
+mod redis;
+mod report;
+mod runs;
+mod settle;
+mod show;
+mod subscribers;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::failure::Failure;
+use baseline::compare;
+use report::{Compared, Report};
+
+/// Measures this build on this machine, by named workloads.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Try:
+  pricetime bench core                                      every workload through the core alone
+  pricetime bench core --workload normal --json > a.json    one, to compare with later
+  pricetime bench core --workload normal --baseline a.json  the same again: faster or slower?
+  pricetime bench host --workload normal --load 10,50,90    a whole host, and its latency under load
+  pricetime bench redis                                     the image in Redis, beside its own ZADD
+  pricetime bench settle                                    batches into each ledger, and locks
+  pricetime bench subscribers                               10,000 subscribers, and all at once
+  pricetime bench hostile                                   attacks beside honest commands
+  pricetime bench compare a.json b.json                     two reports that are there already
+
+A rate is the median of its runs; its spread is what lies between the quartiles of the runs, in
+percent of the median. Of two reports one is faster or slower where their medians differ by more
+than either spread, than what other programs had of the core, and than 3 %, which two processes of
+one build differ by; and where neither median lies among the runs of the other.")]
+pub struct Bench {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Core(core::Core),
+    Host(host::Host),
+    Redis(redis::Redis),
+    Settle(settle::Settle),
+    Subscribers(subscribers::Subscribers),
+    Hostile(hostile::Hostile),
+    Compare(Compare),
+}
+
+/// Compares two reports, without measuring anything.
+#[derive(Debug, Args)]
+struct Compare {
+    /// What `bench … --json` printed before
+    before: PathBuf,
+    /// What it printed after that
+    after: PathBuf,
+    /// One JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    /// End with exit code 1 if anything is slower
+    #[arg(long)]
+    fail_if_slower: bool,
+}
+
+/// How a report is told.
+#[derive(Clone, Debug, Args)]
+struct Telling {
+    /// One JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+    /// A report that was printed before with --json: says whether this build is faster or slower
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
+    /// End with exit code 1 if anything is slower than in the baseline
+    #[arg(long, requires = "baseline")]
+    fail_if_slower: bool,
+}
+
+impl Bench {
+    /// Measures, and says what came of it.
+    ///
+    /// # Errors
+    /// Returns why there is no report, or what is slower than it may be.
+    pub fn run(&self) -> Result<(), Failure> {
+        match &self.what {
+            What::Core(core) => core.run(),
+            What::Host(host) => host.run(),
+            What::Redis(redis) => redis.run(),
+            What::Settle(settle) => settle.run(),
+            What::Subscribers(subscribers) => subscribers.run(),
+            What::Hostile(hostile) => hostile.run(),
+            What::Compare(compare) => compare.run(),
+        }
+    }
+}
+
+impl Compare {
+    fn run(&self) -> Result<(), Failure> {
+        let before = Report::read(&self.before)?;
+        let after = Report::read(&self.after)?;
+        baseline::fits(&before, &after.head, &self.before)?;
+        let compared = compare(&before, &after);
+        if self.json {
+            show::json(&compared)?;
+        } else {
+            show::text(&table::compared(&before, &after, &compared))?;
+        }
+        show::warn(&after, Some(&before));
+        judge(&compared, self.fail_if_slower)
+    }
+}
+
+impl Telling {
+    /// The baseline, read and judged before anything is measured.
+    fn baseline(&self, head: &report::Head) -> Result<Option<Report>, Failure> {
+        let Some(path) = &self.baseline else { return Ok(None) };
+        let before = Report::read(path)?;
+        baseline::fits(&before, head, path)?;
+        Ok(Some(before))
+    }
+
+    fn tell(&self, mut report: Report, before: Option<&Report>) -> Result<(), Failure> {
+        report.compared = before.map(|before| compare(before, &report)).unwrap_or_default();
+        if self.json {
+            show::json(&report)?;
+        } else {
+            let mut text = table::report(&report);
+            if let Some(before) = before {
+                text.push('\n');
+                text.push_str(&table::compared(before, &report, &report.compared));
+            }
+            show::text(&text)?;
+        }
+        show::warn(&report, before);
+        judge(&report.compared, self.fail_if_slower)
+    }
+}
+
+fn judge(compared: &[Compared], fail_if_slower: bool) -> Result<(), Failure> {
+    let slower: Vec<_> = compared.iter().filter(|one| one.is_slower()).collect();
+    if !fail_if_slower || slower.is_empty() {
+        return Ok(());
+    }
+    let names = slower.iter().map(|one| one.workload.as_str()).collect::<Vec<_>>().join(", ");
+    Err(Failure::Failed(format!("slower than the baseline: {names}")))
+}

@@ -1,0 +1,108 @@
+//! Two reports of the same thing, one before the other.
+
+use std::path::Path;
+
+use super::report::{Compared, Head, HostileSettings, Measured, Report, Verdict};
+use super::runs::Runs;
+use crate::failure::Failure;
+
+/// Two processes of one build differ by as much: where memory comes to lie is not theirs to choose.
+const LEAST_PERCENT: f64 = 3.0;
+
+/// Refuses a baseline that is of something else.
+pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failure> {
+    let (then, now) = (&before.head.settings, &now.settings);
+    let say = |settings: &super::report::Settings| {
+        let what = settings.host.as_ref().map_or_else(
+            || String::from("bench core"),
+            |host| {
+                let submitters = host.submitters;
+                format!("bench host --policy {} --submitters {submitters}", host.policy)
+            },
+        );
+        let what = settings.redis.as_ref().map_or(what, |redis| {
+            let orders: Vec<String> = redis.orders.iter().map(usize::to_string).collect();
+            format!("bench redis --orders {} --changes {}", orders.join(","), redis.changes)
+        });
+        let what = settings.settle.as_ref().map_or(what, |settle| {
+            let trades: Vec<String> = settle.trades.iter().map(usize::to_string).collect();
+            format!("bench settle --trades {} --small {}", trades.join(","), settle.small)
+        });
+        let what = settings.subscribers.map_or(what, |settings| {
+            let (subscribers, orders) = (settings.subscribers, settings.orders);
+            format!("bench subscribers --subscribers {subscribers} --orders {orders}")
+        });
+        let what = settings.hostile.map_or(what, |settings| {
+            let HostileSettings { orders, rate, hostile_rate } = settings;
+            format!("bench hostile --orders {orders} --rate {rate} --hostile-rate {hostile_rate}")
+        });
+        format!("`{what} --seed {} --commands {}`", settings.seed, settings.commands)
+    };
+    if then == now {
+        return Ok(());
+    }
+    let (path, then, now) = (path.display(), say(then), say(now));
+    let text = format!("{path} is of {then} and cannot be compared with {now}");
+    Err(Failure::Usage(text))
+}
+
+/// Compares every workload of the later report with the same of the earlier.
+pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
+    let one = |now: &Measured| {
+        let then = before.workloads.iter().find(|then| then.workload == now.workload);
+        let (ratio, noise_percent, verdict) = then.map_or((None, 0.0, Verdict::New), |then| {
+            let least = LEAST_PERCENT.max(lost(then)).max(lost(now));
+            let (ratio, noise, verdict) = judge(&then.rate, &now.rate, least);
+            (Some(ratio), noise, verdict)
+        });
+        let digest = |one: &Measured| one.core.as_ref().map(|core| core.digest.clone());
+        let other_outcome = then.is_some_and(|then| digest(then) != digest(now));
+        Compared { workload: now.workload.clone(), ratio, noise_percent, verdict, other_outcome }
+    };
+    after.workloads.iter().map(one).collect()
+}
+
+/// What others had of the core, in percent: a rate can be that much too low.
+fn lost(one: &Measured) -> f64 {
+    one.core.as_ref().map_or(0.0, |core| 100.0 - core.cpu_percent)
+}
+
+fn judge(then: &Runs, now: &Runs, least: f64) -> (f64, f64, Verdict) {
+    let ratio = if then.median > 0.0 { now.median / then.median } else { 1.0 };
+    let noise = then.spread_percent.max(now.spread_percent).max(least);
+    let percent = 100.0 * (ratio - 1.0);
+    // What disturbs one report for most of its runs leaves a few that it missed, and those betray it.
+    let above = now.median > then.max && now.min > then.median;
+    let below = now.median < then.min && now.max < then.median;
+    let verdict = if percent > noise && above {
+        Verdict::Faster
+    } else if percent < -noise && below {
+        Verdict::Slower
+    } else {
+        Verdict::Same
+    };
+    (ratio, noise, verdict)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LEAST_PERCENT, Runs, Verdict, judge};
+
+    fn verdict(then: &[f64], now: &[f64]) -> Verdict {
+        judge(&Runs::new(then.to_vec()), &Runs::new(now.to_vec()), LEAST_PERCENT).2
+    }
+
+    #[test]
+    fn a_verdict_knows_the_noise() {
+        let quiet = [99.0, 100.0, 101.0];
+        assert_eq!(verdict(&quiet, &quiet), Verdict::Same);
+        assert_eq!(verdict(&quiet, &[109.0, 110.0, 111.0]), Verdict::Faster);
+        assert_eq!(verdict(&quiet, &[89.0, 90.0, 91.0]), Verdict::Slower);
+        assert_eq!(verdict(&quiet, &[80.0, 92.0, 104.0]), Verdict::Same);
+        assert_eq!(verdict(&[80.0, 92.0, 104.0], &quiet), Verdict::Same);
+        assert_eq!(verdict(&[100.0; 3], &[102.0; 3]), Verdict::Same);
+        // All but one run of the first were disturbed.
+        assert_eq!(verdict(&[60.0, 61.0, 100.0, 62.0, 61.0], &quiet), Verdict::Same);
+        assert_eq!(verdict(&[0.0], &[0.0]), Verdict::Same);
+    }
+}

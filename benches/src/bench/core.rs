@@ -1,0 +1,150 @@
+//! `pricetime bench core`: the core by itself, one thread, in memory.
+
+mod pass;
+
+use std::env;
+use std::process::Command as Process;
+use std::time::Duration;
+
+use crate::workload::Workload;
+use clap::Args;
+
+use super::Telling;
+use super::plan::{Made, Plan};
+use super::progress::Progress;
+use super::report::{CoreFigures, Head, Latency, Measured, Memory, Report, Settings};
+use super::runs::Runs;
+use crate::failure::Failure;
+use pass::{Pass, Times};
+
+/// Measures the core by itself: its rate, how long a command takes, and what it holds of memory.
+///
+/// A run begins with a fresh engine and the workload's opening. Then every command is carried out
+/// as fast as it goes, which gives the rate, and in a second pass timed by itself, which gives the
+/// percentiles. Several workloads are measured in a process each, so that none finds the memory
+/// that another left. Allocations are those of an engine that grows: one that is warm makes none. A
+/// build with `--features count-allocations` counts them, others do not.
+#[derive(Debug, Args)]
+pub(super) struct Core {
+    #[command(flatten)]
+    plan: Plan,
+    /// How many runs are counted
+    #[arg(long, default_value_t = 5, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    runs: u32,
+    /// How many runs come before those and are not
+    #[arg(long, default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(..=1_000))]
+    warmup: u32,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+impl Core {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let Plan { seed, commands, .. } = self.plan;
+        let head = Head::here(Settings { seed, commands, ..Settings::default() });
+        let before = self.telling.baseline(&head)?;
+        let workloads = self.plan.chosen()?;
+        let measured = match workloads.as_slice() {
+            [one] => vec![self.measure(*one)?],
+            many => {
+                let progress = Progress::new(many.len());
+                let each = |one: &Workload| {
+                    progress.now(one.name());
+                    self.apart(*one).inspect(|_| progress.done())
+                };
+                many.iter().map(each).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        self.telling.tell(Report::new(head, measured), before.as_ref())
+    }
+
+    /// Measures in a process of its own.
+    fn apart(&self, workload: Workload) -> Result<Measured, Failure> {
+        let mut process = Process::new(env::current_exe()?);
+        process.args(["bench", "core", "--json", "--workload", workload.name()]);
+        let Plan { seed, commands, .. } = self.plan;
+        process.arg("--seed").arg(seed.to_string());
+        process.arg("--commands").arg(commands.to_string());
+        process.arg("--runs").arg(self.runs.to_string());
+        process.arg("--warmup").arg(self.warmup.to_string());
+        let done = process.output()?;
+        if !done.status.success() {
+            let said = String::from_utf8_lossy(&done.stderr);
+            let said = said.trim().trim_start_matches("pricetime: ");
+            return Err(Failure::failed(format_args!("{workload}: {said}")));
+        }
+        let report: Report = serde_json::from_slice(&done.stdout).map_err(Failure::failed)?;
+        let measured = report.workloads.into_iter().next();
+        measured.ok_or_else(|| Failure::failed(format_args!("{workload}: nothing was measured")))
+    }
+
+    fn measure(&self, workload: Workload) -> Result<Measured, Failure> {
+        let progress = Progress::new((self.warmup + self.runs) as usize + 1);
+        progress.now(format!("{workload}: making its commands"));
+        self.plan.make(workload, |made| {
+            progress.done();
+            self.passes(workload, made, &progress)
+        })
+    }
+
+    fn passes(
+        &self,
+        workload: Workload,
+        made: &Made,
+        progress: &Progress,
+    ) -> Result<Measured, Failure> {
+        let first = Pass::looking(made);
+        let alike = |digest: u128| {
+            let text = format!("{workload}: the same commands came to two different states");
+            let unsound = || Failure::Unsound(text);
+            (digest == first.digest).then_some(()).ok_or_else(unsound)
+        };
+        for _ in 0..self.warmup {
+            progress.now(format!("{workload}: warming up"));
+            pass::run(made);
+            progress.done();
+        }
+        let (mut rates, mut times) = (Vec::new(), Times::new());
+        let (mut taken, mut on_core) = (Duration::ZERO, Duration::ZERO);
+        for _ in 0..self.runs {
+            progress.now(format!("{workload}: measuring"));
+            let run = pass::run(made);
+            alike(run.digest)?;
+            alike(times.pass(made))?;
+            rates.push(made.flow.len() as f64 / run.taken.as_secs_f64());
+            taken += run.taken;
+            on_core += run.on_core;
+            progress.done();
+        }
+        let part = on_core.as_secs_f64() / taken.as_secs_f64();
+        let core = CoreFigures { cpu_percent: 100.0 * part, ..figures(made, &first, &times) };
+        let workload = workload.name().to_owned();
+        Ok(Measured { workload, rate: Runs::new(rates), core: Some(core), ..Measured::default() })
+    }
+}
+
+fn figures(made: &Made, first: &Pass, times: &Times) -> CoreFigures {
+    /// With fewer orders the pages of the process hide them.
+    const RESTING_LEAST: u64 = 10_000;
+    let per_order = |bytes: u64| bytes / first.resting_first.max(1);
+    let enough = first.resting_first >= RESTING_LEAST;
+    let millions = made.flow.len() as f64 / 1e6;
+    let by_million = |count: u64| count as f64 / millions;
+    CoreFigures {
+        digest: format!("{:032x}", first.digest),
+        resting_first: first.resting_first,
+        resting_last: first.resting_last,
+        trades: first.trades,
+        cpu_percent: 100.0,
+        latency: Latency::of(&times.commands),
+        clock_ns: times.clock.value_at_quantile(0.5),
+        memory: Memory {
+            peak_growth_bytes: first.peak_growth,
+            bytes_per_order: first.opening_growth.filter(|_| enough).map(per_order),
+            faults_per_million: first.faults.map(by_million),
+            allocations_per_million: first.allocations.map(by_million),
+        },
+    }
+}

@@ -1,0 +1,194 @@
+//! `pricetime bench host`: a whole host, from submitting to the durable answer.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, process};
+
+use crate::workload::Workload;
+use clap::builder::TypedValueParser as _;
+use clap::{Args, ValueEnum};
+use pricetime::{Draft, Host as Running, Options, Policy};
+
+use super::Telling;
+use super::load::{self, Closed};
+use super::plan::{Made, Plan};
+use super::progress::Progress;
+use super::report::{Head, HostFigures, HostSettings, Load, Measured, Report, Settings};
+use super::runs::Runs;
+use crate::failure::Failure;
+
+/// Measures a whole host: how much it takes, and how long an answer takes under load.
+///
+/// First submitters send as fast as answers come, each with 4,096 commands on their way: that is
+/// the rate. Then one generator sends what is due whether answers come or not, in bursts 150 µs
+/// apart, and each command's time runs from when its burst was due: who comes while the host is
+/// stuck has waited too. Every measurement has a data folder of its own, which is removed, and ends
+/// when its commands are used up. Submitters and generator run on the cores of the host.
+#[derive(Debug, Args)]
+pub(super) struct Host {
+    #[command(flatten)]
+    plan: Plan,
+    /// How many runs the rate is the median of
+    #[arg(long, default_value_t = 3, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    runs: u32,
+    /// How many submit at the same time for the rate; each account keeps to one of them
+    #[arg(long, default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=64).map(|n| n as usize))]
+    submitters: usize,
+    /// When a command counts as durable
+    #[arg(long, default_value = "sync")]
+    policy: Durable,
+    /// How often it is made durable with `--policy interval`
+    #[arg(long, default_value = "10ms", value_name = "DURATION",
+        value_parser = humantime::parse_duration)]
+    interval: Duration,
+    /// The loads that latency is measured under, in percent of the rate
+    #[arg(long, default_value = "10,50,90", value_name = "PERCENT", value_delimiter = ',',
+        value_parser = positive)]
+    load: Vec<f64>,
+    /// The load in commands a second instead
+    #[arg(long, value_name = "R", conflicts_with = "load", value_parser = positive)]
+    rate: Option<f64>,
+    /// How long a measurement lasts at most
+    #[arg(long, default_value_t = 3, value_name = "S",
+        value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: u64,
+    /// In which folder the data folders are made: its disk is the one that is measured
+    #[arg(long, default_value = ".", value_name = "FOLDER")]
+    folder: PathBuf,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Durable {
+    /// When it is on disk
+    Sync,
+    /// When it is written; synced now and then
+    Interval,
+    /// At once, without a journal
+    None,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    let good = number.filter(|number| (1e-3..=1e9).contains(number));
+    good.ok_or_else(|| String::from("it is a number from 0.001 to 1000000000"))
+}
+
+/// A data folder that is there for as long as this lives.
+#[derive(Debug)]
+pub(super) struct Scratch(pub(super) PathBuf);
+
+impl Scratch {
+    pub(super) fn new(beside: &Path, what: &str) -> Result<Self, Failure> {
+        let folder = beside.join(format!(".pricetime-bench-{what}-{}", process::id()));
+        let cannot = |error| {
+            Failure::failed(format_args!("cannot make the folder {}: {error}", folder.display()))
+        };
+        fs::create_dir(&folder).map_err(cannot)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is left: its name says whose it was.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Host {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let Plan { seed, commands, .. } = self.plan;
+        let policy = match self.policy {
+            Durable::Sync => String::from("sync"),
+            Durable::Interval => {
+                format!("interval --interval {}", humantime::format_duration(self.interval))
+            }
+            Durable::None => String::from("none"),
+        };
+        let host = Some(HostSettings { policy, submitters: self.submitters });
+        let head = Head::here(Settings { seed, commands, host, ..Settings::default() });
+        let before = self.telling.baseline(&head)?;
+        let workloads = self.plan.chosen()?;
+        // Where no folder can be made, that is said before commands are.
+        drop(Scratch::new(&self.folder, "host")?);
+        let steps = self.runs as usize + self.rate.map_or(self.load.len(), |_| 1);
+        let progress = Progress::new(steps * workloads.len());
+        let mut measured = Vec::new();
+        for workload in workloads {
+            progress.now(format!("{workload}: making its commands"));
+            let one = self.plan.make(workload, |made| self.measure(workload, made, &progress))?;
+            measured.push(one);
+        }
+        drop(progress);
+        self.telling.tell(Report::new(head, measured), before.as_ref())
+    }
+
+    fn measure(
+        &self,
+        workload: Workload,
+        made: &Made,
+        progress: &Progress,
+    ) -> Result<Measured, Failure> {
+        let (mut rates, mut done, mut refused) = (Vec::new(), 0, 0);
+        let dealt = load::deal(&made.flow, self.submitters);
+        for _ in 0..self.runs {
+            progress.now(format!("{workload}: as fast as answers come"));
+            let closed: Closed =
+                self.with_host(made, |host| load::closed(host, &dealt, self.long()))?;
+            rates.push(closed.done as f64 / closed.taken.as_secs_f64());
+            done += closed.done;
+            refused += closed.refused;
+            progress.done();
+        }
+        drop(dealt);
+        let rate = Runs::new(rates);
+        let drafts: Vec<Draft> = made.flow.iter().map(load::draft).collect();
+        let wanted: Vec<(Option<f64>, f64)> = match self.rate {
+            Some(rate) => vec![(None, rate)],
+            None => self.load.iter().map(|p| (Some(*p), rate.median * p / 100.0)).collect(),
+        };
+        let mut loads = Vec::new();
+        for (percent, due) in wanted {
+            progress.now(format!("{workload}: {due:.0} commands a second"));
+            let (load, _) =
+                self.with_host(made, |host| load::open(host, &drafts, due, self.long()))?;
+            loads.push(Load { percent, ..load });
+            progress.done();
+        }
+        let refused_percent = 100.0 * refused as f64 / done.max(1) as f64;
+        let host = Some(HostFigures { refused_percent, loads });
+        let workload = workload.name().to_owned();
+        Ok(Measured { workload, rate, host, ..Measured::default() })
+    }
+
+    const fn long(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    /// Does something with a host that has carried out the opening.
+    fn with_host<T>(
+        &self,
+        made: &Made,
+        then: impl FnOnce(&Running) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let scratch = Scratch::new(&self.folder, "host")?;
+        let policy = match self.policy {
+            Durable::Sync => Policy::Sync,
+            Durable::Interval => Policy::Interval(self.interval),
+            Durable::None => Policy::None,
+        };
+        let options = Options::new(scratch.0.join("journal"));
+        let markets_max = options.markets_max.max(made.markets);
+        let host =
+            Running::open(Options { policy, markets_max, ..options }).map_err(Failure::failed)?;
+        let opening = load::deal(&made.opening, 1);
+        load::closed(&host, &opening, Duration::MAX)?;
+        let done = then(&host)?;
+        host.close().map_err(Failure::failed)?;
+        Ok(done)
+    }
+}

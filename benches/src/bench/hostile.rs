@@ -1,0 +1,133 @@
+//! `pricetime bench hostile`: what a hostile client does to honest commands beside it.
+//!
+//! A client that only sends much takes capacity, and what stops that is the number of connections. So
+//! the honest commands beside an attacker are not compared with honest commands alone, but with the same
+//! beside a harmless client that sends as many plain commands: what is left is what the attacker's
+//! commands cost more than plain ones.
+
+mod attacks;
+mod client;
+mod market;
+mod readers;
+mod rounds;
+mod step;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
+
+use super::Telling;
+use super::memory;
+use super::progress::Progress;
+use super::report::{Attacked, Head, HostileSettings, Measured, Report, Resident, Settings};
+use crate::failure::Failure;
+use attacks::Attack;
+use rounds::{Rates, Rounds};
+use step::{Begun, harmless};
+
+/// Measures what hostile clients do to honest commands beside them, and to the memory of the process.
+///
+/// Honest commands are plain orders of many accounts in a market with many orders, at a steady rate. Each
+/// command's time runs from when it was due to its durable answer. Beside them one client attacks. In
+/// another host, in turn, a harmless client sends plain commands at the same rate: the p99 beside the
+/// attacker ought to be at most twice that beside the harmless client. The medians of the rounds count.
+/// What the process holds of memory is looked at before the attack, at its highest, and after it; the
+/// clients are in this process, too. A goal that is missed is said and changes no exit code.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Try:
+  pricetime bench hostile                                   all attacks, about two minutes
+  pricetime bench hostile --attack dry-runs --runs 15       one of them, with more rounds
+  pricetime bench hostile --json > a.json                   to compare with: --baseline a.json")]
+pub(super) struct Hostile {
+    /// Which attacks
+    #[arg(long = "attack", value_name = "NAME", default_value = "all", value_delimiter = ',',
+        value_parser = names())]
+    attacks: Vec<String>,
+    /// How many orders rest in the market; what attackers bring in follows from it
+    #[arg(long, default_value_t = 100_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
+    orders: usize,
+    /// How many honest commands a second there are
+    #[arg(long, default_value_t = 2_000, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// How many commands or calls a second the other client makes, hostile or not
+    #[arg(long, default_value_t = 2_000, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    hostile_rate: u32,
+    /// How many honest commands a round has
+    #[arg(long, default_value_t = 2_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=10_000_000).map(|n| n as usize))]
+    commands: usize,
+    /// How many rounds there are with the attacker, and as many without
+    #[arg(long, default_value_t = 5, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    runs: u32,
+    /// Which of the possible books and flows
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// In which folder data folders are made
+    #[arg(long, default_value = ".", value_name = "FOLDER")]
+    folder: PathBuf,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+fn names() -> PossibleValuesParser {
+    let known = attacks::ALL.map(|one| PossibleValue::new(one.name).help(one.what));
+    let all = PossibleValue::new("all").help("every one of them");
+    PossibleValuesParser::new(known.into_iter().chain([all]))
+}
+
+impl Hostile {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let Self { seed, commands, orders, rate, hostile_rate, .. } = *self;
+        let hostile = Some(HostileSettings { orders, rate, hostile_rate });
+        let head = Head::here(Settings { seed, commands, hostile, ..Settings::default() });
+        let before = self.telling.baseline(&head)?;
+        let asked = |name: &str| self.attacks.iter().any(|it| it == name || it == "all");
+        let attacks: Vec<_> = attacks::ALL.into_iter().filter(|one| asked(one.name)).collect();
+        let progress = Progress::new(attacks.len() * self.runs as usize);
+        let measured: Result<_, Failure> =
+            attacks.iter().map(|attack| self.measure(attack, &progress)).collect();
+        let measured = measured?;
+        drop(progress);
+        self.telling.tell(Report::new(head, measured), before.as_ref())
+    }
+
+    /// Measures two hosts in turns, one beside the harmless client and one beside the attacker.
+    fn measure(&self, attack: &Attack, progress: &Progress) -> Result<Measured, Failure> {
+        progress.now(attack.name);
+        let rates = Rates { honest: self.rate, client: self.hostile_rate };
+        let open = |name| Rounds::new(&self.folder, name, self.orders, self.seed);
+        let (mut harmless, mut hostile) = (open("harmless")?, open("hostile")?);
+        let mut plain = self::harmless(self.seed);
+        let begun = memory::resident().zip(memory::forget_peak());
+        let Begun { opening, mut step } = (attack.begin)(hostile.host(), self.orders, self.seed)?;
+        for run in 0..self.runs {
+            // Each comes first as often as the other.
+            if run % 2 == 0 {
+                harmless.round(self.commands, rates, Some(&mut plain))?;
+            }
+            hostile.round(self.commands, rates, step.as_mut())?;
+            if run % 2 == 1 {
+                harmless.round(self.commands, rates, Some(&mut plain))?;
+            }
+            progress.done();
+        }
+        let highest = memory::peak();
+        drop(step);
+        let memory = begun.zip(highest).zip(memory::resident());
+        let memory = memory.map(|(((before_bytes, ()), highest_bytes), after_bytes)| Resident {
+            before_bytes,
+            highest_bytes,
+            after_bytes,
+        });
+        let rate = hostile.rates();
+        let beside = [harmless.end()?, hostile.end()?];
+        let hostile = Some(Attacked::new((attack.what, opening), beside, memory));
+        Ok(Measured { workload: attack.name.to_owned(), rate, hostile, ..Measured::default() })
+    }
+}

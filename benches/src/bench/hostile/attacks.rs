@@ -1,0 +1,202 @@
+//! The attacks: what each client sends before the first round, and what it does again and again.
+
+use std::time::Duration;
+
+use pricetime::engine::{
+    Action, Limits, OrderId, Place, Price, Quantity, RequestId, SelfTrade, Side, TimeInForce,
+};
+use pricetime::{Draft, Host};
+
+use super::super::load;
+use super::super::report::Sent;
+use super::market::{BETWEEN, PRICE_MAX, PRICE_MIN, QUANTITY_MAX, draft, limit, other};
+use super::readers;
+use super::step::{Begun, Step, send};
+use crate::failure::Failure;
+
+/// An attack.
+pub(super) struct Attack {
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    /// Begins it in a market of so many orders, made with this seed.
+    pub(super) begin: fn(&Host, usize, u64) -> Result<Begun, Failure>,
+}
+
+pub(super) const ALL: [Attack; 9] = [
+    Attack {
+        name: "nobody",
+        what: "no client at all: what the harmless client costs",
+        begin: |_, _, _| Ok(Begun { opening: Sent::default(), step: None }),
+    },
+    Attack {
+        name: "chosen-ids",
+        what: "places and cancels orders under ids that collide under the fixed key of the engine",
+        begin: chosen_ids,
+    },
+    Attack {
+        name: "request-window",
+        what: "sends commands that are refused, each with a new request id",
+        begin: request_window,
+    },
+    Attack {
+        name: "iceberg-sweep",
+        what: "places icebergs of the most parts from several accounts, and one order takes them all",
+        begin: iceberg_sweep,
+    },
+    Attack {
+        name: "dry-runs",
+        what: "sends orders that cannot fill, with self-trade prevention, against icebergs and the book",
+        begin: dry_runs,
+    },
+    Attack {
+        name: "empty-cancels",
+        what: "cancels all orders of an account without orders, and ends sessions without orders",
+        begin: empty_cancels,
+    },
+    Attack {
+        name: "crowding-out",
+        what: "has placed orders until the first was refused, and goes on placing",
+        begin: crowding_out,
+    },
+    Attack {
+        name: "reads",
+        what: "views, subscribes and computes digests in turn",
+        begin: readers::reads,
+    },
+    Attack {
+        name: "unread-feeds",
+        what: "sends plain commands, holds subscriptions that it never reads, and renews full ones",
+        begin: readers::unread_feeds,
+    },
+];
+
+/// Sends commands, waits for their answers, and goes on with others.
+fn begin(
+    host: &Host,
+    opening: impl Iterator<Item = Draft>,
+    then: impl Iterator<Item = Draft> + Send + 'static,
+) -> Result<Begun, Failure> {
+    let closed = load::closed(host, &[opening.collect()], Duration::MAX)?;
+    let opening = Sent { sent: closed.done, refused: closed.refused };
+    Ok(Begun { opening, step: Some(send(then)) })
+}
+
+/// How many accounts own what the attacker has in the book.
+const OWNERS: u64 = 4;
+/// The account of the attacker's takers.
+const TAKER: u64 = OWNERS;
+
+fn place(account: u64, place: Place) -> Draft {
+    draft(other(account), Action::Place(place))
+}
+
+const fn order(number: u64) -> OrderId {
+    OrderId(1 << 100 | number as u128)
+}
+
+fn chosen_ids(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> {
+    /// One half of `IndexKey::FIXED`: under that key all ids with this lower half have the same hash.
+    const COLLIDING: u128 = 0x243f_6a88_85a3_08d3;
+    let order = |number: u64| OrderId(u128::from(number) << 64 | COLLIDING);
+    let bid = move |account, number| {
+        place(account, limit(order(number), Side::Buy, PRICE_MIN, Quantity(1)))
+    };
+    let resting = orders as u64 / 5;
+    let more = (resting..).flat_map(move |number| {
+        let cancel = Action::Cancel { order: order(number) };
+        [bid(TAKER, number), draft(other(TAKER), cancel)]
+    });
+    begin(host, (0..resting).map(|number| bid(number % OWNERS, number)), more)
+}
+
+fn request_window(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> {
+    let refused = |number: u64| Draft {
+        request: Some(RequestId(number.into())),
+        ..draft(other(0), Action::Cancel { order: order(number) })
+    };
+    // With the default number of orders this fills the window.
+    let first = u64::from(Limits::default().requests_max).min(orders as u64);
+    begin(host, (0..first).map(refused), (first..).map(refused))
+}
+
+/// An iceberg that shows one lot.
+fn iceberg(number: u64, owner: u64, parts: u32) -> Draft {
+    let hidden = limit(order(number), Side::Sell, BETWEEN, Quantity(parts.into()));
+    place(owner, Place { display_quantity: Some(Quantity(1)), ..hidden })
+}
+
+/// An order that takes all that is asked up to this price, or cannot be filled.
+fn taker(number: u64, price: Price) -> Place {
+    limit(order(number), Side::Buy, price, QUANTITY_MAX)
+}
+
+fn iceberg_sweep(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
+    const EACH: u64 = 12;
+    const ROUND: u64 = OWNERS * EACH + 1;
+    let iceberg = |number| iceberg(number, number % OWNERS, Limits::default().parts_max);
+    let more = (ROUND..).map(move |number| match number % ROUND {
+        0 => {
+            let time_in_force = TimeInForce::ImmediateOrCancel;
+            place(TAKER, Place { time_in_force, ..taker(number, BETWEEN) })
+        }
+        _ => iceberg(number),
+    });
+    begin(host, (1..ROUND).map(iceberg), more)
+}
+
+fn dry_runs(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> {
+    /// Few, so that an account may have many of them.
+    const PARTS: u32 = 10;
+    let icebergs = orders as u64 / 25;
+    let more = (icebergs..).map(move |number| {
+        let taker = taker(number, PRICE_MAX);
+        place(
+            TAKER,
+            if number % 2 == 0 {
+                let self_trade = SelfTrade::Decrement;
+                Place { time_in_force: TimeInForce::FillOrKill, self_trade, ..taker }
+            } else {
+                Place {
+                    time_in_force: TimeInForce::ImmediateOrCancel,
+                    minimum_quantity: Some(QUANTITY_MAX),
+                    self_trade: SelfTrade::CancelMaker,
+                    ..taker
+                }
+            },
+        )
+    });
+    let opening = (0..icebergs).map(|number| iceberg(number, number % (OWNERS + 1), PARTS));
+    begin(host, opening, more)
+}
+
+fn empty_cancels(_: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
+    let all = draft(other(0), Action::CancelAll { account: Some(other(0)), side: None });
+    let mut number = 0;
+    let step: Step = Box::new(move |host| {
+        number += 1;
+        if number % 2 == 0 {
+            return load::submit(host, &all).map(Some);
+        }
+        // It does not rest, so the session ends without an order.
+        let bid = limit(order(number), Side::Buy, PRICE_MIN, Quantity(1));
+        let bid = Place { time_in_force: TimeInForce::ImmediateOrCancel, ..bid };
+        // If there is no room, the next call tries again.
+        Ok(host.submit_in(&mut host.session(), place(0, bid)).ok())
+    });
+    Ok(Begun { opening: Sent::default(), step: Some(step) })
+}
+
+fn crowding_out(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
+    /// How many are sent before the answers are looked at.
+    const SENT: u64 = 1_024;
+    let bid = |number| place(0, limit(order(number), Side::Buy, PRICE_MIN, Quantity(1)));
+    let (mut opening, mut first) = (Sent::default(), 0);
+    while opening.refused == 0 {
+        let some = (first..first + SENT).map(bid).collect();
+        let closed = load::closed(host, &[some], Duration::MAX)?;
+        opening.sent += closed.done;
+        opening.refused += closed.refused;
+        first += SENT;
+    }
+    Ok(Begun { opening, step: Some(send((first..).map(bid))) })
+}

@@ -1,0 +1,63 @@
+//! A client beside the honest commands.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pricetime::engine::Outcome;
+use pricetime::{Host, Ticket};
+
+use super::super::report::Sent;
+use super::step::Step;
+use crate::failure::Failure;
+
+/// How many of its commands are not answered yet at most.
+const WINDOW: usize = 256;
+
+/// What a client has sent in all rounds, and in which time.
+#[derive(Debug, Default)]
+pub(super) struct Paced {
+    pub(super) sent: Sent,
+    taken: Duration,
+}
+
+impl Paced {
+    /// How many commands or calls a second it sent.
+    pub(super) fn rate(&self) -> f64 {
+        self.sent.sent as f64 / self.taken.as_secs_f64().max(1e-9)
+    }
+
+    /// Takes a step whenever one is due, until `over`, and one at least.
+    pub(super) fn round(
+        &mut self,
+        host: &Host,
+        step: &mut Step,
+        rate: u32,
+        over: &AtomicBool,
+    ) -> Result<(), Failure> {
+        let (begun, mut waiting) = (Instant::now(), VecDeque::with_capacity(WINDOW));
+        for number in 0_u32.. {
+            let due = begun + Duration::from_secs_f64(f64::from(number) / f64::from(rate));
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            self.sent.sent += 1;
+            waiting.extend(step(host)?);
+            if waiting.len() == WINDOW
+                && let Some(first) = waiting.pop_front()
+            {
+                self.hear(first)?;
+            }
+            if over.load(Ordering::Acquire) {
+                break;
+            }
+        }
+        self.taken += begun.elapsed();
+        waiting.into_iter().try_for_each(|ticket| self.hear(ticket))
+    }
+
+    fn hear(&mut self, ticket: Ticket) -> Result<(), Failure> {
+        let group = ticket.wait().map_err(Failure::failed)?;
+        self.sent.refused += usize::from(group.outcome != Outcome::Accepted);
+        Ok(())
+    }
+}

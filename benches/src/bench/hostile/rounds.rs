@@ -1,0 +1,108 @@
+//! A host under honest commands, beside one other client.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use pricetime::{Draft, Host, Options};
+
+use super::super::host::Scratch;
+use super::super::load;
+use super::super::report::{Beside, Latency, Sent};
+use super::super::runs::Runs;
+use super::client::Paced;
+use super::market::{HONEST, HONEST_ORDERS, opening, plain};
+use super::step::Step;
+use crate::failure::Failure;
+
+/// How many commands a second there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rates {
+    pub(super) honest: u32,
+    pub(super) client: u32,
+}
+
+/// A host, and what its rounds came to.
+pub(super) struct Rounds {
+    host: Host,
+    // The host is closed before its folder goes.
+    _scratch: Scratch,
+    honest: Box<dyn Iterator<Item = Draft>>,
+    sent: Sent,
+    times: Vec<Latency>,
+    client: Paced,
+}
+
+impl Rounds {
+    /// A host in a folder of this name, with a book.
+    pub(super) fn new(
+        folder: &Path,
+        name: &str,
+        orders: usize,
+        seed: u64,
+    ) -> Result<Self, Failure> {
+        let scratch = Scratch::new(folder, name)?;
+        let host = Host::open(Options::new(scratch.0.join("data"))).map_err(Failure::failed)?;
+        load::closed(&host, &[opening(seed, orders)], Duration::MAX)?;
+        Ok(Self {
+            host,
+            _scratch: scratch,
+            honest: Box::new(plain(seed, HONEST, HONEST_ORDERS)),
+            sent: Sent::default(),
+            times: Vec::new(),
+            client: Paced::default(),
+        })
+    }
+
+    pub(super) const fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Sends so many honest commands while the client takes its steps, if there is one.
+    pub(super) fn round(
+        &mut self,
+        commands: usize,
+        rates: Rates,
+        step: Option<&mut Step>,
+    ) -> Result<(), Failure> {
+        let drafts: Vec<_> = self.honest.by_ref().take(commands).collect();
+        let (host, client, over) = (&self.host, &mut self.client, &AtomicBool::new(false));
+        let (load, refused) = thread::scope(|scope| {
+            let beside =
+                step.map(|step| scope.spawn(move || client.round(host, step, rates.client, over)));
+            let honest = load::open(host, &drafts, rates.honest.into(), Duration::MAX);
+            over.store(true, Ordering::Release);
+            if let Some(beside) = beside {
+                beside.join().map_err(|_| Failure::failed("the other client panicked"))??;
+            }
+            honest
+        })?;
+        self.sent.sent += drafts.len();
+        self.sent.refused += refused;
+        self.times.push(load.latency);
+        Ok(())
+    }
+
+    /// How often each round's p99 goes into a second.
+    pub(super) fn rates(&self) -> Runs {
+        Runs::new(self.times.iter().map(|it| 1e9 / it.p99_ns.max(1) as f64).collect())
+    }
+
+    /// What the rounds came to. Closes the host.
+    pub(super) fn end(self) -> Result<Beside, Failure> {
+        let median = |of: fn(&Latency) -> u64| {
+            Runs::new(self.times.iter().map(|it| of(it) as f64).collect()).median as u64
+        };
+        let beside = Beside {
+            honest: self.sent,
+            p50_ns: median(|it| it.p50_ns),
+            p99_ns: median(|it| it.p99_ns),
+            max_ns: self.times.iter().map(|it| it.max_ns).max().unwrap_or(0),
+            client: self.client.sent,
+            client_rate: self.client.rate(),
+        };
+        self.host.close().map_err(Failure::failed)?;
+        Ok(beside)
+    }
+}

@@ -1,0 +1,183 @@
+//! Load on a host: as fast as answers come, or as it is due.
+
+use std::collections::VecDeque;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use pricetime::{Draft, Host, Refused, Ticket};
+use pricetime_engine::{Command, Outcome};
+
+use super::machine::thread_time;
+use super::report::{Latency, Load};
+use crate::failure::Failure;
+
+/// How many commands of one submitter are on their way.
+const WINDOW: usize = 4_096;
+/// What lies between two bursts at least. Less is hardly to be had by sleeping, and who does not
+/// sleep takes a core from the host.
+const BURST: Duration = Duration::from_micros(150);
+
+/// What a closed loop came to.
+pub(super) struct Closed {
+    pub(super) done: usize,
+    pub(super) refused: usize,
+    pub(super) taken: Duration,
+}
+
+pub(super) fn draft(command: &Command) -> Draft {
+    let Command { market, account, operator, request, action, .. } = *command;
+    Draft { market, account, operator, request, action, session: None }
+}
+
+/// Gives each account's commands to one of so many submitters, in their order.
+pub(super) fn deal(commands: &[Command], submitters: usize) -> Vec<Vec<Draft>> {
+    let mut dealt = vec![Vec::with_capacity(commands.len() / submitters); submitters];
+    for command in commands {
+        let to = command.account.0 % submitters as u128;
+        dealt[to as usize].push(draft(command));
+    }
+    dealt
+}
+
+/// Sends as fast as answers come, from a thread for each of the lists.
+pub(super) fn closed(host: &Host, dealt: &[Vec<Draft>], long: Duration) -> Result<Closed, Failure> {
+    let begun = Instant::now();
+    let counts: Result<Vec<_>, Failure> = thread::scope(|scope| {
+        let one = |drafts| scope.spawn(move || window(host, drafts, begun, long));
+        let all: Vec<_> = dealt.iter().map(Vec::as_slice).map(one).collect();
+        let panicked = |_| Failure::failed("a submitter panicked");
+        all.into_iter().map(|one| one.join().map_err(panicked)?).collect()
+    });
+    let taken = begun.elapsed();
+    let (done, refused) = counts?.into_iter().fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+    Ok(Closed { done, refused, taken })
+}
+
+/// Keeps a window of commands on their way until all are sent or the time is over. Says how many
+/// were sent, and how many of them were refused.
+fn window(
+    host: &Host,
+    drafts: &[Draft],
+    begun: Instant,
+    long: Duration,
+) -> Result<(usize, usize), Failure> {
+    let mut waiting = VecDeque::with_capacity(WINDOW);
+    let (mut done, mut refused) = (0, 0);
+    let mut hear = |ticket: Ticket| -> Result<(), Failure> {
+        let group = ticket.wait().map_err(Failure::failed)?;
+        refused += usize::from(group.outcome != Outcome::Accepted);
+        Ok(())
+    };
+    for draft in drafts {
+        if waiting.len() == WINDOW
+            && let Some(first) = waiting.pop_front()
+        {
+            hear(first)?;
+        }
+        if done % 256 == 0 && begun.elapsed() >= long {
+            break;
+        }
+        waiting.push_back(submit(host, draft)?);
+        done += 1;
+    }
+    waiting.into_iter().try_for_each(hear)?;
+    Ok((done, refused))
+}
+
+/// Submits a command as soon as there is room.
+pub(super) fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
+    loop {
+        match host.submit(*draft) {
+            Ok(ticket) => return Ok(ticket),
+            Err(Refused::Busy) => thread::yield_now(),
+            Err(refused @ (Refused::Stopped | Refused::Scores)) => {
+                return Err(Failure::failed(refused));
+            }
+        }
+    }
+}
+
+/// Commands that were due at the same instant.
+type Burst = (Instant, Vec<Ticket>);
+
+/// Sends at a rate, whether answers come or not. Returns also how many commands were refused.
+pub(super) fn open(
+    host: &Host,
+    drafts: &[Draft],
+    rate: f64,
+    long: Duration,
+) -> Result<(Load, usize), Failure> {
+    let count = drafts.len().min((rate * long.as_secs_f64()).ceil() as usize).max(1);
+    let drafts = &drafts[..count.min(drafts.len())];
+    let (send, receive) = mpsc::channel::<Burst>();
+    let begun = Instant::now();
+    let ((times, refused), late, cpu, taken) = thread::scope(|scope| {
+        let listener = scope.spawn(move || listen(receive));
+        let cpu = thread_time();
+        let late = generate(host, drafts, rate, &send);
+        let (cpu, sending) = (thread_time().saturating_sub(cpu), begun.elapsed());
+        drop(send);
+        let times = listener.join().map_err(|_| Failure::failed("the listener panicked"))?;
+        let part = cpu.as_secs_f64() / sending.as_secs_f64();
+        Ok::<_, Failure>((times?, late?, part, begun.elapsed()))
+    })?;
+    let load = Load {
+        percent: None,
+        rate_due: rate,
+        rate: count as f64 / taken.as_secs_f64(),
+        latency: Latency::of(&times),
+        late_p50_ns: late.value_at_quantile(0.5),
+        late_p99_ns: late.value_at_quantile(0.99),
+        generator_cpu_percent: 100.0 * cpu,
+    };
+    Ok((load, refused))
+}
+
+/// Submits what is due, burst after burst, and sleeps in between. Says how late each burst was.
+fn generate(
+    host: &Host,
+    drafts: &[Draft],
+    rate: f64,
+    send: &mpsc::Sender<Burst>,
+) -> Result<Histogram<u64>, Failure> {
+    let apart = BURST.as_secs_f64().max(1.0 / rate);
+    let (begun, mut late, mut sent) = (Instant::now(), empty(), 0);
+    for number in 0_u64.. {
+        let due = begun + Duration::from_secs_f64(apart * number as f64);
+        let until = ((number + 1) as f64 * apart * rate).round() as usize;
+        let burst = &drafts[sent..until.clamp(sent, drafts.len())];
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        late.saturating_record(ns(due.elapsed()));
+        let tickets = burst.iter().map(|draft| submit(host, draft));
+        // Nobody listens any more where the host has stopped, and that is said below.
+        let _ = send.send((due, tickets.collect::<Result<_, _>>()?));
+        sent += burst.len();
+        if sent == drafts.len() {
+            break;
+        }
+    }
+    Ok(late)
+}
+
+/// Returns how long each answer took from when its command was due, and how many commands were refused.
+fn listen(bursts: mpsc::Receiver<Burst>) -> Result<(Histogram<u64>, usize), Failure> {
+    let (mut times, mut refused) = (empty(), 0);
+    for (due, tickets) in bursts {
+        for ticket in tickets {
+            let group = ticket.wait().map_err(Failure::failed)?;
+            times.saturating_record(ns(due.elapsed()));
+            refused += usize::from(group.outcome != Outcome::Accepted);
+        }
+    }
+    Ok((times, refused))
+}
+
+fn empty() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, 600_000_000_000, 3).expect("good bounds")
+}
+
+fn ns(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,316 @@
+//! `pricetime bench redis`: the image in Redis, beside what the server itself takes at most.
+
+mod book;
+mod hung;
+pub(super) mod raw;
+pub(super) mod served;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::workload::Workload;
+use clap::Args;
+use clap::builder::TypedValueParser as _;
+use pricetime::persistence::journal::History;
+use pricetime::persistence::redis::{CHANGES_MAX, ImageWriter, Link, read_image};
+
+use super::Telling;
+use super::plan::{Made, Plan};
+use super::progress::Progress;
+use super::report::{Goal, Head, Measured, RedisFigures, RedisSettings, Report, Settings};
+use super::runs::Runs;
+use crate::failure::Failure;
+use book::{Book, Changed, MARKET};
+use raw::Raw;
+use served::Served;
+
+/// Books up to this size count as small ones: of them more is asked.
+const SMALL: usize = 200_000;
+/// How many epochs a run writes.
+const EPOCHS: usize = 5;
+/// Between two PINGs of the client that measures how long others wait: it is not to be what they wait for.
+const PAUSE: Duration = Duration::from_micros(200);
+/// How many ZADD are measured at most.
+const ZADDS: usize = 400_000;
+
+/// Measures the image in Redis: how fast it is written, restored and kept up, and what others feel.
+///
+/// Rates stand beside Z, what the server takes of ZADD at a pipeline of 100, measured in the same
+/// run: `redis-benchmark` says that where it is there, else four connections of this program.
+/// Without --redis a `redis-server` from the PATH is started on a free port and ended afterwards.
+/// A server that is named keeps what it has: books are brought there under names of their own and
+/// taken away again; what it holds of memory and how long others wait are then its other clients'
+/// too, and it is not stopped to see how matching goes on. A goal that is missed is said and changes
+/// no exit code.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Try:
+  pricetime bench redis                                     all of it, some minutes
+  pricetime bench redis --orders 100000 --commands 0        one book, and nothing of the host
+  pricetime bench redis --redis redis://127.0.0.1:6379      a server that is there
+  pricetime bench redis --json > a.json                     to compare with: --baseline a.json")]
+pub(super) struct Redis {
+    /// The server, redis://host:port, instead of one that is started
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// How many orders the books have; epochs are measured on the first
+    #[arg(long, value_name = "N", default_value = "100000,1000000", value_delimiter = ',',
+        value_parser = clap::value_parser!(u64).range(1..=20_000_000).map(|n| n as usize))]
+    orders: Vec<usize>,
+    /// How many orders an epoch changes; above 1,000 it goes by way of a second generation
+    #[arg(long, default_value_t = 1_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
+    changes: usize,
+    /// How many runs each figure is the median of
+    #[arg(long, default_value_t = 3, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    runs: u32,
+    /// Which of the possible books and flows
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// How many commands a host carries out while Redis hangs, and while it is well; 0 leaves that out
+    #[arg(long, default_value_t = 300_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(..=20_000_000).map(|n| n as usize))]
+    commands: usize,
+    /// In which folder data folders are made
+    #[arg(long, default_value = ".", value_name = "FOLDER")]
+    folder: PathBuf,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+/// The runs of one thing: its rate, and what that is beside something else.
+#[derive(Default)]
+struct Figures {
+    rates: Vec<f64>,
+    values: Vec<f64>,
+}
+
+impl Figures {
+    fn note(&mut self, rate: f64, value: f64) {
+        self.rates.push(rate);
+        self.values.push(value);
+    }
+
+    /// Only the worst of them counts.
+    fn worst(mut self) -> Self {
+        let worst = self.values.iter().copied().fold(0.0, f64::max);
+        self.values = vec![worst];
+        self
+    }
+
+    /// A figure that is better the smaller it is.
+    fn note_small(&mut self, value: f64) {
+        self.note(1e3 / value.max(1e-9), value);
+    }
+
+    fn told(self, name: impl Into<String>, what: &str, unit: &str, goal: Option<Goal>) -> Measured {
+        let (what, unit) = (what.to_owned(), unit.to_owned());
+        let value = Runs::new(self.values).median;
+        let (workload, rate) = (name.into(), Runs::new(self.rates));
+        let redis = Some(RedisFigures { what, value, unit, goal });
+        Measured { workload, rate, redis, ..Measured::default() }
+    }
+}
+
+/// What is measured of the smallest book only.
+#[derive(Default)]
+struct Kept {
+    epoch: Figures,
+    ping: Figures,
+    bytes: Figures,
+}
+
+impl Redis {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let (seed, commands) = (self.seed, self.commands);
+        let settings = RedisSettings { orders: self.orders.clone(), changes: self.changes };
+        let redis = Some(settings);
+        let head = Head::here(Settings { seed, commands, redis, ..Settings::default() });
+        let before = self.telling.baseline(&head)?;
+        let served = match &self.redis {
+            Some(url) => Served::given(url)?,
+            None => Served::own(&self.folder)?,
+        };
+        let hung = self.commands > 0 && served.is_own();
+        let steps = self.runs as usize * (self.orders.len() + 2 * usize::from(hung));
+        let progress = Progress::new(steps);
+        let (mut zadd, mut says, mut measured) = (Figures::default(), "", Vec::new());
+        for (at, orders) in self.orders.iter().enumerate() {
+            let (mut write, mut restore, mut felt) =
+                (Figures::default(), Figures::default(), Figures::default());
+            let mut kept = (at == 0).then(Kept::default);
+            for _ in 0..self.runs {
+                progress.now(format!("a book of {orders} orders"));
+                let key = format!("{}:zadd", served.options.names.env);
+                let count = ZADDS.min(4 * orders.max(&1_000));
+                let (z, by) = raw::zadd(&served.address, &key, count)?;
+                zadd.note(z, 1.0);
+                says = by;
+                let (wrote, read) = self.book(&served, *orders, kept.as_mut())?;
+                write.note(wrote, wrote / z);
+                restore.note(read, read / z);
+                felt.note_small(self.felt(&served, *orders)?.as_secs_f64() * 1e3);
+                progress.done();
+            }
+            let least = if *orders <= SMALL { 1.0 } else { 0.7 };
+            let goal = Some(Goal::AtLeast(least));
+            measured.push(write.told(
+                format!("write-{orders}"),
+                "orders, written whole",
+                "Z",
+                goal,
+            ));
+            let (name, goal) = (format!("restore-{orders}"), Some(Goal::AtLeast(2.0)));
+            measured.push(restore.told(name, "orders, read back and verified", "Z", goal));
+            let (name, goal) = (format!("ping-{orders}"), Some(Goal::AtMost(10.0)));
+            let what = "another client's longest PING while it is written whole and read";
+            measured.push(felt.worst().told(name, what, "ms", goal));
+            let Some(Kept { epoch, ping, bytes }) = kept else { continue };
+            let what = format!("an epoch of {} changes, to where readers see it", self.changes);
+            measured.push(epoch.told("epoch", &what, "ms", goal));
+            measured.push(ping.worst().told(
+                "ping",
+                "another client's longest PING meanwhile",
+                "ms",
+                goal,
+            ));
+            let what = "of the server's memory an order, in both generations";
+            measured.push(bytes.told("bytes", what, "bytes", None));
+        }
+        measured.insert(0, zadd.told("zadd", &format!("ZADD, {says}"), "Z", None));
+        if hung {
+            let plan = Plan { workloads: Vec::new(), seed, commands };
+            measured
+                .extend(plan.make(Workload::Normal, |made| self.hung(made, &served, &progress))?);
+        }
+        drop(progress);
+        self.telling.tell(Report::new(head, measured), before.as_ref())
+    }
+
+    /// Writes a book, restores it, and keeps it up if that is to be measured. Orders a second that
+    /// were written, and read.
+    fn book(
+        &self,
+        served: &Served,
+        orders: usize,
+        kept: Option<&mut Kept>,
+    ) -> Result<(f64, f64), Failure> {
+        served.clear()?;
+        served.settle()?;
+        let gone = || Failure::failed("the book is gone");
+        let mut raw = Raw::connect(&served.address)?;
+        let mut book = Book::new(self.seed, orders);
+        let (state, _) = book.state().ok_or_else(gone)?;
+        let before = raw.figure("memory", "used_memory")?;
+        let mut writer = ImageWriter::new(Link::new(served.options.clone()), History::fresh(), 0);
+        let begun = Instant::now();
+        writer.write(&state, &BTreeMap::new()).map_err(Failure::failed)?;
+        let wrote = orders as f64 / begun.elapsed().as_secs_f64();
+        let mut link = Link::new(served.options.clone());
+        let begun = Instant::now();
+        let found = read_image(&mut link, &served.options.names.of(MARKET));
+        let read = orders as f64 / begun.elapsed().as_secs_f64();
+        if found.map_err(Failure::failed)?.is_none_or(|it| it.sequence != state.sequence) {
+            return Err(Failure::failed("what was read is not what was written"));
+        }
+        let Some(kept) = kept else { return Ok((wrote, read)) };
+        for _ in 0..EPOCHS {
+            book.epoch(self.changes);
+            let (state, changed) = book.state().ok_or_else(gone)?;
+            let (took, longest) = beside(served, || write(&mut writer, &state, &changed))?;
+            kept.epoch.note_small(took.as_secs_f64() * 1e3);
+            kept.ping.note_small(longest.as_secs_f64() * 1e3);
+        }
+        // So many changes leave a second generation behind.
+        book.epoch(CHANGES_MAX + 2);
+        let (state, changed) = book.state().ok_or_else(gone)?;
+        let (_, longest) = beside(served, || write(&mut writer, &state, &changed))?;
+        kept.ping.note_small(longest.as_secs_f64() * 1e3);
+        let after = raw.figure("memory", "used_memory")?;
+        kept.bytes.note_small((after - before) / orders as f64);
+        Ok((wrote, read))
+    }
+
+    /// The longest that another client waits while a book is written whole, in the place of an earlier
+    /// one, and restored. What is measured so is not how fast that goes.
+    fn felt(&self, served: &Served, orders: usize) -> Result<Duration, Failure> {
+        let mut book = Book::new(self.seed, orders);
+        let (state, _) = book.state().ok_or_else(|| Failure::failed("the book is gone"))?;
+        let mut writer = ImageWriter::new(Link::new(served.options.clone()), History::fresh(), 0);
+        let (_, writing) = beside(served, || write(&mut writer, &state, &Changed::new()))?;
+        let mut link = Link::new(served.options.clone());
+        let keys = served.options.names.of(MARKET);
+        let (_, reading) =
+            beside(served, || read_image(&mut link, &keys).map_err(Failure::failed))?;
+        Ok(writing.max(reading))
+    }
+
+    /// A host beside a server that is well and one that hangs, in turns.
+    fn hung(
+        &self,
+        made: &Made,
+        served: &Served,
+        progress: &Progress,
+    ) -> Result<Vec<Measured>, Failure> {
+        let (mut well, mut hung) = (Figures::default(), Figures::default());
+        for _ in 0..self.runs {
+            progress.now("a host while Redis is well");
+            let beside = hung::rate(made, served, &self.folder, false)?;
+            well.note(beside, 1.0);
+            progress.done();
+            progress.now("a host while Redis hangs");
+            let rate = hung::rate(made, served, &self.folder, true)?;
+            hung.note(rate, rate / beside);
+            progress.done();
+        }
+        let goal = Some(Goal::AtLeast(0.9));
+        Ok(vec![
+            well.told("matching-well", "commands of a host while Redis is well", "of well", None),
+            hung.told("matching-hung", "commands of a host while Redis hangs", "of well", goal),
+        ])
+    }
+}
+
+/// Writes an epoch. How long it took.
+fn write(
+    writer: &mut ImageWriter,
+    state: &pricetime::persistence::journal::image::MarketState,
+    changed: &Changed,
+) -> Result<Duration, Failure> {
+    let begun = Instant::now();
+    writer.write(state, changed).map_err(Failure::failed)?;
+    Ok(begun.elapsed())
+}
+
+/// Does something while another client asks PING again and again. The longest that it waited.
+fn beside<T>(
+    served: &Served,
+    work: impl FnOnce() -> Result<T, Failure>,
+) -> Result<(T, Duration), Failure> {
+    let (asked, over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let mut raw = Raw::connect(&served.address)?;
+    thread::scope(|scope| {
+        let pinging = scope.spawn(|| -> std::io::Result<Duration> {
+            let mut longest = Duration::ZERO;
+            while !over.load(Ordering::Acquire) {
+                let begun = Instant::now();
+                raw.ask(&["PING"])?;
+                longest = longest.max(begun.elapsed());
+                asked.store(true, Ordering::Release);
+                thread::sleep(PAUSE);
+            }
+            Ok(longest)
+        });
+        while !asked.load(Ordering::Acquire) && !pinging.is_finished() {
+            thread::yield_now();
+        }
+        let done = work();
+        over.store(true, Ordering::Release);
+        let longest = pinging.join().map_err(|_| Failure::failed("who asks PING panicked"))??;
+        Ok((done?, longest))
+    })
+}

@@ -1,0 +1,47 @@
+//! How fast matching goes on while Redis hangs, beside how fast it goes while Redis is well.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pricetime::persistence::redis::RedisOptions;
+use pricetime::{Gates, Host, Options};
+
+use super::super::host::Scratch;
+use super::super::load;
+use super::super::plan::Made;
+use super::served::Served;
+use crate::failure::Failure;
+
+/// So many commands make an epoch.
+const EPOCH: u64 = 10_000;
+/// No run takes longer.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Commands a second that a host takes whose image goes to this server, which hangs or does not.
+pub(super) fn rate(
+    made: &Made,
+    served: &Served,
+    folder: &Path,
+    hangs: bool,
+) -> Result<f64, Failure> {
+    served.clear()?;
+    let scratch = Scratch::new(folder, "host")?;
+    // As patient as a host is by itself.
+    let url = format!("redis://{}", served.address);
+    let names = served.options.names.clone();
+    let redis = RedisOptions { names, ..RedisOptions::parse(&url).map_err(Failure::failed)? };
+    let options = Options::new(scratch.0.join("data"));
+    let markets_max = options.markets_max.max(made.markets);
+    let gates = Gates::Commands(EPOCH);
+    let options = Options { markets_max, gates, redis: Some(redis), ..options };
+    let host = Host::open(options).map_err(Failure::failed)?;
+    let opening = load::deal(&made.opening, 1);
+    load::closed(&host, &opening, Duration::MAX)?;
+    let flow = load::deal(&made.flow, 1);
+    served.hang(hangs)?;
+    let closed = load::closed(&host, &flow, LONG);
+    served.hang(false)?;
+    let closed = closed?;
+    host.close().map_err(Failure::failed)?;
+    Ok(closed.done as f64 / closed.taken.as_secs_f64())
+}

@@ -1,0 +1,163 @@
+//! The server that is measured: one that is there, or one that is started for it.
+
+use std::io;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pricetime::persistence::redis::{
+    Address, Link, RedisOptions, Server, read_markets, remove_image,
+};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::super::host::Scratch;
+use super::raw::Raw;
+use crate::failure::Failure;
+
+/// Longer than a server takes to start.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// No answer takes that long here; what is slow is to be measured, not given up.
+const LONG: Duration = Duration::from_secs(120);
+
+/// A server. One that was started for this ends with this value; of one that was there, what was
+/// brought there is taken away again.
+pub(in super::super) struct Served {
+    pub(in super::super) options: RedisOptions,
+    pub(in super::super) address: Address,
+    own: Option<Own>,
+}
+
+struct Own {
+    child: Child,
+    _folder: Scratch,
+}
+
+impl Served {
+    /// The server of this address.
+    pub(in super::super) fn given(url: &str) -> Result<Self, Failure> {
+        let usage = |text: &str| Failure::Usage(format!("--redis: {text}"));
+        let options = RedisOptions::parse(url).map_err(|error| usage(&error.to_string()))?;
+        let plain = options.tls.is_none() && options.password.is_none() && options.database == 0;
+        let Server::Single(address) = options.server.clone() else {
+            return Err(usage("one server is measured, no cluster and no sentinels"));
+        };
+        if !plain {
+            return Err(usage(
+                "a server is measured without encryption, password or number of a database, for \
+                 redis-benchmark knows none of ours",
+            ));
+        }
+        Self { options: patient(options), address, own: None }.answering()
+    }
+
+    /// One of our own, with an empty memory, in a folder beside this.
+    pub(in super::super) fn own(beside: &Path) -> Result<Self, Failure> {
+        Self::named(beside, "redis")
+    }
+
+    /// One of several of our own, under this name.
+    pub(in super::super) fn named(beside: &Path, name: &str) -> Result<Self, Failure> {
+        let folder = Scratch::new(beside, name)?;
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let started = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"])
+            .arg("--dir")
+            .arg(&folder.0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let child = started.map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                return Failure::failed(
+                    "there is no redis-server in the PATH: install it (Debian and Ubuntu: apt \
+                     install redis-server; macOS: brew install redis), or say --redis URL of one \
+                     that runs",
+                );
+            }
+            Failure::failed(format_args!("cannot start redis-server: {error}"))
+        })?;
+        let options = RedisOptions::parse(&format!("redis://127.0.0.1:{port}"));
+        let options = patient(options.map_err(Failure::failed)?);
+        let address = Address { host: String::from("127.0.0.1"), port };
+        let own = Some(Own { child, _folder: folder });
+        Self { options, address, own }.answering()
+    }
+
+    fn answering(self) -> Result<Self, Failure> {
+        let begun = Instant::now();
+        let at = &self.address;
+        loop {
+            let asked = Raw::connect(at).and_then(|mut raw| raw.ask(&["PING"]));
+            match asked {
+                Ok(_) => return Ok(self),
+                Err(_) if self.own.is_some() && begun.elapsed() < PATIENCE => {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                Err(error) => {
+                    return Err(Failure::failed(format_args!("Redis at {at}: {error}")));
+                }
+            }
+        }
+    }
+
+    /// Whether it is ours alone, so that it may be stopped.
+    pub(in super::super) const fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Lets it hang, or go on.
+    pub(in super::super) fn hang(&self, hangs: bool) -> Result<(), Failure> {
+        let Some(own) = &self.own else { return Ok(()) };
+        let id = i32::try_from(own.child.id()).ok().and_then(Pid::from_raw);
+        let id = id.ok_or_else(|| Failure::failed("redis-server has no process id"))?;
+        let signal = if hangs { Signal::STOP } else { Signal::CONT };
+        kill_process(id, signal).map_err(|error| Failure::failed(io::Error::from(error)))
+    }
+
+    /// Waits until what was taken away is out of its memory.
+    pub(in super::super) fn settle(&self) -> Result<(), Failure> {
+        let (mut raw, begun) = (Raw::connect(&self.address)?, Instant::now());
+        while raw.figure("memory", "lazyfree_pending_objects")? > 0.0 {
+            if begun.elapsed() > PATIENCE {
+                return Err(Failure::failed("the server does not come to rest"));
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Takes away what was brought there.
+    pub(in super::super) fn clear(&self) -> Result<(), Failure> {
+        let mut link = Link::new(self.options.clone());
+        let names = &self.options.names;
+        for market in read_markets(&mut link, names).map_err(Failure::failed)? {
+            remove_image(&mut link, names, market).map_err(Failure::failed)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        match &mut self.own {
+            // It may have ended.
+            Some(own) => {
+                let _ = own.child.kill();
+                let _ = own.child.wait();
+            }
+            // What cannot be taken away is left: its name says whose it was.
+            None => drop(self.clear()),
+        }
+    }
+}
+
+/// Names that nobody else has, and all the time that it takes.
+fn patient(mut options: RedisOptions) -> RedisOptions {
+    options.names.env = format!("bench-{}", std::process::id());
+    let (connect, control, bulk) = (LONG, LONG, LONG);
+    RedisOptions { connect, control, bulk, ..options }
+}

@@ -1,0 +1,178 @@
+//! `pricetime bench settle`: what settlement takes, and what matching loses by it.
+
+mod batches;
+mod books;
+mod locks;
+mod matching;
+mod postgres;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::workload::Workload;
+use clap::Args;
+use clap::builder::TypedValueParser as _;
+use pricetime::persistence::settlement::Batch;
+use pricetime::persistence::settlement::ledger::{Applied, Deed, Ledger, Token};
+use pricetime_engine::MarketId;
+
+use super::Telling;
+use super::plan::Plan;
+use super::progress::Progress;
+use super::report::{Goal, Head, Measured, RedisFigures, Report, Settings, SettleSettings};
+use super::runs::Runs;
+use crate::failure::Failure;
+use books::Books;
+
+/// Measures settlement: batches into each ledger, locks over five servers, and matching beside it.
+///
+/// The embedded ledger is always there. Redis and PostgreSQL are those that are named, else servers
+/// that are started for this where their programs are found, and ended afterwards. Locks take five
+/// `redis-server` of their own, one of which hangs in the end. A ledger that is named keeps what it
+/// has: what was brought there stands under names of its own and is taken away again. A goal that is
+/// missed is said and changes no exit code.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Try:
+  pricetime bench settle                                    all of it, some minutes
+  pricetime bench settle --trades 1 --locks 0 --commands 0  small batches alone
+  pricetime bench settle --postgres postgres://me:it@host/books
+  pricetime bench settle --json > a.json                    to compare with: --baseline a.json")]
+pub(super) struct Settle {
+    /// A ledger in Redis, redis://host:port, instead of a server that is started
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// A ledger in PostgreSQL, postgres://user:password@host/database, instead of one that is started
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// How many trades the batches come from
+    #[arg(long, value_name = "N", default_value = "1,1000,100000", value_delimiter = ',',
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
+    trades: Vec<usize>,
+    /// How many batches of one trade are settled one after the other in a run; 0 leaves that out
+    #[arg(long, default_value_t = 500, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(..=1_000_000).map(|n| n as usize))]
+    small: usize,
+    /// How many locks are taken; 0 leaves that out
+    #[arg(long, default_value_t = 1_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(..=1_000_000).map(|n| n as usize))]
+    locks: usize,
+    /// How many commands a host carries out with settlement, and without; 0 leaves that out
+    #[arg(long, default_value_t = 1_000_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(..=20_000_000).map(|n| n as usize))]
+    commands: usize,
+    /// How many runs each figure is the median of
+    #[arg(long, default_value_t = 5, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    runs: u32,
+    /// Which of the possible batches and flows
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// In which folder data folders are made
+    #[arg(long, default_value = ".", value_name = "FOLDER")]
+    folder: PathBuf,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+/// A figure.
+fn told(name: String, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
+    let settle = Some(RedisFigures { what, value, unit: unit.to_owned(), goal: None });
+    Measured { workload: name, rate: Runs::new(rates), settle, ..Measured::default() }
+}
+
+/// How long something took, in milliseconds.
+fn times(name: String, times: Vec<f64>, what: String) -> Measured {
+    let value = Runs::new(times.clone()).median;
+    let rates = times.into_iter().map(|ms| 1e3 / ms.max(1e-9)).collect();
+    told(name, rates, value, (what, "ms"))
+}
+
+impl Settle {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let (seed, commands) = (self.seed, self.commands);
+        let settle = Some(SettleSettings { trades: self.trades.clone(), small: self.small });
+        let head = Head::here(Settings { seed, commands, settle, ..Settings::default() });
+        let before = self.telling.baseline(&head)?;
+        let mut books = books::all(self)?;
+        let with_locks = self.locks > 0 && locks::are_possible();
+        let steps = books.len() * (self.trades.len() + 1)
+            + 2 * usize::from(with_locks)
+            + self.runs as usize * usize::from(commands > 0);
+        let progress = Progress::new(steps);
+        let mut measured = Vec::new();
+        for books in &mut books {
+            measured.extend(self.batches(books, &progress)?);
+        }
+        drop(books);
+        if with_locks {
+            measured.extend(locks::measure(self, &progress)?);
+        }
+        if commands > 0 {
+            let plan = Plan { workloads: Vec::new(), seed, commands };
+            measured.extend(plan.make(Workload::Normal, |made| {
+                matching::measure(made, (self.runs, &self.folder), &progress)
+            })?);
+        }
+        drop(progress);
+        self.telling.tell(Report::new(head, measured), before.as_ref())
+    }
+
+    /// Each size of a batch, and small ones in a row.
+    fn batches(&self, books: &mut Books, progress: &Progress) -> Result<Vec<Measured>, Failure> {
+        let (name, mut measured) = (books.name, Vec::new());
+        for (at, trades) in self.trades.iter().enumerate() {
+            progress.now(format!("{name}: batches of {trades} trades"));
+            let market = MarketId(at as u32 + 1);
+            batches::seed(&mut *books.ledger, market)?;
+            let mut took = Vec::new();
+            for run in 1..=u64::from(self.runs) {
+                let batch = batches::batch(market, run, (*trades, self.seed));
+                let begun = Instant::now();
+                let token = books.ledger.claim(market, Token(0)).map_err(Failure::failed)?.token;
+                post(&mut *books.ledger, &batch, token)?;
+                took.push(begun.elapsed().as_secs_f64() * 1e3);
+            }
+            let accounts = batches::accounts(*trades);
+            let what =
+                format!("deposit, claim and apply a batch: {trades} trades, {accounts} accounts");
+            measured.push(times(format!("{name}-{trades}"), took, what));
+            progress.done();
+        }
+        if self.small > 0 {
+            progress.now(format!("{name}: small batches in a row"));
+            let market = MarketId(books::SMALL);
+            let token = batches::seed(&mut *books.ledger, market)?;
+            let mut rates = Vec::new();
+            for run in 0..u64::from(self.runs) {
+                let first = run * self.small as u64 + 1;
+                let epochs = first..first + self.small as u64;
+                let small: Vec<Batch> =
+                    epochs.map(|epoch| batches::batch(market, epoch, (1, self.seed))).collect();
+                let begun = Instant::now();
+                for batch in &small {
+                    post(&mut *books.ledger, batch, token)?;
+                }
+                rates.push(self.small as f64 / begun.elapsed().as_secs_f64());
+            }
+            let value = Runs::new(rates.clone()).median;
+            let what = String::from("batches of one trade, one after the other");
+            measured.push(told(format!("{name}-row"), rates, value, (what, "a second")));
+        }
+        progress.done();
+        Ok(measured)
+    }
+}
+
+/// Settles one batch.
+fn post(ledger: &mut dyn Ledger, batch: &Batch, token: Token) -> Result<(), Failure> {
+    ledger.deposit(batch).map_err(Failure::failed)?;
+    let applied = ledger.apply(batch, token, Deed::Post).map_err(Failure::failed)?;
+    if applied == Applied::Done {
+        return Ok(());
+    }
+    Err(Failure::failed(format_args!("a batch was not posted: {applied:?}")))
+}
+
+/// What matching keeps of its rate, at least.
+const KEPT: Goal = Goal::AtLeast(0.9);

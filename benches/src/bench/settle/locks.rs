@@ -1,0 +1,54 @@
+//! Locks over five servers, all well or one of them hanging.
+
+use std::env;
+use std::time::Duration;
+
+use pricetime::persistence::redis::redlock::{Redlock, measure_locks};
+
+use super::super::progress::Progress;
+use super::super::redis::served::Served;
+use super::super::report::Measured;
+use super::{Settle, times};
+use crate::failure::Failure;
+
+/// How many servers.
+const NODES: usize = 5;
+/// How long a lock lives.
+const TTL: Duration = Duration::from_secs(10);
+
+/// Whether there is a `redis-server` in the PATH.
+pub(super) fn are_possible() -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join("redis-server").is_file())
+}
+
+/// Takes locks and gives them back.
+pub(super) fn measure(settle: &Settle, progress: &Progress) -> Result<Vec<Measured>, Failure> {
+    let start = |node: usize| Served::named(&settle.folder, &format!("node-{node}"));
+    let servers = (0..NODES).map(start).collect::<Result<Vec<_>, _>>()?;
+    let nodes: Vec<_> = servers.iter().map(|server| server.options.clone()).collect();
+    let mut measured = Vec::new();
+    for hung in [0, 1] {
+        progress.now(format!("locks, {hung} of {NODES} servers hanging"));
+        // One that has never been used says nothing of a connection that is there.
+        let redlock = Redlock::open(&nodes).map_err(Failure::failed)?;
+        measure_locks(&redlock, "bench", TTL, 1).map_err(Failure::failed)?;
+        for server in servers.iter().take(hung) {
+            server.hang(true)?;
+        }
+        let took = measure_locks(&redlock, "bench", TTL, settle.locks);
+        for server in servers.iter().take(hung) {
+            server.hang(false)?;
+        }
+        let took = took.map_err(Failure::failed)?;
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        let state = if hung == 0 { "well" } else { "hung" };
+        let what = |what: &str| format!("{what}, {hung} of {NODES} servers hanging");
+        let locks = took.iter().map(|it| ms(it.lock)).collect();
+        measured.push(times(format!("lock-{state}"), locks, what("to have a lock")));
+        let unlocks = took.iter().map(|it| ms(it.unlock)).collect();
+        measured.push(times(format!("unlock-{state}"), unlocks, what("to give it back")));
+        progress.done();
+    }
+    Ok(measured)
+}

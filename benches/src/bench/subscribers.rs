@@ -1,0 +1,177 @@
+//! `pricetime bench subscribers`: what account subscriptions cost the commands beside them.
+
+mod reconnect;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::workload::Workload;
+use clap::Args;
+use clap::builder::TypedValueParser as _;
+use pricetime::engine::{AccountId, MarketId};
+use pricetime::{AccountFeed, Host, Options};
+use tokio::runtime::Builder;
+
+use super::Telling;
+use super::host::Scratch;
+use super::load;
+use super::plan::{Made, Plan};
+use super::progress::Progress;
+use super::report::{Goal, Head, Measured, RedisFigures, Report, Settings, SubscriberSettings};
+use super::runs::Runs;
+use crate::failure::Failure;
+
+/// The market of the workload.
+const MARKET: MarketId = MarketId(1);
+/// From here on accounts send nothing.
+const QUIET: usize = 1_000_000;
+/// No run takes longer.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Measures what account subscriptions cost: the rate of a host with subscribers beside that without,
+/// and how long acknowledgements stop while all subscribers come back at once.
+///
+/// Each subscriber subscribes to an account of its own. First these accounts send nothing: that is what
+/// it costs that the subscriptions are there. Then 1,000 of them send all commands, so each command is
+/// told to one subscriber at least, which reads it in this process, on the cores of the host. Then, in a
+/// market with many resting orders, all subscriptions are dropped and made anew at once, by a thread for
+/// each core, while commands go on; and so is a digest of the whole state. The longest time between two
+/// acknowledgements stands beside that of the same time without. A goal that is missed is said and
+/// changes no exit code.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Try:
+  pricetime bench subscribers                               all of it, a minute or two
+  pricetime bench subscribers --subscribers 1000            fewer of them
+  pricetime bench subscribers --json > a.json               to compare with: --baseline a.json")]
+pub(super) struct Subscribers {
+    /// How many subscribers there are, each to an account of its own
+    #[arg(long, default_value_t = 10_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
+    subscribers: usize,
+    /// How many orders rest while all subscribers come back at once
+    #[arg(long, default_value_t = 1_000_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(..=1_000_000).map(|n| n as usize))]
+    orders: usize,
+    /// How many commands a host carries out with subscribers, and without
+    #[arg(long, default_value_t = 1_000_000, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=20_000_000).map(|n| n as usize))]
+    commands: usize,
+    /// How many runs each figure is of
+    #[arg(long, default_value_t = 5, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    runs: u32,
+    /// Which of the possible flows
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// In which folder data folders are made
+    #[arg(long, default_value = ".", value_name = "FOLDER")]
+    folder: PathBuf,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+/// A figure.
+fn told(name: &str, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
+    let figures = RedisFigures { what, value, unit: unit.to_owned(), goal: None };
+    let (workload, rate) = (name.to_owned(), Runs::new(rates));
+    Measured { workload, rate, subscribers: Some(figures), ..Measured::default() }
+}
+
+impl Subscribers {
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let Self { seed, commands, subscribers, orders, .. } = *self;
+        let settings = Some(SubscriberSettings { subscribers, orders });
+        let settings = Settings { seed, commands, subscribers: settings, ..Settings::default() };
+        let head = Head::here(settings);
+        let before = self.telling.baseline(&head)?;
+        let progress = Progress::new(2 * self.runs as usize);
+        let plan = Plan { workloads: Vec::new(), seed, commands };
+        let mut measured = plan.make(Workload::Normal, |made| self.rates(made, &progress))?;
+        let (opening, _) = Workload::Normal.begin(seed);
+        measured.extend(reconnect::measure(self, &opening, &progress)?);
+        drop(progress);
+        self.telling.tell(Report::new(head, measured), before.as_ref())
+    }
+
+    /// The rate of a host without subscribers, with quiet ones and with busy ones, in turns.
+    fn rates(&self, made: &Made, progress: &Progress) -> Result<Vec<Measured>, Failure> {
+        let count = self.subscribers;
+        let whose = [0..0, QUIET..QUIET + count, 0..count];
+        let mut rates = [const { Vec::new() }; 3];
+        let mut slow = 0;
+        for run in 0..self.runs as usize {
+            progress.now("a host with subscribers and without");
+            // Each is the first as often as the others.
+            for which in (0..3).map(|at| (run + at) % 3) {
+                let rate = rate(made, &self.folder, whose[which].clone())?;
+                rates[which].push(rate.0);
+                slow += rate.1;
+            }
+            progress.done();
+        }
+        let part = |with: &[f64]| {
+            let parts = with.iter().zip(&rates[0]).map(|(with, alone)| with / alone);
+            Runs::new(parts.collect()).median
+        };
+        let (quiet, busy) = (part(&rates[1]), part(&rates[2]));
+        let [alone, beside_quiet, beside_busy] = rates;
+        let what = String::from("commands of a host without subscribers");
+        let alone = told("commands-alone", alone, 1.0, (what, "of alone"));
+        let what = format!("commands with {count} account subscribers to whom nothing happens");
+        let mut quiet = told("commands-quiet", beside_quiet, quiet, (what, "of alone"));
+        if let Some(figures) = &mut quiet.subscribers {
+            figures.goal = Some(Goal::AtLeast(0.9));
+        }
+        let mut what =
+            format!("commands with {count} account subscribers, each told to one at least");
+        if slow > 0 {
+            what += &format!("; {slow} did not keep up and were let go");
+        }
+        let busy = told("commands-busy", beside_busy, busy, (what, "of alone"));
+        Ok(vec![alone, quiet, busy])
+    }
+}
+
+/// The account of a subscriber.
+fn account(number: usize) -> AccountId {
+    AccountId(number as u128 + 1)
+}
+
+/// Subscribes to an account.
+fn subscribe(host: &Host, account: AccountId) -> Result<AccountFeed, Failure> {
+    host.subscribe_account(MARKET, account)
+        .ok_or_else(|| Failure::failed("the market of the workload is gone"))
+}
+
+/// Returns how many commands a second a host takes beside these subscribers, and how many of them were
+/// let go.
+fn rate(made: &Made, folder: &Path, subscribers: Range<usize>) -> Result<(f64, usize), Failure> {
+    let scratch = Scratch::new(folder, "host")?;
+    let host = Host::open(Options::new(scratch.0.join("data"))).map_err(Failure::failed)?;
+    load::closed(&host, &load::deal(&made.opening, 1), Duration::MAX)?;
+    let runtime = Builder::new_multi_thread().worker_threads(1).build()?;
+    let over = Arc::new(AtomicBool::new(false));
+    let reading = subscribers.map(|number| {
+        let (mut feed, over) = (subscribe(&host, account(number))?, Arc::clone(&over));
+        Ok(runtime.spawn(async move {
+            while feed.updates.next().await.is_ok() {}
+            !over.load(Ordering::Acquire)
+        }))
+    });
+    let reading = reading.collect::<Result<Vec<_>, Failure>>()?;
+    let closed = load::closed(&host, &load::deal(&made.flow, 1), LONG)?;
+    over.store(true, Ordering::Release);
+    host.close().map_err(Failure::failed)?;
+    let slow = runtime.block_on(async {
+        let mut slow = 0;
+        for one in reading {
+            slow += usize::from(one.await.map_err(Failure::failed)?);
+        }
+        Ok::<_, Failure>(slow)
+    })?;
+    Ok((closed.done as f64 / closed.taken.as_secs_f64(), slow))
+}

@@ -1,0 +1,211 @@
+//! How long acknowledgements stop while all subscribers come back at once.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pricetime::engine::{
+    AccountId, Action, Command, OrderId, OrderKind, Place, Price, Quantity, SelfTrade, Side,
+    TimeInForce,
+};
+use pricetime::{AccountFeed, Draft, Host, Options, Ticket};
+
+use super::super::host::Scratch;
+use super::super::load;
+use super::super::progress::Progress;
+use super::super::report::Measured;
+use super::super::runs::Runs;
+use super::{MARKET, Subscribers, account, subscribe, told};
+use crate::failure::Failure;
+
+/// How many commands are on their way.
+const WINDOW: usize = 1_024;
+/// Far below the prices of the workload, so many prices have resting orders.
+const PRICES: u64 = 1_000;
+
+/// What the submitter has seen.
+#[derive(Debug, Default)]
+struct Seen {
+    /// The commands that were acknowledged.
+    acknowledged: AtomicU64,
+    /// The longest time between two acknowledgements since a watch began, in nanoseconds.
+    longest: AtomicU64,
+    over: AtomicBool,
+}
+
+impl Seen {
+    /// Does something, and returns the longest time between two acknowledgements meanwhile, in
+    /// milliseconds.
+    fn watch<T>(&self, work: impl FnOnce() -> T) -> (T, f64) {
+        self.wait();
+        self.longest.store(0, Ordering::Release);
+        let done = work();
+        // A wait that has not ended yet counts as well.
+        self.wait();
+        (done, self.longest.load(Ordering::Acquire) as f64 / 1e6)
+    }
+
+    /// Waits for the next acknowledgement, if there is to be one.
+    fn wait(&self) {
+        let before = self.acknowledged.load(Ordering::Acquire);
+        while self.acknowledged.load(Ordering::Acquire) == before
+            && !self.over.load(Ordering::Acquire)
+        {
+            thread::sleep(Duration::from_micros(100));
+        }
+    }
+}
+
+/// A resting order that nothing trades with.
+fn bid(account: AccountId, order: u128) -> Draft {
+    let place = Place {
+        order: OrderId(order),
+        reference: 0,
+        side: Side::Buy,
+        kind: OrderKind::Limit { price: Price(1 + (order as u64 % PRICES).cast_signed()) },
+        quantity: Quantity(1),
+        time_in_force: TimeInForce::GoodTillCancel,
+        post_only: false,
+        minimum_quantity: None,
+        display_quantity: None,
+        self_trade: SelfTrade::None,
+    };
+    let action = Action::Place(place);
+    Draft { market: MARKET, account, operator: false, request: None, action, session: None }
+}
+
+/// Subscribes all at once, from a thread for each core, while a submitter goes on.
+pub(super) fn measure(
+    bench: &Subscribers,
+    opening: &[Command],
+    progress: &Progress,
+) -> Result<Vec<Measured>, Failure> {
+    progress.now("a market with many orders");
+    let scratch = Scratch::new(&bench.folder, "host")?;
+    let host = Host::open(Options::new(scratch.0.join("data"))).map_err(Failure::failed)?;
+    load::closed(&host, &load::deal(opening, 1), Duration::MAX)?;
+    let owner = |number: usize| account(number % bench.subscribers);
+    let resting: Vec<_> = (0..bench.orders).map(|it| bid(owner(it), it as u128)).collect();
+    load::closed(&host, &[resting], Duration::MAX)?;
+    let seen = Seen::default();
+    let waits = thread::scope(|scope| {
+        let submitter = scope.spawn(|| submit(&host, account(bench.subscribers), &seen));
+        let waits = runs(bench, &host, &seen, progress);
+        seen.over.store(true, Ordering::Release);
+        submitter.join().map_err(|_| Failure::failed("the submitter panicked"))??;
+        waits
+    })?;
+    host.close().map_err(Failure::failed)?;
+    let Waits { alone, reconnect, digest, took } = waits;
+    let count = bench.subscribers;
+    let what = |what: &str| format!("the longest time between two acknowledgements, {what}");
+    let again = format!("while {count} subscribe at once");
+    let rates = took.iter().map(|ms| 1e3 * count as f64 / ms).collect();
+    let median = Runs::new(took).median;
+    let all = format!("until all {count} have subscribed again");
+    Ok(vec![
+        longest("wait-alone", alone, what("alone")),
+        longest("wait-reconnect", reconnect, what(&again)),
+        longest("wait-digest", digest, what("while the state's digest is computed")),
+        told("reconnect", rates, median, (all, "ms")),
+    ])
+}
+
+/// The longest of these times.
+fn longest(name: &str, times: Vec<f64>, what: String) -> Measured {
+    let value = times.iter().copied().fold(0.0, f64::max);
+    let rates = times.into_iter().map(|ms| 1e3 / ms.max(1e-9)).collect();
+    told(name, rates, value, (what, "ms"))
+}
+
+/// The longest waits of each run, and how long it took until all had subscribed, in milliseconds.
+#[derive(Default)]
+struct Waits {
+    alone: Vec<f64>,
+    reconnect: Vec<f64>,
+    digest: Vec<f64>,
+    took: Vec<f64>,
+}
+
+fn runs(
+    bench: &Subscribers,
+    host: &Host,
+    seen: &Seen,
+    progress: &Progress,
+) -> Result<Waits, Failure> {
+    let mut waits = Waits::default();
+    let mut feeds = all(host, Vec::new(), bench.subscribers)?;
+    for _ in 0..bench.runs {
+        progress.now("all subscribers come back at once");
+        let begun = Instant::now();
+        let ((again, took), wait) = seen.watch(|| {
+            let again = all(host, std::mem::take(&mut feeds), bench.subscribers);
+            (again, begun.elapsed())
+        });
+        feeds = again?;
+        waits.reconnect.push(wait);
+        waits.took.push(took.as_secs_f64() * 1e3);
+        let ((), wait) = seen.watch(|| thread::sleep(took));
+        waits.alone.push(wait);
+        let (_, wait) = seen.watch(|| host.digest());
+        waits.digest.push(wait);
+        progress.done();
+    }
+    Ok(waits)
+}
+
+/// Drops these subscriptions and subscribes to every account, from a thread for each core.
+fn all(
+    host: &Host,
+    mut before: Vec<Vec<AccountFeed>>,
+    subscribers: usize,
+) -> Result<Vec<Vec<AccountFeed>>, Failure> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    before.resize_with(cores, Vec::new);
+    thread::scope(|scope| {
+        let one = |(core, before): (usize, Vec<AccountFeed>)| {
+            scope.spawn(move || {
+                drop(before);
+                let own = (core..subscribers).step_by(cores);
+                own.map(|number| subscribe(host, account(number))).collect::<Result<Vec<_>, _>>()
+            })
+        };
+        let threads: Vec<_> = before.into_iter().enumerate().map(one).collect();
+        let panicked = |_| Failure::failed("a subscriber panicked");
+        threads.into_iter().map(|thread| thread.join().map_err(panicked)?).collect()
+    })
+}
+
+/// Places orders and cancels them until it is over, so that the book stays as large as it is.
+fn submit(host: &Host, account: AccountId, seen: &Seen) -> Result<(), Failure> {
+    let done = submit_until_over(host, account, seen);
+    seen.over.store(true, Ordering::Release);
+    done
+}
+
+fn submit_until_over(host: &Host, account: AccountId, seen: &Seen) -> Result<(), Failure> {
+    let mut waiting: VecDeque<Ticket> = VecDeque::with_capacity(WINDOW);
+    let mut last = Instant::now();
+    for number in 0_u64.. {
+        if seen.over.load(Ordering::Acquire) {
+            break;
+        }
+        if waiting.len() == WINDOW
+            && let Some(first) = waiting.pop_front()
+        {
+            first.wait().map_err(Failure::failed)?;
+            let now = Instant::now();
+            let wait = u64::try_from((now - last).as_nanos()).unwrap_or(u64::MAX);
+            last = now;
+            seen.longest.fetch_max(wait, Ordering::AcqRel);
+            seen.acknowledged.fetch_add(1, Ordering::AcqRel);
+        }
+        let order = u128::from(u64::MAX) + u128::from(number / 2);
+        let place = bid(account, order);
+        let cancel = Action::Cancel { order: OrderId(order) };
+        let draft = if number % 2 == 0 { place } else { Draft { action: cancel, ..place } };
+        waiting.push_back(load::submit(host, &draft)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! Named flows of commands, to measure with and to test with.
+//!
+//! A flow follows from its name and its seed alone: the same commands on every machine and in every
+//! build, so that two measurements are of the same thing. Its first commands, the opening, add the
+//! markets and bring in the orders that stand; what comes then has no end. A flow keeps an engine
+//! of its own and so knows what stands: it cancels, amends and takes orders that are there.
+//!
+//! ```
+//! use pricetime::engine::Engine;
+//! use pricetime_benches::workload::Workload;
+//!
+//! let (opening, flow) = Workload::Normal.begin(7);
+//! let mut engine = Engine::new(Workload::Normal.markets());
+//! for command in opening.into_iter().chain(flow.take(1_000)) {
+//!     engine.apply(&command, &mut ());
+//! }
+//! ```
+
+mod deed;
+mod desk;
+mod epochs;
+mod path;
+mod standing;
+mod style;
+mod trading;
+mod zipf;
+
+use std::fmt;
+use std::str::FromStr;
+
+use pricetime_engine::Command;
+
+use epochs::Epochs;
+use trading::Trading;
+
+/// The flows by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Workload {
+    /// A deep book whose price stays where it is.
+    Static,
+    /// A price that strays and comes back, and a bit of everything.
+    Normal,
+    /// A price that swings by 25 %.
+    Swing25,
+    /// A price that swings by 40 %.
+    Swing40,
+    /// A price that falls far within a moment, and returns.
+    Crash,
+    /// Many small accounts with few orders, and an auction every 15 minutes.
+    Epochs,
+    /// Nearly all orders are cancelled, and come anew.
+    CancelStorm,
+    /// Takers that use up many levels each.
+    SweepStorm,
+    /// 10,000 markets, a few of them busy.
+    Markets,
+}
+
+/// No workload has this name. The text names those that there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownWorkload(String);
+
+/// The commands of a workload, without end.
+#[derive(Debug)]
+pub struct Flow(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Trading(Trading),
+    Epochs(Epochs),
+}
+
+impl Workload {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Static,
+        Self::Normal,
+        Self::Swing25,
+        Self::Swing40,
+        Self::Crash,
+        Self::Epochs,
+        Self::CancelStorm,
+        Self::SweepStorm,
+        Self::Markets,
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Normal => "normal",
+            Self::Swing25 => "swing-25",
+            Self::Swing40 => "swing-40",
+            Self::Crash => "crash",
+            Self::Epochs => "epochs",
+            Self::CancelStorm => "cancel-storm",
+            Self::SweepStorm => "sweep-storm",
+            Self::Markets => "markets",
+        }
+    }
+
+    /// What it is, in a line.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Static => {
+                "40,000 orders on 90 levels that stay: add, cancel and amend near the best"
+            }
+            Self::Normal => {
+                "a price that strays and comes back: add, cancel, modify, take, some stops"
+            }
+            Self::Swing25 => "the price swings by 25 % both ways, so levels come and go",
+            Self::Swing40 => "the same by 40 %",
+            Self::Crash => "now and then the price falls by 30 % within a moment and returns",
+            Self::Epochs => {
+                "an energy market: 5,000 accounts, few orders each, an auction each quarter"
+            }
+            Self::CancelStorm => "50,000 orders, nearly all cancelled in a storm, then placed anew",
+            Self::SweepStorm => {
+                "takers that use up 10 to 40 levels each, and what fills them again"
+            }
+            Self::Markets => "10,000 markets, each as busy as its rank among them says (Zipf)",
+        }
+    }
+
+    /// How many markets it speaks to: an engine has to hold as many.
+    #[must_use]
+    pub const fn markets(self) -> u32 {
+        match self {
+            Self::Markets => zipf::MARKETS,
+            Self::Static
+            | Self::Normal
+            | Self::Swing25
+            | Self::Swing40
+            | Self::Crash
+            | Self::Epochs
+            | Self::CancelStorm
+            | Self::SweepStorm => 1,
+        }
+    }
+
+    /// The commands that add the markets and fill them, and what comes after those.
+    #[must_use]
+    pub fn begin(self, seed: u64) -> (Vec<Command>, Flow) {
+        match self {
+            Self::Epochs => {
+                let (opening, epochs) = Epochs::begin(seed);
+                (opening, Flow(Kind::Epochs(epochs)))
+            }
+            Self::Static
+            | Self::Normal
+            | Self::Swing25
+            | Self::Swing40
+            | Self::Crash
+            | Self::CancelStorm
+            | Self::SweepStorm
+            | Self::Markets => {
+                let (opening, trading) = Trading::begin(seed, style::of(self));
+                (opening, Flow(Kind::Trading(trading)))
+            }
+        }
+    }
+}
+
+impl Iterator for Flow {
+    type Item = Command;
+
+    fn next(&mut self) -> Option<Command> {
+        Some(match &mut self.0 {
+            Kind::Trading(trading) => trading.command(),
+            Kind::Epochs(epochs) => epochs.command(),
+        })
+    }
+}
+
+impl FromStr for Workload {
+    type Err = UnknownWorkload;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWorkload> {
+        let named = Self::ALL.into_iter().find(|workload| workload.name() == text);
+        named.ok_or_else(|| UnknownWorkload(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Workload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for UnknownWorkload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = Workload::ALL.map(Workload::name).join(", ");
+        write!(f, "there is no workload {:?}, only {known}", self.0)
+    }
+}
+
+impl std::error::Error for UnknownWorkload {}

@@ -1,0 +1,113 @@
+//! The way of a price.
+
+use pricetime_journal::random::Random;
+
+/// Where the price is at home, in ticks.
+pub(super) const MIDDLE: i64 = 100_000;
+/// A swing goes up, down and back within so many commands.
+const SWING: u64 = 200_000;
+/// A crash comes once in so many commands,
+const CRASH: u64 = 50_000;
+/// so many commands after the last one's beginning was due,
+const CALM: u64 = 10_000;
+/// and falls for so many,
+const FALL: u64 = 250;
+/// stays down for so many,
+const DOWN: u64 = 500;
+/// and returns for so many.
+const RETURN: u64 = 2_500;
+/// How deep it falls, in percent.
+const DEPTH: i64 = 30;
+
+/// How a price moves.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Path {
+    /// Not at all.
+    Still,
+    /// It strays by this much now and then, and is drawn back.
+    Stray(i64),
+    /// Up by so many percent, down by as many, and back.
+    Swing(i64),
+    /// It falls within a moment, and returns.
+    Crash,
+}
+
+impl Path {
+    /// The price at a command.
+    pub(super) fn price(&mut self, at: u64, random: &mut Random) -> i64 {
+        match self {
+            Self::Still => MIDDLE,
+            Self::Stray(stray) => {
+                if at.is_multiple_of(64) {
+                    *stray += random.below(33).cast_signed() - 16 - *stray / 128;
+                }
+                MIDDLE + *stray
+            }
+            Self::Swing(percent) => {
+                let (at, quarter) = ((at % SWING) as i64, SWING as i64 / 4);
+                // Up for a quarter, down for two, up for one.
+                let way = ((at + 3 * quarter) % (4 * quarter) - 2 * quarter).abs() - quarter;
+                MIDDLE + MIDDLE * *percent / 100 * way / quarter
+            }
+            Self::Crash => MIDDLE - MIDDLE * DEPTH / 100 * fallen(at) / 1_000,
+        }
+    }
+
+    /// Whether everybody sells.
+    pub(super) fn is_panic(&self, at: u64) -> bool {
+        matches!(self, Self::Crash) && (CALM..CALM + FALL + DOWN).contains(&(at % CRASH))
+    }
+}
+
+/// How much of the way down the price has gone, in thousandths.
+fn fallen(at: u64) -> i64 {
+    let since = (at % CRASH).saturating_sub(CALM);
+    let part = if since < FALL {
+        since * 1_000 / FALL
+    } else {
+        let up = since.saturating_sub(FALL + DOWN).min(RETURN);
+        1_000 - up * 1_000 / RETURN
+    };
+    part as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prices(mut path: Path) -> Vec<i64> {
+        let mut random = Random::new(1);
+        (0..200_000).map(|at| path.price(at, &mut random)).collect()
+    }
+
+    fn ends(prices: &[i64]) -> (i64, i64) {
+        let [low, high] = [prices.iter().min(), prices.iter().max()].map(Option::unwrap);
+        (*low, *high)
+    }
+
+    #[test]
+    fn a_price_goes_where_its_path_says() {
+        assert_eq!(ends(&prices(Path::Still)), (MIDDLE, MIDDLE));
+        assert_eq!(ends(&prices(Path::Swing(25))), (75_000, 125_000));
+        assert_eq!(ends(&prices(Path::Swing(40))), (60_000, 140_000));
+        assert_eq!(ends(&prices(Path::Crash)), (70_000, MIDDLE));
+        let (low, high) = ends(&prices(Path::Stray(0)));
+        assert!(low < MIDDLE - 100 && MIDDLE + 100 < high, "{low} {high}");
+        assert!(low > MIDDLE - 2_000 && MIDDLE + 2_000 > high, "{low} {high}");
+    }
+
+    #[test]
+    fn a_swing_has_no_jumps() {
+        let prices = prices(Path::Swing(40));
+        assert_eq!((prices[0], prices[50_000], prices[150_000]), (MIDDLE, 140_000, 60_000));
+        assert!(prices.windows(2).all(|pair| pair[0].abs_diff(pair[1]) <= 1));
+    }
+
+    #[test]
+    fn a_crash_falls_fast_and_returns() {
+        let prices = prices(Path::Crash);
+        assert_eq!((prices[10_000], prices[10_250]), (MIDDLE, 70_000));
+        assert_eq!((prices[10_750], prices[13_250]), (70_000, MIDDLE));
+        assert!(Path::Crash.is_panic(60_300) && !Path::Crash.is_panic(61_000));
+    }
+}

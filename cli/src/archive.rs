@@ -1,0 +1,222 @@
+//! `pricetime archive`: a data folder in one file, and back.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use pricetime_journal::{ArchiveError, Look, Packed, RealDisk, private, rename_new, unpack};
+use serde::Serialize;
+
+use super::failure::{Code, Failure};
+use super::look::{self, Stop, grouped};
+
+/// Packs a data folder into one file, or unpacks such a file.
+///
+/// The archive holds the current history: journal and snapshots, every part with a checksum. Packing
+/// checks every record, so damage is reported and not copied. It changes nothing in the folder. While
+/// a process has the folder open, commands that it has not marked as durable yet are left out, and
+/// their number is reported; after it ended or was killed, nothing is left out.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pricetime archive ./data monday.pricetime            pack, also while a market runs there
+  pricetime archive monday.pricetime                   the folder ./data or $PRICETIME_FOLDER
+  pricetime archive --restore monday.pricetime ./copy  unpack into a new or empty folder
+  pricetime verify ./copy                              and see that everything is there
+
+The copy carries the same history. Run a market in one of the two only: their commands would go
+different ways under the same numbers. Nothing that exists is written over, and what an unpacking that
+fails has written is removed. Only its owner may read an archive.")]
+pub(super) struct Archive {
+    /// The data folder to pack; with --restore the archive
+    from: PathBuf,
+    /// The archive to write; with --restore the folder to unpack into
+    to: Option<PathBuf>,
+    /// The data folder, if only the archive is named
+    #[arg(long, env = "PRICETIME_FOLDER", default_value = "./data", value_name = "DIR")]
+    folder: PathBuf,
+    /// Unpack
+    #[arg(long)]
+    restore: bool,
+    /// Say what was done as one JSON line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Packed(Body),
+    Unpacked(Body),
+}
+
+#[derive(Debug, Serialize)]
+struct Body {
+    to: String,
+    history: String,
+    sequence: u64,
+    files: u64,
+    bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    left_out: Option<u64>,
+}
+
+impl Archive {
+    /// Packs or unpacks, and says what.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        look::ended(if self.restore { self.unpack() } else { self.pack() })
+    }
+
+    /// What is read, and what is written.
+    fn source_and_target(&self) -> (&Path, &Path) {
+        match &self.to {
+            Some(to) => (&self.from, to),
+            None if self.restore => (&self.from, &self.folder),
+            None => (&self.folder, &self.from),
+        }
+    }
+
+    fn pack(&self) -> Result<(), Stop> {
+        let (from, to) = self.source_and_target();
+        let look = Look::open(Arc::new(RealDisk), from)?;
+        if to.symlink_metadata().is_ok() {
+            return Err(taken(to).into());
+        }
+        // It gets its name when it is whole.
+        let mut unfinished = to.as_os_str().to_owned();
+        unfinished.push(".tmp");
+        let unfinished = PathBuf::from(unfinished);
+        let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AlreadyExists;
+        let file = private::create_new(&unfinished).map_err(|error| {
+            if is_taken(&error) { begun(&unfinished) } else { at(&unfinished, &error) }
+        })?;
+        let packed = write(&look, file, &unfinished).and_then(|packed| {
+            rename_new(&unfinished, to)
+                .map_err(|error| if is_taken(&error) { taken(to) } else { at(to, &error) })?;
+            sync_name(to).map_err(|error| at(to, &error))?;
+            Ok(packed)
+        });
+        if packed.is_err() {
+            // What cannot be removed only takes room.
+            let _ = fs::remove_file(&unfinished);
+        }
+        let packed = packed?;
+        look::note_left_out(packed.left_out);
+        let bytes = fs::metadata(to).map_or(0, |found| found.len());
+        self.say(&packed, bytes)
+    }
+
+    fn unpack(&self) -> Result<(), Stop> {
+        let (archive, folder) = self.source_and_target();
+        let file = File::open(archive).map_err(|error| at(archive, &error))?;
+        let bytes = file.metadata().map_or(0, |found| found.len());
+        let bar = look::bar(Some(0), "unpacking");
+        let mut from = BufReader::with_capacity(1 << 20, file);
+        let packed = unpack(&mut from, &RealDisk, folder, |done, of| {
+            bar.set_length(of);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        let packed = packed.map_err(|error| match error {
+            ArchiveError::Io(error) => {
+                let (from, to) = (archive.display(), folder.display());
+                Failure::failed(format!("cannot unpack {from} into {to}: {error}")).into()
+            }
+            error @ (ArchiveError::Journal(_)
+            | ArchiveError::Snapshot(_)
+            | ArchiveError::Lost { .. }
+            | ArchiveError::Empty
+            | ArchiveError::Newer(_)
+            | ArchiveError::Damaged { .. }
+            | ArchiveError::Cut(_)
+            | ArchiveError::File { .. }
+            | ArchiveError::Long { .. }
+            | ArchiveError::Room { .. }
+            | ArchiveError::Left { .. }
+            | ArchiveError::Occupied(_)) => failure(error, archive),
+        })?;
+        self.say(&packed, bytes)
+    }
+
+    fn say(&self, packed: &Packed, bytes: u64) -> Result<(), Stop> {
+        let (_, to) = self.source_and_target();
+        let to = to.display().to_string();
+        let Packed { history, through, files, left_out } = *packed;
+        let mut out = io::stdout().lock();
+        if self.json {
+            let history = history.to_string();
+            let left_out = (!self.restore).then_some(left_out);
+            let body = Body { to, history, sequence: through.0, files, bytes, left_out };
+            let said = if self.restore { Said::Unpacked(body) } else { Said::Packed(body) };
+            return Ok(look::json_line(&mut out, &said)?);
+        }
+        let done = if self.restore { "unpacked" } else { "packed" };
+        writeln!(
+            out,
+            "{done} history {history} up to command {through}: {files} files, {} bytes, in {to}",
+            grouped(bytes)
+        )?;
+        Ok(())
+    }
+}
+
+fn write(look: &Look, file: File, to: &Path) -> Result<Packed, Stop> {
+    let mut out = BufWriter::with_capacity(1 << 20, file);
+    let bar = look::bar(Some(0), "packing");
+    let packed = look.pack(&mut out, |done, of| {
+        bar.set_length(of);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let packed = packed.map_err(|error| failure(error, to))?;
+    out.get_ref().sync_all().map_err(|error| at(to, &error))?;
+    Ok(packed)
+}
+
+/// Makes the name of a file durable.
+fn sync_name(path: &Path) -> io::Result<()> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    File::open(above.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// The error if something has the archive's name.
+fn taken(path: &Path) -> Failure {
+    let text = format!("{} is there already: name a new file", path.display());
+    Failure::new(Code::Usage, text)
+}
+
+/// The error if something has the name that an archive has until it is whole.
+fn begun(path: &Path) -> Failure {
+    let text = format!(
+        "{} is there already: another process writes this archive, or one was ended while it did; in \
+         that case remove the file",
+        path.display()
+    );
+    Failure::new(Code::Usage, text)
+}
+
+fn at(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("{}: {error}", path.display()))
+}
+
+fn failure(error: ArchiveError, path: &Path) -> Stop {
+    match error {
+        ArchiveError::Journal(error) => error.into(),
+        ArchiveError::Snapshot(error) => error.into(),
+        ArchiveError::Io(error) => at(path, &error).into(),
+        ArchiveError::Newer(_) | ArchiveError::Room { .. } | ArchiveError::Left { .. } => {
+            Failure::failed(format!("{}: {error}", path.display())).into()
+        }
+        ArchiveError::Empty | ArchiveError::Occupied(_) | ArchiveError::Long { .. } => {
+            Failure::new(Code::Failed, error.to_string()).into()
+        }
+        ArchiveError::Damaged { .. }
+        | ArchiveError::Lost { .. }
+        | ArchiveError::Cut(_)
+        | ArchiveError::File { .. } => {
+            Failure::new(Code::Unsound, format!("{}: {error}", path.display())).into()
+        }
+    }
+}

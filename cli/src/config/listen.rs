@@ -1,0 +1,45 @@
+//! What connections may take, in the configuration.
+
+use pricetime_gateway::Connections;
+
+use super::duration;
+use super::setting::Listen;
+
+/// The fewest bytes of answers that a connection may be owed.
+const BYTES_MIN: usize = 1 << 16;
+
+impl Listen {
+    /// Returns an error that names the setting if one makes no sense.
+    pub(super) fn connections(&self) -> Result<Connections, String> {
+        let (most, reserved) = (self.connections, self.connections_reserved);
+        if most <= reserved {
+            return Err(format!(
+                "listen.connections = {most}: it must be more than listen.connections_reserved = \
+                 {reserved}"
+            ));
+        }
+        if self.connections_per_address == 0 {
+            return Err(String::from("listen.connections_per_address = 0: at least 1"));
+        }
+        let (bytes, bytes_of_all) = (self.connection_bytes, self.connections_bytes);
+        if bytes < BYTES_MIN {
+            return Err(format!("listen.connection_bytes = {bytes}: at least {BYTES_MIN}"));
+        }
+        if bytes_of_all < bytes {
+            return Err(format!(
+                "listen.connections_bytes = {bytes_of_all}: at least listen.connection_bytes = \
+                 {bytes}"
+            ));
+        }
+        Ok(Connections {
+            most,
+            reserved,
+            per_address: self.connections_per_address,
+            line: duration("listen.line_timeout", &self.line_timeout)?,
+            idle: duration("listen.idle_timeout", &self.idle_timeout)?,
+            write: duration("listen.write_timeout", &self.write_timeout)?,
+            bytes,
+            bytes_of_all,
+        })
+    }
+}

@@ -1,0 +1,280 @@
+//! Settlement in the configuration.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pricetime::engine::AccountId;
+use pricetime::persistence::redis::redlock::Rules;
+use pricetime::persistence::settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
+use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger, LedgerError};
+use pricetime::persistence::{
+    redis::{RedisOptions, Server},
+    settlement::ledger::RedisLedger,
+};
+use pricetime::{BadAddress, Delivery, Policy, ProgramOutlet, Secret, SettlementLock, WebOutlet};
+use uuid::Uuid;
+
+use super::duration;
+use super::redis::Manner;
+use super::setting::Settlement;
+
+/// Where the ledger of a folder is that has one of its own.
+const FOLDER: &str = "ledger";
+/// So many bytes a secret has at least that signs.
+const SECRET_MIN: usize = 16;
+
+/// Where and how trades are settled.
+#[derive(Clone, Debug)]
+pub(crate) struct Settling {
+    pub(crate) books: Books,
+    pub(crate) lock: Option<SettlementLock>,
+    outside: Outside,
+}
+
+/// Where what is posted is delivered.
+#[derive(Clone, Debug)]
+struct Outside {
+    to: To,
+    timeout: Duration,
+    forget: bool,
+}
+
+#[derive(Clone, Debug)]
+enum To {
+    Nobody,
+    Web { address: Secret, secret: Secret, proxy: Secret },
+    Program(Vec<Secret>),
+}
+
+impl Outside {
+    fn delivery(&self) -> Option<Delivery> {
+        let delivery = match &self.to {
+            To::Nobody => return None,
+            // That it is an address was seen when the configuration was read.
+            To::Web { address, secret, proxy } => {
+                let outlet = web(address, proxy, self.timeout).ok()?;
+                let is_signed = !secret.is_empty();
+                Delivery::to(if is_signed { outlet.signed_with(secret.clone()) } else { outlet })
+            }
+            To::Program(words) => {
+                let mut words = words.iter().map(|it| it.expose().to_owned());
+                let program = words.next()?;
+                Delivery::to(ProgramOutlet::new(&program, &words.collect::<Vec<_>>(), self.timeout))
+            }
+        };
+        Some(Delivery { forget: self.forget, ..delivery })
+    }
+}
+
+/// Posts to this address, through a proxy if one is named.
+fn web(address: &Secret, proxy: &Secret, timeout: Duration) -> Result<WebOutlet, BadAddress> {
+    let outlet = WebOutlet::new(address.expose(), timeout)?;
+    if proxy.is_empty() { Ok(outlet) } else { outlet.through(proxy.expose()) }
+}
+
+/// A ledger that is yet to be opened.
+#[derive(Clone, Debug)]
+pub(crate) enum Books {
+    /// A file, in this folder.
+    Embedded(PathBuf),
+    Redis(Box<RedisOptions>),
+    Postgres(Box<PostgresOptions>),
+}
+
+impl Books {
+    /// Those of a folder that has its own.
+    pub(crate) fn embedded(folder: &Path) -> Self {
+        Self::Embedded(folder.join(FOLDER))
+    }
+
+    /// Opens them.
+    pub(crate) fn open(&self) -> Result<Box<dyn Ledger>, LedgerError> {
+        Ok(match self {
+            Self::Embedded(folder) => Box::new(EmbeddedLedger::open(folder)?),
+            Self::Redis(options) => Box::new(RedisLedger::open((**options).clone())?),
+            Self::Postgres(options) => Box::new(PostgresLedger::open((**options).clone())?),
+        })
+    }
+}
+
+impl Settling {
+    /// What a host is to be told.
+    pub(super) fn settlement(&self, platform: AccountId) -> pricetime::Settlement {
+        let books = self.books.clone();
+        let settlement = match self.books.clone() {
+            Books::Embedded(folder) => {
+                pricetime::Settlement::shared(move || EmbeddedLedger::open(&folder))
+            }
+            Books::Redis(_) | Books::Postgres(_) => {
+                pricetime::Settlement::new(move || books.open())
+            }
+        };
+        let (lock, delivery) = (self.lock.clone(), self.outside.delivery());
+        pricetime::Settlement { platform, lock, delivery, ..settlement }
+    }
+}
+
+impl Settlement {
+    /// Who gets the fees, wherever they are settled.
+    pub(super) fn platform(&self) -> Result<AccountId, String> {
+        let uuid = Uuid::try_parse(&self.platform);
+        let bad = |_| format!("settlement.platform = {:?}: an account is a UUID", self.platform);
+        uuid.map(AccountId::from).map_err(bad)
+    }
+
+    /// What is settled where, if anything is.
+    pub(super) fn settling(
+        &self,
+        folder: Option<&Path>,
+        policy: Policy,
+        (manner, redis): (&Manner, Option<&RedisOptions>),
+    ) -> Result<Option<Settling>, String> {
+        let books = match self.ledger.as_str() {
+            "none" if self.url.is_empty() => return Ok(None),
+            "none" => {
+                return Err(String::from(
+                    "settlement.url: of which kind is this ledger? Say settlement.ledger, or \
+                     --settle",
+                ));
+            }
+            "embedded" if !self.url.is_empty() => {
+                return Err(String::from(
+                    "settlement.url: the ledger \"embedded\" stands in the data folder and has no \
+                     address",
+                ));
+            }
+            "embedded" | "redis" if !self.authority.is_empty() => {
+                return Err(String::from(
+                    "settlement.authority is for the ledger \"postgres\"; for Redis it is \
+                     redis.authority",
+                ));
+            }
+            "embedded" => folder.map(Books::embedded),
+            "redis" => Some(Books::Redis(Box::new(self.redis(manner, redis)?))),
+            "postgres" => Some(Books::Postgres(Box::new(self.postgres()?))),
+            other => {
+                // It may be an address, by mistake.
+                let other = if other.contains([':', '@']) { "…" } else { other };
+                return Err(format!(
+                    "settlement.ledger = {other:?}: there are \"none\", \"embedded\", \"redis\" and \
+                     \"postgres\""
+                ));
+            }
+        };
+        let (Some(books), Some(_)) = (books, folder) else {
+            return Err(String::from(
+                "settlement: batches are made again from the journal, and with redis.only there is \
+                 none: say settlement.ledger = \"none\", or keep a data folder",
+            ));
+        };
+        if policy == Policy::None {
+            return Err(String::from(
+                "settlement: batches are made again from the journal, and with journal.policy = \
+                 \"none\" there is none: say \"sync\"",
+            ));
+        }
+        let lock = self.lock(&books, manner)?;
+        Ok(Some(Settling { books, lock, outside: self.outside()? }))
+    }
+
+    /// Where what is posted is delivered.
+    fn outside(&self) -> Result<Outside, String> {
+        let timeout = duration("settlement.deliver_timeout", &self.deliver_timeout)?;
+        let is_web = !self.deliver.is_empty();
+        if is_web && !self.deliver_command.is_empty() {
+            return Err(String::from(
+                "settlement.deliver and settlement.deliver_command exclude each other",
+            ));
+        }
+        for (key, secret) in
+            [("deliver_secret", &self.deliver_secret), ("deliver_proxy", &self.deliver_proxy)]
+        {
+            if !is_web && !secret.is_empty() {
+                return Err(format!(
+                    "settlement.{key}: it is for what is delivered over HTTP: say \
+                     settlement.deliver"
+                ));
+            }
+        }
+        let length = self.deliver_secret.expose().len();
+        if (1..SECRET_MIN).contains(&length) {
+            return Err(format!(
+                "settlement.deliver_secret: it has {length} bytes and can be guessed: at least \
+                 {SECRET_MIN}; `openssl rand -hex 32` makes one"
+            ));
+        }
+        if is_web {
+            web(&self.deliver, &Secret::default(), timeout)
+                .map_err(|why| format!("settlement.deliver: {why}"))?;
+            web(&self.deliver, &self.deliver_proxy, timeout)
+                .map_err(|why| format!("settlement.deliver_proxy: {why}"))?;
+        }
+        let to = if is_web {
+            let (address, secret) = (self.deliver.clone(), self.deliver_secret.clone());
+            To::Web { address, secret, proxy: self.deliver_proxy.clone() }
+        } else if self.deliver_command.is_empty() {
+            To::Nobody
+        } else {
+            To::Program(self.deliver_command.clone())
+        };
+        Ok(Outside { to, timeout, forget: self.deliver_forget })
+    }
+
+    fn redis(&self, manner: &Manner, redis: Option<&RedisOptions>) -> Result<RedisOptions, String> {
+        if !self.url.is_empty() {
+            return manner.server("settlement.url", &self.url);
+        }
+        redis.cloned().ok_or_else(|| {
+            String::from(
+                "settlement.ledger = \"redis\": which one? Say settlement.url or redis.url",
+            )
+        })
+    }
+
+    fn postgres(&self) -> Result<PostgresOptions, String> {
+        if self.url.is_empty() {
+            return Err(String::from(
+                "settlement.ledger = \"postgres\": which one? Say settlement.url, or --settle-url",
+            ));
+        }
+        let options = PostgresOptions::parse(self.url.expose(), &self.schema);
+        let mut options = options.map_err(|why| format!("settlement.url: {why}"))?;
+        if !self.authority.is_empty() {
+            if !options.encrypts() {
+                return Err(String::from(
+                    "settlement.authority: the connection is not encrypted: add \
+                     sslmode=verify-full to settlement.url",
+                ));
+            }
+            let file = &self.authority;
+            let read = std::fs::read(file);
+            options.authority =
+                Some(read.map_err(|why| format!("settlement.authority: {file}: {why}"))?);
+        }
+        options.insecure = self.insecure;
+        options.check().map_err(|why| format!("settlement.url: {why}"))?;
+        Ok(options)
+    }
+
+    /// The lock; none where nobody can share the ledger.
+    fn lock(&self, books: &Books, manner: &Manner) -> Result<Option<SettlementLock>, String> {
+        let ttl = duration("settlement.lock_ttl", &self.lock_ttl)?;
+        let named = self.locks.iter().map(|url| manner.server("settlement.locks", url));
+        let mut nodes: Vec<_> = named.collect::<Result<_, _>>()?;
+        if nodes.is_empty() {
+            match books {
+                Books::Redis(options) if matches!(options.server, Server::Single(_)) => {
+                    nodes.push((**options).clone());
+                }
+                Books::Redis(_) | Books::Embedded(_) | Books::Postgres(_) => return Ok(None),
+            }
+        }
+        if nodes.iter().any(|node| !matches!(node.server, Server::Single(_))) {
+            return Err(String::from(
+                "settlement.locks: a lock is kept by single servers that know nothing of each other",
+            ));
+        }
+        Rules::new(nodes.len(), ttl).map_err(|why| format!("settlement.locks: {why}"))?;
+        Ok(Some(SettlementLock { nodes, ttl }))
+    }
+}

@@ -1,0 +1,317 @@
+//! `pricetime demo`: a made-up energy market on the real core.
+//!
+//! The [`Crowd`] says commands, the engine carries them out, the [`Tape`] keeps what happened, and a
+//! face shows it: frames on a terminal, lines on a pipe. The wall clock decides when to stop (unless
+//! the number of commands is given), when to draw, and what the measured rate is; it never reaches a
+//! command. So the commands, the trades and the digest follow from the seed and the number of
+//! commands alone.
+
+mod crowd;
+mod dice;
+mod face;
+mod report;
+mod screen;
+mod tape;
+mod time;
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use pricetime_engine::{Book, Command, Engine};
+use pricetime_gateway::json::Line;
+
+use crowd::Crowd;
+use face::Face;
+use report::{Measured, Summary};
+use tape::Tape;
+
+/// Commands that are drawn up and then carried out in a row, so that the clock around them is read
+/// seldom and what the core needs is all that is timed.
+const BATCH: u64 = 64;
+
+/// Runs a synthetic peer-to-peer energy market and shows its book, trades and epochs.
+///
+/// Consumers buy, prosumers sell and batteries do both around a price that follows the sun. They
+/// place, amend and cancel limit and market orders, icebergs, stops, IOC, FOK and post-only orders,
+/// and some that last a few epochs. Each epoch trades continuously, then gathers orders in a call;
+/// its gate matches those at one price. Time is simulated: a quarter of an hour passes in a moment.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The same --seed and --commands give the same commands, trades and digest on every machine. A run
+that was ended by --seconds tells how many commands it had, so it can be repeated.")]
+pub(super) struct Demo {
+    /// Which of the possible markets
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    seed: u64,
+    /// How long to run, by the clock on the wall
+    #[arg(long, default_value_t = 5, value_name = "S", conflicts_with = "commands",
+        value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// Run for exactly this many commands instead
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000_000))]
+    commands: Option<u64>,
+    /// How long an epoch lasts, in simulated seconds
+    #[arg(long, default_value_t = 900, value_name = "S",
+        value_parser = clap::value_parser!(u64).range(5..=86_400))]
+    epoch_seconds: u64,
+    /// One JSON object per line: every epoch, then the summary
+    #[arg(long)]
+    json: bool,
+    /// Write the commands to a file of JSON lines, as a recording for `replay` and `run`
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+    /// Lines instead of a redrawn screen (as on a pipe)
+    #[arg(long, conflicts_with = "json")]
+    plain: bool,
+}
+
+impl Demo {
+    /// Runs the market, shows it, and says at the end what it came to.
+    pub(super) fn run(&self) -> io::Result<()> {
+        let out = io::stdout();
+        self.show(if self.json {
+            Face::json(out.lock())
+        } else if self.plain || !out.is_terminal() || is_dumb() {
+            Face::lines(out.lock())
+        } else {
+            Face::screen(out.lock())
+        })
+    }
+
+    fn show(&self, mut face: Face<impl Write>) -> io::Result<()> {
+        face.begin(self.seed)?;
+        let mut recording = self.write.as_deref().map(Recording::create).transpose()?;
+        let mut market = Market::new(self.seed, self.epoch_seconds);
+        let begun = Instant::now();
+        let limit = Duration::from_secs(self.seconds);
+        let mut in_core = Duration::ZERO;
+        let mut left = self.commands;
+        while left != Some(0) && (left.is_some() || begun.elapsed() < limit) {
+            let count = left.map_or(BATCH, |left| left.min(BATCH));
+            in_core += market.advance(count);
+            if let Some(recording) = &mut recording {
+                recording.write(&market)?;
+            }
+            left = left.map(|left| left - count);
+            face.epochs(&market.engine, &mut market.tape)?;
+            face.frame(&market.engine, &market.tape, in_core)?;
+        }
+        if let Some(recording) = recording {
+            recording.0.into_inner()?.sync_all()?;
+        }
+        let measured = Measured { wall: begun.elapsed(), in_core };
+        let Market { engine, tape, .. } = &market;
+        engine.audit().map_err(io::Error::other)?;
+        let summary = Summary::new(self.seed, self.epoch_seconds, engine, tape, &measured)
+            .ok_or_else(|| io::Error::other("the market did not open"))?;
+        face.end(engine, tape, &summary, &measured)
+    }
+}
+
+/// The commands as a file.
+struct Recording(BufWriter<File>);
+
+impl Recording {
+    fn create(path: &Path) -> io::Result<Self> {
+        let named = |why| io::Error::other(format!("{}: {why}", path.display()));
+        Ok(Self(BufWriter::new(File::create(path).map_err(named)?)))
+    }
+
+    /// Writes the commands of the last batch.
+    fn write(&mut self, market: &Market) -> io::Result<()> {
+        for command in &market.batch {
+            let spec = market.engine.market(command.market).map(Book::spec);
+            if let Some(line) = Line::of(command, spec) {
+                serde_json::to_writer(&mut self.0, &line)?;
+                self.0.write_all(b"\n")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A terminal that cannot move its cursor says so by its name.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
+}
+
+/// The core with a crowd before it and a tape behind it.
+struct Market {
+    crowd: Crowd,
+    engine: Engine,
+    tape: Tape,
+    batch: Vec<Command>,
+}
+
+impl Market {
+    fn new(seed: u64, epoch_seconds: u64) -> Self {
+        Self {
+            crowd: Crowd::new(seed, epoch_seconds),
+            engine: Engine::new(1),
+            tape: Tape::default(),
+            batch: Vec::new(),
+        }
+    }
+
+    /// Carries out so many more commands and tells how long the core took for them.
+    fn advance(&mut self, count: u64) -> Duration {
+        self.batch.clear();
+        self.batch.extend((0..count).map(|_| self.crowd.command()));
+        let begun = Instant::now();
+        for command in &self.batch {
+            self.engine.apply(command, &mut self.tape.fresh);
+        }
+        let taken = begun.elapsed();
+        self.tape.read(|header, event| self.crowd.hear(header, event));
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::io::{self, Write};
+    use std::rc::Rc;
+
+    use super::{BATCH, Demo, Face, Market};
+
+    const DEMO: Demo = Demo {
+        seed: 7,
+        seconds: 1,
+        commands: Some(60_000),
+        epoch_seconds: 20,
+        json: false,
+        write: None,
+        plain: false,
+    };
+
+    /// The text that the demo writes to a face.
+    fn shown(face: fn(Page) -> Face<Page>) -> String {
+        let page = Page::default();
+        DEMO.show(face(page.clone())).expect("a page takes everything");
+        String::from_utf8(page.0.take()).expect("text")
+    }
+
+    /// Keeps what is written to it.
+    #[derive(Clone, Default)]
+    struct Page(Rc<RefCell<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn digest(seed: u64, batches: &[u64]) -> u128 {
+        let mut market = Market::new(seed, 60);
+        for count in batches {
+            market.advance(*count);
+        }
+        market.engine.audit().expect("every invariant holds");
+        market.engine.digest()
+    }
+
+    #[test]
+    fn the_seed_and_the_number_of_commands_decide_everything() {
+        let batches = [BATCH; 300];
+        assert_eq!(digest(7, &batches), digest(7, &batches));
+        assert_ne!(digest(7, &batches), digest(8, &batches));
+        assert_ne!(digest(7, &batches), digest(7, &batches[1..]));
+    }
+
+    #[test]
+    fn the_market_is_a_lively_one() {
+        let mut market = Market::new(3, 20);
+        for _ in 0..1_600 {
+            market.advance(BATCH);
+        }
+        let totals = &market.tape.totals;
+        assert!(totals.trades > 5_000, "{totals:?}");
+        assert!(totals.epochs > 5, "{totals:?}");
+        assert!(totals.elected > 10 && totals.replenished > 10, "{totals:?}");
+        assert!(totals.refused * 20 < totals.commands, "{totals:?}");
+        let mut epochs = market.tape.epochs.iter();
+        assert!(epochs.any(|epoch| epoch.summary.clearing.is_some()));
+    }
+
+    #[test]
+    fn json_is_an_object_per_epoch_and_a_summary() {
+        let text = shown(Face::json);
+        let objects: Result<Vec<serde_json::Value>, _> =
+            text.lines().map(serde_json::from_str).collect();
+        let objects = objects.expect("every line is JSON");
+        let (summary, epochs) = objects.split_last().expect("a summary");
+        assert_eq!(summary["type"], "summary");
+        assert_eq!(summary["commands"], 60_000);
+        assert_eq!(summary["epochs"], epochs.len());
+        assert_eq!(summary["digest"].as_str().map(str::len), Some(32));
+        assert!(epochs.len() > 2);
+        for (epoch, number) in epochs.iter().zip(1..) {
+            assert_eq!(epoch["type"], "epoch");
+            assert_eq!(epoch["number"], number);
+            let close = epoch["close"].as_str().expect("a decimal as text");
+            assert_eq!(close.split('.').nth(1).map(str::len), Some(4), "{close}");
+        }
+    }
+
+    #[test]
+    fn lines_are_an_epoch_each_and_the_summary() {
+        let text = shown(Face::lines);
+        assert!(!text.contains('\x1b'));
+        assert!(text.lines().all(|line| line.len() < 80), "{text}");
+        assert!(
+            text.ends_with(
+                "again      pricetime demo --seed 7 --commands 60000 --epoch-seconds 20\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_frame_fits_a_small_terminal() {
+        let text = shown(Face::screen);
+        let (_, frames) = text.split_once("\n\n").expect("a heading and an empty line");
+        let frames: Vec<&str> = frames.split_inclusive("\x1b[J").collect();
+        for pair in frames.windows(2).take(frames.len().saturating_sub(2)) {
+            let up = format!("\x1b[{}A", pair[0].lines().count() - 1);
+            assert!(pair[1].starts_with(&up), "{up:?} {:?}", pair[1]);
+        }
+        for frame in frames {
+            let frame = frame.replace("\x1b[K", "");
+            assert!(frame.lines().all(|line| line.len() < 80), "{frame}");
+            // The last one is where the cursor comes to stand.
+            assert!(frame.lines().count() <= 24, "{frame}");
+        }
+    }
+
+    /// A reader who leaves after some bytes.
+    struct Leaver(usize);
+
+    impl Write for Leaver {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
+            self.0 = self.0.checked_sub(bytes.len()).ok_or_else(gone)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_may_leave_at_any_time() {
+        for bytes in [0, 100, 500, 1_000] {
+            for face in [Face::json, Face::lines, Face::screen] {
+                let error = DEMO.show(face(Leaver(bytes))).expect_err("the reader left");
+                assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `pricetime inspect`: what stands in a data folder, now or at any moment of its history.
+
+mod account;
+mod book;
+mod journal;
+mod life;
+mod market;
+mod order;
+mod snapshot;
+mod why;
+
+use std::io::{self, BufWriter, StdoutLock, Write as _};
+
+use clap::{Args, Subcommand};
+use pricetime_engine::{MarketId, Sequence, Timestamp};
+
+use super::failure::{Code, Failure};
+use super::look::{self, At, Stop, Travel, Which};
+
+/// Looks into a data folder: its commands, books, orders and accounts, at any moment.
+///
+/// The state of a moment is made by replaying from the nearest snapshot before it; nothing in the
+/// folder is changed, and the process that has it open goes on undisturbed.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pricetime inspect market                             every market as it is now
+  pricetime inspect book 1 --at epoch:7@1              the book of market 1 when its epoch 7 closed
+  pricetime inspect journal --account UUID --kind place --limit 20
+  pricetime inspect order 1 UUID --why                 the whole life of an order, and why it went so
+  pricetime inspect account UUID                       its live orders, its trades, its totals
+  pricetime inspect snapshot --folder /srv/data        what the newest snapshot holds
+
+--at takes a command's number (1200), an epoch's close (epoch:7) or that of one market
+(epoch:7@MARKET). Without it things are shown as they are after the last command; while a process has
+the folder open, after the last one that is marked as durable.")]
+pub(super) struct Inspect {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Journal(journal::Journal),
+    Snapshot(snapshot::Snapshot),
+    Book(book::BookAsked),
+    Order(order::OrderAsked),
+    Account(account::AccountAsked),
+    Market(market::MarketAsked),
+}
+
+/// Which folder, which moment, and how it is to be said.
+#[derive(Debug, Args)]
+struct Moment {
+    #[command(flatten)]
+    which: Which,
+    /// At which moment: 1200, epoch:7, epoch:7@MARKET or 2026-11-21T10:15:00Z; without it, now
+    #[arg(long, value_name = "MOMENT")]
+    at: Option<At>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Inspect {
+    /// Looks, and says what it saw.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        let done = match &self.what {
+            What::Journal(it) => it.show(&mut out),
+            What::Snapshot(it) => it.show(&mut out),
+            What::Book(it) => it.show(&mut out),
+            What::Order(it) => it.show(&mut out),
+            What::Account(it) => it.show(&mut out),
+            What::Market(it) => it.show(&mut out),
+        };
+        look::ended(done.and_then(|()| Ok(out.flush()?)))
+    }
+}
+
+/// Where it is said.
+type Out = BufWriter<StdoutLock<'static>>;
+
+impl Moment {
+    fn travel(&self) -> Result<Travel, Stop> {
+        Travel::to(&self.which.folder, self.at, self.which.markets.markets_max)
+    }
+}
+
+fn no_such_market(market: MarketId, at: Sequence) -> Stop {
+    let text = format!(
+        "there is no market {market} at command {at}: pricetime inspect market lists those there are"
+    );
+    Failure::new(Code::Failed, text).into()
+}
+
+fn time(at: Timestamp) -> String {
+    pricetime_gateway::json::Time(at).to_string()
+}

@@ -1,0 +1,176 @@
+//! What an account did on the way to a moment.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use pricetime_engine::{
+    AccountId, Engine, Event, Group, MarketId, MarketSpec, Notional, Outcome, Side,
+};
+use pricetime_gateway::json::Amount;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// What an account came to in a market.
+pub(super) struct Totals {
+    spec: MarketSpec,
+    commands: u64,
+    refused: u64,
+    accepted: u64,
+    cancelled: u64,
+    trades: u64,
+    bought: u128,
+    sold: u128,
+    paid: Notional,
+    received: Notional,
+}
+
+/// The same as people and programs read it.
+#[derive(Debug, Serialize)]
+pub(super) struct Line {
+    pub(super) account: Uuid,
+    pub(super) market: u32,
+    pub(super) symbol: String,
+    pub(super) commands: u64,
+    pub(super) refused: u64,
+    pub(super) accepted: u64,
+    pub(super) cancelled: u64,
+    pub(super) trades: u64,
+    pub(super) bought: Option<Amount>,
+    pub(super) sold: Option<Amount>,
+    pub(super) paid: Option<Amount>,
+    pub(super) received: Option<Amount>,
+}
+
+/// What was seen of an account on the way.
+pub(super) struct Watched {
+    pub(super) account: AccountId,
+    pub(super) totals: BTreeMap<MarketId, Totals>,
+    /// The last groups in which it traded, each with nothing but those trades.
+    pub(super) last: VecDeque<(Group, MarketSpec)>,
+    keep: usize,
+}
+
+impl Watched {
+    /// Nothing seen yet; so many of the last groups with trades are to be kept.
+    pub(super) const fn new(account: AccountId, keep: usize) -> Self {
+        Self { account, totals: BTreeMap::new(), last: VecDeque::new(), keep }
+    }
+
+    /// Takes in what a command did.
+    pub(super) fn see(&mut self, engine: &Engine, group: &Group) {
+        let header = &group.header;
+        let speaks = header.account == self.account;
+        let is_named = |event: &Event| self.is_of(event);
+        if !speaks && !group.events.iter().any(is_named) {
+            return;
+        }
+        let Some(book) = engine.market(header.market) else { return };
+        let spec = *book.spec();
+        let totals = self.totals.entry(header.market).or_insert_with(|| Totals::new(spec));
+        if speaks {
+            totals.commands += 1;
+            totals.refused += u64::from(matches!(group.outcome, Outcome::Rejected(_)));
+        }
+        for event in &group.events {
+            totals.take(event, self.account);
+        }
+        let trades: Vec<_> = group
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::Traded { .. }) && self.is_of(event))
+            .copied()
+            .collect();
+        if !trades.is_empty() && self.keep > 0 {
+            if self.last.len() == self.keep {
+                self.last.pop_front();
+            }
+            let group = Group { header: *header, events: trades, outcome: group.outcome };
+            self.last.push_back((group, spec));
+        }
+    }
+
+    /// Whether an event is about an order of this account.
+    fn is_of(&self, event: &Event) -> bool {
+        let own = self.account;
+        match event {
+            Event::Accepted { account, .. } => *account == own,
+            Event::Traded { maker, taker, .. } => maker.account == own || taker.account == own,
+            Event::Reduced { party, .. }
+            | Event::Amended { party, .. }
+            | Event::Cancelled { party, .. }
+            | Event::Triggered { party, .. }
+            | Event::Replenished { party, .. } => party.account == own,
+            Event::Rejected { .. }
+            | Event::PhaseChanged { .. }
+            | Event::EpochClosed(_)
+            | Event::MarketAdded(_)
+            | Event::MarketSet(_)
+            | Event::MarketRemoved
+            | Event::AccountBlocked(_)
+            | Event::AccountUnblocked(_)
+            | Event::Duplicate { .. } => false,
+        }
+    }
+}
+
+impl Totals {
+    const fn new(spec: MarketSpec) -> Self {
+        Self {
+            spec,
+            commands: 0,
+            refused: 0,
+            accepted: 0,
+            cancelled: 0,
+            trades: 0,
+            bought: 0,
+            sold: 0,
+            paid: Notional(0),
+            received: Notional(0),
+        }
+    }
+
+    fn take(&mut self, event: &Event, own: AccountId) {
+        if let Event::Accepted { account, .. } = event {
+            self.accepted += u64::from(*account == own);
+        } else if let Event::Cancelled { party, .. } = event {
+            self.cancelled += u64::from(party.account == own);
+        } else if let Event::Traded { maker, taker, taker_side, price, quantity, .. } = event {
+            self.trades += u64::from(maker.account == own || taker.account == own);
+            for (party, side) in [(maker, taker_side.opposite()), (taker, *taker_side)] {
+                if party.account != own {
+                    continue;
+                }
+                let (lots, notional) = (u128::from(quantity.0), price.times(*quantity));
+                match side {
+                    Side::Buy => {
+                        self.bought += lots;
+                        self.paid = self.paid.plus(notional);
+                    }
+                    Side::Sell => {
+                        self.sold += lots;
+                        self.received = self.received.plus(notional);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn line(&self, account: Uuid, market: MarketId) -> Line {
+        let lots = |lots: u128| {
+            Amount::new(self.spec.show_lots(i128::try_from(lots).unwrap_or(i128::MAX)))
+        };
+        Line {
+            account,
+            market: market.0,
+            symbol: self.spec.symbol.to_string(),
+            commands: self.commands,
+            refused: self.refused,
+            accepted: self.accepted,
+            cancelled: self.cancelled,
+            trades: self.trades,
+            bought: lots(self.bought),
+            sold: lots(self.sold),
+            paid: Amount::new(self.spec.show_notional(self.paid)),
+            received: Amount::new(self.spec.show_notional(self.received)),
+        }
+    }
+}

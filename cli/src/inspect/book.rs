@@ -1,0 +1,69 @@
+//! `pricetime inspect book`: one market's levels.
+
+use std::io::Write as _;
+
+use clap::Args;
+use pricetime::MarketView;
+use pricetime_engine::MarketId;
+use pricetime_gateway::json::{Answer, Book, CallLine};
+
+use super::super::look::{Stop, json_line, table, word};
+use super::{Moment, Out, no_such_market};
+
+/// Shows the book of a market: what everybody may see of it.
+#[derive(Debug, Args)]
+pub(super) struct BookAsked {
+    /// The market's number
+    market: u32,
+    /// How many levels of each side
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    depth: usize,
+    #[command(flatten)]
+    moment: Moment,
+}
+
+impl BookAsked {
+    pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
+        let engine = self.moment.travel()?.state()?;
+        let (market, sequence) = (MarketId(self.market), engine.last_sequence());
+        let book = engine.market(market).ok_or_else(|| no_such_market(market, sequence))?;
+        let view = MarketView::of_book(book, sequence, self.depth);
+        let said = Book::of(&view, book.spec());
+        if self.moment.json {
+            return Ok(json_line(out, &Answer::Book(said))?);
+        }
+        let last = said.last_price.as_ref().map_or("-".into(), ToString::to_string);
+        writeln!(
+            out,
+            "{} ({market}) at command {sequence}: {}, epoch {}, last price {last}",
+            said.symbol,
+            word(&said.phase),
+            said.epoch
+        )?;
+        if let Some(CallLine { indicative, market_bids, market_asks }) = &said.call {
+            let price = indicative.as_ref().map_or("nothing would trade".into(), |it| {
+                format!("{} would trade at {}, surplus {}", it.volume, it.price, it.surplus)
+            });
+            writeln!(
+                out,
+                "in call: {price}; market orders: {} to buy ({}), {} to sell ({})",
+                market_bids.orders, market_bids.quantity, market_asks.orders, market_asks.quantity
+            )?;
+        }
+        let deep = said.bids.len().max(said.asks.len());
+        let cells: Vec<_> = (0..deep)
+            .map(|at| {
+                let cell = |level: Option<&pricetime_gateway::json::LevelLine>| match level {
+                    Some(it) => {
+                        [it.orders.to_string(), it.quantity.to_string(), it.price.to_string()]
+                    }
+                    None => [String::new(), String::new(), String::new()],
+                };
+                let [a, b, c] = cell(said.bids.get(at));
+                let [d, e, f] = cell(said.asks.get(at));
+                [a, b, c, f, e, d]
+            })
+            .collect();
+        Ok(table(out, [" orders", " quantity", " bid", " ask", " quantity", " orders"], &cells)?)
+    }
+}

@@ -1,0 +1,142 @@
+//! `pricetime inspect journal`: the commands, and what became of each.
+
+use std::io::Write as _;
+
+use clap::Args;
+use pricetime_engine::{Action, ActionKind, Command, Engine, Group, MarketId, Outcome, Sequence};
+use pricetime_gateway::json::{Line, OutcomeLine};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::super::look::{At, Origin, Stop, Travel, Which, json_line, word};
+use super::{Out, time};
+
+/// Lists commands, and what became of each.
+///
+/// `pricetime replay FOLDER --commands FILE` exports all of them as JSON lines to replay.
+#[derive(Debug, Args)]
+pub(super) struct Journal {
+    /// From this command on
+    #[arg(long, value_name = "N")]
+    from: Option<u64>,
+    /// Up to this command
+    #[arg(long, value_name = "N")]
+    to: Option<u64>,
+    /// Only those to this market
+    #[arg(long, value_name = "N")]
+    market: Option<u32>,
+    /// Only those of this account
+    #[arg(long, value_name = "UUID")]
+    account: Option<Uuid>,
+    /// Only this kind: place, amend, cancel, cancel_all, close_epoch, add_market, ...
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    kind: Option<ActionKind>,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    #[command(flatten)]
+    which: Which,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+fn kind(text: &str) -> Result<ActionKind, String> {
+    serde_json::from_value(text.into()).map_err(|error| error.to_string())
+}
+
+#[derive(Debug, Serialize)]
+struct Said {
+    sequence: u64,
+    outcome: OutcomeLine,
+    command: Line,
+}
+
+impl Journal {
+    pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
+        let travel = Travel::to(&self.which.folder, None, self.which.markets.markets_max)?;
+        let to = self.to.map_or(Sequence(u64::MAX), Sequence);
+        let before = Sequence(self.from.unwrap_or(1).saturating_sub(1));
+        let origin = if before == Sequence(0) {
+            Origin::Oldest
+        } else {
+            Origin::Before(At::Sequence(before))
+        };
+        let mut left = self.limit.unwrap_or(u64::MAX);
+        let shown = travel.go(origin, &mut |engine, command, group| {
+            if command.sequence > to || left == 0 {
+                // Nobody wants the rest.
+                return Err(Stop::Left);
+            }
+            if command.sequence > before && self.is_wanted(command) {
+                left -= 1;
+                self.say(out, engine, command, group)?;
+            }
+            Ok(())
+        });
+        match shown {
+            Err(Stop::Left) | Ok(_) => Ok(()),
+            Err(stop) => Err(stop),
+        }
+    }
+
+    fn is_wanted(&self, command: &Command) -> bool {
+        self.market.is_none_or(|market| command.market == MarketId(market))
+            && self.account.is_none_or(|account| command.account == account.into())
+            && self.kind.is_none_or(|kind| command.action.kind() == kind)
+    }
+
+    fn say(
+        &self,
+        out: &mut Out,
+        engine: &Engine,
+        command: &Command,
+        group: &Group,
+    ) -> Result<(), Stop> {
+        let spec = engine.market(command.market).map(|book| book.spec());
+        let line = Line::of(command, spec)
+            .or_else(|| Line::of(&Command { action: Action::AdvanceTime, ..*command }, spec));
+        let Some(line) = line else { return Ok(()) };
+        if self.json {
+            let (sequence, outcome) = (command.sequence.0, group.outcome.into());
+            return Ok(json_line(out, &Said { sequence, outcome, command: line })?);
+        }
+        let outcome = match group.outcome {
+            Outcome::Accepted => String::from("accepted"),
+            Outcome::Rejected(reason) => word(&reason),
+            Outcome::Duplicate => String::from("duplicate"),
+        };
+        writeln!(
+            out,
+            "{:>10}  {}  {:<18}  {}",
+            command.sequence,
+            time(group.header.timestamp),
+            outcome,
+            brief(&line)
+        )?;
+        Ok(())
+    }
+}
+
+/// A command in one line: its line, without what JSON needs and without the time.
+fn brief(line: &Line) -> String {
+    let text = serde_json::to_string(line).unwrap_or_default();
+    let mut brief = String::with_capacity(text.len());
+    // No string in a line holds any of these, so the line stays what it was.
+    for part in text.split(',') {
+        let part: String = part.chars().filter(|c| !matches!(c, '"' | '{' | '}')).collect();
+        if part.starts_with("time:") {
+            continue;
+        }
+        let (name, value) = part.split_once(':').unwrap_or((&part, ""));
+        if !brief.is_empty() {
+            brief.push(' ');
+        }
+        // The first part is the command's name and its first field.
+        match value.split_once(':') {
+            Some((field, value)) => brief += &format!("{name} {field}={value}"),
+            None => brief += &format!("{name}={value}"),
+        }
+    }
+    brief
+}

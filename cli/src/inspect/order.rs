@@ -1,0 +1,156 @@
+//! `pricetime inspect order`: the whole life of an order.
+
+use std::io::Write as _;
+
+use clap::Args;
+use pricetime_engine::{Book, Engine, Event, Group, MarketId, MarketSpec, OrderId};
+use pricetime_gateway::json::{Answer, Done, OrderFound, OrderLine};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line, word};
+use super::why::Place;
+use super::{Moment, Out, life, time};
+
+/// Tells the whole life of an order, and why it went so.
+///
+/// An order's id is free again once the order is gone; where it was used more than once, every life
+/// is told. With --why it says what stood before the order when it got a place in a queue, and for
+/// every refusal and every end the rule.
+#[derive(Debug, Args)]
+pub(super) struct OrderAsked {
+    /// The market's number
+    market: u32,
+    /// The order
+    order: Uuid,
+    /// Say why: what was ahead of it, and which rule refused or ended it
+    #[arg(long)]
+    why: bool,
+    #[command(flatten)]
+    moment: Moment,
+}
+
+/// Why, as a line.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Why {
+        sequence: u64,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        reasons: Vec<String>,
+        /// Where it stands when the command is done, if it got a place.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        place: Option<Place>,
+    },
+}
+
+/// Says what happens.
+struct Teller<'a> {
+    out: &'a mut Out,
+    order: OrderId,
+    why: bool,
+    json: bool,
+    told: u64,
+}
+
+impl OrderAsked {
+    pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
+        let (market, order) = (MarketId(self.market), OrderId::from(self.order));
+        let travel = self.moment.travel()?;
+        let mut teller = Teller { out, order, why: self.why, json: self.moment.json, told: 0 };
+        // A market that goes takes its units along.
+        let mut known: Option<MarketSpec> = None;
+        let engine = travel.watch(&mut |engine, _, group| {
+            if group.header.market != market {
+                return Ok(());
+            }
+            let book = engine.market(market);
+            known = book.map(|book| *book.spec()).or(known);
+            if let (Some(part), Some(spec)) = (life::part(group, order), &known) {
+                teller.tell(&part, spec, book)?;
+            }
+            Ok(())
+        })?;
+        let told = teller.told;
+        self.now(out, &engine, told)
+    }
+
+    /// Where it is at the end.
+    fn now(&self, out: &mut Out, engine: &Engine, told: u64) -> Result<(), Stop> {
+        let (market, order) = (MarketId(self.market), OrderId::from(self.order));
+        let at = engine.last_sequence();
+        let book = engine.market(market);
+        let found = book.and_then(|book| Some((book.order(order)?.record, book)));
+        if told == 0 && found.is_none() {
+            let text =
+                format!("no command up to {at} names order {} in market {market}", self.order);
+            return Err(Failure::new(Code::Failed, text).into());
+        }
+        if self.moment.json {
+            let found = found.map(|(record, book)| OrderLine::of(&record, book.spec()));
+            return Ok(json_line(
+                out,
+                &Answer::Order(OrderFound { line: 0, market: market.0, found }),
+            )?);
+        }
+        match found {
+            None => writeln!(out, "at command {at} it is gone")?,
+            Some((record, book)) => {
+                let spec = book.spec();
+                writeln!(
+                    out,
+                    "at command {at} it is live: {} open, {} shown{}",
+                    spec.show_quantity(record.open),
+                    spec.show_quantity(record.shown),
+                    Place::of(book, order)
+                        .map(|place| format!("; {}", place.text()))
+                        .unwrap_or_default()
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Teller<'_> {
+    fn tell(&mut self, part: &Group, spec: &MarketSpec, book: Option<&Book>) -> Result<(), Stop> {
+        self.told += 1;
+        let gets_place = part.events.iter().any(life::gives_place);
+        let place = book.filter(|_| self.why && gets_place);
+        let place = place.and_then(|book| Place::of(book, self.order));
+        let reasons = || part.events.iter().filter_map(|event| life::reason(event, spec));
+        if self.json {
+            json_line(self.out, &Answer::Done(Done::of_group(part, spec)))?;
+            let reasons: Vec<_> = reasons().collect();
+            if self.why && (place.is_some() || !reasons.is_empty()) {
+                let sequence = part.header.sequence.0;
+                json_line(self.out, &Said::Why { sequence, reasons, place })?;
+            }
+            return Ok(());
+        }
+        for event in &part.events {
+            self.line(part, event, spec)?;
+        }
+        if let Some(place) = place {
+            writeln!(self.out, "            why: {}", place.text())?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, part: &Group, event: &Event, spec: &MarketSpec) -> Result<(), Stop> {
+        let header = &part.header;
+        writeln!(
+            self.out,
+            "{:>10}  {}  {} ({})",
+            header.sequence,
+            time(header.timestamp),
+            life::words(event, self.order, spec),
+            word(&header.kind),
+        )?;
+        if let Some(reason) = life::reason(event, spec).filter(|_| self.why) {
+            writeln!(self.out, "            why: {reason}")?;
+        }
+        Ok(())
+    }
+}

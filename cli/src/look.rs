@@ -1,0 +1,172 @@
+//! What the commands share that look at a data folder or a recording: where it is, which moment of
+//! it is meant, and the way from a snapshot to that moment.
+
+mod ahead;
+mod at;
+mod judge;
+mod origin;
+mod stop;
+mod travel;
+mod words;
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pricetime_engine::Sequence;
+use pricetime_journal::{JournalError, JournalSight, Look, RealDisk, SegmentSight};
+
+pub(super) use ahead::Ahead;
+pub(super) use at::At;
+pub(super) use judge::Judge;
+pub(super) use origin::{Begun, Origin};
+pub(super) use stop::{Stop, ended};
+pub(super) use travel::Travel;
+pub(super) use words::table;
+
+pub(super) use pricetime_gateway::{grouped, word};
+
+use super::failure::{Code, Failure};
+
+/// Which data folder, and how many markets its engine may hold.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Which {
+    /// The data folder
+    #[arg(long, env = "PRICETIME_FOLDER", default_value = "./data", value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    #[command(flatten)]
+    pub(super) markets: Markets,
+}
+
+/// The data folder that a command is about.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Subject {
+    /// The data folder
+    #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER")]
+    at: PathBuf,
+    /// The data folder; counts more than FOLDER
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+impl Subject {
+    /// Where it is.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.as_ref().unwrap_or(&self.at)
+    }
+}
+
+/// How many markets an engine may hold: it decides whether an `add_market` was refused.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Markets {
+    /// How many markets the engine may hold, as it was when the journal was written
+    #[arg(long, default_value_t = 10_000, value_name = "N", hide_short_help = true)]
+    pub(super) markets_max: u32,
+}
+
+/// A data folder and its journal as they are now.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) look: Look,
+    /// Of which commands there were snapshots, before the journal was looked at: so it reaches them,
+    /// whatever is written meanwhile.
+    pub(super) snapshots: Vec<Sequence>,
+    pub(super) journal: JournalSight,
+    /// What is wrong with the journal's last file. Then the journal ends before it.
+    pub(super) damaged: Option<String>,
+}
+
+impl Seen {
+    /// Looks at a folder, beside whoever has it open.
+    pub(super) fn open(folder: &Path) -> Result<Self, Stop> {
+        let look = Look::open(Arc::new(RealDisk), folder)?;
+        if look.is_new() {
+            let text = format!("{} is new: nothing has ever been kept in it", folder.display());
+            return Err(Failure::new(Code::Failed, text).into());
+        }
+        let snapshots = look.snapshots().list()?;
+        match look.journal() {
+            Ok(journal) => {
+                note_left_out(journal.left_out());
+                Ok(Self { look, snapshots, journal, damaged: None })
+            }
+            Err(error @ JournalError::Damaged { .. }) => {
+                let damaged = Some(error.to_string());
+                let journal = without_last(look.segments()?).ok_or(error)?;
+                Ok(Self { look, snapshots, journal, damaged })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What a command that came to the journal's end has to end with: where its last file is damaged
+    /// that end is not what happened last.
+    pub(super) fn whole(&self) -> Result<(), Failure> {
+        match &self.damaged {
+            None => Ok(()),
+            Some(damaged) => Err(Failure::new(Code::Unsound, damaged.clone())),
+        }
+    }
+}
+
+/// A journal without its last file, which is damaged: what is before that can still be replayed.
+pub(super) fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSight> {
+    let damaged = segments.pop().filter(|_| !segments.is_empty())?;
+    let durable = Sequence(damaged.first.0.saturating_sub(1));
+    let (last, in_use) = (durable, false);
+    let replayable = segments.first()?.first;
+    Some(JournalSight { replayable, segments, durable, last, in_use, sealed: false, torn: None })
+}
+
+/// A line on standard error that does not end anything. Where it cannot be written, what it is about
+/// goes on all the same.
+pub(super) fn note(text: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "pricetime: {text}");
+}
+
+/// Notes how many commands are left out because a process has the folder open, if any are.
+pub(super) fn note_left_out(commands: u64) {
+    if commands > 0 {
+        note(format_args!(
+            "a process has the folder open and has not marked its last {commands} commands as durable \
+             yet: they are left out"
+        ));
+    }
+}
+
+/// A bar on standard error, where that is a terminal; else nothing is drawn.
+pub(super) fn bar(length: Option<u64>, what: &'static str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    let template = match length {
+        Some(_) => "{msg} {bar:30} {percent} % {pos} of {len}, {per_sec}, {eta} to go",
+        None => "{msg} {spinner} {pos}, {per_sec}",
+    };
+    // A template that is not understood leaves the bar as indicatif draws it.
+    let style = ProgressStyle::with_template(template);
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(what);
+    bar
+}
+
+/// A file to write lines to; `-` is standard output.
+pub(super) fn lines_to(path: &Path) -> Result<BufWriter<Box<dyn Write>>, Stop> {
+    if path == Path::new("-") {
+        return Ok(BufWriter::new(Box::new(io::stdout())));
+    }
+    let file = File::create(path)
+        .map_err(|error| Failure::failed(format!("cannot create {}: {error}", path.display())))?;
+    Ok(BufWriter::with_capacity(1 << 18, Box::new(file)))
+}
+
+/// Writes a value as one line.
+pub(super) fn json_line(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,135 @@
+//! Holds a replay against everything else that is known: the snapshots on the way, the totals of the
+//! epochs, and the image that the events add up to.
+
+use std::collections::VecDeque;
+use std::io::ErrorKind::NotFound;
+
+use pricetime_engine::{Engine, EngineSnapshot, Sequence};
+use pricetime_journal::image::Image;
+use pricetime_journal::{LocalSnapshots, SnapshotError, keyed_engine};
+
+use super::origin::restore;
+
+/// What a replay is held against.
+#[derive(Debug)]
+pub(in super::super) struct Judge {
+    snapshots: LocalSnapshots,
+    /// Those that are still to come.
+    ahead: VecDeque<Sequence>,
+    /// What was found: whether it is right, and in words.
+    pub(in super::super) found: Vec<(bool, String)>,
+    markets: u32,
+}
+
+impl Judge {
+    /// For a replay that begins behind `after`.
+    pub(in super::super) fn new(
+        snapshots: LocalSnapshots,
+        all: &[Sequence],
+        after: Sequence,
+        markets: u32,
+    ) -> Self {
+        let ahead = all.iter().copied().filter(|sequence| *sequence > after).collect();
+        Self { snapshots, ahead, found: Vec::new(), markets }
+    }
+
+    /// The image to fold the events into.
+    pub(in super::super) fn image(base: Option<&EngineSnapshot>) -> Image {
+        base.map_or_else(Image::default, Image::from_snapshot)
+    }
+
+    /// The next command at which there is something to compare.
+    pub(in super::super) fn next(&self) -> Option<Sequence> {
+        self.ahead.front().copied()
+    }
+
+    /// Compares the snapshot of this command, which was the next one.
+    pub(in super::super) fn compare(&mut self, engine: &Engine) {
+        let Some(sequence) = self.ahead.pop_front() else { return };
+        let verdict = self.snapshot(sequence, engine.digest());
+        self.found.push(match verdict {
+            Ok(text) => (true, text),
+            Err(text) => (false, text),
+        });
+    }
+
+    fn snapshot(&self, sequence: Sequence, replayed: u128) -> Result<String, String> {
+        let Some(own) = held(&self.snapshots, sequence, self.markets)? else {
+            return Ok(format!("snapshot of command {sequence}: dropped meanwhile"));
+        };
+        let own = own.digest();
+        if own != replayed {
+            return Err(format!(
+                "the snapshot of command {sequence} has digest {own:032x}, the replay \
+                 {replayed:032x}: one of the two is not what happened"
+            ));
+        }
+        Ok(format!("snapshot of command {sequence}: restores, and is the replay's state"))
+    }
+
+    /// What can be said of a snapshot without a replay.
+    pub(in super::super) fn alone(
+        snapshots: &LocalSnapshots,
+        sequence: Sequence,
+        markets: u32,
+    ) -> Result<String, String> {
+        held(snapshots, sequence, markets)?;
+        Ok(format!(
+            "snapshot of command {sequence}: restores; there is no replay to compare it with"
+        ))
+    }
+
+    /// Names the snapshots that the replay should have come to and did not.
+    pub(in super::super) fn miss_rest(&mut self, engine: &Engine) {
+        let at = engine.last_sequence();
+        for sequence in std::mem::take(&mut self.ahead) {
+            let missed = format!(
+                "there is a snapshot of command {sequence}, but the replay ended with command {at}: \
+                 the journal between is lost or damaged"
+            );
+            let own = held(&self.snapshots, sequence, self.markets);
+            self.found.push((false, own.err().unwrap_or(missed)));
+        }
+    }
+
+    /// Compares what is there at the end.
+    pub(in super::super) fn finish(&mut self, engine: &Engine, image: &Image) {
+        let at = engine.last_sequence();
+        self.found.push(match image.fault() {
+            Some(fault) => (false, fault.to_string()),
+            None => (true, String::from("epochs: the totals of each are those of the image")),
+        });
+        let (core, folded) = (engine.digest(), image.digest());
+        self.found.push(if core == folded {
+            (true, format!("image: what the events add up to is the core's state at command {at}"))
+        } else {
+            let text = format!(
+                "the image has digest {folded:032x} at command {at}, the core {core:032x}: the \
+                 events do not add up to the state"
+            );
+            (false, text)
+        });
+        self.found.push(match engine.audit() {
+            Ok(()) => (true, format!("core: every invariant holds at command {at}")),
+            Err(broken) => (false, format!("the core breaks a rule at command {at}: {broken:?}")),
+        });
+    }
+}
+
+/// An engine that holds the state of a snapshot: restored, audited, with the digest that it states.
+/// None where the process that runs there has dropped it since it was listed.
+fn held(
+    snapshots: &LocalSnapshots,
+    sequence: Sequence,
+    markets: u32,
+) -> Result<Option<Engine>, String> {
+    let loaded = match snapshots.load(sequence) {
+        Err(SnapshotError::Io { source, .. }) if source.kind() == NotFound => return Ok(None),
+        loaded => loaded.map_err(|error| error.to_string())?,
+    };
+    let mut engine = keyed_engine(markets);
+    restore(&mut engine, &loaded)?;
+    let broken = |broken| format!("the snapshot of command {sequence} breaks a rule: {broken:?}");
+    engine.audit().map_err(broken)?;
+    Ok(Some(engine))
+}

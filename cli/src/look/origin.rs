@@ -1,0 +1,121 @@
+//! Where a replay begins: with nothing, or with a snapshot.
+
+use std::io::ErrorKind::NotFound;
+
+use pricetime_engine::{Engine, EngineSnapshot, EpochNumber, MarketId, Sequence};
+use pricetime_journal::{Loaded, SnapshotError, keyed_engine};
+
+use super::super::failure::{Code, Failure};
+use super::{Ahead, At, Seen, Stop, note};
+
+/// How far back a replay has to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum Origin {
+    /// As early as there is something.
+    Oldest,
+    /// As late as this moment allows.
+    Before(At),
+    /// With the snapshot of this command.
+    With(Sequence),
+}
+
+/// A replay that is about to begin.
+#[derive(Debug)]
+pub(in super::super) struct Begun {
+    pub(in super::super) engine: Engine,
+    /// The state that it begins with, where that is not the empty one.
+    pub(in super::super) base: Option<EngineSnapshot>,
+    pub(in super::super) commands: Ahead,
+    /// The last command that there will be.
+    pub(in super::super) through: Sequence,
+}
+
+impl Seen {
+    /// Prepares a replay from there to the last command that counts.
+    pub(in super::super) fn begin(&self, origin: Origin, markets: u32) -> Result<Begun, Stop> {
+        let oldest = self.journal.replayable;
+        let mut engine = keyed_engine(markets);
+        let base = self.base(origin)?;
+        if let Some(loaded) = &base {
+            restore(&mut engine, loaded).map_err(|text| Failure::new(Code::Unsound, text))?;
+        } else if let Origin::With(own) = origin {
+            let text = format!("the snapshot of command {own} cannot be read");
+            return Err(Failure::new(Code::Unsound, text).into());
+        } else if oldest > Sequence(1) {
+            let text = format!(
+                "the journal in {} begins with command {oldest}, and no snapshot before it can be \
+                 read: put back a copy of one",
+                self.look.path().display()
+            );
+            return Err(Failure::new(Code::Unsound, text).into());
+        }
+        let base = base.map(|loaded| loaded.snapshot);
+        let after = base.as_ref().map_or(Sequence(0), |base| base.last_sequence);
+        let through = self.journal.through().max(after);
+        let commands = self.look.reader().read(Sequence(after.0.saturating_add(1)), through)?;
+        Ok(Begun { engine, base, commands: Ahead::of(commands)?, through })
+    }
+
+    /// The snapshot to begin with; none where everything is replayed.
+    fn base(&self, origin: Origin) -> Result<Option<Loaded>, Stop> {
+        let oldest = self.journal.replayable;
+        let fits = |sequence: &Sequence| {
+            sequence.0.saturating_add(1) >= oldest.0 && *sequence <= self.journal.through()
+        };
+        if origin == Origin::Oldest && oldest == Sequence(1) {
+            return Ok(None);
+        }
+        let mut known: Vec<Sequence> = self.snapshots.iter().copied().filter(fits).collect();
+        if let Origin::Before(_) = origin {
+            known.reverse();
+        }
+        for sequence in known {
+            let is_out = match origin {
+                Origin::Oldest | Origin::Before(At::Epoch(..) | At::Time(_)) => false,
+                Origin::Before(At::Sequence(at)) => sequence > at,
+                Origin::With(own) => sequence != own,
+            };
+            if is_out {
+                continue;
+            }
+            match self.look.snapshots().load(sequence) {
+                Ok(loaded) if is_early(&loaded.snapshot, origin) => return Ok(Some(loaded)),
+                Ok(_) => {}
+                Err(error @ SnapshotError::Damaged { .. }) => {
+                    note(format_args!("passed over: {error}"))
+                }
+                // Dropped since: there is a newer one then.
+                Err(SnapshotError::Io { source, .. }) if source.kind() == NotFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether the moment is still to come in this state.
+fn is_early(state: &EngineSnapshot, origin: Origin) -> bool {
+    if let Origin::Before(At::Time(time)) = origin {
+        return state.last_timestamp <= time;
+    }
+    let Origin::Before(At::Epoch(number, market)) = origin else { return true };
+    let open = |of: MarketId, epoch: EpochNumber| {
+        market.is_some_and(|market| market != of) || epoch <= number
+    };
+    state.markets.iter().all(|market| open(market.head.market, market.head.epoch))
+}
+
+/// Puts an engine into the state of a snapshot and compares digests.
+pub(super) fn restore(engine: &mut Engine, loaded: &Loaded) -> Result<(), String> {
+    let sequence = loaded.snapshot.last_sequence;
+    engine.restore(&loaded.snapshot).map_err(|broken| {
+        format!("the snapshot of command {sequence} breaks a rule: {broken:?}")
+    })?;
+    let (found, stated) = (engine.digest(), loaded.digest);
+    if found == stated {
+        return Ok(());
+    }
+    Err(format!(
+        "the snapshot of command {sequence} has digest {found:032x}, it states {stated:032x}"
+    ))
+}

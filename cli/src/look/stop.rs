@@ -1,0 +1,99 @@
+//! How looking ends before its time.
+
+use std::io;
+
+use pricetime_journal::{FolderError, JournalError, SnapshotError};
+
+use super::super::failure::{Code, Failure};
+
+/// Why a command stops.
+#[derive(Debug)]
+pub(in super::super) enum Stop {
+    /// Whoever reads has left; that is no failure.
+    Left,
+    /// It failed.
+    Failed(Failure),
+}
+
+impl Stop {
+    /// Why, in words.
+    pub(in super::super) fn text(&self) -> String {
+        match self {
+            Self::Left => String::from("the reader has left"),
+            Self::Failed(failure) => failure.text().to_owned(),
+        }
+    }
+}
+
+/// What the program says of an end.
+pub(in super::super) fn ended(done: Result<(), Stop>) -> Result<(), Failure> {
+    match done {
+        Ok(()) | Err(Stop::Left) => Ok(()),
+        Err(Stop::Failed(failure)) => Err(failure),
+    }
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::Left;
+        }
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<FolderError> for Stop {
+    fn from(error: FolderError) -> Self {
+        let code = match error {
+            FolderError::Damaged(_) => Code::Unsound,
+            FolderError::Io { .. }
+            | FolderError::Missing(_)
+            | FolderError::InUse(_)
+            | FolderError::Newer { .. }
+            | FolderError::NotOurs { .. } => Code::Failed,
+        };
+        Self::Failed(Failure::new(code, error.to_string()))
+    }
+}
+
+impl From<JournalError> for Stop {
+    fn from(error: JournalError) -> Self {
+        Self::Failed(Failure::new(journal_code(&error), error.to_string()))
+    }
+}
+
+impl From<SnapshotError> for Stop {
+    fn from(error: SnapshotError) -> Self {
+        let code = match error {
+            SnapshotError::Io { .. } | SnapshotError::Newer { .. } | SnapshotError::Spelling(_) => {
+                Code::Failed
+            }
+            SnapshotError::Damaged { .. }
+            | SnapshotError::OtherSequence { .. }
+            | SnapshotError::OtherHistory { .. } => Code::Unsound,
+        };
+        Self::Failed(Failure::new(code, error.to_string()))
+    }
+}
+
+/// Whether a journal cannot be read, or is not what it should be.
+fn journal_code(error: &JournalError) -> Code {
+    match error {
+        JournalError::Io { .. }
+        | JournalError::Newer { .. }
+        | JournalError::OtherRules { .. }
+        | JournalError::Replaced { .. }
+        | JournalError::Poisoned(_) => Code::Failed,
+        JournalError::Missing(_)
+        | JournalError::Damaged { .. }
+        | JournalError::OtherHistory { .. }
+        | JournalError::NotDense { .. }
+        | JournalError::Gone { .. } => Code::Unsound,
+    }
+}

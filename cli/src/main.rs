@@ -1,0 +1,7 @@
+//! The program `pricetime`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pricetime_cli::main()
+}

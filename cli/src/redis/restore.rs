@@ -1,0 +1,104 @@
+//! `pricetime redis restore`: a new data folder from the image.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use pricetime::persistence::journal::{Folder, Recovery, RecoveryError, RecoveryOptions};
+use pricetime::persistence::redis::stream::told_after;
+use pricetime::persistence::redis::{Trades, Whole, read_whole};
+use serde::Serialize;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line, note};
+use super::{Out, There, nothing, unread};
+
+/// Makes a new data folder from the image, under a new history. What came after the image is lost.
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    #[command(flatten)]
+    there: There,
+    /// The new folder: missing or empty
+    #[arg(long, value_name = "DIR")]
+    folder: PathBuf,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Restored {
+        folder: String,
+        history: String,
+        of: String,
+        sequence: u64,
+        markets: usize,
+        digest: String,
+    },
+}
+
+impl Restore {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let config = self.there.config()?;
+        let (mut link, options) = self.there.link()?;
+        let whole = read_whole(&mut link, &options.names).map_err(|error| unread(&error))?;
+        let Whole { history: of, mut state, unwritten, trades } =
+            whole.ok_or_else(|| nothing(&options))?;
+        for market in unwritten {
+            note(format_args!("market {market}: was claimed, and never written: it is left out"));
+        }
+        let trades: usize = trades.values().map(Trades::len).sum();
+        if trades > 0 {
+            note(format_args!(
+                "{trades} trades that are kept in Redis stay there, of history {of}"
+            ));
+        }
+        let mut folder = Folder::open(&self.folder)?;
+        if folder.is_new() {
+            folder.come_from(&of)?;
+        }
+        if options.publish.is_some() {
+            let told = told_after(&mut link, &options.names, &state);
+            let told = told.map_err(|error| unread(&error.into()))?;
+            for market in told.raise(&mut state) {
+                note(format_args!(
+                    "market {market}: its numbers in the streams are none that it can have: it goes on \
+                     with its own, and trades and epochs may be told of under numbers that were used"
+                ));
+            }
+        }
+        let (markets, sequence) = (state.markets.len(), state.last_sequence.0);
+        let how = RecoveryOptions::default();
+        let begun = Recovery::begin_from(&mut folder, config.markets_max, state, &how);
+        let recovered = begun.and_then(|it| it.replay(&mut (), |_| ())).map_err(failure)?;
+        let sealed = recovered.journal.seal();
+        sealed.map_err(|error| failure(error.into()))?;
+        let said = Said::Restored {
+            folder: self.folder.display().to_string(),
+            history: recovered.history.to_string(),
+            of,
+            sequence,
+            markets,
+            digest: format!("{:032x}", recovered.engine.digest()),
+        };
+        if self.there.json {
+            return Ok(json_line(out, &said)?);
+        }
+        let Said::Restored { folder, history, of, digest, .. } = &said;
+        writeln!(out, "folder     {folder}")?;
+        writeln!(out, "history    {history}, made from {of}")?;
+        Ok(writeln!(out, "digest     {digest} at command {sequence}, {markets} markets")?)
+    }
+}
+
+fn failure(error: RecoveryError) -> Stop {
+    match error {
+        RecoveryError::Folder(error) => error.into(),
+        RecoveryError::Journal(error) => error.into(),
+        RecoveryError::Snapshot(error) => error.into(),
+        RecoveryError::NotNew(_) => Failure::failed(error).into(),
+        RecoveryError::Lost { .. }
+        | RecoveryError::Gap { .. }
+        | RecoveryError::Broken { .. }
+        | RecoveryError::Digest { .. } => Failure::new(Code::Unsound, error.to_string()).into(),
+    }
+}

@@ -1,0 +1,174 @@
+//! `pricetime redis show`: the images at a glance.
+
+use clap::Args;
+use pricetime::engine::{MarketId, OrderRecord, Phase, Price, Side};
+use pricetime::persistence::redis::{
+    Holder, ReadError, ReadImage, Trades, read_holder, read_image, read_markets, written_if_any,
+};
+use pricetime_gateway::json::Amount;
+use serde::Serialize;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line, note, table, word};
+use super::{Out, There, undone, unread};
+
+/// Lists the markets that stand there; reads each and verifies it.
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    there: There,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    /// An image that is whole.
+    Image(Box<Row>),
+    /// One that is not.
+    Damaged { market: u32, error: String },
+    /// A market that was claimed and never written.
+    Unwritten { market: u32 },
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    market: u32,
+    symbol: String,
+    history: String,
+    epoch: u64,
+    sequence: u64,
+    phase: Phase,
+    best_bid: Option<Amount>,
+    best_ask: Option<Amount>,
+    bids: usize,
+    asks: usize,
+    stops: usize,
+    requests: usize,
+    blocked: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trades_kept: Option<usize>,
+    digest: String,
+    term: Option<String>,
+    writer: Option<String>,
+}
+
+fn row(image: &ReadImage, holder: Option<Holder>) -> Row {
+    let (head, spec) = (image.state.head, image.state.head.spec);
+    let of = |side: Side| image.state.resting.iter().filter(move |order| order.side == side);
+    let prices = |side: Side| of(side).filter_map(|order: &OrderRecord| order.kind.price());
+    let price = |price: Option<Price>| price.and_then(|it| Amount::new(spec.show_price(it)));
+    let (term, writer) = holder.map(|it| (it.term, it.writer)).unzip();
+    Row {
+        market: head.market.0,
+        symbol: spec.symbol.to_string(),
+        history: image.history.clone(),
+        epoch: head.epoch.0,
+        sequence: image.sequence.0,
+        phase: head.phase,
+        best_bid: price(prices(Side::Buy).max()),
+        best_ask: price(prices(Side::Sell).min()),
+        bids: of(Side::Buy).count(),
+        asks: of(Side::Sell).count(),
+        stops: image.state.waiting.len(),
+        requests: image.state.requests.len(),
+        blocked: image.state.blocked.len(),
+        trades_kept: image.trades.as_ref().map(Trades::len),
+        digest: format!("{:032x}", image.digest),
+        term,
+        writer,
+    }
+}
+
+impl Show {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let (mut link, options) = self.there.link()?;
+        let markets = read_markets(&mut link, &options.names).map_err(|error| undone(&error))?;
+        let (mut rows, mut damaged) = (Vec::new(), 0);
+        for MarketId(market) in markets {
+            let keys = options.names.of(MarketId(market));
+            let read = match read_image(&mut link, &keys) {
+                Ok(None) => written_if_any(&mut link, &keys).map(|()| None),
+                read => read,
+            };
+            let said = match read {
+                Ok(Some(image)) => {
+                    let holder = read_holder(&mut link, &keys).map_err(|error| undone(&error))?;
+                    Said::Image(Box::new(row(&image, holder)))
+                }
+                Ok(None) => Said::Unwritten { market },
+                Err(error @ (ReadError::Redis(_) | ReadError::Moving)) => {
+                    return Err(unread(&error).into());
+                }
+                Err(error) => Said::Damaged { market, error: error.to_string() },
+            };
+            damaged += usize::from(matches!(said, Said::Damaged { .. }));
+            if self.there.json {
+                json_line(out, &said)?;
+            } else {
+                rows.push(said);
+            }
+        }
+        if !self.there.json {
+            print(out, &rows)?;
+        }
+        match damaged {
+            0 => Ok(()),
+            damaged => {
+                let text = format!("the images of {damaged} markets are damaged");
+                Err(Failure::new(Code::Unsound, text).into())
+            }
+        }
+    }
+}
+
+fn print(out: &mut Out, said: &[Said]) -> Result<(), Stop> {
+    let none = |price: &Option<Amount>| price.as_ref().map_or("-".into(), Amount::to_string);
+    let mut cells = Vec::new();
+    for said in said {
+        match said {
+            Said::Image(row) => cells.push([
+                row.market.to_string(),
+                row.symbol.clone(),
+                word(&row.phase),
+                row.epoch.to_string(),
+                row.sequence.to_string(),
+                none(&row.best_bid),
+                none(&row.best_ask),
+                row.bids.to_string(),
+                row.asks.to_string(),
+                row.stops.to_string(),
+                row.trades_kept.map_or("-".into(), |trades| trades.to_string()),
+                row.term.clone().unwrap_or_default(),
+                row.writer.clone().unwrap_or_default(),
+                row.digest.clone(),
+            ]),
+            Said::Damaged { market, error } => note(format_args!("market {market}: {error}")),
+            Said::Unwritten { market } => {
+                note(format_args!("market {market}: was claimed, and never written"));
+            }
+        }
+    }
+    if said.is_empty() {
+        note("there is no image");
+    }
+    let heading = [
+        " market",
+        "symbol",
+        "phase",
+        " epoch",
+        " sequence",
+        " bid",
+        " ask",
+        " bids",
+        " asks",
+        " stops",
+        " trades",
+        " term",
+        "writer",
+        "digest",
+    ];
+    if !cells.is_empty() {
+        table(out, heading, &cells)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! `pricetime replay`: what happened, once more, through a bare engine.
+//!
+//! Commands come from a journal or from JSON lines; nothing but them decides what comes out, so a
+//! replay ends with the digest of the process that it repeats, on every machine.
+
+mod ear;
+mod files;
+mod pace;
+mod report;
+mod run;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use pricetime_engine::Sequence;
+use pricetime_journal::keyed_engine;
+
+use super::failure::{Code, Failure};
+use super::look::{self, At, Begun, Judge, Markets, Origin, Seen, Stop};
+use pace::Pace;
+use report::{Report, Taken};
+use run::Run;
+
+/// Carries out a recording again: the journal of a data folder, or JSON lines of commands.
+///
+/// The core runs bare and as fast as it can; no file is changed. At the end it says what the
+/// commands came to and the digest of the state, one number that two runs share only if everything
+/// in them is the same.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pricetime replay                                     the journal in ./data or $PRICETIME_FOLDER
+  pricetime replay ./data --verify                     hold it against snapshots, epochs and image
+  pricetime replay ./data --until epoch:7@2            up to the close of epoch 7 of market 2
+  pricetime replay ./data --commands day.jsonl         export the journal as JSON lines ...
+  pricetime replay day.jsonl                           ... and get the same digest from them
+  pricetime replay ./data --events events.jsonl        write anew everything that was ever told
+  pricetime replay - --events - --speed 10x <day.jsonl act it out, ten times as fast as it was
+
+A line of commands is as `pricetime schema` and docs/json.md say. One without \"time\" happens at the
+time of the line before. A line that is no command is named on standard error with file, line and
+column, and the others go on; the exit code is 4 then. It is 3 where --verify finds a difference or
+the journal is damaged. It works beside a running process, up to the last command that is marked as
+durable; without one, up to the last command that was written.")]
+pub(super) struct Replay {
+    /// A data folder, or files of JSON lines; - is standard input
+    #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
+    from: Vec<PathBuf>,
+    /// A data folder; counts more than FOLDER|FILE
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Stop after this command, an epoch's close or this time: 1200, epoch:7, epoch:7@MARKET,
+    /// 2026-11-21T10:15:00Z
+    #[arg(long, value_name = "MOMENT")]
+    until: Option<At>,
+    /// Compare with every snapshot, with the totals of each epoch and with the image of all events
+    #[arg(long)]
+    verify: bool,
+    /// How fast: 1x as it happened, 10x ten times that, max as fast as possible
+    #[arg(long, default_value = "max", value_name = "N")]
+    speed: Pace,
+    /// Write every group of events as a JSON line here; - is standard output
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// Write every command as a JSON line here; - is standard output
+    #[arg(long, value_name = "FILE")]
+    commands: Option<PathBuf>,
+    /// Say what it came to as one JSON line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    markets: Markets,
+}
+
+impl Replay {
+    /// Replays, and says what it came to.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        look::ended(self.replay())
+    }
+
+    fn replay(&self) -> Result<(), Stop> {
+        let both = [&self.events, &self.commands].map(|to| to.as_deref() == Some(Path::new("-")));
+        if both == [true, true] {
+            let text = "--events and --commands cannot both go to standard output: name a file";
+            return Err(Failure::new(Code::Usage, text).into());
+        }
+        if let Some(folder) = &self.folder {
+            return self.journal(folder, both != [false, false]);
+        }
+        match self.from.as_slice() {
+            [folder] if folder.is_dir() => self.journal(folder, both != [false, false]),
+            files => self.files(files, both != [false, false]),
+        }
+    }
+
+    /// Replays the journal of a folder.
+    fn journal(&self, folder: &Path, is_out_taken: bool) -> Result<(), Stop> {
+        let seen = Seen::open(folder)?;
+        let Begun { engine, base, commands, through } =
+            seen.begin(Origin::Oldest, self.markets.markets_max)?;
+        let after = engine.last_sequence();
+        self.say_where(&seen, after);
+        let mut run = Run::new(engine, self.until)?;
+        run.write_to(self.events.as_deref(), self.commands.as_deref())?;
+        if self.verify {
+            let all = &seen.snapshots;
+            let judge = Judge::new(seen.look.snapshots(), all, after, self.markets.markets_max);
+            run.judged_by(judge, base.as_ref());
+        }
+        drop(base);
+        let bar = look::bar(Some(through.0.saturating_sub(after.0)), "replaying");
+        let begun = Instant::now();
+        let mut pace = self.speed.begin();
+        let mut damaged = None;
+        'replay: loop {
+            let batch = match commands.next() {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                Err(error) => {
+                    damaged = Some(error);
+                    break;
+                }
+            };
+            for command in &batch {
+                if !run.carry_out(command, &mut pace)? {
+                    break 'replay;
+                }
+            }
+            bar.inc(batch.len() as u64);
+            commands.give_back(batch);
+        }
+        let taken = Taken { after, wall: begun.elapsed() };
+        bar.finish_and_clear();
+        self.end(run, &taken, 0, is_out_taken)?;
+        match damaged {
+            None if self.until.is_some() => Ok(()),
+            None => Ok(seen.whole()?),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes where the replay begins, if that is not the first command.
+    fn say_where(&self, seen: &Seen, after: Sequence) {
+        let oldest = seen.journal.oldest();
+        if after > Sequence(0) {
+            look::note(format_args!(
+                "the journal begins with command {oldest}; the replay begins with the snapshot of \
+                 command {after}"
+            ));
+            if self.commands.is_some() {
+                look::note(
+                    "the exported commands continue that snapshot: replayed by themselves they give \
+                     another state",
+                );
+            }
+        }
+    }
+
+    /// Replays files of JSON lines, one after the other.
+    fn files(&self, files: &[PathBuf], is_out_taken: bool) -> Result<(), Stop> {
+        if self.verify {
+            let text = "--verify compares a data folder with its journal: name a folder";
+            return Err(Failure::new(Code::Usage, text).into());
+        }
+        let mut run = Run::new(keyed_engine(self.markets.markets_max), self.until)?;
+        run.write_to(self.events.as_deref(), self.commands.as_deref())?;
+        let begun = Instant::now();
+        let refused = files::replay(files, &mut run, &mut self.speed.begin())?;
+        let taken = Taken { after: Sequence(0), wall: begun.elapsed() };
+        self.end(run, &taken, refused, is_out_taken)?;
+        if refused > 0 {
+            let text = format!("{refused} lines were refused, the others were carried out");
+            return Err(Failure::new(Code::Refused, text).into());
+        }
+        Ok(())
+    }
+
+    /// Says what it came to: on standard error where lines take standard output.
+    fn end(&self, run: Run, taken: &Taken, refused: u64, is_out_taken: bool) -> Result<(), Stop> {
+        let until = self.until.filter(|_| !run.is_there());
+        let (report, judge) = Report::of(run, taken, refused)?;
+        let mut text = Vec::new();
+        if self.json {
+            look::json_line(&mut text, &report)?;
+        } else {
+            report.write(&mut text)?;
+        }
+        if is_out_taken {
+            std::io::stderr().write_all(&text)?;
+        } else {
+            std::io::stdout().write_all(&text)?;
+        }
+        if let Some(judge) = judge {
+            let wrong: Vec<_> = judge
+                .found
+                .iter()
+                .filter(|(right, _)| !right)
+                .map(|(_, text)| text.as_str())
+                .collect();
+            if !wrong.is_empty() {
+                return Err(Failure::new(Code::Unsound, wrong.join("\npricetime: ")).into());
+            }
+        }
+        if let Some(until) = until {
+            let text = format!("{until} was not come to");
+            return Err(Failure::new(Code::Failed, text).into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Hears what the core says, and keeps of it what a replay wants.
+
+use pricetime_engine::{EpochNumber, Event, Group, Header, MarketId, Outcome, Sink};
+use pricetime_journal::image::Image;
+
+use pricetime_gateway::Outcomes;
+
+/// What a replay came to, in numbers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    pub(super) commands: u64,
+    pub(super) outcomes: Outcomes,
+    pub(super) trades: u64,
+    pub(super) epochs: u64,
+}
+
+/// The sink of a replay.
+#[derive(Debug, Default)]
+pub(super) struct Ear {
+    pub(super) tally: Tally,
+    /// The epoch that the last command closed.
+    pub(super) closed: Option<(MarketId, EpochNumber)>,
+    /// Where the events are folded into an image.
+    pub(super) image: Option<Image>,
+    /// The last group, where groups are kept. Its room is used again.
+    pub(super) group: Option<Group>,
+    market: MarketId,
+}
+
+impl Sink for Ear {
+    #[inline]
+    fn begin(&mut self, header: &Header) {
+        self.tally.commands += 1;
+        self.market = header.market;
+        self.closed = None;
+        if let Some(image) = &mut self.image {
+            image.begin(header);
+        }
+        if let Some(group) = &mut self.group {
+            group.header = *header;
+            group.events.clear();
+        }
+    }
+
+    #[inline]
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Traded { .. } => self.tally.trades += 1,
+            Event::EpochClosed(summary) => {
+                self.tally.epochs += 1;
+                self.closed = Some((self.market, summary.number));
+            }
+            Event::Accepted { .. }
+            | Event::Rejected { .. }
+            | Event::Reduced { .. }
+            | Event::Amended { .. }
+            | Event::Cancelled { .. }
+            | Event::Triggered { .. }
+            | Event::Replenished { .. }
+            | Event::PhaseChanged { .. }
+            | Event::MarketAdded(_)
+            | Event::MarketSet(_)
+            | Event::MarketRemoved
+            | Event::AccountBlocked(_)
+            | Event::AccountUnblocked(_)
+            | Event::Duplicate { .. } => {}
+        }
+        if let Some(image) = &mut self.image {
+            image.event(event);
+        }
+        if let Some(group) = &mut self.group {
+            group.events.push(*event);
+        }
+    }
+
+    #[inline]
+    fn end(&mut self, outcome: Outcome) {
+        self.tally.outcomes.count(outcome);
+        if let Some(image) = &mut self.image {
+            image.end(outcome);
+        }
+        if let Some(group) = &mut self.group {
+            group.outcome = outcome;
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a replay came to.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use pricetime_engine::Sequence;
+use serde::Serialize;
+
+use super::super::look::{Judge, Stop, grouped};
+use super::run::Run;
+use pricetime_gateway::Outcomes;
+
+/// Where it began, and how long it took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    pub(super) after: Sequence,
+    pub(super) wall: Duration,
+}
+
+/// The line of a replay.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Report {
+    Replayed(Replayed),
+}
+
+/// What a replay came to.
+#[derive(Debug, Serialize)]
+pub(super) struct Replayed {
+    after: u64,
+    through: u64,
+    commands: u64,
+    seconds: f64,
+    commands_per_second: f64,
+    accepted: u64,
+    rejected: BTreeMap<String, u64>,
+    duplicates: u64,
+    refused_lines: u64,
+    trades: u64,
+    epochs: u64,
+    digest: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<Vec<Check>>,
+    /// For people: what `accepted`, `rejected` and `duplicates` say.
+    #[serde(skip)]
+    outcomes: Outcomes,
+}
+
+/// One thing that was compared.
+#[derive(Debug, Serialize)]
+struct Check {
+    right: bool,
+    what: String,
+}
+
+impl Report {
+    /// Ends a replay: what waits is written, what is to be compared is compared.
+    pub(super) fn of(
+        mut run: Run,
+        taken: &Taken,
+        refused: u64,
+    ) -> Result<(Self, Option<Judge>), Stop> {
+        run.flush()?;
+        let mut judge = run.judge.take();
+        if let (Some(judge), Some(image)) = (&mut judge, &run.ear.image) {
+            if run.until.is_none() {
+                judge.miss_rest(&run.engine);
+            }
+            judge.finish(&run.engine, image);
+        }
+        let checks = judge.as_ref().map(|judge| {
+            let found = judge.found.iter();
+            found.map(|(right, what)| Check { right: *right, what: what.clone() }).collect()
+        });
+        let tally = run.ear.tally;
+        let seconds = taken.wall.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a rate has few digits")]
+        let rate = if seconds > 0.0 { tally.commands as f64 / seconds } else { 0.0 };
+        let replayed = Replayed {
+            after: taken.after.0,
+            through: run.engine.last_sequence().0,
+            commands: tally.commands,
+            seconds,
+            commands_per_second: rate.round(),
+            accepted: tally.outcomes.accepted,
+            rejected: tally.outcomes.reasons(),
+            duplicates: tally.outcomes.duplicates,
+            refused_lines: refused,
+            trades: tally.trades,
+            epochs: tally.epochs,
+            digest: format!("{:032x}", run.engine.digest()),
+            checks,
+            outcomes: tally.outcomes,
+        };
+        Ok((Self::Replayed(replayed), judge))
+    }
+
+    /// For people.
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let Self::Replayed(it) = self;
+        let range = match it.commands {
+            0 => format!("none behind command {}", it.after),
+            _ => format!("{} to {}", it.after + 1, it.through),
+        };
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a rate is a whole number that is not negative"
+        )]
+        let rate = grouped(it.commands_per_second as u64);
+        writeln!(
+            out,
+            "commands   {} ({range}) in {:.3} s: {rate} a second",
+            grouped(it.commands),
+            it.seconds
+        )?;
+        writeln!(out, "outcomes   {}", it.outcomes)?;
+        writeln!(out, "trades     {} in {} closed epochs", grouped(it.trades), grouped(it.epochs))?;
+        writeln!(out, "digest     {} at command {}", it.digest, it.through)?;
+        for check in it.checks.iter().flatten().filter(|check| check.right) {
+            writeln!(out, "right      {}", check.what)?;
+        }
+        Ok(())
+    }
+}

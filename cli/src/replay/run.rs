@@ -1,0 +1,192 @@
+//! One replay: a core, an ear, and where lines go.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use pricetime_engine::{
+    AccountId, Action, ActionKind, Command, Engine, EngineSnapshot, Fees, Group, Header, Limits,
+    MarketId, MarketSpec, Outcome, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
+    Timestamp,
+};
+use pricetime_gateway::json::{Answer, Done, Line};
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{At, Judge, Stop, json_line, lines_to};
+use super::ear::Ear;
+use super::pace::Keeping;
+
+type Lines = BufWriter<Box<dyn Write>>;
+
+/// A replay under way.
+pub(super) struct Run {
+    pub(super) engine: Engine,
+    pub(super) ear: Ear,
+    pub(super) judge: Option<Judge>,
+    pub(super) until: Option<At>,
+    is_there: bool,
+    events: Option<Lines>,
+    commands: Option<Lines>,
+    /// The spec of a market that there is not: its groups hold no price.
+    none: MarketSpec,
+}
+
+impl Run {
+    /// A replay that begins with this state and ends at that moment.
+    pub(super) fn new(engine: Engine, until: Option<At>) -> Result<Self, Failure> {
+        if let Some(At::Sequence(until)) = until
+            && until <= engine.last_sequence()
+        {
+            let text = match engine.last_sequence() {
+                Sequence(0) => String::from("--until 0: the first command is number 1"),
+                at => format!("--until {until}: what is kept begins behind command {at}"),
+            };
+            return Err(Failure::new(Code::Usage, text));
+        }
+        Ok(Self {
+            engine,
+            ear: Ear::default(),
+            judge: None,
+            until,
+            is_there: matches!(until, None | Some(At::Time(_))),
+            events: None,
+            commands: None,
+            none: no_market()?,
+        })
+    }
+
+    /// Says where the lines of events and commands go.
+    pub(super) fn write_to(
+        &mut self,
+        events: Option<&Path>,
+        commands: Option<&Path>,
+    ) -> Result<(), Stop> {
+        self.events = events.map(lines_to).transpose()?;
+        self.commands = commands.map(lines_to).transpose()?;
+        if self.events.is_some() {
+            self.ear.group = Some(empty_group());
+        }
+        Ok(())
+    }
+
+    /// Folds the events into an image and holds everything against what is kept.
+    pub(super) fn judged_by(&mut self, judge: Judge, base: Option<&EngineSnapshot>) {
+        self.ear.image = Some(Judge::image(base));
+        self.judge = Some(judge);
+    }
+
+    /// Whether it came to the moment at which it was to end.
+    pub(super) const fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// The spec of a market.
+    pub(super) fn spec(&self, market: MarketId) -> Option<&MarketSpec> {
+        Some(self.engine.market(market)?.spec())
+    }
+
+    /// Carries out a command when its time has come. Says whether there is more to do.
+    #[inline]
+    pub(super) fn carry_out(
+        &mut self,
+        command: &Command,
+        pace: &mut Keeping,
+    ) -> Result<bool, Stop> {
+        if let Some(At::Time(until)) = self.until
+            && command.timestamp > until
+        {
+            return Ok(false);
+        }
+        if let Some(left) = pace.left(command.timestamp) {
+            // Who watches sees all of what is already past.
+            self.flush()?;
+            Keeping::wait(left);
+        }
+        if self.commands.is_some() {
+            self.write_command(command)?;
+        }
+        // A market that goes takes its units along, and one that comes brings them.
+        let before = self.events.is_some().then(|| self.spec(command.market).copied());
+        self.engine.apply(command, &mut self.ear);
+        if let Some(before) = before {
+            self.write_group(command.market, before)?;
+        }
+        if let Some(judge) = &mut self.judge
+            && judge.next() == Some(command.sequence)
+        {
+            judge.compare(&self.engine);
+        }
+        Ok(!self.is_end(command.sequence))
+    }
+
+    #[inline]
+    fn is_end(&mut self, sequence: Sequence) -> bool {
+        let is_end = match self.until {
+            None | Some(At::Time(_)) => false,
+            Some(At::Sequence(until)) => sequence >= until,
+            Some(until @ At::Epoch(..)) => {
+                self.ear.closed.is_some_and(|(market, epoch)| until.is_close(market, epoch))
+            }
+        };
+        self.is_there |= is_end;
+        is_end
+    }
+
+    fn write_command(&mut self, command: &Command) -> Result<(), Stop> {
+        let spec = self.engine.market(command.market).map(|book| book.spec());
+        // A price in a market that there is not cannot be spelled. Such a command was refused and
+        // did nothing but count; one that only lets time pass is refused and counts likewise.
+        let line = Line::of(command, spec)
+            .or_else(|| Line::of(&Command { action: Action::AdvanceTime, ..*command }, spec));
+        if let (Some(out), Some(line)) = (&mut self.commands, &line) {
+            json_line(out, line)?;
+        }
+        Ok(())
+    }
+
+    fn write_group(&mut self, market: MarketId, before: Option<MarketSpec>) -> Result<(), Stop> {
+        let spec = before.or_else(|| self.spec(market).copied()).unwrap_or(self.none);
+        if let (Some(out), Some(group)) = (&mut self.events, &self.ear.group) {
+            json_line(out, &Answer::Done(Done::of_group(group, &spec)))?;
+        }
+        Ok(())
+    }
+
+    /// Writes out what waits.
+    pub(super) fn flush(&mut self) -> Result<(), Stop> {
+        for out in [&mut self.events, &mut self.commands].into_iter().flatten() {
+            out.flush()?;
+        }
+        Ok(())
+    }
+}
+
+fn empty_group() -> Group {
+    let header = Header {
+        sequence: Sequence(0),
+        timestamp: Timestamp(0),
+        market: MarketId(0),
+        account: AccountId(0),
+        request: None,
+        kind: ActionKind::AdvanceTime,
+        session: None,
+    };
+    Group { header, events: Vec::new(), outcome: Outcome::Accepted }
+}
+
+fn no_market() -> Result<MarketSpec, Failure> {
+    Ok(MarketSpec {
+        symbol: Symbol::new("-").map_err(Failure::failed)?,
+        tick: Step::ONE,
+        lot: Step::ONE,
+        pricing: Pricing::Maker,
+        quantity_max: Quantity(1),
+        limits: Limits::default(),
+        terms: Terms {
+            price_min: Price(0),
+            price_max: Price(0),
+            protection_ticks: None,
+            reference: None,
+            fees: Fees::default(),
+        },
+    })
+}

@@ -1,0 +1,356 @@
+//! The epoch runner: an engine on a data folder, fed with JSON lines.
+
+mod input;
+mod markets;
+mod redis;
+mod tell;
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use pricetime::persistence::journal::{JournalError, Progress, RecoveryError, SnapshotError};
+use pricetime::{Gates, Host, OpenError, Options, Principal};
+use pricetime_gateway::{Connected, Listeners, Met, Session, Times};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::config::{Config, Layers};
+use super::failure::{Code, Failure};
+use input::Input;
+
+/// Runs markets on a data folder, or in Redis alone: takes commands as JSON lines, closes epochs, keeps everything.
+#[derive(Debug, Args)]
+#[command(after_help = "Try:
+  pricetime run --config pricetime.toml --unix ./pricetime.sock
+  pricetime run --once --input orders.jsonl        carry out a file and end
+  pricetime run --once --input day.jsonl --answers none
+                                                   the same with a recording, in its own time
+  echo '{\"status\":{}}' | pricetime run --once      ask and end
+
+Commands come from --input, --unix and --tcp; without any of them from standard input. Each gets an
+answer, once what it did is on disk, in the order of the lines. docs/json.md shows every line.
+
+With --once, without --unix, --tcp and --redis-only, an input whose first line says its \"time\" is a
+recording, for a new folder: its times are followed, so orders expire and epochs close as they did then, and the digest at the end is
+that of `pricetime replay` on the same file. Epochs close where the recording closes them; with --epoch
+they close by its times as well. A pipe is waited for until its first line has come.
+
+With --redis-only there is no data folder: answers come at once and say `durable: false`, and what was
+carried out since the last epoch that stands in Redis is lost if the process or Redis fails.
+
+Connections by --input and by the Unix socket are operators. Over TCP a connection without a token sees
+public data only; `pricetime token` makes tokens for accounts and for operators.
+With --lock, a process that finds another one driving these markets waits until that has ended, or with
+--standby exit ends with code 5. docs/runbook.md, \"A standby\", says what the lock does not do.
+
+SIGTERM and Ctrl-C end in order. Exit codes: 0 done, 1 failed, 2 configuration, 4 some lines refused,
+5 another process drives these markets.")]
+pub(crate) struct Run {
+    #[command(flatten)]
+    layers: Layers,
+    /// A file of JSON lines, or - for standard input. Several are read one after the other.
+    #[arg(long, value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// Where the answers to --input go: - for standard output, or "none".
+    #[arg(long, value_name = "WHERE", default_value = "-")]
+    answers: String,
+    /// Take the lines of a recording as if they happened now.
+    #[arg(long)]
+    ignore_times: bool,
+    /// End when the input has ended.
+    #[arg(long)]
+    once: bool,
+    /// Open a folder whose journal has lost its end, or make a new one from the image in Redis: under
+    /// a new history.
+    #[arg(long)]
+    accept_loss: bool,
+    /// Write the log as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Log nothing but warnings.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Run {
+    /// Runs until there is a reason to end.
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
+        let mut config = Config::new(&self.layers)?;
+        if self.answers != "-" && self.answers != "none" {
+            return Err(Failure::new(Code::Usage, "--answers is - or none"));
+        }
+        if self.accept_loss && config.folder.is_none() {
+            return Err(Failure::new(
+                Code::Usage,
+                "--accept-loss is for a data folder: without one there is nothing but the image to \
+                 open, and what came after it is lost anyway",
+            ));
+        }
+        self.start_log();
+        if self.input.is_empty() && !config.addresses.any() {
+            self.input.push(PathBuf::from("-"));
+            if std::io::stdin().is_terminal() {
+                info!("reading commands from standard input, a JSON object a line; Ctrl-D ends it");
+            }
+        }
+        let reads_only = self.once && !config.addresses.any();
+        let mut inputs = Vec::new();
+        for path in &self.input {
+            let waits = reads_only && inputs.is_empty();
+            inputs.push(Input::look(path, waits, config.line_max)?);
+        }
+        // Without a folder a host takes no more commands while its trades wait for Redis. An epoch's end
+        // would make room, but in a recording it comes with the next command.
+        let may_follow = reads_only && config.folder.is_some();
+        let times = self.times(inputs.first().filter(|_| may_follow));
+        if times == Times::Followed && self.layers.epoch.is_none() {
+            config.gates = Gates::OnRequest;
+        }
+        let runtime = tokio::runtime::Runtime::new()?;
+        if config.folder.as_ref().is_some_and(|folder| !folder.exists()) {
+            // What another process drives may have the sockets until this one takes over.
+            if config.lock.is_none() {
+                runtime.block_on(config.addresses.probe())?;
+            }
+        }
+        redis::look(&config)?;
+        let host = self.open(&config, times)?;
+        markets::bring(&host, &config.markets)?;
+        if host.markets().is_empty() && inputs.iter().all(Input::is_unread) {
+            info!("there is no market yet: {}", markets::HOW_TO_ADD);
+        }
+        runtime.block_on(self.serve(host, &config, (inputs, times)))
+    }
+
+    /// What becomes of the times in lines. `first` is the input whose times may be followed.
+    fn times(&self, first: Option<&Input>) -> Times {
+        if self.ignore_times {
+            Times::Ignored
+        } else if first.is_some_and(Input::is_recording) {
+            Times::Followed
+        } else {
+            Times::Refused
+        }
+    }
+
+    fn start_log(&self) {
+        let most = if self.quiet { tracing::Level::WARN } else { tracing::Level::INFO };
+        let log = tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(most)
+            .with_ansi(std::io::stderr().is_terminal())
+            .with_target(false);
+        if self.json {
+            log.json().flatten_event(true).init();
+        } else {
+            log.init();
+        }
+    }
+
+    fn open(&self, config: &Config, times: Times) -> Result<Host, Failure> {
+        let follower = tell::Teller::new(config.events.as_deref(), config.folder.is_some())?;
+        let mut options = Options {
+            accept_loss: self.accept_loss,
+            follower: Some(Box::new(follower)),
+            progress: Some(Box::new(progress())),
+            ..config.options()
+        };
+        if times == Times::Followed {
+            options.clock = None;
+        }
+        let host = Host::open(options);
+        let host = host.map_err(|error| failed_to_open(&error, self.accept_loss))?;
+        let start = host.start();
+        let sequence = start.snapshot + start.replayed;
+        let Some(folder) = &config.folder else {
+            warn!(
+                "there is no data folder: answers are not durable; what is carried out after the \
+                 last epoch that stands in Redis is lost if this process or Redis fails"
+            );
+            info!(history = %start.history, sequence, "open, in Redis alone");
+            return Ok(host);
+        };
+        info!(
+            folder = %folder.display(),
+            history = %start.history,
+            sequence,
+            snapshot = start.snapshot,
+            replayed = start.replayed,
+            "open"
+        );
+        for damaged in &start.damaged {
+            warn!("a snapshot that was not needed is damaged: {damaged}");
+        }
+        if let Some(of) = &start.image {
+            warn!(
+                of,
+                sequence,
+                "restored from the image in Redis, as a new history: what came after it is lost"
+            );
+        }
+        if let Some(lost) = &start.lost {
+            warn!(lost, "a loss was accepted: this is a new history");
+        }
+        Ok(host)
+    }
+
+    /// Serves everybody until there is a reason to end, and ends in order.
+    async fn serve(
+        &self,
+        host: Host,
+        config: &Config,
+        (inputs, times): (Vec<Input>, Times),
+    ) -> Result<(), Failure> {
+        let (stop, stopped) = watch::channel(false);
+        let shared =
+            Arc::new(Connected::new(host, config.tokens.clone(), config.line_max, times, stopped));
+        // A client that is answered may already send a signal.
+        let told = until_told();
+        let listeners = Listeners::open(&config.addresses, config.connections).await?;
+        let mut serving = tokio::spawn(listeners.serve(Arc::clone(&shared)));
+        let mut is_whole = false;
+        let met = tokio::select! {
+            met = self.read(&shared, inputs) => {
+                is_whole = met.is_ok();
+                met
+            }
+            why = told => {
+                info!(why, "ending");
+                Ok(Met::default())
+            }
+            () = until_stopped(&shared) => Ok(Met::default()),
+            Err(panic) = &mut serving => Err(Failure::failed(panic)),
+        };
+        // Nobody waits for this where all have gone.
+        let _ = stop.send(true);
+        if !serving.is_finished() {
+            let _ = serving.await;
+        }
+        // Who was cut off may still be looking for what happened since he went away.
+        shared.resumed().await;
+        let Some(shared) = Arc::into_inner(shared) else {
+            return Err(Failure::failed("a connection did not end: the journal was not sealed"));
+        };
+        let sequence = shared.host().status().durable.0;
+        let followed = is_whole && times == Times::Followed;
+        let digest = followed.then(|| format!("{:032x}", shared.host().digest()));
+        shared.host().close().map_err(|stopped| {
+            error!("{stopped}");
+            Failure::failed(stopped)
+        })?;
+        info!(sequence, digest = digest.map(tracing::field::display), "closed");
+        let met = met?;
+        match met.refused {
+            0 => Ok(()),
+            refused => Err(Failure::new(
+                Code::Refused,
+                format!("{refused} of {} lines were refused", met.lines),
+            )),
+        }
+    }
+
+    /// Reads the inputs, one after the other. Without `--once` it goes on until something else ends.
+    async fn read(&self, shared: &Arc<Connected>, inputs: Vec<Input>) -> Result<Met, Failure> {
+        let mut met = Met::default();
+        for input in inputs {
+            let name = input.path.display().to_string();
+            let failed = |why| Failure::failed(format!("{name}: {why}"));
+            let session = Session::new(Arc::clone(shared), Principal::Operator).named(&name);
+            let from = input.read().await.map_err(failed)?;
+            met.add(&self.answer(session, from).await.map_err(failed)?);
+        }
+        if !self.once {
+            std::future::pending::<()>().await;
+        }
+        let Met { lines, refused, outcomes } = &met;
+        let (accepted, duplicates) = (outcomes.accepted, outcomes.duplicates);
+        let (rejected, reasons) = (outcomes.rejected(), outcomes.reasons_text());
+        info!(lines, refused, accepted, rejected, duplicates, reasons, "input ended");
+        Ok(met)
+    }
+
+    async fn answer(
+        &self,
+        session: Session,
+        from: impl tokio::io::AsyncRead + Unpin,
+    ) -> std::io::Result<Met> {
+        if self.answers == "-" {
+            session.run(from, tokio::io::stdout()).await
+        } else {
+            session.run(from, tokio::io::sink()).await
+        }
+    }
+}
+
+/// Why a host does not open, and what to do about it.
+fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
+    let more = match error {
+        OpenError::Locked { .. } => return Failure::new(Code::Locked, error.to_string()),
+        OpenError::Recovery(error) if error.is_loss() && !accept_loss => {
+            " (`pricetime verify` says more; --accept-loss goes on without what is lost)"
+        }
+        OpenError::Recovery(
+            RecoveryError::Folder(_)
+            | RecoveryError::Journal(JournalError::Newer { .. } | JournalError::OtherRules { .. })
+            | RecoveryError::Snapshot(SnapshotError::Newer { .. }),
+        ) => "",
+        OpenError::Recovery(_) => " (`pricetime verify` says more)",
+        OpenError::ImageElsewhere { .. } => {
+            " (`pricetime redis show` says more; --accept-loss restores from the image)"
+        }
+        OpenError::Alone(_) => " (`pricetime redis show` says more)",
+        OpenError::Folder(_)
+        | OpenError::Home
+        | OpenError::Image(_)
+        | OpenError::Scores(_)
+        | OpenError::Thread(_)
+        | OpenError::NoJournal
+        | OpenError::Lock(_)
+        | OpenError::LockAlone
+        | OpenError::Poisoned(_) => "",
+    };
+    Failure::failed(format!("{error}{more}"))
+}
+
+/// Shows on a terminal how far a long replay has come.
+fn progress() -> impl FnMut(Progress) + Send {
+    let mut bar: Option<ProgressBar> = None;
+    move |at| {
+        let bar = bar.get_or_insert_with(|| {
+            let style = ProgressStyle::with_template("replaying {wide_bar} {pos}/{len} {eta}");
+            let bar = ProgressBar::new(at.of);
+            // A template that cannot be read shows as the default one.
+            if let Ok(style) = style { bar.with_style(style) } else { bar }
+        });
+        bar.set_position(at.replayed);
+        if at.replayed == at.of {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Waits for a signal to end. From this call on, even before the first poll, a signal ends the program in order.
+fn until_told() -> impl Future<Output = &'static str> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "interrupted",
+        }
+    }
+}
+
+/// Waits until the host has stopped by itself.
+async fn until_stopped(shared: &Connected) {
+    while shared.host().status().stopped.is_none() {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}

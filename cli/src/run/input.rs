@@ -1,0 +1,86 @@
+//! The files and the standard input that `--input` names, and whether they are a recording.
+
+use std::fs::File;
+use std::io::{self, Cursor, IsTerminal as _, Read};
+use std::path::{Path, PathBuf};
+
+use pricetime_gateway::json::Line;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::super::failure::{Code, Failure};
+use pricetime_gateway::{first_line, why_not_json_lines};
+
+/// An input, and what was read of it to see what it is.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) path: PathBuf,
+    file: Option<File>,
+    begun: Vec<u8>,
+}
+
+impl Input {
+    /// Looks at an input, so that a wrong path is named before anything else happens. A pipe is only
+    /// waited for if `waits`, and a terminal never.
+    pub(super) fn look(path: &Path, waits: bool, line_max: usize) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let failed = |why: io::Error| Failure::failed(format!("cannot read {name}: {why}"));
+        let (mut file, mut begun) = (None, Vec::new());
+        if path == Path::new("-") {
+            let stdin = io::stdin();
+            if waits && !stdin.is_terminal() {
+                begun = begin(stdin.lock(), line_max).map_err(failed)?;
+            }
+        } else if waits || path.metadata().map_err(failed)?.is_file() {
+            let opened = file.insert(File::open(path).map_err(failed)?);
+            begun = begin(opened, line_max).map_err(failed)?;
+        }
+        match why_not_json_lines(&name, &begun) {
+            Some(why) => Err(Failure::new(Code::Usage, why)),
+            None => Ok(Self { path: path.to_owned(), file, begun }),
+        }
+    }
+
+    /// Whether it begins with a command that says when it happened.
+    pub(super) fn is_recording(&self) -> bool {
+        let line = serde_json::from_slice::<Line>(first_line(&self.begun));
+        line.is_ok_and(|line| line.time().is_some())
+    }
+
+    /// Whether nothing is known of what is in it.
+    pub(super) const fn is_unread(&self) -> bool {
+        self.begun.is_empty()
+    }
+
+    /// All of it.
+    pub(super) async fn read(self) -> io::Result<Box<dyn AsyncRead + Unpin>> {
+        let begun = Cursor::new(self.begun);
+        Ok(match self.file {
+            Some(file) => Box::new(chain(begun, tokio::fs::File::from_std(file))),
+            None if self.path == Path::new("-") => Box::new(chain(begun, tokio::io::stdin())),
+            None => Box::new(tokio::fs::File::open(&self.path).await?),
+        })
+    }
+}
+
+fn chain(begun: Cursor<Vec<u8>>, rest: impl AsyncRead + Unpin) -> impl AsyncRead + Unpin {
+    AsyncReadExt::chain(begun, rest)
+}
+
+/// Reads until a line that is not empty has ended, or is too long, or until the end, and ends that line.
+fn begin(mut from: impl Read, line_max: usize) -> io::Result<Vec<u8>> {
+    let (mut begun, mut chunk) = (Vec::new(), [0; 1 << 14]);
+    while first_line(&begun).is_empty() && begun.len() <= line_max {
+        match from.read(&mut chunk) {
+            Ok(0) => {
+                if begun.last().is_some_and(|last| *last != b'\n') {
+                    begun.push(b'\n');
+                }
+                break;
+            }
+            Ok(read) => begun.extend_from_slice(&chunk[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(begun)
+}

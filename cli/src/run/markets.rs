@@ -1,0 +1,90 @@
+//! The markets that the configuration names.
+
+use pricetime::engine::{Action, MarketId, MarketSpec, Outcome, Phase, Terms};
+use pricetime::{Draft, Host, Policy, Refused};
+use pricetime_gateway::json::Detail;
+use tracing::info;
+
+use super::super::config::ConfiguredMarket;
+use super::super::failure::{Code, Failure};
+
+/// What is said where there is no market.
+pub(super) const HOW_TO_ADD: &str = "put a [[market]] into the configuration (`pricetime config \
+     --default` shows one), or send, as an operator, a line like {\"add_market\":{\"market\":1,\
+     \"symbol\":\"SUN/EUR\",\"tick\":\"0.0001\",\"lot\":\"0.01\",\"quantity_max\":\"1000\",\
+     \"price_min\":\"0\",\"price_max\":\"5\"}} and then \
+     {\"set_phase\":{\"market\":1,\"phase\":\"continuous\"}}";
+
+/// Adds what is missing, and gives what is there the terms of the configuration.
+pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Failure> {
+    for market in markets {
+        let (id, symbol) = (market.add.market, market.spec.symbol);
+        match host.spec(id) {
+            None => {
+                say(host, market, market.add.action)?;
+                say(host, market, Action::SetPhase(market.phase))?;
+                info!(market = id.0, %symbol, "market added");
+            }
+            // Without a folder, what was done in its first epoch a crash takes back.
+            Some(there) if there == market.spec && is_untouched(host, id) => {
+                say(host, market, Action::SetPhase(market.phase))?;
+            }
+            Some(there) if there == market.spec => {}
+            Some(there) if bare(there) == bare(market.spec) => {
+                say(host, market, Action::SetMarket(market.spec.terms))?;
+                info!(market = id.0, %symbol, "terms set as configured");
+            }
+            Some(there) => {
+                return Err(Failure::new(
+                    Code::Usage,
+                    format!(
+                        "market {id} ({symbol}) is not the one that is there ({}): symbol, tick, \
+                         lot, pricing, quantity_max and limits of a market never change; give the \
+                         new one a number of its own",
+                        there.symbol
+                    ),
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a market is as it was added, although there was more to come.
+fn is_untouched(host: &Host, id: MarketId) -> bool {
+    host.policy() == Policy::Epoch
+        && host.view(id, 0).is_some_and(|it| it.phase == Phase::Closed && it.epoch.0 == 1)
+}
+
+/// A spec without what may change.
+fn bare(spec: MarketSpec) -> MarketSpec {
+    let terms = Terms {
+        price_min: pricetime::engine::Price(0),
+        price_max: pricetime::engine::Price(0),
+        protection_ticks: None,
+        reference: None,
+        fees: pricetime::engine::Fees::default(),
+    };
+    MarketSpec { terms, ..spec }
+}
+
+fn say(host: &Host, market: &ConfiguredMarket, action: Action) -> Result<(), Failure> {
+    let ticket = host.submit(Draft { action, ..market.add }).map_err(|refused| {
+        Failure::failed(match refused {
+            Refused::Busy => "the core has no room for the configured markets",
+            Refused::Stopped => "the core has stopped",
+            Refused::Scores => "prices beyond ±2^53 ticks cannot stand in Redis",
+        })
+    })?;
+    let group = ticket.wait().map_err(Failure::failed)?;
+    match group.outcome {
+        Outcome::Accepted | Outcome::Duplicate => Ok(()),
+        Outcome::Rejected(reason) => {
+            let id = market.add.market;
+            let detail = Detail::of(group.outcome, id, &market.spec);
+            let why = detail.map_or_else(String::new, |it| format!(": {}: {}", it.field, it.why));
+            let what = format!("market {id} of the configuration is refused: {reason:?}{why}");
+            Err(Failure::new(Code::Usage, what))
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! `pricetime settle`: what was posted where, what waits, and what an operator can do about it.
+
+mod balances;
+mod list;
+mod orders;
+mod past;
+mod reading;
+mod show;
+mod start;
+mod statement;
+mod status;
+mod verify;
+
+use std::io::{self, BufWriter, StdoutLock, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use pricetime::persistence::journal::{Look, RealDisk};
+use pricetime::persistence::settlement::ledger::{Ledger, LedgerError};
+use pricetime::{Order, Secret};
+
+use super::config::{Books, Config, Layers};
+use super::failure::{Code, Failure};
+use super::look::{self, Stop};
+use reading::Reading;
+
+/// Looks at settlement, proves it, and takes orders for it.
+///
+/// What an epoch traded is one batch, posted once. Whatever only looks changes nothing, and works
+/// beside the process that has the folder.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pricetime settle status                                how far each market has come, and what waits
+  pricetime settle list --market 1                       what waits, and the last outcomes
+  pricetime settle show 1 7                              the batch of epoch 7 of market 1
+  pricetime settle statement --account UUID --market 1 --epoch 7
+  pricetime settle verify                                does the ledger say what the journal says?
+  pricetime settle hold 1                                market 1 stands still, until
+  pricetime settle resume 1                              it goes on again
+  pricetime settle drop 1 7                              gives epoch 7 up, which the ledger refuses
+  pricetime settle start --market 1 --from 8             the ledger begins with epoch 8
+
+Which ledger: --settle and --settle-url, or the configuration; else the one in the folder, if there is
+one. Exit codes: 0 done; 1 failed; 2 the command line or the configuration makes no sense; 3 the ledger
+and the journal differ, or one of them is damaged. docs/settlement.md says what to do when.")]
+pub(super) struct Settle {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    Status(status::Status),
+    List(list::List),
+    Show(show::Show),
+    Balances(balances::Balances),
+    Statement(statement::Statement),
+    Verify(verify::Verify),
+    Hold(orders::Hold),
+    Resume(orders::Resume),
+    Retry(orders::Retry),
+    Drop(orders::Drop),
+    Start(start::Begin),
+}
+
+/// Which folder and which ledger, and how it is to be said.
+#[derive(Debug, Args)]
+struct There {
+    /// The data folder [default: that of the configuration, ./data]
+    #[arg(long, value_name = "DIR", env = "PRICETIME_FOLDER")]
+    folder: Option<PathBuf>,
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "PRICETIME_CONFIG")]
+    config: Option<PathBuf>,
+    /// Which ledger: embedded, redis, postgres
+    #[arg(long, value_name = "LEDGER", env = "PRICETIME_SETTLE")]
+    settle: Option<String>,
+    /// Where it is, if it is on a server
+    #[arg(long, value_name = "URL", env = "PRICETIME_SETTLE_URL", hide_env_values = true)]
+    settle_url: Option<Secret>,
+    /// The Redis of the image, where the ledger stands too if nothing else is said
+    #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
+    redis: Option<Secret>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where it is said.
+type Out = BufWriter<StdoutLock<'static>>;
+
+impl Settle {
+    /// Does what was asked.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        let done = match &self.what {
+            What::Status(it) => it.run(&mut out),
+            What::List(it) => it.run(&mut out),
+            What::Show(it) => it.run(&mut out),
+            What::Balances(it) => it.run(&mut out),
+            What::Statement(it) => it.run(&mut out),
+            What::Verify(it) => it.run(&mut out),
+            What::Hold(it) => it.run(&mut out),
+            What::Resume(it) => it.run(&mut out),
+            What::Retry(it) => it.run(&mut out),
+            What::Drop(it) => it.run(&mut out),
+            What::Start(it) => it.run(&mut out),
+        };
+        // What was seen is said, whatever comes of it.
+        let said = out.flush();
+        look::ended(done.and_then(|()| Ok(said?)))
+    }
+}
+
+impl There {
+    fn config(&self) -> Result<Place, Failure> {
+        let (config, folder) = (self.config.clone(), self.folder.clone());
+        let (settle, settle_url) = (self.settle.clone(), self.settle_url.clone());
+        let redis = self.redis.clone();
+        let config = Config::new(&Layers {
+            config,
+            folder,
+            settle,
+            settle_url,
+            redis,
+            ..Layers::default()
+        })?;
+        match config.folder.clone() {
+            Some(folder) => Ok(Place { folder, config }),
+            None => Err(Failure::new(
+                Code::Usage,
+                "with redis.only nothing is settled: batches are made from a journal",
+            )),
+        }
+    }
+}
+
+/// A folder and what is configured for it.
+#[derive(Debug)]
+struct Place {
+    folder: PathBuf,
+    config: Config,
+}
+
+impl Place {
+    fn look(&self) -> Result<Look, Stop> {
+        let look = Look::open(Arc::new(RealDisk), &self.folder)?;
+        if look.is_new() {
+            let text =
+                format!("{} is new: nothing has ever been kept in it", self.folder.display());
+            return Err(Failure::failed(text).into());
+        }
+        Ok(look)
+    }
+
+    /// The ledger's place.
+    fn books(&self) -> Result<Books, Failure> {
+        if let Some(settling) = &self.config.settling {
+            return Ok(settling.books.clone());
+        }
+        let own = Books::embedded(&self.folder);
+        match &own {
+            Books::Embedded(folder) if reading::file(folder).exists() => Ok(own),
+            Books::Embedded(_) | Books::Redis(_) | Books::Postgres(_) => Err(Failure::new(
+                Code::Usage,
+                format!(
+                    "which ledger? There is none in {}: say --settle, $PRICETIME_SETTLE or \
+                     settlement.ledger in --config",
+                    self.folder.display()
+                ),
+            )),
+        }
+    }
+
+    /// The ledger, to look at.
+    fn read(&self) -> Result<Reading, Stop> {
+        Reading::of(&self.books()?)
+    }
+
+    /// The ledger, to change.
+    fn write(&self) -> Result<Box<dyn Ledger>, Stop> {
+        self.books()?.open().map_err(|error| unsettled(&error))
+    }
+}
+
+/// Whether a process has the folder open; `None` if that cannot be determined.
+fn is_used(folder: &Path) -> Option<bool> {
+    Look::open(Arc::new(RealDisk), folder).ok()?.in_use().ok()
+}
+
+/// The name of an order, and the epoch that it is about.
+const fn order_name(order: Order) -> (&'static str, Option<u64>) {
+    match order {
+        Order::Hold => ("hold", None),
+        Order::Resume => ("resume", None),
+        Order::Retry => ("retry", None),
+        Order::Drop(epoch) => ("drop", Some(epoch.0)),
+        Order::DeliverRetry => ("retry of the delivery", None),
+        Order::DeliverSkip(epoch) => ("drop from the delivery", Some(epoch.0)),
+    }
+}
+
+/// What the program says where a ledger does not do what it is asked.
+fn unsettled(error: &LedgerError) -> Stop {
+    let code = match error {
+        LedgerError::Unreachable { .. } | LedgerError::Refused { .. } => Code::Failed,
+        LedgerError::Damaged { .. } => Code::Unsound,
+    };
+    Failure::new(code, error.to_string()).into()
+}

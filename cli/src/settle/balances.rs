@@ -1,0 +1,65 @@
+//! `pricetime settle balances`: what accounts have, and the same from a file.
+
+use std::path::Path;
+
+use clap::Args;
+use pricetime::engine::{MarketId, MarketSpec};
+use pricetime::persistence::settlement::ledger::Balance;
+use pricetime_gateway::json::Amount;
+use pricetime_gateway::{BalanceLine, amount, read_balances};
+use uuid::Uuid;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line, table};
+use super::past::Past;
+use super::{Out, There};
+
+/// Shows what every account has in a market. With --json it is a file for `settle start`.
+#[derive(Debug, Args)]
+pub(super) struct Balances {
+    #[command(flatten)]
+    there: There,
+    /// The market
+    #[arg(long, value_name = "N")]
+    market: u32,
+}
+
+impl Balances {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let place = self.there.config()?;
+        let market = MarketId(self.market);
+        let specs = Past::of(&place)?.specs()?;
+        let spec = specs.get(&market).ok_or_else(|| unknown(market))?;
+        let mut cells = Vec::new();
+        for balance in place.read()?.market(market)?.balances {
+            let line =
+                Some(&balance).filter(|_| self.there.json).and_then(|it| BalanceLine::of(it, spec));
+            if let Some(line) = line {
+                json_line(out, &line)?;
+            } else {
+                let base = amount::base(spec, balance.base);
+                let quote = amount::quote(spec, balance.quote);
+                let account = Uuid::from(balance.account);
+                let cell = |it: &Option<Amount>| amount::cell(it.as_ref());
+                cells.push([account.to_string(), cell(&base), cell(&quote)]);
+            }
+        }
+        if !self.there.json {
+            table(out, ["account", " base", " quote"], &cells)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn unknown(market: MarketId) -> Stop {
+    Failure::failed(format!("there is no market {market} in the folder")).into()
+}
+
+/// The balances in a file, a JSON object a line.
+pub(super) fn read(file: &Path, spec: &MarketSpec) -> Result<Vec<Balance>, Stop> {
+    let name = file.display();
+    let from = std::fs::File::open(file)
+        .map_err(|why| Failure::failed(format!("cannot read {name}: {why}")))?;
+    let bad = |why| Failure::new(Code::Usage, format!("{name}, {why}")).into();
+    read_balances(std::io::BufReader::new(from), spec).map_err(bad)
+}

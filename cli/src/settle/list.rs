@@ -1,0 +1,136 @@
+//! `pricetime settle list`: what waits, and the last outcomes.
+
+use clap::Args;
+use pricetime::engine::{EpochNumber, MarketId};
+use pricetime::persistence::settlement::Batch;
+use pricetime::persistence::settlement::ledger::{Deed, Position};
+use serde::Serialize;
+
+use super::super::look::{Stop, json_line, note, table};
+use super::reading::Reading;
+use super::{Out, There, status};
+
+/// Lists batches: those that wait, and behind them the newest outcomes.
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    there: There,
+    /// Of this market alone
+    #[arg(long, value_name = "N")]
+    market: Option<u32>,
+    /// So many of each market at most, of those that wait and of outcomes
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Batch(Row),
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    market: u32,
+    epoch: u64,
+    /// `pending`, `dead_letter`, `posted` or `dropped`.
+    outcome: &'static str,
+    batch: String,
+    digest: String,
+    token: Option<u64>,
+}
+
+/// An outcome's name.
+pub(super) const fn word(deed: Deed) -> &'static str {
+    match deed {
+        Deed::Post => "posted",
+        Deed::Drop => "dropped",
+    }
+}
+
+impl List {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let place = self.there.config()?;
+        let history = place.look()?.history();
+        let told = status::told(&place.folder)?;
+        let mut reading = place.read()?;
+        let mut rows = Vec::new();
+        for market in reading.ask(|ledger| ledger.markets())? {
+            if self.market.is_some_and(|it| it != market.0) {
+                continue;
+            }
+            let refused = told.get(&market).filter(|it| it.standing == "dead_letter");
+            let refused = refused.and_then(|it| it.epoch);
+            for batch in reading.ask(|ledger| ledger.pending(market, history, self.limit))? {
+                rows.push(pending(&batch, refused));
+            }
+            if let (_, Some(position)) = reading.position(market)? {
+                self.outcomes(&mut reading, market, position, &mut rows)?;
+            }
+        }
+        if self.there.json {
+            for row in rows {
+                json_line(out, &Said::Batch(row))?;
+            }
+            return Ok(());
+        }
+        if rows.is_empty() {
+            note(format_args!("there is nothing in {}", reading.name()));
+            return Ok(());
+        }
+        let cells: Vec<_> = rows
+            .into_iter()
+            .map(|row| {
+                [
+                    row.market.to_string(),
+                    row.epoch.to_string(),
+                    row.outcome.replace('_', " "),
+                    row.token.map_or("-".into(), |token| token.to_string()),
+                    row.batch,
+                    row.digest.chars().take(16).collect(),
+                ]
+            })
+            .collect();
+        let heading = [" market", " epoch", "outcome", " token", "batch", "digest"];
+        Ok(table(out, heading, &cells)?)
+    }
+
+    /// The newest outcomes of a market.
+    fn outcomes(
+        &self,
+        reading: &mut Reading,
+        market: MarketId,
+        Position { history, last }: Position,
+        rows: &mut Vec<Row>,
+    ) -> Result<(), Stop> {
+        let mut left = self.limit;
+        let mut epoch = last.0;
+        while epoch > 0 && left > 0 {
+            let id = Batch::id_of(history, market, EpochNumber(epoch));
+            // Before the first of a ledger there is none.
+            let Some(found) = reading.ask(|ledger| ledger.outcome(market, id))? else { break };
+            rows.push(Row {
+                market: market.0,
+                epoch,
+                outcome: word(found.deed),
+                batch: id.to_string(),
+                digest: found.digest.to_string(),
+                token: Some(found.token.0),
+            });
+            epoch -= 1;
+            left -= 1;
+        }
+        Ok(())
+    }
+}
+
+fn pending(batch: &Batch, refused: Option<u64>) -> Row {
+    Row {
+        market: batch.market.0,
+        epoch: batch.epoch.0,
+        outcome: if refused == Some(batch.epoch.0) { "dead_letter" } else { "pending" },
+        batch: batch.id().to_string(),
+        digest: batch.digest().to_string(),
+        token: None,
+    }
+}

@@ -1,0 +1,101 @@
+//! Batches made again from the journal, and the markets that they belong to.
+
+use std::collections::BTreeMap;
+
+use pricetime::engine::{EpochNumber, Event, Header, MarketHead, MarketId, MarketSpec, Sequence};
+use pricetime::persistence::settlement::Closed;
+use pricetime::persistence::{
+    journal::Look,
+    settlement::{Go, Recount, RecountError},
+};
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, note_left_out};
+use super::Place;
+
+/// The journal of a folder.
+pub(super) struct Past<'a> {
+    place: &'a Place,
+    look: Look,
+    through: Sequence,
+}
+
+/// The markets by their numbers, as they are at a moment of the past.
+pub(super) type Specs = BTreeMap<MarketId, MarketSpec>;
+
+/// Hears each group, with the markets as they are, and what closed in it.
+pub(super) type Ear<'a> = &'a mut dyn FnMut(&Specs, &Header, &[Event], Option<Closed>) -> Go;
+
+impl<'a> Past<'a> {
+    pub(super) fn of(place: &'a Place) -> Result<Self, Stop> {
+        let look = place.look()?;
+        let journal = look.journal()?;
+        note_left_out(journal.left_out());
+        let through = journal.through();
+        Ok(Self { place, look, through })
+    }
+
+    pub(super) const fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// Goes through everything from where these epochs begin. The markets at the end.
+    pub(super) fn go(
+        &self,
+        wanted: &BTreeMap<MarketId, EpochNumber>,
+        ear: Ear<'_>,
+    ) -> Result<Specs, RecountError> {
+        let config = &self.place.config;
+        let recount = Recount::new(&self.look, config.markets_max, config.platform);
+        let specs = std::cell::RefCell::new(Specs::new());
+        let mut begins = |heads: &[MarketHead]| {
+            specs.borrow_mut().extend(heads.iter().map(|head| (head.market, head.spec)));
+        };
+        recount.replay_from(wanted, self.through, &mut begins, &mut |header, events, closed| {
+            let mut specs = specs.borrow_mut();
+            for event in events {
+                if let Event::MarketAdded(spec) = event {
+                    specs.insert(header.market, *spec);
+                }
+                if let Event::MarketSet(terms) = event
+                    && let Some(spec) = specs.get_mut(&header.market)
+                {
+                    spec.terms = *terms;
+                }
+            }
+            ear(&specs, header, events, closed)
+        })?;
+        Ok(specs.into_inner())
+    }
+
+    /// The markets that there are or were, as far as is known.
+    pub(super) fn specs(&self) -> Result<Specs, Stop> {
+        self.go(&BTreeMap::new(), &mut |_, _, _, _| Go::On).map_err(lost)
+    }
+
+    /// The first epochs that can be made again whole, where not all of them can.
+    pub(super) fn oldest(&self) -> Result<BTreeMap<MarketId, EpochNumber>, Stop> {
+        let first = self.look.first()?;
+        if first.0 <= 1 {
+            return Ok(BTreeMap::new());
+        }
+        for base in self.look.bases(first)? {
+            let Some(loaded) = self.look.base(base)? else { continue };
+            let whole = |head: MarketHead| match head.turnover.trades {
+                0 => (head.market, head.epoch),
+                _ => (head.market, head.epoch.next()),
+            };
+            return Ok(loaded.snapshot.markets.iter().map(|market| whole(market.head)).collect());
+        }
+        Err(lost(RecountError::Gone))
+    }
+}
+
+/// What the program says where the past is not there.
+pub(super) fn lost(error: RecountError) -> Stop {
+    match error {
+        RecountError::Journal(error) => error.into(),
+        RecountError::Snapshot(error) => error.into(),
+        RecountError::Gone => Failure::new(Code::Failed, RecountError::Gone.to_string()).into(),
+    }
+}

@@ -1,0 +1,203 @@
+//! `pricetime settle show`: a batch, with its transfers and its outcome.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use clap::Args;
+use pricetime::engine::{EpochNumber, MarketId, MarketSpec};
+use pricetime::persistence::settlement::{Batch, Closed};
+use pricetime::persistence::settlement::{Go, RecountError};
+use pricetime_gateway::amount;
+use pricetime_gateway::json::Amount;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line, note, table};
+use super::past::{Past, Specs, lost};
+use super::reading::Reading;
+use super::{Out, There, list};
+
+/// So many of an inbox or an outbox are looked at at once.
+const PAGE: usize = 100;
+
+/// Shows what an epoch came to: who gets and gives what, and what became of it.
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    there: There,
+    /// The market
+    market: u32,
+    /// The epoch
+    epoch: u64,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Batch(Box<Head>),
+    Transfer { account: Uuid, base: Option<Amount>, quote: Option<Amount> },
+}
+
+#[derive(Debug, Serialize)]
+struct Head {
+    market: u32,
+    epoch: u64,
+    batch: String,
+    digest: String,
+    /// `pending`, `posted` or `dropped`; none where no ledger could be looked at.
+    outcome: Option<&'static str>,
+    token: Option<u64>,
+    trades: u64,
+    volume: Option<Amount>,
+    notional: Option<Amount>,
+    fees: Option<Amount>,
+    platform: Uuid,
+}
+
+impl Show {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let place = self.there.config()?;
+        let past = Past::of(&place)?;
+        let (market, epoch) = (MarketId(self.market), EpochNumber(self.epoch));
+        let mut reading = match place.read() {
+            Ok(reading) => Some(reading),
+            Err(stop) => {
+                note(format_args!("no ledger is looked at: {}", stop.text()));
+                None
+            }
+        };
+        let id = Batch::id_of(past.look().history(), market, epoch);
+        let outcome = match &mut reading {
+            Some(reading) => reading.ask(|ledger| ledger.outcome(market, id))?,
+            None => None,
+        };
+        let (batch, specs) = match made(&past, market, epoch) {
+            Err(RecountError::Gone) => (None, past.specs()?),
+            made => made.map_err(lost)?,
+        };
+        let batch = match (batch, &mut reading) {
+            (None, Some(reading)) => held(reading, &past, market, epoch)?,
+            (batch, _) => batch,
+        };
+        let (Some(batch), Some(spec)) = (batch, specs.get(&market)) else {
+            let text = format!("epoch {epoch} of market {market} has not closed, or nobody has it");
+            return Err(Failure::failed(text).into());
+        };
+        let word = match (&outcome, &reading) {
+            (Some(outcome), _) => Some(list::word(outcome.deed)),
+            (None, Some(_)) => Some("pending"),
+            (None, None) => None,
+        };
+        let token = outcome.as_ref().map(|it| it.token.0);
+        self.say(out, &batch, spec, (word, token))?;
+        match outcome {
+            Some(outcome) if outcome.digest != batch.digest() => {
+                let theirs = outcome.digest;
+                let text = format!(
+                    "epoch {epoch} of market {market} was settled as another batch, of digest \
+                     {theirs}: find out which trades are the right ones"
+                );
+                Err(Failure::new(Code::Unsound, text).into())
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn say(
+        &self,
+        out: &mut Out,
+        batch: &Batch,
+        spec: &MarketSpec,
+        (outcome, token): (Option<&'static str>, Option<u64>),
+    ) -> Result<(), Stop> {
+        let head = Head {
+            market: batch.market.0,
+            epoch: batch.epoch.0,
+            batch: batch.id().to_string(),
+            digest: batch.digest().to_string(),
+            outcome,
+            token,
+            trades: batch.trades,
+            volume: i128::try_from(batch.volume).ok().and_then(|it| amount::base(spec, it)),
+            notional: amount::quote(spec, batch.notional),
+            fees: amount::quote(spec, batch.fees),
+            platform: batch.platform.into(),
+        };
+        let transfers = batch.transfers.iter().map(|it| {
+            (Uuid::from(it.account), amount::base(spec, it.base), amount::quote(spec, it.quote))
+        });
+        if self.there.json {
+            json_line(out, &Said::Batch(Box::new(head)))?;
+            for (account, base, quote) in transfers {
+                json_line(out, &Said::Transfer { account, base, quote })?;
+            }
+            return Ok(());
+        }
+        let under = token.map_or(String::new(), |token| format!(", under token {token}"));
+        let cell = |it: &Option<Amount>| amount::cell(it.as_ref());
+        writeln!(out, "batch      {} of market {} ({})", head.epoch, head.market, spec.symbol)?;
+        writeln!(out, "id         {}", head.batch)?;
+        writeln!(out, "digest     {}", head.digest)?;
+        writeln!(out, "outcome    {}{under}", outcome.unwrap_or("unknown"))?;
+        writeln!(
+            out,
+            "trades     {}, {} for {}",
+            head.trades,
+            cell(&head.volume),
+            cell(&head.notional)
+        )?;
+        writeln!(out, "fees       {} to {}", cell(&head.fees), head.platform)?;
+        let cells: Vec<_> = transfers
+            .map(|(account, base, quote)| [account.to_string(), cell(&base), cell(&quote)])
+            .collect();
+        if !cells.is_empty() {
+            writeln!(out)?;
+            table(out, ["account", " base", " quote"], &cells)?;
+        }
+        Ok(())
+    }
+}
+
+/// The batch from the journal.
+fn made(
+    past: &Past<'_>,
+    market: MarketId,
+    epoch: EpochNumber,
+) -> Result<(Option<Batch>, Specs), RecountError> {
+    let mut found = None;
+    let specs =
+        past.go(&BTreeMap::from([(market, epoch)]), &mut |_, _, _, closed| match closed {
+            Some(Closed::Whole(batch)) if (batch.market, batch.epoch) == (market, epoch) => {
+                found = Some(batch);
+                Go::Home
+            }
+            Some(Closed::Whole(_) | Closed::Part { .. }) | None => Go::On,
+        })?;
+    Ok((found, specs))
+}
+
+/// The batch from the ledger's inbox or outbox.
+fn held(
+    reading: &mut Reading,
+    past: &Past<'_>,
+    market: MarketId,
+    epoch: EpochNumber,
+) -> Result<Option<Batch>, Stop> {
+    let history = past.look().history();
+    let waiting = reading.ask(|ledger| ledger.pending(market, history, PAGE))?;
+    if let Some(batch) = waiting.into_iter().find(|batch| batch.epoch == epoch) {
+        return Ok(Some(batch));
+    }
+    let mut after = 0;
+    loop {
+        let page = reading.ask(|ledger| ledger.outbox(market, after, PAGE))?;
+        let Some((last, _)) = page.last() else { return Ok(None) };
+        after = *last;
+        let found = page.into_iter().map(|(_, notice)| notice.batch);
+        let mut found = found.filter(|it| (it.history, it.epoch) == (history, epoch));
+        if let Some(batch) = found.next() {
+            return Ok(Some(batch));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `pricetime settle start`: where a ledger begins.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pricetime::engine::{AccountId, EpochNumber, MarketId};
+use pricetime::persistence::journal::{History, private};
+use pricetime::persistence::settlement::Batch;
+use pricetime::persistence::settlement::ledger::{Balance, Position, Seed, Token};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line};
+use super::past::Past;
+use super::{Out, Place, There, balances, reading, unsettled};
+
+/// Makes the ledger ready for a market's epochs from one on.
+///
+/// The first epoch of a market needs none of this. It is for a ledger that takes the place of another
+/// one, for a market that was not settled before, and for a folder that began a new history.
+#[derive(Debug, Args)]
+pub(super) struct Begin {
+    #[command(flatten)]
+    there: There,
+    /// The market
+    #[arg(long, value_name = "N")]
+    market: u32,
+    /// The first epoch that is to be posted; those before it never are, here
+    #[arg(long, value_name = "EPOCH")]
+    from: u64,
+    /// What is added to what accounts have: the lines of `settle balances --json` of another ledger
+    #[arg(long, value_name = "FILE")]
+    balances: Option<PathBuf>,
+    /// Replace the position that the ledger has already
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Started { market: u32, from: u64, history: String, token: u64, brought_in: usize },
+}
+
+/// What stood in a ledger when it began, kept in the folder for `verify`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    history: String,
+    from: u64,
+    balances: Vec<(Uuid, String, String)>,
+}
+
+/// Where a ledger began, with what was there before.
+pub(super) struct Beginning {
+    pub(super) history: History,
+    pub(super) from: EpochNumber,
+    pub(super) balances: Vec<Balance>,
+}
+
+impl Begin {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let place = self.there.config()?;
+        let past = Past::of(&place)?;
+        let history = past.look().history();
+        let (market, from) = (MarketId(self.market), EpochNumber(self.from));
+        let Some(last) = self.from.checked_sub(1).map(EpochNumber) else {
+            return Err(Failure::new(Code::Usage, "--from: the first epoch is 1").into());
+        };
+        let specs = past.specs()?;
+        let spec = specs.get(&market).ok_or_else(|| balances::unknown(market))?;
+        let given = self.balances.as_deref().map(|file| balances::read(file, spec)).transpose()?;
+        let given = given.unwrap_or_default();
+        let mut ledger = place.write()?;
+        let fail = |error| unsettled(&error);
+        let (_, stands) = ledger.position(market).map_err(fail)?;
+        let position = Position { history, last };
+        if stands == Some(position) {
+            let text = format!("market {market}: the ledger begins with epoch {from} already");
+            return Err(Failure::failed(text).into());
+        }
+        let id = Batch::id_of(history, market, from);
+        if ledger.outcome(market, id).map_err(fail)?.is_some() {
+            let text = format!(
+                "market {market}: epoch {from} has an outcome in this ledger; nothing is posted twice"
+            );
+            return Err(Failure::failed(text).into());
+        }
+        if let (Some(stands), false) = (stands, self.yes) {
+            let text = format!(
+                "market {market}: the ledger stands behind epoch {} of history {}: --yes replaces that",
+                stands.last, stands.history
+            );
+            return Err(Failure::new(Code::Usage, text).into());
+        }
+        let claimed = ledger.claim(market, Token(0)).map_err(fail)?;
+        if claimed.position != stands {
+            let text =
+                format!("market {market}: somebody settles it at this moment: hold it there");
+            return Err(Failure::failed(text).into());
+        }
+        let mut all = BTreeMap::new();
+        let before = reading::balances(ledger.as_mut(), market).map_err(fail)?;
+        for Balance { account, base, quote } in before.iter().chain(&given) {
+            let has: &mut (i128, i128) = all.entry(*account).or_default();
+            *has = (has.0.saturating_add(*base), has.1.saturating_add(*quote));
+        }
+        let kept = Kept::write(&place, market, (history, from), &all)?;
+        let seed = Seed { market, position, instead: stands, balances: given.clone() };
+        ledger.seed(&seed, claimed.token).map_err(fail)?;
+        kept.stays()?;
+        let (token, brought_in) = (claimed.token.0, all.len());
+        if self.there.json {
+            let (market, from, history) = (self.market, self.from, history.to_string());
+            let said = Said::Started { market, from, history, token, brought_in };
+            return Ok(json_line(out, &said)?);
+        }
+        Ok(writeln!(
+            out,
+            "market {market}: the ledger begins with epoch {from}, and {brought_in} accounts have \
+             something already; a process that had halted goes on after `settle resume {market}`"
+        )?)
+    }
+}
+
+fn file(folder: &Path, market: MarketId) -> PathBuf {
+    folder.join("settlement").join(format!("start-{market}.json"))
+}
+
+/// The note, which does not count yet.
+struct Kept {
+    unfinished: PathBuf,
+    file: PathBuf,
+}
+
+impl Kept {
+    fn write(
+        place: &Place,
+        market: MarketId,
+        (history, from): (History, EpochNumber),
+        balances: &BTreeMap<AccountId, (i128, i128)>,
+    ) -> Result<Self, Stop> {
+        let file = file(&place.folder, market);
+        let unfinished = file.with_extension("tmp");
+        let line = |(account, has): (&AccountId, &(i128, i128))| {
+            (Uuid::from(*account), has.0.to_string(), has.1.to_string())
+        };
+        let balances = balances.iter().map(line).collect();
+        let note = Note { history: history.to_string(), from: from.0, balances };
+        let text = serde_json::to_vec(&note).map_err(Failure::failed)?;
+        private::create_folder(&place.folder.join("settlement"))?;
+        private::write(&unfinished, &text)?;
+        Ok(Self { unfinished, file })
+    }
+
+    fn stays(self) -> Result<(), Stop> {
+        Ok(fs::rename(self.unfinished, self.file)?)
+    }
+}
+
+/// Where the ledger of a market began, if it was begun from this folder.
+pub(super) fn beginning(folder: &Path, market: MarketId) -> Result<Option<Beginning>, Stop> {
+    let path = file(folder, market);
+    let text = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        text => text?,
+    };
+    let bad = || Failure::new(Code::Unsound, format!("{} cannot be read", path.display()));
+    let note: Note = serde_json::from_slice(&text).map_err(|_| bad())?;
+    let mut balances = Vec::new();
+    for (account, base, quote) in note.balances {
+        let (Ok(base), Ok(quote)) = (base.parse(), quote.parse()) else { return Err(bad().into()) };
+        balances.push(Balance { account: account.into(), base, quote });
+    }
+    let history = note.history.parse().map_err(|_| bad())?;
+    Ok(Some(Beginning { history, from: EpochNumber(note.from), balances }))
+}

@@ -1,0 +1,229 @@
+//! `pricetime settle status`: how settlement stands.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use pricetime::Orders;
+use pricetime::engine::MarketId;
+use pricetime::persistence::settlement::ledger::{Position, Token};
+use serde::{Deserialize, Serialize};
+
+use super::super::failure::Failure;
+use super::super::look::{Stop, json_line, note, table};
+use super::{Out, There, is_used, order_name};
+
+/// Shows how far each market has come, what it is about, and what the ledger says.
+#[derive(Debug, Args)]
+pub(super) struct Status {
+    #[command(flatten)]
+    there: There,
+}
+
+/// What the process said last of a market.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Told {
+    market: u32,
+    closed: u64,
+    settled: Option<u64>,
+    pub(super) standing: String,
+    pub(super) epoch: Option<u64>,
+    pub(super) why: Option<String>,
+    put_back: Option<Back>,
+    delivery: Option<Delivery>,
+}
+
+/// What it said of a ledger that was put back, while that has not come as far again.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Back {
+    /// The last epoch that was settled.
+    knew: u64,
+    /// The last one that was when the ledger was put back.
+    stood: u64,
+    /// What lies between and is dropped again.
+    dropped: Vec<u64>,
+}
+
+/// What it said of what is delivered outside.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+struct Delivery {
+    /// The last epoch that was.
+    delivered: Option<u64>,
+    standing: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Status { running: Option<bool>, ledger: Option<String>, history: String },
+    Market(Box<Row>),
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Row {
+    market: u32,
+    /// The last epoch that has closed.
+    closed: Option<u64>,
+    /// The last one that the process knows to be settled.
+    settled: Option<u64>,
+    standing: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+    /// The last epoch that has an outcome in the ledger.
+    posted: Option<u64>,
+    token: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    orders: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_back: Option<Back>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<Delivery>,
+}
+
+/// What the process said last of each market; nothing where none ever settled here.
+pub(super) fn told(folder: &Path) -> Result<BTreeMap<MarketId, Told>, Stop> {
+    let path = folder.join("settlement").join("status.json");
+    let text = match std::fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        text => text?,
+    };
+    let told: Vec<Told> = serde_json::from_slice(&text)
+        .map_err(|why| Failure::failed(format!("cannot read {}: {why}", path.display())))?;
+    Ok(told.into_iter().map(|it| (MarketId(it.market), it)).collect())
+}
+
+impl Status {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let place = self.there.config()?;
+        let look = place.look()?;
+        let running = is_used(&place.folder);
+        let told = told(&place.folder)?;
+        let left = Orders::of(&place.folder).left()?;
+        let mut positions = BTreeMap::new();
+        let mut ledger = None;
+        match place.read() {
+            Ok(mut reading) => {
+                ledger = Some(reading.name().to_owned());
+                for market in reading.ask(|ledger| ledger.markets())? {
+                    positions.insert(market, reading.position(market)?);
+                }
+            }
+            Err(stop) => note(format_args!("no ledger is looked at: {}", stop.text())),
+        }
+        let mut markets: Vec<MarketId> = told
+            .keys()
+            .chain(positions.keys())
+            .chain(left.iter().map(|it| &it.0))
+            .copied()
+            .collect();
+        markets.sort_unstable();
+        markets.dedup();
+        let rows = markets.into_iter().map(|market| {
+            let orders = left.iter().filter(|it| it.0 == market).map(|it| match order_name(it.1) {
+                (name, None) => name.to_owned(),
+                (name, Some(epoch)) => format!("{name} {epoch}"),
+            });
+            row(market, told.get(&market), positions.get(&market), orders.collect())
+        });
+        let rows: Vec<Row> = rows.collect();
+        if self.there.json {
+            let history = look.history().to_string();
+            json_line(out, &Said::Status { running, ledger, history })?;
+            for row in rows {
+                json_line(out, &Said::Market(Box::new(row)))?;
+            }
+            return Ok(());
+        }
+        let process = match running {
+            Some(true) => "has the folder, and says how it stands",
+            Some(false) => "none has the folder: this is how it stood when the last one ended",
+            None => "nobody can say whether one has the folder",
+        };
+        writeln!(out, "process    {process}")?;
+        writeln!(out, "ledger     {}", ledger.as_deref().unwrap_or("not looked at"))?;
+        writeln!(out, "history    {}", look.history())?;
+        if rows.is_empty() {
+            return Ok(writeln!(out, "nothing was ever settled here")?);
+        }
+        writeln!(out)?;
+        print(out, &rows)
+    }
+}
+
+fn row(
+    market: MarketId,
+    told: Option<&Told>,
+    position: Option<&(Token, Option<Position>)>,
+    orders: Vec<String>,
+) -> Row {
+    Row {
+        market: market.0,
+        closed: told.map(|it| it.closed),
+        settled: told.and_then(|it| it.settled),
+        standing: told.map(|it| it.standing.clone()),
+        epoch: told.and_then(|it| it.epoch),
+        why: told.and_then(|it| it.why.clone()),
+        posted: position.and_then(|it| it.1).map(|it| it.last.0),
+        token: position.map(|it| it.0.0),
+        orders,
+        put_back: told.and_then(|it| it.put_back.clone()),
+        delivery: told.and_then(|it| it.delivery.clone()),
+    }
+}
+
+fn print(out: &mut Out, rows: &[Row]) -> Result<(), Stop> {
+    let number = |it: Option<u64>| it.map_or(String::from("-"), |it| it.to_string());
+    let cells: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let epoch = row.epoch.map_or(String::new(), |epoch| format!(" {epoch}"));
+            let standing = row.standing.as_deref().unwrap_or("-");
+            let orders = if row.orders.is_empty() { "-".into() } else { row.orders.join(", ") };
+            [
+                row.market.to_string(),
+                number(row.closed),
+                number(row.settled),
+                number(row.posted),
+                number(row.token),
+                format!("{standing}{epoch}"),
+                orders,
+                row.why.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let heading =
+        [" market", " closed", " settled", " in ledger", " token", "standing", "orders", "why"];
+    table(out, heading, &cells)?;
+    for row in rows {
+        if let Some(Back { knew, stood, dropped }) = &row.put_back {
+            let but = match dropped.as_slice() {
+                [] => String::new(),
+                dropped => format!(", but {dropped:?}, which are dropped again"),
+            };
+            let market = row.market;
+            writeln!(
+                out,
+                "the ledger of market {market} was put back from epoch {knew} to {stood}: epochs {} to \
+                 {knew} are posted again{but}",
+                stood + 1
+            )?;
+        }
+        let Some(it) = &row.delivery else { continue };
+        let upto =
+            it.delivered.map_or("nothing yet".into(), |epoch| format!("up to epoch {epoch}"));
+        let why = it.why.as_deref().unwrap_or_default();
+        let trouble = it.epoch.map_or(String::new(), |epoch| match it.standing.as_str() {
+            "refused" => format!("; epoch {epoch} is refused: {why}"),
+            _ => format!("; epoch {epoch} waits: {why}"),
+        });
+        writeln!(out, "delivery of market {}: {upto}{trouble}", row.market)?;
+    }
+    Ok(())
+}

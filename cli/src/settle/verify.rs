@@ -1,0 +1,179 @@
+//! `pricetime settle verify`: holds a ledger against the journal.
+
+mod desk;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use pricetime::Dropped;
+use pricetime::engine::{EpochNumber, MarketId};
+use pricetime::persistence::settlement::Closed;
+use pricetime::persistence::settlement::Go;
+use serde::Serialize;
+
+use super::super::failure::{Code, Failure};
+use super::super::look::{Stop, json_line};
+use super::past::{Past, lost};
+use super::reading::Reading;
+use super::{Out, Place, There, balances, start};
+use desk::Desk;
+
+/// Makes every batch again from the journal, and compares: each outcome with its digest, and what
+/// accounts have with the sum of what was posted, to the last unit. An epoch that was dropped must not
+/// stand as posted.
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    #[command(flatten)]
+    there: There,
+    /// This market alone
+    #[arg(long, value_name = "N")]
+    market: Option<u32>,
+    /// What was brought in, where this folder has no note of it: lines as `settle start` takes them
+    #[arg(long, value_name = "FILE", requires = "market")]
+    balances: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Market(Box<Row>),
+    Fault { market: u32, what: String },
+}
+
+/// What was compared of a market.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Row {
+    pub(super) market: u32,
+    /// The first epoch that could be made again, and the last that was compared.
+    pub(super) from: Option<u64>,
+    pub(super) to: Option<u64>,
+    pub(super) posted: u64,
+    pub(super) dropped: u64,
+    /// Closed, and without an outcome as yet.
+    pub(super) waiting: u64,
+    /// How many accounts have what was posted; none where that cannot be said.
+    pub(super) balances: Option<usize>,
+    /// How many accounts had something when the ledger began.
+    pub(super) brought_in: usize,
+}
+
+impl Verify {
+    pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
+        let place = self.there.config()?;
+        let mut reading = place.read()?;
+        let desks = self.compare(&place, &mut reading)?;
+        if self.market.is_some_and(|it| !desks.contains_key(&MarketId(it))) {
+            let text = "there is nothing of this market, neither in the ledger nor in the journal";
+            return Err(Failure::failed(text).into());
+        }
+        let mut faults = 0;
+        for (market, desk) in desks {
+            if self.market.is_some_and(|it| it != market.0) {
+                continue;
+            }
+            let (row, found) = desk.judge();
+            faults += found.len();
+            self.say(out, row, found)?;
+        }
+        match faults {
+            0 => Ok(()),
+            faults => {
+                let text = format!(
+                    "{faults} differences between {} and the journal: hold the markets, and see \
+                     docs/settlement.md",
+                    reading.name()
+                );
+                Err(Failure::new(Code::Unsound, text).into())
+            }
+        }
+    }
+
+    /// Holds every market against the journal.
+    fn compare(
+        &self,
+        place: &Place,
+        reading: &mut Reading,
+    ) -> Result<BTreeMap<MarketId, Desk>, Stop> {
+        let history = place.look()?.history();
+        let mut desks: BTreeMap<MarketId, Desk> = BTreeMap::new();
+        for market in reading.ask(|ledger| ledger.markets())? {
+            let beginning = start::beginning(&place.folder, market)?;
+            let unread = |why: std::io::Error| Failure::new(Code::Unsound, why.to_string());
+            let drops = Dropped::of(&place.folder).read(market, history).map_err(unread)?;
+            let found = reading.market(market)?;
+            desks.insert(market, Desk::new(market, history, found, beginning).with_drops(drops));
+        }
+        // Behind the ledger, the journal: so that reaches what the ledger says.
+        let past = Past::of(place)?;
+        let mut wanted = past.oldest()?;
+        if wanted.is_empty() || self.balances.is_some() {
+            let specs = past.specs()?;
+            if let (Some(file), Some(market)) = (&self.balances, self.market.map(MarketId)) {
+                let spec = specs.get(&market).ok_or_else(|| balances::unknown(market))?;
+                let given = balances::read(file, spec)?;
+                if let Some(desk) = desks.get_mut(&market) {
+                    desk.are_given(&given);
+                }
+            }
+            if wanted.is_empty() {
+                wanted = specs.into_keys().map(|it| (it, EpochNumber(1))).collect();
+            }
+        }
+        let mut stopped = None;
+        let went = past.go(&wanted, &mut |_, _, _, closed| {
+            let Some(Closed::Whole(batch)) = closed else { return Go::On };
+            let desk = desks.entry(batch.market);
+            let desk = desk.or_insert_with(|| Desk::unknown(batch.market, history));
+            match reading.ask(|ledger| ledger.outcome(batch.market, batch.id())) {
+                Ok(outcome) => {
+                    desk.compare(&batch, outcome.as_ref());
+                    Go::On
+                }
+                Err(stop) => {
+                    stopped = Some(stop);
+                    Go::Home
+                }
+            }
+        });
+        went.map_err(lost)?;
+        stopped.map_or(Ok(desks), Err)
+    }
+
+    fn say(&self, out: &mut Out, row: Row, found: Vec<String>) -> Result<(), Stop> {
+        let market = row.market;
+        if self.there.json {
+            json_line(out, &Said::Market(Box::new(row)))?;
+            for what in found {
+                json_line(out, &Said::Fault { market, what })?;
+            }
+            return Ok(());
+        }
+        match (row.from, row.to) {
+            (Some(from), Some(to)) => writeln!(
+                out,
+                "market {market}: epochs {from} to {to} made again: {} posted, {} dropped, {} wait",
+                row.posted, row.dropped, row.waiting
+            )?,
+            _ => writeln!(out, "market {market}: no epoch could be made again")?,
+        }
+        if let Some(accounts) = row.balances {
+            let brought_in = match row.brought_in {
+                0 => String::new(),
+                n => format!(", with what {n} accounts had when the ledger began"),
+            };
+            writeln!(out, "market {market}: {accounts} accounts have what was posted{brought_in}")?;
+        } else if found.is_empty() {
+            writeln!(
+                out,
+                "market {market}: what accounts have is not compared: what was posted first is not \
+                 in the journal any more"
+            )?;
+        }
+        for what in found {
+            writeln!(out, "market {market}: WRONG: {what}")?;
+        }
+        Ok(())
+    }
+}

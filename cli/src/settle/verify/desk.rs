@@ -1,0 +1,208 @@
+//! One market, held against the journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pricetime::engine::{AccountId, EpochNumber, MarketId};
+use pricetime::persistence::journal::History;
+use pricetime::persistence::settlement::ledger::{Balance, Deed, Outcome, Position};
+use pricetime::persistence::settlement::{Batch, Drops, Transfer};
+use uuid::Uuid;
+
+use super::super::reading::Market;
+use super::super::start::Beginning;
+use super::Row;
+
+/// So many accounts are named that have something else.
+const NAMED_MAX: usize = 20;
+
+/// What an account has, or should have.
+type Has = BTreeMap<AccountId, (i128, i128)>;
+
+/// What is known of a market.
+pub(super) struct Desk {
+    history: History,
+    position: Option<Position>,
+    balances: Has,
+    /// Where it began, if that was from this folder.
+    beginning: Option<EpochNumber>,
+    /// Whether somebody says what stood there, and not where it began.
+    is_given: bool,
+    /// What accounts should have.
+    due: Has,
+    first_outcome: Option<EpochNumber>,
+    /// What operators have given up.
+    drops: Drops,
+    row: Row,
+    faults: Vec<String>,
+}
+
+impl Desk {
+    pub(super) fn new(
+        market: MarketId,
+        history: History,
+        found: Market,
+        beginning: Option<Beginning>,
+    ) -> Self {
+        let mut desk = Self {
+            history,
+            position: found.position,
+            balances: Has::new(),
+            beginning: None,
+            is_given: false,
+            due: Has::new(),
+            first_outcome: None,
+            drops: Drops::new(),
+            row: Row { market: market.0, ..Row::default() },
+            faults: Vec::new(),
+        };
+        for Balance { account, base, quote } in &found.balances {
+            add(&mut desk.balances, *account, (*base, *quote));
+        }
+        // A note of another history is about a ledger that was begun again since.
+        if let Some(it) = beginning.filter(|it| it.history == history) {
+            desk.beginning = Some(it.from);
+            desk.brought_in(&it.balances);
+        }
+        desk
+    }
+
+    /// With what operators have given up.
+    pub(super) fn with_drops(self, drops: Drops) -> Self {
+        Self { drops, ..self }
+    }
+
+    /// A market of which the ledger has never heard.
+    pub(super) fn unknown(market: MarketId, history: History) -> Self {
+        Self::new(market, history, Market { position: None, balances: Vec::new() }, None)
+    }
+
+    /// What accounts had when it began.
+    pub(super) fn brought_in(&mut self, balances: &[Balance]) {
+        self.row.brought_in = balances.len();
+        self.due.clear();
+        for Balance { account, base, quote } in balances {
+            add(&mut self.due, *account, (*base, *quote));
+        }
+    }
+
+    /// What they had, as somebody says who began it elsewhere.
+    pub(super) fn are_given(&mut self, balances: &[Balance]) {
+        self.is_given = true;
+        self.brought_in(balances);
+    }
+
+    /// The last epoch that should have an outcome.
+    fn last(&self) -> EpochNumber {
+        let own = self.position.filter(|it| it.history == self.history);
+        own.map_or(EpochNumber(0), |it| it.last)
+    }
+
+    /// Compares an epoch that was made again with what came of it.
+    pub(super) fn compare(&mut self, batch: &Batch, outcome: Option<&Outcome>) {
+        let epoch = batch.epoch;
+        self.row.from.get_or_insert(epoch.0);
+        self.row.to = Some(epoch.0);
+        let is_due = epoch <= self.last();
+        let Some(outcome) = outcome else {
+            if !is_due {
+                self.row.waiting += 1;
+            } else if self.first_outcome.is_some()
+                || (!self.is_given && self.beginning.is_none_or(|it| it <= epoch))
+            {
+                self.faults.push(format!("epoch {epoch} counts as settled and has no outcome"));
+            }
+            return;
+        };
+        self.first_outcome.get_or_insert(epoch);
+        if outcome.digest != batch.digest() {
+            self.faults.push(format!(
+                "epoch {epoch} was settled as another batch: the ledger's has digest {}, the \
+                 journal's {}",
+                outcome.digest,
+                batch.digest()
+            ));
+        }
+        if outcome.deed == Deed::Post && self.drops.contains_key(&epoch) {
+            self.faults.push(format!(
+                "epoch {epoch} was dropped by an operator, and stands as posted: if it was put right by \
+                 hand, it counts twice"
+            ));
+        }
+        if !is_due {
+            // The outcome is newer than what was looked at, or the position was put back.
+            self.row.waiting += 1;
+            return;
+        }
+        match outcome.deed {
+            Deed::Post => {
+                self.row.posted += 1;
+                // What was posted before a beginning is part of what stood there.
+                let counts = self.beginning.is_none_or(|it| it <= epoch);
+                for Transfer { account, base, quote } in batch.transfers.iter().filter(|_| counts) {
+                    add(&mut self.due, *account, (*base, *quote));
+                }
+            }
+            Deed::Drop => self.row.dropped += 1,
+        }
+    }
+
+    /// What was found.
+    pub(super) fn judge(mut self) -> (Row, Vec<String>) {
+        if let Some(Position { history, last }) = self.position {
+            if history != self.history {
+                self.faults.push(format!(
+                    "the ledger stands behind epoch {last} of history {history}, and the folder is \
+                     of {}: `settle start` makes it ready for this one",
+                    self.history
+                ));
+                return (self.row, self.faults);
+            }
+            let first = self.beginning.map_or(1, |it| it.0);
+            if self.row.to.is_none_or(|to| to < last.0) && first <= last.0 {
+                self.faults.push(format!(
+                    "the ledger stands behind epoch {last}, which has not closed in the journal"
+                ));
+            }
+            if self.row.from.is_some_and(|from| from > first) && first <= last.0 {
+                // Something was posted that cannot be made again.
+                return (self.row, self.faults);
+            }
+        }
+        let mut named = 0;
+        let accounts = self.balances.keys().chain(self.due.keys()).copied();
+        let accounts: BTreeSet<AccountId> = accounts.collect();
+        for account in accounts {
+            let has = self.balances.get(&account).copied().unwrap_or_default();
+            let due = self.due.get(&account).copied().unwrap_or_default();
+            if has == due {
+                continue;
+            }
+            named += 1;
+            if named <= NAMED_MAX {
+                self.faults.push(format!(
+                    "account {} has {} lots and {} ticks times lots, and should have {} and {}",
+                    Uuid::from(account),
+                    has.0,
+                    has.1,
+                    due.0,
+                    due.1
+                ));
+            }
+        }
+        if named > NAMED_MAX {
+            self.faults.push(format!("{} more accounts have something else", named - NAMED_MAX));
+        }
+        if named == 0 {
+            self.row.balances = Some(self.balances.len());
+        }
+        (self.row, self.faults)
+    }
+}
+
+fn add(to: &mut Has, account: AccountId, (base, quote): (i128, i128)) {
+    let has = to.entry(account).or_default();
+    *has = (has.0.saturating_add(base), has.1.saturating_add(quote));
+    if *has == (0, 0) {
+        to.remove(&account);
+    }
+}

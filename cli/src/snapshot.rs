@@ -1,0 +1,95 @@
+//! `pricetime snapshot`: a state to start from, so that the next start replays nothing.
+
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use clap::Args;
+use pricetime_journal::{Folder, Look, RealDisk, RecoveryError, RecoveryOptions, recover};
+use serde::Serialize;
+
+use super::failure::{Code, Failure};
+use super::look::{self, Markets, Stop, Subject};
+
+/// Writes a snapshot of the end of the journal.
+///
+/// The next start begins with it instead of replaying. A process that ends in order has written one
+/// itself; this is for one that was killed, and before a copy. The folder must not be in use. No
+/// earlier snapshot is dropped, and the journal stays whole.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pricetime snapshot                   the folder ./data, or $PRICETIME_FOLDER
+  pricetime snapshot /srv/market/data  another one")]
+pub(super) struct Snapshot {
+    #[command(flatten)]
+    subject: Subject,
+    /// Say what was written as one JSON line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    markets: Markets,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Said {
+    Saved { file: String, sequence: u64, digest: String, replayed: u64 },
+}
+
+impl Snapshot {
+    /// Writes it, and says where.
+    pub(super) fn run(&self) -> Result<(), Failure> {
+        look::ended(self.save())
+    }
+
+    fn save(&self) -> Result<(), Stop> {
+        // Opening makes a data folder of an empty one; a mistyped path must not become one.
+        let look = Look::open(Arc::new(RealDisk), self.subject.folder())?;
+        if look.is_new() {
+            let text =
+                format!("{} is new: there is nothing to save", self.subject.folder().display());
+            return Err(Failure::new(Code::Failed, text).into());
+        }
+        let mut folder = Folder::open(self.subject.folder())?;
+        // Which snapshots stay is for the process to say that runs here.
+        let how = RecoveryOptions { snapshots_keep: usize::MAX, ..RecoveryOptions::default() };
+        let bar = look::bar(Some(0), "replaying");
+        let recovered = recover(&mut folder, self.markets.markets_max, &how, &mut (), |progress| {
+            bar.set_length(progress.of);
+            bar.set_position(progress.replayed);
+        });
+        bar.finish_and_clear();
+        let mut recovered = recovered.map_err(failure)?;
+        for damaged in &recovered.damaged {
+            look::note(format_args!("passed over: {damaged}"));
+        }
+        let state = recovered.engine.snapshot();
+        let sequence = recovered.snapshots.save(&state)?;
+        recovered.journal.seal()?;
+        let file = recovered.snapshots.path(sequence).display().to_string();
+        let digest = format!("{:032x}", recovered.engine.digest());
+        let mut out = io::stdout().lock();
+        if self.json {
+            let (sequence, replayed) = (sequence.0, recovered.replayed);
+            look::json_line(&mut out, &Said::Saved { file, sequence, digest, replayed })?;
+        } else {
+            writeln!(out, "file       {file}")?;
+            writeln!(out, "digest     {digest} at command {sequence}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What the program says where there is no way back.
+fn failure(error: RecoveryError) -> Stop {
+    match error {
+        RecoveryError::Folder(error) => error.into(),
+        RecoveryError::Journal(error) => error.into(),
+        RecoveryError::Snapshot(error) => error.into(),
+        RecoveryError::NotNew(_) => Failure::failed(error).into(),
+        RecoveryError::Lost { .. }
+        | RecoveryError::Gap { .. }
+        | RecoveryError::Broken { .. }
+        | RecoveryError::Digest { .. } => Failure::new(Code::Unsound, error.to_string()).into(),
+    }
+}

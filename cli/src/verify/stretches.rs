@@ -1,0 +1,109 @@
+//! Replays held against everything else that is known. Damage ends a stretch of the journal, and a
+//! later snapshot begins the next.
+
+use pricetime_engine::{Engine, Sequence};
+use pricetime_journal::JournalError;
+use pricetime_journal::image::Image;
+
+use super::super::look::{self, Begun, Judge, Origin, Seen, Stop};
+use super::{Voice, wrong};
+
+/// Who says what was found, and whether a damaged file has been named already.
+pub(super) struct Stretches<'a> {
+    pub(super) voice: &'a mut Voice,
+    pub(super) markets: u32,
+    pub(super) is_whole: bool,
+}
+
+/// A stretch that was replayed.
+struct Replayed {
+    engine: Engine,
+    image: Image,
+    judge: Judge,
+    /// What ended it before the journal did.
+    broken: Option<JournalError>,
+}
+
+impl Stretches<'_> {
+    /// The next stretch. Where damage ended it, the command behind which the one after it begins.
+    pub(super) fn next(&mut self, seen: &Seen, origin: Origin) -> Result<Option<Sequence>, Stop> {
+        let begun = match seen.begin(origin, self.markets) {
+            Ok(begun) => begun,
+            Err(stop) => {
+                self.voice.say("replay", Err(stop.text()))?;
+                return Ok(Some(match origin {
+                    Origin::With(sequence) => sequence,
+                    Origin::Oldest | Origin::Before(_) => Sequence(0),
+                }));
+            }
+        };
+        let after = begun.engine.last_sequence();
+        if origin == Origin::Oldest {
+            self.earlier(seen, after)?;
+            let (oldest, replayable) = (seen.journal.oldest(), seen.journal.replayable);
+            if oldest < replayable {
+                let what = format!(
+                    "commands {oldest} to {}: written under other rules, so they are not replayed",
+                    replayable.0 - 1
+                );
+                self.voice.say("journal", Ok(what))?;
+            }
+        }
+        if after > Sequence(0) {
+            let what = format!("snapshot of command {after}: restores; a replay begins with it");
+            self.voice.say("snapshot", Ok(what))?;
+        }
+        let Replayed { engine, image, mut judge, broken } = self.replay(seen, begun);
+        if broken.is_none() {
+            judge.miss_rest(&engine);
+        }
+        judge.finish(&engine, &image);
+        for (right, text) in judge.found {
+            self.voice.say("replay", if right { Ok(text) } else { Err(text) })?;
+        }
+        let (at, digest) = (engine.last_sequence(), engine.digest());
+        let Some(error) = broken else {
+            self.voice.say("digest", Ok(format!("{digest:032x} at command {at}")))?;
+            return Ok(None);
+        };
+        let text = wrong(error)?;
+        // What a check of its file has said already need not be said again.
+        let what = if self.is_whole { text } else { format!("damage ends it behind command {at}") };
+        self.voice.say("replay", Err(what))?;
+        Ok(Some(at))
+    }
+
+    /// The snapshots with which the first stretch could not begin.
+    fn earlier(&mut self, seen: &Seen, after: Sequence) -> Result<(), Stop> {
+        for earlier in seen.snapshots.iter().filter(|sequence| **sequence < after) {
+            let found = Judge::alone(&seen.look.snapshots(), *earlier, self.markets);
+            self.voice.say("snapshot", found)?;
+        }
+        Ok(())
+    }
+
+    fn replay(&self, seen: &Seen, begun: Begun) -> Replayed {
+        let Begun { mut engine, base, commands, through } = begun;
+        let after = engine.last_sequence();
+        let mut image = Judge::image(base.as_ref());
+        let mut judge = Judge::new(seen.look.snapshots(), &seen.snapshots, after, self.markets);
+        let bar = look::bar(Some(through.0.saturating_sub(after.0)), "replaying");
+        let broken = loop {
+            let batch = match commands.next() {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            };
+            for command in &batch {
+                engine.apply(command, &mut image);
+                if judge.next() == Some(command.sequence) {
+                    judge.compare(&engine);
+                }
+            }
+            bar.inc(batch.len() as u64);
+            commands.give_back(batch);
+        };
+        bar.finish_and_clear();
+        Replayed { engine, image, judge, broken }
+    }
+}

@@ -1,0 +1,121 @@
+//! The promise: what the documentation shows is what the program does.
+
+mod program;
+
+use std::collections::BTreeSet;
+
+use pricetime_gateway::json::{Answer, Line};
+use program::{MARKET, Running, folder, out, page, place, run, token};
+use schemars::schema_for;
+use serde_json::Value;
+
+const JSON: &str = include_str!("../../docs/json.md");
+
+/// The lines of the page that stand behind a comment of this name.
+fn lines(name: &str) -> Vec<&'static str> {
+    let blocks = page::behind(JSON, &format!("<!-- {name} -->\n```json\n"));
+    assert!(!blocks.is_empty(), "docs/json.md shows no {name}");
+    blocks.into_iter().flat_map(str::lines).collect()
+}
+
+/// A line without what no two runs share.
+fn plain(line: &str) -> String {
+    let mut line: Value = serde_json::from_str(line).expect(line);
+    for body in line.as_object_mut().expect("an object").values_mut() {
+        // A snapshot is written beside the matching: it is there by now, or not yet.
+        for own in ["time", "history", "snapshot"] {
+            if let Some(value) = body.get_mut(own) {
+                *value = Value::Null;
+            }
+        }
+    }
+    line.to_string()
+}
+
+#[test]
+fn the_conversation_of_the_format_is_a_real_one() {
+    let said = lines("in").join("\n");
+    let words = ["run", "--once", "--quiet", "--epoch", "never"];
+    let output = run(folder().path(), &words, &said);
+    assert_eq!(output.status.code(), Some(4), "three lines are refused");
+    let text = out(&output);
+    // Subscriptions bring their lines in between.
+    let mut answers: Vec<String> = text.lines().map(plain).collect();
+    let mut shown: Vec<String> = lines("out").into_iter().map(plain).collect();
+    answers.sort();
+    shown.sort();
+    for (answer, shown) in answers.iter().zip(&shown) {
+        assert_eq!(answer, shown);
+    }
+    assert_eq!(answers.len(), shown.len());
+}
+
+#[test]
+fn the_conversations_of_clients_are_real_ones() {
+    let folder = folder();
+    let tokens = token("test token of account b", &["00000000-0000-0000-0000-00000000000b"]);
+    std::fs::write(folder.path().join("c.toml"), tokens).expect("a file");
+    let words = ["--tcp", "127.0.0.1:0", "--epoch", "never", "--config", "c.toml"];
+    let mut host = Running::start_in(folder, &words);
+    let mut operator = host.unix();
+    operator.say(&(MARKET.to_owned() + &place(7, 1, "sell", "9.90", 5)));
+    for _ in 0..3 {
+        assert_eq!(operator.hear()["done"]["outcome"], "accepted");
+    }
+    for (said, shown) in [("client in", "client out"), ("public in", "public out")] {
+        let mut client = host.tcp();
+        for (said, shown) in lines(said).into_iter().zip(lines(shown)) {
+            let answer = client.ask(&format!("{said}\n")).to_string();
+            assert_eq!(plain(&answer), plain(shown), "{answer}");
+        }
+        assert_eq!(lines(said).len(), lines(shown).len());
+    }
+}
+
+/// The names of a schema's lines, and of what is in them.
+fn names(schema: &Value, into: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Object(members)) = object.get("properties") {
+                into.extend(members.keys().cloned());
+            }
+            object.values().for_each(|value| names(value, into));
+        }
+        Value::Array(values) => values.iter().for_each(|value| names(value, into)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn the_format_shows_every_line_and_every_member() {
+    for schema in [schema_for!(Line), schema_for!(Answer)] {
+        let mut all = BTreeSet::new();
+        names(schema.as_value(), &mut all);
+        // What only goes wrong in the host itself, and the prices of a market with neither bids nor
+        // asks, would make the conversation longer than it teaches.
+        let rare = ["stopped", "snapshot_failure", "faulty", "until", "post_only"];
+        let missing: Vec<_> = all
+            .iter()
+            .filter(|name| !rare.contains(&name.as_str()))
+            .filter(|name| {
+                !JSON.contains(&format!("\"{name}\"")) && !JSON.contains(&format!("`{name}`"))
+            })
+            .collect();
+        assert!(missing.is_empty(), "docs/json.md does not show {missing:?}");
+    }
+}
+
+#[test]
+fn every_line_shown_is_one() {
+    for line in lines("out").into_iter().chain(lines("other")) {
+        let answer = serde_json::from_str::<Answer>(line).is_ok();
+        assert!(answer || serde_json::from_str::<Line>(line).is_ok(), "{line}");
+    }
+}
+
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn the_two_minutes_of_the_readme_go_as_they_are_shown() {
+    page::walk(README, folder().path(), "cargo run --release -- ");
+}

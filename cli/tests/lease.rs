@@ -1,0 +1,243 @@
+//! The promise: of two processes on one folder the second waits, takes over when the first has died, and
+//! does not while the first only hangs; and who comes to itself without the lock tells nothing.
+
+mod program;
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::redis::{Server, servers};
+use program::{MARKET, place};
+use serde_json::Value;
+
+const KEY: &str = "pricetime:dev:lock:order_matching:default";
+
+/// A process on a folder that others have too.
+struct Runner {
+    child: Child,
+    socket: PathBuf,
+    log: PathBuf,
+}
+
+fn command(folder: &Path, servers: &[Server], ttl: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pricetime"));
+    command.current_dir(folder).args(["run", "--epoch", "never", "--config", "ttl.toml"]);
+    std::fs::write(folder.join("ttl.toml"), format!("lock.ttl = \"{ttl}\"\n")).expect("a file");
+    for server in servers {
+        command.args(["--lock", &server.url()]);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+impl Runner {
+    fn start(folder: &Path, name: &str, servers: &[Server]) -> Self {
+        Self::start_with(folder, name, servers, "2s")
+    }
+
+    fn start_with(folder: &Path, name: &str, servers: &[Server], ttl: &str) -> Self {
+        let (socket, log) = (folder.join(name), folder.join(format!("{name}.log")));
+        let child = command(folder, servers, ttl)
+            .args(["--unix", name])
+            .stderr(File::create(&log).expect("a log"))
+            .spawn()
+            .expect("the program");
+        Self { child, socket, log }
+    }
+
+    fn says(&self, what: &str) -> bool {
+        std::fs::read_to_string(&self.log).expect("a log").contains(what)
+    }
+
+    fn wait_for(&mut self, what: &str) {
+        until(what, || {
+            assert_eq!(self.child.try_wait().expect("a child"), None, "it ended");
+            self.says(what)
+        });
+    }
+
+    fn client(&mut self) -> BufReader<UnixStream> {
+        self.wait_for("listening on a Unix socket");
+        let stream = UnixStream::connect(&self.socket).expect("the socket");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        BufReader::new(stream)
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let done = Command::new("kill").args(["-s", name, &id]).status().expect("kill");
+        assert!(done.success());
+    }
+
+    fn end(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        // It may have ended.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn say(client: &mut BufReader<UnixStream>, lines: &str) {
+    client.get_mut().write_all(lines.as_bytes()).expect("it listens");
+}
+
+fn hear(client: &mut BufReader<UnixStream>) -> Value {
+    let mut line = String::new();
+    client.read_line(&mut line).expect("it answers");
+    serde_json::from_str(&line).expect(&line)
+}
+
+/// Says lines and hears an answer to each.
+fn ask(client: &mut BufReader<UnixStream>, lines: &str) -> Vec<Value> {
+    say(client, lines);
+    lines.lines().map(|_| hear(client)).collect()
+}
+
+fn durable(client: &mut BufReader<UnixStream>) -> u64 {
+    let answers = ask(client, "{\"status\":{}}\n");
+    answers[0]["status"]["durable"].as_u64().expect("a number")
+}
+
+/// What does not trade.
+fn orders(numbers: std::ops::Range<u32>) -> String {
+    numbers.map(|number| place(1, number, "buy", "10", 1)).collect()
+}
+
+/// How many of them nobody has a lock on.
+fn free(servers: &[Server]) -> usize {
+    servers.iter().filter(|server| server.ask(&["EXISTS", KEY]) == "0").count()
+}
+
+/// A first one that has carried something out, and one that stands by.
+fn two(folder: &Path, servers: &[Server]) -> (Runner, Runner) {
+    let mut first = Runner::start(folder, "first", servers);
+    let mut client = first.client();
+    ask(&mut client, &format!("{MARKET}{}", orders(1..20)));
+    assert_eq!(durable(&mut client), 21);
+    let mut second = Runner::start(folder, "second", servers);
+    second.wait_for("standing by: somebody else holds");
+    (first, second)
+}
+
+#[test]
+fn a_standby_takes_over_from_one_that_was_killed() {
+    for many in [1, 3] {
+        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
+        let (first, mut second) = two(folder.path(), &servers);
+        assert!(!second.says("listening"), "it waits");
+        first.signal("KILL");
+        let mut client = second.client();
+        assert_eq!(durable(&mut client), 21, "what was told is there");
+        ask(&mut client, &orders(20..30));
+        assert_eq!(durable(&mut client), 31);
+        assert_eq!(second.end(), Some(0));
+        // One whose lock lives so long that it is free only because it was given back.
+        let mut third = Runner::start_with(folder.path(), "third", &servers, "600s");
+        drop(third.client());
+        assert_eq!(third.end(), Some(0));
+        until("it is given back on most servers", || free(&servers) > many / 2);
+    }
+}
+
+#[test]
+fn a_standby_does_not_take_over_from_one_that_hangs() {
+    for many in [1, 3] {
+        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
+        let (mut first, mut second) = two(folder.path(), &servers);
+        let mut client = first.client();
+        first.signal("STOP");
+        second.wait_for("standing by: nobody holds");
+        say(&mut client, &orders(20..30));
+        assert!(!second.says("listening"), "it waits");
+        first.signal("CONT");
+        for _ in 20..30 {
+            assert!(hear(&mut client).get("error").is_none());
+        }
+        first.wait_for("the lock is lost");
+        first.wait_for("the lock is held again");
+        assert!(!second.says("listening"), "it waits");
+        first.signal("KILL");
+        let mut client = second.client();
+        assert_eq!(durable(&mut client), 31);
+        assert_eq!(second.end(), Some(0));
+    }
+}
+
+#[test]
+fn who_comes_to_itself_without_the_lock_tells_nothing() {
+    for many in [1, 3] {
+        let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
+        let mut first = Runner::start(folder.path(), "first", &servers);
+        let (mut client, mut other) = (first.client(), first.client());
+        ask(&mut client, &format!("{MARKET}{}", orders(1..20)));
+        first.signal("STOP");
+        until("its validity ends", || free(&servers) == many);
+        for server in &servers {
+            assert_eq!(server.ask(&["SET", KEY, "another"]), "OK");
+        }
+        say(&mut client, &orders(20..30));
+        first.signal("CONT");
+        first.wait_for("somebody else holds");
+        // So often it would have had the time to tell.
+        for _ in 0..100 {
+            assert_eq!(durable(&mut other), 21);
+        }
+        client.get_ref().set_nonblocking(true).expect("a socket");
+        let nothing = client.fill_buf().map(<[u8]>::to_vec);
+        assert_eq!(nothing.map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
+        client.get_ref().set_nonblocking(false).expect("a socket");
+        for server in &servers {
+            assert_eq!(server.ask(&["DEL", KEY]), "1");
+        }
+        let mut before = 21;
+        for _ in 20..30 {
+            let answer = hear(&mut client);
+            assert!(answer.get("error").is_none(), "{answer}");
+            let sequence = answer.to_string();
+            before += 1;
+            assert!(sequence.contains(&format!("\"sequence\":{before}")), "{answer}");
+        }
+        assert_eq!(first.end(), Some(0));
+    }
+}
+
+#[test]
+fn who_is_not_to_wait_ends_with_its_own_code() {
+    let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(1));
+    let mut first = Runner::start(folder.path(), "first", &servers);
+    first.wait_for("listening on a Unix socket");
+    let ended = command(folder.path(), &servers, "2s")
+        .args(["--standby", "exit"])
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the program");
+    let text = String::from_utf8(ended.stderr).expect("text");
+    assert_eq!(ended.status.code(), Some(5), "{text}");
+    assert!(text.contains(KEY) && text.contains("another process drives"), "{text}");
+    let ended = command(folder.path(), &servers, "2s").args(["--standby", "leave"]).output();
+    assert_eq!(ended.expect("the program").status.code(), Some(2));
+    assert_eq!(first.end(), Some(0));
+}
+
+#[test]
+fn who_is_to_end_without_the_lock_ends_and_says_so() {
+    let (folder, mut servers) = (tempfile::tempdir().expect("a folder"), servers(1));
+    let mut first = Runner::start(folder.path(), "first", &servers);
+    let mut client = first.client();
+    ask(&mut client, MARKET);
+    servers.iter_mut().for_each(Server::kill);
+    first.wait_for("the lock is lost");
+    say(&mut client, &orders(1..20));
+    assert_eq!(first.end(), Some(1));
+    assert!(first.says("it ended without the lock of the runner"));
+}

@@ -1,0 +1,116 @@
+//! `pricetime archive` and `pricetime snapshot`.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+
+use pricetime::Options;
+use pricetime::persistence::journal::JournalOptions;
+
+use crate::folder::{files, flip, made, open, open_markets, options, submit};
+use crate::program::run;
+
+#[test]
+fn what_is_packed_comes_out_whole() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let (file, copy) = (format!("{folder}.pack"), format!("{folder}-copy"));
+    run(["archive", folder, &file]).says(0, &["packed history"]);
+    run(["archive", folder, &file]).says(2, &["is there already"]);
+    let lines = run(["archive", "--restore", &file, &copy, "--json"]).well().lines();
+    assert_eq!(lines[0]["unpacked"]["to"], copy);
+    run(["verify", &copy]).says(0, &["closed in order", &made.digest]);
+    assert_eq!(run(["replay", &copy, "--json"]).well().digest(), made.digest);
+    run(["archive", "--restore", &file, &copy]).says(1, &["holds", "already"]);
+    let host = open(|| options(copy.as_ref()));
+    assert_eq!(format!("{:032x}", host.digest()), made.digest);
+    submit(&host, 1_000..1_010);
+    host.close().expect("it ends in order");
+    run(["verify", &copy]).well();
+}
+
+#[test]
+fn archive_is_its_owners_and_replaces_no_file_and_no_symbolic_link() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let (file, begun) = (format!("{folder}.pack"), format!("{folder}.pack.tmp"));
+    let victim = made.path.with_file_name("victim");
+    fs::write(&victim, "precious").expect("written");
+    for link in [&file, &begun] {
+        // Both one that leads to a file and one that leads nowhere.
+        for target in [victim.clone(), victim.with_file_name("nowhere")] {
+            symlink(&target, link).expect("a link");
+            run(["archive", folder, &file]).says(2, &["is there already"]);
+            assert!(fs::symlink_metadata(link).expect("a file").is_symlink(), "it is left alone");
+            assert!(!fs::exists(victim.with_file_name("nowhere")).expect("an answer"));
+            fs::remove_file(link).expect("removed");
+        }
+    }
+    assert_eq!(fs::read_to_string(&victim).expect("read"), "precious");
+    fs::write(&begun, "half of it").expect("written");
+    run(["archive", folder, &file]).says(2, &[&begun, "remove the file"]);
+    fs::remove_file(&begun).expect("removed");
+    run(["archive", folder, &file]).well();
+    assert_eq!(fs::metadata(&file).expect("a file").mode() & 0o777, 0o600);
+    assert!(!fs::exists(&begun).expect("an answer"));
+}
+
+#[test]
+fn a_damaged_archive_unpacks_nothing() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    let (file, copy) = (format!("{folder}.pack"), format!("{folder}-copy"));
+    run(["archive", folder, &file]).well();
+    let whole = fs::read(&file).expect("the archive");
+    for at in [3, 20, 60, whole.len() / 2, whole.len() - 5] {
+        fs::write(&file, &whole).expect("written");
+        flip(file.as_ref(), at);
+        run(["archive", "--restore", &file, &copy]).says(3, &["nothing was unpacked"]);
+        assert!(!fs::exists(&copy).expect("an answer"), "byte {at}");
+    }
+    for length in [0, 31, whole.len() / 2, whole.len() - 1] {
+        fs::write(&file, &whole[..length]).expect("written");
+        run(["archive", "--restore", &file, &copy]).says(3, &["nothing was unpacked"]);
+    }
+    fs::write(&file, [whole.as_slice(), b"more"].concat()).expect("written");
+    run(["archive", "--restore", &file, &copy]).says(3, &["nothing was unpacked"]);
+    run(["archive", "--restore", "/nowhere/a.pack", &copy]).says(1, &["/nowhere/a.pack"]);
+    assert!(!fs::exists(&copy).expect("an answer"));
+}
+
+/// Whatever room the last segment has left: the seal of the copy finds a place.
+#[test]
+fn a_copy_beside_a_running_process_stands_by_itself() {
+    let own = tempfile::tempdir().expect("a folder");
+    let path = own.path().join("market");
+    let folder = path.to_str().expect("text");
+    let journal = JournalOptions { segment_bytes: 2_048 };
+    let host = open(|| Options { journal, ..options(&path) });
+    open_markets(&host);
+    for round in 0..24_u64 {
+        submit(&host, 1 + round..2 + round);
+        let (file, copy) = (format!("{folder}-{round}.pack"), format!("{folder}-{round}"));
+        run(["archive", folder, &file]).well();
+        run(["archive", "--restore", &file, &copy]).well();
+        run(["verify", &copy]).says(0, &["closed in order"]);
+    }
+    host.close().expect("it ends in order");
+}
+
+#[test]
+fn a_snapshot_of_the_end_spares_the_replay() {
+    let made = made();
+    let folder = made.path.to_str().expect("text");
+    for file in files(&made.path, "snapshots") {
+        fs::remove_file(file).expect("removed");
+    }
+    let lines = run(["snapshot", folder, "--json"]).well().lines();
+    let saved = &lines[0]["saved"];
+    assert_eq!(saved["digest"], made.digest);
+    assert_eq!(saved["sequence"], saved["replayed"]);
+    let lines = run(["snapshot", folder, "--json"]).well().lines();
+    assert_eq!(lines[0]["saved"]["replayed"], 0);
+    run(["verify", folder]).says(0, &["snapshot of command"]);
+    let host = open(|| options(&made.path));
+    assert_eq!(host.start().replayed, 0);
+    host.close().expect("it ends in order");
+}

@@ -1,0 +1,149 @@
+//! `pricetime inspect`.
+
+use pricetime::MarketView;
+use pricetime::engine::{Engine, Event, Group, MarketId, Outcome};
+use pricetime_gateway::json::Book;
+use pricetime_tests::record::commands;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::folder::{Made, made};
+use crate::program::{Ran, run};
+
+fn inspect(made: &Made, words: &[&str]) -> Ran {
+    let folder = made.path.to_str().expect("text");
+    run([&["inspect"], words, &["--folder", folder]].concat())
+}
+
+fn groups(made: &Made) -> Vec<Group> {
+    let (mut engine, mut groups) = (Engine::new(10_000), Vec::new());
+    for command in commands(&made.path) {
+        engine.apply(&command, &mut groups);
+    }
+    groups
+}
+
+#[test]
+fn a_book_is_that_of_any_moment() {
+    let made = made();
+    let mut engine = Engine::new(10_000);
+    for (command, number) in commands(&made.path).iter().zip(1_u64..) {
+        engine.apply(command, &mut ());
+        if number % 97 != 0 {
+            continue;
+        }
+        let book = engine.market(MarketId(1)).expect("it was added first");
+        let view = MarketView::of_book(book, engine.last_sequence(), 3);
+        let expected = serde_json::to_value(Book::of(&view, book.spec())).expect("JSON");
+        let at = number.to_string();
+        let ran = inspect(&made, &["book", "1", "--depth", "3", "--json", "--at", &at]).well();
+        assert_eq!(ran.lines()[0]["book"], expected);
+    }
+    inspect(&made, &["book", "1"]).says(0, &["ONE (1) at command", "bid", "ask"]);
+    inspect(&made, &["book", "3"]).says(1, &["there is no market 3"]);
+    inspect(&made, &["book", "1", "--at", "99999"]).says(2, &["the journal ends with"]);
+}
+
+#[test]
+fn an_epoch_is_a_moment() {
+    let made = made();
+    for number in 1..5_u64 {
+        let at = format!("epoch:{number}@2");
+        let ran = inspect(&made, &["market", "2", "--json", "--at", &at]).well();
+        assert_eq!(ran.lines()[0]["market"]["epoch"], number + 1);
+    }
+    inspect(&made, &["market", "--at", "epoch:999"]).says(1, &["has not come"]);
+    let ran = inspect(&made, &["market", "--json"]).well();
+    assert_eq!(ran.lines().len(), 2);
+}
+
+#[test]
+fn the_journal_is_listed_with_what_became_of_it() {
+    let made = made();
+    let groups = groups(&made);
+    let all = inspect(&made, &["journal", "--json"]).well().lines();
+    assert_eq!(all.len(), groups.len());
+    for (line, group) in all.iter().zip(&groups) {
+        assert_eq!(line["sequence"], group.header.sequence.0);
+        let is_accepted = group.outcome == Outcome::Accepted;
+        assert_eq!(line["outcome"] == "accepted", is_accepted, "{line}");
+    }
+    let account = Uuid::from_u128(12).to_string();
+    let some = ["journal", "--json", "--account", &account, "--kind", "cancel", "--market", "1"];
+    let some = inspect(&made, &some).well().lines();
+    assert!(!some.is_empty());
+    for line in &some {
+        assert_eq!(line["command"]["cancel"]["account"], account);
+    }
+    let ran = inspect(&made, &["journal", "--from", "200", "--to", "209"]).well();
+    assert_eq!(ran.out.lines().count(), 10);
+    let ran = inspect(&made, &["journal", "--from", "200", "--limit", "3"]).well();
+    assert_eq!(ran.out.lines().count(), 3);
+    inspect(&made, &["journal", "--kind", "dance"]).says(2, &["dance"]);
+}
+
+#[test]
+fn an_order_s_life_is_told_with_its_reasons() {
+    let made = made();
+    let groups = groups(&made);
+    let traded = |event: &Event| {
+        if let Event::Traded { maker, .. } = event { Some(maker.order) } else { None }
+    };
+    let of_one = |group: &&Group| group.header.market == MarketId(1);
+    let events = groups.iter().filter(of_one).flat_map(|group| &group.events);
+    let order = events.clone().find_map(traded).expect("a maker");
+    let order = Uuid::from(order).to_string();
+    let ran = inspect(&made, &["order", "1", &order, "--why"]);
+    ran.says(0, &["came in", "traded", "as maker with order", "why: in its queue", "priority"]);
+    let lines = inspect(&made, &["order", "1", &order, "--why", "--json"]).well().lines();
+    assert!(lines[0]["done"]["events"][0]["accepted"].is_object(), "{lines:?}");
+    assert!(lines.iter().any(|line| line["why"]["place"].is_object()), "{lines:?}");
+    assert!(lines.last().is_some_and(|line| line["order"]["market"] == 1));
+
+    let cancelled = |event: &Event| {
+        if let Event::Cancelled { party, .. } = event { Some(party.order) } else { None }
+    };
+    let cancelled = events.clone().find_map(cancelled).expect("a cancel");
+    let cancelled = Uuid::from(cancelled).to_string();
+    inspect(&made, &["order", "1", &cancelled, "--why"]).says(0, &["ended with", "why: ", "gone"]);
+    let refused = |event: &Event| {
+        if let Event::Rejected { order, .. } = event { *order } else { None }
+    };
+    let refused = Uuid::from(events.clone().find_map(refused).expect("a refusal")).to_string();
+    inspect(&made, &["order", "1", &refused, "--why"]).says(0, &["refused", "why: "]);
+    let never = Uuid::from_u128(1).to_string();
+    inspect(&made, &["order", "1", &never]).says(1, &["no command up to"]);
+    inspect(&made, &["order", "1", "x"]).says(2, &["ORDER"]);
+}
+
+#[test]
+fn an_account_is_its_orders_its_trades_and_its_totals() {
+    let made = made();
+    let own = Uuid::from_u128(13).to_string();
+    let trades = groups(&made)
+        .iter()
+        .filter(|group| group.header.market == MarketId(1))
+        .flat_map(|group| group.events.clone())
+        .filter(|event| {
+            matches!(event, Event::Traded { maker, taker, .. }
+                if [maker.account.0, taker.account.0].contains(&13))
+        })
+        .count();
+    let lines = inspect(&made, &["account", &own, "--json"]).well().lines();
+    let totals: Vec<&Value> = lines.iter().filter_map(|line| line.get("totals")).collect();
+    assert_eq!(totals.len(), 2);
+    assert_eq!(totals[0]["trades"], trades);
+    assert!(lines.iter().any(|line| line["orders"]["orders"].is_array()), "{lines:?}");
+    inspect(&made, &["account", &own]).says(0, &["live orders", "last trades", "bought"]);
+}
+
+#[test]
+fn a_snapshot_is_looked_into() {
+    let made = made();
+    let newest = inspect(&made, &["snapshot", "--json"]).well().lines();
+    assert_eq!(newest[0]["snapshot"]["digest"], made.digest);
+    let oldest = newest[0]["snapshot"]["all"][0].to_string();
+    inspect(&made, &["snapshot", &oldest]).says(0, &["history", "ONE", "TWO", &oldest]);
+    inspect(&made, &["snapshot", "2"]).says(1, &["there is no snapshot of command 2"]);
+    run(["inspect", "snapshot", "--folder", "/nowhere"]).says(1, &["is no data folder"]);
+}

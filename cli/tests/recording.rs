@@ -1,0 +1,169 @@
+//! The promise: `run --once` on a recording does what happened then, and ends with the digest of `replay`.
+
+mod program;
+
+use std::path::Path;
+
+use program::{VIEW, err, folder, lines, out, place, run};
+use serde_json::{Value, json};
+
+/// The lines with a time each, so many minutes after the day began.
+fn at(minute: u32, said: &str) -> String {
+    let time = format!("2026-06-01T{:02}:{:02}:00Z", minute / 60, minute % 60);
+    let mut all = String::new();
+    for mut line in lines(said) {
+        for body in line.as_object_mut().expect("an object").values_mut() {
+            body["time"] = json!(time);
+        }
+        all += &format!("{line}\n");
+    }
+    all
+}
+
+/// An order that ends at this minute.
+fn until(minute: u32, order: u32) -> String {
+    let mut line: Value = serde_json::from_str(&place(1, order, "buy", "1.00", 5)).expect("a line");
+    let end = format!("2026-06-01T00:{minute:02}:00Z");
+    line["place"]["time_in_force"] = json!({ "good_till_date": end });
+    format!("{line}\n")
+}
+
+fn day() -> String {
+    at(0, program::MARKET)
+        + &at(1, &until(5, 1))
+        + &at(2, &until(50, 2))
+        + "{\"place\":\n"
+        + &at(3, &place(2, 9, "sell", "3.001", 1))
+        // Nothing but the clock of the recording ends the first order before this one comes.
+        + &at(10, &place(2, 3, "sell", "1.00", 6))
+        + &at(15, &program::close(1))
+        + &at(16, &place(2, 3, "sell", "2.00", 1))
+}
+
+/// The digest that a process names on its standard error or output.
+fn digest(text: &str) -> &str {
+    let behind = text.rsplit_once("digest").expect(text).1;
+    behind.trim_start_matches(|it: char| !it.is_ascii_hexdigit()).get(..32).expect(text)
+}
+
+/// The answers and the log of `run --once` with these arguments.
+fn once(folder: &Path, words: &[&str]) -> (Vec<Value>, String) {
+    let done = run(folder, &[&["run", "--once"], words].concat(), "");
+    (lines(&out(&done)), err(&done))
+}
+
+#[test]
+fn run_and_replay_of_a_recording_come_to_one_digest() {
+    let folder = folder();
+    std::fs::write(folder.path().join("day.jsonl"), day()).expect("a file");
+    let (answers, log) = once(folder.path(), &["--input", "day.jsonl"]);
+    let replayed = run(folder.path(), &["replay", "day.jsonl"], "");
+    assert_eq!(replayed.status.code(), Some(4), "{}", err(&replayed));
+    assert_eq!(digest(&log), digest(&out(&replayed)));
+    let traded: Vec<_> =
+        answers.iter().flat_map(|line| line["done"]["events"].as_array()).collect();
+    let traded: Vec<_> = traded.into_iter().flatten().filter_map(|it| it.get("traded")).collect();
+    assert_eq!(traded.len(), 1, "the first order had ended");
+    assert_eq!(traded[0]["quantity"], "5");
+    let last = &answers.last().expect("answers")["done"];
+    assert_eq!(
+        (&last["time"], &last["outcome"]),
+        (&json!("2026-06-01T00:16:00.000000000Z"), &json!({"rejected": "duplicate_order_id"}))
+    );
+    assert!(
+        log.contains("input ended lines=9 refused=2 accepted=6 rejected=1 duplicates=0"),
+        "{log}"
+    );
+    assert!(log.contains("reasons=\"1 duplicate_order_id\""), "{log}");
+    // What the journal says of it is again such a recording.
+    let written = run(folder.path(), &["replay", "./data", "--commands", "again.jsonl"], "");
+    assert_eq!(written.status.code(), Some(0), "{}", err(&written));
+    let (_, again) = once(folder.path(), &["--folder", "other", "--input", "again.jsonl"]);
+    assert_eq!(digest(&again), digest(&log));
+}
+
+#[test]
+fn a_recording_is_followed_through_a_pipe_too() {
+    let folder = folder();
+    let day = String::from("\n") + &day();
+    std::fs::write(folder.path().join("day.jsonl"), &day).expect("a file");
+    let (_, log) = once(folder.path(), &["--input", "day.jsonl"]);
+    let piped = run(folder.path(), &["run", "--once", "--folder", "other"], &day);
+    assert_eq!(digest(&err(&piped)), digest(&log));
+}
+
+#[test]
+fn commands_behind_a_removed_market_do_the_same_in_both() {
+    let folder = folder();
+    let phase = |phase: &str| format!("{{\"set_phase\":{{\"market\":1,\"phase\":\"{phase}\"}}}}\n");
+    let day = at(0, program::MARKET)
+        + &at(1, &place(1, 1, "buy", "1.00", 5))
+        + &at(
+            2,
+            "{\"cancel_all\":{\"market\":1,\"account\":\"00000000-0000-0000-0000-000000000001\"}}",
+        )
+        + &at(3, &phase("closed"))
+        + &at(4, "{\"remove_market\":{\"market\":1}}")
+        + &at(5, &place(1, 2, "buy", "1.00", 5))
+        + &at(6, &phase("call"));
+    std::fs::write(folder.path().join("day.jsonl"), day).expect("a file");
+    let (answers, log) = once(folder.path(), &["--input", "day.jsonl"]);
+    assert_eq!(answers[6]["refused"]["error"], "there is no market 1");
+    let replayed = run(folder.path(), &["replay", "day.jsonl"], "");
+    assert_eq!(digest(&log), digest(&out(&replayed)));
+}
+
+#[test]
+fn one_line_without_an_end_is_a_recording_too() {
+    let folder = folder();
+    let line = at(0, program::MARKET.lines().next().expect("a line"));
+    let done = run(folder.path(), &["run", "--once"], line.trim_end());
+    assert_eq!(done.status.code(), Some(0), "{}", err(&done));
+    assert_eq!(lines(&out(&done))[0]["done"]["time"], "2026-06-01T00:00:00.000000000Z");
+}
+
+#[test]
+fn with_epoch_each_gate_of_the_recorded_time_closes_one() {
+    let folder = folder();
+    let day = at(0, program::MARKET)
+        + &at(1, &place(1, 1, "buy", "1.00", 5))
+        + &at(61, &place(1, 2, "buy", "1.00", 5))
+        + VIEW;
+    std::fs::write(folder.path().join("day.jsonl"), day).expect("a file");
+    let (answers, log) = once(folder.path(), &["--input", "day.jsonl", "--epoch", "15m"]);
+    assert_eq!(answers.last().expect("answers")["book"]["epoch"], 5, "{log}");
+    let (answers, _) = once(folder.path(), &["--folder", "other", "--input", "day.jsonl"]);
+    assert_eq!(answers.last().expect("answers")["book"]["epoch"], 1);
+}
+
+#[test]
+fn times_are_refused_where_a_clock_runs_and_left_out_on_request() {
+    let folder = folder();
+    let day = program::MARKET.to_owned() + &at(1, &place(1, 1, "buy", "1.00", 5));
+    std::fs::write(folder.path().join("day.jsonl"), day).expect("a file");
+    let (answers, log) = once(folder.path(), &["--input", "day.jsonl"]);
+    let why = answers[2]["refused"]["error"].as_str().expect("a refusal");
+    assert!(why.contains("--ignore-times"), "{why}");
+    assert!(!log.contains("digest"), "{log}");
+    let words = ["--folder", "other", "--ignore-times", "--input", "day.jsonl"];
+    let (answers, _) = once(folder.path(), &words);
+    assert_eq!(answers[2]["done"]["outcome"], "accepted");
+    assert_ne!(answers[2]["done"]["time"], "2026-06-01T00:01:00.000000000Z");
+}
+
+#[test]
+fn what_is_no_json_lines_ends_before_a_folder_is_made() {
+    let folder = folder();
+    std::fs::write(folder.path().join("day.csv"), "time,price\n1,2\n").expect("a file");
+    for (words, hint) in [
+        (&["run", "--once", "--input", "day.csv"][..], "day.csv:1: not a JSON object"),
+        (&["run", "--input", "day.csv"], "day.csv:1: not a JSON object"),
+        (&["run", "--input", "nothing.jsonl"], "cannot read nothing.jsonl"),
+        (&["replay", "day.csv"], "day.csv:1: not a JSON object"),
+    ] {
+        let done = run(folder.path(), words, "");
+        assert!(matches!(done.status.code(), Some(1 | 2)), "{words:?}");
+        assert!(err(&done).contains(hint), "{}", err(&done));
+        assert!(!folder.path().join("data").exists(), "{words:?}");
+    }
+}

@@ -1,0 +1,49 @@
+//! The promise: what stands in Redis can be looked at, restored from, carried and taken away with the
+//! program; a new folder never takes the place of somebody's image; and what `docs/redis.md` shows is
+//! what a server answers.
+
+mod check;
+mod commands;
+mod encryption;
+mod fenced;
+mod folders;
+mod hangs;
+mod page;
+#[path = "../program/mod.rs"]
+mod program;
+
+use std::path::Path;
+use std::process::Output;
+
+use pricetime_tests::redis::Server;
+use program::{book, err, folder, lines, out, run};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Carries out these lines with the image going to this server.
+fn bring(folder: &Path, url: &str, said: &str) -> Output {
+    run(folder, &["run", "--once", "--epoch", "never", "--redis", url], said)
+}
+
+/// A server with the book.
+fn filled() -> (Server, TempDir) {
+    let (server, folder) = (Server::start(), folder());
+    let done = bring(folder.path(), &server.url(), &book());
+    assert_eq!(done.status.code(), Some(0), "{}", err(&done));
+    (server, folder)
+}
+
+/// `pricetime redis` with these words, on this server.
+fn redis(folder: &Path, url: &str, words: &[&str]) -> Output {
+    run(folder, &[&["redis"], words, &["--redis", url]].concat(), "")
+}
+
+fn code(output: &Output) -> Option<i32> {
+    output.status.code()
+}
+
+fn shown(folder: &Path, url: &str) -> Vec<Value> {
+    let shown = redis(folder, url, &["show", "--json"]);
+    assert_eq!(code(&shown), Some(0), "{}", err(&shown));
+    lines(&out(&shown))
+}

@@ -1,0 +1,254 @@
+//! The promise: `kill -9` between any two words to Redis, within one or before its answer, leaves a
+//! state whole in Redis or none, loses nothing that was told, and the image is exact again after the
+//! next start.
+//!
+//! `PRICETIME_TRIALS` says how many kills, a hundredth of it, `PRICETIME_SEED` which ones. From 50,000 on
+//! all are tried that there are: each word, in each manner.
+
+mod program;
+#[path = "program/turnstile.rs"]
+mod turnstile;
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pricetime::engine::{Action, Engine, Event, MarketId, Sequence};
+use pricetime::persistence::journal::{Folder, Journal, JournalOptions};
+use pricetime::persistence::redis::{KeyNames, Link, ReadImage, RedisOptions, read_image};
+use pricetime_tests::generate::random::Random;
+use pricetime_tests::patience::PATIENCE;
+use pricetime_tests::redis::Server;
+use program::{MARKET, place};
+use serde_json::Value;
+use tempfile::TempDir;
+use turnstile::{Manner, Turnstile};
+
+/// A folder that lives longer takes longer and longer.
+const KILLS_A_FOLDER: u64 = 5;
+/// Epochs of a process: changes in place, a second generation, and the turn back to the first.
+const SIZES: [u32; 3] = [40, 1_050, 1_050];
+const MANNERS: [Manner; 3] = [Manner::Before, Manner::Half, Manner::NoReply];
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    let text = std::env::var(name).ok().map(|text| text.replace('_', ""));
+    text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
+}
+
+/// What stands in Redis of the market.
+fn read(server: &Server) -> Option<ReadImage> {
+    let mut link = Link::new(RedisOptions::parse(&server.url()).expect("an address"));
+    read_image(&mut link, &KeyNames::default().of(MarketId(1))).expect("an image that is whole")
+}
+
+/// A process, fed with lines.
+struct Victim {
+    child: Child,
+    input: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    line: u64,
+}
+
+impl Victim {
+    fn start(folder: &Path, way: &Turnstile) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pricetime"))
+            .current_dir(folder)
+            .args(["run", "--once", "--epoch", "never", "--quiet", "--folder", "data"])
+            .args(["--redis", &way.url()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the program");
+        way.watch(child.id());
+        let input = child.stdin.take().expect("its input");
+        let answers = BufReader::new(child.stdout.take().expect("its output"));
+        Self { child, input, answers, line: 0 }
+    }
+
+    /// Says lines and hears their answers. None where it was killed meanwhile.
+    fn ask(&mut self, lines: &str, told: &mut Vec<(u64, String)>) -> Option<u64> {
+        // What it has not read yet does not fill a pipe.
+        for some in lines.lines().collect::<Vec<_>>().chunks(100) {
+            let text: String = some.iter().map(|line| format!("{line}\n")).collect();
+            self.input.write_all(text.as_bytes()).ok()?;
+            for line in some {
+                let mut answer = String::new();
+                self.answers.read_line(&mut answer).ok().filter(|_| answer.ends_with('\n'))?;
+                let answer: Value = serde_json::from_str(&answer).expect(&answer);
+                self.line += 1;
+                assert_eq!(answer["done"]["line"], self.line, "{answer}");
+                assert_eq!(answer["done"]["outcome"], "accepted", "{answer}");
+                told.push((answer["done"]["sequence"].as_u64().expect("one"), (*line).to_owned()));
+            }
+        }
+        told.last().map(|(sequence, _)| *sequence)
+    }
+
+    fn kill(mut self) {
+        // It may have been killed.
+        drop(self.child.kill());
+        self.child.wait().expect("it is dead");
+    }
+}
+
+/// A market that processes are killed at, one after the other.
+struct Trial {
+    server: Server,
+    way: Turnstile,
+    folder: TempDir,
+    /// What was told: sequence and the line that it answers.
+    told: Vec<(u64, String)>,
+    /// Where the journal ended when a process began: that state is brought to Redis too.
+    starts: Vec<u64>,
+    orders: u32,
+}
+
+impl Trial {
+    fn new() -> Self {
+        let server = Server::start();
+        let way = Turnstile::start(server.port);
+        let folder = tempfile::tempdir().expect("a folder");
+        Self { server, way, folder, told: vec![], starts: vec![0], orders: 0 }
+    }
+
+    /// Begins anew with an empty folder and an empty server.
+    fn clear(&mut self) {
+        self.folder = tempfile::tempdir().expect("a folder");
+        assert_eq!(self.server.ask(&["FLUSHALL"]), "OK");
+        (self.told, self.starts) = (vec![], vec![0]);
+    }
+
+    /// So many orders, and the end of the epoch.
+    fn epoch(&mut self, orders: u32, epoch: u64) -> String {
+        let mut lines = String::new();
+        for order in self.orders..self.orders + orders {
+            let (side, price) = if order % 2 == 0 { ("buy", 10) } else { ("sell", 60) };
+            lines += &place(order % 3 + 1, order + 1, side, &(price + order % 30).to_string(), 5);
+        }
+        self.orders += orders;
+        lines + &format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")
+    }
+
+    /// Epochs of these sizes, each brought to Redis before the next. Whether nobody was killed.
+    fn epochs(&mut self, victim: &mut Victim, first: u64, sizes: &[u32]) -> bool {
+        for (size, epoch) in sizes.iter().zip(first..) {
+            let lines = self.epoch(*size, epoch);
+            let Some(sequence) = victim.ask(&lines, &mut self.told) else { return false };
+            let begun = Instant::now();
+            while read(&self.server).is_none_or(|image| image.sequence.0 < sequence) {
+                if self.way.killed_at().is_some() {
+                    return false;
+                }
+                assert!(begun.elapsed() < PATIENCE, "epoch {epoch} does not come to Redis");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        true
+    }
+
+    /// A process, from its start to its end or death. Whether nobody was killed on the way.
+    fn run(&mut self, said: &str, epoch: u64, sizes: &[u32]) -> bool {
+        let mut victim = Victim::start(self.folder.path(), &self.way);
+        let all = (said.is_empty() || victim.ask(said, &mut self.told).is_some())
+            && self.epochs(&mut victim, epoch, sizes);
+        victim.kill();
+        self.way.drain();
+        all
+    }
+
+    /// Holds Redis against the journal, and the journal against what was told. Says which epoch is
+    /// next.
+    fn judge(&mut self, what: &str) -> u64 {
+        let image = read(&self.server);
+        let folder = Folder::open(&self.folder.path().join("data")).expect("it can be opened");
+        let options = JournalOptions::default();
+        let journal = Journal::open(folder.disk(), &folder.journal(), folder.history(), options)
+            .expect("a kill damages nothing");
+        let (mut engine, mut groups) = (Engine::new(8), Vec::new());
+        let mut placed = BTreeMap::new();
+        let mut found = image.is_none();
+        for command in journal.read(Sequence(1)).expect("it is kept whole") {
+            let command = command.expect("a command");
+            engine.apply(&command, &mut groups);
+            if let Action::Place(place) = command.action {
+                let before = placed.insert(place.order.0, command.sequence.0);
+                assert_eq!(before, None, "{what}: an order came in twice");
+            }
+            let ends = groups
+                .drain(..)
+                .flat_map(|group| group.events)
+                .any(|event| matches!(event, Event::EpochClosed(_) | Event::MarketAdded(_)));
+            let Some(image) = image.as_ref().filter(|it| it.sequence == command.sequence) else {
+                continue;
+            };
+            let known = ends || self.starts.contains(&image.sequence.0);
+            assert!(known, "{what}: {} is no end of an epoch", image.sequence);
+            assert_eq!(Some(&image.state), engine.snapshot().markets.first(), "{what}");
+            assert_eq!(image.history, folder.history().to_string(), "{what}");
+            found = true;
+        }
+        let last = engine.snapshot().last_sequence.0;
+        assert!(found, "{what}: Redis is ahead of the journal, which ends at {last}");
+        for (sequence, line) in &self.told {
+            assert!(*sequence <= last, "{what}: {sequence} was told, the journal ends at {last}");
+            let line: Value = serde_json::from_str(line).expect("a line");
+            if let Some(order) = line["place"]["order"].as_str() {
+                let id = u128::from_str_radix(&order.replace('-', ""), 16).expect("an id");
+                assert_eq!(placed.get(&id), Some(sequence), "{what}: order {order} was told");
+            }
+        }
+        self.starts.push(last);
+        engine.market(MarketId(1)).map_or(1, |book| book.head().epoch.0)
+    }
+
+    /// A process that nobody kills closes an epoch, and that stands in Redis then. Says which epoch
+    /// is next.
+    fn heal(&mut self, what: &str, said: &str, epoch: u64, orders: u32) -> u64 {
+        self.way.arm(None);
+        assert!(self.run(said, epoch, &[orders]), "{what}: nobody is killed");
+        let next = self.judge(what);
+        assert_eq!(next, epoch + 1, "{what}: the epoch has closed");
+        let told = self.told.last().map(|(sequence, _)| *sequence);
+        assert_eq!(read(&self.server).map(|image| image.sequence.0), told, "{what}");
+        next
+    }
+}
+
+#[test]
+fn a_kill_at_any_word_to_redis_leaves_a_whole_state() {
+    let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
+    let mut trial = Trial::new();
+    let mut epoch = trial.heal("at first", MARKET, 1, 700);
+    // How many words there are where nobody is killed: the claim, everything anew, some changes, a
+    // second generation, and a turn to it.
+    trial.way.arm(None);
+    assert!(trial.run("", epoch, &SIZES), "nobody is killed");
+    epoch = trial.judge("nobody killed");
+    let words = trial.way.passed();
+    let points = words * MANNERS.len() as u64;
+    let trials = if trials < 50_000 { (trials / 100).clamp(5, points) } else { points };
+    eprintln!("PRICETIME_SEED={seed}, {trials} kills of {points} possible ones");
+    let (mut random, mut killed) = (Random::new(seed), BTreeMap::<String, u32>::new());
+    for kill in 0..trials {
+        if kill % KILLS_A_FOLDER == 0 {
+            trial.clear();
+            epoch = trial.heal("in a new folder", MARKET, 1, 700);
+        }
+        // One of each stretch of the whole range.
+        let (from, to) = (kill * points / trials, (kill + 1) * points / trials);
+        let point = from + random.below(to - from);
+        let manner = MANNERS[(point % MANNERS.len() as u64) as usize];
+        let at = point / MANNERS.len() as u64;
+        let what = format!("seed {seed}, kill {kill}: {manner:?} at word {at}");
+        trial.way.arm(Some((at, manner)));
+        let _ = trial.run("", epoch, &SIZES);
+        let word = trial.way.killed_at().unwrap_or_else(|| String::from("behind all of them"));
+        *killed.entry(word).or_default() += 1;
+        epoch = trial.judge(&what);
+        epoch = trial.heal(&what, "", epoch, 3);
+    }
+    eprintln!("killed at {killed:?}");
+}

@@ -1,0 +1,147 @@
+//! The promise: a program that settles into a server is killed again and again, and in the end every
+//! epoch was posted once, in order, and money is conserved; each way to look says so.
+
+mod program;
+#[path = "program/settling.rs"]
+mod settling;
+
+use std::path::Path;
+use std::time::Duration;
+
+use pricetime_tests::postgres;
+use pricetime_tests::redis::Server;
+use program::Running;
+use serde_json::json;
+use settling::{MAKER, MARKET, TAKER, asked, epoch, printed, until};
+
+/// So often it is killed, and so many epochs have closed in the end.
+const KILLS: u32 = 12;
+const EPOCHS: u32 = 2 * KILLS;
+
+/// Trades, and is killed while it settles what was traded.
+fn killed_in_the_middle(with: &[&str]) -> Running {
+    let words = [&["--epoch", "never"], with].concat();
+    let folder = tempfile::tempdir().expect("a folder");
+    // Whoever was killed has the lock so long.
+    let text = "settlement.lock_ttl = \"500ms\"\n";
+    std::fs::write(folder.path().join("settle.toml"), text).expect("a file");
+    let mut running = Running::start_in(folder, &words);
+    let mut client = running.unix();
+    MARKET.lines().for_each(|line| drop(client.ask(&format!("{line}\n"))));
+    for kill in 0..KILLS {
+        for number in [2 * kill + 1, 2 * kill + 2] {
+            for line in epoch(number).lines() {
+                let answer = client.ask(&format!("{line}\n"));
+                assert!(answer.get("done").is_some(), "{answer}");
+            }
+        }
+        if kill % 2 == 0 {
+            // From before anything is posted until after all of it is.
+            std::thread::sleep(Duration::from_millis(u64::from(kill) * 10));
+        } else {
+            let first = 2 * kill + 1;
+            until(running.folder.path(), with, |it| it["posted"].as_u64() >= Some(first.into()));
+        }
+        running.signal("KILL");
+        let (code, _, folder) = running.end();
+        assert_eq!(code, None, "it was killed");
+        running = Running::start_in(folder, &words);
+        client = running.unix();
+    }
+    running
+}
+
+/// Each way to look, for people and for programs.
+fn look(folder: &Path, with: &[&str], ledger: &str) {
+    let says = |words: &[&str]| printed(folder, &[words, with].concat(), 0);
+    let asks = |words: &[&str]| asked(folder, &[words, with].concat(), 0);
+    let status = asks(&["status"]);
+    assert_eq!(status[0]["status"]["ledger"], ledger);
+    let market = &status[1]["market"];
+    for counted in ["closed", "settled", "posted"] {
+        assert_eq!(market[counted], json!(EPOCHS), "{market}");
+    }
+    let text = says(&["status"]);
+    assert!(text.contains(ledger) && text.contains("  idle"), "{text}");
+    let many = (2 * EPOCHS).to_string();
+    let list = asks(&["list", "--market", "1", "--limit", &many]);
+    let epochs: Vec<_> = list.iter().map(|it| it["batch"]["epoch"].as_u64()).collect();
+    assert!(epochs.into_iter().eq((1..=u64::from(EPOCHS)).rev().map(Some)), "{list:?}");
+    assert!(list.iter().all(|it| it["batch"]["outcome"] == "posted"), "{list:?}");
+    let tokens: Vec<_> = list.iter().map(|it| it["batch"]["token"].as_u64()).collect();
+    assert!(tokens.is_sorted_by(|later, earlier| later >= earlier), "{tokens:?}");
+    assert!(tokens.first() > tokens.last(), "whoever was killed was fenced: {tokens:?}");
+    assert_eq!(says(&["list", "--market", "1"]).matches(" posted ").count(), 20);
+    let show = asks(&["show", "1", "7"]);
+    let quotes: Vec<_> = show[1..].iter().map(|it| it["transfer"]["quote"].as_str()).collect();
+    assert_eq!(quotes, [Some("0.010"), Some("-29.700"), Some("29.690")]);
+    let text = says(&["show", "1", "7"]);
+    assert!(text.contains("outcome    posted, under token "), "{text}");
+    assert!(text.contains(&format!("{TAKER}  -3.0   29.690")), "{text}");
+    // What 24 epochs come to: 72 for 712.80, and 0.24 in fees.
+    let balances = asks(&["balances", "--market", "1"]);
+    let has = |at: usize| [&balances[at]["base"], &balances[at]["quote"]];
+    assert_eq!(balances.len(), 3);
+    assert_eq!(has(0), ["0.0", "0.240"]);
+    assert_eq!(
+        (&balances[1]["account"], has(1)),
+        (&json!(MAKER), [&json!("72.0"), &json!("-712.800")])
+    );
+    assert_eq!(
+        (&balances[2]["account"], has(2)),
+        (&json!(TAKER), [&json!("-72.0"), &json!("712.560")])
+    );
+    assert!(says(&["balances", "--market", "1"]).contains("-72.0"));
+    let of_maker = ["statement", "--account", MAKER, "--market", "1", "--epoch", "24"];
+    let statement = asks(&of_maker);
+    assert_eq!(statement[0]["fill"]["role"], "maker");
+    assert_eq!(statement[1]["statement"]["quote"], "-29.700");
+    assert!(says(&of_maker).contains("net quote  -29.700"));
+    let verified = asks(&["verify"]);
+    assert_eq!(verified.len(), 1, "{verified:?}");
+    assert_eq!(verified[0]["market"]["posted"], EPOCHS);
+    assert_eq!(verified[0]["market"]["waiting"], 0);
+    assert_eq!(verified[0]["market"]["balances"], 3);
+    let text = says(&["verify"]);
+    assert!(text.contains("epochs 1 to 24 made again: 24 posted, 0 dropped, 0 wait"), "{text}");
+}
+
+/// Beside the process that runs, and when it has ended.
+fn look_twice(running: Running, with: &[&str], ledger: &str) {
+    until(running.folder.path(), with, |it| it["settled"] == EPOCHS && it["standing"] == "idle");
+    look(running.folder.path(), with, ledger);
+    let (code, log, folder) = running.end();
+    assert_eq!(code, Some(0), "{log}");
+    look(folder.path(), with, ledger);
+}
+
+#[test]
+fn everything_is_posted_once_in_postgresql() {
+    let books = postgres::Server::start();
+    let url = books.url();
+    let with = ["--config", "settle.toml", "--settle", "postgres", "--settle-url", &url];
+    let running = killed_in_the_middle(&with);
+    let place = format!("in PostgreSQL at 127.0.0.1:{}/postgres, schema pricetime", books.port);
+    look_twice(running, &with, &place);
+    let ask = |sql: &str| books.ask(&format!("SET search_path TO pricetime; {sql}"));
+    let epochs =
+        ask("SELECT count(*), count(DISTINCT epoch), min(epoch), max(epoch) FROM outcomes");
+    assert_eq!(epochs, format!("{EPOCHS}|{EPOCHS}|1|{EPOCHS}"));
+    assert_eq!(ask("SELECT count(*) FROM outbox"), EPOCHS.to_string());
+    assert_eq!(ask("SELECT count(*) FROM inbox"), "0");
+    assert_eq!(ask("SELECT sum(base), sum(quote) FROM transfers"), "0|0");
+    assert_eq!(ask("SELECT sum(base), sum(quote) FROM balances"), "0|0");
+}
+
+#[test]
+fn everything_is_posted_once_in_redis() {
+    let server = Server::start();
+    let url = server.url();
+    let with = ["--config", "settle.toml", "--settle", "redis", "--settle-url", &url];
+    let running = killed_in_the_middle(&with);
+    look_twice(running, &with, &server.url());
+    let of = |name: &str| format!("pricetime:dev:{{1}}:{name}");
+    assert_eq!(server.ask(&["HLEN", &of("settlement:outcomes")]), EPOCHS.to_string());
+    assert_eq!(server.ask(&["XLEN", &of("stream:settlements")]), EPOCHS.to_string());
+    assert_eq!(server.ask(&["EXISTS", &of("settlement:pending")]), "0");
+}

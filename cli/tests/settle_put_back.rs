@@ -1,0 +1,208 @@
+//! The promise: an epoch that was dropped is dropped again by a ledger that was put back to a state from
+//! before, and by a new one; that a ledger was put back is said; and `settle verify` finds an epoch that
+//! was dropped and stands as posted.
+
+mod program;
+#[path = "program/settling.rs"]
+mod settling;
+
+use std::fs;
+use std::path::Path;
+
+use pricetime_tests::postgres;
+use program::{Running, err, folder, out, run};
+use serde_json::json;
+use settling::{MARKET, asked, epoch, settle, until};
+
+/// A copy of a file, and back.
+fn exchange(from: &Path, to: &Path) {
+    fs::copy(from, to).expect("a copy");
+}
+
+/// The program on this ledger, and what is to be said to it.
+struct Desk {
+    running: Option<Running>,
+    with: Vec<String>,
+}
+
+impl Desk {
+    fn start(with: &[&str]) -> Self {
+        let with: Vec<String> = with.iter().map(|it| (*it).to_owned()).collect();
+        let mut desk = Self { running: None, with };
+        desk.start_in(folder());
+        desk
+    }
+
+    fn start_in(&mut self, folder: tempfile::TempDir) {
+        let with = self.with.iter().map(String::as_str);
+        let words: Vec<&str> = ["--epoch", "never"].into_iter().chain(with).collect();
+        self.running = Some(Running::start_in(folder, &words));
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("it runs")
+    }
+
+    /// Ends it, does this to its folder, and starts it again.
+    fn ended(&mut self, work: impl FnOnce(&Path)) {
+        let (code, log, folder) = self.running.take().expect("it runs").end();
+        assert_eq!(code, Some(0), "{log}");
+        work(folder.path());
+        self.start_in(folder);
+    }
+
+    fn say(&self, lines: &str) {
+        let mut client = self.running().unix();
+        for line in lines.lines() {
+            let answer = client.ask(&format!("{line}\n"));
+            assert!(answer.get("done").is_some(), "{answer}");
+        }
+    }
+
+    fn words<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
+        words.iter().copied().chain(self.with.iter().map(String::as_str)).collect()
+    }
+
+    fn asks(&self, words: &[&str], code: i32) -> Vec<serde_json::Value> {
+        asked(self.running().folder.path(), &self.words(words), code)
+    }
+
+    fn until(&self, holds: impl Fn(&serde_json::Value) -> bool) {
+        until(self.running().folder.path(), &self.words(&[]), holds);
+    }
+
+    fn until_settled(&self, epoch: u32) {
+        self.until(|it| {
+            it["posted"] == epoch && it["settled"] == epoch && it["standing"] == "idle"
+        });
+    }
+
+    /// Of five epochs the fourth is dropped, and the others are posted.
+    fn fourth_is_dropped(&self) {
+        assert_eq!(self.asks(&["show", "1", "4"], 0)[0]["batch"]["outcome"], "dropped");
+        let verified = &self.asks(&["verify"], 0)[0]["market"];
+        assert_eq!(
+            (&verified["posted"], &verified["dropped"]),
+            (&json!(4), &json!(1)),
+            "{verified}"
+        );
+    }
+
+    /// The fourth stands as posted, and that is found.
+    fn fourth_is_posted(&self) {
+        assert_eq!(self.asks(&["show", "1", "4"], 0)[0]["batch"]["outcome"], "posted");
+        let found = self.asks(&["verify"], 3);
+        let faults: Vec<_> = found.iter().filter_map(|it| it["fault"]["what"].as_str()).collect();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("epoch 4 was dropped by an operator, and stands as posted"));
+    }
+}
+
+/// Three epochs are settled, the fourth is refused and dropped, the fifth is settled.
+fn dropped(desk: &Desk, ask: &dyn Fn(&str) -> String, dump: impl FnOnce()) {
+    desk.say(&(MARKET.to_owned() + &epoch(1) + &epoch(2) + &epoch(3)));
+    desk.until_settled(3);
+    dump();
+    ask("CREATE FUNCTION shut() RETURNS trigger LANGUAGE plpgsql AS \
+         $$BEGIN RAISE EXCEPTION 'the books are shut'; END$$; \
+         CREATE TRIGGER shut BEFORE INSERT ON transfers FOR EACH ROW EXECUTE FUNCTION shut()");
+    desk.say(&epoch(4));
+    desk.until(|it| it["standing"] == "dead_letter" && it["epoch"] == 4);
+    desk.asks(&["drop", "1", "4"], 0);
+    desk.until_settled(4);
+    ask("ALTER TABLE transfers DISABLE TRIGGER shut");
+    desk.say(&epoch(5));
+    desk.until_settled(5);
+    desk.fourth_is_dropped();
+}
+
+#[test]
+fn a_dropped_epoch_stays_dropped_whatever_becomes_of_a_ledger_in_postgresql() {
+    let books = postgres::Server::start();
+    let ask = |sql: &str| books.ask(&format!("SET search_path TO pricetime; {sql}"));
+    let mut desk = Desk::start(&["--settle", "postgres", "--settle-url", &books.url()]);
+    let mut from_epoch_3 = String::new();
+    dropped(&desk, &ask, || from_epoch_3 = books.dump("pricetime"));
+    // The dump is put back under the process. It is held, so that nothing is asked in between.
+    desk.asks(&["hold", "1"], 0);
+    desk.until(|it| it["standing"] == "held");
+    books.restore("pricetime", &from_epoch_3);
+    desk.asks(&["resume", "1"], 0);
+    desk.until_settled(5);
+    desk.fourth_is_dropped();
+    let log = desk.running().log();
+    assert!(log.contains("it had settled epoch 5, and now stands behind epoch 3"), "{log}");
+    assert!(log.contains("dropped=[4]"), "{log}");
+    // All of it is gone, and the process starts again.
+    desk.ended(|_| drop(books.ask("DROP SCHEMA pricetime CASCADE")));
+    desk.until_settled(5);
+    desk.fourth_is_dropped();
+    let log = desk.running().log();
+    assert!(log.contains("it had settled epoch 5, and now stands behind epoch 0"), "{log}");
+    // A folder that does not know of the drop posts the epoch into an empty ledger.
+    let mut record = Vec::new();
+    let file = |folder: &Path| folder.join("data/settlement/dropped-1.json");
+    desk.ended(|folder| {
+        record = fs::read(file(folder)).expect("a record");
+        fs::remove_file(file(folder)).expect("a record");
+        drop(books.ask("DROP SCHEMA pricetime CASCADE"));
+    });
+    desk.until_settled(5);
+    assert_eq!(desk.asks(&["verify"], 0)[0]["market"]["posted"], 5);
+    desk.ended(|folder| fs::write(file(folder), &record).expect("a record"));
+    desk.until_settled(5);
+    desk.fourth_is_posted();
+    // Without a record that can be read nothing is settled.
+    desk.ended(|folder| fs::write(file(folder), "[{").expect("a file"));
+    desk.until(|it| it["standing"] == "halted");
+    let status = desk.asks(&["status"], 0);
+    let why = status[1]["market"]["why"].as_str().expect("a reason");
+    assert!(why.contains("dropped-1.json cannot be read"), "{why}");
+    desk.asks(&["verify"], 3);
+    let retry = settle(desk.running().folder.path(), &desk.words(&["retry", "1"]));
+    assert_eq!(retry.status.code(), Some(1), "{}", out(&retry));
+    assert!(err(&retry).contains("pricetime settle resume 1"), "{}", err(&retry));
+    fs::write(file(desk.running().folder.path()), &record).expect("a record");
+    desk.asks(&["resume", "1"], 0);
+    desk.until_settled(5);
+    // A ledger of a later version refuses.
+    desk.ended(|_| {
+        drop(ask("INSERT INTO pricetime_migrations (version) VALUES (99)"));
+    });
+    desk.running.as_mut().expect("it runs").wait_for("settlement waits: ");
+    let log = desk.running().log();
+    assert!(log.contains("refuses: its tables are of version 99"), "{log}");
+    assert!(!log.contains("does not answer"), "{log}");
+}
+
+#[test]
+fn an_embedded_ledger_that_is_put_back_is_said_and_catches_up() {
+    let mut desk = Desk::start(&["--settle", "embedded"]);
+    desk.say(&(MARKET.to_owned() + &epoch(1) + &epoch(2)));
+    desk.until_settled(2);
+    let ledger = |folder: &Path| folder.join("data/ledger/ledger.redb");
+    let copy = |folder: &Path| folder.join("copy");
+    desk.ended(|folder| exchange(&ledger(folder), &copy(folder)));
+    desk.say(&(epoch(3) + &epoch(4)));
+    desk.until_settled(4);
+    desk.ended(|folder| exchange(&copy(folder), &ledger(folder)));
+    desk.until_settled(4);
+    let log = desk.running().log();
+    assert!(log.contains("it had settled epoch 4, and now stands behind epoch 2"), "{log}");
+    assert_eq!(desk.asks(&["verify"], 0)[0]["market"]["posted"], 4);
+    let status = desk.asks(&["status"], 0);
+    assert_eq!(status[1]["market"].get("put_back"), None, "it has caught up");
+}
+
+#[test]
+fn nothing_can_be_dropped_where_nothing_is_settled() {
+    let folder = folder();
+    let done = run(folder.path(), &["run", "--once", "--epoch", "never"], MARKET);
+    assert_eq!(done.status.code(), Some(0), "{}", err(&done));
+    for words in [&["drop", "1", "4"][..], &["drop", "1", "4", "--delivery"]] {
+        let refused = settle(folder.path(), words);
+        assert_eq!(refused.status.code(), Some(2), "{}", out(&refused));
+        assert!(err(&refused).contains("which ledger?"), "{}", err(&refused));
+    }
+    assert!(!folder.path().join("data/settlement/orders").exists());
+}

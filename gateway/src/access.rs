@@ -1,0 +1,62 @@
+//! What a connection may ask in JSON lines, and what it sees of the answers.
+
+use pricetime::{Denied, Principal};
+
+use crate::json::{Line, Status};
+
+impl Line {
+    /// Checks whether this principal may ask this question. A command is checked with
+    /// [`Principal::may_submit`], and what an `order` finds with [`Principal::order`].
+    ///
+    /// # Errors
+    /// Returns [`Denied`] if the question is about an account that the principal does not act for.
+    pub fn may_be_asked_by(&self, principal: &Principal) -> Result<(), Denied> {
+        match self {
+            Self::Subscribe(asked) => {
+                asked.account.map_or(Ok(()), |account| principal.may_act_for(account.into()))
+            }
+            Self::Outcome(asked) => principal.may_act_for(asked.account.into()),
+            Self::Order(_) if *principal == Principal::Public => Err(Denied::NoToken),
+            Self::Order(_)
+            | Self::Hello(_)
+            | Self::View(_)
+            | Self::Market(_)
+            | Self::Status(_)
+            | Self::Place(_)
+            | Self::Amend(_)
+            | Self::Cancel(_)
+            | Self::CancelAll(_)
+            | Self::CancelSession(_)
+            | Self::AddMarket(_)
+            | Self::SetMarket(_)
+            | Self::RemoveMarket(_)
+            | Self::SetPhase(_)
+            | Self::CloseEpoch(_)
+            | Self::AdvanceTime(_)
+            | Self::BlockAccount(_)
+            | Self::UnblockAccount(_) => Ok(()),
+        }
+    }
+}
+
+impl Status {
+    /// What the principal sees of a host's status. Reasons name files and servers, and may name
+    /// accounts, so only operators read them.
+    #[must_use]
+    pub fn seen_by(self, principal: &Principal) -> Self {
+        if principal.is_operator() {
+            return self;
+        }
+        let Self { line, durable, snapshot, stopped, .. } = self;
+        let stopped = stopped.map(|reason| principal.reason(reason).into_owned());
+        Self {
+            line,
+            durable,
+            snapshot,
+            stopped,
+            snapshot_failure: None,
+            faulty: None,
+            fenced: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The bytes of answers that connections are owed, counted for each and for all.
+
+use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// Up to so many bytes a connection is owed answers even if others have used up the budget of all.
+const SHARE: usize = 1 << 16;
+/// The subscriptions of a connection may have ready so many times what it may be owed.
+const READY: usize = 4;
+
+/// The bytes that all connections may be owed.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    most: usize,
+    used: AtomicUsize,
+    freed: Notify,
+}
+
+/// The bytes that one connection is owed.
+#[derive(Debug)]
+pub(crate) struct Account {
+    budget: Arc<Budget>,
+    most: usize,
+    owed: Mutex<usize>,
+    subscriptions: AtomicUsize,
+    /// What its subscriptions have ready.
+    ready: AtomicUsize,
+    freed: Notify,
+}
+
+/// Bytes that are owed until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Charge {
+    account: Arc<Account>,
+    bytes: usize,
+}
+
+/// Bytes of a buffer. They count for the budget of all, not for what a connection is owed.
+#[derive(Debug)]
+pub(crate) struct Held {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+/// A subscription, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Subscribed {
+    account: Arc<Account>,
+    ready: Held,
+}
+
+impl Budget {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, used: AtomicUsize::new(0), freed: Notify::new() })
+    }
+
+    /// An account of a connection that may be owed so many bytes.
+    pub(crate) fn account(self: &Arc<Self>, most: usize) -> Arc<Account> {
+        Arc::new(Account {
+            budget: Arc::clone(self),
+            most,
+            owed: Mutex::new(0),
+            subscriptions: AtomicUsize::new(0),
+            ready: AtomicUsize::new(0),
+            freed: Notify::new(),
+        })
+    }
+
+    fn free(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, AcqRel);
+        self.freed.notify_waiters();
+    }
+}
+
+impl Account {
+    /// Waits until so many bytes more may be owed. One charge always fits, however large it is.
+    pub(crate) async fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
+        loop {
+            if self.take(bytes) {
+                break;
+            }
+            // Both hear of what is freed from here on.
+            let (own, all) = (self.freed.notified(), self.budget.freed.notified());
+            if self.take(bytes) {
+                break;
+            }
+            tokio::select! {
+                () = own => {}
+                () = all => {}
+            }
+        }
+        Charge { account: Arc::clone(self), bytes }
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let mut owed = self.owed();
+        if *owed > 0 && *owed + bytes > self.most {
+            return false;
+        }
+        let budget = &self.budget;
+        let all = |used: usize| {
+            let fits = used + bytes <= budget.most || *owed + bytes <= SHARE.min(self.most);
+            fits.then_some(used + bytes)
+        };
+        let fits = budget.used.fetch_update(AcqRel, Acquire, all).is_ok();
+        *owed += if fits { bytes } else { 0 };
+        fits
+    }
+
+    fn owed(&self) -> MutexGuard<'_, usize> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nothing is owed and nothing is subscribed to.
+    pub(crate) fn is_idle(&self) -> bool {
+        *self.owed() == 0 && self.subscriptions.load(Acquire) == 0
+    }
+
+    /// Whether more is owed than may be.
+    pub(crate) fn is_overdrawn(&self) -> bool {
+        *self.owed() > self.most
+    }
+
+    pub(crate) fn subscribed(self: &Arc<Self>) -> Subscribed {
+        self.subscriptions.fetch_add(1, AcqRel);
+        Subscribed { account: Arc::clone(self), ready: self.held() }
+    }
+
+    /// Counts a buffer of this connection.
+    pub(crate) fn held(&self) -> Held {
+        Held { budget: Arc::clone(&self.budget), bytes: 0 }
+    }
+}
+
+impl Charge {
+    /// Charges more, without waiting, for something that has turned out to be larger.
+    pub(crate) fn raise(&mut self, bytes: usize) {
+        let more = bytes.saturating_sub(self.bytes);
+        *self.account.owed() += more;
+        self.account.budget.used.fetch_add(more, AcqRel);
+        self.bytes += more;
+    }
+}
+
+impl Held {
+    /// Counts so many bytes from now on.
+    pub(crate) fn set(&mut self, bytes: usize) {
+        if bytes > self.bytes {
+            self.budget.used.fetch_add(bytes - self.bytes, AcqRel);
+        } else if bytes < self.bytes {
+            self.budget.free(self.bytes - bytes);
+        }
+        self.bytes = bytes;
+    }
+}
+
+impl Subscribed {
+    /// Counts what the subscription has ready while its client is slow. Returns `false` if the subscriptions
+    /// of the connection have too many bytes ready.
+    pub(crate) fn set_ready(&mut self, bytes: usize) -> bool {
+        let Account { ready, most, .. } = &*self.account;
+        ready.fetch_sub(self.ready.bytes, AcqRel);
+        self.ready.set(bytes);
+        ready.fetch_add(bytes, AcqRel) + bytes <= most.saturating_mul(READY)
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        *self.account.owed() -= self.bytes;
+        self.account.budget.free(self.bytes);
+        self.account.freed.notify_waiters();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        self.set_ready(0);
+        self.account.subscriptions.fetch_sub(1, AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a charge goes through without waiting.
+    async fn charged(account: &Arc<Account>, bytes: usize) -> Option<Charge> {
+        tokio::select! {
+            biased;
+            charge = account.charge(bytes) => Some(charge),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn connection_is_owed_no_more_than_its_limit_and_all_no_more_than_theirs() {
+        let budget = Budget::new(3 * SHARE);
+        let (one, two) = (budget.account(2 * SHARE), budget.account(2 * SHARE));
+        let large = charged(&one, 2 * SHARE).await.expect("its whole limit");
+        assert!(charged(&one, 1).await.is_none(), "it would be owed more than its limit");
+        let share = charged(&two, SHARE).await.expect("the rest of the budget");
+        assert!(charged(&two, SHARE).await.is_none(), "the budget is used up");
+        let third = budget.account(2 * SHARE);
+        let least = charged(&third, SHARE).await.expect("every connection has its share");
+        drop(large);
+        assert!(charged(&two, SHARE).await.is_some(), "what was freed can be charged");
+        drop((share, least));
+        assert!(one.is_idle() && two.is_idle() && third.is_idle());
+        assert_eq!(budget.used.load(Acquire), 0, "all of it is given back");
+    }
+
+    #[tokio::test]
+    async fn charge_waits_until_another_is_dropped() {
+        let budget = Budget::new(SHARE);
+        let account = budget.account(SHARE);
+        let mut first = account.charge(1).await;
+        first.raise(2 * SHARE);
+        assert!(account.is_overdrawn());
+        let waiting = account.charge(1);
+        let freeing = async {
+            tokio::task::yield_now().await;
+            drop(first);
+        };
+        let (charge, ()) = tokio::join!(waiting, freeing);
+        assert!(!account.is_overdrawn() && !account.is_idle());
+        let mut held = account.held();
+        held.set(2 * SHARE);
+        let mut subscribed = account.subscribed();
+        let mut second = account.subscribed();
+        assert!(subscribed.set_ready(3 * SHARE) && second.set_ready(SHARE));
+        assert!(!second.set_ready(SHARE + 1), "together they have too much ready");
+        assert!(subscribed.set_ready(2 * SHARE), "they have less ready again");
+        drop((charge, held, second));
+        assert!(!account.is_idle());
+        drop(subscribed);
+        assert!(account.is_idle());
+        assert_eq!(budget.used.load(Acquire), 0);
+    }
+}

@@ -1,0 +1,81 @@
+//! Questions as lines have them, and the lines of what they found.
+
+use pricetime_engine::MarketId;
+
+use super::event::OrderLine;
+use super::input::Line;
+use super::market::MarketSpecLine;
+use super::output::{Answer, Book, MarketFound, OrderFound, OutcomeFound, Refused};
+use pricetime::Principal;
+use pricetime::{Found, Question};
+
+impl Line {
+    /// The question that this line asks about the durable state, if it asks one.
+    #[must_use]
+    pub fn question(&self) -> Option<Question> {
+        match self {
+            Self::View(asked) => {
+                Some(Question::View { market: MarketId(asked.market), depth: asked.depth })
+            }
+            Self::Market(asked) => Some(Question::Market { market: MarketId(asked.market) }),
+            Self::Order(asked) => {
+                let (market, order) = (MarketId(asked.market), asked.order.into());
+                Some(Question::Order { market, order })
+            }
+            Self::Outcome(asked) => Some(Question::Outcome {
+                market: MarketId(asked.market),
+                account: asked.account.into(),
+                request: asked.request.into(),
+            }),
+            Self::Place(_)
+            | Self::Amend(_)
+            | Self::Cancel(_)
+            | Self::CancelAll(_)
+            | Self::CancelSession(_)
+            | Self::AddMarket(_)
+            | Self::SetMarket(_)
+            | Self::RemoveMarket(_)
+            | Self::SetPhase(_)
+            | Self::CloseEpoch(_)
+            | Self::AdvanceTime(_)
+            | Self::BlockAccount(_)
+            | Self::UnblockAccount(_)
+            | Self::Hello(_)
+            | Self::Subscribe(_)
+            | Self::Status(_) => None,
+        }
+    }
+}
+
+impl Answer {
+    /// The answer to the question in line `line`, as the principal sees it.
+    #[must_use]
+    pub fn of_found(line: u64, found: Found, principal: &Principal) -> Self {
+        match found {
+            Found::View(_, Some((view, spec))) => {
+                Self::Book(Book { line: Some(line), ..Book::of(&view, &spec) })
+            }
+            Found::View(market, None) => {
+                let error = format!("there is no market {}", market.0);
+                Self::Refused(Refused { line, column: None, request: None, error })
+            }
+            Found::Market(market, spec) => {
+                let found = spec.as_ref().map(MarketSpecLine::of);
+                Self::Market(MarketFound { line, market: market.0, found })
+            }
+            Found::Order(market, found) => {
+                let found = found.and_then(|(order, spec)| {
+                    principal.order(order).map(|order| OrderLine::of(&order, &spec))
+                });
+                Self::Order(OrderFound { line, market: market.0, found })
+            }
+            Found::Outcome(market, request, known) => Self::Outcome(OutcomeFound {
+                line,
+                market: market.0,
+                request: request.into(),
+                sequence: known.map(|known| known.sequence.0),
+                outcome: known.map(|known| known.outcome.into()),
+            }),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! From lines to commands and back, exactly.
+
+mod draft;
+mod line;
+
+use pricetime::persistence::journal::echo::shorten;
+use pricetime_engine::{Action, BadDecimal, BadSymbol, MarketId, MarketSpec, Price, Quantity};
+use uuid::Uuid;
+
+use super::input::Line;
+use super::value::{Amount, StepText, Time};
+
+pub(super) use line::{kind_line, time_in_force_line};
+
+/// Why a line is no command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLine {
+    /// A question.
+    #[error("this line asks something; a command is wanted here")]
+    NoCommand,
+    /// Its prices mean nothing without the market.
+    #[error("there is no market {}", .0.0)]
+    UnknownMarket(
+        /// The market.
+        MarketId,
+    ),
+    /// A decimal that is none of the market's.
+    #[error("{field}: {} {why}", shorten(.text.as_str()))]
+    Amount {
+        /// Where it stands.
+        field: &'static str,
+        /// What stands there.
+        text: Amount,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A price that its kind of order does not have, or none where it has one.
+    #[error("a {0} order {1}")]
+    Prices(&'static str, &'static str),
+    /// A tick or lot that is none.
+    #[error("{}: {} is not 1 to 10^9 times a power of ten from 10^-28 to 10^28", .0, shorten(&.1.to_string()))]
+    Step(
+        /// Where it stands.
+        &'static str,
+        /// What stands there.
+        StepText,
+    ),
+    /// A symbol that is none.
+    #[error("symbol: {0}")]
+    Symbol(BadSymbol),
+}
+
+/// What a decimal means in a market.
+pub(super) struct Units<'a>(pub(super) &'a MarketSpec);
+
+impl Units<'_> {
+    fn price(&self, field: &'static str, text: &Amount) -> Result<Price, BadLine> {
+        let decimal = text.decimal();
+        if decimal.is_none() {
+            return Err(too_long(field, text));
+        }
+        let price = decimal.ok_or(BadDecimal::OutOfRange).and_then(|it| self.0.price(it));
+        price.map_err(|bad| {
+            let show = |price: Price| self.0.show_price(price);
+            let why = if bad == BadDecimal::OutOfRange {
+                out_of_range(&show(Price(i64::MIN)), &show(Price(i64::MAX)))
+            } else {
+                let around = decimal.and_then(|it| self.0.prices_around(it));
+                between("tick", &show(Price(1)), around.map(|(a, b)| (show(a), show(b))))
+            };
+            BadLine::Amount { field, text: text.clone(), why }
+        })
+    }
+
+    fn quantity(&self, field: &'static str, text: &Amount) -> Result<Quantity, BadLine> {
+        let decimal = text.decimal();
+        if decimal.is_none() {
+            return Err(too_long(field, text));
+        }
+        let lots = decimal.ok_or(BadDecimal::OutOfRange).and_then(|it| self.0.quantity(it));
+        lots.map_err(|bad| {
+            let show = |quantity: Quantity| self.0.show_quantity(quantity);
+            let why = if bad == BadDecimal::OutOfRange {
+                out_of_range("0", &show(Quantity(u64::MAX)))
+            } else {
+                let around = decimal.and_then(|it| self.0.quantities_around(it));
+                between("lot", &show(Quantity(1)), around.map(|(a, b)| (show(a), show(b))))
+            };
+            BadLine::Amount { field, text: text.clone(), why }
+        })
+    }
+
+    pub(super) fn show_price(&self, price: Price) -> Amount {
+        shown(self.0.show_price(price))
+    }
+
+    /// Lots of either sign, more of them than one order can have.
+    pub(super) fn show_lots(&self, lots: i128) -> Amount {
+        shown(self.0.show_lots(lots))
+    }
+
+    pub(super) fn show_volume(&self, volume: u128) -> Amount {
+        self.show_lots(i128::try_from(volume).unwrap_or(i128::MAX))
+    }
+
+    pub(super) fn show_quantity(&self, quantity: Quantity) -> Amount {
+        shown(self.0.show_quantity(quantity))
+    }
+}
+
+fn too_long(field: &'static str, text: &Amount) -> BadLine {
+    let why = String::from("has more than the 28 digits that are read");
+    BadLine::Amount { field, text: text.clone(), why }
+}
+
+fn out_of_range(least: &str, most: &str) -> String {
+    format!("is not from {least} to {most}")
+}
+
+/// Why a decimal is no multiple of a step, with the multiples around it.
+fn between(step: &str, size: &str, around: Option<(String, String)>) -> String {
+    let around = around.map(|(below, above)| format!(" (nearest: {below}, {above})"));
+    format!("is not a multiple of the {step} {size}{}", around.unwrap_or_default())
+}
+
+/// What the core prints is an amount.
+pub(in crate::json) fn shown(text: String) -> Amount {
+    Amount::new(text).unwrap_or_else(|| unreachable!("the core prints digits"))
+}
+
+/// Takes a command's head, which all of them have, out of whichever it is.
+macro_rules! head {
+    ($line:expr, $it:ident => $make:expr, else $other:expr) => {
+        match $line {
+            Line::Place($it) => $make,
+            Line::Amend($it) => $make,
+            Line::Cancel($it) => $make,
+            Line::CancelAll($it) => $make,
+            Line::CancelSession($it) => $make,
+            Line::AddMarket($it) => $make,
+            Line::SetMarket($it) => $make,
+            Line::RemoveMarket($it) => $make,
+            Line::SetPhase($it) => $make,
+            Line::CloseEpoch($it) => $make,
+            Line::AdvanceTime($it) => $make,
+            Line::BlockAccount($it) => $make,
+            Line::UnblockAccount($it) => $make,
+            Line::Hello(_)
+            | Line::Subscribe(_)
+            | Line::View(_)
+            | Line::Market(_)
+            | Line::Order(_)
+            | Line::Outcome(_)
+            | Line::Status(_) => $other,
+        }
+    };
+}
+
+use head;
+
+impl Line {
+    /// The market of a command.
+    #[must_use]
+    pub fn market(&self) -> Option<MarketId> {
+        head!(self, it => Some(MarketId(it.market)), else None)
+    }
+
+    /// When a command happened, in a recording.
+    #[must_use]
+    pub fn time(&self) -> Option<Time> {
+        head!(self, it => it.time, else None)
+    }
+
+    /// The idempotency key of a command.
+    #[must_use]
+    pub fn request(&self) -> Option<Uuid> {
+        head!(self, it => it.request, else None)
+    }
+}
+
+/// Whether only operators may do this.
+const fn is_for_operators(action: &Action) -> bool {
+    !matches!(
+        action,
+        Action::Place(_) | Action::Amend(_) | Action::Cancel { .. } | Action::CancelAll { .. }
+    )
+}

@@ -1,0 +1,122 @@
+//! Lines as they come in, within their time.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
+use tokio::time::timeout;
+
+use crate::account::Account;
+
+/// How much is read at once from a file, and from a connection.
+const FILE_BUFFER: usize = 1 << 16;
+const BUFFER: usize = 1 << 14;
+/// How much of a line's memory is kept for the next one.
+const LINE_KEPT: usize = 1 << 12;
+
+/// What a connection may take. A file has no such bounds.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    /// How long the first line may take, and each line from its first byte on.
+    pub(crate) line: Duration,
+    /// How long a connection may be idle.
+    pub(crate) idle: Duration,
+    /// How long a client may take none of what is written.
+    pub(crate) write: Duration,
+    /// What the connection is owed.
+    pub(crate) account: Arc<Account>,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// A line that is short enough.
+    Line,
+    /// A line that was too long, and is left out.
+    Long,
+    /// There are no more lines.
+    End,
+    /// No line came in time, for this reason.
+    Late(String),
+}
+
+/// The lines of a client or of a file.
+#[derive(Debug)]
+pub(crate) struct Lines<R> {
+    from: BufReader<R>,
+    line: Vec<u8>,
+    line_max: usize,
+    bounds: Option<Bounds>,
+    begun: bool,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    pub(crate) fn new(from: R, line_max: usize, bounds: Option<Bounds>) -> Self {
+        let buffer = if bounds.is_some() { BUFFER } else { FILE_BUFFER };
+        let from = BufReader::with_capacity(buffer, from);
+        Self { from, line: Vec::new(), line_max, bounds, begun: false }
+    }
+
+    /// The last line that was read, without the white space around it.
+    pub(crate) fn text(&self) -> &[u8] {
+        self.line.trim_ascii()
+    }
+
+    /// Reads the next line. If this is dropped before it is done, part of a line is lost.
+    pub(crate) async fn next(&mut self) -> io::Result<Read> {
+        self.line.clear();
+        self.line.shrink_to(LINE_KEPT);
+        let Some(bounds) = &self.bounds else { return self.read().await };
+        if self.from.buffer().contains(&b'\n') {
+            // The whole line is there already, as nearly always.
+            return self.read().await;
+        }
+        let bounds = bounds.clone();
+        loop {
+            let limit = if self.begun { bounds.idle } else { bounds.line };
+            match timeout(limit, self.from.fill_buf()).await {
+                Ok(there) => {
+                    there?;
+                    break;
+                }
+                Err(_) if !self.begun => {
+                    return Ok(Read::Late(format!("no line came within {limit:?}")));
+                }
+                Err(_) if bounds.account.is_idle() => {
+                    return Ok(Read::Late(format!("the connection was idle for {limit:?}")));
+                }
+                Err(_) => {}
+            }
+        }
+        let late = || Read::Late(format!("a line did not end within {:?}", bounds.line));
+        timeout(bounds.line, self.read()).await.unwrap_or_else(|_| Ok(late()))
+    }
+
+    async fn read(&mut self) -> io::Result<Read> {
+        self.begun = true;
+        let most = self.line_max as u64;
+        let read = (&mut self.from).take(most + 1).read_until(b'\n', &mut self.line).await?;
+        if read == 0 {
+            return Ok(Read::End);
+        }
+        if self.line.last() != Some(&b'\n') && self.line.len() as u64 > most {
+            self.skip().await?;
+            return Ok(Read::Long);
+        }
+        Ok(Read::Line)
+    }
+
+    /// Reads on to the end of the line, and keeps nothing of it.
+    async fn skip(&mut self) -> io::Result<()> {
+        loop {
+            let there = self.from.fill_buf().await?;
+            let end = there.iter().position(|byte| *byte == b'\n');
+            let (used, done) = end.map_or((there.len(), there.is_empty()), |end| (end + 1, true));
+            self.from.consume(used);
+            if done {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The sockets.
+
+use std::fmt::Display;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::json::{Answer, Refused};
+use pricetime::Principal;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::account::Budget;
+use crate::admission::{Admission, Seat};
+use crate::connected::{Connected, ended};
+use crate::connections::Connections;
+use crate::lines::Bounds;
+use crate::session::Session;
+use crate::socket::Socket;
+
+/// How long connections may take to come to an end.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits after a connection could not be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Where to listen.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// The path of a Unix socket.
+    pub unix: Option<PathBuf>,
+    /// The address of a TCP socket.
+    pub tcp: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// Whether there is any.
+    #[must_use]
+    pub const fn any(&self) -> bool {
+        self.unix.is_some() || self.tcp.is_some()
+    }
+
+    /// Checks that the sockets can be bound, and gives them up again.
+    ///
+    /// # Errors
+    /// Returns which of them cannot be bound, and why.
+    pub async fn probe(&self) -> io::Result<()> {
+        if let (Some(socket), _) = bind(self).await? {
+            socket.remove();
+        }
+        Ok(())
+    }
+}
+
+/// Where clients come in.
+#[derive(Debug)]
+pub struct Listeners {
+    unix: Option<Socket>,
+    tcp: Option<TcpListener>,
+    limits: Option<Limits>,
+}
+
+/// What connections may take, one by one and together.
+#[derive(Debug)]
+struct Limits {
+    connections: Connections,
+    admission: Arc<Admission>,
+    budget: Arc<Budget>,
+}
+
+impl Limits {
+    fn new(connections: Connections) -> io::Result<Self> {
+        let admission = Admission::new(connections)?;
+        Ok(Self { connections, admission, budget: Budget::new(connections.bytes_of_all) })
+    }
+
+    /// Admits a client: over TCP with its address, over the Unix socket with none.
+    fn admit(&self, address: Option<IpAddr>) -> Result<(Seat, Bounds), String> {
+        let seat = self.admission.admit(address)?;
+        let Connections { line, idle, write, bytes, .. } = self.connections;
+        // Operators type by hand, so only idleness ends their connections.
+        let line = if address.is_some() { line } else { idle };
+        Ok((seat, Bounds { line, idle, write, account: self.budget.account(bytes) }))
+    }
+}
+
+impl Listeners {
+    /// Binds the sockets.
+    ///
+    /// # Errors
+    /// Returns which of them cannot be bound, and why, or that too few files may be open for connections.
+    pub async fn open(addresses: &Addresses, connections: Connections) -> io::Result<Self> {
+        let limits = addresses.any().then(|| Limits::new(connections)).transpose()?;
+        let (unix, tcp) = bind(addresses).await?;
+        if let Some(path) = &addresses.unix {
+            info!(path = %path.display(), "listening on a Unix socket");
+        }
+        if let Some(listener) = &tcp {
+            info!(address = %listener.local_addr()?, "listening");
+        }
+        Ok(Self { unix, tcp, limits })
+    }
+
+    /// Serves clients until everybody is to come to an end, and then those who are still there.
+    pub async fn serve(self, shared: Arc<Connected>) {
+        let mut stop = shared.stop.clone();
+        let mut sessions = JoinSet::new();
+        let Some(limits) = &self.limits else { return ended(&mut stop).await };
+        loop {
+            tokio::select! {
+                () = ended(&mut stop) => break,
+                accepted = accept_unix(self.unix.as_ref()) => match accepted {
+                    Ok(stream) => match limits.admit(None) {
+                        Ok((seat, bounds)) => {
+                            let (from, to) = stream.into_split();
+                            let session = Session::new(Arc::clone(&shared), Principal::Operator).on(bounds);
+                            sessions.spawn(serve(session, from, to, seat));
+                        }
+                        Err(why) => drop(stream.try_write(&refusal(why))),
+                    },
+                    Err(error) => pause(&error).await,
+                },
+                accepted = accept_tcp(self.tcp.as_ref()) => match accepted {
+                    Ok((stream, address)) => match limits.admit(Some(address.ip())) {
+                        Ok((seat, bounds)) => {
+                            // Without it an answer may wait for the next; it works all the same.
+                            let _ = stream.set_nodelay(true);
+                            let (from, to) = stream.into_split();
+                            let session = Session::new(Arc::clone(&shared), Principal::Public).on(bounds);
+                            let session = session.of_peer(Some(address));
+                            sessions.spawn(serve(session, from, to, seat));
+                        }
+                        Err(why) => drop(stream.try_write(&refusal(why))),
+                    },
+                    Err(error) => pause(&error).await,
+                },
+                Some(_) = sessions.join_next() => {}
+            }
+        }
+        drop(shared);
+        if let Some(socket) = &self.unix {
+            socket.remove();
+        }
+        let all = async { while sessions.join_next().await.is_some() {} };
+        if tokio::time::timeout(PATIENCE, all).await.is_err() {
+            warn!("clients that do not read their answers were cut off");
+            sessions.shutdown().await;
+        }
+    }
+}
+
+async fn bind(addresses: &Addresses) -> io::Result<(Option<Socket>, Option<TcpListener>)> {
+    let mut unix = None;
+    if let Some(path) = &addresses.unix {
+        let socket = Socket::open(path).await;
+        let named = |why| of(&path.display(), &why);
+        unix = Some(socket.map_err(named)?);
+    }
+    let mut tcp = None;
+    if let Some(address) = &addresses.tcp {
+        let listener = TcpListener::bind(address).await;
+        let named = |why| {
+            if let Some(socket) = &unix {
+                socket.remove();
+            }
+            of(address, &why)
+        };
+        tcp = Some(listener.map_err(named)?);
+    }
+    Ok((unix, tcp))
+}
+
+/// The error of this address.
+fn of(address: &impl Display, why: &io::Error) -> io::Error {
+    io::Error::new(why.kind(), format!("{address}: {why}"))
+}
+
+/// Serves a client to its end, and then gives its place to another.
+async fn serve(
+    session: Session,
+    from: impl AsyncRead + Unpin,
+    to: impl AsyncWrite + Unpin,
+    seat: Seat,
+) {
+    if let Err(error) = session.run(from, to).await {
+        info!("a client has gone: {error}");
+    }
+    drop(seat);
+}
+
+/// The only line of a connection that is not admitted.
+fn refusal(error: String) -> Vec<u8> {
+    let refused = Refused { line: 0, column: None, request: None, error };
+    let mut line = serde_json::to_vec(&Answer::Refused(refused)).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+async fn pause(error: &io::Error) {
+    warn!("a client could not be let in: {error}");
+    tokio::time::sleep(PAUSE).await;
+}
+
+async fn accept_unix(socket: Option<&Socket>) -> io::Result<UnixStream> {
+    match socket {
+        Some(socket) => socket.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn accept_tcp(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,190 @@
+//! What is owed to a client, on its way from the reading end of a connection to the writing end.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use crate::json::{Refused, Subscribe};
+use pricetime::engine::{Event, Group, MarketSpec};
+use pricetime::{Found, Principal, Stopped, Ticket};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use uuid::Uuid;
+
+use crate::account::{Account, Charge};
+use crate::turns::Client;
+
+/// How many answers may be owed before no more lines are read.
+const OWED_MAX: usize = 8_192;
+/// What an answer is expected to take: most commands have two events at most.
+const EXPECTED: usize = size_of::<Owed>() + size_of::<Group>() + 2 * size_of::<Event>();
+
+/// What is owed, in the order of the lines.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A command's answer, once it is durable.
+    Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Reply },
+    /// What a question found, or will find once the commands before it are durable.
+    Found { line: u64, found: Wanted, room: Option<OwnedSemaphorePermit> },
+    /// How the host is when its turn comes.
+    Status(u64),
+    /// A subscription that begins when its turn comes; the reader waits for that.
+    Subscribe { line: u64, asked: Subscribe, client: Client, answered: oneshot::Sender<()> },
+    /// The first answer: from here on the connection speaks for this principal.
+    Welcome(Principal),
+    /// A line that was not taken.
+    Refused(Refused),
+    /// Somebody waits until everything before this is answered.
+    Barrier(oneshot::Sender<()>),
+}
+
+/// What a question found, now or later.
+#[derive(Debug)]
+pub(crate) enum Wanted {
+    Now(Box<Found>),
+    Later(Ticket<Found>),
+}
+
+/// Something that is owed, and the bytes that are charged for it.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    pub(crate) item: Item,
+    pub(crate) charge: Option<Charge>,
+}
+
+/// The writing end has gone.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+/// Takes what is owed.
+#[derive(Debug)]
+pub(crate) struct Items {
+    to: mpsc::Sender<Owed>,
+    account: Option<Arc<Account>>,
+}
+
+/// Gives what is owed, in the order of the lines.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    from: mpsc::Receiver<Owed>,
+    /// What was taken out of the channel to be weighed.
+    weighed: VecDeque<Owed>,
+    account: Option<Arc<Account>>,
+}
+
+/// The answer to a command, which may have come already.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    ticket: Ticket,
+    told: Option<Result<Group, Stopped>>,
+}
+
+/// The two ends of what a connection is owed.
+pub(crate) fn owed(account: Option<&Arc<Account>>) -> (Items, Queue) {
+    let (to, from) = mpsc::channel(OWED_MAX);
+    let items = Items { to, account: account.cloned() };
+    (items, Queue { from, weighed: VecDeque::new(), account: account.cloned() })
+}
+
+impl Items {
+    /// Waits until this may be owed too.
+    pub(crate) async fn send(&self, item: Item) -> Result<(), Gone> {
+        let charge = match &self.account {
+            None => None,
+            Some(account) => tokio::select! {
+                biased;
+                charge = account.charge(item.expected()) => Some(charge),
+                () = self.to.closed() => return Err(Gone),
+            },
+        };
+        self.to.send(Owed { item, charge }).await.map_err(|_| Gone)
+    }
+
+    /// Waits until the writing end has gone.
+    pub(crate) async fn gone(&self) {
+        self.to.closed().await;
+    }
+}
+
+impl Queue {
+    /// Waits for what is owed next. Returns none if nothing can be owed any more.
+    pub(crate) async fn next(&mut self) -> Option<Owed> {
+        match self.weighed.pop_front() {
+            Some(owed) => Some(owed),
+            None => self.from.recv().await,
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.weighed.is_empty() && self.from.is_empty()
+    }
+
+    /// Charges answers that have come at what they really take. For when the client reads nothing.
+    ///
+    /// # Errors
+    /// Returns an error if the client is owed more than it may be.
+    pub(crate) fn weigh(&mut self) -> io::Result<()> {
+        let Some(account) = &self.account else { return Ok(()) };
+        while let Ok(owed) = self.from.try_recv() {
+            self.weighed.push_back(owed);
+        }
+        for owed in &mut self.weighed {
+            if let (Item::Ticket { ticket, .. }, Some(charge)) = (&mut owed.item, &mut owed.charge)
+            {
+                charge.raise(EXPECTED + ticket.events_bytes());
+            }
+        }
+        if account.is_overdrawn() {
+            return Err(io::Error::other(
+                "it did not read its answers, and is owed too many bytes",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Item {
+    /// What it takes, or for an answer that is yet to come, what most take.
+    fn expected(&self) -> usize {
+        match self {
+            Self::Ticket { .. } => EXPECTED,
+            Self::Refused(refused) => size_of::<Owed>() + refused.error.len(),
+            // What a question found is bounded by itself: `LEVELS_MAX` of `session.rs`.
+            Self::Found { .. }
+            | Self::Status(_)
+            | Self::Subscribe { .. }
+            | Self::Welcome(_)
+            | Self::Barrier(_) => size_of::<Owed>(),
+        }
+    }
+}
+
+impl Reply {
+    pub(crate) const fn new(ticket: Ticket) -> Self {
+        Self { ticket, told: None }
+    }
+
+    /// The bytes of its events, if it has come.
+    fn events_bytes(&mut self) -> usize {
+        if self.told.is_none() {
+            let mut context = Context::from_waker(Waker::noop());
+            if let Poll::Ready(told) = Pin::new(&mut self.ticket).poll(&mut context) {
+                self.told = Some(told);
+            }
+        }
+        let group = self.told.as_ref().and_then(|told| told.as_ref().ok());
+        group.map_or(0, |group| group.events.capacity() * size_of::<Event>())
+    }
+}
+
+impl Future for Reply {
+    type Output = Result<Group, Stopped>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.told.take() {
+            Some(told) => Poll::Ready(told),
+            None => Pin::new(&mut self.ticket).poll(context),
+        }
+    }
+}

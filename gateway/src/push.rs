@@ -1,0 +1,159 @@
+//! What subscriptions bring to a connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::json::{Answer, Done, Ended, Update};
+use pricetime::engine::{MarketId, MarketSpec};
+use pricetime::{AccountFeed, MarketFeed, Updates};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tracing::info;
+use uuid::Uuid;
+
+use crate::account::{Account, Charge, Subscribed};
+use crate::connected::ended;
+
+/// How often it is looked how much is ready for a slow client.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A line that a subscription brings.
+pub(crate) struct Pushed {
+    line: Vec<u8>,
+    _charge: Option<Charge>,
+}
+
+impl Pushed {
+    /// Puts the line behind what is there.
+    pub(crate) fn put(self, buffer: &mut Vec<u8>) {
+        buffer.extend_from_slice(&self.line);
+        buffer.push(b'\n');
+    }
+}
+
+/// Where a subscription brings what it has.
+pub(crate) struct Push {
+    to: mpsc::Sender<Pushed>,
+    closing: watch::Receiver<bool>,
+    account: Option<Arc<Account>>,
+    subscribed: Option<Subscribed>,
+}
+
+/// Why a line was not brought.
+enum Untold {
+    /// The writer has gone.
+    Gone,
+    /// The client is slow, and too much is ready for it.
+    Slow,
+}
+
+impl Push {
+    pub(crate) fn new(
+        to: mpsc::Sender<Pushed>,
+        closing: watch::Receiver<bool>,
+        account: Option<&Arc<Account>>,
+    ) -> Self {
+        let subscribed = account.map(Account::subscribed);
+        Self { to, closing, account: account.cloned(), subscribed }
+    }
+
+    /// Brings a line as soon as the connection may be owed it. `ready` says how many more lines there are.
+    async fn tell(&mut self, answer: &Answer, ready: impl Fn() -> usize) -> Result<(), Untold> {
+        let Self { to, account, subscribed, .. } = self;
+        let line = serde_json::to_vec(answer).map_err(|_| Untold::Gone)?;
+        let bytes = size_of::<Pushed>() + line.capacity();
+        let bringing = async {
+            let charge = match account {
+                None => None,
+                Some(account) => tokio::select! {
+                    biased;
+                    charge = account.charge(bytes) => Some(charge),
+                    () = to.closed() => return Err(Untold::Gone),
+                },
+            };
+            to.send(Pushed { line, _charge: charge }).await.map_err(|_| Untold::Gone)
+        };
+        tokio::pin!(bringing);
+        loop {
+            if let Ok(brought) = timeout(LOOK, &mut bringing).await {
+                return brought;
+            }
+            // The next lines are likely to be as long as this one.
+            let bytes = bytes.saturating_mul(ready());
+            if subscribed.as_mut().is_some_and(|subscribed| !subscribed.set_ready(bytes)) {
+                info!(bytes, "subscription ended: its client is slow");
+                return Err(Untold::Slow);
+            }
+        }
+    }
+
+    /// What comes next; none where the connection ends.
+    async fn next<T>(&mut self, updates: &mut Updates<T>) -> Option<Result<T, pricetime::Ended>> {
+        tokio::select! {
+            biased;
+            update = updates.next() => Some(update),
+            () = ended(&mut self.closing) => None,
+        }
+    }
+}
+
+/// Brings a market's updates until one of the two ends.
+pub(crate) async fn push_market(feed: MarketFeed, spec: MarketSpec, mut push: Push) {
+    let MarketFeed { book, mut updates } = feed;
+    let market = book.market.0;
+    // The book has been told, and may be large.
+    drop(book);
+    let why = loop {
+        match push.next(&mut updates).await {
+            None => return,
+            Some(Ok(update)) => {
+                let update = Answer::Update(Update::of(&update, &spec));
+                match push.tell(&update, || updates.ready()).await {
+                    Ok(()) => {}
+                    Err(Untold::Gone) => return,
+                    Err(Untold::Slow) => break pricetime::Ended.to_string(),
+                }
+            }
+            Some(Err(ended)) => break ended.to_string(),
+        }
+    };
+    drop(updates);
+    // Where the writer has gone nobody wants to know.
+    let _ = push.tell(&Answer::Ended(Ended { market, account: None, why }), || 0).await;
+}
+
+/// Whose events these are, and whether they are durable when they are told.
+pub(crate) struct Whose {
+    pub(crate) market: MarketId,
+    pub(crate) account: Uuid,
+    pub(crate) durable: bool,
+}
+
+/// Brings an account's own events until one of the two ends.
+pub(crate) async fn push_account(
+    feed: AccountFeed,
+    Whose { market, account, durable }: Whose,
+    spec: MarketSpec,
+    mut push: Push,
+) {
+    let AccountFeed { orders, mut updates, .. } = feed;
+    // They have been told, and may be many.
+    drop(orders);
+    let why = loop {
+        match push.next(&mut updates).await {
+            None => return,
+            Some(Ok(group)) => {
+                let own = Answer::Own(Done { durable, ..Done::of_group(&group, &spec) });
+                match push.tell(&own, || updates.ready()).await {
+                    Ok(()) => {}
+                    Err(Untold::Gone) => return,
+                    Err(Untold::Slow) => break pricetime::Ended.to_string(),
+                }
+            }
+            Some(Err(ended)) => break ended.to_string(),
+        }
+    };
+    drop(updates);
+    let ended = Ended { market: market.0, account: Some(account), why };
+    let _ = push.tell(&Answer::Ended(ended), || 0).await;
+}

@@ -1,0 +1,375 @@
+//! A connection: lines come in, each is taken or refused, and its answer goes out in its turn.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::json::{FORMAT, Hello, Line, Refused as RefusedLine, Unreadable};
+use pricetime::engine::{Action, MarketId, MarketSpec};
+use pricetime::{Draft, Host, Principal, Question, Refused, Ticket};
+use serde::de::IgnoredAny;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Semaphore, oneshot};
+use tracing::warn;
+
+use crate::answers::Writer;
+use crate::connected::{Connected, Times, ended};
+use crate::lines::{Bounds, Lines, Read};
+use crate::outcomes::Outcomes;
+use crate::owed::{Item, Items, Reply, Wanted, owed};
+use crate::turns::Client;
+
+/// How long it waits where the core has no room.
+const BUSY: Duration = Duration::from_millis(1);
+/// How many levels of books may be owed before no more lines are read.
+const LEVELS_MAX: u32 = 1 << 16;
+
+/// How many lines came, how many of them were refused, and what became of the commands.
+#[derive(Clone, Debug, Default)]
+pub struct Met {
+    /// Lines that came.
+    pub lines: u64,
+    /// Lines that were refused.
+    pub refused: u64,
+    /// What became of the commands.
+    pub outcomes: Outcomes,
+}
+
+impl Met {
+    /// Adds what came by another session.
+    pub fn add(&mut self, other: &Self) {
+        self.lines += other.lines;
+        self.refused += other.refused;
+        self.outcomes.add(&other.outcomes);
+    }
+}
+
+/// The reading end of a connection.
+#[derive(Debug)]
+pub struct Session {
+    shared: Arc<Connected>,
+    principal: Principal,
+    /// Where the connection comes from, for the log.
+    peer: Option<SocketAddr>,
+    /// Whose refused lines are logged.
+    name: Option<String>,
+    /// What its orders end with, if they are to end with the connection.
+    session: Option<pricetime::Session>,
+    /// What markets are; `None` after a line that removes the market, until that is known to be done.
+    specs: BTreeMap<MarketId, Option<Arc<MarketSpec>>>,
+    /// How many tickets the host has given, and how many of them the writer has told.
+    tickets: u64,
+    told: Arc<AtomicU64>,
+    levels: Arc<Semaphore>,
+    met: Met,
+    /// What it may take; none for a file.
+    bounds: Option<Bounds>,
+}
+
+/// What is wrong with a line, and at which byte of it.
+struct Wrong {
+    column: Option<u64>,
+    error: String,
+}
+
+impl<T: ToString> From<T> for Wrong {
+    fn from(error: T) -> Self {
+        Self { column: None, error: error.to_string() }
+    }
+}
+
+impl Session {
+    /// A session of this principal.
+    #[must_use]
+    pub fn new(shared: Arc<Connected>, principal: Principal) -> Self {
+        Self {
+            shared,
+            principal,
+            peer: None,
+            name: None,
+            session: None,
+            specs: BTreeMap::new(),
+            tickets: 0,
+            told: Arc::default(),
+            levels: Arc::new(Semaphore::new(LEVELS_MAX as usize)),
+            met: Met::default(),
+            bounds: None,
+        }
+    }
+
+    /// Serves a client on these bounds, and not a file.
+    pub(crate) fn on(self, bounds: Bounds) -> Self {
+        Self { bounds: Some(bounds), ..self }
+    }
+
+    /// Logs its refused lines under this name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        Self { name: Some(name.to_owned()), ..self }
+    }
+
+    /// Logs a token that is refused with this address.
+    pub(crate) fn of_peer(self, peer: Option<SocketAddr>) -> Self {
+        Self { peer, ..self }
+    }
+
+    /// Takes lines until there are no more, and answers all of them.
+    pub async fn run(
+        mut self,
+        from: impl AsyncRead + Unpin,
+        to: impl AsyncWrite + Unpin,
+    ) -> io::Result<Met> {
+        let (items, owed) = owed(self.bounds.as_ref().map(|bounds| &bounds.account));
+        let (principal, told) = (self.principal.clone(), Arc::clone(&self.told));
+        let (shared, bounds) = (Arc::clone(&self.shared), self.bounds.clone());
+        let writer = Writer::new(shared, principal, told, (to, owed), bounds.as_ref());
+        let reading = async {
+            let read = self.read(from, &items).await;
+            // What it placed ends here, whatever is still on its way.
+            drop(self.session.take());
+            drop(items);
+            read
+        };
+        let (read, wrote) = tokio::join!(reading, writer.run());
+        read?;
+        match wrote {
+            Ok(outcomes) => Ok(Met { outcomes, ..self.met }),
+            // A reader that has gone has what it wanted.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(self.met),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn read(&mut self, from: impl AsyncRead + Unpin, items: &Items) -> io::Result<()> {
+        let most = self.shared.line_max;
+        let mut lines = Lines::new(from, most, self.bounds.clone());
+        let mut stop = self.shared.stop.clone();
+        // A client shows with its first line whether it speaks this format. A browser does not.
+        let mut unknown = self.bounds.is_some();
+        loop {
+            let read = tokio::select! {
+                biased;
+                read = lines.next() => read?,
+                () = ended(&mut stop) => return Ok(()),
+                () = items.gone() => return Ok(()),
+            };
+            let text = lines.text();
+            self.met.lines += u64::from(matches!(read, Read::Line | Read::Long));
+            let taken = match read {
+                Read::End => return Ok(()),
+                Read::Late(why) => {
+                    let error = format!("{why}, so it is closed");
+                    let refused = RefusedLine { line: 0, column: None, request: None, error };
+                    // If the writer has gone, there is nobody to tell.
+                    let _ = items.send(Item::Refused(refused)).await;
+                    return Ok(());
+                }
+                Read::Line if text.is_empty() => continue,
+                Read::Line | Read::Long if unknown && !is_object(text) => {
+                    let why = "the first line is not a JSON object, so the connection is closed";
+                    // As above.
+                    let _ = items.send(Item::Refused(self.refuse(why.into(), text))).await;
+                    return Ok(());
+                }
+                Read::Long => Err(Wrong::from(format!("the line is longer than {most} bytes"))),
+                Read::Line => {
+                    unknown = false;
+                    self.take(text, items).await
+                }
+            };
+            let owed = match taken {
+                Ok(Some(item)) => item,
+                Ok(None) => continue,
+                Err(wrong) => Item::Refused(self.refuse(wrong, text)),
+            };
+            if items.send(owed).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes a line: what is owed for it, if anything is.
+    async fn take(&mut self, text: &[u8], items: &Items) -> Result<Option<Item>, Wrong> {
+        let line = Line::read(text).map_err(|Unreadable { column, why }| Wrong {
+            column: Some(column as u64),
+            error: why,
+        })?;
+        let number = self.met.lines;
+        let Some(market) = line.market() else { return self.ask(line, items).await };
+        let is_followed = self.shared.times == Times::Followed;
+        if line.time().is_some() && self.shared.times == Times::Refused {
+            let why = "a running market has its own clock: leave out `time`; `run --once --input FILE` \
+                       follows the times of a recording, and with --ignore-times it all happens now";
+            return Err(why.into());
+        }
+        let adds = matches!(line, Line::AddMarket(_));
+        let spec = if adds { None } else { self.spec(market, items).await };
+        let draft = line.draft(spec.as_deref()).map_err(|error| error.to_string())?;
+        if draft.session.is_some() && !is_followed {
+            return Err("`session` is for recordings: say `cancel_on_disconnect` in `hello`".into());
+        }
+        self.principal.may_submit(&draft)?;
+        // If a market or its terms are refused, the answer says what is wrong with them.
+        let spec = match (&draft.action, &spec) {
+            (Action::AddMarket(new), _) => Some(Arc::new(*new)),
+            (Action::SetMarket(terms), Some(old)) => {
+                Some(Arc::new(MarketSpec { terms: *terms, ..**old }))
+            }
+            (_, _) => spec,
+        };
+        if matches!(draft.action, Action::RemoveMarket) {
+            self.specs.insert(market, None);
+        }
+        let ticket = if is_followed {
+            let time = line.time().map(|time| time.0);
+            self.enter(|host, _| host.submit_at(time, draft)).await?
+        } else {
+            self.submit(draft).await?
+        };
+        self.tickets += 1;
+        Ok(Some(Item::Ticket {
+            line: number,
+            request: line.request(),
+            spec,
+            ticket: Reply::new(ticket),
+        }))
+    }
+
+    /// Takes a line that is no command: what is owed for it, if anything is.
+    async fn ask(&mut self, line: Line, items: &Items) -> Result<Option<Item>, Wrong> {
+        line.may_be_asked_by(&self.principal)?;
+        let number = self.met.lines;
+        if let Some(question) = line.question() {
+            return self.find(question).await.map(Some);
+        }
+        if let Line::Hello(hello) = &line {
+            return self.greet(hello).map(Some);
+        }
+        if matches!(line, Line::Status(_)) {
+            return Ok(Some(Item::Status(number)));
+        }
+        let Line::Subscribe(asked) = line else { return Err("this line asks nothing".into()) };
+        // It is to bring all that the lines behind it do.
+        let (answered, done) = oneshot::channel();
+        let client = Client::of(&self.principal, self.peer.map(|it| it.ip()));
+        let item = Item::Subscribe { line: number, asked, client, answered };
+        if items.send(item).await.is_ok() {
+            // If the writer has ended there is nothing to wait for.
+            let _ = done.await;
+        }
+        Ok(None)
+    }
+
+    /// Asks a question. The answer shows what the lines before it did, and nothing that a line behind
+    /// it does; those are read on meanwhile, and share the sync of what comes before.
+    async fn find(&mut self, question: Question) -> Result<Item, Wrong> {
+        let levels = match question {
+            Question::View { depth, .. } => u32::try_from(depth.saturating_mul(2)),
+            Question::Market { .. } | Question::Order { .. } | Question::Outcome { .. } => Ok(1),
+        };
+        let levels = levels.unwrap_or(LEVELS_MAX).clamp(1, LEVELS_MAX);
+        let room = Arc::clone(&self.levels).acquire_many_owned(levels).await.ok();
+        let found = if self.told.load(Ordering::Acquire) == self.tickets {
+            Wanted::Now(Box::new(self.shared.host.find(question)))
+        } else {
+            let ticket = self.enter(|host, _| host.ask(question)).await?;
+            self.tickets += 1;
+            Wanted::Later(ticket)
+        };
+        Ok(Item::Found { line: self.met.lines, found, room })
+    }
+
+    fn greet(&mut self, hello: &Hello) -> Result<Item, Wrong> {
+        if self.met.lines != 1 {
+            return Err("`hello` is for the first line".into());
+        }
+        if hello.format != FORMAT {
+            return Err(format!("this program speaks format {FORMAT}, not {}", hello.format).into());
+        }
+        if let Some(token) = &hello.token {
+            let Some(principal) = self.shared.tokens.principal(token.expose()) else {
+                let peer = self.peer.map(tracing::field::display);
+                warn!(peer, "token refused: it is not configured");
+                return Err("the token is unknown: check it, or connect without one".into());
+            };
+            self.principal = principal;
+        }
+        self.session = hello.cancel_on_disconnect.then(|| self.shared.host.session());
+        Ok(Item::Welcome(self.principal.clone()))
+    }
+
+    /// What a market is. Where nobody knows it yet, what was said before is waited for: it may be
+    /// what makes the market.
+    async fn spec(&mut self, market: MarketId, items: &Items) -> Option<Arc<MarketSpec>> {
+        let mut spec = match self.specs.get(&market) {
+            Some(Some(spec)) => return Some(Arc::clone(spec)),
+            Some(None) => None,
+            None => self.shared.host.spec(market),
+        };
+        if spec.is_none() {
+            let (reached, answered) = oneshot::channel();
+            if items.send(Item::Barrier(reached)).await.is_ok() {
+                // Where the writer has gone there is nothing to wait for.
+                let _ = answered.await;
+            }
+            spec = self.shared.host.spec(market);
+        }
+        let spec = Arc::new(spec?);
+        self.specs.insert(market, Some(Arc::clone(&spec)));
+        Some(spec)
+    }
+
+    /// Submits a command.
+    async fn submit(&mut self, draft: Draft) -> Result<Ticket, Wrong> {
+        self.enter(|host, session| match session {
+            Some(session) => host.submit_in(session, draft),
+            None => host.submit(draft),
+        })
+        .await
+    }
+
+    /// Submits something. While there is no room it waits, and no further line is read.
+    async fn enter<T>(
+        &mut self,
+        submit: impl Fn(&Host, Option<&mut pricetime::Session>) -> Result<Ticket<T>, Refused>,
+    ) -> Result<Ticket<T>, Wrong> {
+        loop {
+            match submit(&self.shared.host, self.session.as_mut()) {
+                Ok(ticket) => return Ok(ticket),
+                // There may be no room for long: without a folder, as long as Redis is not there.
+                Err(Refused::Busy) if *self.shared.stop.borrow() => {
+                    return Err("the host is closing, and there was no room".into());
+                }
+                Err(Refused::Busy) => tokio::time::sleep(BUSY).await,
+                Err(refused @ Refused::Scores) => return Err(refused.to_string().into()),
+                Err(Refused::Stopped) => {
+                    let why = self.shared.host.status().stopped;
+                    let why = why.map_or("it is closing".into(), |why| self.principal.reason(why));
+                    return Err(format!("the host has stopped: {why}").into());
+                }
+            }
+        }
+    }
+
+    fn refuse(&mut self, wrong: Wrong, text: &[u8]) -> RefusedLine {
+        self.met.refused += 1;
+        let Wrong { column, error } = wrong;
+        let line = self.met.lines;
+        if let Some(name) = &self.name {
+            warn!("{name}:{line}:{}: {error}", column.unwrap_or(1));
+        }
+        let request = serde_json::from_slice::<Line>(text).ok().and_then(|line| line.request());
+        RefusedLine { line, column, request, error }
+    }
+}
+
+/// Whether this is a JSON object.
+fn is_object(text: &[u8]) -> bool {
+    serde_json::from_slice::<HashMap<String, IgnoredAny>>(text).is_ok()
+}

@@ -1,0 +1,127 @@
+//! Questions between commands: the reader goes on behind them, and each is answered in its place.
+
+use std::sync::{Condvar, Mutex};
+
+use crate::Tokens;
+use pricetime::engine::{Event, Header, MarketHead, Outcome};
+use pricetime::{Follower, Gates, Options};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::watch;
+
+use super::*;
+use crate::turns::Turns;
+
+/// Longer than anything here takes, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// While it is shut nothing that is durable is told.
+#[derive(Debug, Default)]
+struct Gate {
+    shut: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn set(&self, shut: bool) {
+        *self.shut.lock().expect("no panic") = shut;
+        self.changed.notify_all();
+    }
+}
+
+struct Held(Arc<Gate>);
+
+impl Follower for Held {
+    fn start(&mut self, _: &[MarketHead]) {}
+
+    fn group(&mut self, _: &Header, _: &[Event], _: Outcome) {
+        let shut = self.0.shut.lock().expect("no panic");
+        drop(self.0.changed.wait_while(shut, |shut| *shut).expect("no panic"));
+    }
+}
+
+fn id(number: u64) -> String {
+    format!("00000000-0000-0000-0000-{number:012}")
+}
+
+fn place(number: u64) -> Value {
+    json!({ "place": { "market": 1, "account": id(1), "order": id(number), "side": "buy",
+        "type": "limit", "price": "1", "quantity": "1" } })
+}
+
+/// Talks to a session of a host with a market. The lines are written while nothing is told.
+async fn talk(lines: &[Value]) -> Vec<Value> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gate = Arc::new(Gate::default());
+    let follower = Box::new(Held(Arc::clone(&gate)));
+    let gates = Gates::OnRequest;
+    let options = Options { gates, follower: Some(follower), ..Options::new(folder.path()) };
+    let (_stop, stopped) = watch::channel(false);
+    let shared = Arc::new(Connected {
+        host: Host::open(options).expect("a host"),
+        tokens: Tokens::default(),
+        line_max: 1 << 16,
+        times: Times::Refused,
+        stop: stopped,
+        resuming: Turns::default(),
+    });
+    let opening = [
+        json!({ "add_market": { "market": 1, "symbol": "SUN", "tick": "1", "lot": "1",
+            "quantity_max": "1000", "price_min": "0", "price_max": "100" } }),
+        json!({ "set_phase": { "market": 1, "phase": "continuous" } }),
+    ];
+    for line in opening {
+        let line: Line = serde_json::from_value(line).expect("a line");
+        let draft = line.draft(None).expect("a command");
+        let done = shared.host.submit(draft).expect("room").await.expect("durable");
+        assert_eq!(done.outcome, Outcome::Accepted);
+    }
+    let (client, server) = tokio::io::duplex(1 << 12);
+    let (from, to) = tokio::io::split(server);
+    let session = tokio::spawn(Session::new(shared, Principal::Operator).run(from, to));
+    let said: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    gate.set(true);
+    let (mut answers, mut asking) = tokio::io::split(client);
+    let written = tokio::time::timeout(PATIENCE, asking.write_all(said.as_bytes())).await;
+    gate.set(false);
+    written.expect("all lines are read while the first has no answer").expect("it reads");
+    asking.shutdown().await.expect("it reads");
+    let mut text = String::new();
+    let read = tokio::time::timeout(PATIENCE, answers.read_to_string(&mut text)).await;
+    read.expect("it answers and ends").expect("it answers");
+    session.await.expect("no panic").expect("it ends in order");
+    text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_behind_a_question_are_read_before_it_is_answered() {
+    let order = |number: u64| json!({ "order": { "market": 1, "order": id(number + 1) } });
+    let lines: Vec<Value> = (1..=1_000)
+        .flat_map(|number| [place(number), json!({ "view": { "market": 1 } }), order(number)])
+        .collect();
+    // More than the buffers on the way hold.
+    assert!(lines.iter().map(|line| line.to_string().len()).sum::<usize>() > 4 << 16);
+    let answers = talk(&lines).await;
+    assert_eq!(answers.len(), lines.len());
+    for (number, three) in (1..).zip(answers.chunks(3)) {
+        let line = 3 * number - 2;
+        assert_eq!(three[0]["done"]["line"], line);
+        assert_eq!(three[0]["done"]["sequence"], number + 2);
+        // All that was said before is in it, and nothing that was said behind it.
+        assert_eq!(three[1]["book"]["line"], line + 1);
+        assert_eq!(three[1]["book"]["sequence"], number + 2);
+        assert_eq!(three[1]["book"]["bids"][0]["orders"], number);
+        assert_eq!(three[2]["order"], json!({ "line": line + 2, "market": 1 }));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_books_that_are_owed_stop_the_reader_and_come_all_the_same() {
+    let view = json!({ "view": { "market": 1, "depth": 1_000 } });
+    let lines: Vec<Value> = (1..=40).flat_map(|number| [place(number), view.clone()]).collect();
+    let answers = talk(&lines).await;
+    assert_eq!(answers.len(), lines.len());
+    for (number, two) in (1..).zip(answers.chunks(2)) {
+        assert_eq!(two[1]["book"]["sequence"], number + 2);
+    }
+}

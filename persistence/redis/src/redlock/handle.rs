@@ -1,0 +1,163 @@
+//! The nodes, and how a lock is asked of them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::clock::{Clock, MachineClock};
+use super::driver::{Driven, Driver, Message, Sight, Standing, Threads};
+use super::error::RedlockError;
+use super::held::Held;
+use super::lease::Lease;
+use super::node::Node;
+use super::rules::{Rules, TTL_MIN};
+use crate::{Address, RedisOptions, Server};
+
+/// Locks over an odd number of servers that know nothing of each other.
+///
+/// A clone has the same threads: one for each node, and one that drives all locks. They end when
+/// the last clone and the last [`Held`] are dropped.
+#[derive(Clone)]
+pub struct Redlock {
+    threads: Arc<Threads>,
+}
+
+impl fmt::Debug for Redlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redlock").field("nodes", &self.threads.nodes).finish_non_exhaustive()
+    }
+}
+
+impl Redlock {
+    /// Connects to these servers, each of them one and independent of the others. One that does not
+    /// answer now may do so later.
+    ///
+    /// # Errors
+    /// [`RedlockError`] where there is not an odd number of them, or one of them refuses us or does
+    /// not run scripts.
+    pub fn open(nodes: &[RedisOptions]) -> Result<Self, RedlockError> {
+        Self::with_clock(nodes, Arc::new(MachineClock))
+    }
+
+    /// The same with another clock.
+    ///
+    /// # Errors
+    /// As [`Redlock::open`].
+    pub fn with_clock(nodes: &[RedisOptions], clock: Arc<dyn Clock>) -> Result<Self, RedlockError> {
+        Rules::new(nodes.len(), TTL_MIN)?;
+        let addresses = addresses(nodes)?;
+        let (driver, messages) = channel();
+        let mut senders = Vec::with_capacity(nodes.len());
+        for (number, (options, address)) in nodes.iter().zip(addresses).enumerate() {
+            let (sender, requests) = channel();
+            let (options, clock) = (options.clone(), Arc::clone(&clock));
+            let node = Node::new(options, address, clock, driver.clone());
+            start(format!("redlock-node-{number}"), move || node.run(&requests))?;
+            senders.push(sender);
+        }
+        wait_until_fit(&messages, nodes.len())?;
+        let desk = Driver::new(Arc::clone(&clock), senders);
+        let ends = start(String::from("redlock"), move || desk.run(&messages))?;
+        let (nodes, ids) = (nodes.len(), AtomicU64::new(0));
+        let threads = Threads { nodes, clock, driver, ids, ends: Some(ends) };
+        Ok(Self { threads: Arc::new(threads) })
+    }
+
+    /// Tries once to have this lock for this long. Its name is the key that it has on all nodes:
+    /// [`KeyNames::lock`](crate::KeyNames::lock) makes one.
+    ///
+    /// # Errors
+    /// [`RedlockError::Taken`] where somebody else has it, [`RedlockError::NoQuorum`] where too few
+    /// nodes answer.
+    pub fn try_lock(&self, name: &str, ttl: Duration) -> Result<Held, RedlockError> {
+        self.lock(name, ttl, Duration::ZERO)
+    }
+
+    /// Tries again and again, for so long.
+    ///
+    /// # Errors
+    /// As [`Redlock::try_lock`], of the last attempt.
+    pub fn lock(&self, name: &str, ttl: Duration, most: Duration) -> Result<Held, RedlockError> {
+        let rules = Rules::new(self.threads.nodes, ttl)?;
+        let id = self.threads.ids.fetch_add(1, Ordering::Relaxed);
+        let (owner, now) = (Uuid::new_v4(), self.threads.clock.now());
+        let lease = Lease::new(rules, now, now.saturating_add(most), owner.as_u64_pair().1);
+        let (name, sight): (Arc<str>, _) = (Arc::from(name), Arc::new(Sight::default()));
+        let driven = Driven {
+            id,
+            lease,
+            key: Arc::clone(&name),
+            owner: Arc::from(owner.simple().to_string()),
+            ttl: rules.ttl,
+            sight: Arc::clone(&sight),
+        };
+        self.threads.send(Message::Begin(Box::new(driven)))?;
+        let state = sight.wait(|state| state.standing != Standing::Trying);
+        match state.standing {
+            Standing::Held | Standing::Lost => {
+                Ok(Held { id, name, sight, threads: Arc::clone(&self.threads) })
+            }
+            Standing::Refused { taken, failed, why } => {
+                let (name, nodes) = (name.to_string(), rules.nodes);
+                if taken > 0 && failed <= nodes - rules.quorum {
+                    return Err(RedlockError::Taken { name, taken, nodes });
+                }
+                Err(RedlockError::NoQuorum { name, failed, nodes, why })
+            }
+            Standing::Trying | Standing::Released { .. } | Standing::Ended => {
+                Err(RedlockError::Ended)
+            }
+        }
+    }
+}
+
+fn start(
+    name: String,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, RedlockError> {
+    let started = Builder::new().name(name).spawn(work);
+    started.map_err(|error| RedlockError::Thread(error.to_string()))
+}
+
+fn addresses(nodes: &[RedisOptions]) -> Result<Vec<Address>, RedlockError> {
+    let mut addresses: Vec<Address> = Vec::with_capacity(nodes.len());
+    for options in nodes {
+        let address = match &options.server {
+            Server::Single(address) => address.clone(),
+            Server::Sentinel { .. } | Server::Cluster(_) => {
+                let why = "sentinels and clusters copy late, and lose locks when one takes over";
+                return Err(RedlockError::Nodes(why.to_owned()));
+            }
+        };
+        if addresses.contains(&address) {
+            return Err(RedlockError::Nodes(format!("{address} is named twice")));
+        }
+        addresses.push(address);
+    }
+    Ok(addresses)
+}
+
+/// Hears from each node whether it will do.
+fn wait_until_fit(messages: &Receiver<Message>, nodes: usize) -> Result<(), RedlockError> {
+    for _ in 0..nodes {
+        match messages.recv() {
+            Ok(Message::Fit(fit)) => fit?,
+            // A node says nothing else before it is asked.
+            Ok(
+                Message::Begin(_)
+                | Message::Extend(_)
+                | Message::Keep(_)
+                | Message::Release(_)
+                | Message::Answered { .. }
+                | Message::Close,
+            )
+            | Err(_) => return Err(RedlockError::Ended),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! One node: a thread with a connection of its own.
+//!
+//! A connection on which an answer is late is kept, and what is asked next is asked behind it: the
+//! server carries both out in this order, so what frees a value cannot overtake what took it. Only
+//! after a second of silence is the connection given up.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender};
+use std::time::Duration;
+
+use redis::{RedisResult, Value};
+
+use super::clock::Clock;
+use super::driver::{Message, Request};
+use super::error::RedlockError;
+use super::step::{Answer, Deed};
+use crate::{Address, Peer, RedisError, RedisOptions, Wire, fault};
+
+/// Deletes the value if it is ours.
+const FREE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
+    return redis.call('DEL', KEYS[1]) end return 0";
+/// Prolongs the value if it is ours, and writes it if there is none.
+const EXTEND: &str = "local found = redis.call('GET', KEYS[1]) \
+    if found == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end \
+    if not found then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0";
+
+/// After so long without any answer a connection is made anew.
+const SILENCE_MAX: Duration = Duration::from_secs(1);
+/// The shortest wait for an answer that the socket is told of.
+const WAIT_MIN: Duration = Duration::from_millis(1);
+/// So many questions are sent before the first answer is read.
+const BATCH: usize = 64;
+
+impl Request {
+    fn words(&self) -> Vec<u8> {
+        let value = format!("{}:{}", self.owner, self.ask.attempt);
+        // The rules bound it to a day.
+        let ttl = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
+        let key = &*self.key;
+        let mut command = match self.ask.deed {
+            Deed::Take => redis::cmd("SET"),
+            Deed::Extend | Deed::Free => redis::cmd("EVAL"),
+        };
+        match self.ask.deed {
+            Deed::Take => command.arg(key).arg(value).arg("NX").arg("PX").arg(ttl),
+            Deed::Extend => command.arg(EXTEND).arg(1).arg(key).arg(value).arg(ttl),
+            Deed::Free => command.arg(FREE).arg(1).arg(key).arg(value),
+        };
+        command.get_packed_command()
+    }
+}
+
+/// The node.
+pub(super) struct Node {
+    options: RedisOptions,
+    address: Address,
+    clock: Arc<dyn Clock>,
+    driver: Sender<Message>,
+    wire: Option<Wire>,
+    /// Since when there has been no answer, where one is overdue.
+    silent: Option<Duration>,
+}
+
+impl Node {
+    pub(super) const fn new(
+        options: RedisOptions,
+        address: Address,
+        clock: Arc<dyn Clock>,
+        driver: Sender<Message>,
+    ) -> Self {
+        Self { options, address, clock, driver, wire: None, silent: None }
+    }
+
+    /// Says whether the server will do, and then asks it what is to be asked, until nobody can ask
+    /// any more.
+    pub(super) fn run(mut self, requests: &Receiver<Request>) {
+        let fit = match self.connect() {
+            // Nobody is there yet. That is for a quorum to say.
+            Err(RedlockError::Unreachable { .. }) | Ok(()) => Ok(()),
+            Err(error) => Err(error),
+        };
+        // Where nobody listens any more, nobody asks.
+        drop(self.driver.send(Message::Fit(fit)));
+        while let Ok(first) = requests.recv() {
+            let more = requests.try_iter().take(BATCH);
+            self.carry_out(std::iter::once(first).chain(more).collect());
+        }
+    }
+
+    fn say(&self, request: &Request, answer: Answer, fault: Option<String>) {
+        let (lease, ask) = (request.lease, request.ask);
+        drop(self.driver.send(Message::Answered { lease, ask, answer, fault }));
+    }
+
+    fn carry_out(&mut self, requests: Vec<Request>) {
+        let connected = self.connect();
+        let mut sent = Vec::with_capacity(requests.len());
+        for request in requests {
+            if let Err(error) = &connected {
+                self.say(&request, Answer::Failed, Some(error.to_string()));
+            } else if request.ask.by <= self.clock.now() {
+                self.say(&request, Answer::Failed, Some(self.late()));
+            } else {
+                match self.send(&request) {
+                    Ok(()) => sent.push(request),
+                    Err(error) => self.say(&request, Answer::Unknown, Some(self.text(&error))),
+                }
+            }
+        }
+        for request in sent {
+            let (answer, fault) = self.receive(&request);
+            self.say(&request, answer, fault);
+        }
+    }
+
+    fn late(&self) -> String {
+        format!("{} does not answer: no answer in time", self.address)
+    }
+
+    fn text(&self, error: &redis::RedisError) -> String {
+        fault(&self.address.to_string(), error).to_string()
+    }
+
+    fn send(&mut self, request: &Request) -> RedisResult<()> {
+        let wire = self.wire.as_mut().ok_or_else(|| std::io::Error::other("no connection"))?;
+        wire.limit(self.options.control);
+        let sent = wire.send(&request.words());
+        if sent.is_err() {
+            self.wire = None;
+        }
+        sent
+    }
+
+    fn receive(&mut self, request: &Request) -> (Answer, Option<String>) {
+        let now = self.clock.now();
+        let Some(wire) = &mut self.wire else {
+            return (Answer::Unknown, Some(format!("{}: the connection is lost", self.address)));
+        };
+        let wait = request.ask.by.saturating_sub(now).max(WAIT_MIN);
+        wire.limit(wait);
+        match wire.receive() {
+            Ok(value) => {
+                self.silent = None;
+                match (request.ask.deed, value) {
+                    (_, Value::Okay | Value::Int(1)) => (Answer::Yes, None),
+                    (_, Value::Nil | Value::Int(0)) => (Answer::No, None),
+                    (_, Value::ServerError(error)) => {
+                        (Answer::Failed, Some(self.text(&error.into())))
+                    }
+                    (_, other) => {
+                        self.wire = None;
+                        let why = format!("{} answers something else: {other:?}", self.address);
+                        (Answer::Unknown, Some(why))
+                    }
+                }
+            }
+            Err(error) if error.is_timeout() => {
+                self.silent.get_or_insert(now);
+                (Answer::Unknown, Some(self.late()))
+            }
+            Err(error) => {
+                self.wire = None;
+                (Answer::Unknown, Some(self.text(&error)))
+            }
+        }
+    }
+
+    /// Sees to it that there is a connection, and on a new one that scripts can be run.
+    fn connect(&mut self) -> Result<(), RedlockError> {
+        let now = self.clock.now();
+        if self.silent.is_some_and(|since| now.saturating_sub(since) > SILENCE_MAX) {
+            self.wire = None;
+        }
+        if self.wire.is_some() {
+            return Ok(());
+        }
+        self.silent = None;
+        let tried =
+            Wire::connect(&self.options, &self.address, Peer::Server).and_then(|mut wire| {
+                wire.limit(self.options.control);
+                redis::cmd("EVAL").arg("return 1").arg(0).query::<i64>(&mut wire)?;
+                Ok(wire)
+            });
+        match tried {
+            Ok(wire) => {
+                self.wire = Some(wire);
+                Ok(())
+            }
+            Err(error) => Err(self.unfit(fault(&self.address.to_string(), &error))),
+        }
+    }
+
+    fn unfit(&self, error: RedisError) -> RedlockError {
+        let server = self.address.to_string();
+        match error {
+            RedisError::Refused { code, why, .. } => match code.as_str() {
+                // What passes by itself.
+                "LOADING" | "BUSY" | "MASTERDOWN" | "TRYAGAIN" | "CLUSTERDOWN" => {
+                    RedlockError::Unreachable { server, why }
+                }
+                "NOAUTH" | "WRONGPASS" => RedlockError::Refused { server, why },
+                _ => RedlockError::NoScripts { server, why },
+            },
+            RedisError::Unreachable { why, .. } => RedlockError::Unreachable { server, why },
+            RedisError::Options(why) => RedlockError::Refused { server, why },
+            error @ (RedisError::Fenced { .. }
+            | RedisError::Replaced { .. }
+            | RedisError::Contended { .. }
+            | RedisError::Count { .. }) => RedlockError::Refused { server, why: error.to_string() },
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! What the streams have told already: the numbers of a new history begin above that.
+
+use std::collections::BTreeMap;
+
+use pricetime_engine::{
+    EngineSnapshot, EpochNumber, MarketId, MarketSnapshot, Sequence, TradeNumber, Until,
+};
+use redis::RedisResult;
+
+use super::plan::Seen;
+use super::writer::read_stream;
+use super::{EntryId, Stream};
+use crate::count::HIGHEST;
+use crate::keys::KeyNames;
+use crate::link::{Link, Patience};
+use crate::options::RedisError;
+use crate::wire::Wire;
+use pricetime_journal::keyed_engine;
+
+/// An entry as the server gives it: its id, and fields and texts in turns.
+type Fields = (String, Vec<String>);
+
+/// How many entries are read at a time.
+const PAGE: usize = 1_000;
+
+/// What was told of what came after a state, whatever history it was of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The last command.
+    sequence: Sequence,
+    /// The highest market that was added.
+    added: MarketId,
+    markets: BTreeMap<MarketId, Market>,
+}
+
+/// The highest numbers of a market.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Market {
+    /// What came up to this command is in the state.
+    after: Sequence,
+    epoch: EpochNumber,
+    trade: TradeNumber,
+    /// The price of that trade, as it was told.
+    price: String,
+}
+
+/// What the streams of trades and epochs tell of what came after this state, market for market: one
+/// may be there as of much earlier than another.
+///
+/// # Errors
+/// Returns an error if the server does not answer or refuses, and [`RedisError::Count`] if a stream tells
+/// of a command that no engine comes to.
+pub fn told_after(
+    link: &mut Link,
+    names: &KeyNames,
+    state: &EngineSnapshot,
+) -> Result<Told, RedisError> {
+    let mut told = Told::after(state);
+    told.sequence = last_told(link, names)?;
+    let oldest = state.markets.iter().map(|it| it.head.last_sequence).min();
+    let first = oldest.unwrap_or(state.last_sequence);
+    let first = EntryId { sequence: first.0.saturating_add(1), number: 0 }.to_string();
+    for stream in [Stream::Trades, Stream::Epochs] {
+        let (key, mut last) = (names.stream(stream), String::from("+"));
+        loop {
+            let page = link.with(&key, Patience::Bulk, |wire| page(wire, &key, &last, &first))?;
+            let Some((oldest, _)) = page.last() else { break };
+            last = format!("({oldest}");
+            page.iter().for_each(|(_, fields)| told.hear(fields));
+        }
+    }
+    Ok(told)
+}
+
+/// Entries from the last one back; none where there is no stream.
+fn page(wire: &mut Wire, key: &str, last: &str, first: &str) -> RedisResult<Vec<Fields>> {
+    let kind: String = redis::cmd("TYPE").arg(key).query(wire)?;
+    if kind != "stream" {
+        return Ok(Vec::new());
+    }
+    redis::cmd("XREVRANGE").arg(key).arg(last).arg(first).arg("COUNT").arg(PAGE).query(wire)
+}
+
+/// The last command that any stream tells of.
+///
+/// # Errors
+/// Returns an error if the server does not answer or refuses, and [`RedisError::Count`] if a stream tells
+/// of a command that no engine comes to.
+pub fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisError> {
+    let mut last = 0;
+    for stream in Stream::ALL {
+        let (key, published) = (names.stream(stream), names.published(stream));
+        let seen = link.with(&key, Patience::Control, |connection| {
+            let mut seen = Seen::default();
+            let kind: String = redis::cmd("TYPE").arg(&key).query(connection)?;
+            if kind == "stream" {
+                let says = redis::cmd("XINFO").arg("STREAM").arg(&key).query(connection)?;
+                read_stream(says, &mut seen);
+            }
+            let said: [Option<String>; 1] =
+                redis::cmd("HMGET").arg(&published).arg("sequence").query(connection)?;
+            Ok((seen, said))
+        })?;
+        let (seen, [said]) = seen;
+        let said = said.and_then(|said| said.parse().ok()).unwrap_or(0);
+        for (key, sequence) in [(key, seen.last.sequence), (published, said)] {
+            if sequence > HIGHEST {
+                return Err(RedisError::Count { key, sequence, most: HIGHEST });
+            }
+            last = last.max(sequence);
+        }
+    }
+    Ok(Sequence(last))
+}
+
+impl Told {
+    /// Nothing after this state.
+    fn after(state: &EngineSnapshot) -> Self {
+        let heads = state.markets.iter().map(|market| market.head);
+        let markets = heads
+            .map(|head| (head.market, Market { after: head.last_sequence, ..Market::default() }));
+        Self { markets: markets.collect(), ..Self::default() }
+    }
+
+    /// Takes in the fields of an entry.
+    fn hear(&mut self, fields: &[String]) {
+        let says = |name: &str| {
+            fields.chunks_exact(2).find_map(|pair| match pair {
+                [field, text] if field == name => Some(text.as_str()),
+                [..] => None,
+            })
+        };
+        let number = |name: &str| says(name).and_then(|text| text.parse::<u64>().ok());
+        // A marker is of no market.
+        let Some(id) = says("market").and_then(|text| text.parse().ok()).map(MarketId) else {
+            return;
+        };
+        if says("event") == Some("market_added") {
+            self.added = self.added.max(id);
+        }
+        let Some(market) = self.markets.get_mut(&id) else { return };
+        if number("sequence").is_none_or(|sequence| sequence <= market.after.0) {
+            return;
+        }
+        market.epoch = market.epoch.max(EpochNumber(number("epoch").unwrap_or(0)));
+        let (trade, price) = match says("event") {
+            Some("traded") => (number("number"), says("price")),
+            _ => (number("last_trade"), says("close")),
+        };
+        if let Some(trade) = trade.map(TradeNumber).filter(|trade| *trade > market.trade) {
+            (market.trade, market.price) = (trade, price.unwrap_or_default().to_owned());
+        }
+    }
+
+    /// Raises the numbers of the state with which a new history begins: the sequence, and the highest
+    /// market; and each market goes on with a trade and in an epoch above those that were told of,
+    /// where orders for so many epochs keep as many.
+    ///
+    /// What no engine could have come to was not told by us. Says of which markets that is so: they
+    /// stay as they are.
+    pub fn raise(&self, state: &mut EngineSnapshot) -> Vec<MarketId> {
+        state.last_sequence = state.last_sequence.max(self.sequence);
+        state.last_market = state.last_market.max(self.added);
+        let (whole, mut left) = (EngineSnapshot { markets: Vec::new(), ..state.clone() }, vec![]);
+        for market in &mut state.markets {
+            let id = market.head.market;
+            let Some(told) = self.markets.get(&id).filter(|told| told.epoch.0 > 0) else {
+                continue;
+            };
+            let mut raised = market.clone();
+            told.raise(&mut raised);
+            let alone = EngineSnapshot { markets: vec![raised], ..whole.clone() };
+            let counts = told.epoch.0.max(told.trade.0) <= HIGHEST;
+            match (keyed_engine(1).restore(&alone), alone.markets.into_iter().next()) {
+                (Ok(()), Some(raised)) if counts => *market = raised,
+                _ => left.push(id),
+            }
+        }
+        left
+    }
+}
+
+impl Market {
+    fn raise(&self, market: &mut MarketSnapshot) {
+        let head = &mut market.head;
+        if self.trade > head.last_trade {
+            let told = || head.spec.price(self.price.as_str()).ok();
+            head.last_price = head.last_price.or_else(told);
+            head.last_trade = self.trade;
+        }
+        if self.epoch < head.epoch {
+            return;
+        }
+        let next = EpochNumber(self.epoch.0.saturating_add(1));
+        let later = next.0.saturating_sub(head.epoch.0);
+        head.epoch = next;
+        for order in market.resting.iter_mut().chain(&mut market.waiting) {
+            if let Until::Epoch(last) = &mut order.until {
+                last.0 = last.0.saturating_add(later);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pricetime_engine::{
+        AccountId, Action, Command, Engine, Fees, Limits, MarketSpec, OrderId, OrderKind, Phase,
+        Place, Price, Pricing, Quantity, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
+        Timestamp,
+    };
+
+    use super::*;
+
+    /// Market 1 without a trade, with an order for three epochs.
+    fn state() -> EngineSnapshot {
+        let terms = Terms {
+            price_min: Price(0),
+            price_max: Price(1_000),
+            protection_ticks: None,
+            reference: None,
+            fees: Fees::default(),
+        };
+        let spec = MarketSpec {
+            symbol: Symbol::new("SUN").unwrap(),
+            tick: Step { mantissa: 1, exponent: -2 },
+            lot: Step::ONE,
+            pricing: Pricing::Maker,
+            quantity_max: Quantity(1_000),
+            limits: Limits::default(),
+            terms,
+        };
+        let place = Place {
+            order: OrderId(1),
+            reference: 0,
+            side: Side::Buy,
+            kind: OrderKind::Limit { price: Price(7) },
+            quantity: Quantity(1),
+            time_in_force: TimeInForce::ForEpochs(3),
+            post_only: false,
+            minimum_quantity: None,
+            display_quantity: None,
+            self_trade: SelfTrade::None,
+        };
+        let actions =
+            [Action::AddMarket(spec), Action::SetPhase(Phase::Continuous), Action::Place(place)];
+        let mut engine = Engine::new(1);
+        for (sequence, action) in (1..).zip(actions) {
+            let command = Command {
+                sequence: Sequence(sequence),
+                timestamp: Timestamp(sequence),
+                market: MarketId(1),
+                account: AccountId(5),
+                operator: sequence < 3,
+                request: None,
+                action,
+                session: None,
+            };
+            engine.apply(&command, &mut ());
+        }
+        engine.snapshot()
+    }
+
+    fn told(state: &EngineSnapshot, entries: &[&[&str]]) -> Told {
+        let mut told = Told { sequence: Sequence(40), ..Told::after(state) };
+        for fields in entries {
+            told.hear(&fields.iter().map(ToString::to_string).collect::<Vec<_>>());
+        }
+        told
+    }
+
+    #[test]
+    fn a_market_goes_on_above_what_was_told() {
+        let mut raised = state();
+        let head = raised.markets[0].head;
+        assert_eq!((head.epoch, head.last_trade), (EpochNumber(1), TradeNumber(0)));
+        let trade = ["event", "traded", "market", "1", "epoch", "4", "sequence", "9"];
+        let of = |number, price| [&trade[..], &["number", number, "price", price]].concat();
+        let closed = ["event", "epoch_closed", "market", "1", "number", "3", "epoch", "3"];
+        let closed = [&closed[..], &["sequence", "7", "last_trade", "5", "close", "0.09"]].concat();
+        let added = ["event", "market_added", "market", "2", "epoch", "1", "sequence", "20"];
+        let entries =
+            [&["event", "marker"][..], &of("9", "0.08"), &of("8", "0.07"), &closed, &added];
+        assert_eq!(told(&raised, &entries).raise(&mut raised), []);
+        let market = &raised.markets[0];
+        let head = market.head;
+        assert_eq!((raised.last_sequence, head.epoch), (Sequence(40), EpochNumber(5)));
+        assert_eq!((head.last_trade, head.last_price), (TradeNumber(9), Some(Price(8))));
+        assert_eq!(market.resting[0].until, Until::Epoch(EpochNumber(7)));
+        assert_eq!(raised.last_market, MarketId(2));
+    }
+
+    #[test]
+    fn the_end_of_an_epoch_tells_of_trades_too() {
+        let mut raised = state();
+        let closed = ["event", "epoch_closed", "market", "1", "number", "1", "epoch", "1"];
+        let closed = [&closed[..], &["sequence", "7", "last_trade", "5", "close", "0.09"]].concat();
+        assert_eq!(told(&raised, &[&closed]).raise(&mut raised), []);
+        let head = raised.markets[0].head;
+        assert_eq!((head.epoch, head.last_trade), (EpochNumber(2), TradeNumber(5)));
+    }
+
+    #[test]
+    fn what_is_older_or_impossible_raises_nothing_but_the_sequence() {
+        let before = EngineSnapshot { last_sequence: Sequence(40), ..state() };
+        let impossible = vec![MarketId(1)];
+        let trade = ["event", "traded", "market", "1"];
+        for (fields, left) in [
+            (&["sequence", "3", "epoch", "1", "number", "9", "price", "0.08"][..], vec![]),
+            (&["sequence", "9", "epoch", "18446744073709551615"], impossible.clone()),
+            (&["sequence", "9", "epoch", "9223372036854775809"], impossible.clone()),
+            (&["sequence", "9", "epoch", "1", "number", "9223372036854775809"], impossible.clone()),
+            (&["sequence", "9", "epoch", "1", "number", "9", "price", "cheap"], impossible),
+        ] {
+            let mut raised = state();
+            let fields = [&trade[..], fields].concat();
+            assert_eq!(told(&raised, &[&fields]).raise(&mut raised), left, "{fields:?}");
+            assert_eq!(raised, before, "{fields:?}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! From events to entries. Whatever is public is built from fields that name nobody.
+
+use std::collections::BTreeMap;
+
+use pricetime_engine::{
+    EpochNumber, EpochSummary, Event, Header, MarketHead, MarketId, MarketSpec, Price, Quantity,
+    SideSummary, Step,
+};
+
+use super::order::{self, Fields, word};
+use super::{Entries, Entry, EntryId, Stream};
+use pricetime_journal::History;
+
+/// Makes entries of events. It knows of each market what a reader wants to have said.
+#[derive(Clone, Debug)]
+pub struct Wording {
+    history: String,
+    markets: BTreeMap<MarketId, Known>,
+}
+
+/// What is known of a market.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    spec: MarketSpec,
+    epoch: EpochNumber,
+}
+
+/// How many entries of the same command each stream has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Numbers([u64; 3]);
+
+impl Numbers {
+    fn next(&mut self, stream: Stream) -> u64 {
+        let Self([trades, orders, epochs]) = self;
+        let number = match stream {
+            Stream::Trades => trades,
+            Stream::Orders => orders,
+            Stream::Epochs => epochs,
+        };
+        *number += 1;
+        *number
+    }
+}
+
+/// The event that is being worded, and where its entries go.
+struct Telling<'a> {
+    history: &'a str,
+    header: &'a Header,
+    known: Option<Known>,
+    numbers: &'a mut Numbers,
+    into: &'a mut Entries,
+}
+
+impl Telling<'_> {
+    /// Adds an entry: what it says, and then what every one says.
+    fn tell(&mut self, stream: Stream, event: &str, own: Fields) {
+        let sequence = self.header.sequence.0;
+        let mut fields: Fields = Vec::with_capacity(own.len() + 7);
+        fields.push(("event", event.to_owned()));
+        fields.extend(own);
+        fields.push(("market", self.header.market.to_string()));
+        if let Some(known) = self.known {
+            fields.push(("symbol", known.spec.symbol.to_string()));
+            fields.push(("epoch", known.epoch.to_string()));
+        }
+        fields.push(("sequence", sequence.to_string()));
+        fields.push(("timestamp", self.header.timestamp.to_string()));
+        fields.push(("history", self.history.to_owned()));
+        let id = EntryId { sequence, number: self.numbers.next(stream) };
+        self.into.push(stream, Entry { id, fields });
+    }
+}
+
+impl Wording {
+    /// One that knows these markets.
+    #[must_use]
+    pub fn new(history: History, heads: impl IntoIterator<Item = MarketHead>) -> Self {
+        let known = |head: MarketHead| (head.market, Known { spec: head.spec, epoch: head.epoch });
+        Self { history: history.to_string(), markets: heads.into_iter().map(known).collect() }
+    }
+
+    /// Adds the entries of the next event. `numbers` are those of its command.
+    pub fn tell(
+        &mut self,
+        header: &Header,
+        event: &Event,
+        numbers: &mut Numbers,
+        into: &mut Entries,
+    ) {
+        let market = header.market;
+        if let Event::MarketAdded(spec) = event {
+            self.markets.insert(market, Known { spec: *spec, epoch: EpochNumber(1) });
+        }
+        let known = self.markets.get(&market).copied();
+        let history = self.history.as_str();
+        let mut telling = Telling { history, header, known, numbers, into };
+        if let Some(known) = known {
+            public(&mut telling, &known.spec, event);
+        }
+        for (name, fields) in order::worded(header, known.map(|known| known.spec), event) {
+            telling.tell(Stream::Orders, name, fields);
+        }
+        match event {
+            Event::MarketSet(terms) => {
+                if let Some(known) = self.markets.get_mut(&market) {
+                    known.spec.terms = *terms;
+                }
+            }
+            Event::EpochClosed(summary) => {
+                if let Some(known) = self.markets.get_mut(&market) {
+                    known.epoch = EpochNumber(summary.number.0.saturating_add(1));
+                }
+            }
+            Event::MarketRemoved => _ = self.markets.remove(&market),
+            Event::Accepted { .. }
+            | Event::Rejected { .. }
+            | Event::Traded { .. }
+            | Event::Reduced { .. }
+            | Event::Amended { .. }
+            | Event::Cancelled { .. }
+            | Event::Triggered { .. }
+            | Event::Replenished { .. }
+            | Event::PhaseChanged { .. }
+            | Event::MarketAdded(_)
+            | Event::AccountBlocked(_)
+            | Event::AccountUnblocked(_)
+            | Event::Duplicate { .. } => {}
+        }
+    }
+}
+
+/// What everybody may know of an event.
+fn public(telling: &mut Telling<'_>, spec: &MarketSpec, event: &Event) {
+    let price = |price: Price| spec.show_price(price);
+    match event {
+        Event::Traded { number, price, quantity, taker_side, .. } => {
+            let fields = vec![
+                ("number", number.to_string()),
+                ("trade", number.uuid(telling.header.market).to_string()),
+                ("price", spec.show_price(*price)),
+                ("quantity", spec.show_quantity(*quantity)),
+                ("notional", spec.show_notional(price.times(*quantity))),
+                ("taker_side", word(taker_side)),
+            ];
+            telling.tell(Stream::Trades, "traded", fields);
+        }
+        Event::EpochClosed(summary) => {
+            telling.tell(Stream::Epochs, "epoch_closed", epoch(spec, summary));
+        }
+        Event::PhaseChanged { from, to } => {
+            let fields = vec![("from", word(from)), ("to", word(to))];
+            telling.tell(Stream::Epochs, "phase_changed", fields);
+        }
+        Event::MarketAdded(spec) => {
+            let step = |step: Step| format!("{}e{}", step.mantissa, step.exponent);
+            let fields = vec![
+                ("tick", step(spec.tick)),
+                ("lot", step(spec.lot)),
+                ("price_min", price(spec.terms.price_min)),
+                ("price_max", price(spec.terms.price_max)),
+                ("quantity_max", spec.show_quantity(spec.quantity_max)),
+            ];
+            telling.tell(Stream::Epochs, "market_added", fields);
+        }
+        Event::MarketSet(terms) => {
+            let fields =
+                vec![("price_min", price(terms.price_min)), ("price_max", price(terms.price_max))];
+            telling.tell(Stream::Epochs, "market_set", fields);
+        }
+        Event::MarketRemoved => telling.tell(Stream::Epochs, "market_removed", Vec::new()),
+        Event::Accepted { .. }
+        | Event::Rejected { .. }
+        | Event::Reduced { .. }
+        | Event::Amended { .. }
+        | Event::Cancelled { .. }
+        | Event::Triggered { .. }
+        | Event::Replenished { .. }
+        | Event::AccountBlocked(_)
+        | Event::AccountUnblocked(_)
+        | Event::Duplicate { .. } => {}
+    }
+}
+
+/// What an epoch came to. What there was none of is left out.
+fn epoch(spec: &MarketSpec, summary: &EpochSummary) -> Fields {
+    let turnover = summary.turnover;
+    let volume = i128::try_from(turnover.volume).unwrap_or(i128::MAX);
+    let mut fields = vec![
+        ("number", summary.number.to_string()),
+        ("first_sequence", summary.first_sequence.to_string()),
+        ("last_sequence", summary.last_sequence.to_string()),
+        ("trades", turnover.trades.to_string()),
+        ("volume", spec.show_lots(volume)),
+        ("notional", spec.show_notional(turnover.notional)),
+        ("last_trade", summary.last_trade.to_string()),
+        ("accepted", summary.accepted.to_string()),
+        ("cancelled", summary.cancelled.to_string()),
+    ];
+    let mut price = |name, price: Option<Price>| {
+        fields.extend(price.map(|price| (name, spec.show_price(price))));
+    };
+    price("open", turnover.prices.map(|prices| prices.open));
+    price("high", turnover.prices.map(|prices| prices.high));
+    price("low", turnover.prices.map(|prices| prices.low));
+    price("close", turnover.prices.map(|prices| prices.close));
+    price("clearing", summary.clearing.map(|clearing| clearing.price));
+    price("best_bid", summary.bids.best);
+    price("best_ask", summary.asks.best);
+    let mut side = |orders, quantity, side: &SideSummary| {
+        fields.push((orders, side.resting.to_string()));
+        // Anyone may read this: what icebergs hide is not counted.
+        let (all, hidden) = (side.resting_quantity.0, side.hidden_quantity.0);
+        let shown = Quantity(all.saturating_sub(hidden));
+        fields.push((quantity, spec.show_quantity(shown)));
+    };
+    side("bids", "bid_quantity", &summary.bids);
+    side("asks", "ask_quantity", &summary.asks);
+    fields
+}

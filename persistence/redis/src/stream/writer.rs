@@ -1,0 +1,347 @@
+//! Writes streams, and proves before each transaction that they end where they are believed to.
+//!
+//! Whoever begins to write takes the next term, as with images: what is still on its way of an
+//! earlier one is then carried out no more, because every transaction watches the stream and what is
+//! said beside it.
+
+use pricetime_engine::Sequence;
+use redis::Value;
+use uuid::Uuid;
+
+use super::plan::{Said, Seen};
+use super::{Entry, EntryId, Stream};
+use crate::keys::KeyNames;
+use crate::link::{Link, Patience};
+use crate::options::RedisError;
+use crate::wire::Wire;
+use pricetime_journal::History;
+
+/// How many entries go in one transaction: more would keep everybody else waiting.
+const PIECE: usize = 500;
+/// How often it is tried to take a stream over while somebody writes in it.
+const TRIES: usize = 5;
+
+/// Why a stream could not be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StreamError {
+    /// The server, or the way there.
+    #[error(transparent)]
+    Redis(#[from] RedisError),
+    /// It does not end where it is believed to: it has to be looked at anew.
+    #[error("{key} is not as it was left")]
+    Moved {
+        /// The stream.
+        key: String,
+    },
+    /// Another process publishes there.
+    #[error(
+        "another process (term {theirs}) publishes in {key} in our place (term {ours}): we never do \
+         again; end one of the two"
+    )]
+    Fenced {
+        /// The stream.
+        key: String,
+        /// Our term.
+        ours: u64,
+        /// The one that is stored.
+        theirs: u64,
+    },
+    /// Under the name of a stream stands something else.
+    #[error("under {key} stands a {kind}: name the stream otherwise, or take that away")]
+    Odd {
+        /// The name.
+        key: String,
+        /// What it is.
+        kind: String,
+    },
+}
+
+/// Writes streams. One of them for a history, on one thread.
+#[derive(Debug)]
+pub struct StreamWriter {
+    link: Link,
+    history: String,
+    /// This writer's name, by chance unlike any other.
+    name: String,
+    keep: u64,
+    held: [Held; 3],
+}
+
+/// What is known of a stream.
+#[derive(Clone, Debug)]
+struct Held {
+    key: String,
+    published: String,
+    /// The last term in which it was ours; zero before the first.
+    term: u64,
+    /// The last entry that is there.
+    tail: EntryId,
+    /// What is said beside it.
+    through: Sequence,
+}
+
+/// What came of a look before a transaction.
+enum Look {
+    Done,
+    Moved,
+    Fenced(u64),
+    Odd(String, String),
+}
+
+impl StreamWriter {
+    /// A writer that connects when it is first used. The options say whether and how.
+    #[must_use]
+    pub fn new(link: Link, history: History) -> Self {
+        let options = link.options();
+        let (names, keep) = (&options.names, options.publish.unwrap_or_default().keep);
+        let held = Stream::ALL.map(|stream| Held {
+            key: names.stream(stream),
+            published: names.published(stream),
+            term: 0,
+            tail: EntryId::default(),
+            through: Sequence(0),
+        });
+        let name = Uuid::new_v4().hyphenated().to_string();
+        Self { link, history: history.to_string(), name, keep, held }
+    }
+
+    /// How keys are named.
+    #[must_use]
+    pub fn names(&self) -> &KeyNames {
+        &self.link.options().names
+    }
+
+    /// How far every stream is said to go: after a crash nothing before that is told again.
+    #[must_use]
+    pub fn published(&self) -> Sequence {
+        self.held.iter().map(|held| held.through).min().unwrap_or_default()
+    }
+
+    /// The key of a stream.
+    #[must_use]
+    pub fn key(&self, stream: Stream) -> &str {
+        let [trades, orders, epochs] = &self.held;
+        match stream {
+            Stream::Trades => &trades.key,
+            Stream::Orders => &orders.key,
+            Stream::Epochs => &epochs.key,
+        }
+    }
+
+    fn split(&mut self, stream: Stream) -> (&mut Link, &mut Held) {
+        let Self { link, held: [trades, orders, epochs], .. } = self;
+        let held = match stream {
+            Stream::Trades => trades,
+            Stream::Orders => orders,
+            Stream::Epochs => epochs,
+        };
+        (link, held)
+    }
+
+    /// Takes a stream over and looks what stands there. After it nothing that was sent before can
+    /// get in any more.
+    ///
+    /// # Errors
+    /// Where the server does not answer or refuses, and where another process has taken it over.
+    pub fn resume(&mut self, stream: Stream) -> Result<Seen, StreamError> {
+        let name = self.name.clone();
+        let (link, held) = self.split(stream);
+        for _ in 0..TRIES {
+            let (taken, term, seen) = link.with(&held.key, Patience::Control, |connection| {
+                take_over(connection, held, &name)
+            })?;
+            match taken {
+                Look::Done => {
+                    held.term = term;
+                    held.tail = seen.tail.as_ref().map(|(id, _)| *id).unwrap_or_default();
+                    held.through = Sequence(0);
+                    return Ok(seen);
+                }
+                Look::Moved => {}
+                other @ (Look::Fenced(_) | Look::Odd(..)) => return Err(refused(held, other)),
+            }
+        }
+        Err(StreamError::Moved { key: held.key.clone() })
+    }
+
+    /// Appends entries, all of them or the first of them, and says that everything up to `through` is
+    /// there. Without any it looks whether the stream is as it was left.
+    ///
+    /// # Errors
+    /// Where the server does not answer or refuses, and where the stream is not as it was left.
+    /// What was appended of it is seen when the stream is taken over anew.
+    pub fn append(
+        &mut self,
+        stream: Stream,
+        entries: &[Entry],
+        through: Sequence,
+    ) -> Result<(), StreamError> {
+        let mut pieces = entries.chunks(PIECE).peekable();
+        if pieces.peek().is_none() {
+            return self.write(stream, &[], through);
+        }
+        while let Some(piece) = pieces.next() {
+            let last = piece.last().map_or(0, |entry| entry.id.sequence);
+            let whole =
+                if pieces.peek().is_none() { through } else { Sequence(last.saturating_sub(1)) };
+            self.write(stream, piece, whole)?;
+        }
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        stream: Stream,
+        entries: &[Entry],
+        through: Sequence,
+    ) -> Result<(), StreamError> {
+        let (name, history, keep) = (self.name.clone(), self.history.clone(), self.keep);
+        let (link, held) = self.split(stream);
+        let through = through.max(held.through);
+        let tail = entries.last().map_or(held.tail, |entry| entry.id);
+        let done = link.with(&held.key, Patience::Bulk, |connection| {
+            let look = look(connection, held, &name)?;
+            if !matches!(look, Look::Done) || (entries.is_empty() && through == held.through) {
+                return Ok(look);
+            }
+            let mut transaction = redis::pipe();
+            transaction.atomic();
+            for entry in entries {
+                add(transaction.cmd("XADD"), &held.key, keep, entry);
+            }
+            transaction.cmd("HSET").arg(&held.published).arg("history").arg(&history);
+            transaction.arg("sequence").arg(through.0).arg("last").arg(tail.to_string());
+            let answer: Option<Vec<Value>> = transaction.query(connection)?;
+            Ok(if answer.is_some() { Look::Done } else { Look::Moved })
+        })?;
+        match done {
+            Look::Done => {
+                held.tail = tail;
+                held.through = through;
+                Ok(())
+            }
+            other @ (Look::Moved | Look::Fenced(_) | Look::Odd(..)) => Err(refused(held, other)),
+        }
+    }
+
+    /// Tells channels: each a name and what is said. Who does not listen does not hear of it.
+    ///
+    /// # Errors
+    /// Where the server does not answer or refuses. Some may have been told.
+    pub fn tell(&mut self, messages: &[(String, String)]) -> Result<(), RedisError> {
+        for piece in messages.chunks(PIECE) {
+            let Some((first, _)) = piece.first() else { continue };
+            self.link.with(first, Patience::Bulk, |connection| {
+                let mut pipe = redis::pipe();
+                for (channel, text) in piece {
+                    pipe.cmd("PUBLISH").arg(channel).arg(text);
+                }
+                pipe.query::<Vec<u64>>(connection).map(|_| ())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn refused(held: &Held, look: Look) -> StreamError {
+    let key = held.key.clone();
+    match look {
+        Look::Fenced(theirs) => StreamError::Fenced { key, ours: held.term, theirs },
+        Look::Odd(key, kind) => StreamError::Odd { key, kind },
+        Look::Done | Look::Moved => StreamError::Moved { key },
+    }
+}
+
+fn add(command: &mut redis::Pipeline, key: &str, keep: u64, entry: &Entry) {
+    command.arg(key).arg("MAXLEN").arg("~").arg(keep).arg(entry.id.to_string());
+    for (field, text) in &entry.fields {
+        command.arg(*field).arg(text);
+    }
+}
+
+/// Takes the next term, if another writer has not taken one above ours, and says which, and what
+/// stands there.
+fn take_over(
+    connection: &mut Wire,
+    held: &Held,
+    name: &str,
+) -> redis::RedisResult<(Look, u64, Seen)> {
+    let (key, published) = (&held.key, &held.published);
+    let mut look = redis::pipe();
+    look.cmd("WATCH").arg(key).arg(published).ignore();
+    look.cmd("TYPE").arg(key).cmd("TYPE").arg(published);
+    let (kind, beside): (String, String) = look.query(connection)?;
+    for (key, kind, right) in [(key, &kind, "stream"), (published, &beside, "hash")] {
+        if kind != right && kind != "none" {
+            return Ok((Look::Odd(key.clone(), kind.clone()), 0, Seen::default()));
+        }
+    }
+    let mut seen = Seen { exists: kind == "stream", ..Seen::default() };
+    if seen.exists {
+        read_stream(redis::cmd("XINFO").arg("STREAM").arg(key).query(connection)?, &mut seen);
+    }
+    let who: [Option<String>; 5] = redis::cmd("HMGET")
+        .arg(published)
+        .arg(&["term", "writer", "history", "sequence", "last"])
+        .query(connection)?;
+    let [term, writer, history, sequence, last] = who;
+    let stored: u64 = term.and_then(|term| term.parse().ok()).unwrap_or(0);
+    if held.term > 0 && stored >= held.term && writer.as_deref() != Some(name) {
+        return Ok((Look::Fenced(stored), 0, seen));
+    }
+    seen.said = (|| {
+        let (sequence, last) = (sequence?.parse().ok()?, last?.parse().ok()?);
+        Some(Said { history: history?, sequence, last })
+    })();
+    let term = stored.max(held.term).saturating_add(1);
+    let mut transaction = redis::pipe();
+    transaction.atomic();
+    transaction.cmd("HSET").arg(published).arg("term").arg(term).arg("writer").arg(name);
+    let answer: Option<Vec<Value>> = transaction.query(connection)?;
+    Ok((if answer.is_some() { Look::Done } else { Look::Moved }, term, seen))
+}
+
+/// Watches a stream and looks whether it is ours and ends where it should.
+fn look(connection: &mut Wire, held: &Held, name: &str) -> redis::RedisResult<Look> {
+    let mut look = redis::pipe();
+    look.cmd("WATCH").arg(&held.key).arg(&held.published).ignore();
+    look.cmd("HMGET").arg(&held.published).arg("term").arg("writer");
+    look.cmd("XREVRANGE").arg(&held.key).arg("+").arg("-").arg("COUNT").arg(1);
+    let (who, tail): ([Option<String>; 2], Vec<Value>) = look.query(connection)?;
+    let [term, writer] = who;
+    let stored: u64 = term.and_then(|term| term.parse().ok()).unwrap_or(0);
+    if writer.as_deref() != Some(name) || stored != held.term {
+        let theirs = writer.is_some() && stored >= held.term;
+        return Ok(if theirs { Look::Fenced(stored) } else { Look::Moved });
+    }
+    let tail = tail.into_iter().next().and_then(read_entry).map(|(id, _)| id);
+    Ok(if tail.unwrap_or_default() == held.tail { Look::Done } else { Look::Moved })
+}
+
+/// The id of an entry and its history.
+fn read_entry(entry: Value) -> Option<(EntryId, String)> {
+    let (id, fields): (String, Vec<Vec<u8>>) = redis::from_redis_value(entry).ok()?;
+    let mut pairs = fields.chunks_exact(2);
+    let history = pairs.find_map(|pair| match pair {
+        [field, text] if field == b"history" => Some(String::from_utf8_lossy(text).into_owned()),
+        _ => None,
+    });
+    // What is not of any history is not ours.
+    Some((id.parse().ok()?, history.unwrap_or_default()))
+}
+
+/// Takes from what the server says of a stream what is wanted here.
+pub(super) fn read_stream(says: Value, seen: &mut Seen) {
+    let Value::Array(parts) = says else { return };
+    let mut parts = parts.into_iter();
+    while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+        match redis::from_redis_value::<String>(name).unwrap_or_default().as_str() {
+            "last-generated-id" => {
+                let id: Option<String> = redis::from_redis_value(value).ok();
+                seen.last = id.and_then(|id| id.parse().ok()).unwrap_or_default();
+            }
+            "last-entry" => seen.tail = read_entry(value),
+            _ => {}
+        }
+    }
+}

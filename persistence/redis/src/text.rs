@@ -1,0 +1,257 @@
+//! Images as lines of text, to carry elsewhere and to bring back. What is said in a line is what
+//! stands in Redis, word for word.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, BufRead, Write};
+
+use pricetime_engine::{EngineSnapshot, MarketSnapshot};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::keys::KeyNames;
+use super::layout::{self, BadRecord};
+use super::read::{ReadError, ReadImage, checked};
+use super::trades::{parse_trade, trade_text};
+use super::whole::{Whole, join};
+use pricetime_journal::echo::shorten;
+use pricetime_journal::image::{Image, MarketState};
+use pricetime_journal::lines::{Next, next_line, too_long};
+use pricetime_journal::{BadHistory, History};
+
+/// The version of the text.
+const FORMAT: u32 = 1;
+
+/// A line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+enum Line {
+    /// The first one.
+    PricetimeImages { format: u32, markets: usize },
+    /// A market begins; the lines up to the next one are its.
+    Market(BTreeMap<String, String>),
+    /// An order in the book.
+    Order { order: String, record: Value },
+    /// A stop outside it.
+    Stop { order: String, record: Value },
+    /// A request of the window.
+    Request(Value),
+    /// A blocked account.
+    Blocked(String),
+    /// A trade that is kept.
+    Trade(Value),
+    /// The last line: without it the end is missing.
+    End { markets: usize },
+}
+
+/// Images as lines.
+#[derive(Debug)]
+pub struct ImageText<'a>(pub &'a [ReadImage]);
+
+/// Why lines are no images.
+#[derive(Debug, thiserror::Error)]
+pub enum BadText {
+    /// They cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A line is not one of ours.
+    #[error("line {line}: {}", shorten(.what))]
+    Line {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The lines end too early.
+    #[error("the end is missing")]
+    Cut,
+    /// What they say is not what was once written.
+    #[error("the lines do not say what was exported: {0}")]
+    Image(#[from] ReadError),
+    /// The name of the history is none.
+    #[error(transparent)]
+    History(#[from] BadHistory),
+}
+
+impl ImageText<'_> {
+    /// Writes them.
+    ///
+    /// # Errors
+    /// Where that is not possible.
+    pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        let markets = self.0.len();
+        say(out, &Line::PricetimeImages { format: FORMAT, markets })?;
+        for image in self.0 {
+            write_image(out, image)?;
+        }
+        say(out, &Line::End { markets })
+    }
+}
+
+fn say(out: &mut impl Write, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+fn write_image(out: &mut impl Write, image: &ReadImage) -> io::Result<()> {
+    let Some(state) = image.to_state() else { return Ok(()) };
+    let mut metadata: BTreeMap<String, String> = BTreeMap::new();
+    for (field, text) in layout::metadata(&state, &image.history, image.digest) {
+        metadata.insert(field.to_owned(), text);
+    }
+    for (field, text) in
+        image.trades.iter().flat_map(|it| layout::trades_metadata(it, &image.history))
+    {
+        metadata.insert(field.to_owned(), text);
+    }
+    // Those under which it was written, which need not be ours.
+    metadata.insert(String::from("rules"), image.rules.to_string());
+    say(out, &Line::Market(metadata))?;
+    let MarketSnapshot { resting, waiting, blocked, requests, .. } = &image.state;
+    for order in resting.iter().chain(waiting) {
+        let record = serde_json::from_str(&layout::order_text(order))?;
+        let field = layout::order_field(order.party.order);
+        let line = if order.kind.stop().is_none() {
+            Line::Order { order: field, record }
+        } else {
+            Line::Stop { order: field, record }
+        };
+        say(out, &line)?;
+    }
+    for request in requests {
+        say(out, &Line::Request(serde_json::from_str(&layout::request_text(request))?))?;
+    }
+    for account in blocked {
+        say(out, &Line::Blocked(layout::account_text(*account)))?;
+    }
+    for trade in image.trades.iter().flat_map(|trades| trades.iter()) {
+        say(out, &Line::Trade(serde_json::from_str(&trade_text(trade))?))?;
+    }
+    Ok(())
+}
+
+impl ReadImage {
+    /// The image as a writer takes it. None where the market's own number is not in it.
+    #[must_use]
+    pub fn to_state(&self) -> Option<MarketState> {
+        let state = EngineSnapshot {
+            rules_version: self.rules,
+            last_sequence: self.sequence,
+            last_timestamp: self.timestamp,
+            last_market: self.last_market,
+            markets: vec![self.state.clone()],
+        };
+        Image::from_snapshot(&state).take_state(self.state.head.market)
+    }
+}
+
+/// A market that is being read.
+struct Begun {
+    line: usize,
+    metadata: HashMap<String, String>,
+    rest: Vec<Line>,
+}
+
+/// Reads images back: whole, checked one by one and together, and all of one history, which is named.
+/// None where there are none.
+///
+/// # Errors
+/// Where the lines are not what was once written.
+pub fn read_text(mut input: impl BufRead) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
+    let mut images = Vec::new();
+    let mut begun: Option<Begun> = None;
+    let mut stated = None;
+    let mut text = Vec::new();
+    for line in 1.. {
+        let bad = |what: String| BadText::Line { line, what };
+        match next_line(&mut input, &mut text)? {
+            Next::Line => {}
+            Next::Long => return Err(bad(too_long())),
+            Next::End => break,
+        }
+        let said: Line = serde_json::from_slice(&text).map_err(|error| bad(error.to_string()))?;
+        match said {
+            Line::PricetimeImages { format: FORMAT, markets } if line == 1 => {
+                stated = Some(markets);
+            }
+            _ if stated.is_none() => {
+                let what = format!("is not the head of an export of format {FORMAT}");
+                return Err(bad(what));
+            }
+            Line::PricetimeImages { .. } => {
+                return Err(bad(String::from("a second head")));
+            }
+            Line::Market(metadata) => {
+                images.extend(begun.take().map(Begun::end).transpose()?);
+                let metadata = metadata.into_iter().collect();
+                begun = Some(Begun { line, metadata, rest: Vec::new() });
+            }
+            Line::End { markets } => {
+                images.extend(begun.take().map(Begun::end).transpose()?);
+                if images.len() != markets || stated != Some(markets) {
+                    return Err(BadText::Cut);
+                }
+                return together(images);
+            }
+            other @ (Line::Order { .. }
+            | Line::Stop { .. }
+            | Line::Request(_)
+            | Line::Blocked(_)
+            | Line::Trade(_)) => match &mut begun {
+                Some(begun) => begun.rest.push(other),
+                None => return Err(bad(String::from("there is no market before it"))),
+            },
+        }
+    }
+    Err(BadText::Cut)
+}
+
+/// The images, if they are of one history and together a state that an engine can have.
+fn together(images: Vec<ReadImage>) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
+    let Some(Whole { history, state, .. }) = join(images.clone())? else { return Ok(None) };
+    super::check_whole(&state).map_err(ReadError::Broken)?;
+    Ok(Some((history.parse()?, images)))
+}
+
+impl Begun {
+    fn end(self) -> Result<ReadImage, BadText> {
+        let Self { line, metadata, rest } = self;
+        let place = format!("the market of line {line}");
+        let bad = |field: &str, what| {
+            ReadError::from(BadRecord { key: place.clone(), field: field.to_owned(), what })
+        };
+        let stated = layout::parse_metadata(&place, &metadata).map_err(ReadError::from)?;
+        let (mut resting, mut waiting) = (Vec::new(), Vec::new());
+        let (mut blocked, mut requests, mut trades) = (Vec::new(), Vec::new(), Vec::new());
+        for said in rest {
+            match said {
+                Line::Order { order, record } => {
+                    let read = layout::parse_order(&order, &record.to_string());
+                    resting.push(read.map_err(|what| bad(&order, what))?);
+                }
+                Line::Stop { order, record } => {
+                    let read = layout::parse_order(&order, &record.to_string());
+                    waiting.push(read.map_err(|what| bad(&order, what))?);
+                }
+                Line::Request(record) => {
+                    let text = record.to_string();
+                    let read = layout::parse_request(&text);
+                    requests.push(read.map_err(|what| bad(&text, what))?);
+                }
+                Line::Blocked(account) => {
+                    let read = layout::parse_account(&account);
+                    blocked.push(read.map_err(|what| bad(&account, what))?);
+                }
+                Line::Trade(record) => {
+                    let text = record.to_string();
+                    trades.push(parse_trade(&text).map_err(|what| bad(&text, what))?);
+                }
+                Line::PricetimeImages { .. } | Line::Market(_) | Line::End { .. } => {}
+            }
+        }
+        let keys = KeyNames::default().of(stated.head.market);
+        let state = MarketSnapshot { head: stated.head, resting, waiting, blocked, requests };
+        let trades = stated.trades.map(|_| trades.into_iter().collect());
+        let digest = state.digest();
+        Ok(checked(&keys, &stated, state, digest, trades)?)
+    }
+}

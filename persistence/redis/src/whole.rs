@@ -1,0 +1,207 @@
+//! All images together: the state of an engine, and whether there is one at all.
+
+use std::collections::BTreeMap;
+
+use pricetime_engine::{Broken, EngineSnapshot, MarketId, Timestamp};
+
+use super::keys::{KeyNames, Keys, Part};
+use super::layout::BadRecord;
+use super::link::{Link, Patience};
+use super::options::RedisError;
+use super::read::{ReadError, ReadImage, read_image, read_markets};
+use super::trades::Trades;
+use pricetime_journal::keyed_engine;
+
+/// The images of all markets as one state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whole {
+    /// The history in which its numbers mean something.
+    pub history: String,
+    /// The state: each market as in its image, the numbers that all share the highest of any.
+    pub state: EngineSnapshot,
+    /// Markets that were claimed and never written.
+    pub unwritten: Vec<MarketId>,
+    /// The trades that are kept with them, where they are.
+    pub trades: BTreeMap<MarketId, Trades>,
+}
+
+/// An image that is there, without having been read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// A market that has one.
+    pub market: MarketId,
+    /// Its history.
+    pub history: String,
+    /// Its sequence, as it stands there.
+    pub sequence: String,
+}
+
+/// Who wrote a market last, or was about to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The term.
+    pub term: String,
+    /// The writer's name.
+    pub writer: String,
+    /// The last command in what was written; none where nothing is.
+    pub sequence: Option<String>,
+    /// Its time.
+    pub timestamp: Option<Timestamp>,
+}
+
+/// An image, if any market has one. Nothing is checked.
+///
+/// # Errors
+/// Where the servers do not answer.
+pub fn find_image(link: &mut Link, names: &KeyNames) -> Result<Option<Found>, RedisError> {
+    for market in read_markets(link, names)? {
+        let keys = names.of(market);
+        let [history, sequence] = fields(link, &keys, ["history", "sequence"])?;
+        if let Some(history) = history {
+            let sequence = sequence.unwrap_or_default();
+            return Ok(Some(Found { market, history, sequence }));
+        }
+    }
+    Ok(None)
+}
+
+/// Who wrote a market last; none where nobody says so.
+///
+/// # Errors
+/// Where the servers do not answer.
+pub fn read_holder(link: &mut Link, keys: &Keys) -> Result<Option<Holder>, RedisError> {
+    let names = ["term", "writer", "sequence", "timestamp"];
+    let [term, writer, sequence, timestamp] = fields(link, keys, names)?;
+    let timestamp = timestamp.and_then(|text| text.parse().ok()).map(Timestamp);
+    let holder = |(term, writer)| Holder { term, writer, sequence, timestamp };
+    Ok(term.zip(writer).map(holder))
+}
+
+/// Some fields of the metadata; none where there are no metadata.
+fn fields<const N: usize>(
+    link: &mut Link,
+    keys: &Keys,
+    names: [&str; N],
+) -> Result<[Option<String>; N], RedisError> {
+    link.with(&keys.metadata, Patience::Control, |connection| {
+        let kind: String = redis::cmd("TYPE").arg(&keys.metadata).query(connection)?;
+        if kind != "hash" {
+            return Ok([const { None }; N]);
+        }
+        redis::cmd("HMGET").arg(&keys.metadata).arg(&names).query(connection)
+    })
+}
+
+/// Reads the images of all markets that have one, and puts them together; none where there is none.
+///
+/// # Errors
+/// Where the servers do not answer, where an image is not what was once written, and where the images
+/// are of several histories.
+pub fn read_whole(link: &mut Link, names: &KeyNames) -> Result<Option<Whole>, ReadError> {
+    let (mut images, mut unwritten) = (Vec::new(), Vec::new());
+    for market in read_markets(link, names)? {
+        let keys = names.of(market);
+        match read_image(link, &keys)? {
+            Some(image) => images.push(image),
+            None => {
+                written_if_any(link, &keys)?;
+                unwritten.push(market);
+            }
+        }
+    }
+    Ok(join(images)?.map(|whole| Whole { unwritten, ..whole }))
+}
+
+/// Looks that of a market without metadata there is nothing else either.
+///
+/// # Errors
+/// Where there is, and where the servers do not answer.
+pub fn written_if_any(link: &mut Link, keys: &Keys) -> Result<(), ReadError> {
+    if !has_parts(link, keys)? {
+        return Ok(());
+    }
+    let (key, field) = (keys.metadata.clone(), String::from("format"));
+    let what = String::from("is missing, while other keys of the market are there");
+    Err(BadRecord { key, field, what }.into())
+}
+
+/// Whether there is anything of a market beside its metadata.
+fn has_parts(link: &mut Link, keys: &Keys) -> Result<bool, RedisError> {
+    let mut ask = redis::pipe();
+    for part in Part::ALL {
+        ask.cmd("EXISTS").arg(keys.part(part));
+    }
+    let there: Vec<bool> =
+        link.with(&keys.metadata, Patience::Control, |connection| ask.query(connection))?;
+    Ok(there.contains(&true))
+}
+
+/// Puts images together.
+pub(super) fn join(images: Vec<ReadImage>) -> Result<Option<Whole>, ReadError> {
+    let Some(first) = images.first() else { return Ok(None) };
+    let history = first.history.clone();
+    if let Some(other) = images.iter().find(|image| image.history != history) {
+        return Err(ReadError::Histories {
+            first: first.state.head.market,
+            first_history: history,
+            second: other.state.head.market,
+            second_history: other.history.clone(),
+        });
+    }
+    let mut state = EngineSnapshot { rules_version: first.rules, ..EngineSnapshot::default() };
+    let mut trades = BTreeMap::new();
+    for image in images {
+        if image.rules != state.rules_version {
+            // One of them is not of our rules: what is restored from this is refused, and says so.
+            state.rules_version = 0;
+        }
+        state.last_sequence = state.last_sequence.max(image.sequence);
+        state.last_timestamp = state.last_timestamp.max(image.timestamp);
+        state.last_market = state.last_market.max(image.last_market);
+        trades.extend(image.trades.map(|trades| (image.state.head.market, trades)));
+        state.markets.push(image.state);
+    }
+    state.markets.sort_unstable_by_key(|market| market.head.market);
+    Ok(Some(Whole { history, state, unwritten: Vec::new(), trades }))
+}
+
+/// Whether an engine can have this state: every invariant is looked at.
+///
+/// # Errors
+/// The first that does not hold.
+pub fn check_whole(state: &EngineSnapshot) -> Result<(), Broken> {
+    let markets = u32::try_from(state.markets.len()).unwrap_or(u32::MAX);
+    keyed_engine(markets).restore(state)
+}
+
+/// Takes everything of a market out of Redis, whoever wrote it. Says how many keys there were.
+///
+/// # Errors
+/// Where that could not be done; it may be tried again.
+pub fn remove_image(
+    link: &mut Link,
+    names: &KeyNames,
+    market: MarketId,
+) -> Result<u64, RedisError> {
+    let (keys, set) = (names.of(market), names.markets());
+    let [writer, term] = fields(link, &keys, ["writer", "term"])?;
+    let term = term.and_then(|term| term.parse().ok()).unwrap_or_default();
+    let mut all: Vec<String> = keys.all().map(str::to_owned).collect();
+    if let Some(writer) = writer {
+        for part in Part::ALL {
+            all.extend([keys.spare(part, &writer, term), keys.old(part, &writer, term)]);
+        }
+    }
+    let mut removed: u64 = link.with(&keys.metadata, Patience::Control, |connection| {
+        redis::cmd("UNLINK").arg(&all).query(connection)
+    })?;
+    // They may be in another place of a cluster.
+    let trades = keys.part(Part::Trades);
+    removed += link.with(trades, Patience::Control, |connection| {
+        redis::cmd("UNLINK").arg(trades).query::<u64>(connection)
+    })?;
+    link.with(&set, Patience::Control, |connection| {
+        redis::cmd("SREM").arg(&set).arg(market.0).exec(connection)
+    })?;
+    Ok(removed)
+}

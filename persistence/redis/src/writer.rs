@@ -1,0 +1,424 @@
+//! Writes the image of each market, and proves before each transaction that nobody else does.
+//!
+//! For each order in Redis the writer remembers its place and its digest, some 60 bytes. So it removes an order
+//! without reading it first, and knows the digest of 100,000 orders after 1,000 changes.
+
+mod alone;
+mod change;
+mod claim;
+mod generation;
+mod once;
+mod tidy;
+mod verify;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+use pricetime_engine::{
+    AccountId, MarketId, OrderId, OrderRecord, Priority, Sequence, Side, TradeNumber,
+};
+use redis::Pipeline;
+use uuid::Uuid;
+
+use super::CHANGES_MAX;
+use super::keys::{Keys, Part};
+use super::link::{Link, Patience};
+use super::options::RedisError;
+use super::scores::scores_hold;
+use super::trades::Trades;
+use change::Change;
+use generation::Spare;
+use pricetime_journal::History;
+use pricetime_journal::image::MarketState;
+
+/// How often a transaction is tried before the keys count as contended.
+const TRIES: usize = 5;
+
+/// Writes images. One of them for a history, on one thread.
+#[derive(Debug)]
+pub struct ImageWriter {
+    link: Link,
+    history: History,
+    /// This writer's name, by chance unlike any other.
+    name: String,
+    /// Every term that is claimed is above this.
+    floor: u64,
+    markets: BTreeMap<MarketId, Market>,
+    /// Whether trades stand there too, because there is no journal that has them.
+    trades: bool,
+    /// Whether a market that was not there is left to whoever else has claimed it.
+    careful: bool,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wrote {
+    /// How.
+    pub how: How,
+    /// How many orders were written or taken out.
+    pub orders: usize,
+}
+
+/// How a state was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// In one transaction on the current keys.
+    Changes,
+    /// A second generation was brought up to date and took the place of the first.
+    Spare,
+    /// Everything was written anew.
+    Whole,
+}
+
+/// What the writer knows of a market.
+#[derive(Debug)]
+struct Market {
+    keys: Keys,
+    /// The term in which it is ours now. After a failure it is claimed anew, so that nothing of the
+    /// old term that is still on its way can be carried out any more.
+    term: Option<u64>,
+    /// The last term in which it was ours.
+    held: u64,
+    /// The name under which it was claimed last.
+    name: String,
+    /// Set once another writer has taken the market. From then on every claim has this term, which
+    /// is below that writer's: if it still runs, it takes the market again with its next write.
+    rank: Option<u64>,
+    /// How many claims were made with that term. Each has a name of its own, because a name and a
+    /// term together must name one claim only.
+    comebacks: u64,
+    /// The claims that were given up after a failure, since the last success and before it: pieces
+    /// of their second generations may come in late.
+    late: [Vec<(String, u64)>; 2],
+    /// What stands in the current keys, where that is known.
+    there: Option<There>,
+    /// What may stand there instead, because the answer to its transaction was lost.
+    attempt: Option<Attempt>,
+    spare: Option<Spare>,
+}
+
+/// What stands in the keys.
+#[derive(Debug)]
+struct There {
+    version: Version,
+    orders: HashMap<OrderId, Known>,
+    /// The sum of the orders' digests.
+    sum: u128,
+    /// The requests that stand there, oldest first.
+    requests: Arc<[Sequence]>,
+    blocked: BTreeSet<AccountId>,
+    /// The last trade that stands there.
+    trades: TradeNumber,
+}
+
+/// What stands in the keys if a transaction was carried out.
+#[derive(Debug)]
+enum Attempt {
+    /// Everything.
+    Whole(There),
+    /// What was there before, with these differences.
+    Changed(Difference),
+}
+
+/// The way from one state to the next.
+#[derive(Clone, Debug)]
+struct Difference {
+    version: Version,
+    orders: BTreeMap<OrderId, Option<Known>>,
+    sum: u128,
+    requests: Arc<[Sequence]>,
+    blocked: BTreeSet<AccountId>,
+    trades: TradeNumber,
+}
+
+impl Attempt {
+    const fn version(&self) -> &Version {
+        match self {
+            Self::Whole(there) => &there.version,
+            Self::Changed(difference) => &difference.version,
+        }
+    }
+
+    /// What stands there once it was carried out.
+    fn carried_out(self, before: Option<There>) -> Option<There> {
+        let difference = match self {
+            Self::Whole(there) => return Some(there),
+            Self::Changed(difference) => difference,
+        };
+        let mut orders = before?.orders;
+        for (order, known) in difference.orders {
+            match known {
+                Some(known) => orders.insert(order, known),
+                None => orders.remove(&order),
+            };
+        }
+        let Difference { version, sum, requests, blocked, trades, .. } = difference;
+        Some(There { version, orders, sum, requests, blocked, trades })
+    }
+}
+
+/// What tells one state from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Version {
+    history: String,
+    epoch: String,
+    sequence: String,
+    digest: String,
+}
+
+/// What has to be known of an order to take it out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Known {
+    part: Part,
+    priority: Priority,
+    digest: u128,
+}
+
+impl Known {
+    fn of(order: &OrderRecord) -> Self {
+        Self { part: part_of(order), priority: order.priority, digest: order.digest() }
+    }
+}
+
+/// Where an order stands.
+fn part_of(order: &OrderRecord) -> Part {
+    match (order.kind.stop(), order.side) {
+        (Some(_), _) => Part::Stops,
+        (None, Side::Buy) => Part::Bids,
+        (None, Side::Sell) => Part::Asks,
+    }
+}
+
+/// Where the record of an order is that stands here.
+const fn home_of(part: Part) -> Part {
+    match part {
+        Part::Stops => Part::Stops,
+        Part::Bids | Part::Asks | Part::Orders | Part::Requests | Part::Blocked | Part::Trades => {
+            Part::Orders
+        }
+    }
+}
+
+impl ImageWriter {
+    /// A writer of this history's images. `floor` is the highest term that was ever used, as far as
+    /// that is known here.
+    #[must_use]
+    pub fn new(link: Link, history: History, floor: u64) -> Self {
+        let name = Uuid::new_v4().simple().to_string();
+        Self { link, history, name, floor, markets: BTreeMap::new(), trades: false, careful: false }
+    }
+
+    /// The highest term that was used: the floor of the next writer.
+    #[must_use]
+    pub const fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// The way to the servers.
+    pub const fn link(&mut self) -> &mut Link {
+        &mut self.link
+    }
+
+    /// Asks whether the servers are there.
+    ///
+    /// # Errors
+    /// Where they are not.
+    pub fn ping(&mut self) -> Result<(), RedisError> {
+        let key = self.link.options().names.markets();
+        self.link.ping(&key)
+    }
+
+    /// Writes a market's state. `changed` says what may differ from the state that was last written
+    /// with success, and holds more than that without harm; `None` stands for orders that are gone.
+    ///
+    /// After [`RedisError::Fenced`] it may be called again: it writes nothing as long as the other
+    /// writer's claim stands, and writes the market again once nothing holds it any more.
+    ///
+    /// # Errors
+    /// Where it could not be written, or is not known to be. Then what stands there is this state or
+    /// the one before it, whole; the next call finds out, and `changed` must still hold everything.
+    pub fn write(
+        &mut self,
+        state: &MarketState,
+        changed: &BTreeMap<OrderId, Option<OrderRecord>>,
+    ) -> Result<Wrote, RedisError> {
+        self.write_with(state, changed, &Trades::default())
+    }
+
+    /// The same, with the trades that are kept; they are written where nobody else knows the state.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_with(
+        &mut self,
+        state: &MarketState,
+        changed: &BTreeMap<OrderId, Option<OrderRecord>>,
+        trades: &Trades,
+    ) -> Result<Wrote, RedisError> {
+        let (id, history) = (state.head.market, self.history);
+        if !scores_hold(&state.head.spec.terms) {
+            return Err(RedisError::Options(format!(
+                "the prices of market {id} go beyond ±2^53 ticks, where Redis cannot tell one score \
+                 from the next: it is not brought there"
+            )));
+        }
+        if self.careful {
+            self.announce(id)?;
+        }
+        let mut task = self.task(id);
+        let next = Next { state, changed, trades };
+        let wrote = task.try_often(id, |task| task.try_write(id, history, next))?;
+        task.unlink_late();
+        task.enrol(id)?;
+        Ok(wrote)
+    }
+
+    /// Forgets what stands in a market's keys: its next write is whole, whatever has changed.
+    pub fn forget(&mut self, id: MarketId) {
+        let _: Option<()> = self.task(id).give_up();
+    }
+
+    /// Takes everything of a market that is gone out of Redis.
+    ///
+    /// # Errors
+    /// Where that could not be done; it may be tried again.
+    pub fn remove(&mut self, id: MarketId) -> Result<(), RedisError> {
+        let mut task = self.task(id);
+        task.try_often(id, |task| task.try_remove(id))?;
+        task.unlink_late();
+        let set = self.link.options().names.markets();
+        self.link.with(&set, Patience::Control, |connection| {
+            redis::cmd("SREM").arg(&set).arg(id.0).exec(connection)
+        })?;
+        self.markets.remove(&id);
+        Ok(())
+    }
+
+    fn task(&mut self, id: MarketId) -> Task<'_> {
+        let keys = self.link.options().names.of(id);
+        let market = self.markets.entry(id).or_insert_with(|| Market {
+            keys,
+            term: None,
+            held: 0,
+            name: self.name.clone(),
+            rank: None,
+            comebacks: 0,
+            late: Default::default(),
+            there: None,
+            attempt: None,
+            spare: None,
+        });
+        let (link, name, floor) = (&mut self.link, self.name.as_str(), &mut self.floor);
+        Task { link, name, floor, trades: self.trades, careful: self.careful, market }
+    }
+}
+
+/// The writing of one market.
+struct Task<'a> {
+    link: &'a mut Link,
+    name: &'a str,
+    floor: &'a mut u64,
+    trades: bool,
+    careful: bool,
+    market: &'a mut Market,
+}
+
+/// What is to stand there next.
+#[derive(Clone, Copy)]
+struct Next<'a> {
+    state: &'a MarketState,
+    changed: &'a BTreeMap<OrderId, Option<OrderRecord>>,
+    trades: &'a Trades,
+}
+
+impl Task<'_> {
+    /// What a generation consists of.
+    const fn parts(&self) -> &'static [Part] {
+        Part::of(self.trades)
+    }
+
+    /// Does something under a term of ours until it is done. None stands for what has to be tried
+    /// again.
+    fn try_often<T>(
+        &mut self,
+        id: MarketId,
+        mut work: impl FnMut(&mut Self) -> Result<Option<T>, RedisError>,
+    ) -> Result<T, RedisError> {
+        for _ in 0..TRIES {
+            match self.claim(id).and_then(|()| work(self)) {
+                Ok(Some(done)) => return Ok(done),
+                Ok(None) => {}
+                Err(error) => {
+                    self.give_up_term();
+                    if matches!(error, RedisError::Fenced { .. }) {
+                        self.unlink_late();
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Err(RedisError::Contended { market: id.0 })
+    }
+
+    /// Writes the state, if what stands there is what we believe. None where it was not, and is now
+    /// known better.
+    fn try_write(
+        &mut self,
+        id: MarketId,
+        history: History,
+        next: Next<'_>,
+    ) -> Result<Option<Wrote>, RedisError> {
+        let Some(stored) = self.stored(id)? else { return Ok(None) };
+        self.settle_attempt(stored.version.as_ref());
+        let Some(there) = self.market.there.as_ref() else {
+            return self.write_whole(history, next);
+        };
+        let change = Change::new(there, next, history);
+        let trades =
+            if self.trades { next.trades.after(there.trades).take(CHANGES_MAX).count() } else { 0 };
+        if next.changed.len() + trades <= CHANGES_MAX {
+            return self.write_changes(&change);
+        }
+        self.write_spare(&change)
+    }
+
+    /// Finds out which of two states stands there, where the answer to a transaction was lost.
+    fn settle_attempt(&mut self, stored: Option<&Version>) {
+        if let Some(attempt) = self.market.attempt.take() {
+            // Which generation is the second one now is not known.
+            self.market.spare = None;
+            if Some(attempt.version()) == stored {
+                self.market.there = attempt.carried_out(self.market.there.take());
+            }
+        }
+        if self.market.there.as_ref().map(|there| &there.version) != stored {
+            self.market.there = None;
+            self.market.spare = None;
+        }
+    }
+
+    /// Carries out the transaction that makes a state the current one. None where somebody was there
+    /// in between, or before. Notes what is known before it asks and after it was answered.
+    fn commit(
+        &mut self,
+        attempt: Attempt,
+        transaction: &Pipeline,
+        counts: Vec<u64>,
+    ) -> Result<Option<()>, RedisError> {
+        let metadata = self.market.keys.metadata.clone();
+        self.market.attempt = Some(attempt);
+        let answer: Option<Vec<i64>> = self
+            .link
+            .with(&metadata, Patience::Bulk, |connection| transaction.query(connection))?;
+        let Some(attempt) = self.market.attempt.take() else { return Ok(None) };
+        let Some(found) = answer else { return Ok(None) };
+        // Somebody may have taken away or put in what nobody can see: then it is written anew, now.
+        let exact =
+            found.iter().zip(counts).all(|(found, count)| u64::try_from(*found) == Ok(count));
+        let before = self.market.there.take();
+        self.market.there = attempt.carried_out(before).filter(|_| exact);
+        Ok(exact.then_some(()))
+    }
+}

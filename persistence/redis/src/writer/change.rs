@@ -1,0 +1,251 @@
+//! What has to be said so that one state becomes the next.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+use pricetime_engine::{AccountId, OrderId, OrderRecord, Sequence, TradeNumber};
+use redis::Pipeline;
+
+use super::{Attempt, Difference, How, Known, Next, Task, There, Version, Wrote, home_of, part_of};
+use crate::keys::Part;
+use crate::layout;
+use crate::options::RedisError;
+use crate::trades::{Trades, trade_text};
+use pricetime_journal::History;
+use pricetime_journal::image::MarketState;
+
+/// The way from what stands there to a state.
+pub(super) struct Change<'a> {
+    pub(super) next: Next<'a>,
+    /// What it makes of what stands there.
+    pub(super) difference: Difference,
+    pub(super) digest: u128,
+    /// What the changed orders were before.
+    pub(super) before: BTreeMap<OrderId, Option<Known>>,
+    pub(super) requests_before: Arc<[Sequence]>,
+    pub(super) blocked_before: BTreeSet<AccountId>,
+    pub(super) trades_before: TradeNumber,
+}
+
+/// The version of a state with this digest.
+pub(super) fn version(state: &MarketState, history: History, digest: u128) -> Version {
+    Version {
+        history: history.to_string(),
+        epoch: state.head.epoch.to_string(),
+        sequence: state.sequence.to_string(),
+        digest: format!("{digest:032x}"),
+    }
+}
+
+/// The sequences of a state's requests, oldest first.
+pub(super) fn sequences(state: &MarketState) -> Arc<[Sequence]> {
+    state.requests.iter().map(|request| request.sequence).collect()
+}
+
+impl<'a> Change<'a> {
+    pub(super) fn new(there: &There, next: Next<'a>, history: History) -> Self {
+        let Next { state, changed, trades } = next;
+        let mut orders = BTreeMap::new();
+        let mut before = BTreeMap::new();
+        let mut sum = there.sum;
+        for (order, record) in changed {
+            let (old, new) = (there.orders.get(order).copied(), record.as_ref().map(Known::of));
+            let digest = |known: Option<Known>| known.map_or(0, |known| known.digest);
+            sum = sum.wrapping_sub(digest(old)).wrapping_add(digest(new));
+            orders.insert(*order, new);
+            before.insert(*order, old);
+        }
+        let digest = state.digest_without_orders().wrapping_add(sum);
+        let version = version(state, history, digest);
+        let (requests, blocked) = (sequences(state), state.blocked.iter().copied().collect());
+        let trades = trades.last();
+        Self {
+            next,
+            difference: Difference { version, orders, sum, requests, blocked, trades },
+            digest,
+            before,
+            requests_before: there.requests.clone(),
+            blocked_before: there.blocked.clone(),
+            trades_before: there.trades,
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Writes a few changes in one transaction on the current keys.
+    pub(super) fn write_changes(
+        &mut self,
+        change: &Change<'_>,
+    ) -> Result<Option<Wrote>, RedisError> {
+        let (keys, Next { state, changed, trades }) = (self.market.keys.clone(), change.next);
+        let key = |part: Part| keys.part(part).to_owned();
+        let mut transaction = redis::pipe();
+        transaction.atomic();
+        let orders = changed.iter().map(|(order, record)| {
+            (*order, change.before.get(order).copied().flatten(), record.as_ref())
+        });
+        say_orders(&mut transaction, &key, orders);
+        say_requests(&mut transaction, &key(Part::Requests), state, &change.requests_before);
+        say_blocked(&mut transaction, &key(Part::Blocked), state, &change.blocked_before);
+        if self.trades {
+            say_trades(&mut transaction, &key(Part::Trades), trades, change.trades_before);
+        }
+        let version = &change.difference.version;
+        self.say_metadata(&mut transaction, change.next, version, change.digest);
+        self.ask_counts(&mut transaction);
+        let attempt = Attempt::Changed(change.difference.clone());
+        let done = self.commit(attempt, &transaction, self.counts(change.next))?;
+        if done.is_some() {
+            // What changed here lags behind in the second generation.
+            if let Some(spare) = &mut self.market.spare {
+                spare.fall_behind(&change.before);
+            }
+        }
+        Ok(done.map(|()| Wrote { how: How::Changes, orders: changed.len() }))
+    }
+}
+
+/// Takes orders out as they were, and puts them in as they are.
+pub(super) fn say_orders<'a>(
+    to: &mut Pipeline,
+    key: &impl Fn(Part) -> String,
+    orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)>,
+) {
+    let mut gone: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
+    let mut there: HashMap<Part, Vec<Vec<u8>>> = HashMap::default();
+    for (order, before, record) in orders {
+        let now = record.map(|order| (part_of(order), order.priority));
+        if let Some(before) = before {
+            let moved = now != Some((before.part, before.priority));
+            if moved && before.part != Part::Stops {
+                gone.entry(before.part).or_default().push(member(before, order).to_vec());
+            }
+            let home = home_of(before.part);
+            if now.is_none_or(|(part, _)| home_of(part) != home) {
+                gone.entry(home).or_default().push(layout::order_field(order).into_bytes());
+            }
+        }
+        let Some(record) = record else { continue };
+        let fields = there.entry(home_of(part_of(record))).or_default();
+        fields.push(layout::order_field(order).into_bytes());
+        fields.push(layout::order_text(record).into_bytes());
+        if let Some((part, score, member)) = layout::standing(record) {
+            let entries = there.entry(part).or_default();
+            entries.push(score.into_bytes());
+            entries.push(member.to_vec());
+        }
+    }
+    for part in Part::ALL {
+        if let Some(gone) = gone.get(&part) {
+            let command = if part.kind() == "zset" { "ZREM" } else { "HDEL" };
+            to.cmd(command).arg(key(part)).arg(gone).ignore();
+        }
+        if let Some(there) = there.get(&part) {
+            let command = if part.kind() == "zset" { "ZADD" } else { "HSET" };
+            to.cmd(command).arg(key(part)).arg(there).ignore();
+        }
+    }
+}
+
+/// The member of an order as it was.
+fn member(known: Known, order: OrderId) -> [u8; 24] {
+    let priority = match known.part {
+        Part::Bids => !known.priority.0,
+        Part::Asks | Part::Orders | Part::Stops | Part::Requests | Part::Blocked | Part::Trades => {
+            known.priority.0
+        }
+    };
+    let mut member = [0; 24];
+    let (time, id) = member.split_at_mut(8);
+    time.copy_from_slice(&priority.to_be_bytes());
+    id.copy_from_slice(&order.0.to_be_bytes());
+    member
+}
+
+/// Takes out the requests of `before` that the window forgot, and adds those after them. Both are
+/// oldest first.
+pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, before: &[Sequence]) {
+    for (first, last) in forgotten(before, state.requests.iter().map(|request| request.sequence)) {
+        to.cmd("ZREMRANGEBYSCORE").arg(key).arg(first.0).arg(last.0).ignore();
+    }
+    let last = before.last().copied().unwrap_or_default();
+    let from = state.requests.partition_point(|request| request.sequence <= last);
+    for piece in state.requests.get(from..).unwrap_or_default().chunks(super::super::PIECE) {
+        to.cmd("ZADD").arg(key);
+        for request in piece {
+            to.arg(request.sequence.0).arg(layout::request_text(request));
+        }
+        to.ignore();
+    }
+}
+
+/// The sequences of `before` that are not there `now`, as runs from the first to the last.
+fn forgotten(
+    before: &[Sequence],
+    now: impl Iterator<Item = Sequence>,
+) -> Vec<(Sequence, Sequence)> {
+    let mut kept = now.peekable();
+    let mut runs: Vec<(Sequence, Sequence)> = Vec::new();
+    let mut goes_on = false;
+    for at in before {
+        let is_kept = kept.next_if_eq(at).is_some();
+        match runs.last_mut().filter(|_| goes_on && !is_kept) {
+            Some((_, last)) => *last = *at,
+            None if is_kept => {}
+            None => runs.push((*at, *at)),
+        }
+        goes_on = !is_kept;
+    }
+    runs
+}
+
+/// Forgets the trades that are no longer kept, and adds those after `before`.
+pub(super) fn say_trades(to: &mut Pipeline, key: &str, trades: &Trades, before: TradeNumber) {
+    let first = trades.first().map_or(u64::MAX, |first| first.0);
+    to.cmd("ZREMRANGEBYSCORE").arg(key).arg("-inf").arg(format!("({first}")).ignore();
+    let mut newer = trades.after(before).peekable();
+    while newer.peek().is_some() {
+        to.cmd("ZADD").arg(key);
+        for trade in newer.by_ref().take(super::super::PIECE) {
+            to.arg(trade.number.0).arg(trade_text(trade));
+        }
+        to.ignore();
+    }
+}
+
+/// Takes out who is no longer blocked, and puts in who is.
+pub(super) fn say_blocked(
+    to: &mut Pipeline,
+    key: &str,
+    state: &MarketState,
+    before: &BTreeSet<AccountId>,
+) {
+    let now: BTreeSet<AccountId> = state.blocked.iter().copied().collect();
+    for (command, accounts) in [("SREM", before - &now), ("SADD", &now - before)] {
+        let accounts: Vec<String> = accounts.into_iter().map(layout::account_text).collect();
+        for piece in accounts.chunks(super::super::PIECE) {
+            to.cmd(command).arg(key).arg(piece).ignore();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgotten_requests_are_found_as_runs() {
+        let runs = |before: &[u64], now: &[u64]| -> Vec<(u64, u64)> {
+            let before: Vec<Sequence> = before.iter().copied().map(Sequence).collect();
+            let runs = forgotten(&before, now.iter().copied().map(Sequence));
+            runs.into_iter().map(|(first, last)| (first.0, last.0)).collect()
+        };
+        assert!(runs(&[], &[1, 2]).is_empty());
+        assert!(runs(&[1, 2, 5], &[1, 2, 5, 6]).is_empty());
+        assert_eq!(runs(&[1, 2, 5], &[]), [(1, 5)]);
+        assert_eq!(runs(&[1, 2, 5, 6, 8, 9], &[2, 8, 10]), [(1, 1), (5, 6), (9, 9)]);
+        assert_eq!(runs(&[3, 4], &[9]), [(3, 4)]);
+    }
+}

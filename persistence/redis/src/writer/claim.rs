@@ -1,0 +1,189 @@
+//! Whose a market is.
+
+use pricetime_engine::MarketId;
+use redis::{Pipeline, Value};
+
+use super::{Task, Version};
+use crate::keys::Part;
+use crate::link::Patience;
+use crate::options::RedisError;
+
+/// What stands in a market's keys.
+pub(super) struct Stored {
+    /// None where there is no image.
+    pub(super) version: Option<Version>,
+}
+
+/// The fields that say who wrote what.
+const WHO: [&str; 6] = ["term", "writer", "history", "epoch", "sequence", "digest"];
+
+impl Task<'_> {
+    /// Claims the market, if it is not ours at this moment: takes the next term. One that was ours
+    /// before and is another's now is not taken back while the other's claim stands.
+    pub(super) fn claim(&mut self, id: MarketId) -> Result<(), RedisError> {
+        if self.market.term.is_some() {
+            return Ok(());
+        }
+        let keys = self.market.keys.clone();
+        let (base, floor, held, rank) =
+            (self.name, *self.floor, self.market.held, self.market.rank);
+        let name = match rank {
+            None => base.to_owned(),
+            Some(_) => {
+                self.market.comebacks += 1;
+                format!("{base}-{}", self.market.comebacks)
+            }
+        };
+        // A market that was not there when all was claimed is whoever claims it first.
+        let (parts, strange) = (self.parts(), self.careful && held == 0);
+        let ours = rank.or((held > 0).then_some(held));
+        let claimed = self.link.with(&keys.metadata, Patience::Control, |connection| {
+            let mut look = redis::pipe();
+            look.cmd("WATCH").arg(&keys.metadata).ignore();
+            look.cmd("TYPE").arg(&keys.metadata);
+            let (kind,): (String,) = look.query(connection)?;
+            let mut transaction = redis::pipe();
+            transaction.atomic();
+            let (term, writer) = if kind == "hash" {
+                let mut who = redis::cmd("HMGET");
+                let who = who.arg(&keys.metadata).arg("term").arg("writer").query(connection)?;
+                term_and_writer(&mut texts(who).into_iter())
+            } else {
+                if kind != "none" {
+                    // Under our name stands what no image is: it is in the way.
+                    transaction.cmd("UNLINK").arg(&keys.metadata).ignore();
+                }
+                (None, None)
+            };
+            let before = term.unwrap_or_default();
+            let other = writer.as_ref().filter(|writer| !writer.starts_with(base));
+            // Only a writer with a name can have replaced us. Once one has, an image with half a claim
+            // may still be its own: it is over only if there is no image.
+            let replaced = ours.is_some_and(|ours| before >= ours) && other.is_some();
+            let half = other.map_or(writer.is_none(), |_| term.is_none());
+            let orphaned = rank.is_some() && kind == "hash" && half;
+            if replaced || orphaned || (strange && other.is_some()) {
+                return Ok(Err((before, writer.unwrap_or_default())));
+            }
+            let term = rank.unwrap_or_else(|| before.max(floor).saturating_add(1));
+            transaction.cmd("HSET").arg(&keys.metadata).arg("term").arg(term);
+            transaction.arg("writer").arg(&name).ignore();
+            if let Some(writer) = writer {
+                // What our predecessor left unfinished.
+                unlink_spare(&mut transaction, &keys, parts, (&writer, before));
+            }
+            let done: Value = transaction.query(connection)?;
+            Ok(Ok((done != Value::Nil).then_some(term)))
+        })?;
+        match claimed {
+            Ok(Some(term)) => {
+                self.market.term = Some(term);
+                self.market.held = term;
+                self.market.name = name;
+                *self.floor = (*self.floor).max(term);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(theirs) => Err(self.fenced(id, theirs)),
+        }
+    }
+
+    /// The market is another's, and nothing of what stands there is known any more. It may become
+    /// ours again, but only under a term below the other's.
+    fn fenced(&mut self, id: MarketId, (theirs, writer): (u64, String)) -> RedisError {
+        let ours = self.market.rank.unwrap_or(self.market.held);
+        // Zero stands for a term that cannot be read.
+        self.market.rank = Some(theirs.checked_sub(1).map_or(ours, |below| ours.min(below)));
+        self.market.there = None;
+        self.market.attempt = None;
+        RedisError::Fenced { market: id.0, ours, theirs, writer }
+    }
+
+    /// Watches the keys of the market and looks at what stands there. None where it is not ours
+    /// (any more) and has to be claimed anew.
+    pub(super) fn stored(&mut self, id: MarketId) -> Result<Option<Stored>, RedisError> {
+        let Some(ours) = self.market.term else { return Ok(None) };
+        let keys = self.market.keys.clone();
+        let mut look = redis::pipe();
+        let parts = self.parts();
+        look.cmd("WATCH").arg(keys.of(parts).collect::<Vec<_>>()).ignore();
+        look.cmd("TYPE").arg(&keys.metadata);
+        for part in parts {
+            look.cmd("TYPE").arg(keys.part(*part));
+        }
+        let who = self.link.with(&keys.metadata, Patience::Control, |connection| {
+            let kinds: Vec<String> = look.query(connection)?;
+            let (metadata, rest) = kinds
+                .split_first()
+                .map_or(("none", &[][..]), |(first, rest)| (first.as_str(), rest));
+            let right = |(kind, part): (&String, &Part)| kind == "none" || kind == part.kind();
+            let sound = rest.iter().zip(parts).all(right);
+            if metadata != "hash" {
+                return Ok(None);
+            }
+            let who = redis::cmd("HMGET").arg(&keys.metadata).arg(&WHO).query(connection)?;
+            Ok(Some((texts(who), sound)))
+        })?;
+        // Where there is nothing, or nothing of ours, the market is claimed anew.
+        let Some((who, sound)) = who else { return Ok(self.give_up()) };
+        let mut who = who.into_iter();
+        match term_and_writer(&mut who) {
+            (Some(term), Some(writer)) if term == ours && writer == self.market.name => {}
+            (Some(theirs), Some(writer)) if theirs >= ours && !writer.starts_with(self.name) => {
+                return Err(self.fenced(id, (theirs, writer)));
+            }
+            // An older state of the server came back, or somebody edited who it is.
+            _ => return Ok(self.give_up()),
+        }
+        let mut next = || who.next().flatten();
+        let version = (|| {
+            Some(Version { history: next()?, epoch: next()?, sequence: next()?, digest: next()? })
+        })();
+        Ok(Some(Stored { version: version.filter(|_| sound) }))
+    }
+
+    pub(super) fn give_up<T>(&mut self) -> Option<T> {
+        self.give_up_term();
+        self.market.there = None;
+        self.market.attempt = None;
+        None
+    }
+
+    /// Something went wrong, and what was asked for may still be carried out. The next claim changes
+    /// the metadata, which every transaction watches, and the names of the second generation: after
+    /// it nothing of this term can touch anything.
+    pub(super) fn give_up_term(&mut self) {
+        self.market.spare = None;
+        if let Some(term) = self.market.term.take() {
+            let [fresh, _] = &mut self.market.late;
+            fresh.push((self.market.name.clone(), term));
+        }
+    }
+}
+
+/// Takes away what a writer left of its second generation.
+pub(super) fn unlink_spare(
+    to: &mut Pipeline,
+    keys: &crate::keys::Keys,
+    parts: &[Part],
+    (writer, term): (&str, u64),
+) {
+    for part in parts {
+        let (spare, old) = (keys.spare(*part, writer, term), keys.old(*part, writer, term));
+        to.cmd("UNLINK").arg(spare).arg(old).ignore();
+    }
+}
+
+/// What stands in fields, whoever wrote it.
+pub(super) fn texts(fields: Vec<Option<Vec<u8>>>) -> Vec<Option<String>> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    fields.into_iter().map(|field| field.map(text)).collect()
+}
+
+/// The first two of the fields.
+pub(super) fn term_and_writer(
+    fields: &mut impl Iterator<Item = Option<String>>,
+) -> (Option<u64>, Option<String>) {
+    let term = fields.next().flatten();
+    (term.and_then(|term| term.parse().ok()), fields.next().flatten())
+}

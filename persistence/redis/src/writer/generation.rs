@@ -1,0 +1,287 @@
+//! The second generation: brought up in pieces that nobody sees, then put in the place of the first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use foldhash::{HashMap, HashMapExt as _};
+
+use pricetime_engine::{AccountId, OrderId, OrderRecord, Priority, Sequence, Side, TradeNumber};
+use redis::Pipeline;
+
+use super::change::{
+    Change, say_blocked, say_orders, say_requests, say_trades, sequences, version,
+};
+use super::claim::unlink_spare;
+use super::{Attempt, How, Known, Next, Task, There, Wrote, part_of};
+use crate::PIECE;
+use crate::keys::Part;
+use crate::link::Patience;
+use crate::options::RedisError;
+use pricetime_journal::History;
+use pricetime_journal::image::MarketState;
+
+/// How many pieces are on their way at a time.
+const PIECES: usize = 8;
+/// More orders than this may not lag behind: then it is no use any more.
+const LAG_MAX: usize = 1 << 20;
+
+/// A generation that was the current one some states ago.
+#[derive(Clone, Debug)]
+pub(super) struct Spare {
+    /// What stands in it of the orders that are different by now.
+    lag: BTreeMap<OrderId, Option<Known>>,
+    requests: Arc<[Sequence]>,
+    blocked: BTreeSet<AccountId>,
+    trades: TradeNumber,
+}
+
+/// What stands already in the window, the set and the trades of a generation that is brought up.
+#[derive(Clone, Debug, Default)]
+struct Base {
+    requests: Arc<[Sequence]>,
+    blocked: BTreeSet<AccountId>,
+    trades: TradeNumber,
+}
+
+/// All orders, as those of a generation that is made from nothing. They come as they will stand in
+/// its sorted sets: a server puts an entry behind the one before much faster than it finds its place
+/// among a million. In this order the image is written at 0.76 to 0.92 of the rate of `ZADD`, otherwise
+/// at 0.61.
+fn all(
+    state: &MarketState,
+) -> impl Iterator<Item = (OrderId, Option<Known>, Option<&OrderRecord>)> {
+    let place = |order: &OrderRecord| {
+        let (price, Priority(priority)) = (order.kind.price(), order.priority);
+        match order.side {
+            Side::Buy => (part_of(order), price.is_none(), price, !priority),
+            Side::Sell => (part_of(order), false, price, priority),
+        }
+    };
+    let mut orders: Vec<_> = state.orders.iter().map(|order| (place(order), order)).collect();
+    orders.sort_unstable_by_key(|(place, _)| *place);
+    orders.into_iter().map(|(_, order)| (order.party.order, None, Some(order)))
+}
+
+fn count(state: &MarketState) -> usize {
+    let (bids, asks) = (&state.bids, &state.asks);
+    (bids.resting + bids.waiting + asks.resting + asks.waiting) as usize
+}
+
+impl There {
+    /// What stands there once all of a state does.
+    fn all(history: History, next: Next<'_>) -> Self {
+        let state = next.state;
+        let mut there = Self {
+            version: version(state, history, 0),
+            orders: HashMap::with_capacity(count(state)),
+            sum: 0,
+            requests: sequences(state),
+            blocked: state.blocked.iter().copied().collect(),
+            trades: next.trades.last(),
+        };
+        for order in state.orders.iter() {
+            let known = Known::of(order);
+            there.sum = there.sum.wrapping_add(known.digest);
+            there.orders.insert(order.party.order, known);
+        }
+        there.version = version(state, history, there.digest(state));
+        there
+    }
+
+    /// The digest of a state whose orders stand there.
+    fn digest(&self, state: &MarketState) -> u128 {
+        state.digest_without_orders().wrapping_add(self.sum)
+    }
+}
+
+impl Spare {
+    /// The current generation changes; this one keeps what was before.
+    pub(super) fn fall_behind(&mut self, before: &BTreeMap<OrderId, Option<Known>>) {
+        for (order, known) in before {
+            self.lag.entry(*order).or_insert(*known);
+        }
+    }
+}
+
+impl Task<'_> {
+    /// Writes everything anew.
+    pub(super) fn write_whole(
+        &mut self,
+        history: History,
+        next: Next<'_>,
+    ) -> Result<Option<Wrote>, RedisError> {
+        self.drop_spare()?;
+        // What will stand there is summed up while it is written.
+        let (there, brought) = std::thread::scope(|scope| {
+            let there = scope.spawn(|| There::all(history, next));
+            let brought = self.bring_up(all(next.state), next, Base::default());
+            (there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), brought)
+        });
+        brought?;
+        let (orders, digest) = (there.orders.len(), there.digest(next.state));
+        self.market.there = None;
+        let done = self.turn(next, Attempt::Whole(there), digest)?;
+        if done.is_some() {
+            self.drop_spare()?;
+        }
+        Ok(done.map(|()| Wrote { how: How::Whole, orders }))
+    }
+
+    /// Brings the second generation up to the state, and puts it in the place of the first.
+    pub(super) fn write_spare(&mut self, change: &Change<'_>) -> Result<Option<Wrote>, RedisError> {
+        let state = change.next.state;
+        let Some(mut spare) = self.market.spare.take().filter(|it| it.lag.len() < LAG_MAX) else {
+            return self.write_first_spare(change);
+        };
+        // What differs is what lags behind and what changes now; before it was as it lagged, or as
+        // it still stands in the current one.
+        spare.fall_behind(&change.before);
+        let now: HashMap<OrderId, &OrderRecord> = state
+            .orders
+            .iter()
+            .filter(|order| spare.lag.contains_key(&order.party.order))
+            .map(|order| (order.party.order, order))
+            .collect();
+        let Spare { lag, requests, blocked, trades } = spare;
+        let orders = lag.iter().map(|(id, before)| (*id, *before, now.get(id).copied()));
+        let count = lag.len();
+        self.bring_up(orders, change.next, Base { requests, blocked, trades })?;
+        self.turned(change, How::Spare, count)
+    }
+
+    /// Makes a second generation from nothing.
+    fn write_first_spare(&mut self, change: &Change<'_>) -> Result<Option<Wrote>, RedisError> {
+        let state = change.next.state;
+        self.drop_spare()?;
+        self.bring_up(all(state), change.next, Base::default())?;
+        self.turned(change, How::Whole, count(state))
+    }
+
+    /// Turns to the second generation; the first is the second one from now on.
+    fn turned(
+        &mut self,
+        change: &Change<'_>,
+        how: How,
+        orders: usize,
+    ) -> Result<Option<Wrote>, RedisError> {
+        let done =
+            self.turn(change.next, Attempt::Changed(change.difference.clone()), change.digest)?;
+        if done.is_some() && self.market.there.is_some() {
+            self.market.spare = Some(Spare {
+                lag: change.before.clone(),
+                requests: change.requests_before.clone(),
+                blocked: change.blocked_before.clone(),
+                trades: change.trades_before,
+            });
+        }
+        Ok(done.map(|()| Wrote { how, orders }))
+    }
+
+    /// Says in pieces, under names that nobody reads, how these orders are now.
+    fn bring_up<'a>(
+        &mut self,
+        orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)> + Send,
+        next: Next<'_>,
+        base: Base,
+    ) -> Result<(), RedisError> {
+        let keys = self.market.keys.clone();
+        let (name, term) = (self.market.name.clone(), self.market.held);
+        let key = |part: Part| keys.spare(part, &name, term);
+        let mut pieces = redis::pipe();
+        let state = next.state;
+        say_requests(&mut pieces, &key(Part::Requests), state, &base.requests);
+        say_blocked(&mut pieces, &key(Part::Blocked), state, &base.blocked);
+        if self.trades {
+            say_trades(&mut pieces, &key(Part::Trades), next.trades, base.trades);
+        }
+        // While the server takes some pieces in, the next are spelled.
+        let (spelled, ready) = sync_channel::<Pipeline>(2);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let spelled = spelled;
+                let mut orders = orders.peekable();
+                loop {
+                    for _ in 0..PIECES {
+                        if orders.peek().is_some() {
+                            say_orders(&mut pieces, &key, orders.by_ref().take(PIECE));
+                        }
+                    }
+                    let full = std::mem::replace(&mut pieces, redis::pipe());
+                    // Where it cannot be sent any more, who sends has given up.
+                    if full.is_empty() || spelled.send(full).is_err() {
+                        return;
+                    }
+                }
+            });
+            for pieces in ready {
+                self.link.with(&keys.metadata, Patience::Bulk, |it| pieces.exec(it))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Puts the second generation in the place of the first, in one transaction of renames.
+    fn turn(
+        &mut self,
+        next: Next<'_>,
+        attempt: Attempt,
+        digest: u128,
+    ) -> Result<Option<()>, RedisError> {
+        let (id, parts) = (next.state.head.market, self.parts());
+        // The pieces took their time: whose the market is has to be looked at again, and whether
+        // what becomes the second generation is what we believe.
+        let Some(stored) = self.stored(id)? else { return Ok(None) };
+        let expected = self.market.there.as_ref().map(|there| &there.version);
+        if matches!(attempt, Attempt::Changed(_)) && stored.version.as_ref() != expected {
+            return Ok(None);
+        }
+        let (keys, name, term) =
+            (self.market.keys.clone(), self.market.name.clone(), self.market.held);
+        let spares: Vec<String> = parts.iter().map(|part| keys.spare(*part, &name, term)).collect();
+        let mut ask = redis::pipe();
+        ask.cmd("WATCH").arg(&spares).ignore();
+        for (part, spare) in parts.iter().zip(&spares) {
+            ask.cmd("EXISTS").arg(keys.part(*part));
+            ask.cmd(part.count()).arg(spare);
+        }
+        let found: Vec<u64> =
+            self.link.with(&keys.metadata, Patience::Control, |it| ask.query(it))?;
+        if !found.iter().skip(1).step_by(2).eq(&self.counts(next)) {
+            // Somebody was at it: it takes nobody's place.
+            self.market.there = None;
+            return Ok(None);
+        }
+        let mut transaction = redis::pipe();
+        transaction.atomic();
+        for ((part, spare), pair) in parts.iter().zip(spares).zip(found.chunks(2)) {
+            let (first, old) = (keys.part(*part), keys.old(*part, &name, term));
+            let (current, second) = (pair.first() != Some(&0), pair.last() != Some(&0));
+            let mut rename = |from: &str, to: &str| {
+                transaction.cmd("RENAME").arg(from).arg(to).ignore();
+            };
+            if current {
+                rename(first, &old);
+            }
+            if second {
+                rename(&spare, first);
+            }
+            if current {
+                rename(&old, &spare);
+            }
+        }
+        self.say_metadata(&mut transaction, next, attempt.version(), digest);
+        self.ask_counts(&mut transaction);
+        self.commit(attempt, &transaction, self.counts(next))
+    }
+
+    /// Forgets the second generation, there and here.
+    fn drop_spare(&mut self) -> Result<(), RedisError> {
+        self.market.spare = None;
+        let mut pipeline: Pipeline = redis::pipe();
+        let held = (self.market.name.as_str(), self.market.held);
+        unlink_spare(&mut pipeline, &self.market.keys, self.parts(), held);
+        let metadata = self.market.keys.metadata.clone();
+        self.link.with(&metadata, Patience::Control, |it| pipeline.exec(it))
+    }
+}

@@ -1,0 +1,109 @@
+//! Holds what stands in Redis against what was written there.
+
+use std::collections::HashMap;
+
+use pricetime_engine::{MarketId, MarketSnapshot};
+
+use super::{ImageWriter, Task};
+use crate::keys::{Keys, Part};
+use crate::layout;
+use crate::link::{Link, Patience};
+use crate::options::RedisError;
+use crate::read::{ReadError, read_image};
+
+/// How many entries of a side are read at a time.
+const PAGE: usize = 2_000;
+
+impl ImageWriter {
+    /// Reads a market whole and holds every record and every place in the queues against what was
+    /// written last. Says what is different, if anything is; then the next write of this market
+    /// writes everything anew. A market of which it is not known what stands there is not looked at.
+    ///
+    /// # Errors
+    /// Where it could not be read.
+    pub fn verify(&mut self, id: MarketId) -> Result<Option<String>, RedisError> {
+        let mut task = self.task(id);
+        if task.market.term.is_none()
+            || task.market.there.is_none()
+            || task.market.attempt.is_some()
+        {
+            return Ok(None);
+        }
+        let different = task.difference(id)?;
+        if different.is_some() {
+            task.market.there = None;
+            task.market.spare = None;
+        }
+        Ok(different)
+    }
+}
+
+impl Task<'_> {
+    fn difference(&mut self, id: MarketId) -> Result<Option<String>, RedisError> {
+        let Some(expected) = self.market.there.as_ref().map(|there| there.version.clone()) else {
+            return Ok(None);
+        };
+        let Some(stored) = self.stored(id)? else {
+            return Ok(Some(String::from("its metadata are not what was written")));
+        };
+        if stored.version.as_ref() != Some(&expected) {
+            return Ok(Some(String::from("its metadata are of another state than was written")));
+        }
+        let keys = self.market.keys.clone();
+        match read_image(self.link, &keys) {
+            Ok(Some(image)) => side_differs(self.link, &keys, &image.state),
+            Ok(None) => Ok(Some(String::from("it is gone"))),
+            Err(ReadError::Redis(error)) => Err(error),
+            // Somebody is at it just now: next time.
+            Err(ReadError::Moving) => Ok(None),
+            Err(
+                error @ (ReadError::Bad(_)
+                | ReadError::Count { .. }
+                | ReadError::Digest { .. }
+                | ReadError::Histories { .. }
+                | ReadError::Broken(_)),
+            ) => Ok(Some(error.to_string())),
+        }
+    }
+}
+
+/// Whether a side has other members, or other scores, than the orders have.
+fn side_differs(
+    link: &mut Link,
+    keys: &Keys,
+    state: &MarketSnapshot,
+) -> Result<Option<String>, RedisError> {
+    for side in [Part::Bids, Part::Asks] {
+        let standing = state.resting.iter().filter_map(layout::standing);
+        let mut expected: HashMap<Vec<u8>, f64> = standing
+            .filter(|(part, ..)| *part == side)
+            .map(|(_, score, member)| (member.to_vec(), score.parse().unwrap_or(f64::NAN)))
+            .collect();
+        let key = keys.part(side);
+        let mut from = 0;
+        loop {
+            let page: Vec<(Vec<u8>, f64)> =
+                link.with(&keys.metadata, Patience::Bulk, |connection| {
+                    let mut range = redis::cmd("ZRANGE");
+                    range.arg(key).arg(from).arg(from + PAGE - 1).arg("WITHSCORES");
+                    range.query(connection)
+                })?;
+            if page.is_empty() {
+                break;
+            }
+            from += page.len();
+            for (member, score) in page {
+                let same = expected.remove(&member).is_some_and(|it| {
+                    it.partial_cmp(&score).is_some_and(std::cmp::Ordering::is_eq)
+                });
+                if !same {
+                    return Ok(Some(format!("{key} has an entry that no order has")));
+                }
+            }
+        }
+        if !expected.is_empty() {
+            return Ok(Some(format!("{key} lacks an order")));
+        }
+    }
+    Ok(None)
+}

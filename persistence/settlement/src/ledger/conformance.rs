@@ -1,0 +1,128 @@
+//! What every ledger has to do, sentence by sentence of [`Ledger`], for whoever
+//! writes one: [`conform`] puts questions to it and says the first answer that is wrong.
+//!
+//! ```
+//! # use pricetime_settlement::ledger::{Ledger, conformance::{Memory, conform}};
+//! let books = Memory::default();
+//! let mut make = || -> Box<dyn Ledger> { Box::new(books.clone()) };
+//! assert_eq!(conform(&mut make), Ok(()));
+//! ```
+//!
+//! [`Memory`] is the ledger that the others are held against: it keeps nothing over the end of the
+//! process, and is so naive that it is easily seen to be right.
+
+mod batches;
+mod entries;
+mod memory;
+mod posting;
+mod race;
+mod runs;
+mod seeding;
+mod walk;
+
+use core::fmt::Debug;
+
+use pricetime_engine::MarketId;
+
+use super::{Balance, Ledger, LedgerError, Notice, Position, Token};
+use crate::Batch;
+use pricetime_journal::History;
+
+pub use memory::Memory;
+pub use walk::walk;
+
+/// Gives a new handle on the same books, as often as it is asked: each is one more runner.
+pub type Make<'a> = &'a mut dyn FnMut() -> Box<dyn Ledger>;
+
+/// What is wrong, as a sentence.
+type Held = Result<(), String>;
+
+/// Two lines of commands.
+const HISTORY: History = History(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
+const OTHER: History = History(0xfedc_ba98_7654_4210_9edc_ba98_7654_3210);
+
+/// Puts a ledger to the proof. `make` gives handles on the same books, which are empty at first; they
+/// are used from several threads, dropped, and made again. A few thousand questions are asked.
+///
+/// Its markets are numbered below 1,000, and those of [`walk`] above: both may follow each other on
+/// the same books.
+///
+/// # Errors
+/// The first thing that is not as it has to be.
+pub fn conform(make: Make<'_>) -> Result<(), String> {
+    let mut number = 0;
+    let mut next = || {
+        number += 1;
+        MarketId(number)
+    };
+    entries::hold(make, &mut next)?;
+    posting::hold(make, &mut next)?;
+    seeding::hold(make, &mut next)?;
+    runs::hold(make, &mut next)?;
+    race::hold(make, &mut next)?;
+    walk::walk_in(make, 900, (1, 1_500))
+}
+
+/// Everything that a market shows.
+#[derive(Debug, PartialEq, Eq)]
+struct Sight {
+    token: Token,
+    position: Option<Position>,
+    balances: Vec<Balance>,
+    notices: Vec<(u64, Notice)>,
+    pending: [Vec<Batch>; 2],
+}
+
+fn sight(ledger: &mut dyn Ledger, market: MarketId) -> Result<Sight, String> {
+    let all = usize::MAX;
+    let (token, position) = got("the position", ledger.position(market))?;
+    Ok(Sight {
+        token,
+        position,
+        balances: got("the balances", ledger.balances(market, None, all))?,
+        notices: got("the outbox", ledger.outbox(market, 0, all))?,
+        pending: [
+            got("the inbox", ledger.pending(market, HISTORY, all))?,
+            got("the inbox", ledger.pending(market, OTHER, all))?,
+        ],
+    })
+}
+
+/// What was answered, where it was no error.
+fn got<T>(what: &str, answer: Result<T, LedgerError>) -> Result<T, String> {
+    answer.map_err(|error| format!("{what}: {error}"))
+}
+
+/// The answer is this one.
+fn same<T: PartialEq + Debug>(what: &str, answer: Result<T, LedgerError>, expected: &T) -> Held {
+    equal(what, &got(what, answer)?, expected)
+}
+
+fn equal<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Held {
+    if found == expected {
+        return Ok(());
+    }
+    Err(format!("{what}: it is {found:?}, it has to be {expected:?}"))
+}
+
+/// It was refused.
+fn refused<T: Debug>(what: &str, answer: Result<T, LedgerError>) -> Held {
+    match answer {
+        Err(LedgerError::Refused { .. }) => Ok(()),
+        Err(error) => Err(format!("{what}: it has to be refused, but: {error}")),
+        Ok(done) => Err(format!("{what}: it has to be refused, but was done: {done:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_easily_seen_to_be_right_conforms() {
+        let books = Memory::default();
+        let mut make = || -> Box<dyn Ledger> { Box::new(books.clone()) };
+        assert_eq!(conform(&mut make), Ok(()));
+        assert_eq!(walk(&mut make, 7, 20_000), Ok(()));
+    }
+}

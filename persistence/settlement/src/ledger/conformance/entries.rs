@@ -1,0 +1,87 @@
+//! The inbox, and which markets there are.
+
+use pricetime_engine::MarketId;
+
+use super::batches::{of, other, small, unsound};
+use super::{HISTORY, Held, Make, OTHER, equal, got, refused, same, sight};
+use crate::Batch;
+use crate::ledger::{Deposited, Ledger, Token};
+
+pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
+    let mut ledger = make();
+    same("the markets of empty books", ledger.markets(), &Vec::new())?;
+    let market = next();
+    deposits(&mut *ledger, market)?;
+    unsound_ones(&mut *ledger, next())?;
+    let pending = next();
+    order(&mut *ledger, pending)?;
+    drop(ledger);
+    kept(make, pending)?;
+    markets(make, &[market, pending], next())
+}
+
+fn deposits(ledger: &mut dyn Ledger, market: MarketId) -> Held {
+    let batch = small(market, 1);
+    same("a first deposit", ledger.deposit(&batch), &Deposited::Fresh)?;
+    let before = sight(ledger, market)?;
+    equal("the inbox after it", &before.pending, &[vec![batch.clone()], Vec::new()])?;
+    same("the same again", ledger.deposit(&batch), &Deposited::Known)?;
+    let conflict = Deposited::Conflict(batch.digest());
+    same("another one of its name", ledger.deposit(&other(&batch)), &conflict)?;
+    equal("the inbox after both", &sight(ledger, market)?, &before)?;
+    let empty = of(HISTORY, market, 2, &[]);
+    same("one without transfers", ledger.deposit(&empty), &Deposited::Fresh)?;
+    let elsewhere = of(OTHER, market, 1, &[]);
+    same("one of another history", ledger.deposit(&elsewhere), &Deposited::Fresh)?;
+    let pending = sight(ledger, market)?.pending;
+    equal("the inbox of both histories", &pending, &[vec![batch, empty], vec![elsewhere]])
+}
+
+fn unsound_ones(ledger: &mut dyn Ledger, market: MarketId) -> Held {
+    let before = sight(ledger, market)?;
+    for batch in unsound(market, 1) {
+        refused("a deposit that is not sound", ledger.deposit(&batch))?;
+    }
+    equal("the books after deposits that are not sound", &sight(ledger, market)?, &before)
+}
+
+/// Epochs whose order neither texts nor doubles have.
+const EPOCHS: [u64; 8] = [9, 1, 10, 100, 2, (1 << 53) + 1, 1 << 53, 1 << 62];
+
+fn order(ledger: &mut dyn Ledger, market: MarketId) -> Held {
+    for epoch in EPOCHS {
+        for history in [HISTORY, OTHER] {
+            let batch = of(history, market, epoch, &[(0, 1, 0), (3, -1, 0)]);
+            same("a deposit", ledger.deposit(&batch), &Deposited::Fresh)?;
+        }
+    }
+    ordered(ledger, market)
+}
+
+fn ordered(ledger: &mut dyn Ledger, market: MarketId) -> Held {
+    let mut sorted = EPOCHS;
+    sorted.sort_unstable();
+    for limit in [0, 1, 3, sorted.len(), usize::MAX] {
+        let batches = got("the inbox", ledger.pending(market, OTHER, limit))?;
+        let epochs: Vec<u64> = batches.iter().map(|batch| batch.epoch.0).collect();
+        let expected: Vec<u64> = sorted.iter().copied().take(limit).collect();
+        equal(&format!("the first {limit} epochs of an inbox"), &epochs, &expected)?;
+        let whole = |it: &Batch| *it == of(OTHER, market, it.epoch.0, &[(0, 1, 0), (3, -1, 0)]);
+        equal("whether they are what was put there", &batches.iter().all(whole), &true)?;
+    }
+    Ok(())
+}
+
+fn kept(make: Make<'_>, market: MarketId) -> Held {
+    ordered(&mut *make(), market)
+}
+
+fn markets(make: Make<'_>, deposited: &[MarketId], fresh: MarketId) -> Held {
+    let (mut ledger, mut beside) = (make(), make());
+    let last = MarketId(u32::MAX);
+    let _token = got("a claim", ledger.claim(fresh, Token(0)))?;
+    let _token = got("a claim", ledger.claim(last, Token(0)))?;
+    let mut markets = got("the markets", beside.markets())?;
+    markets.sort_unstable();
+    equal("the markets", &markets, &[deposited, &[fresh, last]].concat())
+}

@@ -1,0 +1,311 @@
+//! A ledger in one file on this machine: no server, no set-up.
+//!
+//! The file is a [redb](https://docs.rs/redb) store. Each call is one transaction of it, on disk
+//! before it is answered. One process has it open at a time; within that one, as many handles as are
+//! wanted.
+
+mod posting;
+mod rows;
+mod trouble;
+
+use std::fs::{File, hard_link, read_dir, remove_file};
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+
+use pricetime_engine::{AccountId, MarketId};
+use redb::{Builder, Database, ReadableDatabase as _, ReadableTable as _, WriteTransaction};
+
+use self::rows::{BALANCES, INBOX, MARKETS, Market, OUTBOX, OUTCOMES, Then};
+use self::trouble::Trouble;
+use super::{
+    Applied, Balance, Claim, Deed, Deposited, Ledger, LedgerError, Notice, Outcome, Position, Seed,
+    Token,
+};
+use crate::{Batch, BatchId};
+use pricetime_journal::History;
+use pricetime_journal::private;
+
+/// The file in its folder.
+const FILE: &str = "ledger.redb";
+/// How the name of one ends that is being made.
+const UNFINISHED: &str = ".new";
+
+/// A ledger in a folder. Its clones are handles on the same books.
+#[derive(Clone)]
+pub struct EmbeddedLedger {
+    store: Arc<Database>,
+    name: String,
+}
+
+impl core::fmt::Debug for EmbeddedLedger {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("EmbeddedLedger").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl EmbeddedLedger {
+    /// Opens the ledger in this folder, and makes both where there is none. All of the file is read
+    /// and its checksums are compared, so that damage is found here.
+    ///
+    /// # Errors
+    /// Where another process has it open, where it is damaged, and where it cannot be read or made.
+    pub fn open(folder: &Path) -> Result<Self, LedgerError> {
+        let path = folder.join(FILE);
+        let name = path.display().to_string();
+        let opened = open(folder, &path).map_err(|trouble| trouble.of(&name))?;
+        Ok(Self { store: Arc::new(opened), name })
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<Then<T>, Trouble>,
+    ) -> Result<T, LedgerError> {
+        write(&self.store, work).map_err(|trouble| trouble.of(&self.name))
+    }
+
+    /// Reads rows of a table.
+    fn read<K: redb::Key + 'static, V: redb::Value + 'static, T>(
+        &self,
+        table: redb::TableDefinition<'_, K, V>,
+        work: impl FnOnce(&redb::ReadOnlyTable<K, V>) -> Result<T, Trouble>,
+    ) -> Result<T, LedgerError> {
+        let read = || {
+            let transaction = self.store.begin_read()?;
+            work(&transaction.open_table(table)?)
+        };
+        read().map_err(|trouble| trouble.of(&self.name))
+    }
+
+    fn sound(&self, batch: &Batch) -> Result<(), LedgerError> {
+        batch.check().map_err(|why| Trouble::Refused(why.to_string()).of(&self.name))
+    }
+}
+
+fn open(folder: &Path, path: &Path) -> Result<Database, Trouble> {
+    private::create_folder(folder)?;
+    if !path.try_exists()? {
+        make(folder, path)?;
+    }
+    let store = Builder::new().set_check_integrity_on_open(true).create(path)?;
+    // The entry of a new file in its folder, and that of a new folder, have to be on disk too.
+    for folder in [Some(folder), folder.parent()].into_iter().flatten() {
+        if folder.as_os_str().is_empty() {
+            continue;
+        }
+        File::open(folder)?.sync_all()?;
+    }
+    format(&store)?;
+    sweep(folder)?;
+    Ok(store)
+}
+
+/// Makes a ledger beside its place and links it there when it is whole, so that a crash leaves none or
+/// a whole one. A link replaces no file, so if several processes do this at the same time, the first one wins.
+fn make(folder: &Path, path: &Path) -> Result<(), Trouble> {
+    let own = RandomState::new().hash_one(path);
+    let unfinished = folder.join(format!("{FILE}.{own:016x}{UNFINISHED}"));
+    let made = || {
+        private::create(&unfinished)?;
+        format(&Builder::new().create(&unfinished)?)?;
+        File::open(&unfinished)?.sync_all()?;
+        Ok::<_, Trouble>(hard_link(&unfinished, path)?)
+    };
+    match made() {
+        // Another one is there, and may have swept ours away.
+        Err(_) if path.try_exists()? => Ok(()),
+        made => made,
+    }
+}
+
+/// Takes away what was not finished. A ledger is there, so nobody needs it.
+fn sweep(folder: &Path) -> Result<(), Trouble> {
+    for entry in read_dir(folder)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(FILE) && name.ends_with(UNFINISHED) {
+            match remove_file(folder.join(&*name)) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Writes down how the rows are laid out, or looks whether they are so.
+fn format(store: &Database) -> Result<(), Trouble> {
+    write(store, |transaction| {
+        let fresh = rows::check_format(transaction)?;
+        Ok(if fresh { Then::Keep(()) } else { Then::Leave(()) })
+    })
+}
+
+fn write<T>(
+    store: &Database,
+    work: impl FnOnce(&WriteTransaction) -> Result<Then<T>, Trouble>,
+) -> Result<T, Trouble> {
+    let mut transaction = store.begin_write()?;
+    // What was committed is never taken back after a crash, and nothing has to be searched for it.
+    transaction.set_quick_repair(true);
+    match work(&transaction)? {
+        Then::Keep(answer) => {
+            transaction.commit()?;
+            Ok(answer)
+        }
+        Then::Leave(answer) => {
+            transaction.abort()?;
+            Ok(answer)
+        }
+    }
+}
+
+impl Ledger for EmbeddedLedger {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn deposit(&mut self, batch: &Batch) -> Result<Deposited, LedgerError> {
+        self.sound(batch)?;
+        self.write(|transaction| {
+            let (id, digest) = (batch.id(), batch.digest());
+            let known = |stored| match stored == digest {
+                true => Ok(Then::Leave(Deposited::Known)),
+                false => Ok(Then::Leave(Deposited::Conflict(stored))),
+            };
+            let outcomes = transaction.open_table(OUTCOMES)?;
+            if let Some(row) = outcomes.get((batch.market.0, id.0.as_u128()))? {
+                return known(rows::outcome(id, row.value()).digest);
+            }
+            let mut inbox = transaction.open_table(INBOX)?;
+            let key = (batch.market.0, batch.history.0, batch.epoch.0);
+            if let Some(row) = inbox.get(key)? {
+                return known(rows::waiting(key, row.value())?.digest());
+            }
+            inbox.insert(key, batch.to_text().as_str())?;
+            let mut markets = transaction.open_table(MARKETS)?;
+            Market::of(&markets, batch.market)?.put(&mut markets, batch.market)?;
+            Ok(Then::Keep(Deposited::Fresh))
+        })
+    }
+
+    fn pending(
+        &mut self,
+        market: MarketId,
+        history: History,
+        limit: usize,
+    ) -> Result<Vec<Batch>, LedgerError> {
+        self.read(INBOX, |inbox| {
+            let range = (market.0, history.0, 0)..=(market.0, history.0, u64::MAX);
+            let mut waiting = Vec::new();
+            for row in inbox.range(range)?.take(limit) {
+                let (key, text) = row?;
+                waiting.push(rows::waiting(key.value(), text.value())?);
+            }
+            Ok(waiting)
+        })
+    }
+
+    fn claim(&mut self, market: MarketId, floor: Token) -> Result<Claim, LedgerError> {
+        self.write(|transaction| {
+            let mut markets = transaction.open_table(MARKETS)?;
+            let mut row = Market::of(&markets, market)?;
+            let highest = row.token.max(floor);
+            let Some(next) = highest.0.checked_add(1) else {
+                return Err(rows::no_higher(market));
+            };
+            row.token = Token(next);
+            row.put(&mut markets, market)?;
+            Ok(Then::Keep(Claim { token: row.token, position: row.position }))
+        })
+    }
+
+    fn apply(&mut self, batch: &Batch, token: Token, deed: Deed) -> Result<Applied, LedgerError> {
+        self.sound(batch)?;
+        self.write(|transaction| posting::apply(transaction, batch, token, deed))
+    }
+
+    fn seed(&mut self, seed: &Seed, token: Token) -> Result<(), LedgerError> {
+        self.write(|transaction| posting::seed(transaction, seed, token))
+    }
+
+    fn position(&mut self, market: MarketId) -> Result<(Token, Option<Position>), LedgerError> {
+        self.read(MARKETS, |markets| {
+            let row = Market::of(markets, market)?;
+            Ok((row.token, row.position))
+        })
+    }
+
+    fn markets(&mut self) -> Result<Vec<MarketId>, LedgerError> {
+        self.read(MARKETS, |markets| {
+            let number = |row: Result<(redb::AccessGuard<'_, u32>, _), redb::StorageError>| {
+                Ok(MarketId(row?.0.value()))
+            };
+            markets.iter()?.map(number).collect()
+        })
+    }
+
+    fn outcome(&mut self, market: MarketId, id: BatchId) -> Result<Option<Outcome>, LedgerError> {
+        self.read(OUTCOMES, |outcomes| {
+            let row = outcomes.get((market.0, id.0.as_u128()))?;
+            Ok(row.map(|row| rows::outcome(id, row.value())))
+        })
+    }
+
+    fn balances(
+        &mut self,
+        market: MarketId,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Balance>, LedgerError> {
+        let from = match after.map(|after| after.0.checked_add(1)) {
+            None => 0,
+            Some(Some(from)) => from,
+            Some(None) => return Ok(Vec::new()),
+        };
+        self.read(BALANCES, |balances| {
+            let mut found = Vec::new();
+            for row in balances.range((market.0, from)..=(market.0, u128::MAX))?.take(limit) {
+                let (key, has) = row?;
+                let (base, quote) = has.value();
+                found.push(Balance { account: AccountId(key.value().1), base, quote });
+            }
+            Ok(found)
+        })
+    }
+
+    fn outbox(
+        &mut self,
+        market: MarketId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Notice)>, LedgerError> {
+        let Some(from) = after.checked_add(1) else { return Ok(Vec::new()) };
+        let read = || {
+            let transaction = self.store.begin_read()?;
+            let outcomes = transaction.open_table(OUTCOMES)?;
+            let outbox = transaction.open_table(OUTBOX)?;
+            let mut found = Vec::new();
+            for row in outbox.range((market.0, from)..=(market.0, u64::MAX))?.take(limit) {
+                let (key, text) = row?;
+                let batch = rows::batch(text.value())?;
+                let id = batch.id();
+                let outcome = outcomes.get((market.0, id.0.as_u128()))?;
+                let outcome = outcome.ok_or_else(|| rows::no_outcome(market, id))?;
+                let outcome = rows::outcome(id, outcome.value());
+                found.push((key.value().1, Notice { outcome, batch }));
+            }
+            Ok(found)
+        };
+        read().map_err(|trouble: Trouble| trouble.of(&self.name))
+    }
+
+    fn forget(&mut self, market: MarketId, up_to: u64) -> Result<(), LedgerError> {
+        self.write(|transaction| {
+            let mut outbox = transaction.open_table(OUTBOX)?;
+            outbox.retain_in((market.0, 0)..=(market.0, up_to), |_, _| false)?;
+            Ok(Then::Keep(()))
+        })
+    }
+}

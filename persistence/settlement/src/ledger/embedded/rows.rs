@@ -1,0 +1,144 @@
+//! What stands in the file.
+
+use pricetime_engine::{AccountId, EpochNumber, MarketId};
+use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use super::trouble::Trouble;
+use crate::ledger::{Deed, Outcome, Position, Seed, Token};
+use crate::{Batch, BatchId, Digest};
+use pricetime_journal::History;
+
+/// The version of the tables.
+const FORMAT: u32 = 1;
+
+const ABOUT: TableDefinition<'_, &str, u32> = TableDefinition::new("about");
+
+/// Token; history and last epoch; number of the last notice.
+type MarketRow = (u64, Option<(u128, u64)>, u64);
+/// Epoch, digest, whether it was posted, token.
+type OutcomeRow = (u64, [u8; 32], bool, u64);
+
+/// By market.
+pub(super) const MARKETS: TableDefinition<'_, u32, MarketRow> = TableDefinition::new("markets");
+/// By market, history and epoch: the batch as JSON.
+pub(super) const INBOX: TableDefinition<'_, (u32, u128, u64), &str> = TableDefinition::new("inbox");
+/// By market and batch.
+pub(super) const OUTCOMES: TableDefinition<'_, (u32, u128), OutcomeRow> =
+    TableDefinition::new("outcomes");
+/// By market and account: base and quote.
+pub(super) const BALANCES: TableDefinition<'_, (u32, u128), (i128, i128)> =
+    TableDefinition::new("balances");
+/// By market and number: the batch as JSON.
+pub(super) const OUTBOX: TableDefinition<'_, (u32, u64), &str> = TableDefinition::new("outbox");
+
+/// An answer, and whether anything was written for it.
+pub(super) enum Then<T> {
+    Keep(T),
+    Leave(T),
+}
+
+/// Makes the tables where there are none. Whether it did.
+pub(super) fn check_format(transaction: &WriteTransaction) -> Result<bool, Trouble> {
+    let mut about = transaction.open_table(ABOUT)?;
+    let format = about.get("format")?.map(|row| row.value());
+    match format {
+        Some(FORMAT) => return Ok(false),
+        Some(later) => {
+            return Err(Trouble::Refused(format!(
+                "it is of format {later}, and only {FORMAT} is known here: use a later version"
+            )));
+        }
+        None => about.insert("format", FORMAT)?,
+    };
+    let _made = transaction.open_table(MARKETS)?;
+    let _made = transaction.open_table(INBOX)?;
+    let _made = transaction.open_table(OUTCOMES)?;
+    let _made = transaction.open_table(BALANCES)?;
+    let _made = transaction.open_table(OUTBOX)?;
+    Ok(true)
+}
+
+/// What a market has once.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Market {
+    pub(super) token: Token,
+    pub(super) position: Option<Position>,
+    pub(super) noticed: u64,
+}
+
+impl Market {
+    pub(super) fn of(
+        markets: &impl ReadableTable<u32, MarketRow>,
+        market: MarketId,
+    ) -> Result<Self, Trouble> {
+        let row = markets.get(market.0)?.map_or((0, None, 0), |row| row.value());
+        let position =
+            |(history, last)| Position { history: History(history), last: EpochNumber(last) };
+        Ok(Self { token: Token(row.0), position: row.1.map(position), noticed: row.2 })
+    }
+
+    pub(super) fn put(
+        self,
+        markets: &mut Table<'_, u32, MarketRow>,
+        market: MarketId,
+    ) -> Result<(), Trouble> {
+        let position = self.position.map(|it| (it.history.0, it.last.0));
+        markets.insert(market.0, (self.token.0, position, self.noticed))?;
+        Ok(())
+    }
+}
+
+pub(super) fn outcome_row(outcome: &Outcome) -> OutcomeRow {
+    let Outcome { id: _, epoch, digest, deed, token } = outcome;
+    (epoch.0, digest.0, *deed == Deed::Post, token.0)
+}
+
+pub(super) const fn outcome(id: BatchId, row: OutcomeRow) -> Outcome {
+    let deed = if row.2 { Deed::Post } else { Deed::Drop };
+    Outcome { id, epoch: EpochNumber(row.0), digest: Digest(row.1), deed, token: Token(row.3) }
+}
+
+pub(super) fn batch(text: &str) -> Result<Batch, Trouble> {
+    Batch::from_text(text).map_err(|why| Trouble::Damaged(why.to_string()))
+}
+
+/// The batch of the inbox that stands under this key.
+pub(super) fn waiting(key: (u32, u128, u64), text: &str) -> Result<Batch, Trouble> {
+    let batch = batch(text)?;
+    if (batch.market.0, batch.history.0, batch.epoch.0) == key {
+        return Ok(batch);
+    }
+    let (market, _, epoch) = key;
+    Err(Trouble::Damaged(format!(
+        "in the inbox of market {market}, another batch stands in the place of epoch {epoch}"
+    )))
+}
+
+pub(super) fn no_outcome(market: MarketId, id: BatchId) -> Trouble {
+    let market = market.0;
+    Trouble::Damaged(format!("batch {id} of market {market} is in the outbox and has no outcome"))
+}
+
+pub(super) fn no_higher(market: MarketId) -> Trouble {
+    let market = market.0;
+    Trouble::Refused(format!("market {market} has had the highest token that there is"))
+}
+
+pub(super) fn too_large(account: AccountId) -> Trouble {
+    let account = uuid::Uuid::from_u128(account.0);
+    Trouble::Refused(format!("account {account} would have more than 128 bits hold"))
+}
+
+pub(super) fn fenced(market: MarketId, ours: Token, theirs: Token) -> Trouble {
+    let (market, ours, theirs) = (market.0, ours.0, theirs.0);
+    Trouble::Refused(format!("market {market} is claimed under token {theirs}, above our {ours}"))
+}
+
+pub(super) fn elsewhere(seed: &Seed, stands: Option<Position>) -> Trouble {
+    let spell = |position: Option<Position>| match position {
+        None => String::from("nowhere"),
+        Some(Position { history, last }) => format!("at epoch {} of history {history}", last.0),
+    };
+    let (market, stands, instead) = (seed.market.0, spell(stands), spell(seed.instead));
+    Trouble::Refused(format!("market {market} stands {stands}, and was to stand {instead}"))
+}

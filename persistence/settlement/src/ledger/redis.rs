@@ -1,0 +1,338 @@
+//! A ledger in Redis: the keys of a market stand under one hash tag, and whatever changes them is one
+//! script, which counts everything before it writes anything.
+//!
+//! Scripts are sent whole each time: the server knows them by what they say, and one way is enough.
+//! Where scripts are forbidden there is no such ledger.
+
+mod ask;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+mod keys;
+mod text;
+
+use pricetime_engine::{AccountId, EpochNumber, MarketId};
+use redis::FromRedisValue;
+
+use self::ask::Script;
+use self::keys::LedgerKeys;
+use crate::ledger::{
+    Applied, Balance, Claim, Deed, Deposited, Ledger, LedgerError, Notice, Outcome, Position, Seed,
+    Token,
+};
+use crate::{Batch, BatchId};
+use pricetime_journal::History;
+use pricetime_redis::{Link, RedisOptions, Server};
+
+/// How many transfers a batch may have: the server takes no more words at once.
+const TRANSFERS_MAX: usize = 1_000_000;
+/// How many entries are asked for at once.
+const PAGE: usize = 2_000;
+
+/// A ledger in Redis. Its handles are independent of each other: each has its own connection.
+#[derive(Debug)]
+pub struct RedisLedger {
+    link: Link,
+}
+
+impl RedisLedger {
+    /// A ledger there, of which nobody knows yet whether it answers.
+    #[must_use]
+    pub fn new(options: RedisOptions) -> Self {
+        Self { link: Link::new(options) }
+    }
+
+    /// A ledger there that answers.
+    ///
+    /// # Errors
+    /// Where it does not, and where scripts are not allowed.
+    pub fn open(options: RedisOptions) -> Result<Self, LedgerError> {
+        let mut ledger = Self::new(options);
+        let keys = ledger.keys(MarketId(0));
+        let probe = keys.all(BatchId(uuid::Uuid::nil()));
+        ledger.ask(Script::Probe, &probe, &[]).map(|_| ledger)
+    }
+
+    fn keys(&self, market: MarketId) -> LedgerKeys {
+        LedgerKeys::of(&self.link.options().names, market)
+    }
+
+    /// Says beforehand that a market has a ledger: the set of them is on another node.
+    fn enter(&mut self, market: MarketId) -> Result<(), LedgerError> {
+        let key = keys::markets(&self.link.options().names);
+        let mut command = redis::cmd("SADD");
+        command.arg(&key).arg(market.0);
+        self.command::<u64>(&key, &command).map(|_| ())
+    }
+
+    fn command<T: FromRedisValue>(
+        &mut self,
+        key: &str,
+        command: &redis::Cmd,
+    ) -> Result<T, LedgerError> {
+        let asked = self.link.query(key, command);
+        asked.map_err(|error| ask::fault(self.name(), error))
+    }
+
+    fn sound(&self, batch: &Batch) -> Result<(), LedgerError> {
+        let many = batch.transfers.len();
+        match batch.check() {
+            Err(why) => Err(self.refuse(why.to_string())),
+            Ok(()) if many > TRANSFERS_MAX => Err(self.refuse(format!(
+                "a batch has at most {TRANSFERS_MAX} transfers in Redis, and this one has {many}"
+            ))),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn refuse(&self, why: String) -> LedgerError {
+        LedgerError::Refused { ledger: self.name(), why }
+    }
+
+    /// A text that was read, or damage.
+    fn read<T>(&self, read: Result<T, text::Odd>) -> Result<T, LedgerError> {
+        read.map_err(|what| LedgerError::Damaged { ledger: self.name(), what })
+    }
+
+    fn batch(&self, text: &str) -> Result<Batch, LedgerError> {
+        self.read(text::read_batch(text))
+    }
+
+    fn page(
+        &mut self,
+        market: MarketId,
+        from: &str,
+        many: usize,
+    ) -> Result<Vec<Balance>, LedgerError> {
+        let keys = self.keys(market).all(BatchId(uuid::Uuid::nil()));
+        let answer = self.ask(Script::Page, &keys, &[from.to_owned(), many.to_string()])?;
+        let mut page = Vec::with_capacity(many);
+        for pair in answer.words.chunks_exact(2) {
+            let &[account, has] = &pair else { continue };
+            page.push(self.read(text::read_balance(account, has))?);
+        }
+        Ok(page)
+    }
+}
+
+impl Ledger for RedisLedger {
+    fn name(&self) -> String {
+        match &self.link.options().server {
+            Server::Single(address) => format!("redis://{address}"),
+            Server::Sentinel { master, .. } => format!("Redis, master {master}"),
+            Server::Cluster(_) => String::from("Redis, a cluster"),
+        }
+    }
+
+    fn deposit(&mut self, batch: &Batch) -> Result<Deposited, LedgerError> {
+        self.sound(batch)?;
+        self.enter(batch.market)?;
+        let (id, digest) = (batch.id(), batch.digest());
+        let place = text::place(batch.history, batch.epoch, id);
+        let words = [id.to_string(), digest.to_string(), place, batch.to_text()];
+        let answer = self.ask(Script::Deposit, &self.keys(batch.market).all(id), &words)?;
+        match answer.parts() {
+            ("fresh", _) => Ok(Deposited::Fresh),
+            ("known", _) => Ok(Deposited::Known),
+            ("conflict", [theirs, ..]) => {
+                Ok(Deposited::Conflict(self.read(text::read("a digest", theirs))?))
+            }
+            _ => Err(self.odd(&answer)),
+        }
+    }
+
+    fn pending(
+        &mut self,
+        market: MarketId,
+        history: History,
+        limit: usize,
+    ) -> Result<Vec<Batch>, LedgerError> {
+        let keys = self.keys(market);
+        let mut found = Vec::new();
+        let mut from = format!("[{history}:");
+        while found.len() < limit {
+            let mut command = redis::cmd("ZRANGEBYLEX");
+            let many = (limit - found.len()).min(PAGE);
+            command.arg(&keys.pending).arg(&from).arg(format!("({history};"));
+            command.arg("LIMIT").arg(0).arg(many);
+            let places: Vec<String> = self.command(&keys.pending, &command)?;
+            let Some(last) = places.last() else { break };
+            from = format!("({last}");
+            for place in &places {
+                let id = place.rsplit(':').next().unwrap_or_default();
+                let key = keys.batch(id);
+                let mut command = redis::cmd("HGET");
+                command.arg(&key).arg("batch");
+                // One that is gone was settled meanwhile.
+                let Some(text) = self.command::<Option<String>>(&key, &command)? else { continue };
+                let batch = self.batch(&text)?;
+                if text::place(batch.history, batch.epoch, batch.id()) != *place {
+                    return Err(LedgerError::Damaged {
+                        ledger: self.name(),
+                        what: format!("{key} holds another batch"),
+                    });
+                }
+                found.push(batch);
+            }
+        }
+        Ok(found)
+    }
+
+    fn claim(&mut self, market: MarketId, floor: Token) -> Result<Claim, LedgerError> {
+        self.enter(market)?;
+        let keys = self.keys(market).all(BatchId(uuid::Uuid::nil()));
+        let answer = self.ask(Script::Claim, &keys, &[floor.0.to_string()])?;
+        match answer.parts() {
+            ("done", [token, history, last]) => Ok(Claim {
+                token: Token(self.read(text::read("a token", token))?),
+                position: self.read(text::read_position(history, last))?,
+            }),
+            _ => Err(self.odd(&answer)),
+        }
+    }
+
+    fn apply(&mut self, batch: &Batch, token: Token, deed: Deed) -> Result<Applied, LedgerError> {
+        self.sound(batch)?;
+        let (id, epoch) = (batch.id(), batch.epoch.0);
+        let before = epoch.checked_sub(1).map(|before| before.to_string());
+        let mut words = vec![
+            id.to_string(),
+            batch.digest().to_string(),
+            batch.history.to_string(),
+            epoch.to_string(),
+            before.unwrap_or_default(),
+            token.0.to_string(),
+            text::deed(deed).to_owned(),
+            text::place(batch.history, batch.epoch, id),
+            batch.to_text(),
+        ];
+        words.extend(batch.transfers.iter().map(text::transfer));
+        let answer = self.ask(Script::Apply, &self.keys(batch.market).all(id), &words)?;
+        Ok(match answer.parts() {
+            ("done", _) => Applied::Done,
+            ("duplicate", [deed, ..]) => Applied::Duplicate(self.read(text::read_deed(deed))?),
+            ("conflict", [digest, ..]) => {
+                Applied::Conflict(self.read(text::read("a digest", digest))?)
+            }
+            ("fenced", [token, ..]) => {
+                Applied::Fenced(Token(self.read(text::read("a token", token))?))
+            }
+            ("unseeded", _) => Applied::Unseeded,
+            ("gap", [last, ..]) => {
+                Applied::Gap(EpochNumber(self.read(text::read("an epoch", last))?))
+            }
+            _ => return Err(self.odd(&answer)),
+        })
+    }
+
+    fn seed(&mut self, seed: &Seed, token: Token) -> Result<(), LedgerError> {
+        let sums = ask::sums(&seed.balances).map_err(|why| self.refuse(why))?;
+        if sums.len() > TRANSFERS_MAX {
+            let many = sums.len();
+            return Err(self.refuse(format!(
+                "a seed has at most {TRANSFERS_MAX} balances in Redis, and this one has {many}"
+            )));
+        }
+        self.enter(seed.market)?;
+        let positions = [text::position(Some(seed.position)), text::position(seed.instead)];
+        let mut words = positions.concat();
+        words.push(token.0.to_string());
+        words.extend(sums.iter().map(text::transfer));
+        let keys = self.keys(seed.market).all(BatchId(uuid::Uuid::nil()));
+        self.ask(Script::Seed, &keys, &words).map(|_| ())
+    }
+
+    fn position(&mut self, market: MarketId) -> Result<(Token, Option<Position>), LedgerError> {
+        let key = self.keys(market).state;
+        let mut command = redis::cmd("HMGET");
+        command.arg(&key).arg(&["token", "history", "last"]);
+        let found: [Option<String>; 3] = self.command(&key, &command)?;
+        let [token, history, last] = found.map(Option::unwrap_or_default);
+        let token = if token.is_empty() { 0 } else { self.read(text::read("a token", &token))? };
+        Ok((Token(token), self.read(text::read_position(&history, &last))?))
+    }
+
+    fn markets(&mut self) -> Result<Vec<MarketId>, LedgerError> {
+        let key = keys::markets(&self.link.options().names);
+        let mut command = redis::cmd("SMEMBERS");
+        command.arg(&key);
+        let mut markets = Vec::new();
+        for text in self.command::<Vec<String>>(&key, &command)? {
+            let market = MarketId(self.read(text::read("a market", &text))?);
+            // Somebody may have got no further than to enter it.
+            let key = self.keys(market).state;
+            let mut command = redis::cmd("EXISTS");
+            command.arg(&key);
+            if self.command::<u64>(&key, &command)? == 1 {
+                markets.push(market);
+            }
+        }
+        Ok(markets)
+    }
+
+    fn outcome(&mut self, market: MarketId, id: BatchId) -> Result<Option<Outcome>, LedgerError> {
+        let key = self.keys(market).outcomes;
+        let mut command = redis::cmd("HGET");
+        command.arg(&key).arg(id.to_string());
+        let found = self.command::<Option<String>>(&key, &command)?;
+        found.map(|text| self.read(text::read_outcome(id, &text))).transpose()
+    }
+
+    fn balances(
+        &mut self,
+        market: MarketId,
+        after: Option<AccountId>,
+        limit: usize,
+    ) -> Result<Vec<Balance>, LedgerError> {
+        let mut found: Vec<Balance> = Vec::new();
+        let mut after = after;
+        while found.len() < limit {
+            let many = (limit - found.len()).min(PAGE);
+            let from = after.map(|it| format!("({}", text::account(it)));
+            let page = self.page(market, from.as_deref().unwrap_or("-"), many)?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.account);
+            found.extend(page);
+        }
+        Ok(found)
+    }
+
+    fn outbox(
+        &mut self,
+        market: MarketId,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Notice)>, LedgerError> {
+        let key = self.keys(market).stream;
+        let mut found: Vec<(u64, Notice)> = Vec::new();
+        let mut after = after;
+        while found.len() < limit
+            && let Some(from) = after.checked_add(1)
+        {
+            let mut command = redis::cmd("XRANGE");
+            command.arg(&key).arg(format!("{from}-0")).arg("+").arg("COUNT");
+            command.arg((limit - found.len()).min(PAGE));
+            let entries: Vec<(String, Vec<String>)> = self.command(&key, &command)?;
+            if entries.is_empty() {
+                break;
+            }
+            for (number, words) in entries {
+                let number = number.strip_suffix("-0").unwrap_or_default();
+                after = self.read(text::read("the number of a notice", number))?;
+                let entry = self.read(ask::notice(&words))?;
+                found.push((after, entry));
+            }
+        }
+        Ok(found)
+    }
+
+    fn forget(&mut self, market: MarketId, up_to: u64) -> Result<(), LedgerError> {
+        let key = self.keys(market).stream;
+        let mut command = redis::cmd("XTRIM");
+        command.arg(&key);
+        match up_to.checked_add(1) {
+            Some(from) => command.arg("MINID").arg("=").arg(format!("{from}-0")),
+            None => command.arg("MAXLEN").arg("=").arg(0),
+        };
+        self.command::<u64>(&key, &command).map(|_| ())
+    }
+}

@@ -1,0 +1,219 @@
+//! Scripts, what they answer, and which errors are for whom.
+
+use std::collections::BTreeMap;
+
+use pricetime_engine::AccountId;
+
+use super::{RedisLedger, text};
+use crate::ledger::{Balance, Ledger as _, LedgerError, Notice, Outcome, Token};
+use crate::{BatchId, Transfer};
+use pricetime_redis::RedisError;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Script {
+    /// Whether scripts are allowed.
+    Probe,
+    Claim,
+    Deposit,
+    Apply,
+    Seed,
+    Page,
+}
+
+impl Script {
+    const fn source(self) -> &'static str {
+        match self {
+            Self::Probe => "return {'done'}",
+            Self::Claim => concat!(include_str!("wide.lua"), include_str!("claim.lua")),
+            Self::Deposit => concat!(include_str!("wide.lua"), include_str!("deposit.lua")),
+            Self::Apply => concat!(include_str!("wide.lua"), include_str!("apply.lua")),
+            Self::Seed => concat!(include_str!("wide.lua"), include_str!("seed.lua")),
+            Self::Page => concat!(include_str!("wide.lua"), include_str!("page.lua")),
+        }
+    }
+}
+
+/// For each key that a script is given a command that fails if it holds a value of another type.
+const COUNTS: [&str; 7] = ["HLEN", "ZCARD", "HLEN", "HLEN", "ZCARD", "XRANGE", "HLEN"];
+
+/// What a script answers: its first word, and the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) word: String,
+    pub(super) words: Vec<String>,
+}
+
+impl Answer {
+    pub(super) fn parts(&self) -> (&str, &[String]) {
+        (&self.word, &self.words)
+    }
+}
+
+impl RedisLedger {
+    /// Carries out a script, and says what of it was no answer but an error.
+    pub(super) fn ask(
+        &mut self,
+        script: Script,
+        keys: &[String; 7],
+        words: &[String],
+    ) -> Result<Answer, LedgerError> {
+        let [key, ..] = keys;
+        let mut command = redis::cmd("EVAL");
+        command.arg(script.source()).arg(keys.len()).arg(keys).arg(words);
+        let asked = self.link.query::<Vec<String>>(key, &command).map_err(|error| {
+            let error = no_script(self.name(), error);
+            // The error of a script does not name its key.
+            let wrong = matches!(error, LedgerError::Damaged { .. });
+            wrong.then(|| self.of_another_type(keys)).flatten().unwrap_or(error)
+        });
+        let mut words = asked?.into_iter();
+        let word = words.next().unwrap_or_default();
+        let answer = Answer { word, words: words.collect() };
+        let what = || answer.words.join(" ");
+        match answer.word.as_str() {
+            "refused" => Err(LedgerError::Refused { ledger: self.name(), why: what() }),
+            "damaged" => Err(LedgerError::Damaged { ledger: self.name(), what: what() }),
+            _ => Ok(answer),
+        }
+    }
+
+    /// The error of the first of these keys that holds a value of another type.
+    fn of_another_type(&mut self, keys: &[String; 7]) -> Option<LedgerError> {
+        keys.iter().zip(COUNTS).find_map(|(key, count)| {
+            let mut command = redis::cmd(count);
+            command.arg(key);
+            if count == "XRANGE" {
+                command.arg("-").arg("+").arg("COUNT").arg(1);
+            }
+            let error = self.command::<redis::Value>(key, &command).err()?;
+            matches!(error, LedgerError::Damaged { .. }).then_some(error)
+        })
+    }
+
+    /// An answer that none of the scripts gives.
+    pub(super) fn odd(&self, answer: &Answer) -> LedgerError {
+        let what = format!("a script answers {:?} {:?}", answer.word, answer.words);
+        LedgerError::Damaged { ledger: self.name(), what }
+    }
+}
+
+/// What a server says that cannot do it now and may be able to later: nothing is wrong with what was
+/// asked, so it is to be asked again.
+const LATER: [&str; 13] = [
+    "ASK",
+    "BUSY",
+    "CLUSTERDOWN",
+    "FAILOVER",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "MOVED",
+    "NOREPLICAS",
+    "OOM",
+    "READONLY",
+    "TRYAGAIN",
+    "UNKILLABLE",
+];
+
+/// Whether the server says this word: before version 7 it is within the sentence, where the error is
+/// that of a script.
+fn says(word: &str, code: &str, why: &str) -> bool {
+    code == word || (code == "ERR" && why.contains(&format!("-{word} ")))
+}
+
+/// An error, as a ledger says it.
+pub(super) fn fault(ledger: String, error: RedisError) -> LedgerError {
+    match error {
+        RedisError::Refused { code, why, .. } if LATER.iter().any(|it| says(it, &code, &why)) => {
+            LedgerError::Unreachable { ledger, why: format!("it cannot do this now: {why}") }
+        }
+        RedisError::Refused { code, why, .. } if says("WRONGTYPE", &code, &why) => {
+            LedgerError::Damaged { ledger, what: why }
+        }
+        RedisError::Refused { why, .. } | RedisError::Options(why) => {
+            LedgerError::Refused { ledger, why }
+        }
+        RedisError::Unreachable { why, .. } => LedgerError::Unreachable { ledger, why },
+        fenced @ (RedisError::Fenced { .. }
+        | RedisError::Replaced { .. }
+        | RedisError::Contended { .. }
+        | RedisError::Count { .. }) => LedgerError::Refused { ledger, why: fenced.to_string() },
+    }
+}
+
+/// The error of a script, which may be that scripts are forbidden.
+fn no_script(ledger: String, error: RedisError) -> LedgerError {
+    match error {
+        RedisError::Refused { code, why, .. }
+            if (code == "NOPERM" || why.contains("unknown command")) && why.contains("eval") =>
+        {
+            let why = format!(
+                "the ledger in Redis needs EVAL, and the server says {why:?}: allow +eval, or keep the \
+                 ledger elsewhere"
+            );
+            LedgerError::Refused { ledger, why }
+        }
+        error @ (RedisError::Refused { .. }
+        | RedisError::Options(_)
+        | RedisError::Unreachable { .. }
+        | RedisError::Fenced { .. }
+        | RedisError::Replaced { .. }
+        | RedisError::Contended { .. }
+        | RedisError::Count { .. }) => fault(ledger, error),
+    }
+}
+
+/// One transfer for each account, of what is added to it.
+pub(super) fn sums(balances: &[Balance]) -> Result<Vec<Transfer>, String> {
+    let mut sums: BTreeMap<AccountId, (i128, i128)> = BTreeMap::new();
+    for Balance { account, base, quote } in balances {
+        let has = sums.entry(*account).or_default();
+        match (has.0.checked_add(*base), has.1.checked_add(*quote)) {
+            (Some(base), Some(quote)) => *has = (base, quote),
+            _ => return Err(String::from("an account would have more than 128 bits hold")),
+        }
+    }
+    let transfer = |(account, (base, quote))| Transfer { account, base, quote };
+    Ok(sums.into_iter().map(transfer).collect())
+}
+
+/// A notice, of the fields and values of its entry.
+pub(super) fn notice(words: &[String]) -> Result<Notice, text::Odd> {
+    let value = |name: &str| {
+        let mut pairs = words.chunks_exact(2);
+        let found = pairs.find(|pair| pair.first().is_some_and(|field| field == name));
+        found.and_then(|pair| pair.get(1)).map_or("", String::as_str)
+    };
+    let batch = text::read_batch(value("batch"))?;
+    let outcome = Outcome {
+        id: BatchId(text::read("a batch", value("id"))?),
+        epoch: batch.epoch,
+        digest: text::read("a digest", value("digest"))?,
+        deed: text::read_deed(value("outcome"))?,
+        token: Token(text::read("a token", value("token"))?),
+    };
+    Ok(Notice { outcome, batch })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_the_server_is_asked_again() {
+        let server = String::from("s");
+        let refused = |code: &str, why: &str| {
+            let (code, why) = (code.to_owned(), why.to_owned());
+            fault(String::from("l"), RedisError::Refused { server: server.clone(), code, why })
+        };
+        let again = |error: &LedgerError| matches!(error, LedgerError::Unreachable { .. });
+        assert!(again(&refused("OOM", "OOM command not allowed")));
+        let old =
+            "ERR Error running script (call to f_1): @user_script: 1: -OOM command not allowed";
+        assert!(again(&refused("ERR", old)));
+        assert!(!again(&refused("NOPERM", "NOPERM this user has no permissions")));
+        let wrong = refused("WRONGTYPE", "WRONGTYPE Operation against a key");
+        assert!(matches!(wrong, LedgerError::Damaged { .. }), "{wrong:?}");
+    }
+}

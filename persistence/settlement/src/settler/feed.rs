@@ -1,0 +1,142 @@
+//! The way of our own batches into the inbox, in the order of their epochs.
+
+use core::time::Duration;
+use std::collections::VecDeque;
+
+use pricetime_engine::EpochNumber;
+
+use super::pause::Pause;
+use super::step::Step;
+use crate::Batch;
+
+#[derive(Debug)]
+pub(super) struct Feed {
+    /// The last epoch that has closed in our journal.
+    pub(super) made: EpochNumber,
+    /// The next one to go into the inbox; none until the ledger's position is known.
+    next: Option<EpochNumber>,
+    /// Batches without a gap between them, `next` or later.
+    queue: VecDeque<Batch>,
+    /// While our journal does not give what it was asked for.
+    lacking: Option<Pause>,
+    batches_max: usize,
+}
+
+impl Feed {
+    pub(super) fn new(made: EpochNumber, batches_max: usize) -> Self {
+        let batches_max = batches_max.max(1);
+        Self { made, next: None, queue: VecDeque::new(), lacking: None, batches_max }
+    }
+
+    /// Takes in what an epoch came to, if that is known. What does not fit is asked for later.
+    pub(super) fn closed(&mut self, epoch: EpochNumber, batch: Option<Batch>) {
+        if epoch <= self.made {
+            return;
+        }
+        self.made = epoch;
+        self.lacking = None;
+        let fits = self.queue.back().is_none_or(|last| last.epoch.next() == epoch);
+        if fits && self.queue.len() < self.batches_max {
+            self.queue.extend(batch);
+        }
+    }
+
+    /// Forgets how far it has come.
+    pub(super) fn anew(&mut self) {
+        self.next = None;
+        self.lacking = None;
+    }
+
+    /// Goes on with this epoch, where it was elsewhere.
+    pub(super) fn go_on_with(&mut self, epoch: EpochNumber) {
+        self.next = Some(epoch);
+        self.lacking = None;
+    }
+
+    /// Leaves out what is before this epoch.
+    pub(super) fn skip_to(&mut self, epoch: EpochNumber) {
+        if self.next.is_some_and(|next| next < epoch) {
+            self.go_on_with(epoch);
+        }
+    }
+
+    /// What is to be done now, if anything.
+    pub(super) fn step(&mut self, now: Duration) -> Option<Step> {
+        let Some(next) = self.next else { return Some(Step::Look) };
+        if next > self.made {
+            return None;
+        }
+        while self.queue.front().is_some_and(|batch| batch.epoch < next) {
+            self.queue.pop_front();
+        }
+        let front = self.queue.front();
+        if let Some(batch) = front.filter(|batch| batch.epoch == next) {
+            return Some(Step::Deposit(batch.clone()));
+        }
+        let last = front.map_or(self.made, |batch| EpochNumber(batch.epoch.0 - 1));
+        if let Some(lacking) = &mut self.lacking {
+            if !lacking.over(now) {
+                return None;
+            }
+            // Meanwhile somebody else may have brought it.
+            self.anew();
+            return Some(Step::Look);
+        }
+        let many = u64::try_from(self.batches_max - 1).unwrap_or(u64::MAX);
+        Some(Step::Need { from: next, to: EpochNumber(next.0.saturating_add(many)).min(last) })
+    }
+
+    /// Takes in batches that were asked for, up to this epoch. Where the first is not among them, it
+    /// waits so long.
+    pub(super) fn given(
+        &mut self,
+        to: EpochNumber,
+        batches: Vec<Batch>,
+        wait: (Duration, Duration),
+    ) {
+        let Some(mut next) = self.next else { return };
+        let why = format!("the journal does not give epoch {} yet", next.0);
+        let lacking = Pause::new(wait.0, wait.1, why);
+        let fit = |batch: &Batch| {
+            let fits = batch.epoch == next && batch.epoch <= to;
+            next = next.next();
+            fits
+        };
+        let fresh: Vec<Batch> = batches.into_iter().take_while(fit).collect();
+        self.lacking = fresh.is_empty().then_some(lacking);
+        for batch in fresh.into_iter().rev() {
+            self.queue.push_front(batch);
+        }
+    }
+
+    /// This one is in the inbox.
+    pub(super) fn deposited(&mut self, epoch: EpochNumber) {
+        if self.next == Some(epoch) {
+            self.next = Some(epoch.next());
+        }
+    }
+
+    pub(super) fn is_starting(&self) -> bool {
+        self.next.is_none()
+    }
+
+    /// The batch that is on its way, if any.
+    pub(super) fn front(&self) -> Option<&Batch> {
+        self.queue.front()
+    }
+
+    /// The first epoch that can be had here.
+    pub(super) fn first(&self) -> EpochNumber {
+        self.queue.front().map_or(self.made.next(), |batch| batch.epoch)
+    }
+
+    /// Whether all of ours are in the inbox.
+    pub(super) fn is_done(&self) -> bool {
+        self.next.is_some_and(|next| next > self.made)
+    }
+
+    /// For what it waits, if it does.
+    pub(super) fn lacking(&self) -> Option<&Pause> {
+        self.lacking.as_ref().filter(|_| !self.is_done())
+    }
+}

@@ -1,0 +1,110 @@
+//! How long to wait before something is done again.
+
+use core::time::Duration;
+
+use pricetime_journal::random::Random;
+
+/// How patient a settler is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// The first wait for a ledger that does not answer; each one is twice the one before.
+    pub backoff_min: Duration,
+    /// The longest such wait.
+    pub backoff_max: Duration,
+    /// The wait for somebody else to be done.
+    pub lock_wait: Duration,
+    /// How often to look into the inbox for what others have left there.
+    pub watch: Duration,
+    /// How often the ledger may refuse something before an operator is asked.
+    pub refusals_max: u32,
+    /// How many batches are read or asked for at once, and how many wait here for the inbox.
+    pub batches_max: usize,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            backoff_min: Duration::from_millis(500),
+            backoff_max: Duration::from_secs(600),
+            lock_wait: Duration::from_secs(1),
+            watch: Duration::from_secs(60),
+            refusals_max: 5,
+            batches_max: 64,
+        }
+    }
+}
+
+impl Patience {
+    /// The wait after so many failures in a row, before chance has its say.
+    pub(super) fn backoff(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(30);
+        self.backoff_min.saturating_mul(1 << doublings).min(self.backoff_max)
+    }
+}
+
+/// A wait that neither ends later nor sooner where the clock goes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pause {
+    since: Duration,
+    pub(super) until: Duration,
+    pub(super) why: String,
+}
+
+impl Pause {
+    pub(super) fn new(now: Duration, length: Duration, why: String) -> Self {
+        Self { since: now, until: now.saturating_add(length), why }
+    }
+
+    /// Whether it is over.
+    pub(super) fn over(&mut self, now: Duration) -> bool {
+        let back = self.since.saturating_sub(now);
+        self.since = self.since.saturating_sub(back);
+        self.until = self.until.saturating_sub(back);
+        now >= self.until
+    }
+}
+
+/// Spreads waits, so that not all settlers wait equally long.
+#[derive(Clone, Debug)]
+pub(super) struct Chance(pub(super) Random);
+
+impl Chance {
+    /// From half of this length to all of it.
+    pub(super) fn of(&mut self, length: Duration) -> Duration {
+        let sixteen = (self.0.bits() & 0xffff) as u32;
+        let half = length / 2;
+        half + half / 0x1_0000 * sixteen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_doubles_up_to_its_end() {
+        let patience = Patience::default();
+        let waits = [1, 2, 3, 11, 12, 1_000].map(|failures| patience.backoff(failures).as_millis());
+        assert_eq!(waits, [500, 1_000, 2_000, 512_000, 600_000, 600_000]);
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_makes_no_wait_longer() {
+        let seconds = Duration::from_secs;
+        let mut pause = Pause::new(seconds(1_000), seconds(10), String::new());
+        assert!(!pause.over(seconds(1_009)));
+        assert!(!pause.over(seconds(5)));
+        assert!(!pause.over(seconds(14)));
+        assert!(pause.over(seconds(15)));
+    }
+
+    #[test]
+    fn chance_is_from_half_to_all() {
+        let length = Duration::from_secs(600);
+        let mut chance = Chance(Random::new(1));
+        let waits: Vec<_> = (0..1_000).map(|_| chance.of(length)).collect();
+        assert!(waits.iter().all(|wait| *wait >= length / 2 && *wait <= length));
+        assert!(waits.iter().any(|wait| *wait < length * 11 / 20));
+        assert!(waits.iter().any(|wait| *wait > length * 19 / 20));
+    }
+}

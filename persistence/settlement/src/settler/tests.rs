@@ -1,0 +1,415 @@
+mod drops;
+
+use core::time::Duration;
+
+use pricetime_engine::{AccountId, EpochNumber, MarketId};
+
+use super::{
+    Ask, Came, Dropping, Drops, Halt, Kept, Locked, Patience, Refusals, Settler, Standing, Start,
+    Step,
+};
+use crate::ledger::{Applied, Claim, Deed, Deposited, LedgerError, Position, Seed, Token};
+use crate::{Batch, Closed, Digest};
+use pricetime_journal::History;
+
+const MARKET: MarketId = MarketId(3);
+const OURS: History = History(5);
+const LATER: Locked = Locked::Until(Duration::from_secs(1_000_000));
+
+fn batch(epoch: u64) -> Batch {
+    Batch {
+        history: OURS,
+        market: MARKET,
+        epoch: EpochNumber(epoch),
+        trades: 0,
+        volume: 0,
+        notional: 0,
+        fees: 0,
+        platform: AccountId(1),
+        trades_digest: Digest([0; 32]),
+        transfers: Vec::new(),
+    }
+}
+
+fn at(last: u64) -> Position {
+    Position { history: OURS, last: EpochNumber(last) }
+}
+
+fn claim(token: u64, position: Option<Position>) -> Came {
+    Came::Claimed(Ok(Claim { token: Token(token), position }))
+}
+
+fn refused() -> LedgerError {
+    LedgerError::Refused { ledger: "the bank".to_owned(), why: "no".to_owned() }
+}
+
+fn silent() -> LedgerError {
+    LedgerError::Unreachable { ledger: "the bank".to_owned(), why: "silence".to_owned() }
+}
+
+/// A settler with a clock.
+struct Desk {
+    settler: Settler,
+    now: Duration,
+    /// What the ledger has said last of its position, for whenever it is asked in between.
+    position: Came,
+}
+
+/// What is kept where this epoch is the last one settled.
+fn settled(epoch: u64) -> Kept {
+    Kept { settled: EpochNumber(epoch), ..Kept::default() }
+}
+
+impl Desk {
+    fn new(closed: u64, kept: Kept) -> Self {
+        Self::with(closed, kept, Drops::new())
+    }
+
+    fn with(closed: u64, kept: Kept, drops: Drops) -> Self {
+        let (closed, drops) = (EpochNumber(closed), Ok(drops));
+        let start = Start { market: MARKET, history: OURS, closed, kept, drops, chance: 1 };
+        let settler = Settler::new(start, Patience::default());
+        let position = Came::Looked(Ok((Token(0), None)));
+        Self { settler, now: Duration::from_secs(10), position }
+    }
+
+    fn closes(&mut self, epoch: u64) {
+        self.settler.closed(Closed::Whole(batch(epoch)));
+    }
+
+    /// The next step, for which it may have to wait.
+    fn step(&mut self) -> Step {
+        for _ in 0..10 {
+            match self.settler.poll(self.now) {
+                Ask::Step(step) => return step,
+                Ask::Rest(until) => self.now = until.expect("something to wait for"),
+            }
+        }
+        panic!("it waits for ever");
+    }
+
+    fn rests(&mut self) -> Option<Duration> {
+        match self.settler.poll(self.now) {
+            Ask::Rest(until) => until,
+            Ask::Step(step) => panic!("it asks for {step:?}"),
+        }
+    }
+
+    /// It asks for this next, and this comes of it.
+    fn asks(&mut self, step: &Step, came: Came) {
+        let mut next = self.step();
+        while next == Step::Look && *step != Step::Look {
+            self.settler.told(self.now, self.position.clone());
+            next = self.step();
+        }
+        assert_eq!(next, *step);
+        if let Came::Looked(_) = &came {
+            self.position = came.clone();
+        }
+        self.settler.told(self.now, came);
+    }
+
+    fn keeps(&mut self, floor: u64) {
+        let Step::Keep(kept) = self.step() else { panic!("nothing is kept") };
+        assert_eq!((kept.floor, kept.refusals), (Token(floor), None));
+        self.settler.told(self.now, Came::Kept);
+    }
+
+    /// It finds these in the inbox and claims the market under this token.
+    fn claims(&mut self, batches: Vec<Batch>, token: u64, position: Option<Position>) {
+        self.asks(&Step::Read { limit: 64 }, Came::Read(Ok(batches)));
+        self.asks(&Step::Lock, Came::Locked(LATER));
+        self.asks(&Step::Claim { floor: Token(token - 1) }, claim(token, position));
+    }
+
+    /// It stores that these were given up.
+    fn notes(&mut self, drops: &[(u64, Dropping)]) {
+        let drops = drops.iter().map(|(epoch, state)| (EpochNumber(*epoch), *state)).collect();
+        self.asks(&Step::Note(drops), Came::Noted(Ok(())));
+    }
+
+    fn looks(&mut self, token: u64, position: Option<Position>) {
+        self.asks(&Step::Look, Came::Looked(Ok((Token(token), position))));
+        if token > 0 {
+            self.keeps(token);
+        }
+    }
+
+    fn deposits(&mut self, epoch: u64) {
+        let deposited = Came::Deposited(Ok(Deposited::Fresh));
+        self.asks(&Step::Deposit(batch(epoch)), deposited);
+    }
+
+    /// One that is about to apply an epoch under token 2.
+    fn applying(epoch: u64) -> Self {
+        let mut desk = Self::new(epoch - 1, settled(epoch - 1));
+        desk.looks(1, Some(at(epoch - 1)));
+        desk.closes(epoch);
+        desk.deposits(epoch);
+        desk.claims(vec![batch(epoch)], 2, Some(at(epoch - 1)));
+        desk.keeps(2);
+        desk
+    }
+}
+
+fn apply(epoch: u64, token: u64, deed: Deed) -> Step {
+    Step::Apply { batch: batch(epoch), token: Token(token), deed }
+}
+
+#[test]
+fn the_first_epoch_of_a_new_market_goes_its_way() {
+    let mut desk = Desk::new(0, Kept::default());
+    desk.closes(1);
+    desk.looks(0, None);
+    desk.deposits(1);
+    desk.claims(vec![batch(1)], 1, None);
+    desk.keeps(1);
+    let seed = Seed { market: MARKET, position: at(0), instead: None, balances: Vec::new() };
+    desk.asks(&Step::Seed { seed, token: Token(1) }, Came::Seeded(Ok(())));
+    assert_eq!(desk.settler.standing(), Standing::Applying(EpochNumber(1)));
+    desk.asks(&apply(1, 1, Deed::Post), Came::Applied(Ok(Applied::Done)));
+    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(Vec::new())));
+    desk.keeps(1);
+    desk.asks(&Step::Unlock, Came::Unlocked);
+    assert_eq!(desk.settler.standing(), Standing::Idle);
+    assert_eq!(desk.settler.last_settled(), Some(EpochNumber(1)));
+    assert!(desk.rests() > Some(desk.now));
+}
+
+#[test]
+fn what_closed_while_nobody_ran_is_asked_for() {
+    let kept = Kept { floor: Token(7), ..Kept::default() };
+    let mut desk = Desk::new(100, kept);
+    desk.asks(&Step::Look, Came::Looked(Ok((Token(7), Some(at(30))))));
+    let (from, to) = (EpochNumber(31), EpochNumber(94));
+    desk.asks(&Step::Need { from, to }, Came::Given((31..=94).map(batch).collect()));
+    (31..=94).for_each(|epoch| desk.deposits(epoch));
+    let (from, to) = (EpochNumber(95), EpochNumber(100));
+    desk.asks(&Step::Need { from, to }, Came::Given((95..=96).map(batch).collect()));
+    (95..=96).for_each(|epoch| desk.deposits(epoch));
+    let (from, to) = (EpochNumber(97), EpochNumber(100));
+    desk.asks(&Step::Need { from, to }, Came::Given(Vec::new()));
+    // What is there is settled meanwhile.
+    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(31)])));
+    desk.asks(&Step::Lock, Came::Locked(LATER));
+    desk.asks(&Step::Claim { floor: Token(7) }, claim(8, Some(at(30))));
+}
+
+#[test]
+fn a_market_that_begins_nobody_knows_where_waits_for_an_operator() {
+    let mut desk = Desk::new(6, Kept::default());
+    desk.closes(7);
+    desk.looks(0, None);
+    let need = Step::Need { from: EpochNumber(1), to: EpochNumber(6) };
+    desk.asks(&need, Came::Gone);
+    let halted = Standing::Halted(Halt::Unseeded { epoch: EpochNumber(7) });
+    assert_eq!(desk.settler.standing(), halted);
+    assert_eq!(desk.rests(), None);
+    // The operator seeds it.
+    desk.settler.resume();
+    desk.looks(1, Some(at(6)));
+    desk.deposits(7);
+}
+
+#[test]
+fn another_batch_of_the_same_name_halts_the_market() {
+    let theirs = Digest([9; 32]);
+    let ours = batch(4).digest();
+    let halted = Standing::Halted(Halt::Conflict { epoch: EpochNumber(4), ours, theirs });
+    let mut desk = Desk::applying(4);
+    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Conflict(theirs))));
+    assert_eq!(desk.settler.standing(), halted);
+    desk.asks(&Step::Unlock, Came::Unlocked);
+    assert_eq!(desk.rests(), None);
+
+    let mut desk = Desk::new(3, Kept::default());
+    desk.looks(1, Some(at(3)));
+    desk.closes(4);
+    let conflict = Came::Deposited(Ok(Deposited::Conflict(theirs)));
+    desk.asks(&Step::Deposit(batch(4)), conflict);
+    assert_eq!(desk.settler.standing(), halted);
+}
+
+#[test]
+fn whoever_is_fenced_lets_go_and_looks_before_it_claims_again() {
+    let mut desk = Desk::applying(4);
+    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Fenced(Token(9)))));
+    desk.keeps(9);
+    desk.asks(&Step::Unlock, Came::Unlocked);
+    let fenced = desk.now;
+    desk.claims(vec![batch(4)], 10, Some(at(3)));
+    assert!(desk.now >= fenced + Patience::default().lock_wait / 2);
+}
+
+#[test]
+fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
+    let mut desk = Desk::applying(4);
+    let refusals = |tries| {
+        let (epoch, why) = (EpochNumber(4), refused().to_string());
+        Kept { floor: Token(2), refusals: Some(Refusals { epoch, tries, why }), ..settled(3) }
+    };
+    for tries in 1..=5 {
+        desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Err(refused())));
+        desk.asks(&Step::Keep(refusals(tries)), Came::Kept);
+    }
+    desk.asks(&Step::Unlock, Came::Unlocked);
+    let (epoch, tries, why) = (EpochNumber(4), 5, refused().to_string());
+    assert_eq!(desk.settler.standing(), Standing::DeadLetter { epoch, tries, why });
+    // Later ones go into the inbox and wait there.
+    desk.closes(5);
+    desk.deposits(5);
+    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(4), batch(5)])));
+    assert!(desk.rests() > Some(desk.now));
+    // A restart does not try again by itself.
+    let mut again = Desk::new(5, refusals(5));
+    again.asks(&Step::Look, Came::Looked(Ok((Token(2), Some(at(3))))));
+    again.asks(
+        &Step::Need { from: EpochNumber(4), to: EpochNumber(5) },
+        Came::Given(vec![batch(4), batch(5)]),
+    );
+    (4..=5).for_each(|epoch| again.deposits(epoch));
+    again.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(4), batch(5)])));
+    assert!(again.rests() > Some(again.now));
+
+    assert!(!desk.settler.give_up(EpochNumber(5)));
+    assert!(desk.settler.give_up(EpochNumber(4)));
+    // That is stored before the ledger is asked, and again when it has answered.
+    desk.notes(&[(4, Dropping::Wanted)]);
+    desk.claims(vec![batch(4), batch(5)], 3, Some(at(3)));
+    desk.asks(&Step::Keep(Kept { floor: Token(3), ..refusals(5) }), Came::Kept);
+    desk.asks(&apply(4, 3, Deed::Drop), Came::Applied(Ok(Applied::Done)));
+    desk.keeps(3);
+    desk.notes(&[(4, Dropping::Done)]);
+    desk.asks(&apply(5, 3, Deed::Post), Came::Applied(Ok(Applied::Done)));
+}
+
+#[test]
+fn a_dead_letter_that_is_retried_is_tried_as_often_again() {
+    let mut desk = Desk::applying(4);
+    let none = Kept { floor: Token(2), ..settled(3) };
+    for _ in 0..2 {
+        for tries in 1..=5 {
+            let refusals = Refusals { epoch: EpochNumber(4), tries, why: refused().to_string() };
+            desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Err(refused())));
+            desk.asks(&Step::Keep(Kept { refusals: Some(refusals), ..none.clone() }), Came::Kept);
+        }
+        assert!(matches!(desk.settler.standing(), Standing::DeadLetter { tries: 5, .. }));
+        desk.settler.retry();
+        desk.asks(&Step::Keep(none.clone()), Came::Kept);
+        assert!(!matches!(desk.settler.standing(), Standing::DeadLetter { .. }));
+        assert!(!desk.settler.give_up(EpochNumber(4)), "it is none any more");
+    }
+    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Done)));
+}
+
+#[test]
+fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
+    let mut desk = Desk::applying(4);
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        let before = desk.now;
+        desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Err(silent())));
+        waits.push(desk.now - before);
+    }
+    // Somebody else may reach it.
+    desk.asks(&Step::Unlock, Came::Unlocked);
+    for _ in 0..100 {
+        let before = desk.now;
+        desk.asks(&Step::Read { limit: 64 }, Came::Read(Err(silent())));
+        waits.push(desk.now - before);
+    }
+    assert!(matches!(desk.settler.standing(), Standing::Retry { .. }));
+    // The first of them is asked at once.
+    let whole = Patience::default().backoff_max;
+    assert_eq!(waits[0], Duration::ZERO);
+    assert!(waits[1] >= Duration::from_millis(250) && waits[1] <= Duration::from_millis(500));
+    assert!(waits[20..].iter().all(|wait| *wait >= whole / 2 && *wait <= whole));
+    desk.claims(vec![batch(4)], 3, Some(at(3)));
+    desk.keeps(3);
+    desk.asks(&apply(4, 3, Deed::Post), Came::Applied(Ok(Applied::Duplicate(Deed::Post))));
+}
+
+#[test]
+fn who_is_held_asks_for_nothing_but_to_let_go() {
+    let mut desk = Desk::applying(4);
+    assert_eq!(desk.step(), apply(4, 2, Deed::Post));
+    desk.settler.hold();
+    desk.settler.told(desk.now, Came::Applied(Ok(Applied::Done)));
+    desk.closes(5);
+    desk.asks(&Step::Unlock, Came::Unlocked);
+    assert_eq!((desk.rests(), desk.settler.standing()), (None, Standing::Held));
+    desk.settler.resume();
+    desk.looks(0, Some(at(4)));
+    desk.deposits(5);
+}
+
+#[test]
+fn what_nobody_asked_for_is_not_listened_to() {
+    let mut desk = Desk::applying(4);
+    let step = desk.step();
+    desk.settler.told(desk.now, Came::Unlocked);
+    assert_eq!(desk.step(), step);
+    desk.settler.told(desk.now, Came::Applied(Ok(Applied::Done)));
+    desk.settler.told(desk.now, Came::Applied(Ok(Applied::Fenced(Token(99)))));
+    assert_eq!(desk.step(), Step::Read { limit: 64 });
+    assert_eq!(desk.rests(), None, "one step at a time");
+}
+
+#[test]
+fn a_ledger_that_begins_later_leaves_what_is_before() {
+    let mut desk = Desk::new(9, settled(9));
+    desk.looks(1, Some(at(9)));
+    // Seventy that another ledger has settled stand before the one that is pending.
+    let old = |limit| (1..=9).cycle().take(limit).map(batch).collect::<Vec<_>>();
+    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(old(64))));
+    let mut some = old(70);
+    some.push(batch(10));
+    desk.asks(&Step::Read { limit: 128 }, Came::Read(Ok(some)));
+    desk.asks(&Step::Lock, Came::Locked(LATER));
+    desk.asks(&Step::Claim { floor: Token(1) }, claim(2, Some(at(9))));
+    desk.keeps(2);
+    desk.asks(&apply(10, 2, Deed::Post), Came::Applied(Ok(Applied::Done)));
+    desk.asks(&Step::Read { limit: 134 }, Came::Read(Ok(old(70))));
+    desk.keeps(2);
+    desk.asks(&Step::Unlock, Came::Unlocked);
+    assert_eq!(desk.settler.standing(), Standing::Idle);
+}
+
+#[test]
+fn a_position_that_was_put_back_is_seen() {
+    let mut desk = Desk::applying(4);
+    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Gap(EpochNumber(1)))));
+    let need = Step::Need { from: EpochNumber(2), to: EpochNumber(3) };
+    desk.asks(&need, Came::Given((2..=3).map(batch).collect()));
+    for epoch in 2..=4 {
+        let known = Came::Deposited(Ok(Deposited::Known));
+        desk.asks(&Step::Deposit(batch(epoch)), known);
+    }
+    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(4)])));
+    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Gap(EpochNumber(1)))));
+    let halt = Halt::Astray { last: EpochNumber(1) };
+    assert_eq!(desk.settler.standing(), Standing::Halted(halt));
+}
+
+#[test]
+fn a_ledger_that_will_not_be_seeded_halts_the_market() {
+    let mut desk = Desk::new(0, Kept::default());
+    desk.closes(1);
+    desk.looks(0, None);
+    desk.deposits(1);
+    for token in 1..=5 {
+        if token == 1 || token > 3 {
+            desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(1)])));
+            desk.asks(&Step::Lock, Came::Locked(LATER));
+        }
+        desk.asks(&Step::Claim { floor: Token(token - 1) }, claim(token, None));
+        desk.keeps(token);
+        let seed = Seed { market: MARKET, position: at(0), instead: None, balances: Vec::new() };
+        desk.asks(&Step::Seed { seed, token: Token(token) }, Came::Seeded(Err(refused())));
+        if token == 3 || token == 4 {
+            desk.asks(&Step::Unlock, Came::Unlocked);
+        }
+    }
+    let halt = Halt::Refused(refused().to_string());
+    assert_eq!(desk.settler.standing(), Standing::Halted(halt));
+}

@@ -1,0 +1,344 @@
+//! What a settler makes of what it is told.
+
+use core::time::Duration;
+
+use pricetime_engine::EpochNumber;
+
+use super::pause::Pause;
+use super::standing::Halt;
+use super::step::{Came, Locked, Refusals};
+use super::{Settler, UnderWay};
+use crate::ledger::{Applied, Claim, Deed, Deposited, LedgerError, Position, Token};
+use crate::{Batch, Digest};
+
+/// After so many failures in a row somebody else may try, who perhaps reaches the ledger.
+const FAILURES_WITH_LOCK: u32 = 2;
+
+impl Settler {
+    /// Takes in what came of the step that was asked for. Anything else is not listened to, and the
+    /// step is asked for again.
+    pub fn told(&mut self, now: Duration, came: Came) {
+        match (self.under_way.take(), came) {
+            (Some(UnderWay::Keep), Came::Kept) => self.unkept = false,
+            (Some(UnderWay::Look), Came::Looked(Ok((token, position)))) => {
+                self.well();
+                self.glanced(token, position);
+            }
+            (Some(UnderWay::Need(to)), Came::Given(mut batches)) => {
+                batches.retain(|it| (it.market, it.history) == (self.market, self.history));
+                let wait = self.chance.of(self.patience.watch);
+                self.feed.given(to, batches, (now, wait));
+            }
+            (Some(UnderWay::Need(to)), Came::Gone) => self.gone(now, to),
+            (Some(UnderWay::Deposit(epoch)), Came::Deposited(Ok(deposited))) => {
+                self.well();
+                self.refused = 0;
+                self.deposited(epoch, deposited);
+            }
+            (Some(UnderWay::Read(limit)), Came::Read(Ok(batches))) => {
+                self.well();
+                self.read(now, limit, batches);
+            }
+            (Some(UnderWay::Lock), Came::Locked(locked)) => self.locked(now, &locked),
+            (Some(UnderWay::Unlock), Came::Unlocked) => self.unlocked(),
+            (Some(UnderWay::Claim), Came::Claimed(Ok(claim))) => {
+                self.well();
+                self.claimed(now, claim);
+            }
+            (Some(UnderWay::Seed), Came::Seeded(Ok(()))) => {
+                self.well();
+                self.refused = 0;
+                let position = Position { history: self.history, last: EpochNumber(0) };
+                self.claim = self.claim.map(|it| Claim { position: Some(position), ..it });
+            }
+            (Some(UnderWay::Apply(epoch, deed)), Came::Applied(Ok(applied))) => {
+                self.well();
+                self.refused = 0;
+                self.applied(now, (epoch, deed), applied);
+            }
+            (
+                Some(UnderWay::Apply(epoch, _)),
+                Came::Applied(Err(LedgerError::Refused { ledger, why })),
+            ) => {
+                let error = LedgerError::Refused { ledger, why };
+                self.letter(now, epoch, error.to_string());
+            }
+            (Some(UnderWay::Seed), Came::Seeded(Err(error))) => {
+                // Somebody else may have seeded it or claimed it: the next claim will tell.
+                self.claim = None;
+                self.failed(now, &error);
+            }
+            (Some(UnderWay::Look), Came::Looked(Err(error)))
+            | (Some(UnderWay::Deposit(_)), Came::Deposited(Err(error)))
+            | (Some(UnderWay::Read(_)), Came::Read(Err(error)))
+            | (Some(UnderWay::Claim), Came::Claimed(Err(error)))
+            | (Some(UnderWay::Recall(_)), Came::Recalled(Err(error)))
+            | (Some(UnderWay::Apply(..)), Came::Applied(Err(error))) => self.failed(now, &error),
+            (Some(_), Came::Shut(error)) => self.shut(now, &error),
+            (Some(UnderWay::Note), came) => self.noted(now, came),
+            (Some(UnderWay::Recall(epoch)), Came::Recalled(Ok(deed))) => {
+                self.well();
+                self.recalled(epoch, deed);
+            }
+            (_, _) => {}
+        }
+    }
+
+    /// The ledger has answered. That it also takes what it refused before is another thing.
+    fn well(&mut self) {
+        self.failures = 0;
+    }
+
+    pub(super) fn looked(&mut self, token: Token, position: Option<Position>) {
+        self.raise(token);
+        self.due = true;
+        self.inbox.clear();
+        let Some(Position { history, last }) = position else {
+            self.stands(None);
+            return self.feed.go_on_with(EpochNumber(1));
+        };
+        if history != self.history {
+            return self.halt(Halt::History(history));
+        }
+        self.stands(Some(last));
+        self.feed.go_on_with(last.next());
+    }
+
+    /// The journal does not reach back to what is needed.
+    fn gone(&mut self, now: Duration, to: EpochNumber) {
+        if self.last.is_none() {
+            return self.halt(Halt::Unseeded { epoch: self.feed.first() });
+        }
+        let wait = self.chance.of(self.patience.watch);
+        self.feed.given(to, Vec::new(), (now, wait));
+    }
+
+    fn deposited(&mut self, epoch: EpochNumber, deposited: Deposited) {
+        match deposited {
+            Deposited::Fresh | Deposited::Known => {
+                self.feed.deposited(epoch);
+                self.due = true;
+                if self.gap.is_some() {
+                    // What was read before does not say whether this one is pending.
+                    self.inbox.clear();
+                }
+            }
+            Deposited::Conflict(theirs) => {
+                let ours = self.feed.front().map(Batch::digest);
+                self.conflict(epoch, ours, theirs);
+            }
+        }
+    }
+
+    fn read(&mut self, now: Duration, limit: usize, mut batches: Vec<Batch>) {
+        let many = batches.len();
+        let settled = |epoch| self.last.is_some_and(|last| epoch <= last);
+        batches.retain(|batch| !settled(batch.epoch));
+        self.stale = many - batches.len();
+        self.inbox = batches.into();
+        // Nothing leaves the inbox without an outcome, so what is not first any more has one.
+        let front = self.inbox.front().map(|batch| batch.epoch);
+        if self.inbox.is_empty() && many >= limit {
+            return;
+        }
+        if self.kept.refusals.as_ref().is_some_and(|it| Some(it.epoch) != front) {
+            self.kept.refusals = None;
+            self.unkept = true;
+        }
+        if front.is_none() {
+            self.refused = 0;
+            self.idle(now);
+        }
+    }
+
+    fn locked(&mut self, now: Duration, locked: &Locked) {
+        self.lock = None;
+        match locked {
+            Locked::Until(until) => {
+                self.lock_failures = 0;
+                self.lock = Some(*until);
+                // A lock that is over before it has come would be taken for ever.
+                if *until <= now {
+                    self.step_aside(now, self.patience.lock_wait, "the lock came too late");
+                }
+            }
+            Locked::Elsewhere => {
+                self.lock_failures = 0;
+                self.unlocked();
+                let why = "somebody else has the lock";
+                self.step_aside(now, self.patience.lock_wait, why);
+            }
+            Locked::Unreachable => {
+                self.lock_failures = self.lock_failures.saturating_add(1);
+                self.unlocked();
+                let wait = self.patience.backoff(self.lock_failures);
+                self.step_aside(now, wait, "too few of the servers that keep the lock answer");
+            }
+        }
+    }
+
+    fn unlocked(&mut self) {
+        self.lock = None;
+        self.leave = false;
+        self.claim = None;
+        self.inbox.clear();
+    }
+
+    fn claimed(&mut self, now: Duration, claim: Claim) {
+        self.raise(claim.token);
+        self.claim = Some(claim);
+        let first = self.inbox.front().map_or(EpochNumber(1), |batch| batch.epoch);
+        match claim.position {
+            None if first == EpochNumber(1) => self.stands(None),
+            None => {
+                if self.last.is_some() || self.feed.is_done() {
+                    // It was put back, and what comes before this one has to be brought again.
+                    self.stands(None);
+                    self.feed.anew();
+                }
+                // Epoch 1 may be on its way; whose journal does not have it is told when it is asked.
+                let why =
+                    "the ledger does not know where the market begins, and epoch 1 is missing";
+                self.step_aside(now, self.patience.watch, why);
+            }
+            Some(position) if position.history != self.history => {
+                self.halt(Halt::History(position.history));
+            }
+            Some(position) => self.stands_at(position.last),
+        }
+    }
+
+    fn applied(&mut self, now: Duration, (epoch, deed): (EpochNumber, Deed), applied: Applied) {
+        match applied {
+            Applied::Done | Applied::Duplicate(_) => {
+                self.gap = None;
+                if self.kept.refusals.take_if(|it| it.epoch <= epoch).is_some() {
+                    self.unkept = true;
+                }
+                self.drop.take_if(|it| *it <= epoch);
+                // An outcome may lie ahead of where the ledger stands.
+                self.last = self.last.max(Some(epoch));
+                self.inbox.retain(|batch| batch.epoch > epoch);
+                let known = if let Applied::Duplicate(known) = applied { known } else { deed };
+                self.settled(epoch, known);
+            }
+            Applied::Conflict(theirs) => {
+                let ours = self.inbox.front().map(Batch::digest);
+                self.conflict(epoch, ours, theirs);
+            }
+            Applied::Fenced(token) => {
+                self.raise(token);
+                self.step_aside(now, self.patience.lock_wait, "somebody else has claimed it");
+            }
+            Applied::Unseeded => {
+                // Somebody has put it back to before it began. A look says where to begin again.
+                self.stands(None);
+                self.feed.anew();
+                let why = "the ledger does not know where the market begins";
+                self.step_aside(now, self.patience.lock_wait, why);
+            }
+            Applied::Gap(last) if last >= epoch => self.stands_at(last),
+            Applied::Gap(last) => self.behind(now, last),
+        }
+    }
+
+    /// Something is missing behind this epoch, the ledger's last one.
+    fn behind(&mut self, now: Duration, last: EpochNumber) {
+        self.stands(Some(last));
+        self.inbox.clear();
+        let again = self.gap.replace(last) == Some(last);
+        if self.feed.made > last && !again {
+            self.feed.go_on_with(last.next());
+        } else if self.feed.made > last && self.feed.is_done() {
+            // All of it is in the inbox, and yet not pending.
+            self.halt(Halt::Astray { last });
+        } else {
+            self.gap = None;
+            let why = format!("epoch {} is missing", last.next().0);
+            self.step_aside(now, self.patience.watch, &why);
+        }
+    }
+
+    /// The ledger has come as far as this.
+    pub(super) fn stands_at(&mut self, last: EpochNumber) {
+        self.stands(Some(last));
+        self.inbox.retain(|batch| batch.epoch > last);
+    }
+
+    pub(super) fn raise(&mut self, token: Token) {
+        if token > self.kept.floor {
+            self.kept.floor = token;
+            self.unkept = true;
+        }
+    }
+
+    fn halt(&mut self, halt: Halt) {
+        self.halted = Some(halt);
+        self.inbox.clear();
+    }
+
+    fn conflict(&mut self, epoch: EpochNumber, ours: Option<Digest>, theirs: Digest) {
+        // Without ours the question was left alone meanwhile, and will be asked again.
+        if let Some(ours) = ours {
+            self.halt(Halt::Conflict { epoch, ours, theirs });
+        }
+    }
+
+    /// Leaves the market to others for a while.
+    fn step_aside(&mut self, now: Duration, wait: Duration, why: &str) {
+        self.leave = self.lock.is_some();
+        self.inbox.clear();
+        self.claim = None;
+        self.due = true;
+        self.aside = Some(Pause::new(now, self.chance.of(wait), why.to_owned()));
+    }
+
+    /// The ledger refuses a batch.
+    fn letter(&mut self, now: Duration, epoch: EpochNumber, why: String) {
+        let before = self.kept.refusals.take().filter(|it| it.epoch == epoch);
+        let tries = before.map_or(0, |it| it.tries).saturating_add(1);
+        self.kept.refusals = Some(Refusals { epoch, tries, why: why.clone() });
+        self.unkept = true;
+        // Where it was to be given up it waits for an operator again.
+        self.drop = None;
+        if tries < self.patience.refusals_max {
+            let wait = self.chance.of(self.patience.backoff(tries));
+            self.rest = Some(Pause::new(now, wait, why));
+        }
+    }
+
+    /// The ledger could not be opened. What is wrong with it is nobody's batch, so it is tried for ever.
+    fn shut(&mut self, now: Duration, error: &LedgerError) {
+        if let LedgerError::Damaged { .. } = error {
+            return self.halt(Halt::Damaged(error.to_string()));
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.wait_for_ledger(now, self.failures, error.to_string());
+    }
+
+    /// The ledger has not done what it was asked for.
+    fn failed(&mut self, now: Duration, error: &LedgerError) {
+        let why = error.to_string();
+        let tries = match error {
+            LedgerError::Unreachable { .. } => {
+                self.failures = self.failures.saturating_add(1);
+                self.failures
+            }
+            LedgerError::Refused { .. } => {
+                self.refused = self.refused.saturating_add(1);
+                if self.refused >= self.patience.refusals_max {
+                    return self.halt(Halt::Refused(why));
+                }
+                self.refused
+            }
+            LedgerError::Damaged { .. } => return self.halt(Halt::Damaged(why)),
+        };
+        self.wait_for_ledger(now, tries, why);
+    }
+
+    fn wait_for_ledger(&mut self, now: Duration, tries: u32, why: String) {
+        self.leave |= self.lock.is_some() && tries > FAILURES_WITH_LOCK;
+        let wait = self.chance.of(self.patience.backoff(tries));
+        self.rest = Some(Pause::new(now, wait, why));
+    }
+}

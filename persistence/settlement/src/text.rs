@@ -1,0 +1,127 @@
+//! A batch as JSON: what stands in a ledger's inbox, for people and for programs.
+//!
+//! Amounts are texts, because what reads JSON elsewhere reads numbers as doubles.
+
+use pricetime_engine::{AccountId, EpochNumber, MarketId};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::batch::{Batch, Transfer};
+use pricetime_journal::History;
+use pricetime_journal::echo::shorten;
+
+/// The version of the text.
+const FORMAT: u32 = 1;
+
+/// Why a text is no batch.
+#[derive(Debug, thiserror::Error)]
+pub enum BadBatch {
+    /// It cannot be read.
+    #[error("a batch cannot be read: {}", shorten(&.0.to_string()))]
+    Text(#[from] serde_json::Error),
+    /// It is of a later version.
+    #[error("a batch of format {0} is not known here, only format {FORMAT}: use a later version")]
+    Format(u32),
+    /// It is not the one that was written.
+    #[error(
+        "a batch states digest {}, it is {found}: it was changed, put back what was there",
+        shorten(.stated)
+    )]
+    Digest {
+        /// What it states.
+        stated: String,
+        /// What it is.
+        found: String,
+    },
+    /// A number is none.
+    #[error("a batch cannot be read: {:?} is no whole number in its place", shorten(.0))]
+    Number(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    format: u32,
+    id: Uuid,
+    digest: String,
+    history: String,
+    market: u32,
+    epoch: u64,
+    trades: u64,
+    volume: String,
+    notional: String,
+    fees: String,
+    platform: Uuid,
+    trades_digest: String,
+    transfers: Vec<(Uuid, String, String)>,
+}
+
+impl Batch {
+    /// As JSON.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let transfer = |it: &Transfer| {
+            (Uuid::from_u128(it.account.0), it.base.to_string(), it.quote.to_string())
+        };
+        let text = Text {
+            format: FORMAT,
+            id: self.id().0,
+            digest: self.digest().to_string(),
+            history: self.history.to_string(),
+            market: self.market.0,
+            epoch: self.epoch.0,
+            trades: self.trades,
+            volume: self.volume.to_string(),
+            notional: self.notional.to_string(),
+            fees: self.fees.to_string(),
+            platform: Uuid::from_u128(self.platform.0),
+            trades_digest: self.trades_digest.to_string(),
+            transfers: self.transfers.iter().map(transfer).collect(),
+        };
+        // Texts and numbers always become JSON.
+        serde_json::to_string(&text).unwrap_or_default()
+    }
+
+    /// From JSON. Whether it may be taken is another question: [`check`](Self::check).
+    ///
+    /// # Errors
+    /// Where the text is none of ours, or was changed.
+    pub fn from_text(text: &str) -> Result<Self, BadBatch> {
+        let text: Text = serde_json::from_str(text)?;
+        if text.format != FORMAT {
+            return Err(BadBatch::Format(text.format));
+        }
+        let mut transfers = Vec::with_capacity(text.transfers.len());
+        for (account, base, quote) in &text.transfers {
+            let account = AccountId(account.as_u128());
+            transfers.push(Transfer { account, base: number(base)?, quote: number(quote)? });
+        }
+        let batch = Self {
+            history: History(number_of(&text.history, |it| {
+                it.parse::<History>().ok().map(|history| history.0)
+            })?),
+            market: MarketId(text.market),
+            epoch: EpochNumber(text.epoch),
+            trades: text.trades,
+            volume: number(&text.volume)?,
+            notional: number(&text.notional)?,
+            fees: number(&text.fees)?,
+            platform: AccountId(text.platform.as_u128()),
+            trades_digest: number_of(&text.trades_digest, |it| it.parse().ok())?,
+            transfers,
+        };
+        let found = batch.digest().to_string();
+        if found == text.digest {
+            return Ok(batch);
+        }
+        Err(BadBatch::Digest { stated: text.digest, found })
+    }
+}
+
+fn number<T: core::str::FromStr>(text: &str) -> Result<T, BadBatch> {
+    number_of(text, |text| text.parse().ok())
+}
+
+fn number_of<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, BadBatch> {
+    parse(text).ok_or_else(|| BadBatch::Number(text.to_owned()))
+}
