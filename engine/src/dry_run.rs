@@ -17,8 +17,9 @@ pub(crate) struct DryRun {
     needed: Quantity,
     /// What is hidden of the orders of a level, and whether it is the taker's account's own.
     parts: Vec<(Parts, bool)>,
-    /// The prices at which the taker's account has orders on the other side, ascending.
-    own: Vec<Price>,
+    /// How much is open of the orders that the taker's account has on the other side, and at which prices;
+    /// ascending.
+    own: Vec<(Price, Quantity)>,
 }
 
 /// A dry run looks at no more orders one by one before it asks which levels it can take as sums.
@@ -34,6 +35,7 @@ impl DryRun {
         needed: Quantity,
     ) -> bool {
         (self.left, self.needed) = (taker.open, needed);
+        self.own.clear();
         // Only an order of its own account makes a taker meet more than a level's sum.
         let walks = taker.self_trade != SelfTrade::None;
         let (mut walked, mut known) = (0_u32, false);
@@ -46,24 +48,52 @@ impl DryRun {
                 self.find_own(standing, taker);
                 known = true;
             }
-            if !walks || (known && self.own.binary_search(&level.price).is_err()) {
-                self.meet(open);
-                continue;
-            }
-            if !self.run_through(standing, taker, level) {
+            let goes_on = (known || !walks)
+                .then(|| self.take_sum(open, self.own_at(level.price), taker.self_trade))
+                .flatten();
+            if !goes_on.unwrap_or_else(|| self.run_through(standing, taker, level)) {
                 break;
             }
         }
         self.needed.is_zero()
     }
 
+    /// Takes a level of which this is open without a look at its orders. `own` is what is open there of the
+    /// taker's account, if it has orders there. Returns whether the taker goes on behind the level, or `None`
+    /// if the order of the queue decides.
+    fn take_sum(
+        &mut self,
+        open: Quantity,
+        own: Option<Quantity>,
+        self_trade: SelfTrade,
+    ) -> Option<bool> {
+        let others = open.minus(own.unwrap_or(Quantity::ZERO));
+        let falls_short = others < self.needed || self.left < self.needed;
+        match (self_trade, own) {
+            (SelfTrade::None | SelfTrade::CancelMaker, _) | (_, None) => {}
+            (SelfTrade::Decrement, Some(own)) if self.left >= open => self.step(own, true),
+            // It ends here, and what it needs is not here.
+            (SelfTrade::Decrement | SelfTrade::CancelTaker | SelfTrade::CancelBoth, _) => {
+                return falls_short.then_some(false);
+            }
+        }
+        self.meet(others);
+        Some(true)
+    }
+
+    /// How much is open at this price of the orders of the taker's account, if it has any there.
+    fn own_at(&self, price: Price) -> Option<Quantity> {
+        let from = self.own.partition_point(|(at, _)| *at < price);
+        let here = self.own.get(from..)?.iter().take_while(|(at, _)| *at == price);
+        here.map(|(_, open)| *open).reduce(Quantity::plus)
+    }
+
     fn find_own(&mut self, standing: &Standing, taker: &OrderRecord) {
         let ladder = standing.ladder(taker.side.opposite());
-        let own = standing.orders(Whose::Account(taker.party.account)).filter_map(|(_, order)| {
+        let own = standing.orders(Whose::Account(taker.party.account)).filter_map(|(at, order)| {
             let meets = order.side != taker.side && order.level().is_some();
-            meets.then(|| ladder.price(order))
+            meets.then(|| (ladder.price(order), standing.open(at)))
         });
-        self.own.clear();
         self.own.extend(own);
         self.own.sort_unstable();
     }

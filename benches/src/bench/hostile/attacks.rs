@@ -58,11 +58,7 @@ pub(super) const ALL: [Attack; 9] = [
         what: "has placed orders until the first was refused, and goes on placing",
         begin: crowding_out,
     },
-    Attack {
-        name: "reads",
-        what: "views, subscribes and computes digests in turn",
-        begin: readers::reads,
-    },
+    Attack { name: "reads", what: "views and subscribes in turn", begin: readers::reads },
     Attack {
         name: "unread-feeds",
         what: "sends plain commands, holds subscriptions that it never reads, and renews full ones",

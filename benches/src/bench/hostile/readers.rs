@@ -22,12 +22,11 @@ pub(super) fn reads(_: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
     let mut number = 0_u64;
     begun(Box::new(move |host| {
         number += 1;
-        match number % 6 {
+        match number % 5 {
             0 => drop(host.view(MARKET, DEPTH)),
             1 => drop(host.view(MARKET, usize::MAX)),
             2 => drop(host.subscribe(MARKET)),
             3 => drop(host.subscribe_account(MARKET, AccountId(HONEST.start))),
-            4 => drop(host.digest()),
             // If there is no room, the next call tries again.
             _ => {
                 if let Ok(view) = host.ask(Question::View { market: MARKET, depth: DEPTH }) {
