@@ -1,113 +1,177 @@
-//! The example gateway, started and talked to.
+//! The promise: the example gateway is a market over HTTP and WebSocket that ends in order and shows no
+//! counterparty. Its clients here are `ureq` and `tungstenite`.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::ExitStatus;
 
+use pricetime_tests::patience::{PATIENCE, until};
+use pricetime_tests::server::{Process, command, signal};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tungstenite::{Message, WebSocket};
 
-/// A gateway that is killed when the test is done with it.
-struct Gateway {
-    process: Child,
-    address: String,
-}
+const SELLER: u64 = 70_070_070_071;
+const BUYER: u64 = 80_080_080_082;
 
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        // One that is dead already is what was wanted.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Where cargo put the example: beside this test's folder.
+/// Where Cargo put the example: beside this test's folder.
 fn program() -> PathBuf {
     let own = std::env::current_exe().expect("this test");
     let target = own.parent().and_then(Path::parent).expect("the profile's folder");
     target.join("examples/gateway")
 }
 
+struct Gateway {
+    process: Process,
+    address: String,
+    agent: ureq::Agent,
+}
+
 impl Gateway {
-    fn start(folder: &Path) -> Self {
-        let mut process = Command::new(program())
-            .arg(folder)
-            .arg("127.0.0.1:0")
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the example is built with the tests");
-        let mut line = String::new();
-        let said = process.stderr.take().expect("its standard error");
-        BufReader::new(said).read_line(&mut line).expect("it says where it listens");
-        let address = line.trim().strip_prefix("listening on ").expect(&line).to_owned();
-        Self { process, address }
+    fn start(folder: &TempDir) -> Self {
+        let (data, log) = (folder.path().join("data"), folder.path().join("log"));
+        let mut command = command(program(), "KILL", None);
+        command.arg(data).arg("127.0.0.1:0");
+        let process =
+            Process::start(command, log.clone(), "listening on ").expect("port 0 is free");
+        // The line is written piece by piece.
+        let mut address = String::new();
+        until("the address is in the log", || {
+            let text = fs::read_to_string(&log).expect("the log");
+            let line = text.strip_prefix("listening on ").and_then(|it| it.strip_suffix('\n'));
+            address = line.unwrap_or_default().to_owned();
+            line.is_some()
+        });
+        let config = ureq::Agent::config_builder().http_status_as_error(false);
+        let agent = config.timeout_global(Some(PATIENCE)).build().into();
+        Self { process, address, agent }
     }
 
-    /// One request, one reply: the status and the body.
-    fn ask(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        )
-        .expect("it reads");
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).expect("it answers");
-        let status = reply.get(9..12).and_then(|code| code.parse().ok()).expect("a status");
-        let body = reply.split_once("\r\n\r\n").expect("a body").1;
-        (status, serde_json::from_str(body).unwrap_or_else(|_| body.into()))
+    fn send(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .header("content-type", "application/json")
+            .body(body.to_owned())
+            .expect("a request");
+        let mut response = self.agent.run(request).expect("an answer");
+        let body = response.body_mut().read_to_string().expect("a text");
+        (response.status().as_u16(), body)
+    }
+
+    fn place(&self, account: u64, order: u64, new: &Value) -> (u16, String) {
+        self.send("PUT", &format!("/orders/{account}/{order}"), &new.to_string())
+    }
+
+    fn cancel(&self, account: u64, order: u64) -> (u16, String) {
+        self.send("DELETE", &format!("/orders/{account}/{order}"), "")
+    }
+
+    /// The levels of the book.
+    fn levels(&self) -> Value {
+        let (status, body) = self.send("GET", "/book", "");
+        assert_eq!(status, 200, "{body}");
+        parse(&body)["levels"].take()
+    }
+
+    fn feed(&self) -> WebSocket<TcpStream> {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        let url = format!("ws://{}/feed", self.address);
+        tungstenite::client(url, stream).expect("it speaks WebSocket").0
+    }
+
+    /// Ends the process in order.
+    fn end(self) -> ExitStatus {
+        signal(self.process.id(), "TERM");
+        let mut ended = None;
+        until("the process ends", || {
+            ended = self.process.ended();
+            ended.is_some()
+        });
+        ended.expect("it has ended")
     }
 }
 
-fn id(n: u32) -> String {
-    format!("00000000-0000-7000-8000-{n:012}")
+fn parse(text: &str) -> Value {
+    serde_json::from_str(text).expect(text)
+}
+
+fn order(side: &str, price: &str, quantity: &str) -> Value {
+    json!({ "side": side, "price": price, "quantity": quantity })
+}
+
+/// The next message. It names no account.
+fn next(feed: &mut WebSocket<TcpStream>) -> Value {
+    let message = feed.read().expect("a message");
+    let text = message.to_text().expect("a text").to_owned();
+    names_neither(&text, &[SELLER, BUYER]);
+    parse(&text)
+}
+
+fn names_neither(text: &str, accounts: &[u64]) {
+    for account in accounts {
+        assert!(!text.contains(&account.to_string()), "{text} names account {account}");
+    }
 }
 
 #[test]
-fn orders_come_change_trade_and_go() {
+fn orders_trade_and_the_feed_shows_it_without_the_parties() {
     let folder = tempfile::tempdir().expect("a folder");
-    let gateway = Gateway::start(folder.path());
-    let sell = json!({ "account": id(1), "order": id(11), "request": id(91), "side": "sell",
-        "price": "0.255", "quantity": "1.5" });
-    let (status, reply) = gateway.ask("POST", "/orders", &sell);
-    assert_eq!((status, &reply["outcome"]), (200, &json!("accepted")), "{reply}");
-    // The same request again does nothing again.
-    let (status, reply) = gateway.ask("POST", "/orders", &sell);
-    assert_eq!((status, &reply["outcome"]), (200, &json!("duplicate")), "{reply}");
+    let gateway = Gateway::start(&folder);
+    let sell = order("sell", "0.2550", "1.5");
+    let (status, first) = gateway.place(SELLER, 11, &sell);
+    assert_eq!(status, 200, "{first}");
+    assert_eq!(parse(&first)["trades"], json!([]));
+    let (status, again) = gateway.place(SELLER, 11, &sell);
+    assert_eq!(status, 409, "it is not carried out again: {again}");
+    let resting = json!([["sell", "0.2550", "1.500"]]);
+    assert_eq!(gateway.levels(), resting);
 
-    let (status, reply) = gateway.ask("GET", "/book", &Value::Null);
-    assert_eq!(status, 200);
-    assert_eq!(reply["asks"], json!([{ "price": "0.255", "quantity": "1.500", "orders": 1 }]));
+    let mut feed = gateway.feed();
+    let book = next(&mut feed);
+    assert_eq!(book, json!({ "sequence": book["sequence"], "levels": resting }));
+    let (status, bought) = gateway.place(BUYER, 12, &order("buy", "0.26", "0.5"));
+    assert_eq!(status, 200, "{bought}");
+    let trades = json!([["buy", "0.2550", "0.500"]]);
+    assert_eq!(parse(&bought)["trades"], trades);
+    names_neither(&bought, &[SELLER]);
+    let update = next(&mut feed);
+    assert!(update["sequence"].as_u64() > book["sequence"].as_u64());
+    assert_eq!(update["levels"], json!([["sell", "0.2550", "1.000"]]));
+    assert_eq!(update["trades"], trades);
 
-    let buy = json!({ "account": id(2), "order": id(12), "side": "buy",
-        "price": "0.26", "quantity": "0.5" });
-    let (_, reply) = gateway.ask("POST", "/orders", &buy);
-    assert!(reply["events"][1]["traded"].is_object(), "{reply}");
+    let (status, refused) = gateway.cancel(BUYER, 11);
+    assert_eq!(status, 409, "{refused}");
+    names_neither(&refused, &[SELLER]);
+    let (status, refused) = gateway.place(BUYER, 13, &order("buy", "0.25505", "0.5"));
+    assert_eq!(status, 400, "{refused}");
+    let (status, cancelled) = gateway.cancel(SELLER, 11);
+    assert_eq!(status, 200, "{cancelled}");
+    assert_eq!(next(&mut feed)["levels"], json!([["sell", "0.2550", "0.000"]]));
+    assert_eq!(gateway.levels(), json!([]));
+}
 
-    let change = json!({ "account": id(1), "price": "0.3" });
-    let (status, reply) = gateway.ask("PATCH", &format!("/orders/{}", id(11)), &change);
-    assert_eq!(status, 200, "{reply}");
-    let (_, reply) = gateway.ask("GET", "/book", &Value::Null);
-    assert_eq!(reply["asks"], json!([{ "price": "0.300", "quantity": "1.000", "orders": 1 }]));
+#[test]
+fn sigterm_closes_in_order_and_a_restart_has_the_orders() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let gateway = Gateway::start(&folder);
+    assert_eq!(gateway.place(SELLER, 21, &order("sell", "0.3", "2")).0, 200);
+    let mut feed = gateway.feed();
+    let resting = json!([["sell", "0.3000", "2.000"]]);
+    assert_eq!(next(&mut feed)["levels"], resting);
+    // The client answers the close, as a client does, while the gateway ends.
+    let listening = std::thread::spawn(move || {
+        let last = feed.read().expect("a last message");
+        assert!(matches!(last, Message::Close(_)), "{last:?}");
+        drop(feed.read());
+    });
+    let status = gateway.end();
+    assert!(status.success(), "{status}");
+    listening.join().expect("the feed was closed");
 
-    let path = format!("/orders/{}?account={}", id(11), id(2));
-    let (status, reply) = gateway.ask("DELETE", &path, &Value::Null);
-    assert_eq!((status, &reply["outcome"]), (422, &json!({ "rejected": "not_owner" })));
-
-    let odd = json!({ "account": id(2), "order": id(13), "side": "buy",
-        "price": "0.2555", "quantity": "0.5" });
-    let (status, reply) = gateway.ask("POST", "/orders", &odd);
-    assert_eq!(status, 400, "not a whole number of ticks: {reply}");
-
-    // Killed and started again it holds what it told of.
-    drop(gateway);
-    let gateway = Gateway::start(folder.path());
-    let (_, reply) = gateway.ask("GET", "/book", &Value::Null);
-    assert_eq!(reply["asks"], json!([{ "price": "0.300", "quantity": "1.000", "orders": 1 }]));
-    let path = format!("/orders/{}?account={}", id(11), id(1));
-    let (status, reply) = gateway.ask("DELETE", &path, &Value::Null);
-    assert_eq!((status, &reply["outcome"]), (200, &json!("accepted")));
+    let gateway = Gateway::start(&folder);
+    assert_eq!(gateway.levels(), resting);
+    assert_eq!(gateway.cancel(SELLER, 21).0, 200);
 }
