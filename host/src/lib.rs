@@ -21,6 +21,7 @@ mod core_thread;
 mod draft;
 mod follower;
 mod gates;
+pub mod guide;
 mod handles;
 mod host;
 mod keeper;

@@ -1,0 +1,446 @@
+//! How to embed Pricetime in a program, from `Cargo.toml` to the backup.
+//!
+//! The examples block a thread with [`Ticket::wait`], so that they are short. In a task write `.await`
+//! in its place: a [`Ticket`] is a future, on any runtime. `host/examples/gateway.rs` is a complete
+//! program, an HTTP and WebSocket server.
+//!
+//! # Add the dependency
+//!
+//! ```toml
+//! [dependencies]
+//! pricetime = { path = "../pricetime/host" }
+//! ```
+//!
+//! The library needs a Unix system and no servers. It has no default features. Each feature adds
+//! something:
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `redis` | the image of every market in Redis, streams of events, a lock for a standby process |
+//! | `redis-tls` | the same over encrypted connections |
+//! | `outlets` | deliveries of settled epochs to a program or an HTTP address |
+//!
+//! The engine is re-exported as [`pricetime::engine`](crate::engine), the journal and the ledgers as
+//! [`pricetime::persistence`](crate::persistence). To settle trades, depend on `pricetime-settlement` too,
+//! with a feature for each ledger: `redb` (a file), `redis`, `postgres`, `postgres-tls`.
+//!
+//! # Open a host
+//!
+//! [`Host::open`] takes a data folder. A missing or empty folder becomes a new one. One process at a
+//! time can have a folder open. [`Host`] is `Clone` and `Send`: hand clones to your tasks.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use pricetime::{Gates, Host, Options};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let gates = Gates::Aligned(Duration::from_secs(15 * 60)); // At :00, :15, :30 and :45.
+//! let host = Host::open(Options { gates, ..Options::new(folder) })?;
+//! assert_eq!(host.start().replayed, 0); // Nothing to replay: the folder is new.
+//! host.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Options`] has every setting and its default. Look at [`Policy`] (when a command counts as durable),
+//! [`Retention`] (how much of the journal is kept) and [`Gates`] (when epochs close). [`OpenError`] says
+//! which file is in the way and what to do.
+//!
+//! # Add a market
+//!
+//! [`Host::operator`] returns a handle with the rights of an operator. A new market is closed: it takes
+//! orders after you move it to [`Phase::Continuous`] or [`Phase::Call`]. Market ids only go up and are
+//! never used again.
+//!
+//! ```
+//! use pricetime::engine::{MarketId, MarketSpec, Phase};
+//! # use pricetime::{Host, Options};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let host = Host::open(Options::new(folder.path()))?;
+//! const MARKET: MarketId = MarketId(1);
+//!
+//! if host.spec(MARKET).is_none() {
+//!     // The symbol, the tick of prices and the lot of quantities.
+//!     let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
+//!     let sun = host.operator(MARKET);
+//!     sun.add(spec)?.wait()?.accepted()?;
+//!     sun.set_phase(Phase::Continuous)?.wait()?.accepted()?;
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Place, amend, cancel
+//!
+//! [`Host::account`] returns a handle that acts for one account and never as an operator. Prices are
+//! whole ticks and quantities whole lots; [`MarketSpec::price`] and [`MarketSpec::quantity`] convert
+//! decimals exactly or return an error. A sent command returns a [`Ticket`] at once. The ticket resolves
+//! with the command's [`Group`] of events when the command is durable.
+//!
+//! ```
+//! use pricetime::engine::{AccountId, Amend, OrderId, Place, Side};
+//!
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let (_folder, host, spec) = sun()?;
+//! let alice = host.account(MARKET, AccountId(7));
+//! let bob = host.account(MARKET, AccountId(8));
+//! let sell = Place::limit(OrderId(1), Side::Sell, spec.quantity("3")?, spec.price("0.1425")?);
+//! alice.place(sell.post_only())?.wait()?.accepted()?;
+//!
+//! let buy = Place::market(OrderId(2), Side::Buy, spec.quantity("1.5")?);
+//! let group = bob.place(buy)?.wait()?.accepted()?;
+//! for trade in group.trades() {
+//!     assert_eq!(spec.show_price(trade.price), "0.1425");
+//!     assert_eq!(spec.show_quantity(trade.quantity), "1.50");
+//! }
+//!
+//! alice.amend(Amend::new(OrderId(1)).price(spec.price("0.15")?))?.wait()?.accepted()?;
+//! alice.cancel(OrderId(1))?.wait()?.accepted()?;
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! A group names both sides of a trade. Cut it with [`Principal::seen`] before you show it to a client.
+//! To cancel a client's orders when its connection ends, place them in a [`Session`]
+//! ([`Host::session`], [`Host::submit_in`]).
+//!
+//! # Refusals and retries
+//!
+//! A command can fail in three ways, and each asks for something else:
+//!
+//! | what you get | what it means | what to do |
+//! |---|---|---|
+//! | [`Refused`] from the call | the command was not submitted | on `Busy` wait and send it again |
+//! | [`Stopped`] from the ticket | nobody knows yet what became of it | after a restart send it again with the same request id |
+//! | [`Outcome::Rejected`] in the group | the rules refused it; it changed nothing | read the [`Reason`] |
+//!
+//! A command with a request id is carried out at most once for each account and market. A repeat
+//! returns [`Outcome::Duplicate`], and [`Host::outcome`] says what became of the first. A market
+//! remembers its last [`Limits::requests_max`] requests.
+//!
+//! ```
+//! use pricetime::engine::{OrderId, Outcome, Place, Reason, RequestId, Side};
+//!
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let (_folder, host, spec) = sun()?;
+//! let alice = host.account(MARKET, ALICE);
+//! let request = RequestId(42); // Choose it at random, and keep it until you have the answer.
+//! let order = Place::limit(OrderId(1), Side::Sell, spec.quantity("3")?, spec.price("0.1425")?);
+//! alice.with_request(request).place(order)?.wait()?.accepted()?;
+//!
+//! // If the answer was lost: send the same command with the same request id.
+//! let again = alice.with_request(request).place(order)?.wait()?;
+//! assert_eq!(again.outcome, Outcome::Duplicate);
+//! let first = host.outcome(MARKET, ALICE, request).ok_or("the market forgot this request")?;
+//! assert_eq!(first.outcome, Outcome::Accepted);
+//!
+//! let refused = alice.cancel(OrderId(2))?.wait()?;
+//! assert_eq!(refused.outcome, Outcome::Rejected(Reason::UnknownOrder));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Views and subscriptions
+//!
+//! [`Host::view`] returns the book as of its sequence. [`Host::subscribe`] returns a [`MarketFeed`]: the
+//! book and every update after it, without a gap. [`Host::subscribe_account`] does the same for one
+//! account's orders. All of them show only what is durable. Views and market feeds contain no accounts,
+//! so anyone may see them.
+//!
+//! A subscriber that falls too far behind is disconnected ([`Ended`]) and delays no one else. Keep the
+//! sequence of the last update that you processed: [`Host::subscribe_from`] continues behind it, also
+//! after a restart of the process.
+//!
+//! ```
+//! use pricetime::engine::{OrderId, Place, Side};
+//!
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let (_folder, host, spec) = sun()?;
+//! let mut feed = host.subscribe(MARKET).ok_or("no such market")?;
+//! assert!(feed.book.bids.is_empty());
+//! let buy = Place::limit(OrderId(1), Side::Buy, spec.quantity("3")?, spec.price("0.1425")?);
+//! host.account(MARKET, BOB).place(buy)?.wait()?.accepted()?;
+//! let update = feed.updates.wait()?; // In a task: `feed.updates.next().await?`.
+//! assert_eq!(update.levels[0].0, Side::Buy);
+//!
+//! let last = update.sequence;
+//! drop(feed); // The connection is lost. Meanwhile the order is cancelled.
+//! host.account(MARKET, BOB).cancel(OrderId(1))?.wait()?.accepted()?;
+//! let mut feed = host.subscribe_from(MARKET, last)?;
+//! let update = feed.updates.wait()?;
+//! assert_eq!(update.levels[0].1.orders, 0); // The level is gone.
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Followers
+//!
+//! A [`Follower`] runs in the host and receives every durable group of every market, in order. Use it
+//! to feed your own projections. It must be quick: commands are answered after it.
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//!
+//! use pricetime::engine::{Event, Header, MarketHead, Outcome, TradeNumber};
+//! use pricetime::{Follower, Host, Options};
+//!
+//! struct LastTrade(Arc<Mutex<TradeNumber>>);
+//!
+//! impl Follower for LastTrade {
+//!     fn start(&mut self, _: &[MarketHead]) {}
+//!
+//!     fn group(&mut self, _: &Header, events: &[Event], _: Outcome) {
+//!         for event in events {
+//!             if let Event::Traded { number, .. } = event {
+//!                 *self.0.lock().expect("no thread panics with this lock") = *number;
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let last = Arc::new(Mutex::new(TradeNumber(0)));
+//! let follower = Box::new(LastTrade(Arc::clone(&last)));
+//! let host = Host::open(Options { follower: Some(follower), ..Options::new(folder) })?;
+//! # use pricetime::engine::{OrderId, Place, Side};
+//! # let spec = add_sun(&host)?;
+//! # let sell = Place::limit(OrderId(1), Side::Sell, spec.quantity("1")?, spec.price("0.1425")?);
+//! # host.account(MARKET, ALICE).place(sell)?.wait()?.accepted()?;
+//! # let buy = Place::market(OrderId(2), Side::Buy, spec.quantity("1")?);
+//! # host.account(MARKET, BOB).place(buy)?.wait()?.accepted()?;
+//! // … trading …
+//! host.close()?;
+//! assert_eq!(*last.lock().expect("no thread panics with this lock"), TradeNumber(1));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Epochs and auctions
+//!
+//! An epoch is the period that is settled at once. [`Gates`] close epochs by the clock; an operator can
+//! close one at any time. In [`Phase::Continuous`] orders match as they come. In [`Phase::Call`] they
+//! gather, and the close of the epoch matches them at one price. Until then
+//! [`MarketView::call`](crate::MarketView::call) shows the indicative price.
+//!
+//! ```
+//! use pricetime::engine::{OrderId, Phase, Place, Side};
+//!
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let (_folder, host, spec) = sun()?;
+//! let sun = host.operator(MARKET);
+//! sun.set_phase(Phase::Call)?.wait()?.accepted()?;
+//! let sell = Place::limit(OrderId(1), Side::Sell, spec.quantity("3")?, spec.price("0.14")?);
+//! host.account(MARKET, ALICE).place(sell)?.wait()?.accepted()?;
+//! let buy = Place::limit(OrderId(2), Side::Buy, spec.quantity("5")?, spec.price("0.15")?);
+//! host.account(MARKET, BOB).place(buy)?.wait()?.accepted()?;
+//!
+//! let view = host.view(MARKET, 10).ok_or("no such market")?;
+//! let indicative = view.call.and_then(|call| call.indicative).ok_or("nothing can trade")?;
+//! let group = sun.close_epoch(view.epoch)?.wait()?.accepted()?;
+//! assert_eq!(group.trades().next().map(|trade| trade.price), Some(indicative.price));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Settlement
+//!
+//! With a [`Settlement`] each closed epoch is posted to a ledger as one batch, exactly once and in
+//! order: what each account receives and pays, with fees. If the ledger is away, matching goes on and
+//! the batches follow. [`Host::settlement`] says how far each market is.
+//!
+//! ```
+//! use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger as _};
+//! use pricetime::{Host, Options, Settlement};
+//!
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let mut ledger = EmbeddedLedger::open(&folder.join("ledger"))?;
+//! let handle = ledger.clone();
+//! let settlement = Some(Settlement::shared(move || Ok(handle.clone())));
+//! let host = Host::open(Options { settlement, ..Options::new(folder.join("data")) })?;
+//! # use pricetime::engine::{EpochNumber, OrderId, Place, Side};
+//! # let spec = add_sun(&host)?;
+//! # let sell = Place::limit(OrderId(1), Side::Sell, spec.quantity("1")?, spec.price("0.1425")?);
+//! # host.account(MARKET, ALICE).place(sell)?.wait()?.accepted()?;
+//! # let buy = Place::market(OrderId(2), Side::Buy, spec.quantity("1")?);
+//! # host.account(MARKET, BOB).place(buy)?.wait()?.accepted()?;
+//! # host.operator(MARKET).close_epoch(EpochNumber(1))?.wait()?.accepted()?;
+//! // … trading, and an epoch closes …
+//! # let settled = || host.settlement().iter().any(|it| it.settled == Some(EpochNumber(1)));
+//! # (0..6_000).any(|_| settled() || { std::thread::sleep(std::time::Duration::from_millis(10)); false });
+//! for market in host.settlement() {
+//!     assert_eq!(market.settled, Some(market.closed));
+//! }
+//! let balances = ledger.balances(MARKET, None, 100)?;
+//! assert_eq!(balances.iter().map(|it| it.base).sum::<i128>(), 0);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! If a ledger refuses a batch, the batch becomes a dead letter and the market's later epochs wait until
+//! an operator decides ([`Order`], [`Orders`]). A [`Delivery`] also brings each posted batch to an
+//! [`Outlet`] of yours, at least once and in order.
+//!
+//! # The image in Redis
+//!
+//! With the feature `redis` each market's book is written to Redis after each epoch, for readers in any
+//! language. It is a copy: if Redis is away, matching goes on. `docs/redis.md` lists the keys.
+//!
+//! ```no_run
+//! # #[cfg(feature = "redis")]
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use pricetime::persistence::redis::RedisOptions;
+//! use pricetime::{Host, Options};
+//!
+//! let redis = Some(RedisOptions::parse("redis://127.0.0.1:6379")?);
+//! let host = Host::open(Options { redis, ..Options::new("./data") })?;
+//! println!("Redis: {:?}", host.status().redis.state);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Shut down
+//!
+//! Stop your own server first, then close the host: [`Host::close`] carries out what was submitted,
+//! makes it durable, writes a last snapshot and ends every feed. It waits at most four seconds for Redis
+//! and the ledger; the next start does what is left. It blocks, so call it outside of your tasks.
+//!
+//! ```
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let (_folder, host, spec) = sun()?;
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let closing = host.clone();
+//! tokio::task::spawn_blocking(move || closing.close()).await??;
+//! assert!(host.account(MARKET, ALICE).cancel_all(None).is_err()); // Refused: it has stopped.
+//! # Ok::<(), Error>(())
+//! # })?;
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # What a crash leaves
+//!
+//! With [`Policy::Sync`], the default, everything that a ticket, a view or a feed has told is on disk.
+//! After a crash or a power cut open the same folder: the newest snapshot is restored and the journal
+//! behind it replayed. Commands whose tickets had not resolved may or may not be there; send them again
+//! with their request ids. Orders of a [`Session`] are cancelled. Of the epochs that should have closed
+//! meanwhile, the first is closed at the start.
+//!
+//! ```
+//! use pricetime::{Host, Options};
+//!
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let (folder, host, spec) = sun()?;
+//! # host.close()?;
+//! # drop(host);
+//! # let folder = folder.path();
+//! let host = Host::open(Options::new(folder))?;
+//! let start = host.start();
+//! println!("restored command {}, replayed {} after it", start.snapshot, start.replayed);
+//! for file in &start.damaged {
+//!     eprintln!("check this disk: {file}"); // An older snapshot was enough.
+//! }
+//! assert!(host.spec(MARKET).is_some());
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! If a file is damaged or lost, the host does not open and the error names it. Put back a copy of the
+//! file or restore a backup. [`Options::accept_loss`] goes on without what is lost, under a new history.
+//! If the disk fails under a running host, the host stops: restart the process.
+//!
+//! # Back up and restore
+//!
+//! Do not copy the folder of a running process. [`Look::pack`] writes an archive of it, beside the
+//! process or from another one, and checks every record. [`unpack`] makes a folder of an archive.
+//! Only one of the two folders may go on: both have the same history.
+//!
+//! ```
+//! use std::fs::File;
+//! use std::sync::Arc;
+//!
+//! use pricetime::persistence::journal::{Look, RealDisk, private, unpack};
+//! use pricetime::{Host, Options};
+//!
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let (folder, host, spec) = sun()?;
+//! # let elsewhere = tempfile::tempdir()?;
+//! # let (folder, elsewhere) = (folder.path(), elsewhere.path());
+//! let path = elsewhere.join("sun.archive");
+//! let mut archive = private::create_new(&path)?; // Only its owner may read it.
+//! let packed = Look::open(Arc::new(RealDisk), folder)?.pack(&mut archive, |_, _| ())?;
+//! archive.sync_all()?;
+//! println!("commands up to {}", packed.through);
+//!
+//! unpack(&mut File::open(&path)?, &RealDisk, &elsewhere.join("data"), |_, _| ())?;
+//! let restored = Host::open(Options::new(elsewhere.join("data")))?;
+//! assert_eq!(restored.start().history, host.start().history);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! Before you upgrade to a version with new rules: close the epochs, wait until they are settled, close
+//! the host, and keep an archive. An older version does not open the folder after that.
+//!
+//! # Metrics and log
+//!
+//! The host logs through the crate `tracing` and counts through the crate `metrics`. Install a
+//! subscriber and a recorder of your choice before you open it; `docs/runbook.md` explains each line and
+//! each metric. [`Host::status`] says how the host is. Raise an alarm if one of these is set:
+//!
+//! ```
+//! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
+//! # use setup::*;
+//! # let (_folder, host, spec) = sun()?;
+//! let status = host.status();
+//! assert_eq!(status.stopped, None); // No command is taken any more.
+//! assert_eq!(status.snapshot_failure, None); // A start takes longer, and the journal grows.
+//! assert_eq!(status.faulty, None); // The views differ from the core: report a bug.
+//! println!("durable up to command {}", status.durable);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Limits
+//!
+//! Everything in memory that a caller can fill has a limit. `docs/security.md` lists all limits.
+//!
+//! | what | where | default | at the limit |
+//! |---|---|---|---|
+//! | commands that wait for the core | [`Options::core`] | 65,536 | [`Refused::Busy`]; 1,024 places are kept for cancels |
+//! | updates that a subscriber has not read | [`Options::subscription`] | 4,096 | the subscription ends |
+//! | markets | [`Options::markets_max`] | 10,000 | [`Reason::MarketsFull`] |
+//! | live orders of a market | [`Limits::orders_max`] | 1,048,576 | [`Reason::BookFull`] |
+//! | live orders of an account in a market | [`Limits::orders_per_account_max`] | 10,000 | [`Reason::AccountFull`] |
+//! | remembered requests of a market | [`Limits::requests_max`] | 65,536 | the oldest is forgotten |
+//! | the journal | [`Options::retention`] | grows | the host stops if the disk is full |
+//!
+//! ```
+//! use pricetime::engine::{Limits, MarketSpec};
+//! use pricetime::{Host, Options, Retention};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let options = Options {
+//!     markets_max: 100,
+//!     retention: Retention::Snapshots, // Keep only what the oldest kept snapshot needs.
+//!     ..Options::new(folder)
+//! };
+//! let host = Host::open(options)?;
+//! let limits = Limits { orders_max: 100_000, orders_per_account_max: 500, ..Limits::default() };
+//! let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?).limits(limits);
+//! assert!(spec.is_valid());
+//! # host.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[expect(unused_imports, reason = "the page links to them")]
+use crate::{
+    Delivery, Ended, Follower, Gates, Host, MarketFeed, OpenError, Options, Order, Orders, Outlet,
+    Policy, Principal, Refused, Retention, Session, Settlement, Stopped, Ticket,
+    engine::{Group, Limits, MarketSpec, Outcome, Phase, Reason},
+    persistence::journal::{Look, unpack},
+};
