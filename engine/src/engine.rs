@@ -11,6 +11,23 @@ use crate::rules;
 use crate::snapshot::EngineSnapshot;
 
 /// Markets under one sequence of commands.
+///
+/// ```
+/// use pricetime_engine::{
+///     AccountId, Action, Command, Engine, Event, Group, MarketId, MarketSpec, Outcome, Sequence,
+///     Timestamp,
+/// };
+///
+/// let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
+/// let (number, time, market) = (Sequence(1), Timestamp(1_000), MarketId(1));
+/// let add = Command::new(number, time, market, AccountId(0), Action::AddMarket(spec));
+///
+/// let (mut engine, mut groups) = (Engine::new(1), Vec::<Group>::new());
+/// let outcome = engine.apply(&Command { operator: true, ..add }, &mut groups);
+/// assert_eq!(outcome, Outcome::Accepted);
+/// assert_eq!(groups[0].events, [Event::MarketAdded(spec)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Engine {
     markets_max: u32,

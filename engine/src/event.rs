@@ -8,6 +8,23 @@ use crate::quantity::{
 };
 
 /// Takes what the core says. A group is one `begin`, any number of `event`s and one `end`.
+///
+/// ```
+/// use pricetime_engine::{Event, Header, Outcome, Sink};
+///
+/// /// Counts trades and keeps nothing else.
+/// struct Trades(u64);
+///
+/// impl Sink for Trades {
+///     fn begin(&mut self, _: &Header) {}
+///
+///     fn event(&mut self, event: &Event) {
+///         self.0 += u64::from(matches!(event, Event::Traded { .. }));
+///     }
+///
+///     fn end(&mut self, _: Outcome) {}
+/// }
+/// ```
 pub trait Sink {
     /// A command's group opens.
     fn begin(&mut self, header: &Header);
