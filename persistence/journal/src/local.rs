@@ -26,6 +26,22 @@ const KEEP_MIN: usize = 2;
 const PIECE: usize = 4 << 20;
 
 /// The snapshots of one history.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use pricetime_journal::{History, LocalSnapshots, RealDisk, keyed_engine};
+///
+/// # let path = std::env::temp_dir().join(format!("pricetime-snapshots-{}", std::process::id()));
+/// # std::fs::create_dir_all(&path)?;
+/// let mut snapshots = LocalSnapshots::open(Arc::new(RealDisk), &path, History::fresh(), 2)?;
+/// let engine = keyed_engine(10_000);
+/// let sequence = snapshots.save(&engine.snapshot())?; // On disk, under its name.
+/// let loaded = snapshots.load(sequence)?;
+/// assert_eq!(loaded.digest, engine.digest());
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LocalSnapshots {
     disk: Arc<dyn Disk>,

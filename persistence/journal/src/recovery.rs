@@ -138,6 +138,22 @@ fn named(damaged: &[SnapshotError]) -> String {
 
 /// The first half of the way back: the snapshot is restored and the journal open; nothing has been
 /// replayed. Here who rebuilds something from events takes the state that they start from.
+///
+/// ```
+/// use pricetime_engine::Group;
+/// use pricetime_journal::{Folder, Recovery, RecoveryOptions};
+///
+/// # let path = std::env::temp_dir().join(format!("pricetime-recovery-{}", std::process::id()));
+/// let mut folder = Folder::open(&path)?;
+/// let recovery = Recovery::open(&mut folder, 10_000, &RecoveryOptions::default())?;
+/// println!("{} commands to replay", recovery.to_replay());
+/// let mut groups = Vec::<Group>::new(); // Any sink: it receives what each command did.
+/// let recovered = recovery.replay(&mut groups, |_| ())?;
+/// assert_eq!(recovered.engine.last_sequence(), recovered.journal.durable());
+/// # drop((recovered, folder));
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Recovery {
     engine: Engine,

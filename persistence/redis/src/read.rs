@@ -110,6 +110,18 @@ pub fn read_markets(link: &mut Link, names: &KeyNames) -> Result<Vec<MarketId>, 
 
 /// A market's image, whole and checked; none where there is none.
 ///
+/// ```no_run
+/// use pricetime_engine::MarketId;
+/// use pricetime_redis::{Link, RedisOptions, read_image};
+///
+/// let options = RedisOptions::parse("redis://127.0.0.1:6379")?;
+/// let keys = options.names.of(MarketId(1));
+/// if let Some(image) = read_image(&mut Link::new(options), &keys)? {
+///     println!("{} orders as of command {}", image.state.resting.len(), image.sequence);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// Where the servers do not answer, and where what they say is not what was once written.
 pub fn read_image(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, ReadError> {

@@ -37,6 +37,23 @@ use pricetime_journal::image::MarketState;
 const TRIES: usize = 5;
 
 /// Writes images. One of them for a history, on one thread.
+///
+/// ```no_run
+/// use std::collections::BTreeMap;
+///
+/// use pricetime_engine::MarketId;
+/// use pricetime_journal::History;
+/// use pricetime_journal::image::Image;
+/// use pricetime_redis::{ImageWriter, Link, RedisOptions};
+///
+/// # let engine = pricetime_journal::keyed_engine(1);
+/// let mut image = Image::from_snapshot(&engine.snapshot());
+/// let state = image.take_state(MarketId(1)).ok_or("no such market")?;
+/// let link = Link::new(RedisOptions::parse("redis://127.0.0.1:6379")?);
+/// let mut writer = ImageWriter::new(link, History::fresh(), 0);
+/// writer.write(&state, &BTreeMap::new())?; // The first write of a market is whole.
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ImageWriter {
     link: Link,

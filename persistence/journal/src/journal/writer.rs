@@ -25,6 +25,28 @@ const APART: u64 = BLOCK + SPAN_MAX as u64;
 ///
 /// After an error of the disk it answers [`JournalError::Poisoned`] for ever: the kernel may have
 /// dropped what it could not write, and a later sync that succeeds proves nothing.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use pricetime_engine::{AccountId, Action, Command, MarketId, Sequence, Timestamp};
+/// use pricetime_journal::{History, Journal, JournalOptions, RealDisk};
+///
+/// # let path = std::env::temp_dir().join(format!("pricetime-journal-{}", std::process::id()));
+/// # std::fs::create_dir_all(&path)?;
+/// let (history, options) = (History::fresh(), JournalOptions::default());
+/// Journal::create(&RealDisk, &path, history, Sequence(1), options)?;
+/// let mut journal = Journal::open(Arc::new(RealDisk), &path, history, options)?;
+/// let (number, time, action) = (Sequence(1), Timestamp(1_000), Action::AdvanceTime);
+/// journal.append(&Command::new(number, time, MarketId(1), AccountId(0), action))?;
+/// assert_eq!(journal.commit()?, Sequence(1)); // On disk.
+/// for command in journal.read(Sequence(1))? {
+///     assert_eq!(command?.action, Action::AdvanceTime);
+/// }
+/// journal.seal()?;
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Journal {
     disk: Arc<dyn Disk>,

@@ -33,6 +33,22 @@ const FILE: &str = "ledger.redb";
 const UNFINISHED: &str = ".new";
 
 /// A ledger in a folder. Its clones are handles on the same books.
+///
+/// ```
+/// use pricetime_engine::MarketId;
+/// use pricetime_settlement::ledger::{EmbeddedLedger, Ledger as _};
+///
+/// # let path = std::env::temp_dir().join(format!("pricetime-ledger-{}", std::process::id()));
+/// let mut ledger = EmbeddedLedger::open(&path)?;
+/// let (_, position) = ledger.position(MarketId(1))?;
+/// assert_eq!(position, None); // No epoch of this market has been posted.
+/// for balance in ledger.balances(MarketId(1), None, 100)? {
+///     println!("{}: {} base, {} quote", balance.account, balance.base, balance.quote);
+/// }
+/// # drop(ledger);
+/// # std::fs::remove_dir_all(&path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct EmbeddedLedger {
     store: Arc<Database>,

@@ -37,6 +37,19 @@ pub use options::PostgresOptions;
 
 /// A ledger in PostgreSQL. It is used from a thread of its own, not from within an asynchronous
 /// runtime.
+///
+/// ```no_run
+/// use pricetime_engine::MarketId;
+/// use pricetime_settlement::ledger::Ledger as _;
+/// use pricetime_settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
+///
+/// let address = "postgres://market:password@127.0.0.1/platform";
+/// let mut ledger = PostgresLedger::open(PostgresOptions::parse(address, "pricetime")?)?;
+/// for balance in ledger.balances(MarketId(1), None, 100)? {
+///     println!("{}: {} base, {} quote", balance.account, balance.base, balance.quote);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct PostgresLedger {
     link: Link,
 }

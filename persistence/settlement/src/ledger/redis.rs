@@ -29,6 +29,19 @@ const TRANSFERS_MAX: usize = 1_000_000;
 const PAGE: usize = 2_000;
 
 /// A ledger in Redis. Its handles are independent of each other: each has its own connection.
+///
+/// ```no_run
+/// use pricetime_engine::MarketId;
+/// use pricetime_redis::RedisOptions;
+/// use pricetime_settlement::ledger::{Ledger as _, RedisLedger};
+///
+/// let options = RedisOptions::parse("redis://127.0.0.1:6379")?;
+/// let mut ledger = RedisLedger::open(options)?; // It answers and allows scripts.
+/// for balance in ledger.balances(MarketId(1), None, 100)? {
+///     println!("{}: {} base, {} quote", balance.account, balance.base, balance.quote);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct RedisLedger {
     link: Link,
