@@ -34,6 +34,25 @@ use crate::view::MarketView;
 /// another handle of the same host.
 ///
 /// [`close`](Self::close) ends it in order. Dropping the last handle does the same and hides what went wrong.
+///
+/// ```
+/// use pricetime::engine::{AccountId, MarketId, MarketSpec, OrderId, Phase, Place, Side};
+/// use pricetime::{Host, Options};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let folder = folder.path();
+/// let host = Host::open(Options::new(folder))?;
+/// let sun = host.operator(MarketId(1));
+/// let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
+/// sun.add(spec)?.wait()?.accepted()?;
+/// sun.set_phase(Phase::Continuous)?.wait()?.accepted()?;
+/// let order = Place::limit(OrderId(1), Side::Sell, spec.quantity("3")?, spec.price("0.1425")?);
+/// host.account(MarketId(1), AccountId(7)).place(order)?.wait()?.accepted()?;
+/// let book = host.view(MarketId(1), 10).ok_or("no such market")?;
+/// assert_eq!(spec.show_price(book.asks[0].price), "0.1425");
+/// host.close()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Host(Arc<Inner>);
 

@@ -48,6 +48,24 @@ pub struct MarketUpdate {
 }
 
 /// A market's book and what happens to it from then on.
+///
+/// ```
+/// use pricetime::engine::{MarketId, MarketSpec, Phase};
+/// # use pricetime::{Host, Options};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let host = Host::open(Options::new(folder.path()))?;
+/// # let sun = host.operator(MarketId(1));
+/// # let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
+/// # sun.add(spec)?.wait()?.accepted()?;
+/// let mut feed = host.subscribe(MarketId(1)).ok_or("no such market")?;
+/// assert_eq!(feed.book.phase, Phase::Closed);
+/// sun.set_phase(Phase::Call)?.wait()?.accepted()?;
+/// let update = feed.updates.wait()?; // In a task: `feed.updates.next().await?`.
+/// assert_eq!(update.phase, Some(Phase::Call));
+/// assert!(update.sequence > feed.book.sequence);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct MarketFeed {
     /// The book as of its sequence.

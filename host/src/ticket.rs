@@ -11,6 +11,22 @@ use crate::status::{Shared, Stopped};
 
 /// Resolves with a command's events once they are durable, or with what a question found: `.await` it
 /// in any runtime, or [`wait`](Self::wait) for it. Dropping it does not cancel the command.
+///
+/// ```
+/// use pricetime::engine::{MarketId, MarketSpec, Outcome};
+/// # use pricetime::{Host, Options};
+///
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// # let folder = tempfile::tempdir()?;
+/// # let host = Host::open(Options::new(folder.path()))?;
+/// let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
+/// let ticket = host.operator(MarketId(1)).add(spec)?; // Submitted. It does not wait.
+/// let group = ticket.await?; // Durable.
+/// assert_eq!(group.outcome, Outcome::Accepted);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "the command is carried out, but its answer is lost"]
 pub struct Ticket<T = Group> {
