@@ -31,6 +31,7 @@ mod ladder;
 mod make;
 mod market;
 mod owners;
+mod parties;
 mod parts;
 mod plain;
 mod quantity;

@@ -125,24 +125,24 @@ pub(crate) enum Concerned {
 }
 
 /// Which accounts an event concerns: only they see it.
-pub(crate) const fn concerned(event: &Event) -> Concerned {
-    match event {
-        Event::Accepted { account, .. }
-        | Event::AccountBlocked(account)
-        | Event::AccountUnblocked(account) => Concerned::Accounts([*account, *account]),
-        Event::Traded { maker, taker, .. } => Concerned::Accounts([maker.account, taker.account]),
-        Event::Reduced { party, .. }
-        | Event::Amended { party, .. }
-        | Event::Cancelled { party, .. }
-        | Event::Triggered { party, .. }
-        | Event::Replenished { party, .. } => Concerned::Accounts([party.account, party.account]),
-        Event::Rejected { .. } | Event::Duplicate { .. } => Concerned::Sender,
-        Event::PhaseChanged { .. }
-        | Event::EpochClosed(_)
-        | Event::MarketAdded(_)
-        | Event::MarketSet(_)
-        | Event::MarketRemoved => Concerned::All,
+pub(crate) fn concerned(event: &Event) -> Concerned {
+    let mut accounts = event.parties().map(|party| party.account);
+    if let Some(one) = accounts.next() {
+        return Concerned::Accounts([one, accounts.next().unwrap_or(one)]);
     }
+    if let Event::AccountBlocked(account) | Event::AccountUnblocked(account) = event {
+        return Concerned::Accounts([*account, *account]);
+    }
+    let is_public = matches!(
+        event,
+        Event::PhaseChanged { .. }
+            | Event::EpochClosed(_)
+            | Event::MarketAdded(_)
+            | Event::MarketSet(_)
+            | Event::MarketRemoved
+    );
+    // Anything else that names no account, as a refusal does, is for the sender alone.
+    if is_public { Concerned::All } else { Concerned::Sender }
 }
 
 /// What the owner of these accounts sees of a group. If another account sent the command, the group

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use self::accounts::Accounts;
 use crate::access::public_epoch;
 use crate::question::{Asked, Found, Question};
-use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates, orders_of};
+use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates};
 use crate::view::MarketView;
 
 /// A level's place.
@@ -103,9 +103,9 @@ impl Publisher {
     /// Where the orders that these events name stand now.
     fn touched(&self, market: MarketId, events: &[Event]) -> Vec<Touched> {
         let Some(market) = self.image.market(market) else { return Vec::new() };
-        let orders = events.iter().flat_map(orders_of).flatten();
-        orders
-            .filter_map(|order| market.order(order))
+        let parties = events.iter().flat_map(Event::parties);
+        parties
+            .filter_map(|party| market.order(party.order))
             .filter(|order| order.kind.stop().is_none())
             .filter_map(|order| Some((order.side, order.kind.price()?)))
             .collect()
@@ -236,7 +236,7 @@ impl Publisher {
 
 /// Whether an event may change what an uncross would do.
 fn moves_call(event: &Event) -> bool {
-    matches!(event, Event::MarketSet(_)) || orders_of(event).iter().any(Option::is_some)
+    matches!(event, Event::MarketSet(_)) || event.parties().next().is_some()
 }
 
 fn update(

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pricetime_engine::{
-    Call, EpochSummary, Event, Group, Level, MarketId, OrderId, OrderRecord, Phase, Price,
-    Quantity, Sequence, Side, Timestamp, TradeNumber,
+    Call, EpochSummary, Group, Level, MarketId, OrderRecord, Phase, Price, Quantity, Sequence,
+    Side, Timestamp, TradeNumber,
 };
 use tokio::sync::mpsc;
 
@@ -168,27 +168,5 @@ impl<T> Updates<T> {
                 Err(mpsc::error::TryRecvError::Disconnected) => self.turn()?,
             }
         }
-    }
-}
-
-/// The orders that an event names.
-pub(crate) fn orders_of(event: &Event) -> [Option<OrderId>; 2] {
-    match event {
-        Event::Accepted { place, .. } => [Some(place.order), None],
-        Event::Traded { maker, taker, .. } => [Some(maker.order), Some(taker.order)],
-        Event::Reduced { party, .. }
-        | Event::Amended { party, .. }
-        | Event::Cancelled { party, .. }
-        | Event::Triggered { party, .. }
-        | Event::Replenished { party, .. } => [Some(party.order), None],
-        Event::Rejected { .. }
-        | Event::PhaseChanged { .. }
-        | Event::EpochClosed(_)
-        | Event::MarketAdded(_)
-        | Event::MarketSet(_)
-        | Event::MarketRemoved
-        | Event::AccountBlocked(_)
-        | Event::AccountUnblocked(_)
-        | Event::Duplicate { .. } => [None, None],
     }
 }

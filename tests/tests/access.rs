@@ -34,28 +34,12 @@ fn apart(command: &mut Command) {
     }
 }
 
-/// The parties that an event names.
+/// The parties that an event names; a blocked account is one without an order.
 fn parties(event: &Event) -> Vec<Party> {
-    let of = |order, account| Party { order, account, reference: 0 };
-    match event {
-        Event::Accepted { account, place, .. } => vec![of(place.order, *account)],
-        Event::Traded { maker, taker, .. } => vec![*maker, *taker],
-        Event::Reduced { party, .. }
-        | Event::Amended { party, .. }
-        | Event::Cancelled { party, .. }
-        | Event::Triggered { party, .. }
-        | Event::Replenished { party, .. } => vec![*party],
-        Event::AccountBlocked(account) | Event::AccountUnblocked(account) => {
-            vec![of(OrderId(0), *account)]
-        }
-        Event::Rejected { .. }
-        | Event::PhaseChanged { .. }
-        | Event::EpochClosed(_)
-        | Event::MarketAdded(_)
-        | Event::MarketSet(_)
-        | Event::MarketRemoved
-        | Event::Duplicate { .. } => Vec::new(),
+    if let Event::AccountBlocked(account) | Event::AccountUnblocked(account) = event {
+        return vec![Party { order: OrderId(0), account: *account, reference: 0 }];
     }
+    event.parties().collect()
 }
 
 /// Checks what the owner of these accounts sees of a group. Returns how many events are left out.

@@ -6,26 +6,10 @@ use pricetime_engine::{
 
 use super::why;
 
-/// Whether an event is about this order.
+/// Whether an event is about this order, or refuses a command that named it.
 pub(super) fn is_of(event: &Event, order: OrderId) -> bool {
-    match event {
-        Event::Accepted { place, .. } => place.order == order,
-        Event::Rejected { order: named, .. } => *named == Some(order),
-        Event::Traded { maker, taker, .. } => maker.order == order || taker.order == order,
-        Event::Reduced { party, .. }
-        | Event::Amended { party, .. }
-        | Event::Cancelled { party, .. }
-        | Event::Triggered { party, .. }
-        | Event::Replenished { party, .. } => party.order == order,
-        Event::PhaseChanged { .. }
-        | Event::EpochClosed(_)
-        | Event::MarketAdded(_)
-        | Event::MarketSet(_)
-        | Event::MarketRemoved
-        | Event::AccountBlocked(_)
-        | Event::AccountUnblocked(_)
-        | Event::Duplicate { .. } => false,
-    }
+    matches!(event, Event::Rejected { order: named, .. } if *named == Some(order))
+        || event.parties().any(|party| party.order == order)
 }
 
 /// Whether an event gives an order a place in a queue.

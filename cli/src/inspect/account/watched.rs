@@ -90,25 +90,7 @@ impl Watched {
 
     /// Whether an event is about an order of this account.
     fn is_of(&self, event: &Event) -> bool {
-        let own = self.account;
-        match event {
-            Event::Accepted { account, .. } => *account == own,
-            Event::Traded { maker, taker, .. } => maker.account == own || taker.account == own,
-            Event::Reduced { party, .. }
-            | Event::Amended { party, .. }
-            | Event::Cancelled { party, .. }
-            | Event::Triggered { party, .. }
-            | Event::Replenished { party, .. } => party.account == own,
-            Event::Rejected { .. }
-            | Event::PhaseChanged { .. }
-            | Event::EpochClosed(_)
-            | Event::MarketAdded(_)
-            | Event::MarketSet(_)
-            | Event::MarketRemoved
-            | Event::AccountBlocked(_)
-            | Event::AccountUnblocked(_)
-            | Event::Duplicate { .. } => false,
-        }
+        event.parties().any(|party| party.account == self.account)
     }
 }
 

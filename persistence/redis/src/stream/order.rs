@@ -41,15 +41,11 @@ fn whose(order: OrderId, account: AccountId) -> Fields {
 
 fn party(party: &Party) -> Fields {
     let mut fields = whose(party.order, party.account);
-    refer(&mut fields, party.reference);
-    fields
-}
-
-/// Says the owner's own number, where there is one.
-fn refer(fields: &mut Fields, reference: u64) {
-    if reference != 0 {
-        fields.push(("reference", reference.to_string()));
+    // Zero says that its owner gave it no number.
+    if party.reference != 0 {
+        fields.push(("reference", party.reference.to_string()));
     }
+    fields
 }
 
 fn traded(header: &Header, spec: &MarketSpec, event: &Event) -> Vec<(&'static str, Fields)> {
@@ -91,48 +87,43 @@ fn traded(header: &Header, spec: &MarketSpec, event: &Event) -> Vec<(&'static st
 
 /// What is said of an event of one order.
 fn of_one(spec: &MarketSpec, event: &Event) -> Option<(&'static str, Fields)> {
-    let price = |price: Price| spec.show_price(price);
     let quantity = |lots: Quantity| spec.show_quantity(lots);
-    match event {
-        Event::Accepted { account, place, priority } => {
-            let mut fields = accepted(spec, *account, place);
+    let mut fields = party(&event.parties().next()?);
+    let name = match event {
+        Event::Accepted { place, priority, .. } => {
+            accepted(&mut fields, spec, place);
             fields.push(("priority", priority.to_string()));
-            Some(("accepted", fields))
+            "accepted"
         }
-        Event::Reduced { party: who, by, remaining, shown } => {
-            let mut fields = party(who);
+        Event::Reduced { by, remaining, shown, .. } => {
             fields.push(("by", quantity(*by)));
             fields.push(("remaining", quantity(*remaining)));
             fields.push(("shown", quantity(*shown)));
-            Some(("reduced", fields))
+            "reduced"
         }
-        Event::Amended { party: who, kind, remaining, shown, priority } => {
-            let mut fields = party(who);
+        Event::Amended { kind, remaining, shown, priority, .. } => {
             say_kind(&mut fields, spec, *kind);
             fields.push(("remaining", quantity(*remaining)));
             fields.push(("shown", quantity(*shown)));
             fields.push(("priority", priority.to_string()));
-            Some(("amended", fields))
+            "amended"
         }
-        Event::Cancelled { party: who, side, price: at, remaining, reason } => {
-            let mut fields = party(who);
+        Event::Cancelled { side, price, remaining, reason, .. } => {
             fields.push(("side", word(side)));
-            fields.extend(at.map(|at| ("price", price(at))));
+            fields.extend(price.map(|price| ("price", spec.show_price(price))));
             fields.push(("remaining", quantity(*remaining)));
             fields.push(("reason", word(reason)));
-            Some(("cancelled", fields))
+            "cancelled"
         }
-        Event::Triggered { party: who, priority } => {
-            let mut fields = party(who);
+        Event::Triggered { priority, .. } => {
             fields.push(("priority", priority.to_string()));
-            Some(("triggered", fields))
+            "triggered"
         }
-        Event::Replenished { party: who, remaining, shown, priority } => {
-            let mut fields = party(who);
+        Event::Replenished { remaining, shown, priority, .. } => {
             fields.push(("remaining", quantity(*remaining)));
             fields.push(("shown", quantity(*shown)));
             fields.push(("priority", priority.to_string()));
-            Some(("replenished", fields))
+            "replenished"
         }
         Event::Traded { .. }
         | Event::Rejected { .. }
@@ -143,15 +134,14 @@ fn of_one(spec: &MarketSpec, event: &Event) -> Option<(&'static str, Fields)> {
         | Event::MarketRemoved
         | Event::AccountBlocked(_)
         | Event::AccountUnblocked(_)
-        | Event::Duplicate { .. } => None,
-    }
+        | Event::Duplicate { .. } => return None,
+    };
+    Some((name, fields))
 }
 
-fn accepted(spec: &MarketSpec, account: AccountId, place: &Place) -> Fields {
-    let mut fields = whose(place.order, account);
-    refer(&mut fields, place.reference);
+fn accepted(fields: &mut Fields, spec: &MarketSpec, place: &Place) {
     fields.push(("side", word(&place.side)));
-    say_kind(&mut fields, spec, place.kind);
+    say_kind(fields, spec, place.kind);
     fields.push(("quantity", spec.show_quantity(place.quantity)));
     let (name, until) = match place.time_in_force {
         TimeInForce::GoodTillCancel => ("good_till_cancel", None),
@@ -164,7 +154,6 @@ fn accepted(spec: &MarketSpec, account: AccountId, place: &Place) -> Fields {
     fields.extend(until.map(|until| ("until", until)));
     let display = place.display_quantity;
     fields.extend(display.map(|part| ("display_quantity", spec.show_quantity(part))));
-    fields
 }
 
 /// Says which kind of order it is, with its prices.
