@@ -44,26 +44,11 @@ impl Sink for Ear {
 
     #[inline]
     fn event(&mut self, event: &Event) {
-        match event {
-            Event::Traded { .. } => self.tally.trades += 1,
-            Event::EpochClosed(summary) => {
-                self.tally.epochs += 1;
-                self.closed = Some((self.market, summary.number));
-            }
-            Event::Accepted { .. }
-            | Event::Rejected { .. }
-            | Event::Reduced { .. }
-            | Event::Amended { .. }
-            | Event::Cancelled { .. }
-            | Event::Triggered { .. }
-            | Event::Replenished { .. }
-            | Event::PhaseChanged { .. }
-            | Event::MarketAdded(_)
-            | Event::MarketSet(_)
-            | Event::MarketRemoved
-            | Event::AccountBlocked(_)
-            | Event::AccountUnblocked(_)
-            | Event::Duplicate { .. } => {}
+        if let Event::Traded { .. } = event {
+            self.tally.trades += 1;
+        } else if let Event::EpochClosed(summary) = event {
+            self.tally.epochs += 1;
+            self.closed = Some((self.market, summary.number));
         }
         if let Some(image) = &mut self.image {
             image.event(event);

@@ -218,29 +218,12 @@ impl Ledger {
 
     /// Takes note of an event.
     pub(super) fn take(&mut self, command: &Command, event: &Event) {
-        match event {
-            Event::MarketAdded(spec) => {
-                self.markets.insert(command.market, Market::new(spec, command.sequence));
-            }
-            Event::MarketRemoved => drop(self.markets.remove(&command.market)),
-            Event::Accepted { .. }
-            | Event::Rejected { .. }
-            | Event::Traded { .. }
-            | Event::Reduced { .. }
-            | Event::Amended { .. }
-            | Event::Cancelled { .. }
-            | Event::Triggered { .. }
-            | Event::Replenished { .. }
-            | Event::PhaseChanged { .. }
-            | Event::EpochClosed(_)
-            | Event::MarketSet(_)
-            | Event::AccountBlocked(_)
-            | Event::AccountUnblocked(_)
-            | Event::Duplicate { .. } => {
-                if let Some(market) = self.markets.get_mut(&command.market) {
-                    market.take(event, command.sequence);
-                }
-            }
+        if let Event::MarketAdded(spec) = event {
+            self.markets.insert(command.market, Market::new(spec, command.sequence));
+        } else if *event == Event::MarketRemoved {
+            self.markets.remove(&command.market);
+        } else if let Some(market) = self.markets.get_mut(&command.market) {
+            market.take(event, command.sequence);
         }
     }
 
@@ -261,25 +244,12 @@ impl Ledger {
             self.last_sequence = command.sequence;
             self.now = self.time(command);
         }
-        let unheard = |event: &Event| match event {
-            Event::Duplicate { .. } => true,
-            Event::Rejected { reason, .. } => {
-                matches!(reason, Reason::UnknownMarket | Reason::OutOfSequence)
-            }
-            Event::Accepted { .. }
-            | Event::Traded { .. }
-            | Event::Reduced { .. }
-            | Event::Amended { .. }
-            | Event::Cancelled { .. }
-            | Event::Triggered { .. }
-            | Event::Replenished { .. }
-            | Event::PhaseChanged { .. }
-            | Event::EpochClosed(_)
-            | Event::MarketAdded(_)
-            | Event::MarketSet(_)
-            | Event::MarketRemoved
-            | Event::AccountBlocked(_)
-            | Event::AccountUnblocked(_) => false,
+        let unheard = |event: &Event| {
+            matches!(
+                event,
+                Event::Duplicate { .. }
+                    | Event::Rejected { reason: Reason::UnknownMarket | Reason::OutOfSequence, .. }
+            )
         };
         if let Some(request) = command.request
             && !events.iter().any(unheard)

@@ -31,23 +31,11 @@ pub(super) fn say(ledger: &mut Ledger, command: &Command, group: &Group) -> Vec<
 
 /// Complaints about the header and the outcome.
 fn frame(ledger: &Ledger, command: &Command, group: &Group) -> Option<Saying> {
-    let due = group.events.iter().fold(Outcome::Accepted, |due, event| match event {
-        Event::Rejected { reason, .. } => Outcome::Rejected(*reason),
-        Event::Duplicate { .. } => Outcome::Duplicate,
-        Event::Accepted { .. }
-        | Event::Traded { .. }
-        | Event::Reduced { .. }
-        | Event::Amended { .. }
-        | Event::Cancelled { .. }
-        | Event::Triggered { .. }
-        | Event::Replenished { .. }
-        | Event::PhaseChanged { .. }
-        | Event::EpochClosed(_)
-        | Event::MarketAdded(_)
-        | Event::MarketSet(_)
-        | Event::MarketRemoved
-        | Event::AccountBlocked(_)
-        | Event::AccountUnblocked(_) => due,
+    let due = group.events.iter().fold(Outcome::Accepted, |due, event| {
+        if let Event::Rejected { reason, .. } = event {
+            return Outcome::Rejected(*reason);
+        }
+        if let Event::Duplicate { .. } = event { Outcome::Duplicate } else { due }
     });
     let header = &group.header;
     let content = header.request.map(|mark| (mark.id.0, mark.content));
