@@ -2,11 +2,16 @@
 
 use core::fmt;
 
+use crate::command::ActionKind;
 use crate::event::{Event, Header, Outcome, Party, Sink};
-use crate::quantity::{Price, Quantity, Side, TradeNumber};
+use crate::quantity::{
+    AccountId, MarketId, Price, Quantity, Sequence, Side, Timestamp, TradeNumber,
+};
 
-/// A group as a value, for who would rather keep events than handle them one by one: a
-/// `Vec<Group>` is a sink.
+/// A group as a value, to keep events instead of handling them one by one.
+///
+/// Both `Group` and `Vec<Group>` are sinks. A `Vec` keeps the groups of all commands; a `Group` keeps
+/// that of the last one and reuses its memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Whose it is.
@@ -76,6 +81,37 @@ impl fmt::Display for NotAccepted {
 }
 
 impl core::error::Error for NotAccepted {}
+
+/// A group without a command: a buffer for the first one.
+impl Default for Group {
+    fn default() -> Self {
+        let header = Header {
+            sequence: Sequence(0),
+            timestamp: Timestamp(0),
+            market: MarketId(0),
+            account: AccountId(0),
+            request: None,
+            session: None,
+            kind: ActionKind::AdvanceTime,
+        };
+        Self { header, events: Vec::new(), outcome: Outcome::Accepted }
+    }
+}
+
+impl Sink for Group {
+    fn begin(&mut self, header: &Header) {
+        self.header = *header;
+        self.events.clear();
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.events.push(*event);
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+}
 
 impl Sink for Vec<Group> {
     fn begin(&mut self, header: &Header) {

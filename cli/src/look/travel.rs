@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use pricetime_engine::{
-    AccountId, ActionKind, Command, Engine, Event, Group, Header, MarketId, Outcome, Sequence,
-    Sink, Timestamp,
-};
+use pricetime_engine::{Command, Engine, Event, Group, Sequence};
 
 use super::super::failure::{Code, Failure};
 use super::{At, Origin, Seen, Stop, bar, note};
@@ -18,25 +15,6 @@ pub(in super::super) struct Travel {
     at: At,
     is_end: bool,
     markets: u32,
-}
-
-/// Keeps the last group. Its room is used again.
-#[derive(Debug)]
-struct Last(Group);
-
-impl Sink for Last {
-    fn begin(&mut self, header: &Header) {
-        self.0.header = *header;
-        self.0.events.clear();
-    }
-
-    fn event(&mut self, event: &Event) {
-        self.0.events.push(*event);
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        self.0.outcome = outcome;
-    }
 }
 
 impl Travel {
@@ -105,7 +83,7 @@ impl Travel {
             }
         }
         let bar = bar(Some(begun.through.0.saturating_sub(after.0)), "replaying");
-        let mut last = Last(nothing());
+        let mut last = Group::default();
         while let Some(batch) = begun.commands.next()? {
             for command in &batch {
                 if self.is_past(command) {
@@ -113,8 +91,8 @@ impl Travel {
                     return Ok(engine);
                 }
                 engine.apply(command, &mut last);
-                each(&engine, command, &last.0)?;
-                if self.is_there(&last.0) {
+                each(&engine, command, &last)?;
+                if self.is_there(&last) {
                     bar.finish_and_clear();
                     return Ok(engine);
                 }
@@ -145,17 +123,4 @@ impl Travel {
             }),
         }
     }
-}
-
-fn nothing() -> Group {
-    let header = Header {
-        sequence: Sequence(0),
-        timestamp: Timestamp(0),
-        market: MarketId(0),
-        account: AccountId(0),
-        request: None,
-        kind: ActionKind::AdvanceTime,
-        session: None,
-    };
-    Group { header, events: Vec::new(), outcome: Outcome::Accepted }
 }

@@ -22,7 +22,7 @@ pub(super) struct Ear {
     pub(super) closed: Option<(MarketId, EpochNumber)>,
     /// Where the events are folded into an image.
     pub(super) image: Option<Image>,
-    /// The last group, where groups are kept. Its room is used again.
+    /// The last group, if groups are written.
     pub(super) group: Option<Group>,
     market: MarketId,
 }
@@ -37,8 +37,7 @@ impl Sink for Ear {
             image.begin(header);
         }
         if let Some(group) = &mut self.group {
-            group.header = *header;
-            group.events.clear();
+            group.begin(header);
         }
     }
 
@@ -54,7 +53,7 @@ impl Sink for Ear {
             image.event(event);
         }
         if let Some(group) = &mut self.group {
-            group.events.push(*event);
+            group.event(event);
         }
     }
 
@@ -65,7 +64,7 @@ impl Sink for Ear {
             image.end(outcome);
         }
         if let Some(group) = &mut self.group {
-            group.outcome = outcome;
+            group.end(outcome);
         }
     }
 }

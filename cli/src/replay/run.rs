@@ -4,9 +4,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use pricetime_engine::{
-    AccountId, Action, ActionKind, Command, Engine, EngineSnapshot, Fees, Group, Header, Limits,
-    MarketId, MarketSpec, Outcome, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
-    Timestamp,
+    Action, Command, Engine, EngineSnapshot, Fees, Group, Limits, MarketId, MarketSpec, Price,
+    Pricing, Quantity, Sequence, Step, Symbol, Terms,
 };
 use pricetime_gateway::json::{Answer, Done, Line};
 
@@ -63,7 +62,7 @@ impl Run {
         self.events = events.map(lines_to).transpose()?;
         self.commands = commands.map(lines_to).transpose()?;
         if self.events.is_some() {
-            self.ear.group = Some(empty_group());
+            self.ear.group = Some(Group::default());
         }
         Ok(())
     }
@@ -158,19 +157,6 @@ impl Run {
         }
         Ok(())
     }
-}
-
-fn empty_group() -> Group {
-    let header = Header {
-        sequence: Sequence(0),
-        timestamp: Timestamp(0),
-        market: MarketId(0),
-        account: AccountId(0),
-        request: None,
-        kind: ActionKind::AdvanceTime,
-        session: None,
-    };
-    Group { header, events: Vec::new(), outcome: Outcome::Accepted }
 }
 
 fn no_market() -> Result<MarketSpec, Failure> {

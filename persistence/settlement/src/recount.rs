@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use pricetime_engine::{
-    AccountId, Command, Engine, EpochNumber, Event, Header, MarketHead, MarketId, Outcome,
-    Sequence, Sink,
+    AccountId, Engine, EpochNumber, Event, Group, Header, MarketHead, MarketId, Sequence,
 };
 
 use crate::{Closed, Collector};
@@ -115,12 +114,13 @@ impl<'a> Recount<'a> {
         each: Listener<'_>,
     ) -> Result<(), RecountError> {
         let from = Sequence(engine.last_sequence().0.saturating_add(1));
-        let collector = Collector::new(self.look.history(), self.platform, &heads);
-        let mut ear = Ear { collector, each, header: None, events: Vec::new(), go: Go::On };
+        let mut collector = Collector::new(self.look.history(), self.platform, &heads);
+        let mut group = Group::default();
         for command in self.look.reader().read(from, through)? {
-            let command: Command = command?;
-            engine.apply(&command, &mut ear);
-            if ear.go == Go::Home {
+            engine.apply(&command?, &mut group);
+            let Group { header, events, outcome } = &group;
+            let closed = collector.group(header, events, *outcome);
+            if each(header, events, closed) == Go::Home {
                 break;
             }
         }
@@ -177,30 +177,4 @@ fn is_early(loaded: &Loaded, wanted: &BTreeMap<MarketId, EpochNumber>) -> bool {
             open < *epoch || (open == *epoch && turnover.trades == 0)
         })
     })
-}
-
-/// Gathers a group and hands it on.
-struct Ear<'a> {
-    collector: Collector,
-    each: Listener<'a>,
-    header: Option<Header>,
-    events: Vec<Event>,
-    go: Go,
-}
-
-impl Sink for Ear<'_> {
-    fn begin(&mut self, header: &Header) {
-        self.header = Some(*header);
-        self.events.clear();
-    }
-
-    fn event(&mut self, event: &Event) {
-        self.events.push(*event);
-    }
-
-    fn end(&mut self, outcome: Outcome) {
-        let Some(header) = self.header.take() else { return };
-        let closed = self.collector.group(&header, &self.events, outcome);
-        self.go = (self.each)(&header, &self.events, closed);
-    }
 }
