@@ -1,12 +1,13 @@
 //! Batches made again from the journal, and the markets that they belong to.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use pricetime::engine::{EpochNumber, Event, Header, MarketHead, MarketId, MarketSpec, Sequence};
 use pricetime::persistence::settlement::Closed;
 use pricetime::persistence::{
     journal::Look,
-    settlement::{Go, Recount, RecountError},
+    settlement::{Recount, RecountError},
 };
 
 use super::super::failure::{Code, Failure};
@@ -24,7 +25,8 @@ pub(super) struct Past<'a> {
 pub(super) type Specs = BTreeMap<MarketId, MarketSpec>;
 
 /// Hears each group, with the markets as they are, and what closed in it.
-pub(super) type Ear<'a> = &'a mut dyn FnMut(&Specs, &Header, &[Event], Option<Closed>) -> Go;
+pub(super) type Ear<'a> =
+    &'a mut dyn FnMut(&Specs, &Header, &[Event], Option<Closed>) -> ControlFlow<()>;
 
 impl<'a> Past<'a> {
     pub(super) fn of(place: &'a Place) -> Result<Self, Stop> {
@@ -70,7 +72,7 @@ impl<'a> Past<'a> {
 
     /// The markets that there are or were, as far as is known.
     pub(super) fn specs(&self) -> Result<Specs, Stop> {
-        self.go(&BTreeMap::new(), &mut |_, _, _, _| Go::On).map_err(lost)
+        self.go(&BTreeMap::new(), &mut |_, _, _, _| ControlFlow::Continue(())).map_err(lost)
     }
 
     /// The first epochs that can be made again whole, where not all of them can.

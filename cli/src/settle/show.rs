@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::ops::ControlFlow;
 
 use clap::Args;
 use pricetime::engine::{EpochNumber, MarketId, MarketSpec};
+use pricetime::persistence::settlement::RecountError;
 use pricetime::persistence::settlement::{Batch, Closed};
-use pricetime::persistence::settlement::{Go, RecountError};
 use pricetime_gateway::amount;
 use pricetime_gateway::json::Amount;
 use serde::Serialize;
@@ -170,9 +171,9 @@ fn made(
         past.go(&BTreeMap::from([(market, epoch)]), &mut |_, _, _, closed| match closed {
             Some(Closed::Whole(batch)) if (batch.market, batch.epoch) == (market, epoch) => {
                 found = Some(batch);
-                Go::Home
+                ControlFlow::Break(())
             }
-            Some(Closed::Whole(_) | Closed::Part { .. }) | None => Go::On,
+            Some(Closed::Whole(_) | Closed::Part { .. }) | None => ControlFlow::Continue(()),
         })?;
     Ok((found, specs))
 }

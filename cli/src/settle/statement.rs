@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::ops::ControlFlow;
 
 use clap::Args;
 use pricetime::engine::{
     AccountId, EpochNumber, Event, Header, MarketId, MarketSpec, Notional, Price, Quantity, Side,
 };
-use pricetime::persistence::settlement::Go;
 use pricetime::persistence::settlement::{Batch, Closed, fee};
 use pricetime_gateway::amount;
 use pricetime_gateway::json::{Amount, Time};
@@ -95,7 +95,7 @@ impl Statement {
         let wanted = BTreeMap::from([(market, epoch)]);
         let specs = past.go(&wanted, &mut |specs, header, events, closed| {
             if header.market != market {
-                return Go::On;
+                return ControlFlow::Continue(());
             }
             if let Some(spec) = specs.get(&market) {
                 events.iter().for_each(|it| fills.extend(of(header, it, spec, account)));
@@ -103,13 +103,13 @@ impl Statement {
             match closed {
                 Some(Closed::Whole(it)) if it.epoch == epoch => {
                     batch = Some(it);
-                    Go::Home
+                    ControlFlow::Break(())
                 }
                 Some(Closed::Whole(_) | Closed::Part { .. }) => {
                     fills.clear();
-                    Go::On
+                    ControlFlow::Continue(())
                 }
-                None => Go::On,
+                None => ControlFlow::Continue(()),
             }
         });
         let specs = specs.map_err(lost)?;

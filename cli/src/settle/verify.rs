@@ -4,13 +4,13 @@ mod desk;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
 use pricetime::Dropped;
 use pricetime::engine::{EpochNumber, MarketId};
 use pricetime::persistence::settlement::Closed;
-use pricetime::persistence::settlement::Go;
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
@@ -123,17 +123,17 @@ impl Verify {
         }
         let mut stopped = None;
         let went = past.go(&wanted, &mut |_, _, _, closed| {
-            let Some(Closed::Whole(batch)) = closed else { return Go::On };
+            let Some(Closed::Whole(batch)) = closed else { return ControlFlow::Continue(()) };
             let desk = desks.entry(batch.market);
             let desk = desk.or_insert_with(|| Desk::unknown(batch.market, history));
             match reading.ask(|ledger| ledger.outcome(batch.market, batch.id())) {
                 Ok(outcome) => {
                     desk.compare(&batch, outcome.as_ref());
-                    Go::On
+                    ControlFlow::Continue(())
                 }
                 Err(stop) => {
                     stopped = Some(stop);
-                    Go::Home
+                    ControlFlow::Break(())
                 }
             }
         });

@@ -1,11 +1,12 @@
 //! Batches made again from the journal.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use pricetime_engine::{AccountId, Action, EpochNumber, Event, MarketId, Sequence};
 use pricetime_journal::{FolderError, History, JournalError};
 use pricetime_settlement::{Batch, Closed};
-use pricetime_settlement::{Go, Recount, RecountError};
+use pricetime_settlement::{Recount, RecountError};
 use tracing::warn;
 
 use crate::past::Past;
@@ -83,7 +84,7 @@ impl Again {
             if events.contains(&Event::MarketRemoved) {
                 gone.insert(header.market, last.get(&header.market).copied());
             }
-            Go::On
+            ControlFlow::Continue(())
         })?;
         let before = |market: MarketId| {
             let head = heads.iter().find(|head| head.market == market);
@@ -144,7 +145,7 @@ impl Again {
             {
                 made.insert((batch.market, batch.epoch), batch);
             }
-            if made.len() < MADE_MAX { Go::On } else { Go::Home }
+            if made.len() < MADE_MAX { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         };
         let recount = Recount::new(&look, self.place.past.markets_max, self.platform);
         Ok(recount.replay(wanted, through, &mut each)?)

@@ -22,7 +22,7 @@ pub use batch::{Batch, BatchId, Transfer, Unsound};
 pub use collector::{Closed, Collector};
 pub use digest::Digest;
 pub use fees::fee;
-pub use recount::{Go, Listener, Recount, RecountError};
+pub use recount::{Listener, Recount, RecountError};
 pub use settler::{
     Ask, Came, Dropping, Drops, Halt, Kept, Locked, Patience, PutBack, Refusals, Remark, Settler,
     Standing, Start, Step,

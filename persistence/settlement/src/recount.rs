@@ -1,6 +1,7 @@
 //! Epochs made again from a data folder: what was traded in them, and their batches.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use pricetime_engine::{
     AccountId, Engine, EpochNumber, Event, Group, Header, MarketHead, MarketId, Sequence,
@@ -34,20 +35,11 @@ pub enum RecountError {
     Gone,
 }
 
-/// Whether to go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Go {
-    /// Yes.
-    On,
-    /// It is enough.
-    Home,
-}
-
 /// A state to replay from, and its markets.
 type Begun = (Engine, Vec<MarketHead>);
 
 /// Hears each group, and what closed in it.
-pub type Listener<'a> = &'a mut dyn FnMut(&Header, &[Event], Option<Closed>) -> Go;
+pub type Listener<'a> = &'a mut dyn FnMut(&Header, &[Event], Option<Closed>) -> ControlFlow<()>;
 
 impl<'a> Recount<'a> {
     /// Of this folder, which may be in use.
@@ -120,7 +112,7 @@ impl<'a> Recount<'a> {
             engine.apply(&command?, &mut group);
             let Group { header, events, outcome } = &group;
             let closed = collector.group(header, events, *outcome);
-            if each(header, events, closed) == Go::Home {
+            if each(header, events, closed).is_break() {
                 break;
             }
         }
