@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pricetime_engine::{Engine, Sequence};
-use pricetime_journal::{
-    Commands, Disk, FolderError, JournalError, Look, SnapshotError, keyed_engine,
-};
+use pricetime_journal::{Disk, FolderError, JournalError, Look, Replay, SnapshotError};
 
 /// The folder of a running host, looked at.
 #[derive(Clone, Debug)]
@@ -56,32 +54,15 @@ impl Past {
     pub(crate) fn engine_at(&self, sequence: Sequence) -> Result<Engine, PastError> {
         let look = self.look()?;
         let first = look.first()?;
-        let mut known = look.bases(first)?;
-        let later = known.split_off(known.partition_point(|it| *it <= sequence));
-        let nothing = (first.0 <= 1).then(|| keyed_engine(self.markets_max));
-        let engine = match self.restored(&look, known.into_iter().rev())?.or(nothing) {
-            None => self.restored(&look, later.into_iter())?,
+        let engine = match look.engine_before(first, sequence, self.markets_max, |_| true)? {
+            None => look.oldest_engine(first, self.markets_max)?,
             found => found,
         };
         engine.ok_or(PastError::Nothing)
     }
 
-    /// The engine of the first of these snapshots that can be had.
-    fn restored(
-        &self,
-        look: &Look,
-        mut bases: impl Iterator<Item = Sequence>,
-    ) -> Result<Option<Engine>, SnapshotError> {
-        bases
-            .find_map(|base| {
-                let loaded = look.base(base).transpose()?;
-                loaded.map(|it| it.engine(self.markets_max)).transpose()
-            })
-            .transpose()
-    }
-
-    /// The commands of a stretch that is durable.
-    pub(crate) fn read(&self, from: u64, through: Sequence) -> Result<Commands, PastError> {
-        Ok(self.look()?.reader().read(Sequence(from), through)?)
+    /// The commands after the state of an engine, as far as they are durable.
+    pub(crate) fn replay(&self, engine: Engine, through: Sequence) -> Result<Replay, PastError> {
+        Ok(Replay::of(&self.look()?, engine, through)?)
     }
 }

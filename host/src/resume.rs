@@ -5,10 +5,11 @@
 //! live publisher adds a subscription too, and the reader drains the first channel before it reads the
 //! second. So a returning subscriber delays no one, and its updates come from the same code.
 
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 
-use pricetime_engine::{Engine, MarketId, Sequence};
-use pricetime_journal::Commands;
+use pricetime_engine::{MarketId, Sequence};
+use pricetime_journal::Replay;
 use pricetime_journal::image::Image;
 
 use crate::batch::Batch;
@@ -114,7 +115,7 @@ fn look<F>(
     if from > durable {
         return Err(SubscribeError::Ahead { from, durable });
     }
-    let mut engine = past.engine_at(from)?;
+    let engine = past.engine_at(from)?;
     let base = engine.last_sequence();
     if base > from {
         return Err(SubscribeError::Gone { from, oldest: base });
@@ -123,17 +124,16 @@ fn look<F>(
     if commands > room.replay {
         return Err(SubscribeError::Far { from, commands });
     }
-    let mut commands = past.read(base.0.saturating_add(1), from)?;
-    for command in &mut commands {
-        engine.apply(&command.map_err(PastError::from)?, &mut ());
-    }
-    let mut told = Publisher::new(Image::from_snapshot(&engine.snapshot()));
+    let mut replay = past.replay(engine, from)?;
+    replay.run::<_, PastError>(&mut (), |_, _, ()| Ok(ControlFlow::Continue(())))?;
+    let mut told = Publisher::new(Image::from_snapshot(&replay.engine.snapshot()));
     let first = ask(&mut told, PAST_MAX).ok_or(SubscribeError::NoMarket { market, from })?;
-    let mut then = Then { engine, commands, public: told, batch: Batch::default() };
+    let mut then = Then { replay, public: told, batch: Batch::default() };
     let (near, most) = NEAR;
     for _ in 0..most {
         let durable = locked(public).sequence();
-        if then.is_over() || durable.0.saturating_sub(then.engine.last_sequence().0) <= near {
+        if then.is_over() || durable.0.saturating_sub(then.replay.engine.last_sequence().0) <= near
+        {
             break;
         }
         then.tell(durable)?;
@@ -153,8 +153,7 @@ fn look<F>(
 
 /// An engine that carries out again what the journal says, and who is told.
 struct Then {
-    engine: Engine,
-    commands: Commands,
+    replay: Replay,
     public: Publisher,
     batch: Batch,
 }
@@ -167,17 +166,16 @@ impl Then {
 
     /// Carries out what comes next, and tells of it, while anybody listens.
     fn tell(&mut self, through: Sequence) -> Result<(), PastError> {
-        self.commands.extend(through);
-        while !self.is_over()
-            && let Some(command) = self.commands.next()
-        {
-            self.engine.apply(&command?, &mut self.batch);
-            for (header, events, outcome) in self.batch.groups() {
-                self.public.publish(header, events, outcome);
+        let Self { replay, public, batch } = self;
+        replay.commands.extend(through);
+        replay.run::<_, PastError>(batch, |_, _, batch| {
+            for (header, events, outcome) in batch.groups() {
+                public.publish(header, events, outcome);
             }
-            self.batch.clear();
-        }
-        self.public.end_batch();
+            batch.clear();
+            Ok(if public.is_heard() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+        })?;
+        public.end_batch();
         Ok(())
     }
 }

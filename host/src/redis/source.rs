@@ -1,10 +1,11 @@
 //! Everything that became durable, in order and without a gap: from the tape while that reaches far
 //! enough, and from the journal where it does not.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pricetime_engine::{Engine, MarketHead, Sequence};
-use pricetime_journal::{Commands, History};
+use pricetime_journal::{History, Replay};
 use pricetime_redis::stream::{Entries, Numbers, Wording};
 
 use super::tape::{Played, Tape};
@@ -15,7 +16,7 @@ use crate::status::Shared;
 /// So many entries are gathered at a time.
 const FULL: usize = 1_000;
 /// So many events are made of commands at a time, and so many commands are carried out.
-const STEP: (usize, usize) = (1_000, 16_384);
+const STEP: (usize, u64) = (1_000, 16_384);
 /// After so many pieces without much in them it comes back, for there may be an end.
 const PIECES: usize = 64;
 
@@ -34,12 +35,6 @@ pub(super) struct Source {
     cursor: Option<Cursor>,
     /// Whether it failed on the way, so that nobody knows where it stands.
     lost: bool,
-}
-
-/// An engine that carries out again what the journal says.
-struct Replay {
-    engine: Engine,
-    commands: Option<Commands>,
 }
 
 /// Groups, and how far they are used up.
@@ -105,10 +100,11 @@ impl Source {
         self.cursor = None;
         self.lost = true;
         let engine = self.past.engine_at(Sequence(sequence))?;
-        self.at = engine.last_sequence().0;
+        let at = engine.last_sequence();
+        self.at = at.0;
         self.quiet = sequence;
         self.wording = known(self.history, &engine);
-        self.replay = Some(Replay { engine, commands: None });
+        self.replay = Some(self.past.replay(engine, at)?);
         self.lost = false;
         Ok(())
     }
@@ -141,7 +137,7 @@ impl Source {
     fn next(&mut self) -> Result<Next, PastError> {
         if let Some(replay) = &mut self.replay {
             let quiet = self.at < self.quiet;
-            if let Some(next) = replay.next(&mut self.at, self.quiet)? {
+            if let Some(next) = replay_some(replay, &mut self.at, self.quiet)? {
                 if quiet && self.at >= self.quiet {
                     self.wording = known(self.history, &replay.engine);
                 }
@@ -172,9 +168,8 @@ impl Source {
         if self.replay.is_none() {
             self.go_back(self.at)?;
         }
-        if let Some(replay) = &mut self.replay {
-            let commands = self.past.read(self.at.saturating_add(1), durable)?;
-            replay.commands = Some(commands);
+        if let Some(replay) = self.replay.take() {
+            self.replay = Some(self.past.replay(replay.engine, durable)?);
         }
         Ok(Next::Working)
     }
@@ -185,33 +180,25 @@ fn known(history: History, engine: &Engine) -> Wording {
     Wording::new(history, engine.markets().map(|book| *book.head()))
 }
 
-impl Replay {
-    /// Carries out some more commands. None where there are none left.
-    fn next(&mut self, at: &mut u64, quiet: u64) -> Result<Option<Next>, PastError> {
-        let Some(commands) = &mut self.commands else { return Ok(None) };
-        let mut groups = Groups::default();
-        let (events, most) = STEP;
-        for _ in 0..most {
-            let Some(command) = commands.next() else {
-                self.commands = None;
-                break;
-            };
-            let command = command?;
-            if command.sequence.0 <= quiet {
-                self.engine.apply(&command, &mut ());
-                *at = command.sequence.0;
-                if *at == quiet {
-                    break;
-                }
-                continue;
-            }
-            self.engine.apply(&command, &mut groups);
-            if groups.events() >= events {
-                break;
-            }
-        }
-        Ok(Some(if groups.ends().is_some() { Next::Groups(groups) } else { Next::Working }))
+/// Carries out some more commands, without their events up to `quiet`. None where there are none left.
+fn replay_some(replay: &mut Replay, at: &mut u64, quiet: u64) -> Result<Option<Next>, PastError> {
+    let stop =
+        |is_enough| if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+    let before = replay.engine.last_sequence();
+    let (events, most) = STEP;
+    let last = before.0.saturating_add(most);
+    if *at < quiet {
+        replay.run::<_, PastError>(&mut (), |_, command, ()| {
+            *at = command.sequence.0;
+            Ok(stop(*at >= last.min(quiet)))
+        })?;
+        return Ok((replay.engine.last_sequence() > before).then_some(Next::Working));
     }
+    let mut groups = Groups::default();
+    replay.run::<_, PastError>(&mut groups, |_, command, groups| {
+        Ok(stop(groups.events() >= events || command.sequence.0 >= last))
+    })?;
+    Ok(groups.ends().is_some().then_some(Next::Groups(groups)))
 }
 
 impl Cursor {

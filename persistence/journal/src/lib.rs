@@ -33,6 +33,7 @@ mod local;
 mod look;
 mod recovery;
 mod rename;
+mod replay;
 
 pub use history::{BadHistory, History};
 pub use index_key::keyed_engine;
@@ -47,3 +48,4 @@ pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 pub use look::{ArchiveError, BadFile, Look, Packed, check_archive, unpack};
 pub use recovery::{Progress, Recovered, Recovery, RecoveryError, RecoveryOptions, recover};
 pub use rename::rename_new;
+pub use replay::Replay;

@@ -1,5 +1,6 @@
 //! The way back: the newest snapshot and the journal after it make the engine again.
 
+use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use crate::history::History;
 use crate::index_key::keyed_engine;
 use crate::journal::{Journal, JournalError, JournalOptions};
 use crate::local::{Loaded, LocalSnapshots, Newest, SnapshotError};
+use crate::replay::Replay;
 
 /// Between two reports of progress.
 const REPORT_EVERY: u64 = 1 << 14;
@@ -326,17 +328,20 @@ impl Recovery {
         mut progress: impl FnMut(Progress),
     ) -> Result<Recovered, RecoveryError> {
         let of = self.to_replay();
-        let Self { mut engine, base, journal, snapshots, history, damaged, lost } = self;
+        let Self { engine, base, journal, snapshots, history, damaged, lost } = self;
         let base = base.last_sequence;
+        let commands = journal.read(Sequence(base.0.saturating_add(1)))?;
+        let mut replay = Replay { engine, commands };
         let mut replayed = 0;
-        for command in journal.read(Sequence(base.0.saturating_add(1)))? {
-            engine.apply(&command?, sink);
+        replay.run::<_, RecoveryError>(sink, |_, _, _| {
             replayed += 1;
             if replayed % REPORT_EVERY == 0 {
                 progress(Progress { replayed, of });
             }
-        }
+            Ok(ControlFlow::Continue(()))
+        })?;
         progress(Progress { replayed, of });
+        let engine = replay.engine;
         Ok(Recovered { engine, journal, snapshots, history, base, replayed, damaged, lost })
     }
 

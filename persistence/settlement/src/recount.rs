@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use pricetime_engine::{
-    AccountId, Engine, EpochNumber, Event, Group, Header, MarketHead, MarketId, Sequence,
+    AccountId, Engine, EngineSnapshot, EpochNumber, Event, Group, Header, MarketHead, MarketId,
+    Sequence,
 };
 
 use crate::{Closed, Collector};
-use pricetime_journal::JournalError;
-use pricetime_journal::Look;
-use pricetime_journal::keyed_engine;
-use pricetime_journal::{Loaded, SnapshotError};
+use pricetime_journal::{JournalError, Look, Replay, SnapshotError};
 
 /// Replays a folder for the sake of its batches.
 #[derive(Debug)]
@@ -34,9 +32,6 @@ pub enum RecountError {
     #[error("the journal and the snapshots that are kept do not reach back to the first of them")]
     Gone,
 }
-
-/// A state to replay from, and its markets.
-type Begun = (Engine, Vec<MarketHead>);
 
 /// Hears each group, and what closed in it.
 pub type Listener<'a> = &'a mut dyn FnMut(&Header, &[Event], Option<Closed>) -> ControlFlow<()>;
@@ -72,10 +67,12 @@ impl<'a> Recount<'a> {
         begins: &mut dyn FnMut(&[MarketHead]),
         each: Listener<'_>,
     ) -> Result<(), RecountError> {
-        let early = |loaded: &Loaded| is_early(loaded, wanted);
-        let (engine, heads) = self.begin(through, &early)?.ok_or(RecountError::Gone)?;
-        begins(&heads);
-        self.go((engine, heads), through, each)
+        let first = self.look.first()?;
+        let fits = |state: &EngineSnapshot| is_early(state, wanted);
+        let engine = self.look.engine_before(first, through, self.markets_max, fits)?;
+        let engine = engine.ok_or(RecountError::Gone)?;
+        begins(&heads(&engine));
+        self.go(engine, through, each)
     }
 
     /// Replays from the newest state that holds no command behind `after`, or the oldest that there is,
@@ -89,78 +86,40 @@ impl<'a> Recount<'a> {
         through: Sequence,
         each: Listener<'_>,
     ) -> Result<Vec<MarketHead>, RecountError> {
-        let begun = match self.begin(after.min(through), &|_| true)? {
-            Some(begun) => begun,
-            None => self.oldest(through)?.ok_or(RecountError::Gone)?,
+        let (first, most) = (self.look.first()?, after.min(through));
+        let engine = match self.look.engine_before(first, most, self.markets_max, |_| true)? {
+            None => self.look.oldest_engine(first, self.markets_max)?,
+            found => found,
         };
-        let heads = begun.1.clone();
-        self.go(begun, through, each)?;
+        let engine = engine.filter(|it| it.last_sequence() <= through).ok_or(RecountError::Gone)?;
+        let heads = heads(&engine);
+        self.go(engine, through, each)?;
         Ok(heads)
     }
 
     /// Replays from a state.
     fn go(
         &self,
-        (mut engine, heads): Begun,
+        engine: Engine,
         through: Sequence,
         each: Listener<'_>,
     ) -> Result<(), RecountError> {
-        let from = Sequence(engine.last_sequence().0.saturating_add(1));
-        let mut collector = Collector::new(self.look.history(), self.platform, &heads);
-        let mut group = Group::default();
-        for command in self.look.reader().read(from, through)? {
-            engine.apply(&command?, &mut group);
-            let Group { header, events, outcome } = &group;
+        let mut collector = Collector::new(self.look.history(), self.platform, &heads(&engine));
+        let mut replay = Replay::of(self.look, engine, through)?;
+        replay.run::<_, RecountError>(&mut Group::default(), |_, _, group| {
+            let Group { header, events, outcome } = group;
             let closed = collector.group(header, events, *outcome);
-            if each(header, events, closed).is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// The newest state that will do, up to this command; the one before all commands where no snapshot
-    /// will and the journal is whole.
-    fn begin(
-        &self,
-        most: Sequence,
-        will_do: &dyn Fn(&Loaded) -> bool,
-    ) -> Result<Option<Begun>, RecountError> {
-        let first = self.look.first()?;
-        for base in self.look.bases(first)?.into_iter().rev().filter(|it| *it <= most) {
-            if let Some(begun) = self.load(base, will_do)? {
-                return Ok(Some(begun));
-            }
-        }
-        Ok((first.0 <= 1).then(|| (keyed_engine(self.markets_max), Vec::new())))
-    }
-
-    /// The oldest state.
-    fn oldest(&self, most: Sequence) -> Result<Option<Begun>, RecountError> {
-        let first = self.look.first()?;
-        for base in self.look.bases(first)?.into_iter().filter(|it| *it <= most) {
-            if let Some(begun) = self.load(base, &|_| true)? {
-                return Ok(Some(begun));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The state of a snapshot, where it can be had and will do.
-    fn load(
-        &self,
-        base: Sequence,
-        will_do: &dyn Fn(&Loaded) -> bool,
-    ) -> Result<Option<Begun>, SnapshotError> {
-        let Some(loaded) = self.look.base(base)?.filter(will_do) else { return Ok(None) };
-        let heads = || loaded.snapshot.markets.iter().map(|market| market.head).collect();
-        Ok(loaded.engine(self.markets_max).map(|engine| (engine, heads())))
+            Ok(each(header, events, closed))
+        })
     }
 }
 
+fn heads(engine: &Engine) -> Vec<MarketHead> {
+    engine.markets().map(|book| *book.head()).collect()
+}
+
 /// Whether all that these epochs traded is still to come.
-fn is_early(loaded: &Loaded, wanted: &BTreeMap<MarketId, EpochNumber>) -> bool {
-    let state = &loaded.snapshot;
+fn is_early(state: &EngineSnapshot, wanted: &BTreeMap<MarketId, EpochNumber>) -> bool {
     wanted.iter().all(|(market, epoch)| {
         let there = state.markets.iter().find(|it| it.head.market == *market);
         // One that is not there is still to come, or was there before.

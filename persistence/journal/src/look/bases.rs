@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pricetime_engine::{Engine, Sequence};
+use pricetime_engine::{Engine, EngineSnapshot, Sequence};
 
 use super::Look;
 use crate::index_key::keyed_engine;
@@ -42,6 +42,53 @@ impl Look {
             Err(error) if is_missing(&error) => Ok(None),
             loaded => loaded.map(Some),
         }
+    }
+
+    /// Returns an engine in the newest state up to the command `most` that `fits`: that of a snapshot,
+    /// or the empty one if the journal begins with its first command. Returns `None` if there is
+    /// neither. `first` is the first command of the journal.
+    ///
+    /// # Errors
+    /// Returns an error if the disk refuses.
+    pub fn engine_before(
+        &self,
+        first: Sequence,
+        most: Sequence,
+        markets_max: u32,
+        fits: impl Fn(&EngineSnapshot) -> bool,
+    ) -> Result<Option<Engine>, SnapshotError> {
+        let known = self.bases(first)?.into_iter().rev().filter(|it| *it <= most);
+        let found = self.restored(known, markets_max, fits)?;
+        Ok(found.or_else(|| (first.0 <= 1).then(|| keyed_engine(markets_max))))
+    }
+
+    /// Returns an engine in the state of the oldest snapshot that can be read and that the journal,
+    /// which begins with the command `first`, continues.
+    ///
+    /// # Errors
+    /// Returns an error if the disk refuses.
+    pub fn oldest_engine(
+        &self,
+        first: Sequence,
+        markets_max: u32,
+    ) -> Result<Option<Engine>, SnapshotError> {
+        self.restored(self.bases(first)?, markets_max, |_| true)
+    }
+
+    /// Returns the engine of the first of these snapshots that fits and can be restored.
+    fn restored(
+        &self,
+        bases: impl IntoIterator<Item = Sequence>,
+        markets_max: u32,
+        fits: impl Fn(&EngineSnapshot) -> bool,
+    ) -> Result<Option<Engine>, SnapshotError> {
+        for base in bases {
+            let loaded = self.base(base)?.filter(|it| fits(&it.snapshot));
+            if let Some(engine) = loaded.and_then(|it| it.engine(markets_max)) {
+                return Ok(Some(engine));
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What becomes of orders, for who may know whose they are.
 
 use pricetime_engine::{
-    AccountId, Event, Header, MarketSpec, OrderId, OrderKind, Party, Place, Price, Quantity, Side,
+    AccountId, Event, Header, MarketSpec, OrderId, OrderKind, Party, Place, Quantity, Side,
     TimeInForce,
 };
 use serde::Serialize;

@@ -1,0 +1,72 @@
+//! Carrying out again what a journal says.
+
+use std::ops::ControlFlow;
+
+use pricetime_engine::{Command, Engine, Sequence, Sink};
+
+use crate::journal::{Commands, JournalError};
+use crate::look::Look;
+
+/// An engine, and the commands of a journal that it carries out again.
+///
+/// ```no_run
+/// use std::ops::ControlFlow;
+/// use std::path::Path;
+/// use std::sync::Arc;
+///
+/// use pricetime_engine::{Engine, Group};
+/// use pricetime_journal::{JournalError, Look, RealDisk, Replay};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let look = Look::open(Arc::new(RealDisk), Path::new("./data"))?;
+/// let mut replay = Replay::of(&look, Engine::new(16), look.journal()?.through())?;
+/// let mut trades = 0;
+/// replay.run::<_, JournalError>(&mut Group::default(), |_, _, group| {
+///     trades += group.trades().count();
+///     Ok(ControlFlow::Continue(()))
+/// })?;
+/// println!("{trades} trades, the state has digest {:032x}", replay.engine.digest());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Replay<C = Commands> {
+    /// The state after the last command that was carried out.
+    pub engine: Engine,
+    /// The commands that follow.
+    pub commands: C,
+}
+
+impl Replay {
+    /// Begins after the state of this engine and ends with the command `through`, which must be
+    /// durable.
+    ///
+    /// # Errors
+    /// Returns an error if the journal no longer has the first command, or cannot be read.
+    pub fn of(look: &Look, engine: Engine, through: Sequence) -> Result<Self, JournalError> {
+        let from = Sequence(engine.last_sequence().0.saturating_add(1));
+        Ok(Self { commands: look.reader().read(from, through)?, engine })
+    }
+}
+
+impl<C: Iterator<Item = Result<Command, JournalError>>> Replay<C> {
+    /// Carries out command after command until none is left or `each` breaks. The events go to
+    /// `sink`; `each` gets the state after the command, the command and the sink.
+    ///
+    /// # Errors
+    /// Returns an error if the next command cannot be read or is damaged, and the error of `each`.
+    pub fn run<S: Sink, E: From<JournalError>>(
+        &mut self,
+        sink: &mut S,
+        mut each: impl FnMut(&Engine, &Command, &mut S) -> Result<ControlFlow<()>, E>,
+    ) -> Result<(), E> {
+        for command in self.commands.by_ref() {
+            let command = command?;
+            self.engine.apply(&command, sink);
+            if each(&self.engine, &command, sink)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
