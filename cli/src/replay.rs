@@ -98,7 +98,7 @@ impl Replay {
     /// Replays the journal of a folder.
     fn journal(&self, folder: &Path, is_out_taken: bool) -> Result<(), Stop> {
         let seen = Seen::open(folder)?;
-        let Begun { engine, base, commands, through } =
+        let Begun { engine, base, commands } =
             seen.begin(Origin::Oldest, self.markets.markets_max)?;
         let after = engine.last_sequence();
         self.say_where(&seen, after);
@@ -110,29 +110,17 @@ impl Replay {
             run.judged_by(judge, base.as_ref());
         }
         drop(base);
-        let bar = look::bar(Some(through.0.saturating_sub(after.0)), "replaying");
         let begun = Instant::now();
         let mut pace = self.speed.begin();
         let mut damaged = None;
-        'replay: loop {
-            let batch = match commands.next() {
-                Ok(Some(batch)) => batch,
-                Ok(None) => break,
-                Err(error) => {
-                    damaged = Some(error);
-                    break;
-                }
-            };
-            for command in &batch {
-                if !run.carry_out(command, &mut pace)? {
-                    break 'replay;
-                }
+        for command in commands {
+            match command {
+                Ok(command) if run.carry_out(&command, &mut pace)? => {}
+                Ok(_) => break,
+                Err(error) => damaged = Some(error),
             }
-            bar.inc(batch.len() as u64);
-            commands.give_back(batch);
         }
         let taken = Taken { after, wall: begun.elapsed() };
-        bar.finish_and_clear();
         self.end(run, &taken, 0, is_out_taken)?;
         match damaged {
             None if self.until.is_some() => Ok(()),

@@ -6,7 +6,7 @@ use pricetime_engine::{Engine, EngineSnapshot, EpochNumber, MarketId, Sequence};
 use pricetime_journal::{Loaded, SnapshotError, keyed_engine};
 
 use super::super::failure::{Code, Failure};
-use super::{Ahead, At, Seen, Stop, note};
+use super::{Ahead, At, Seen, Stop, bar, note};
 
 /// How far back a replay has to begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +26,6 @@ pub(in super::super) struct Begun {
     /// The state that it begins with, where that is not the empty one.
     pub(in super::super) base: Option<EngineSnapshot>,
     pub(in super::super) commands: Ahead,
-    /// The last command that there will be.
-    pub(in super::super) through: Sequence,
 }
 
 impl Seen {
@@ -53,7 +51,8 @@ impl Seen {
         let after = base.as_ref().map_or(Sequence(0), |base| base.last_sequence);
         let through = self.journal.through().max(after);
         let commands = self.look.reader().read(Sequence(after.0.saturating_add(1)), through)?;
-        Ok(Begun { engine, base, commands: Ahead::of(commands)?, through })
+        let bar = bar(Some(through.0.saturating_sub(after.0)), "replaying");
+        Ok(Begun { engine, base, commands: Ahead::of(commands, bar)? })
     }
 
     /// The snapshot to begin with; none where everything is replayed.

@@ -1,11 +1,13 @@
 //! To a moment in a history, by way of a snapshot, and with somebody at the window.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use pricetime_engine::{Command, Engine, Event, Group, Sequence};
+use pricetime_journal::Replay;
 
 use super::super::failure::{Code, Failure};
-use super::{At, Origin, Seen, Stop, bar, note};
+use super::{At, Begun, Origin, Seen, Stop, note};
 
 /// A journey to a moment in a history.
 #[derive(Debug)]
@@ -69,8 +71,7 @@ impl Travel {
         origin: Origin,
         each: &mut dyn FnMut(&Engine, &Command, &Group) -> Result<(), Stop>,
     ) -> Result<Engine, Stop> {
-        let begun = self.seen.begin(origin, self.markets)?;
-        let mut engine = begun.engine;
+        let Begun { engine, commands, .. } = self.seen.begin(origin, self.markets)?;
         let after = engine.last_sequence();
         if let At::Sequence(at) = self.at {
             if at < after {
@@ -82,29 +83,24 @@ impl Travel {
                 return Ok(engine);
             }
         }
-        let bar = bar(Some(begun.through.0.saturating_sub(after.0)), "replaying");
-        let mut last = Group::default();
-        while let Some(batch) = begun.commands.next()? {
-            for command in &batch {
-                if self.is_past(command) {
-                    bar.finish_and_clear();
-                    return Ok(engine);
-                }
-                engine.apply(command, &mut last);
-                each(&engine, command, &last)?;
-                if self.is_there(&last) {
-                    bar.finish_and_clear();
-                    return Ok(engine);
-                }
+        let commands =
+            commands.take_while(|it| !matches!(it, Ok(command) if self.is_past(command)));
+        let mut replay = Replay { engine, commands };
+        let mut arrived = matches!(self.at, At::Sequence(_) | At::Time(_));
+        replay.run::<_, Stop>(&mut Group::default(), |engine, command, group| {
+            each(engine, command, group)?;
+            if !self.is_there(group) {
+                return Ok(ControlFlow::Continue(()));
             }
-            bar.inc(batch.len() as u64);
-            begun.commands.give_back(batch);
-        }
-        bar.finish_and_clear();
-        if let At::Sequence(_) | At::Time(_) = self.at {
+            arrived = true;
+            Ok(ControlFlow::Break(()))
+        })?;
+        let engine = replay.engine;
+        if arrived {
             return Ok(engine);
         }
-        let text = format!("{} has not come: the journal ends with {}", self.at, begun.through);
+        let last = engine.last_sequence();
+        let text = format!("{} has not come: the journal ends with {last}", self.at);
         Err(Failure::new(Code::Failed, text).into())
     }
 

@@ -1,11 +1,13 @@
 //! Replays held against everything else that is known. Damage ends a stretch of the journal, and a
 //! later snapshot begins the next.
 
-use pricetime_engine::{Engine, Sequence};
-use pricetime_journal::JournalError;
-use pricetime_journal::image::Image;
+use std::ops::ControlFlow;
 
-use super::super::look::{self, Begun, Judge, Origin, Seen, Stop};
+use pricetime_engine::{Engine, Sequence};
+use pricetime_journal::image::Image;
+use pricetime_journal::{JournalError, Replay};
+
+use super::super::look::{Begun, Judge, Origin, Seen, Stop};
 use super::{Voice, wrong};
 
 /// Who says what was found, and whether a damaged file has been named already.
@@ -83,27 +85,17 @@ impl Stretches<'_> {
     }
 
     fn replay(&self, seen: &Seen, begun: Begun) -> Replayed {
-        let Begun { mut engine, base, commands, through } = begun;
+        let Begun { engine, base, commands } = begun;
         let after = engine.last_sequence();
         let mut image = Judge::image(base.as_ref());
         let mut judge = Judge::new(seen.look.snapshots(), &seen.snapshots, after, self.markets);
-        let bar = look::bar(Some(through.0.saturating_sub(after.0)), "replaying");
-        let broken = loop {
-            let batch = match commands.next() {
-                Ok(Some(batch)) => batch,
-                Ok(None) => break None,
-                Err(error) => break Some(error),
-            };
-            for command in &batch {
-                engine.apply(command, &mut image);
-                if judge.next() == Some(command.sequence) {
-                    judge.compare(&engine);
-                }
+        let mut replay = Replay { engine, commands };
+        let ended = replay.run::<_, JournalError>(&mut image, |engine, command, _| {
+            if judge.next() == Some(command.sequence) {
+                judge.compare(engine);
             }
-            bar.inc(batch.len() as u64);
-            commands.give_back(batch);
-        };
-        bar.finish_and_clear();
-        Replayed { engine, image, judge, broken }
+            Ok(ControlFlow::Continue(()))
+        });
+        Replayed { engine: replay.engine, image, judge, broken: ended.err() }
     }
 }
