@@ -8,6 +8,9 @@ use pricetime_engine::{Event, Header, MarketHead, Outcome};
 /// what is quick, and hands on what is not. What the process had made durable but not yet told when
 /// it was killed, a follower never hears of: the journal has it, and a replay tells it again.
 ///
+/// A command counts as durable ([`Status::durable`](crate::Status::durable)) before a
+/// follower gets its group, and its ticket is answered afterwards.
+///
 /// ```
 /// use pricetime::engine::{Event, Header, MarketHead, Outcome};
 /// use pricetime::{Follower, Host, Options};
@@ -36,7 +39,7 @@ use pricetime_engine::{Event, Header, MarketHead, Outcome};
 /// ```
 pub trait Follower: Send + 'static {
     /// The markets as they are before the first group.
-    fn start(&mut self, markets: &[MarketHead]);
+    fn start(&mut self, _markets: &[MarketHead]) {}
     /// What a command did.
     fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome);
     /// There is nothing more for now.

@@ -31,6 +31,8 @@ use pricetime_redis::RedisOptions;
 use pricetime_settlement::ledger::{Ledger, LedgerError};
 use pricetime_settlement::{Collector, Patience, PutBack, Standing};
 
+use crate::follower::Follower;
+
 pub(crate) use again::Place;
 pub(crate) use clerk::Clerk;
 pub(crate) use courier::Courier;
@@ -144,9 +146,10 @@ impl Listener {
     ) -> Self {
         Self { collector: Collector::new(history, platform, heads), clerk }
     }
+}
 
-    /// Takes in a group that is durable.
-    pub(crate) fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
+impl Follower for Listener {
+    fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
         let closed = self.collector.group(header, events, outcome);
         let done = |kind| header.kind == kind && outcome == Outcome::Accepted;
         let (comes, goes) = (done(ActionKind::AddMarket), done(ActionKind::RemoveMarket));

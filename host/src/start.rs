@@ -14,6 +14,7 @@ use pricetime_journal::{
 use crate::batch::Batch;
 use crate::core_thread::{self, Entrance};
 use crate::draft::Item;
+use crate::follower::Follower;
 use crate::gates::Schedule;
 use crate::keeper::Keeper;
 #[cfg(feature = "redis")]
@@ -201,7 +202,7 @@ struct Kept {
     past: Option<Past>,
     journal: Option<Journal>,
     snapshots: Option<LocalSnapshots>,
-    listener: Option<Listener>,
+    listener: Option<Box<dyn Follower>>,
     clerk: Option<Clerk>,
     courier: Option<Courier>,
     #[cfg(feature = "redis")]
@@ -331,13 +332,12 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     });
     let teller = Teller {
         public: Arc::clone(&public),
-        follower: options.follower,
+        followers: options.follower.into_iter().chain(kept.listener).collect(),
         durable,
         give_back,
         to_keeper: keeper.is_some().then_some(to_keeper),
         #[cfg(feature = "redis")]
         to_redis: mailbox,
-        to_clerk: kept.listener,
         #[cfg(feature = "redis")]
         recorder,
         shared: Arc::clone(&shared),
@@ -386,7 +386,7 @@ fn share(engine: &Engine, base: Sequence, keeping: Option<&Keeping>) -> Arc<Shar
 }
 
 /// Who listens, who settles and who delivers.
-type Ends = (Option<Listener>, Option<Clerk>, Option<Courier>);
+type Ends = (Option<Box<dyn Follower>>, Option<Clerk>, Option<Courier>);
 
 /// The ends of the settlement, where there is to be one.
 fn settle(
@@ -400,7 +400,7 @@ fn settle(
     let (to_clerk, incoming) = news();
     let listener = Listener::new(place.history, settlement.platform, &heads, to_clerk);
     let (clerk, courier) = Clerk::new(settlement, place, &heads, incoming, Arc::clone(shared))?;
-    Ok((Some(listener), Some(clerk), courier))
+    Ok((Some(Box::new(listener)), Some(clerk), courier))
 }
 
 /// Replays what is to be replayed. A short way is folded into the image that is there; after a long

@@ -11,7 +11,6 @@ use crate::follower::Follower;
 use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
 use crate::redis::{Mailbox, Recorder};
-use crate::settle::Listener;
 use crate::status::{Shared, locked};
 
 /// A batch with room for more commands is not filled again.
@@ -21,15 +20,15 @@ const ROOM_MAX: usize = 4_096;
 /// the keeper when an epoch has closed.
 pub(crate) struct Teller {
     pub(crate) public: Arc<Mutex<Publisher>>,
-    pub(crate) follower: Option<Box<dyn Follower>>,
+    /// Each gets all groups of a batch before the next one does: first the embedder's, then the
+    /// settlement's.
+    pub(crate) followers: Vec<Box<dyn Follower>>,
     pub(crate) durable: Receiver<Batch>,
     /// To the core, which fills it again.
     pub(crate) give_back: Sender<Batch>,
     pub(crate) to_keeper: Option<Sender<Frozen>>,
     #[cfg(feature = "redis")]
     pub(crate) to_redis: Option<Mailbox>,
-    /// To who settles.
-    pub(crate) to_clerk: Option<Listener>,
     /// To who publishes events.
     #[cfg(feature = "redis")]
     pub(crate) recorder: Option<Recorder>,
@@ -48,14 +47,6 @@ impl Teller {
                 continue;
             }
             let closed = self.tell(&mut batch);
-            if let Some(follower) = &mut self.follower {
-                batch.groups().for_each(|(header, events, outcome)| {
-                    follower.group(header, events, outcome);
-                });
-                if durable.is_empty() {
-                    follower.pause();
-                }
-            }
             #[cfg(feature = "redis")]
             if let Some(recorder) = self.recorder.as_ref().filter(|_| !batch.commands.is_empty()) {
                 recorder.record(batch.told());
@@ -63,11 +54,14 @@ impl Teller {
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);
             }
-            // Who settles may read the journal for what he hears, as far as it is said to be durable.
-            if let Some(listener) = &mut self.to_clerk {
+            // A follower may read the journal for what it is told, as far as that counts as durable.
+            for follower in &mut self.followers {
                 batch.groups().for_each(|(header, events, outcome)| {
-                    listener.group(header, events, outcome);
+                    follower.group(header, events, outcome);
                 });
+                if durable.is_empty() {
+                    follower.pause();
+                }
             }
             batch.answer();
             batch.clear();

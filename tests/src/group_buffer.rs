@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pricetime::Follower;
-use pricetime_engine::{Event, Group, Header, MarketHead, Outcome, Sequence};
+use pricetime_engine::{Event, Group, Header, Outcome, Sequence};
 
 /// The groups that one or more hosts have passed on, in order. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +26,6 @@ impl GroupBuffer {
 }
 
 impl Follower for GroupBuffer {
-    fn start(&mut self, _: &[MarketHead]) {}
-
     fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
         self.groups().push(Group { header: *header, events: events.to_vec(), outcome });
     }

@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex};
 
 use crate::Tokens;
-use pricetime::engine::{Event, Header, MarketHead, Outcome};
+use pricetime::engine::{Event, Header, Outcome};
 use pricetime::{Follower, Gates, Options};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -32,8 +32,6 @@ impl Gate {
 struct Held(Arc<Gate>);
 
 impl Follower for Held {
-    fn start(&mut self, _: &[MarketHead]) {}
-
     fn group(&mut self, _: &Header, _: &[Event], _: Outcome) {
         let shut = self.0.shut.lock().expect("no panic");
         drop(self.0.changed.wait_while(shut, |shut| *shut).expect("no panic"));
