@@ -53,11 +53,7 @@ impl Past {
     /// can be read any more.
     pub(crate) fn engine_at(&self, sequence: Sequence) -> Result<Engine, PastError> {
         let look = self.look()?;
-        let first = look.first()?;
-        let engine = match look.engine_before(first, sequence, self.markets_max, |_| true)? {
-            None => look.oldest_engine(first, self.markets_max)?,
-            found => found,
-        };
+        let engine = look.engine_near(look.first()?, sequence, self.markets_max)?;
         engine.ok_or(PastError::Nothing)
     }
 

@@ -87,10 +87,7 @@ impl<'a> Recount<'a> {
         each: Listener<'_>,
     ) -> Result<Vec<MarketHead>, RecountError> {
         let (first, most) = (self.look.first()?, after.min(through));
-        let engine = match self.look.engine_before(first, most, self.markets_max, |_| true)? {
-            None => self.look.oldest_engine(first, self.markets_max)?,
-            found => found,
-        };
+        let engine = self.look.engine_near(first, most, self.markets_max)?;
         let engine = engine.filter(|it| it.last_sequence() <= through).ok_or(RecountError::Gone)?;
         let heads = heads(&engine);
         self.go(engine, through, each)?;

@@ -62,17 +62,21 @@ impl Look {
         Ok(found.or_else(|| (first.0 <= 1).then(|| keyed_engine(markets_max))))
     }
 
-    /// Returns an engine in the state of the oldest snapshot that can be read and that the journal,
-    /// which begins with the command `first`, continues.
+    /// Returns an engine in the newest state up to the command `sequence`, or in the oldest state
+    /// after it if nothing older can be read. `first` is the first command of the journal.
     ///
     /// # Errors
     /// Returns an error if the disk refuses.
-    pub fn oldest_engine(
+    pub fn engine_near(
         &self,
         first: Sequence,
+        sequence: Sequence,
         markets_max: u32,
     ) -> Result<Option<Engine>, SnapshotError> {
-        self.restored(self.bases(first)?, markets_max, |_| true)
+        match self.engine_before(first, sequence, markets_max, |_| true)? {
+            None => self.restored(self.bases(first)?, markets_max, |_| true),
+            found => Ok(found),
+        }
     }
 
     /// Returns the engine of the first of these snapshots that fits and can be restored.
