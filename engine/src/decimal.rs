@@ -69,28 +69,84 @@ impl MarketSpec {
         Some((Quantity(below), Quantity(below.checked_add(1)?)))
     }
 
-    /// A price as people write it.
-    #[must_use]
-    pub fn show_price(&self, price: Price) -> String {
-        show(i128::from(price.0), &[self.tick])
+    /// Returns a price, a quantity or a notional of this market as an exact decimal, to print.
+    ///
+    /// ```
+    /// use pricetime_engine::{MarketSpec, Price, Quantity};
+    ///
+    /// let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
+    /// let (price, quantity) = (Price(1_425), Quantity(300));
+    /// assert_eq!(format!("{} at {}", spec.show(quantity), spec.show(price)), "3.00 at 0.1425");
+    /// assert_eq!(spec.show(price.times(quantity)).to_string(), "0.427500");
+    /// assert_eq!(format!("{:>9}", spec.show(Price(-5))), "  -0.0005");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn show(&self, amount: impl Amount) -> Shown {
+        amount.shown(self)
     }
 
-    /// A quantity as people write it.
+    /// Returns what [`show`](Self::show) prints of a price.
+    #[must_use]
+    pub fn show_price(&self, price: Price) -> String {
+        self.show(price).to_string()
+    }
+
+    /// Returns what [`show`](Self::show) prints of a quantity.
     #[must_use]
     pub fn show_quantity(&self, quantity: Quantity) -> String {
-        show(i128::from(quantity.0), &[self.lot])
+        self.show(quantity).to_string()
     }
 
     /// Lots of either sign as people write them: sums and differences of quantities.
     #[must_use]
     pub fn show_lots(&self, lots: i128) -> String {
-        show(lots, &[self.lot])
+        Shown { count: lots, sizes: [self.lot, Step::ONE] }.to_string()
     }
 
-    /// A notional as people write it: more digits than a `Decimal` holds, if need be.
+    /// Returns what [`show`](Self::show) prints of a notional: more digits than a `Decimal` holds, if need be.
     #[must_use]
     pub fn show_notional(&self, notional: Notional) -> String {
-        show(notional.0, &[self.tick, self.lot])
+        self.show(notional).to_string()
+    }
+}
+
+/// What a market counts in its own steps: prices in ticks, quantities in lots, notionals in both.
+pub trait Amount {
+    /// Returns this amount of the market as a decimal, to print.
+    fn shown(self, spec: &MarketSpec) -> Shown;
+}
+
+impl Amount for Price {
+    fn shown(self, spec: &MarketSpec) -> Shown {
+        Shown { count: i128::from(self.0), sizes: [spec.tick, Step::ONE] }
+    }
+}
+
+impl Amount for Quantity {
+    fn shown(self, spec: &MarketSpec) -> Shown {
+        Shown { count: i128::from(self.0), sizes: [spec.lot, Step::ONE] }
+    }
+}
+
+impl Amount for Notional {
+    fn shown(self, spec: &MarketSpec) -> Shown {
+        Shown { count: self.0, sizes: [spec.tick, spec.lot] }
+    }
+}
+
+/// An exact decimal to print, with as many decimal places as the steps of its market have. Width, fill
+/// and sign of a format apply; a precision is ignored, because nothing here rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "it is there to be printed"]
+pub struct Shown {
+    count: i128,
+    /// What one of the count is: the product of these.
+    sizes: [Step; 2],
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad_integral(self.count >= 0, "", &digits(self.count.unsigned_abs(), self.sizes))
     }
 }
 
@@ -148,10 +204,10 @@ fn is_multiple(units: i128, zeros: u64, mantissa: u64) -> bool {
 }
 
 /// `count` times the product of the steps, digit by digit.
-fn show(count: i128, sizes: &[Step]) -> String {
+fn digits(count: u128, sizes: [Step; 2]) -> String {
     // Little-endian decimal digits.
     let mut digits: Vec<u64> = Vec::new();
-    let mut rest = count.unsigned_abs();
+    let mut rest = count;
     while rest != 0 {
         digits.push(u64::try_from(rest.wrapping_rem(10)).unwrap_or_default());
         rest = rest.wrapping_div(10);
@@ -168,10 +224,7 @@ fn show(count: i128, sizes: &[Step]) -> String {
     if digits.len() < least {
         digits.resize(least, 0);
     }
-    let mut text = String::with_capacity(digits.len().saturating_add(2));
-    if count < 0 {
-        text.push('-');
-    }
+    let mut text = String::with_capacity(digits.len().saturating_add(1));
     for (place, digit) in digits.iter().enumerate().rev() {
         let digit = u32::try_from(*digit).ok().and_then(|d| char::from_digit(d, 10));
         text.push(digit.unwrap_or('?'));

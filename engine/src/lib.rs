@@ -63,7 +63,7 @@ pub use book::Book;
 pub use bounds::BrokenBound;
 pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrade, TimeInForce};
 #[cfg(feature = "decimal")]
-pub use decimal::BadDecimal;
+pub use decimal::{Amount, BadDecimal, Shown};
 pub use engine::Engine;
 pub use event::{
     CancelReason, Clearing, EpochSummary, Event, Header, Outcome, Party, Prices, Reason,
