@@ -303,9 +303,9 @@ fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
         OpenError::ImageElsewhere { .. } => {
             " (`pricetime redis show` says more; --accept-loss restores from the image)"
         }
-        OpenError::Alone(_) => " (`pricetime redis show` says more)",
+        OpenError::StateUnreadable(_) => " (`pricetime redis show` says more)",
         OpenError::Folder(_)
-        | OpenError::Home
+        | OpenError::NoSingleStore
         | OpenError::Image(_)
         | OpenError::Scores(_)
         | OpenError::Thread(_)

@@ -97,7 +97,7 @@ impl Host {
         let (folder, policy) = (options.folder.clone(), options.policy);
         let room = Room { updates: options.subscription, replay: options.subscription_replay };
         if folder.is_none() != (policy == Policy::Epoch) {
-            return Err(OpenError::Home);
+            return Err(OpenError::NoSingleStore);
         }
         if let Some(folder) = folder.iter().find(|it| locked(&POISONED).contains(*it)) {
             return Err(OpenError::Poisoned(folder.clone()));

@@ -60,7 +60,7 @@ pub enum OpenError {
         "there is no data folder, so only Redis knows the state, and it cannot be had from there: \
          {0}; start again when that is mended"
     )]
-    Alone(
+    StateUnreadable(
         /// Why.
         ReadError,
     ),
@@ -69,7 +69,7 @@ pub enum OpenError {
         "a host has a data folder and any policy but `epoch`, or no folder, Redis, and policy \
          `epoch`: Options::new and Options::redis_only give the one and the other"
     )]
-    Home,
+    NoSingleStore,
     /// Something needs a journal, and there is none.
     #[error(
         "events are published and trades settled from the journal: that needs a data folder and \

@@ -90,7 +90,7 @@ fn open(options: &mut Options, folder: Option<Folder>) -> Result<Opened, OpenErr
 /// Takes over what stands in Redis.
 #[cfg(feature = "redis")]
 fn open_redis(options: &Options) -> Result<Opened, OpenError> {
-    let redis = options.redis.clone().ok_or(OpenError::Home)?;
+    let redis = options.redis.clone().ok_or(OpenError::NoSingleStore)?;
     let (taken, engine) = crate::redis::take_over(redis, options.markets_max)?;
     let (base, image) = (engine.last_sequence(), Image::from_snapshot(&engine.snapshot()));
     let start = Start {
@@ -106,7 +106,7 @@ fn open_redis(options: &Options) -> Result<Opened, OpenError> {
 
 #[cfg(not(feature = "redis"))]
 fn open_redis(_: &Options) -> Result<Opened, OpenError> {
-    Err(OpenError::Home)
+    Err(OpenError::NoSingleStore)
 }
 
 /// Opens the folder, where there is one.

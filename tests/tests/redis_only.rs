@@ -236,16 +236,16 @@ fn without_redis_there_is_no_start_and_no_end() {
     trade(&host, &mut next, 20);
     server.kill();
     let refused = Host::open(options(&server)).expect_err("nobody knows the state");
-    assert!(matches!(refused, OpenError::Alone(_)), "{refused}");
+    assert!(matches!(refused, OpenError::StateUnreadable(_)), "{refused}");
     assert!(refused.to_string().contains("only Redis knows the state"), "{refused}");
     let lost = host.close().expect_err("the open epoch is lost").reason;
     assert!(lost.contains("Redis did not take the last state"), "{lost}");
     server.again();
     assert_eq!(Host::open(options(&server)).expect("a new history").start().snapshot, 0);
     let neither = Options { redis: None, ..options(&server) };
-    assert!(matches!(Host::open(neither), Err(OpenError::Home)));
+    assert!(matches!(Host::open(neither), Err(OpenError::NoSingleStore)));
     let both = Options { policy: Policy::Epoch, ..Options::new("nowhere") };
-    assert!(matches!(Host::open(both), Err(OpenError::Home)));
+    assert!(matches!(Host::open(both), Err(OpenError::NoSingleStore)));
 }
 
 #[test]

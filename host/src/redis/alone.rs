@@ -27,12 +27,15 @@ pub(crate) fn take_over(
     options: RedisOptions,
     markets_max: u32,
 ) -> Result<(Taken, Engine), OpenError> {
-    let (writer, whole) = ImageWriter::take_over(Link::new(options)).map_err(OpenError::Alone)?;
+    let (writer, whole) =
+        ImageWriter::take_over(Link::new(options)).map_err(OpenError::StateUnreadable)?;
     let mut engine = keyed_engine(markets_max);
     let Some(Whole { state, trades, .. }) = whole else {
         return Ok((Taken { writer, trades: BTreeMap::new() }, engine));
     };
-    engine.restore(&state).map_err(|broken| OpenError::Alone(ReadError::Broken(broken)))?;
+    engine
+        .restore(&state)
+        .map_err(|broken| OpenError::StateUnreadable(ReadError::Broken(broken)))?;
     Ok((Taken { writer, trades }, engine))
 }
 
