@@ -252,9 +252,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(told)
     }
 
-    fn stopped(&self, line: u64, request: Option<Uuid>, Stopped { reason }: Stopped) -> Answer {
-        let reason = self.principal.reason(reason).into_owned();
-        let error = Stopped { reason }.to_string();
+    fn stopped(&self, line: u64, request: Option<Uuid>, stopped: Stopped) -> Answer {
+        let reason = self.principal.reason(stopped.reason());
+        let error = format!("the host has stopped: {reason}");
         Answer::Refused(Refused { line, column: None, request, error })
     }
 
@@ -264,8 +264,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             line,
             durable: status.durable.0,
             snapshot: status.snapshot.0,
-            stopped: status.stopped,
-            snapshot_failure: status.snapshot_failure,
+            stopped: status.stopped.map(|it| it.reason()),
+            snapshot_failure: status.snapshot_failure.map(|it| it.to_string()),
             faulty: status.faulty.or_else(|| differs(&status.redis.differs)),
             fenced: status.redis.fenced.into_iter().map(fenced).collect(),
         };

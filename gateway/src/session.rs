@@ -349,7 +349,7 @@ impl Session {
                 Err(Refused::Busy) => tokio::time::sleep(BUSY).await,
                 Err(refused @ Refused::Scores) => return Err(refused.to_string().into()),
                 Err(Refused::Stopped) => {
-                    let why = self.shared.host.status().stopped;
+                    let why = self.shared.host.status().stopped.map(|it| it.reason());
                     let why = why.map_or("it is closing".into(), |why| self.principal.reason(why));
                     return Err(format!("the host has stopped: {why}").into());
                 }

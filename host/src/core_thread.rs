@@ -110,10 +110,14 @@ impl<T> Clone for Entrance<T> {
 }
 
 impl<T> Entrance<T> {
-    /// Why the work failed or panicked, if it did.
-    #[must_use]
-    pub(crate) fn failure(&self) -> Option<&str> {
-        self.end.get()?.as_ref().err().map(String::as_str)
+    /// Whether the thread has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end.get().is_some()
+    }
+
+    /// Whether there is room for what is not urgent.
+    pub(crate) fn has_room(&self) -> bool {
+        self.sender.len() < self.room
     }
 
     /// Submits without waiting.
@@ -122,7 +126,7 @@ impl<T> Entrance<T> {
     /// There is no room, or the thread has ended; the item comes back.
     pub(crate) fn submit(&self, item: T) -> Result<(), Refused<T>> {
         // Others may come between the question and the answer: the reserve is then that much smaller.
-        if self.sender.len() < self.room || self.end.get().is_some() {
+        if self.has_room() || self.has_ended() {
             self.submit_urgently(item)
         } else {
             Err(Refused::Busy(item))
@@ -184,24 +188,28 @@ impl<W: Work> Thread<W> {
     }
 }
 
-/// Starts a thread for this work.
+/// Starts a thread for this work. When the thread ends, `ended` is called with the reason if the work
+/// failed or panicked, before anything is dropped that waits for an answer.
 ///
 /// # Errors
-/// The system gives no thread.
+/// Returns the system's error if it gives no thread.
 pub(crate) fn spawn<W: Work>(
     options: &Options,
-    work: W,
+    mut work: W,
+    ended: impl FnOnce(Option<&str>) + Send + 'static,
 ) -> io::Result<(Entrance<W::Item>, Thread<W>)> {
     let (sender, receiver) = crossbeam_channel::bounded(options.capacity.max(1));
     let (end, kept) = (Arc::new(End::new()), receiver.clone());
-    let (ended, wait, batch) = (Arc::clone(&end), options.wait, options.batch.max(1));
+    let (state, wait, most) = (Arc::clone(&end), options.wait, options.batch.max(1));
     let room = options.capacity.saturating_sub(options.reserve).max(1);
     let handle = std::thread::Builder::new().name(options.name.clone()).spawn(move || {
-        let run = AssertUnwindSafe(|| run(work, &receiver, wait, batch));
+        let mut batch = Vec::with_capacity(most);
+        let run = AssertUnwindSafe(|| run(&mut work, &receiver, wait, &mut batch));
         let run = catch_unwind(run).unwrap_or_else(|panic| Err(reason(panic.as_ref())));
-        let _ = ended.set(run.as_ref().map(|_| ()).map_err(Clone::clone));
+        let _ = state.set(run.clone());
+        ended(run.as_ref().err().map(String::as_str));
         empty(&receiver);
-        run.ok()
+        run.ok().map(|()| work)
     })?;
     let entrance = Entrance { sender: sender.clone(), receiver: kept, room, end: Arc::clone(&end) };
     Ok((entrance, Thread { handle, sender, end }))
@@ -211,13 +219,13 @@ pub(crate) fn spawn<W: Work>(
 const LOOKS: u32 = 1_024;
 
 fn run<W: Work>(
-    mut work: W,
+    work: &mut W,
     receiver: &Receiver<Waiting<W::Item>>,
     wait: Wait,
-    batch_max: usize,
-) -> Result<W, String> {
-    let mut batch = Vec::with_capacity(batch_max);
-    let mut alone = work.step(&mut batch)?;
+    batch: &mut Vec<W::Item>,
+) -> Result<(), String> {
+    let batch_max = batch.capacity();
+    let mut alone = work.step(batch)?;
     loop {
         let mut open = true;
         match next(receiver, wait, alone) {
@@ -232,10 +240,10 @@ fn run<W: Work>(
                 Err(TryRecvError::Empty) => break,
             }
         }
-        alone = work.step(&mut batch)?;
+        alone = work.step(batch)?;
         batch.clear();
         if !open {
-            return Ok(work);
+            return Ok(());
         }
     }
 }
@@ -300,7 +308,7 @@ mod tests {
     fn many_submit_and_each_is_served_in_its_order() {
         for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
             let (sender, got) = mpsc::channel();
-            let (entrance, thread) = spawn(&options(wait), Echo(sender)).expect("a thread");
+            let (entrance, thread) = spawn(&options(wait), Echo(sender), |_| ()).expect("a thread");
             std::thread::scope(|scope| {
                 for from in 0..3_u64 {
                     let entrance = entrance.clone();
@@ -345,7 +353,8 @@ mod tests {
     #[test]
     fn what_is_urgent_has_a_reserve() {
         let (open, held) = mpsc::channel();
-        let (entrance, thread) = spawn(&options(Wait::Park), Held(held, 0)).expect("a thread");
+        let (entrance, thread) =
+            spawn(&options(Wait::Park), Held(held, 0), |_| ()).expect("a thread");
         let mut taken = 0;
         while entrance.submit(1).is_ok() {
             taken += 1;
@@ -389,7 +398,8 @@ mod tests {
     fn what_a_dead_thread_never_looked_at_is_dropped() {
         for _ in 0..50 {
             let (open, held) = mpsc::channel();
-            let (entrance, thread) = spawn(&options(Wait::Park), Failing(held)).expect("a thread");
+            let (entrance, thread) =
+                spawn(&options(Wait::Park), Failing(held), |_| ()).expect("a thread");
             let (say, gone) = mpsc::channel();
             let mut taken = 0;
             while entrance.submit(Dropped(say.clone())).is_ok() {
@@ -412,12 +422,17 @@ mod tests {
     #[test]
     fn a_panic_stops_it_and_the_reason_is_kept() {
         let (sender, _got) = mpsc::channel();
-        let (entrance, thread) = spawn(&options(Wait::Park), Echo(sender)).expect("a thread");
+        let (say, told) = mpsc::channel();
+        let ended = move |why: Option<&str>| drop(say.send(why.map(ToOwned::to_owned)));
+        let started = spawn(&options(Wait::Park), Echo(sender), ended);
+        let (entrance, thread) = started.expect("a thread");
         entrance.submit(0).expect("it runs");
         while entrance.submit(1) != Err(Refused::Stopped(1)) {
             std::thread::yield_now();
         }
-        assert!(entrance.failure().is_some_and(|why| why.contains("zero came")));
+        assert!(entrance.has_ended());
+        let told = told.recv().expect("it says why");
+        assert!(told.is_some_and(|why| why.contains("zero came")));
         assert!(thread.close().is_err_and(|why| why.contains("zero came")));
     }
 
@@ -439,7 +454,8 @@ mod tests {
     fn it_is_called_in_time_without_work() {
         for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
             let (sender, calls) = mpsc::channel();
-            let (_entrance, thread) = spawn(&options(wait), Idle(sender)).expect("a thread");
+            let (_entrance, thread) =
+                spawn(&options(wait), Idle(sender), |_| ()).expect("a thread");
             assert_eq!(calls.iter().take(5).count(), 5);
             assert!(thread.close().is_ok());
         }

@@ -24,7 +24,8 @@ use crate::resume::{Room, SubscribeError, resume};
 use crate::session::{Session, Sessions};
 use crate::settle::MarketSettlement;
 use crate::start::{self, Started};
-use crate::status::{Shared, Status, Stopped, locked};
+use crate::status::{Shared, Status, locked};
+use crate::stopped::Stopped;
 use crate::subscription::{AccountFeed, MarketFeed};
 use crate::threads::Threads;
 use crate::ticket::Ticket;
@@ -410,10 +411,7 @@ impl Host {
     /// How it is.
     #[must_use]
     pub fn status(&self) -> Status {
-        let mut status = self.0.shared.status();
-        let core = || self.0.entrance.failure().map(|why| format!("the core failed: {why}"));
-        status.stopped = status.stopped.or_else(core);
-        status
+        self.0.shared.status()
     }
 
     /// Ends in order: what was submitted so far is carried out, made durable and told; the journal
@@ -429,10 +427,7 @@ impl Host {
     /// last state.
     pub fn close(&self) -> Result<(), Stopped> {
         self.0.end();
-        match self.0.shared.status().stopped {
-            Some(reason) => Err(Stopped { reason }),
-            None => Ok(()),
-        }
+        self.0.shared.end()
     }
 }
 

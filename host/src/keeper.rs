@@ -37,7 +37,7 @@ impl Keeper {
         // it was.
         let _ = rustix::process::nice(NICE);
         while let Ok(state) = self.incoming.recv() {
-            let why = self.keep(state).err().map(|error| error.to_string());
+            let why = self.keep(state).err().map(Arc::new);
             if why.is_some() {
                 metrics::counter!("pricetime_snapshot_errors_total").increment(1);
             }

@@ -7,6 +7,7 @@
 mod hold;
 mod keep;
 
+use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,23 @@ pub enum Standby {
     Exit,
 }
 
+/// What keeps a process from driving a set of markets.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockedBy {
+    /// The lock: another process has it, or too few of its servers answer.
+    #[error(transparent)]
+    Lock(RedlockError),
+    /// The data folder: a process without the lock has it open.
+    #[error("nobody holds {key}, but a process that runs has {} open", folder.display())]
+    Folder {
+        /// The name of the lock.
+        key: String,
+        /// The folder.
+        folder: PathBuf,
+    },
+}
+
 /// How it is with the lock of the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockStatus {
@@ -67,7 +85,7 @@ pub(crate) fn take(
     let nodes = Redlock::open(&lock.nodes)?;
     let mut said: Option<(String, Instant)> = None;
     loop {
-        let why = match begin(&nodes, &key, lock.ttl) {
+        let by = match begin(&nodes, &key, lock.ttl) {
             Ok(held) => match open() {
                 Ok(folder) => {
                     info!(lock = key, "the lock is held, and the folder is ours");
@@ -75,20 +93,20 @@ pub(crate) fn take(
                 }
                 Err(FolderError::InUse(folder)) => {
                     let _ = held.release();
-                    let folder = folder.display();
-                    format!("nobody holds {key}, but a process that runs has {folder} open")
+                    LockedBy::Folder { key: key.clone(), folder }
                 }
                 Err(error) => return Err(error.into()),
             },
             Err(error @ (RedlockError::Taken { .. } | RedlockError::NoQuorum { .. })) => {
-                error.to_string()
+                LockedBy::Lock(error)
             }
             Err(error) => return Err(error.into()),
         };
         match lock.standby {
-            Standby::Exit => return Err(OpenError::Locked { set: lock.set.clone(), why }),
+            Standby::Exit => return Err(OpenError::Locked { set: lock.set.clone(), by }),
             Standby::Wait => {}
         }
+        let why = by.to_string();
         if said.as_ref().is_none_or(|(text, at)| *text != why || at.elapsed() >= SAY) {
             info!("standing by: {why}");
             said = Some((why, Instant::now()));

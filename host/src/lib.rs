@@ -43,6 +43,7 @@ mod session;
 mod settle;
 mod start;
 mod status;
+mod stopped;
 mod subscription;
 mod teller;
 mod threads;
@@ -67,7 +68,7 @@ pub use gates::Gates;
 pub use handles::{Account, Operator};
 pub use host::Host;
 #[cfg(feature = "redis")]
-pub use lease::{LockStatus, RunnerLock, Standby};
+pub use lease::{LockStatus, LockedBy, RunnerLock, Standby};
 pub use opening::{OpenError, Start};
 pub use options::{Options, Policy, Retention};
 pub use past::PastError;
@@ -87,7 +88,8 @@ pub use settle::{
     Delivery, Dropped, MarketDelivery, MarketSettlement, NotDelivered, OpenLedger, Order, Orders,
     Outlet, Receipt, Settlement, Undelivered,
 };
-pub use status::{Status, Stopped};
+pub use status::Status;
+pub use stopped::Stopped;
 pub use subscription::{AccountFeed, Ended, MarketFeed, MarketUpdate, TradeView, Updates};
 pub use ticket::Ticket;
 pub use view::MarketView;

@@ -11,6 +11,9 @@ use pricetime_redis::ReadError;
 #[cfg(feature = "redis")]
 use pricetime_redis::redlock::RedlockError;
 
+#[cfg(feature = "redis")]
+use crate::lease::LockedBy;
+
 /// Why a host cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -79,14 +82,14 @@ pub enum OpenError {
     /// Another process drives these markets, and this one was not to wait.
     #[cfg(feature = "redis")]
     #[error(
-        "another process drives the set of markets {set:?}, or nobody knows: {why}; stop that one, or \
+        "another process drives the set of markets {set:?}, or nobody knows: {by}; stop that one, or \
          stand by until it has ended"
     )]
     Locked {
         /// The set.
         set: String,
-        /// What was found.
-        why: String,
+        /// What keeps this process out.
+        by: LockedBy,
     },
     /// The servers of the lock will not do.
     #[cfg(feature = "redis")]

@@ -9,6 +9,7 @@ use pricetime_journal::{Journal, JournalError};
 use crate::batch::Batch;
 use crate::options::Policy;
 use crate::status::Shared;
+use crate::stopped::Stopped;
 
 /// After this long without work the mark is written that says how far the journal is durable.
 const QUIET: Duration = Duration::from_millis(1);
@@ -43,17 +44,20 @@ pub(crate) struct Scribe {
 impl Scribe {
     /// Works until the core hands on nothing any more; then closes the journal in order.
     pub(crate) fn run(mut self) {
+        let mut group = Vec::with_capacity(GROUP_MAX);
         let kept = match self.journal.take() {
             None => self.pass_on(),
-            Some(mut journal) => self.keep(&mut journal).and_then(|()| Ok(journal.seal()?)),
+            Some(mut journal) => {
+                self.keep(&mut journal, &mut group).and_then(|()| Ok(journal.seal()?))
+            }
         };
         match kept {
             Ok(()) => {}
-            Err(End::Journal(error)) => {
-                self.shared.fail_disk(format!("the journal failed: {error}"))
-            }
-            Err(End::Publisher) => self.shared.stop(String::from("the publisher failed")),
+            Err(End::Journal(error)) => self.shared.fail_disk(error),
+            Err(End::Publisher) => self.shared.stop(Stopped::Publisher),
         }
+        // Its tickets are dropped only now, so they say why.
+        drop(group);
         // Nothing more goes on. What still comes is dropped here and now: a batch that stayed in the
         // queue would let its tickets wait for ever. The core sees in its next step that it is over.
         let Self { incoming, next, .. } = self;
@@ -72,13 +76,12 @@ impl Scribe {
         self.next.send(batch).map_err(|_| End::Publisher)
     }
 
-    fn keep(&self, journal: &mut Journal) -> Result<(), End> {
+    fn keep(&self, journal: &mut Journal, group: &mut Vec<Batch>) -> Result<(), End> {
         // What a crash left unmarked is durable by now, and whoever looks at the folder is to know.
         let opened = journal.opened();
         if !opened.sealed && opened.last >= journal.oldest() {
             journal.mark()?;
         }
-        let mut group = Vec::with_capacity(GROUP_MAX);
         let mut synced = Instant::now();
         let (mut marked, mut unsynced) = (true, false);
         loop {
@@ -97,7 +100,7 @@ impl Scribe {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
             group.extend(self.incoming.try_iter().take(GROUP_MAX - 1));
-            for batch in &group {
+            for batch in &*group {
                 for command in &batch.commands {
                     journal.append(command)?;
                 }

@@ -120,7 +120,7 @@ impl Work for Sequencer {
         self.notice_endings();
         let gone = self.hand_on()?;
         if !self.shared.is_well() {
-            return Err(self.shared.stopped().reason);
+            return Err(self.shared.stopped().reason());
         }
         if !gone {
             return Ok(Some(PATIENCE));

@@ -30,6 +30,7 @@ use crate::sequencer::{Endings, Sequencer};
 use crate::session::Sessions;
 use crate::settle::{Clerk, Courier, Listener, Place, Settlement, news};
 use crate::status::Shared;
+use crate::stopped::Stopped;
 use crate::teller::Teller;
 use crate::threads::{Outward, Threads, named};
 
@@ -342,7 +343,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         recorder,
         shared: Arc::clone(&shared),
     };
-    let (entrance, core) = core_thread::spawn(&options.core, core.begin())?;
+    let (entrance, core) = core_thread::spawn(&options.core, core.begin(), core_ended(&shared))?;
     let rest = behind_core(scribe, teller)?;
     let outward = settlers(kept.clerk, kept.courier)?;
     #[cfg(feature = "redis")]
@@ -357,6 +358,16 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         kept: keeping.map(Keeping::start).transpose()?,
     };
     Ok(Started { entrance, public, shared, sessions, threads, start, past: kept.past })
+}
+
+/// Returns what the core's thread does when it ends: it says why it failed.
+fn core_ended(shared: &Arc<Shared>) -> impl FnOnce(Option<&str>) + Send + use<> {
+    let shared = Arc::clone(shared);
+    move |failure| {
+        if let Some(why) = failure {
+            shared.stop(Stopped::Core(why.to_owned()));
+        }
+    }
 }
 
 /// Starts the threads right behind the core.

@@ -1,23 +1,17 @@
 //! What the threads of a host tell each other, and how it is with it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pricetime_engine::Sequence;
+use pricetime_journal::{JournalError, SnapshotError};
 
 use crate::settle::MarketSettlement;
-
-/// The host takes nothing any more.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the host has stopped: {reason}")]
-pub struct Stopped {
-    /// Why.
-    pub reason: String,
-}
+use crate::stopped::Stopped;
 
 /// How it is with a host.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Status {
     /// Every command up to this one is durable, and everybody may know of it. Without a data folder:
     /// stands in Redis, in the image of its market.
@@ -25,10 +19,10 @@ pub struct Status {
     /// Every command up to this one is in the newest local snapshot.
     pub snapshot: Sequence,
     /// Why the host has stopped, if it has.
-    pub stopped: Option<String>,
+    pub stopped: Option<Stopped>,
     /// Why the last snapshot could not be written, if it could not. The journal is enough to come
     /// back; it only takes longer.
-    pub snapshot_failure: Option<String>,
+    pub snapshot_failure: Option<Arc<SnapshotError>>,
     /// What is wrong with the image, if anything is: snapshots have stopped, matching goes on.
     pub faulty: Option<String>,
     /// How it is with Redis; unknown where there is none.
@@ -63,8 +57,8 @@ pub(crate) struct Shared {
     snapshot: AtomicU64,
     /// One more than the last command that is known to be published; zero where nothing is.
     published: AtomicU64,
-    stopped: OnceLock<String>,
-    snapshot_failure: Mutex<Option<String>>,
+    stopped: OnceLock<Stopped>,
+    snapshot_failure: Mutex<Option<Arc<SnapshotError>>>,
     disk_failed: AtomicBool,
     /// Without a folder: one above what stands in Redis; zero where there is a folder.
     stands: AtomicU64,
@@ -157,14 +151,19 @@ impl Shared {
     }
 
     /// Keeps the first reason.
-    pub(crate) fn stop(&self, reason: String) {
-        let _ = self.stopped.set(reason);
+    pub(crate) fn stop(&self, why: Stopped) {
+        let _ = self.stopped.set(why);
     }
 
     /// The journal's disk failed: nobody knows what it holds.
-    pub(crate) fn fail_disk(&self, reason: String) {
+    pub(crate) fn fail_disk(&self, error: JournalError) {
         self.disk_failed.store(true, Ordering::Release);
-        self.stop(reason);
+        self.stop(Stopped::Journal(Arc::new(error)));
+    }
+
+    /// Returns why the host has stopped, if it has, as an error.
+    pub(crate) fn end(&self) -> Result<(), Stopped> {
+        self.stopped.get().cloned().map_or(Ok(()), Err)
     }
 
     /// Without a folder: every command up to this one stands in Redis.
@@ -192,7 +191,10 @@ impl Shared {
     }
 
     /// Sets why the last snapshot failed, if it did. Returns what was set before.
-    pub(crate) fn set_snapshot_failure(&self, why: Option<String>) -> Option<String> {
+    pub(crate) fn set_snapshot_failure(
+        &self,
+        why: Option<Arc<SnapshotError>>,
+    ) -> Option<Arc<SnapshotError>> {
         std::mem::replace(&mut locked(&self.snapshot_failure), why)
     }
 
@@ -242,10 +244,7 @@ impl Shared {
     }
 
     pub(crate) fn stopped(&self) -> Stopped {
-        let reason = self.stopped.get().cloned();
-        Stopped {
-            reason: reason.unwrap_or_else(|| String::from("it ended before there was an answer")),
-        }
+        self.stopped.get().cloned().unwrap_or(Stopped::Closed)
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -12,6 +12,7 @@ use crate::publisher::Publisher;
 #[cfg(feature = "redis")]
 use crate::redis::{Mailbox, Recorder};
 use crate::status::{Shared, locked};
+use crate::stopped::Stopped;
 
 /// A batch with room for more commands is not filled again.
 const ROOM_MAX: usize = 4_096;
@@ -76,10 +77,7 @@ impl Teller {
             }
         }
         if !untold.is_empty() {
-            self.shared.stop(String::from(
-                "it ended without the lock of the runner: what was carried out last is in the journal, \
-                 and nobody was told: the next start knows it",
-            ));
+            self.shared.stop(Stopped::LockLost);
         }
         let public = locked(&self.public);
         let unsaved = public.sequence() > self.shared.snapshot();
@@ -135,7 +133,7 @@ impl Teller {
             #[cfg(feature = "redis")]
             if self.to_redis.as_ref().is_some_and(Mailbox::is_alone) {
                 // What is wrong is carried nowhere, and nothing else knows what is right.
-                self.shared.stop(format!("the image differs from the core: {fault}"));
+                self.shared.stop(Stopped::Image(fault.to_string()));
             }
             self.shared.fault(fault.to_string());
         }

@@ -10,6 +10,7 @@ use tracing::warn;
 use crate::core_thread::Thread;
 use crate::sequencer::Sequencer;
 use crate::status::Shared;
+use crate::stopped::Stopped;
 
 /// How long threads that wait for servers may take at the end, all of them together.
 const LAST: Duration = Duration::from_millis(3_800);
@@ -72,9 +73,9 @@ impl Threads {
         if let Some(lease) = &shared.lease {
             lease.close();
         }
-        match self.core.close() {
-            Ok(core) => core.end(),
-            Err(reason) => shared.stop(format!("the core failed: {reason}")),
+        // A core that failed has said so.
+        if let Ok(core) = self.core.close() {
+            core.end();
         }
         for thread in self.rest {
             // A thread that panicked has said so.
@@ -83,10 +84,8 @@ impl Threads {
         shared.end_within(LAST);
         for thread in self.outward {
             if !thread.end(shared) && self.folder.is_none() {
-                shared.stop(String::from(
-                    "Redis did not take the last state, because it does not answer; without a data \
-                     folder all that was carried out since the last image is lost",
-                ));
+                let why = "Redis did not take the last state, because it does not answer";
+                shared.stop(Stopped::Redis(why.into()));
             }
         }
         if let Some(keeper) = self.keeper {

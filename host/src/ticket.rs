@@ -7,7 +7,8 @@ use std::task::{Context, Poll};
 use pricetime_engine::Group;
 use tokio::sync::oneshot;
 
-use crate::status::{Shared, Stopped};
+use crate::status::Shared;
+use crate::stopped::Stopped;
 
 /// Resolves with a command's events once they are durable, or with what a question found: `.await` it
 /// in any runtime, or [`wait`](Self::wait) for it. Dropping it does not cancel the command.

@@ -11,8 +11,10 @@ use pricetime::engine::{
     OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Sequence,
     Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
-use pricetime::persistence::journal::JournalOptions;
-use pricetime::{Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused};
+use pricetime::persistence::journal::{FolderError, JournalOptions};
+use pricetime::{
+    Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused, Stopped,
+};
 use pricetime_tests::load::{MARKET, done, operator};
 use pricetime_tests::record::commands;
 
@@ -193,9 +195,7 @@ fn a_folder_has_one_process_and_one_host() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     let second = Host::open(Options::new(folder.path()));
-    assert!(
-        matches!(&second, Err(OpenError::Folder(error)) if error.to_string().contains("in use"))
-    );
+    assert!(matches!(second, Err(OpenError::Folder(FolderError::InUse(_)))), "{second:?}");
     drop(host);
     drop(open(Options::new(folder.path())));
 }
@@ -399,8 +399,8 @@ fn a_core_that_panics_stops_the_host_and_says_why() {
     while !matches!(host.submit(of(ALICE, limit(3, Side::Buy, 5, 1))), Err(Refused::Stopped)) {
         std::thread::yield_now();
     }
-    let why = host.close().expect_err("it did not end in order").to_string();
-    assert!(why.contains("the clock broke"), "{why}");
+    let why = host.close().expect_err("it did not end in order");
+    assert!(matches!(&why, Stopped::Core(panic) if panic == "the clock broke"), "{why}");
 
     let host = open(Options::new(folder.path()));
     assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level(5, 1, 1)]);

@@ -221,13 +221,17 @@ fn who_cannot_be_told_hears_from_where_one_can() {
     options.subscription_replay = 1_000;
     let host = open(options);
     let ahead = host.subscribe_from(MARKET, Sequence(3)).expect_err("nobody has said that");
-    let why = "command 3 is not durable yet: the last one that is has the number 2; subscribe from \
-               that, or from now";
-    assert_eq!(ahead.to_string(), why);
+    let SubscribeError::Ahead { from: Sequence(3), durable: Sequence(2) } = ahead else {
+        panic!("{ahead}")
+    };
     let before = host.subscribe_from(MARKET, Sequence(0)).expect_err("there was no market");
-    assert_eq!(before.to_string(), "there is no market 1 as of command 0");
+    let SubscribeError::NoMarket { market: MARKET, from: Sequence(0) } = before else {
+        panic!("{before}")
+    };
     let other = host.subscribe_from(MarketId(7), Sequence(2)).expect_err("there is none");
-    assert_eq!(other.to_string(), "there is no market 7 as of command 2");
+    let SubscribeError::NoMarket { market: MarketId(7), from: Sequence(2) } = other else {
+        panic!("{other}")
+    };
 
     let refused = (0..200).find_map(|_| {
         for number in 0..500 {
@@ -246,7 +250,6 @@ fn who_cannot_be_told_hears_from_where_one_can() {
     });
     let gone = refused.expect("the journal is made shorter");
     let SubscribeError::Gone { from: Sequence(2), oldest } = gone else { panic!("{gone}") };
-    assert!(gone.to_string().contains(&format!("subscribe from {oldest} or later")), "{gone}");
     let feed = host.subscribe_from(MARKET, oldest).expect("a feed");
     assert_eq!(feed.book.sequence, oldest);
     host.close().expect("it ends in order");

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{FencedMarket, RedisState, carrier::BEHIND_MAX};
 use crate::status::Status;
+use crate::stopped::Stopped;
 
 /// How many wait at most for a server that answers.
 const WAITING_MAX: usize = 64;
@@ -43,10 +44,12 @@ impl Alerts {
         if let Some(why) = news(&now.faulty, was.map(|it| &it.faulty)) {
             self.say("faulty", &why);
         }
-        if let Some(why) = news(&now.snapshot_failure, was.map(|it| &it.snapshot_failure)) {
+        let failure = |it: &Status| it.snapshot_failure.as_ref().map(ToString::to_string);
+        if let Some(why) = news(&failure(&now), was.map(failure).as_ref()) {
             self.say("snapshot_failure", &why);
         }
-        if let Some(why) = news(&now.stopped, was.map(|it| &it.stopped)) {
+        let stopped = |it: &Status| it.stopped.as_ref().map(Stopped::reason);
+        if let Some(why) = news(&stopped(&now), was.map(stopped).as_ref()) {
             self.say("stopped", &why);
         }
         self.look_at_image(was, &now);

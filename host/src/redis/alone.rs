@@ -13,6 +13,7 @@ use super::ledger::{Ledger, Room};
 use super::{Carrier, Ending, Ends, Mailbox};
 use crate::opening::OpenError;
 use crate::status::Shared;
+use crate::stopped::Stopped;
 
 /// The claim to what was taken over, and the trades that stand there.
 #[derive(Debug)]
@@ -94,8 +95,6 @@ impl Alone {
 
     /// Nothing goes on: what would be done now nobody would ever know of.
     pub(super) fn stop(&self, why: &str) {
-        self.shared.stop(format!(
-            "{why}; without a data folder all that was carried out since the last image is lost"
-        ));
+        self.shared.stop(Stopped::Redis(why.to_owned()));
     }
 }

@@ -95,7 +95,10 @@ fn close(host: &Host, done: &AtomicBool) -> Result<usize, Failure> {
             if status.snapshot >= group.header.sequence {
                 break;
             }
-            if let Some(why) = status.snapshot_failure.or(status.faulty).or(status.stopped) {
+            if let Some(why) = status.snapshot_failure {
+                return Err(why.to_string().into());
+            }
+            if let Some(why) = status.faulty.or(status.stopped.map(|it| it.reason())) {
                 return Err(why.into());
             }
             std::thread::sleep(ASK);
