@@ -414,6 +414,44 @@ impl Host {
         self.0.shared.status()
     }
 
+    /// Returns a future that resolves when a command may be taken again after `Busy`: submit again then, and
+    /// wait again if others were quicker. It resolves at once if there is room. Nothing polls meanwhile.
+    ///
+    /// ```
+    /// use pricetime::{Draft, Host, Refused, Ticket};
+    ///
+    /// async fn submit(host: &Host, draft: Draft) -> Result<Ticket, Box<dyn std::error::Error>> {
+    ///     loop {
+    ///         match host.submit(draft) {
+    ///             Err(Refused::Busy) => host.ready().await?,
+    ///             taken => return Ok(taken?),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// Returns why, if the host has stopped or was closed: no command is taken any more.
+    pub fn ready(&self) -> impl Future<Output = Result<(), Stopped>> + Send + use<> {
+        let (entrance, shared) = (self.0.entrance.clone(), Arc::clone(&self.0.shared));
+        async move {
+            let is_over = || entrance.has_ended() || !shared.is_well();
+            let is_ready = || entrance.has_room() && !shared.are_trades_full();
+            shared.room.until(|| is_over() || is_ready()).await;
+            if is_over() { Err(shared.stopped()) } else { Ok(()) }
+        }
+    }
+
+    /// Returns a future that resolves when the host has stopped by itself, or when [`close`](Self::close)
+    /// has ended it. It keeps no handle, so it also resolves when the last handle is dropped.
+    ///
+    /// # Errors
+    /// Returns why the host has stopped, unless it was closed in order.
+    pub fn stopped(&self) -> impl Future<Output = Result<(), Stopped>> + Send + use<> {
+        let shared = Arc::clone(&self.0.shared);
+        async move { shared.until_ended().await }
+    }
+
     /// Ends in order: what was submitted so far is carried out, made durable and told; the journal
     /// is sealed and a last snapshot written. Without a folder the state as it is goes to Redis, in the
     /// middle of its epoch.
@@ -440,6 +478,7 @@ impl Inner {
         if self.shared.is_disk_failed() {
             locked(&POISONED).extend(self.folder.clone());
         }
+        self.shared.set_closed();
     }
 }
 

@@ -41,6 +41,7 @@ mod secret;
 mod sequencer;
 mod session;
 mod settle;
+mod signal;
 mod start;
 mod status;
 mod stopped;

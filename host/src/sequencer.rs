@@ -90,6 +90,8 @@ impl Work for Sequencer {
             on_start();
         }
         let idle = items.is_empty();
+        // The ring has just been drained.
+        self.shared.room.wake_if_awaited();
         let now = self.pass_time(idle);
         self.end_sessions(idle, now);
         self.endings.handled = self.endings.handled.saturating_add(items.len() as u64);

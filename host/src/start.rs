@@ -360,13 +360,12 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     Ok(Started { entrance, public, shared, sessions, threads, start, past: kept.past })
 }
 
-/// Returns what the core's thread does when it ends: it says why it failed.
+/// Returns what the core's thread does when it ends: it says why, and wakes the tasks that wait for room.
 fn core_ended(shared: &Arc<Shared>) -> impl FnOnce(Option<&str>) + Send + use<> {
     let shared = Arc::clone(shared);
-    move |failure| {
-        if let Some(why) = failure {
-            shared.stop(Stopped::Core(why.to_owned()));
-        }
+    move |failure| match failure {
+        Some(why) => shared.stop(Stopped::Core(why.to_owned())),
+        None => shared.room.wake(),
     }
 }
 

@@ -8,6 +8,7 @@ use pricetime_engine::Sequence;
 use pricetime_journal::{JournalError, SnapshotError};
 
 use crate::settle::MarketSettlement;
+use crate::signal::Signal;
 use crate::stopped::Stopped;
 
 /// How it is with a host.
@@ -58,6 +59,12 @@ pub(crate) struct Shared {
     /// One more than the last command that is known to be published; zero where nothing is.
     published: AtomicU64,
     stopped: OnceLock<Stopped>,
+    /// Whether the host was closed and its threads have ended.
+    closed: AtomicBool,
+    /// Woken when the host stops or has been closed.
+    ended: Signal,
+    /// Woken when a command may be taken again, and when no more will be.
+    pub(crate) room: Signal,
     snapshot_failure: Mutex<Option<Arc<SnapshotError>>>,
     disk_failed: AtomicBool,
     /// Without a folder: one above what stands in Redis; zero where there is a folder.
@@ -153,12 +160,29 @@ impl Shared {
     /// Keeps the first reason.
     pub(crate) fn stop(&self, why: Stopped) {
         let _ = self.stopped.set(why);
+        self.ended.wake();
+        self.room.wake();
     }
 
     /// The journal's disk failed: nobody knows what it holds.
     pub(crate) fn fail_disk(&self, error: JournalError) {
         self.disk_failed.store(true, Ordering::Release);
         self.stop(Stopped::Journal(Arc::new(error)));
+    }
+
+    /// The host was closed, and its threads have ended.
+    pub(crate) fn set_closed(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.ended.wake();
+    }
+
+    /// Waits until the host has stopped or has been closed.
+    ///
+    /// # Errors
+    /// Returns why it stopped, if not because it was closed in order.
+    pub(crate) async fn until_ended(&self) -> Result<(), Stopped> {
+        self.ended.until(|| !self.is_well() || self.closed.load(Ordering::Acquire)).await;
+        self.end()
     }
 
     /// Returns why the host has stopped, if it has, as an error.
@@ -175,7 +199,9 @@ impl Shared {
     /// Says whether as many trades as there may be wait for Redis.
     #[cfg(feature = "redis")]
     pub(crate) fn set_trades_full(&self, full: bool) {
-        self.trades_full.store(full, Ordering::Release);
+        if self.trades_full.swap(full, Ordering::AcqRel) && !full {
+            self.room.wake();
+        }
     }
 
     pub(crate) fn are_trades_full(&self) -> bool {

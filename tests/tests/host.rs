@@ -405,3 +405,32 @@ fn a_core_that_panics_stops_the_host_and_says_why() {
     let host = open(Options::new(folder.path()));
     assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level(5, 1, 1)]);
 }
+
+#[test]
+fn stopped_resolves_for_all_who_wait_when_the_host_is_closed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let waiting = [tokio::spawn(host.stopped()), tokio::spawn(host.stopped())];
+        tokio::task::yield_now().await;
+        assert!(waiting.iter().all(|task| !task.is_finished()), "the host runs");
+        let closing = host.clone();
+        let closed = tokio::task::spawn_blocking(move || closing.close());
+        for task in waiting {
+            task.await.expect("no panic").expect("it was closed in order");
+        }
+        closed.await.expect("no panic").expect("it ends in order");
+        host.stopped().await.expect("it was closed in order");
+    });
+}
+
+#[test]
+fn stopped_resolves_when_the_last_handle_is_dropped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    let stopped = host.stopped();
+    drop(host);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(stopped).expect("it ended in order");
+}

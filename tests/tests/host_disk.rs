@@ -2,16 +2,19 @@
 //! `Stopped` when it cannot go on.
 #![cfg(feature = "servers")]
 
+use std::future::poll_fn;
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
+use std::task::Poll;
 
 use pricetime::engine::{Action, Engine, OrderId, Outcome, Phase, Sequence};
 use pricetime::persistence::journal::{
     Disk, DiskFile, Folder, History, JournalOptions, Lock, RecoveryOptions, recover,
 };
-use pricetime::{Found, Gates, Host, OpenError, Options, Question, Refused, Stopped};
+use pricetime::{Found, Gates, Host, OpenError, Options, Question, Refused, Stopped, Ticket};
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::environment::number;
 use pricetime_tests::load::{self, operator};
@@ -283,4 +286,91 @@ fn questions_share_the_sync_of_the_commands_around_them() {
         assert_eq!(sequence(found), Some(last));
     }
     assert_eq!(disk.syncs(), before, "questions alone need no sync");
+}
+
+/// A host whose ring is small, and the disk under it.
+fn small(path: &str) -> (Host, HungDisk) {
+    let disk = HungDisk(FaultyDisk::new(13), Arc::default());
+    let mut options = options(path, Arc::new(disk.clone()));
+    (options.core.capacity, options.core.reserve, options.core.batch) = (64, 8, 16);
+    options.batches = 2;
+    let host = Host::open(options).expect("a host");
+    load::open_market(&host);
+    (host, disk)
+}
+
+/// Submits to a host whose disk hangs until its ring is full and stays so; then calls `then`, and returns
+/// what waiting for room came to.
+async fn wait_for_room(
+    host: &Host,
+    taken: &mut Vec<Ticket>,
+    then: impl FnOnce(),
+) -> Result<(), Stopped> {
+    loop {
+        assert!(taken.len() < 10_000, "a ring has an end");
+        match host.submit(load::draft(1, taken.len() as u64)) {
+            Ok(ticket) => taken.push(ticket),
+            Err(Refused::Busy) => {
+                let mut ready = pin!(host.ready());
+                // The core may have drained the ring once more before it came to the disk.
+                match poll_fn(|context| Poll::Ready(ready.as_mut().poll(context))).await {
+                    Poll::Ready(ready) => ready.expect("it runs"),
+                    Poll::Pending => {
+                        then();
+                        return ready.await;
+                    }
+                }
+            }
+            Err(refused) => panic!("{refused}"),
+        }
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime")
+}
+
+#[test]
+fn caller_that_got_busy_is_taken_when_ready_resolves() {
+    let (host, disk) = small("/ready");
+    disk.hang(true);
+    let mut taken = Vec::new();
+    runtime().block_on(async {
+        let ready = wait_for_room(&host, &mut taken, || disk.hang(false)).await;
+        ready.expect("it was only slow");
+        let number = taken.len() as u64;
+        taken.push(host.submit(load::draft(1, number)).expect("there is room"));
+        for ticket in taken {
+            ticket.await.expect("it was only slow");
+        }
+        host.close().expect("it ends in order");
+        let closed = host.ready().await.expect_err("it takes nothing any more");
+        assert!(matches!(closed, Stopped::Closed), "{closed}");
+    });
+}
+
+#[test]
+fn ready_fails_when_the_host_stops() {
+    let (host, disk) = small("/unready");
+    disk.hang(true);
+    runtime().block_on(async {
+        let mut taken = Vec::new();
+        let mut ready = wait_for_room(&host, &mut taken, || {
+            disk.0.fail_after(1, Fault::BadSync);
+            disk.hang(false);
+        })
+        .await;
+        // A sync that succeeds first makes room.
+        while ready.is_ok() {
+            ready = host.ready().await;
+        }
+        let why = ready.expect_err("the disk failed");
+        assert!(matches!(why, Stopped::Journal(_)), "{why}");
+        assert!(matches!(host.stopped().await, Err(Stopped::Journal(_))));
+        for ticket in taken {
+            if let Err(why) = ticket.await {
+                assert!(matches!(why, Stopped::Journal(_)), "a lost command says why: {why}");
+            }
+        }
+    });
 }
