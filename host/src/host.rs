@@ -280,10 +280,10 @@ impl Host {
         &self,
         market: MarketId,
         depth: usize,
-    ) -> Result<oneshot::Receiver<Option<MarketView>>, Refused> {
-        let (reply, view) = oneshot::channel();
+    ) -> Result<Ticket<Option<MarketView>>, Refused> {
+        let (reply, answer) = oneshot::channel();
         self.0.entrance.submit(Item::Latest(market, depth, reply))?;
-        Ok(view)
+        Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
     /// Answers a question from the durable state as it is now.

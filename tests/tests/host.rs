@@ -370,7 +370,7 @@ fn a_forgotten_ticket_forgets_nothing_else() {
     drop(host.submit(of(ALICE, limit(1, Side::Buy, 5, 1))).expect("room"));
     done(&host, of(ALICE, limit(2, Side::Buy, 5, 1)));
     assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level(5, 2, 2)]);
-    let latest = host.latest(MARKET, 1).expect("room").blocking_recv().expect("an answer");
+    let latest = host.latest(MARKET, 1).expect("room").wait().expect("an answer");
     assert_eq!(latest, host.view(MARKET, 1));
 }
 

@@ -207,7 +207,7 @@ fn a_view_says_how_many_levels_it_leaves_out() {
     for (depth, more) in [(0, (12, 1)), (1, (11, 0)), (10, (2, 0)), (12, (0, 0)), (99, (0, 0))] {
         let view = host.view(MARKET, depth).expect("the market");
         assert_eq!((view.more_bids, view.more_asks), more, "depth {depth}");
-        let latest = host.latest(MARKET, depth).expect("room").blocking_recv().expect("an answer");
+        let latest = host.latest(MARKET, depth).expect("room").wait().expect("an answer");
         assert_eq!(latest, Some(view));
     }
     assert_eq!(host.view(MarketId(7), 1), None);

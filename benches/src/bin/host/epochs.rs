@@ -75,7 +75,7 @@ fn ask(host: &Host, done: &AtomicBool) -> Result<Histogram<u64>, Failure> {
     while !done.load(Ordering::Acquire) {
         std::thread::sleep(ASK);
         let begin = Instant::now();
-        host.latest(MARKET, 1)?.blocking_recv()?;
+        host.latest(MARKET, 1)?.wait()?;
         record(&mut times, begin, 1);
     }
     Ok(times)
