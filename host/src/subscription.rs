@@ -1,7 +1,10 @@
 //! What subscribers get: a book as of a sequence, and then everything behind it without a gap.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
+use futures_core::Stream;
 use pricetime_engine::{
     Call, EpochSummary, Group, Level, MarketId, OrderRecord, Phase, Price, Quantity, Sequence,
     Side, Timestamp, TradeNumber,
@@ -47,7 +50,8 @@ pub struct MarketUpdate {
     pub removed: bool,
 }
 
-/// A market's book and what happens to it from then on.
+/// A market's book and what happens to it from then on. As a [`Stream`] it gives the updates, and ends
+/// after the last one.
 ///
 /// ```
 /// use pricetime::engine::{MarketId, MarketSpec, Phase};
@@ -74,7 +78,8 @@ pub struct MarketFeed {
     pub updates: Updates<Arc<MarketUpdate>>,
 }
 
-/// An account's orders in a market and what happens to it from then on.
+/// An account's orders in a market and what happens to it from then on. As a [`Stream`] it gives the
+/// account's own events, and ends after the last ones.
 #[derive(Debug)]
 pub struct AccountFeed {
     /// Every command up to this one is in the orders.
@@ -93,7 +98,7 @@ pub struct AccountFeed {
 )]
 pub struct Ended;
 
-/// A subscription's updates, in sequence order.
+/// A subscription's updates, in sequence order. As a [`Stream`] it ends after the last one.
 ///
 /// Each has room for a fixed number that are not read yet. A reader who lets it fill up is let go:
 /// he gets what is in it and then [`Ended`], and subscribes anew, or from the last one that he got.
@@ -168,5 +173,68 @@ impl<T> Updates<T> {
                 Err(mpsc::error::TryRecvError::Disconnected) => self.turn()?,
             }
         }
+    }
+}
+
+impl<T> Stream for Updates<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
+        loop {
+            match ready!(self.now.poll_recv(context)) {
+                None if self.turn().is_ok() => {}
+                update => return Poll::Ready(update),
+            }
+        }
+    }
+}
+
+impl Stream for MarketFeed {
+    type Item = Arc<MarketUpdate>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.updates).poll_next(context)
+    }
+}
+
+impl Stream for AccountFeed {
+    type Item = Arc<Group>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.updates).poll_next(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a stream gives until it ends or would have to wait.
+    fn read<S: Stream + Unpin>(stream: &mut S) -> (Vec<S::Item>, Poll<()>) {
+        let mut read = Vec::new();
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        loop {
+            match Pin::new(&mut *stream).poll_next(&mut context) {
+                Poll::Ready(Some(item)) => read.push(item),
+                Poll::Ready(None) => return (read, Poll::Ready(())),
+                Poll::Pending => return (read, Poll::Pending),
+            }
+        }
+    }
+
+    #[test]
+    fn stream_of_updates_ends_after_the_last_of_both_channels() {
+        let ((past, first), (live, then)) = (mpsc::channel(2), mpsc::channel(2));
+        let mut updates = Updates::of(first).followed_by(Some(Updates::of(then)));
+        past.try_send(1).expect("room");
+        live.try_send(2).expect("room");
+        assert_eq!(read(&mut updates), (vec![1], Poll::Pending));
+        drop(past);
+        assert_eq!(read(&mut updates), (vec![2], Poll::Pending));
+        live.try_send(3).expect("room");
+        drop(live);
+        assert_eq!(read(&mut updates), (vec![3], Poll::Ready(())));
+        assert_eq!(read(&mut updates), (vec![], Poll::Ready(())));
+        assert_eq!(updates.try_next(), Err(Ended));
     }
 }
