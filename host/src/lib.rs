@@ -17,6 +17,7 @@
 
 mod access;
 mod batch;
+mod builder;
 mod core_thread;
 mod draft;
 mod follower;
@@ -62,6 +63,7 @@ pub mod persistence {
 }
 
 pub use access::{Denied, Principal};
+pub use builder::Builder;
 pub use core_thread::{Options as CoreOptions, Wait};
 pub use draft::Draft;
 pub use follower::Follower;
