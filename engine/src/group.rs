@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::command::ActionKind;
-use crate::event::{Event, Header, Outcome, Party, Sink};
+use crate::event::{Event, Header, Outcome, Party, Reason, Sink};
 use crate::quantity::{
     AccountId, MarketId, Price, Quantity, Sequence, Side, Timestamp, TradeNumber,
 };
@@ -39,22 +39,25 @@ pub struct Trade {
     pub quantity: Quantity,
 }
 
-/// A command that was not carried out.
+/// Why a command was not carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAccepted {
-    /// What became of it instead.
-    pub outcome: Outcome,
+pub enum NotAccepted {
+    /// It was refused.
+    Rejected(Reason),
+    /// It repeats an earlier one.
+    Duplicate,
 }
 
 impl Group {
     /// Returns the group if the command was carried out, so that no refusal is overlooked.
     ///
     /// # Errors
-    /// The command was refused, or repeats an earlier one.
+    /// Returns [`NotAccepted`] if the command was refused or repeats an earlier one.
     pub fn accepted(self) -> Result<Self, NotAccepted> {
         match self.outcome {
             Outcome::Accepted => Ok(self),
-            Outcome::Rejected(_) | Outcome::Duplicate => Err(NotAccepted { outcome: self.outcome }),
+            Outcome::Rejected(reason) => Err(NotAccepted::Rejected(reason)),
+            Outcome::Duplicate => Err(NotAccepted::Duplicate),
         }
     }
 
@@ -72,10 +75,9 @@ impl Group {
 
 impl fmt::Display for NotAccepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.outcome {
-            Outcome::Rejected(reason) => write!(f, "the command was refused: {reason:?}"),
-            Outcome::Duplicate => f.write_str("the command repeats an earlier one and did nothing"),
-            Outcome::Accepted => f.write_str("the command was carried out"),
+        match self {
+            Self::Rejected(reason) => write!(f, "the command was refused: {reason:?}"),
+            Self::Duplicate => f.write_str("the command repeats an earlier one and did nothing"),
         }
     }
 }

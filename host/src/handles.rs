@@ -7,23 +7,23 @@ use pricetime_engine::{
 
 use crate::draft::Draft;
 use crate::host::Host;
-use crate::refused::Refused;
-use crate::ticket::Ticket;
+use crate::pending::Pending;
 
 /// An account in a market. What is sent here never has an operator's rights.
 ///
 /// ```no_run
 /// use pricetime::engine::{AccountId, MarketId, OrderId, Place, Price, Quantity, Side};
+/// use pricetime::{CallError, Host};
 ///
-/// # async fn example(host: pricetime::Host) -> Result<(), Box<dyn std::error::Error>> {
-/// let alice = host.account(MarketId(1), AccountId(7));
-/// let order = Place::limit(OrderId(1), Side::Sell, Quantity(300), Price(1_425));
-/// let group = alice.place(order)?.await?.accepted()?;
-/// for trade in group.trades() {
-///     println!("{} at {}", trade.quantity, trade.price);
+/// async fn sell(host: &Host) -> Result<(), CallError> {
+///     let alice = host.account(MarketId(1), AccountId(7));
+///     let order = Place::limit(OrderId(1), Side::Sell, Quantity(300), Price(1_425));
+///     let group = alice.place(order).await?.accepted()?;
+///     for trade in group.trades() {
+///         println!("{} at {}", trade.quantity, trade.price);
+///     }
+///     Ok(())
 /// }
-/// # Ok(())
-/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -41,8 +41,8 @@ pub struct Account {
 /// # async fn example(host: pricetime::Host) -> Result<(), Box<dyn std::error::Error>> {
 /// let sun = host.operator(MarketId(1));
 /// let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
-/// sun.add(spec)?.await?.accepted()?;
-/// sun.set_phase(Phase::Continuous)?.await?.accepted()?;
+/// sun.add(spec).await?.accepted()?;
+/// sun.set_phase(Phase::Continuous).await?.accepted()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -70,122 +70,80 @@ impl Account {
         Self { request: Some(request), ..self.clone() }
     }
 
-    fn submit(&self, operator: bool, action: Action) -> Result<Ticket, Refused> {
+    fn submit(&self, operator: bool, action: Action) -> Pending {
         let Self { market, account, request, .. } = *self;
-        self.host.submit(Draft { market, account, operator, request, session: None, action })
+        let draft = Draft { market, account, operator, request, session: None, action };
+        Pending::of(self.host.submit(draft))
     }
 
     /// Places an order.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn place(&self, place: Place) -> Result<Ticket, Refused> {
+    pub fn place(&self, place: Place) -> Pending {
         self.submit(false, Action::Place(place))
     }
 
     /// Changes a live order of this account.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn amend(&self, amend: Amend) -> Result<Ticket, Refused> {
+    pub fn amend(&self, amend: Amend) -> Pending {
         self.submit(false, Action::Amend(amend))
     }
 
     /// Cancels a live order of this account.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn cancel(&self, order: OrderId) -> Result<Ticket, Refused> {
+    pub fn cancel(&self, order: OrderId) -> Pending {
         self.submit(false, Action::Cancel { order })
     }
 
     /// Cancels this account's live orders, on one side or on both.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn cancel_all(&self, side: Option<Side>) -> Result<Ticket, Refused> {
+    pub fn cancel_all(&self, side: Option<Side>) -> Pending {
         self.submit(false, Action::CancelAll { account: Some(self.account), side })
     }
 }
 
 impl Operator {
-    fn submit(&self, action: Action) -> Result<Ticket, Refused> {
+    fn submit(&self, action: Action) -> Pending {
         self.0.submit(true, action)
     }
 
     /// Opens the market. Its phase is Closed.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn add(&self, spec: MarketSpec) -> Result<Ticket, Refused> {
+    pub fn add(&self, spec: MarketSpec) -> Pending {
         self.submit(Action::AddMarket(spec))
     }
 
     /// Replaces the market's terms.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn set(&self, terms: Terms) -> Result<Ticket, Refused> {
+    pub fn set(&self, terms: Terms) -> Pending {
         self.submit(Action::SetMarket(terms))
     }
 
     /// Removes the market, which must be Closed.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn remove(&self) -> Result<Ticket, Refused> {
+    pub fn remove(&self) -> Pending {
         self.submit(Action::RemoveMarket)
     }
 
     /// Moves the market to another phase.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn set_phase(&self, phase: Phase) -> Result<Ticket, Refused> {
+    pub fn set_phase(&self, phase: Phase) -> Pending {
         self.submit(Action::SetPhase(phase))
     }
 
     /// Closes the current epoch, which has this number.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn close_epoch(&self, number: EpochNumber) -> Result<Ticket, Refused> {
+    pub fn close_epoch(&self, number: EpochNumber) -> Pending {
         self.submit(Action::CloseEpoch { number })
     }
 
     /// Refuses new orders of an account.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn block(&self, account: AccountId) -> Result<Ticket, Refused> {
+    pub fn block(&self, account: AccountId) -> Pending {
         self.submit(Action::BlockAccount(account))
     }
 
     /// Takes new orders of an account again.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn unblock(&self, account: AccountId) -> Result<Ticket, Refused> {
+    pub fn unblock(&self, account: AccountId) -> Pending {
         self.submit(Action::UnblockAccount(account))
     }
 
     /// Cancels a live order of anybody.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn cancel(&self, order: OrderId) -> Result<Ticket, Refused> {
+    pub fn cancel(&self, order: OrderId) -> Pending {
         self.submit(Action::Cancel { order })
     }
 
     /// Cancels the live orders of an account or of everybody, on one side or on both.
-    ///
-    /// # Errors
-    /// As [`Host::submit`].
-    pub fn cancel_all(
-        &self,
-        account: Option<AccountId>,
-        side: Option<Side>,
-    ) -> Result<Ticket, Refused> {
+    pub fn cancel_all(&self, account: Option<AccountId>, side: Option<Side>) -> Pending {
         self.submit(Action::CancelAll { account, side })
     }
 }

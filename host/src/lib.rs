@@ -18,6 +18,7 @@
 mod access;
 mod batch;
 mod builder;
+mod call_error;
 mod core_thread;
 mod draft;
 mod follower;
@@ -31,6 +32,7 @@ mod lease;
 mod opening;
 mod options;
 mod past;
+mod pending;
 mod publisher;
 mod question;
 #[cfg(feature = "redis")]
@@ -64,6 +66,7 @@ pub mod persistence {
 
 pub use access::{Denied, Principal};
 pub use builder::Builder;
+pub use call_error::CallError;
 pub use core_thread::{Options as CoreOptions, Wait};
 pub use draft::Draft;
 pub use follower::Follower;
@@ -75,6 +78,7 @@ pub use lease::{LockStatus, LockedBy, RunnerLock, Standby};
 pub use opening::{OpenError, Start};
 pub use options::{Options, Policy, Retention};
 pub use past::PastError;
+pub use pending::Pending;
 pub use question::{Found, Question};
 #[cfg(feature = "redis")]
 pub use redis::{EventsStatus, FencedMarket, RedisState, RedisStatus};

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use pricetime::engine::{
     AccountId, Action, Engine, EpochNumber, Event, Fees, Group, Level, Limits, MarketSpec, OrderId,
-    OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, RequestId, SelfTrade, Sequence,
-    Side, Step, Symbol, Terms, TimeInForce, Timestamp,
+    OrderKind, Outcome, Phase, Place, Price, Pricing, Quantity, Reason, RequestId, SelfTrade,
+    Sequence, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 use pricetime::persistence::journal::{FolderError, JournalOptions};
 use pricetime::{
-    Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused, Stopped,
+    CallError, Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused, Stopped,
 };
 use pricetime_tests::load::{MARKET, done, operator};
 use pricetime_tests::record::commands;
@@ -433,4 +433,24 @@ fn stopped_resolves_when_the_last_handle_is_dropped() {
     drop(host);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(stopped).expect("it ended in order");
+}
+
+#[test]
+fn call_errors_say_at_which_step_a_command_failed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = Host::builder(folder.path()).epochs_by_hand().open().expect("a host");
+    let (market, alice) = (host.operator(MARKET), host.account(MARKET, ALICE));
+    let order = Place::limit(OrderId(1), Side::Buy, Quantity(5), Price(1));
+    let call = || -> Result<Group, CallError> { Ok(alice.place(order).wait()?.accepted()?) };
+    assert!(matches!(call(), Err(CallError::Rejected(Reason::UnknownMarket))));
+    market.add(spec()).wait().and_then(|it| Ok(it.accepted()?)).expect("accepted");
+    let opened = market.set_phase(Phase::Continuous).ticket().expect("room");
+    opened.wait().expect("an answer").accepted().expect("accepted");
+    assert_eq!(call().expect("accepted").outcome, Outcome::Accepted);
+    let keyed = alice.with_request(RequestId(1));
+    let cancel = || keyed.cancel(OrderId(1)).wait().and_then(|it| Ok(it.accepted()?));
+    cancel().expect("accepted");
+    assert!(matches!(cancel(), Err(CallError::Duplicate)));
+    host.close().expect("it ends in order");
+    assert!(matches!(call(), Err(CallError::Refused(Refused::Stopped))));
 }
