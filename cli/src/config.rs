@@ -421,7 +421,7 @@ fn home(
             Policy::Epoch => Err(String::from(
                 "journal.policy = \"epoch\" is for Redis alone: say redis.only = true, or --redis-only",
             )),
-            Policy::Sync | Policy::Interval(_) | Policy::None => Ok((Some(folder), policy)),
+            Policy::Sync | Policy::Interval(_) | Policy::None | _ => Ok((Some(folder), policy)),
         };
     }
     if redis.url.is_empty() {
@@ -439,7 +439,7 @@ fn home(
     match policy {
         // That is what is said where nothing is said.
         Policy::Sync | Policy::Epoch => Ok((None, Policy::Epoch)),
-        Policy::Interval(_) | Policy::None => {
+        Policy::Interval(_) | Policy::None | _ => {
             Err(String::from("journal.policy: with redis.only there is \"epoch\" and no other"))
         }
     }

@@ -312,7 +312,8 @@ fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
         | OpenError::NoJournal
         | OpenError::Lock(_)
         | OpenError::LockAlone
-        | OpenError::Poisoned(_) => "",
+        | OpenError::Poisoned(_)
+        | _ => "",
     };
     Failure::failed(format!("{error}{more}"))
 }

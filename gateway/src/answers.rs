@@ -402,7 +402,7 @@ fn unknown(market: u32) -> String {
 }
 
 /// A market whose image another process has taken over.
-fn fenced(FencedMarket { market, ours, theirs, writer }: FencedMarket) -> FencedLine {
+fn fenced(FencedMarket { market, ours, theirs, writer, .. }: FencedMarket) -> FencedLine {
     FencedLine { market: market.0, term: ours, claim_term: theirs, claim_writer: writer }
 }
 

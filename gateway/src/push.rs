@@ -99,7 +99,7 @@ impl Push {
 
 /// Brings a market's updates until one of the two ends.
 pub(crate) async fn push_market(feed: MarketFeed, spec: MarketSpec, mut push: Push) {
-    let MarketFeed { book, mut updates } = feed;
+    let MarketFeed { book, mut updates, .. } = feed;
     let market = book.market.0;
     // The book has been told, and may be large.
     drop(book);

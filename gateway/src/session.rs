@@ -271,7 +271,9 @@ impl Session {
     async fn find(&mut self, question: Question) -> Result<Item, Wrong> {
         let levels = match question {
             Question::View { depth, .. } => u32::try_from(depth.saturating_mul(2)),
-            Question::Market { .. } | Question::Order { .. } | Question::Outcome { .. } => Ok(1),
+            Question::Market { .. } | Question::Order { .. } | Question::Outcome { .. } | _ => {
+                Ok(1)
+            }
         };
         let levels = levels.unwrap_or(LEVELS_MAX).clamp(1, LEVELS_MAX);
         let room = Arc::clone(&self.levels).acquire_many_owned(levels).await.ok();
@@ -347,12 +349,12 @@ impl Session {
                     return Err("the host is closing, and there was no room".into());
                 }
                 Err(Refused::Busy) => tokio::time::sleep(BUSY).await,
-                Err(refused @ Refused::Scores) => return Err(refused.to_string().into()),
                 Err(Refused::Stopped) => {
                     let why = self.shared.host.status().stopped.map(|it| it.reason());
                     let why = why.map_or("it is closing".into(), |why| self.principal.reason(why));
                     return Err(format!("the host has stopped: {why}").into());
                 }
+                Err(refused) => return Err(refused.to_string().into()),
             }
         }
     }

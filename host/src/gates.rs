@@ -7,6 +7,7 @@ use pricetime_engine::Timestamp;
 /// When the epochs of all markets close by themselves. One more may be closed at any time by an
 /// operator's `CloseEpoch`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Gates {
     /// Never by themselves.
     #[default]

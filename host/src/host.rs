@@ -415,7 +415,8 @@ impl Host {
     }
 
     /// Returns a future that resolves when a command may be taken again after `Busy`: submit again then, and
-    /// wait again if others were quicker. It resolves at once if there is room. Nothing polls meanwhile.
+    /// wait again if others were quicker. It resolves at once if there is room. Without a data folder it
+    /// also waits until Redis has taken enough trades; cancels may be taken before that.
     ///
     /// ```
     /// use pricetime::{Draft, Host, Refused, Ticket};

@@ -67,6 +67,7 @@ pub enum LockedBy {
 
 /// How it is with the lock of the runner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LockStatus {
     /// Whether it is held at this moment. While it is not, nothing is told of.
     pub held: bool,

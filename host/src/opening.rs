@@ -16,6 +16,7 @@ use crate::lease::LockedBy;
 
 /// Why a host cannot be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// The data folder.
     #[error(transparent)]
@@ -118,6 +119,7 @@ pub enum OpenError {
 
 /// How a host came back.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Start {
     /// The name of the history that it continues.
     pub history: String,

@@ -19,6 +19,7 @@ use crate::settle::Settlement;
 
 /// When a command counts as durable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Policy {
     /// When its record is on disk. Nothing is ever taken back.
     #[default]
@@ -47,6 +48,7 @@ impl Policy {
 
 /// How much of the journal is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Retention {
     /// All of it: everything that ever happened can be replayed and looked into.
     #[default]

@@ -16,6 +16,7 @@ pub(crate) struct Past {
 
 /// Why the past cannot be told.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PastError {
     /// The folder.
     #[error(transparent)]

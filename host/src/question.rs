@@ -9,6 +9,7 @@ use crate::view::MarketView;
 
 /// A question about the durable state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Question {
     /// A market's book.
     View {
@@ -42,6 +43,7 @@ pub enum Question {
 
 /// What a [`Question`] found, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Found {
     /// The book and what its market is, or `None` if there is no such market.
     View(MarketId, Option<(MarketView, MarketSpec)>),

@@ -7,6 +7,7 @@ use crate::core_thread;
 
 /// Why a command was not taken: nothing of it is known anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refused {
     /// There is no room now.
     Busy,

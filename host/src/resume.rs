@@ -26,6 +26,7 @@ const NEAR: (u64, usize) = (1_000, 8);
 
 /// Why a subscription cannot begin where it was to.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SubscribeError {
     /// The market was not there then.
     #[error("there is no market {market} as of command {from}")]

@@ -13,6 +13,7 @@ use crate::stopped::Stopped;
 
 /// How it is with a host.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Status {
     /// Every command up to this one is durable, and everybody may know of it. Without a data folder:
     /// stands in Redis, in the image of its market.

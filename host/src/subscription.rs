@@ -15,6 +15,7 @@ use crate::view::MarketView;
 
 /// A trade as everybody may see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TradeView {
     /// Its number in the market.
     pub number: TradeNumber,
@@ -28,6 +29,7 @@ pub struct TradeView {
 
 /// What one command changed of a market, as far as everybody may see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MarketUpdate {
     /// The market.
     pub market: MarketId,
@@ -71,6 +73,7 @@ pub struct MarketUpdate {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct MarketFeed {
     /// The book as of its sequence.
     pub book: MarketView,
@@ -81,6 +84,7 @@ pub struct MarketFeed {
 /// An account's orders in a market and what happens to it from then on. As a [`Stream`] it gives the
 /// account's own events, and ends after the last ones.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct AccountFeed {
     /// Every command up to this one is in the orders.
     pub sequence: Sequence,

@@ -7,6 +7,7 @@ use pricetime_journal::image::{FrozenBook, MarketImage};
 
 /// A market as everybody may see it, as of a sequence.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MarketView {
     /// The market.
     pub market: MarketId,

@@ -157,7 +157,7 @@ fn submit(host: &Host, draft: Draft) {
         match host.tell(draft) {
             Ok(()) => return,
             Err(Refused::Busy) => std::thread::yield_now(),
-            Err(refused @ (Refused::Stopped | Refused::Scores)) => panic!("{refused:?}"),
+            Err(refused) => panic!("{refused:?}"),
         }
     }
 }

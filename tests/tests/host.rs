@@ -157,9 +157,7 @@ fn many_submit_and_the_journal_prescribes_the_state() {
                         match host.submit(draft) {
                             Ok(ticket) => return ticket,
                             Err(Refused::Busy) => std::thread::yield_now(),
-                            Err(refused @ (Refused::Stopped | Refused::Scores)) => {
-                                panic!("{refused}")
-                            }
+                            Err(refused) => panic!("{refused}"),
                         }
                     }
                 };

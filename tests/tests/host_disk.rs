@@ -257,7 +257,7 @@ fn questions_share_the_sync_of_the_commands_around_them() {
     let view = Question::View { market: load::MARKET, depth: 1 };
     let sequence = |found: Found| match found {
         Found::View(_, view) => view.map(|(view, _)| view.sequence),
-        Found::Market(..) | Found::Order(..) | Found::Outcome(..) => None,
+        Found::Market(..) | Found::Order(..) | Found::Outcome(..) | _ => None,
     };
     load::open_market(&host);
     disk.hang(true);

@@ -72,7 +72,7 @@ fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
         match host.submit(load::draft(3, *next)) {
             Ok(ticket) => tickets.push(ticket),
             Err(Refused::Busy) => return tickets,
-            Err(refused @ (Refused::Stopped | Refused::Scores)) => panic!("{refused}"),
+            Err(refused) => panic!("{refused}"),
         }
         *next += 1;
         // The core gets to take what is there.

@@ -34,9 +34,7 @@ fn submit(host: &Host, draft: Draft) -> pricetime::engine::Group {
         match host.submit(draft) {
             Ok(ticket) => return ticket.wait().expect("an answer"),
             Err(Refused::Busy) => std::thread::yield_now(),
-            Err(refused @ (Refused::Stopped | Refused::Scores)) => {
-                panic!("{refused}: {:?}", host.status().stopped)
-            }
+            Err(refused) => panic!("{refused}: {:?}", host.status().stopped),
         }
     }
 }

@@ -92,9 +92,7 @@ pub(super) fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
         match host.submit(*draft) {
             Ok(ticket) => return Ok(ticket),
             Err(Refused::Busy) => thread::yield_now(),
-            Err(refused @ (Refused::Stopped | Refused::Scores)) => {
-                return Err(Failure::failed(refused));
-            }
+            Err(refused) => return Err(Failure::failed(refused)),
         }
     }
 }

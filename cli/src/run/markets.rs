@@ -71,9 +71,9 @@ fn bare(spec: MarketSpec) -> MarketSpec {
 fn say(host: &Host, market: &ConfiguredMarket, action: Action) -> Result<(), Failure> {
     let ticket = host.submit(Draft { action, ..market.add }).map_err(|refused| {
         Failure::failed(match refused {
-            Refused::Busy => "the core has no room for the configured markets",
-            Refused::Stopped => "the core has stopped",
-            Refused::Scores => "prices beyond ±2^53 ticks cannot stand in Redis",
+            Refused::Busy => "the core has no room for the configured markets".to_owned(),
+            Refused::Scores => "prices beyond ±2^53 ticks cannot stand in Redis".to_owned(),
+            Refused::Stopped | _ => refused.to_string(),
         })
     })?;
     let group = ticket.wait().map_err(Failure::failed)?;

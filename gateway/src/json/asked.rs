@@ -52,13 +52,15 @@ impl Answer {
     #[must_use]
     pub fn of_found(line: u64, found: Found, principal: &Principal) -> Self {
         match found {
-            Found::View(_, Some((view, spec))) => {
-                Self::Book(Book { line: Some(line), ..Book::of(&view, &spec) })
-            }
-            Found::View(market, None) => {
-                let error = format!("there is no market {}", market.0);
-                Self::Refused(Refused { line, column: None, request: None, error })
-            }
+            Found::View(market, view) => match view {
+                Some((view, spec)) => {
+                    Self::Book(Book { line: Some(line), ..Book::of(&view, &spec) })
+                }
+                None => {
+                    let error = format!("there is no market {}", market.0);
+                    Self::Refused(Refused { line, column: None, request: None, error })
+                }
+            },
             Found::Market(market, spec) => {
                 let found = spec.as_ref().map(MarketSpecLine::of);
                 Self::Market(MarketFound { line, market: market.0, found })
@@ -76,6 +78,10 @@ impl Answer {
                 sequence: known.map(|known| known.sequence.0),
                 outcome: known.map(|known| known.outcome.into()),
             }),
+            _ => {
+                let error = String::from("this version has no line for what was found");
+                Self::Refused(Refused { line, column: None, request: None, error })
+            }
         }
     }
 }

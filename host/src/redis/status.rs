@@ -7,6 +7,7 @@ use pricetime_engine::{MarketId, Sequence};
 
 /// How it is with Redis.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RedisStatus {
     /// Whether it answers.
     pub state: RedisState,
@@ -24,6 +25,7 @@ pub struct RedisStatus {
 
 /// A market that another writer has taken over, and the claim that stands in its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct FencedMarket {
     /// The market.
     pub market: MarketId,
@@ -37,6 +39,7 @@ pub struct FencedMarket {
 
 /// How it is with the streams of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventsStatus {
     /// Whether they can be written.
     pub state: RedisState,
@@ -48,6 +51,7 @@ pub struct EventsStatus {
 
 /// Whether Redis answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RedisState {
     /// It has not been asked yet.
     #[default]

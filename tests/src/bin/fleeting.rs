@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             match host.submit(alone::draft(seed, number)) {
                 Ok(ticket) => break waiting.push(ticket),
                 Err(Refused::Busy) => std::thread::yield_now(),
-                Err(refused @ (Refused::Stopped | Refused::Scores)) => return Err(refused.into()),
+                Err(refused) => return Err(refused.into()),
             }
         }
     }

@@ -58,7 +58,7 @@ fn submit(host: &Host, seed: u64, first: u64) -> Result<(), Box<dyn std::error::
             match host.submit(load::draft(seed, number)) {
                 Ok(ticket) => break waiting.push_back((number, ticket)),
                 Err(Refused::Busy) => std::thread::yield_now(),
-                Err(refused @ (Refused::Stopped | Refused::Scores)) => return Err(refused.into()),
+                Err(refused) => return Err(refused.into()),
             }
         }
     }

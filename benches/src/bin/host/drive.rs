@@ -29,7 +29,7 @@ pub(crate) fn submit(host: &Host, draft: Draft) -> Result<Ticket, Failure> {
         match host.submit(draft) {
             Ok(ticket) => return Ok(ticket),
             Err(Refused::Busy) => std::thread::yield_now(),
-            Err(refused @ (Refused::Stopped | Refused::Scores)) => return Err(refused.into()),
+            Err(refused) => return Err(refused.into()),
         }
     }
 }
