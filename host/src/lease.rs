@@ -7,7 +7,6 @@
 mod hold;
 mod keep;
 
-use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use pricetime_redis::RedisOptions;
 use pricetime_redis::redlock::{Held, Redlock, RedlockError};
 use tracing::info;
 
-use crate::opening::OpenError;
+use crate::opening::{LockedBy, OpenError};
 pub(crate) use hold::Lease;
 pub(crate) use keep::{Keeping, Kept};
 
@@ -46,23 +45,6 @@ pub enum Standby {
     Wait,
     /// It is told, and is not opened.
     Exit,
-}
-
-/// What keeps a process from driving a set of markets.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LockedBy {
-    /// The lock: another process has it, or too few of its servers answer.
-    #[error(transparent)]
-    Lock(RedlockError),
-    /// The data folder: a process without the lock has it open.
-    #[error("nobody holds {key}, but a process that runs has {} open", folder.display())]
-    Folder {
-        /// The name of the lock.
-        key: String,
-        /// The folder.
-        folder: PathBuf,
-    },
 }
 
 /// How it is with the lock of the runner.

@@ -74,7 +74,9 @@ pub use gates::Gates;
 pub use handles::{Account, Operator};
 pub use host::Host;
 #[cfg(feature = "redis")]
-pub use lease::{LockStatus, LockedBy, RunnerLock, Standby};
+pub use lease::{LockStatus, RunnerLock, Standby};
+#[cfg(feature = "redis")]
+pub use opening::LockedBy;
 pub use opening::{OpenError, Start};
 pub use options::{Options, Policy, Retention};
 pub use past::PastError;

@@ -11,9 +11,6 @@ use pricetime_redis::ReadError;
 #[cfg(feature = "redis")]
 use pricetime_redis::redlock::RedlockError;
 
-#[cfg(feature = "redis")]
-use crate::lease::LockedBy;
-
 /// Why a host cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -115,6 +112,24 @@ pub enum OpenError {
         /// The folder.
         PathBuf,
     ),
+}
+
+/// What keeps a process from driving a set of markets.
+#[cfg(feature = "redis")]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockedBy {
+    /// The lock: another process has it, or too few of its servers answer.
+    #[error(transparent)]
+    Lock(RedlockError),
+    /// The data folder: a process without the lock has it open.
+    #[error("nobody holds {key}, but a process that runs has {} open", folder.display())]
+    Folder {
+        /// The name of the lock.
+        key: String,
+        /// The folder.
+        folder: PathBuf,
+    },
 }
 
 /// How a host came back.
