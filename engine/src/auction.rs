@@ -81,6 +81,7 @@ fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Optio
 
 /// The market orders of one side that wait in Call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MarketOrders {
     /// How many orders.
     pub orders: u32,
@@ -90,6 +91,7 @@ pub struct MarketOrders {
 
 /// A market in Call as an uncross would find it now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Call {
     /// The uniform price and what would trade at it; `None` if nothing can trade.
     pub indicative: Option<Clearing>,

@@ -13,6 +13,7 @@ use crate::quantity::{
 /// Both `Group` and `Vec<Group>` are sinks. A `Vec` keeps the groups of all commands; a `Group` keeps
 /// that of the last one and reuses its memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Group {
     /// Whose it is.
     pub header: Header,
@@ -24,6 +25,7 @@ pub struct Group {
 
 /// A trade, as its event tells of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Trade {
     /// The trade's number in its market.
     pub number: TradeNumber,

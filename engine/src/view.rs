@@ -10,6 +10,7 @@ use crate::snapshot::{MarketHead, MarketSnapshot, OrderRecord, RequestRecord};
 
 /// What the orders of one price show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Level {
     /// The price.
     pub price: Price,

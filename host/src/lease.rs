@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 use pricetime_journal::{Folder, FolderError};
 use pricetime_redis::RedisOptions;
 use pricetime_redis::redlock::{Held, Redlock, RedlockError};
+use serde::Serialize;
 use tracing::info;
 
 use crate::opening::{LockedBy, OpenError};
+use crate::serial::as_seconds;
 pub(crate) use hold::Lease;
 pub(crate) use keep::{Keeping, Kept};
 
@@ -48,12 +50,13 @@ pub enum Standby {
 }
 
 /// How it is with the lock of the runner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LockStatus {
     /// Whether it is held at this moment. While it is not, nothing is told of.
     pub held: bool,
     /// Since when it has been held, or has not.
+    #[serde(rename = "for_seconds", serialize_with = "as_seconds")]
     pub since: Instant,
 }
 

@@ -42,6 +42,7 @@ mod resume;
 mod scribe;
 mod secret;
 mod sequencer;
+mod serial;
 mod session;
 mod settle;
 mod signal;

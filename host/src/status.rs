@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 
 use pricetime_engine::Sequence;
 use pricetime_journal::{JournalError, SnapshotError};
+use serde::Serialize;
 
+use crate::serial::as_text;
 use crate::settle::MarketSettlement;
 use crate::signal::Signal;
 use crate::stopped::Stopped;
 
-/// How it is with a host.
-#[derive(Clone, Debug)]
+/// How it is with a host. Points in time serialize as `for_seconds`, the seconds that have passed since.
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Status {
     /// Every command up to this one is durable, and everybody may know of it. Without a data folder:
@@ -24,6 +26,7 @@ pub struct Status {
     pub stopped: Option<Stopped>,
     /// Why the last snapshot could not be written, if it could not. The journal is enough to come
     /// back; it only takes longer.
+    #[serde(serialize_with = "as_text")]
     pub snapshot_failure: Option<Arc<SnapshotError>>,
     /// What is wrong with the image, if anything is: snapshots have stopped, matching goes on.
     pub faulty: Option<String>,
@@ -290,5 +293,22 @@ impl Shared {
             #[cfg(feature = "redis")]
             lock: self.lease.as_ref().map(|lease| lease.status()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_serializes_why_the_host_stopped() {
+        let shared = Shared::default();
+        shared.set_durable(Sequence(7));
+        let status = serde_json::to_value(shared.status()).expect("JSON");
+        assert_eq!((&status["durable"], &status["stopped"]), (&7.into(), &serde_json::Value::Null));
+        shared.stop(Stopped::Core("the clock broke".into()));
+        shared.stop(Stopped::Publisher);
+        let status = serde_json::to_value(shared.status()).expect("JSON");
+        assert_eq!(status["stopped"], "the core failed: the clock broke");
     }
 }

@@ -9,12 +9,13 @@ use pricetime_engine::{
     Call, EpochSummary, Group, Level, MarketId, OrderRecord, Phase, Price, Quantity, Sequence,
     Side, Timestamp, TradeNumber,
 };
+use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::view::MarketView;
 
 /// A trade as everybody may see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TradeView {
     /// Its number in the market.
@@ -28,7 +29,7 @@ pub struct TradeView {
 }
 
 /// What one command changed of a market, as far as everybody may see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MarketUpdate {
     /// The market.
@@ -82,8 +83,8 @@ pub struct MarketFeed {
 }
 
 /// An account's orders in a market and what happens to it from then on. As a [`Stream`] it gives the
-/// account's own events, and ends after the last ones.
-#[derive(Debug)]
+/// account's own events, and ends after the last ones. It serializes as the sequence and the orders.
+#[derive(Debug, Serialize)]
 #[non_exhaustive]
 pub struct AccountFeed {
     /// Every command up to this one is in the orders.
@@ -92,6 +93,7 @@ pub struct AccountFeed {
     pub orders: Vec<OrderRecord>,
     /// Everything behind that: the account's own events, as
     /// [`Principal::seen`](crate::Principal::seen) cuts them.
+    #[serde(skip)]
     pub updates: Updates<Arc<Group>>,
 }
 
@@ -224,6 +226,34 @@ mod tests {
                 Poll::Pending => return (read, Poll::Pending),
             }
         }
+    }
+
+    #[test]
+    fn update_serializes_with_its_trades_and_levels() {
+        let level = Level { price: Price(-3), quantity: Quantity(0), orders: 0 };
+        let update = MarketUpdate {
+            market: MarketId(1),
+            sequence: Sequence(2),
+            timestamp: Timestamp(3),
+            trades: vec![TradeView {
+                number: TradeNumber(4),
+                price: Price(-3),
+                quantity: Quantity(5),
+                taker_side: Side::Buy,
+            }],
+            levels: vec![(Side::Sell, level)],
+            phase: Some(Phase::Continuous),
+            call: None,
+            closed: None,
+            removed: false,
+        };
+        let json = serde_json::json!({
+            "market": 1, "sequence": 2, "timestamp": 3, "phase": "continuous", "call": null,
+            "trades": [{ "number": 4, "price": -3, "quantity": 5, "taker_side": "buy" }],
+            "levels": [["sell", { "price": -3, "quantity": 0, "orders": 0 }]],
+            "closed": null, "removed": false,
+        });
+        assert_eq!(serde_json::to_value(update).expect("JSON"), json);
     }
 
     #[test]

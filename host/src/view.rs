@@ -4,9 +4,10 @@ use pricetime_engine::{
     Book, Call, EpochNumber, Level, MarketHead, MarketId, Phase, Price, Sequence, Side,
 };
 use pricetime_journal::image::{FrozenBook, MarketImage};
+use serde::Serialize;
 
 /// A market as everybody may see it, as of a sequence.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MarketView {
     /// The market.

@@ -4,9 +4,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use pricetime_engine::{MarketId, Sequence};
+use serde::Serialize;
+
+use crate::serial::as_seconds;
 
 /// How it is with Redis.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RedisStatus {
     /// Whether it answers.
@@ -24,7 +27,7 @@ pub struct RedisStatus {
 }
 
 /// A market that another writer has taken over, and the claim that stands in its metadata.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FencedMarket {
     /// The market.
@@ -38,7 +41,7 @@ pub struct FencedMarket {
 }
 
 /// How it is with the streams of events.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EventsStatus {
     /// Whether they can be written.
@@ -50,8 +53,9 @@ pub struct EventsStatus {
 }
 
 /// Whether Redis answers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
+#[serde(rename_all = "snake_case")]
 pub enum RedisState {
     /// It has not been asked yet.
     #[default]
@@ -61,6 +65,7 @@ pub enum RedisState {
     /// It does not, or refuses.
     Degraded {
         /// Since when.
+        #[serde(rename = "for_seconds", serialize_with = "as_seconds")]
         since: Instant,
         /// Why.
         why: String,
