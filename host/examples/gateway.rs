@@ -2,7 +2,7 @@
 //! A level with the quantity 0 is gone. A caller may name any account: put authentication in front.
 use axum::{Router, extract::*, http::StatusCode as Code, response, routing};
 use pricetime::engine::*;
-use pricetime::{Gates, Host, MarketUpdate, MarketView, Options, Principal, Refused, Ticket};
+use pricetime::{Host, MarketUpdate, MarketView, Pending, Principal};
 use serde_json::{Value, json};
 use tokio::signal::{ctrl_c, unix::SignalKind, unix::signal};
 
@@ -22,12 +22,11 @@ struct NewOrder {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::args().nth(1).unwrap_or_else(|| "./gateway-data".into());
     let address = std::env::args().nth(2).unwrap_or_else(|| "127.0.0.1:8080".into());
-    let gates = Gates::Aligned(std::time::Duration::from_mins(15));
-    let host = Host::open(Options { gates, ..Options::new(folder) })?;
+    let host = Host::builder(folder).open()?; // An epoch ends every 15 minutes.
     let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.001".parse()?);
     if host.spec(MARKET).is_none() {
-        host.operator(MARKET).add(spec)?.await?.accepted()?;
-        host.operator(MARKET).set_phase(Phase::Continuous)?.await?.accepted()?;
+        host.operator(MARKET).add(spec).await?.accepted()?;
+        host.operator(MARKET).set_phase(Phase::Continuous).await?.accepted()?;
     }
     let (feeds, open) = tokio::sync::watch::channel(());
     let routes = Router::new()
@@ -56,9 +55,8 @@ async fn cancel(State((host, spec, _)): App, Path((account, order)): Ids) -> Rep
     answer(&spec, account, host.account(MARKET, account).cancel(order)).await
 }
 
-async fn answer(spec: &MarketSpec, account: AccountId, sent: Result<Ticket, Refused>) -> Reply {
-    let unavailable = |e: &dyn ToString| (Code::SERVICE_UNAVAILABLE, e.to_string());
-    let group = sent.map_err(|e| unavailable(&e))?.await.map_err(|e| unavailable(&e))?;
+async fn answer(spec: &MarketSpec, account: AccountId, sent: Pending) -> Reply {
+    let group = sent.await.map_err(|e| (Code::SERVICE_UNAVAILABLE, e.to_string()))?;
     let group = Principal::accounts([account]).seen(group).accepted();
     let group = group.map_err(|e| (Code::CONFLICT, e.to_string()))?;
     let trades = group.trades().map(|it| (it.taker_side, it.price, it.quantity));

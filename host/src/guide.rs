@@ -1,7 +1,7 @@
 //! How to embed Pricetime in a program, from `Cargo.toml` to the backup.
 //!
-//! The examples block a thread with [`Ticket::wait`], so that they are short. In a task write `.await`
-//! in its place: a [`Ticket`] is a future, on any runtime. `host/examples/gateway.rs` is a complete
+//! The examples block a thread with [`Pending::wait`], so that they are short. In a task write `.await`
+//! in its place: a [`Pending`] is a future, on any runtime. `host/examples/gateway.rs` is a complete
 //! program, an HTTP and WebSocket server.
 //!
 //! # Add the dependency
@@ -26,24 +26,24 @@
 //!
 //! # Open a host
 //!
-//! [`Host::open`] takes a data folder. A missing or empty folder becomes a new one. One process at a
+//! [`Host::builder`] takes a data folder. A missing or empty folder becomes a new one. One process at a
 //! time can have a folder open. [`Host`] is `Clone` and `Send`: hand clones to your tasks.
 //!
 //! ```
 //! use std::time::Duration;
 //!
-//! use pricetime::{Gates, Host, Options};
+//! use pricetime::Host;
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path();
-//! let gates = Gates::Aligned(Duration::from_secs(15 * 60)); // At :00, :15, :30 and :45.
-//! let host = Host::open(Options { gates, ..Options::new(folder) })?;
+//! let quarter = Duration::from_secs(15 * 60); // At :00, :15, :30 and :45; also what holds without it.
+//! let host = Host::builder(folder).epochs_every(quarter).open()?;
 //! assert_eq!(host.start().replayed, 0); // Nothing to replay: the folder is new.
 //! host.close()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Options`] has every setting and its default. Look at [`Policy`] (when a command counts as durable),
+//! A [`Builder`](crate::Builder) has defaults for production, and [`Options`] every setting. Look at [`Policy`] (when a command counts as durable),
 //! [`Retention`] (how much of the journal is kept) and [`Gates`] (when epochs close). [`OpenError`] says
 //! which file is in the way and what to do.
 //!
@@ -65,8 +65,8 @@
 //!     // The symbol, the tick of prices and the lot of quantities.
 //!     let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
 //!     let sun = host.operator(MARKET);
-//!     sun.add(spec)?.wait()?.accepted()?;
-//!     sun.set_phase(Phase::Continuous)?.wait()?.accepted()?;
+//!     sun.add(spec).wait()?.accepted()?;
+//!     sun.set_phase(Phase::Continuous).wait()?.accepted()?;
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -75,7 +75,7 @@
 //!
 //! [`Host::account`] returns a handle that acts for one account and never as an operator. Prices are
 //! whole ticks and quantities whole lots; [`MarketSpec::price`] and [`MarketSpec::quantity`] convert
-//! decimals exactly or return an error. A sent command returns a [`Ticket`] at once. The ticket resolves
+//! decimals exactly or return an error. A sent command returns a [`Pending`] at once. It resolves
 //! with the command's [`Group`] of events when the command is durable.
 //!
 //! ```
@@ -87,17 +87,17 @@
 //! let alice = host.account(MARKET, AccountId(7));
 //! let bob = host.account(MARKET, AccountId(8));
 //! let sell = Place::limit(OrderId(1), Side::Sell, spec.quantity("3")?, spec.price("0.1425")?);
-//! alice.place(sell.post_only())?.wait()?.accepted()?;
+//! alice.place(sell.post_only()).wait()?.accepted()?;
 //!
 //! let buy = Place::market(OrderId(2), Side::Buy, spec.quantity("1.5")?);
-//! let group = bob.place(buy)?.wait()?.accepted()?;
+//! let group = bob.place(buy).wait()?.accepted()?;
 //! for trade in group.trades() {
 //!     assert_eq!(spec.show_price(trade.price), "0.1425");
 //!     assert_eq!(spec.show_quantity(trade.quantity), "1.50");
 //! }
 //!
-//! alice.amend(Amend::new(OrderId(1)).price(spec.price("0.15")?))?.wait()?.accepted()?;
-//! alice.cancel(OrderId(1))?.wait()?.accepted()?;
+//! alice.amend(Amend::new(OrderId(1)).price(spec.price("0.15")?)).wait()?.accepted()?;
+//! alice.cancel(OrderId(1)).wait()?.accepted()?;
 //! # Ok::<(), Error>(())
 //! ```
 //!
@@ -111,8 +111,8 @@
 //!
 //! | what you get | what it means | what to do |
 //! |---|---|---|
-//! | [`Refused`] from the call | the command was not submitted | on `Busy` wait and send it again |
-//! | [`Stopped`] from the ticket | nobody knows yet what became of it | after a restart send it again with the same request id |
+//! | [`CallError::Refused`] | the command was not submitted | on `Busy` wait for [`Host::ready`] and send it again |
+//! | [`CallError::Stopped`] | nobody knows yet what became of it | after a restart send it again with the same request id |
 //! | [`Outcome::Rejected`] in the group | the rules refused it; it changed nothing | read the [`Reason`] |
 //!
 //! A command with a request id is carried out at most once for each account and market. A repeat
@@ -128,15 +128,15 @@
 //! let alice = host.account(MARKET, ALICE);
 //! let request = RequestId(42); // Choose it at random, and keep it until you have the answer.
 //! let order = Place::limit(OrderId(1), Side::Sell, spec.quantity("3")?, spec.price("0.1425")?);
-//! alice.with_request(request).place(order)?.wait()?.accepted()?;
+//! alice.with_request(request).place(order).wait()?.accepted()?;
 //!
 //! // If the answer was lost: send the same command with the same request id.
-//! let again = alice.with_request(request).place(order)?.wait()?;
+//! let again = alice.with_request(request).place(order).wait()?;
 //! assert_eq!(again.outcome, Outcome::Duplicate);
 //! let first = host.outcome(MARKET, ALICE, request).ok_or("the market forgot this request")?;
 //! assert_eq!(first.outcome, Outcome::Accepted);
 //!
-//! let refused = alice.cancel(OrderId(2))?.wait()?;
+//! let refused = alice.cancel(OrderId(2)).wait()?;
 //! assert_eq!(refused.outcome, Outcome::Rejected(Reason::UnknownOrder));
 //! # Ok::<(), Error>(())
 //! ```
@@ -161,13 +161,13 @@
 //! let mut feed = host.subscribe(MARKET).ok_or("no such market")?;
 //! assert!(feed.book.bids.is_empty());
 //! let buy = Place::limit(OrderId(1), Side::Buy, spec.quantity("3")?, spec.price("0.1425")?);
-//! host.account(MARKET, BOB).place(buy)?.wait()?.accepted()?;
+//! host.account(MARKET, BOB).place(buy).wait()?.accepted()?;
 //! let update = feed.updates.wait()?; // In a task: `feed.updates.next().await?`.
 //! assert_eq!(update.levels[0].0, Side::Buy);
 //!
 //! let last = update.sequence;
 //! drop(feed); // The connection is lost. Meanwhile the order is cancelled.
-//! host.account(MARKET, BOB).cancel(OrderId(1))?.wait()?.accepted()?;
+//! host.account(MARKET, BOB).cancel(OrderId(1)).wait()?.accepted()?;
 //! let mut feed = host.subscribe_from(MARKET, last)?;
 //! let update = feed.updates.wait()?;
 //! assert_eq!(update.levels[0].1.orders, 0); // The level is gone.
@@ -209,9 +209,9 @@
 //! # use pricetime::engine::{OrderId, Place, Side};
 //! # let spec = add_sun(&host)?;
 //! # let sell = Place::limit(OrderId(1), Side::Sell, spec.quantity("1")?, spec.price("0.1425")?);
-//! # host.account(MARKET, ALICE).place(sell)?.wait()?.accepted()?;
+//! # host.account(MARKET, ALICE).place(sell).wait()?.accepted()?;
 //! # let buy = Place::market(OrderId(2), Side::Buy, spec.quantity("1")?);
-//! # host.account(MARKET, BOB).place(buy)?.wait()?.accepted()?;
+//! # host.account(MARKET, BOB).place(buy).wait()?.accepted()?;
 //! // … trading …
 //! host.close()?;
 //! assert_eq!(*last.lock().expect("no thread panics with this lock"), TradeNumber(1));
@@ -232,15 +232,15 @@
 //! # use setup::*;
 //! # let (_folder, host, spec) = sun()?;
 //! let sun = host.operator(MARKET);
-//! sun.set_phase(Phase::Call)?.wait()?.accepted()?;
+//! sun.set_phase(Phase::Call).wait()?.accepted()?;
 //! let sell = Place::limit(OrderId(1), Side::Sell, spec.quantity("3")?, spec.price("0.14")?);
-//! host.account(MARKET, ALICE).place(sell)?.wait()?.accepted()?;
+//! host.account(MARKET, ALICE).place(sell).wait()?.accepted()?;
 //! let buy = Place::limit(OrderId(2), Side::Buy, spec.quantity("5")?, spec.price("0.15")?);
-//! host.account(MARKET, BOB).place(buy)?.wait()?.accepted()?;
+//! host.account(MARKET, BOB).place(buy).wait()?.accepted()?;
 //!
 //! let view = host.view(MARKET, 10).ok_or("no such market")?;
 //! let indicative = view.call.and_then(|call| call.indicative).ok_or("nothing can trade")?;
-//! let group = sun.close_epoch(view.epoch)?.wait()?.accepted()?;
+//! let group = sun.close_epoch(view.epoch).wait()?.accepted()?;
 //! assert_eq!(group.trades().next().map(|trade| trade.price), Some(indicative.price));
 //! # Ok::<(), Error>(())
 //! ```
@@ -266,10 +266,10 @@
 //! # use pricetime::engine::{EpochNumber, OrderId, Place, Side};
 //! # let spec = add_sun(&host)?;
 //! # let sell = Place::limit(OrderId(1), Side::Sell, spec.quantity("1")?, spec.price("0.1425")?);
-//! # host.account(MARKET, ALICE).place(sell)?.wait()?.accepted()?;
+//! # host.account(MARKET, ALICE).place(sell).wait()?.accepted()?;
 //! # let buy = Place::market(OrderId(2), Side::Buy, spec.quantity("1")?);
-//! # host.account(MARKET, BOB).place(buy)?.wait()?.accepted()?;
-//! # host.operator(MARKET).close_epoch(EpochNumber(1))?.wait()?.accepted()?;
+//! # host.account(MARKET, BOB).place(buy).wait()?.accepted()?;
+//! # host.operator(MARKET).close_epoch(EpochNumber(1)).wait()?.accepted()?;
 //! // … trading, and an epoch closes …
 //! # let settled = || host.settlement().iter().any(|it| it.settled == Some(EpochNumber(1)));
 //! # (0..6_000).any(|_| settled() || { std::thread::sleep(std::time::Duration::from_millis(10)); false });
@@ -316,7 +316,7 @@
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let closing = host.clone();
 //! tokio::task::spawn_blocking(move || closing.close()).await??;
-//! assert!(host.account(MARKET, ALICE).cancel_all(None).is_err()); // Refused: it has stopped.
+//! assert!(host.account(MARKET, ALICE).cancel_all(None).await.is_err()); // Refused: it has stopped.
 //! # Ok::<(), Error>(())
 //! # })?;
 //! # Ok::<(), Error>(())
@@ -397,9 +397,9 @@
 //! # use setup::*;
 //! # let (_folder, host, spec) = sun()?;
 //! let status = host.status();
-//! assert_eq!(status.stopped, None); // No command is taken any more.
-//! assert_eq!(status.snapshot_failure, None); // A start takes longer, and the journal grows.
-//! assert_eq!(status.faulty, None); // The views differ from the core: report a bug.
+//! assert!(status.stopped.is_none()); // No command is taken any more.
+//! assert!(status.snapshot_failure.is_none()); // A start takes longer, and the journal grows.
+//! assert!(status.faulty.is_none()); // The views differ from the core: report a bug.
 //! println!("durable up to command {}", status.durable);
 //! # Ok::<(), Error>(())
 //! ```
@@ -439,8 +439,8 @@
 
 #[expect(unused_imports, reason = "the page links to them")]
 use crate::{
-    Delivery, Ended, Follower, Gates, Host, MarketFeed, OpenError, Options, Order, Orders, Outlet,
-    Policy, Principal, Refused, Retention, Session, Settlement, Stopped, Ticket,
+    CallError, Delivery, Ended, Follower, Gates, Host, MarketFeed, OpenError, Options, Order,
+    Orders, Outlet, Pending, Policy, Principal, Refused, Retention, Session, Settlement,
     engine::{Group, Limits, MarketSpec, Outcome, Phase, Reason},
     persistence::journal::{Look, unpack},
 };

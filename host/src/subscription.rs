@@ -64,10 +64,10 @@ pub struct MarketUpdate {
 /// # let host = Host::open(Options::new(folder.path()))?;
 /// # let sun = host.operator(MarketId(1));
 /// # let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
-/// # sun.add(spec)?.wait()?.accepted()?;
+/// # sun.add(spec).wait()?.accepted()?;
 /// let mut feed = host.subscribe(MarketId(1)).ok_or("no such market")?;
 /// assert_eq!(feed.book.phase, Phase::Closed);
-/// sun.set_phase(Phase::Call)?.wait()?.accepted()?;
+/// sun.set_phase(Phase::Call).wait()?.accepted()?;
 /// let update = feed.updates.wait()?; // In a task: `feed.updates.next().await?`.
 /// assert_eq!(update.phase, Some(Phase::Call));
 /// assert!(update.sequence > feed.book.sequence);

@@ -10,8 +10,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub fn add_sun(host: &pricetime::Host) -> Result<pricetime::engine::MarketSpec, Error> {
     use pricetime::engine::{MarketSpec, Phase};
     let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
-    host.operator(MARKET).add(spec)?.wait()?.accepted()?;
-    host.operator(MARKET).set_phase(Phase::Continuous)?.wait()?.accepted()?;
+    host.operator(MARKET).add(spec).wait()?.accepted()?;
+    host.operator(MARKET).set_phase(Phase::Continuous).wait()?.accepted()?;
     Ok(spec)
 }
 
