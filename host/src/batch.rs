@@ -1,6 +1,5 @@
 //! What the core hands on at a time: commands, what became of them, and who wants to know.
 
-#[cfg(feature = "redis")]
 use pricetime_engine::Sequence;
 use pricetime_engine::{Command, Event, Group, Header, Outcome, Sink};
 use tokio::sync::oneshot;
@@ -61,7 +60,6 @@ impl Batch {
     }
 
     /// The groups, to be copied.
-    #[cfg(feature = "redis")]
     pub(crate) const fn told(&self) -> &Groups {
         &self.groups
     }
@@ -90,7 +88,6 @@ impl Batch {
     }
 }
 
-#[cfg(feature = "redis")]
 impl Groups {
     /// The header of a group and where its events are.
     pub(crate) fn at(&self, group: usize) -> Option<(&Header, &[Event])> {

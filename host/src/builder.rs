@@ -135,7 +135,6 @@ impl Builder {
     }
 }
 
-#[cfg(feature = "redis")]
 impl Builder {
     /// Writes the image of every market to Redis after each epoch.
     pub fn redis(mut self, redis: pricetime_redis::RedisOptions) -> Self {

@@ -16,13 +16,12 @@
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `redis` | the image of every market in Redis, streams of events, a lock for a standby process |
-//! | `redis-tls` | the same over encrypted connections |
+//! | `tls` | encrypted connections to Redis |
 //! | `outlets` | deliveries of settled epochs to a program or an HTTP address |
 //!
 //! The engine is re-exported as [`pricetime::engine`](crate::engine), the journal and the ledgers as
 //! [`pricetime::persistence`](crate::persistence). To settle trades, depend on `pricetime-settlement` too,
-//! with a feature for each ledger: `redb` (a file), `redis`, `postgres`, `postgres-tls`.
+//! with a feature for each ledger besides that in Redis: `redb` (a file), `postgres`, `postgres-tls`.
 //!
 //! # Open a host
 //!
@@ -43,9 +42,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Builder`](crate::Builder) has defaults for production, and [`Options`] every setting. Look at [`Policy`] (when a command counts as durable),
-//! [`Retention`] (how much of the journal is kept) and [`Gates`] (when epochs close). [`OpenError`] says
-//! which file is in the way and what to do.
+//! A [`Builder`](crate::Builder) has defaults for production, and [`Options`] every setting. Look at
+//! [`Policy`] (when a command counts as durable), [`Retention`] (how much of the journal is kept) and
+//! [`Gates`] (when epochs close). [`OpenError`] says which file is in the way and what to do.
 //!
 //! # Add a market
 //!
@@ -287,11 +286,10 @@
 //!
 //! # The image in Redis
 //!
-//! With the feature `redis` each market's book is written to Redis after each epoch, for readers in any
+//! Each market's book is written to Redis after each epoch, if you name a server, for readers in any
 //! language. It is a copy: if Redis is away, matching goes on. `docs/redis.md` lists the keys.
 //!
 //! ```no_run
-//! # #[cfg(feature = "redis")]
 //! # fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use pricetime::persistence::redis::RedisOptions;
 //! use pricetime::{Host, Options};

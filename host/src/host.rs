@@ -8,7 +8,6 @@ use pricetime_engine::{
     AccountId, Action, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
     Sequence, Timestamp,
 };
-#[cfg(feature = "redis")]
 use pricetime_redis::scores_hold_after;
 use tokio::sync::oneshot;
 
@@ -73,7 +72,6 @@ struct Inner {
     past: Option<Mutex<Past>>,
     policy: Policy,
     /// Whether prices are to become scores in Redis.
-    #[cfg(feature = "redis")]
     scored: bool,
     /// How it came back.
     start: Start,
@@ -103,7 +101,6 @@ impl Host {
         if let Some(folder) = folder.iter().find(|it| locked(&POISONED).contains(*it)) {
             return Err(OpenError::Poisoned(folder.clone()));
         }
-        #[cfg(feature = "redis")]
         let scored = options.redis.is_some();
         let Started { entrance, public, shared, sessions, threads, start, past } =
             start::start(options)?;
@@ -117,7 +114,6 @@ impl Host {
             folder,
             past: past.map(Mutex::new),
             policy,
-            #[cfg(feature = "redis")]
             scored,
             start,
             threads: Mutex::new(Some(threads)),
@@ -208,7 +204,6 @@ impl Host {
         time: Option<Timestamp>,
         answer: Option<oneshot::Sender<pricetime_engine::Group>>,
     ) -> Result<(), Refused> {
-        #[cfg(feature = "redis")]
         if self.0.scored && !scores_hold_after(&draft.action) {
             return Err(Refused::Scores);
         }

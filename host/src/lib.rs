@@ -27,7 +27,6 @@ pub mod guide;
 mod handles;
 mod host;
 mod keeper;
-#[cfg(feature = "redis")]
 mod lease;
 mod opening;
 mod options;
@@ -35,7 +34,6 @@ mod past;
 mod pending;
 mod publisher;
 mod question;
-#[cfg(feature = "redis")]
 mod redis;
 mod refused;
 mod resume;
@@ -60,7 +58,6 @@ pub use pricetime_engine as engine;
 /// What is kept: in a folder, in Redis, in a ledger.
 pub mod persistence {
     pub use pricetime_journal as journal;
-    #[cfg(feature = "redis")]
     pub use pricetime_redis as redis;
     pub use pricetime_settlement as settlement;
 }
@@ -74,23 +71,19 @@ pub use follower::Follower;
 pub use gates::Gates;
 pub use handles::{Account, Operator};
 pub use host::Host;
-#[cfg(feature = "redis")]
 pub use lease::{LockStatus, RunnerLock, Standby};
-#[cfg(feature = "redis")]
 pub use opening::LockedBy;
 pub use opening::{OpenError, Start};
 pub use options::{Options, Policy, Retention};
 pub use past::PastError;
 pub use pending::Pending;
 pub use question::{Found, Question};
-#[cfg(feature = "redis")]
 pub use redis::{EventsStatus, FencedMarket, RedisState, RedisStatus};
 pub use refused::Refused;
 pub use resume::SubscribeError;
 pub use secret::Secret;
 pub use sequencer::{Clock, WallClock};
 pub use session::Session;
-#[cfg(feature = "redis")]
 pub use settle::SettlementLock;
 #[cfg(feature = "outlets")]
 pub use settle::{BadAddress, ProgramOutlet, WebOutlet};

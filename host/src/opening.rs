@@ -3,12 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-#[cfg(feature = "redis")]
 use pricetime_engine::MarketId;
 use pricetime_journal::{FolderError, RecoveryError};
-#[cfg(feature = "redis")]
 use pricetime_redis::ReadError;
-#[cfg(feature = "redis")]
 use pricetime_redis::redlock::RedlockError;
 
 /// Why a host cannot be opened.
@@ -22,7 +19,6 @@ pub enum OpenError {
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
     /// Redis holds what the folder does not come from, and what may not be lost.
-    #[cfg(feature = "redis")]
     #[error(
         "{} {own}, but Redis holds an image of history {history} up to command {sequence} (market \
          {market}): name the folder of that history; or, in a new folder, restore from the image by \
@@ -42,7 +38,6 @@ pub enum OpenError {
         market: MarketId,
     },
     /// A market of the folder has prices that Redis cannot tell apart.
-    #[cfg(feature = "redis")]
     #[error(
         "the prices of market {0} go beyond ±2^53 ticks, and scores in Redis cannot tell one from the \
          next there: run without Redis, or narrow its band first"
@@ -52,11 +47,9 @@ pub enum OpenError {
         MarketId,
     ),
     /// The image in Redis cannot be restored.
-    #[cfg(feature = "redis")]
     #[error("nothing can be restored from Redis: {0}")]
     Image(#[from] ReadError),
     /// Without a folder: the state cannot be had from where alone it stands.
-    #[cfg(feature = "redis")]
     #[error(
         "there is no data folder, so only Redis knows the state, and it cannot be had from there: \
          {0}; start again when that is mended"
@@ -78,7 +71,6 @@ pub enum OpenError {
     )]
     NoJournal,
     /// Another process drives these markets, and this one was not to wait.
-    #[cfg(feature = "redis")]
     #[error(
         "another process drives the set of markets {set:?}, or nobody knows: {by}; stop that one, or \
          stand by until it has ended"
@@ -90,11 +82,9 @@ pub enum OpenError {
         by: LockedBy,
     },
     /// The servers of the lock will not do.
-    #[cfg(feature = "redis")]
     #[error("the lock of the runner: {0}")]
     Lock(#[from] RedlockError),
     /// There is a lock and no folder.
-    #[cfg(feature = "redis")]
     #[error(
         "the lock of the runner is for a data folder: a standby takes over with its predecessor's, \
          and only an operator takes over what stands in Redis alone"
@@ -115,7 +105,6 @@ pub enum OpenError {
 }
 
 /// What keeps a process from driving a set of markets.
-#[cfg(feature = "redis")]
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockedBy {

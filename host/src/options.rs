@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pricetime_journal::{Disk, JournalOptions, Progress, RealDisk};
-#[cfg(feature = "redis")]
 use pricetime_redis::RedisOptions;
 
 use crate::core_thread;
 use crate::follower::Follower;
 use crate::gates::Gates;
-#[cfg(feature = "redis")]
 use crate::lease::RunnerLock;
 use crate::sequencer::{Clock, WallClock};
 use crate::settle::Settlement;
@@ -90,19 +88,15 @@ pub struct Options {
     /// Opens what would otherwise be refused because its end is lost: under a new history.
     pub accept_loss: bool,
     /// Where the image of every market is brought after each epoch.
-    #[cfg(feature = "redis")]
     pub redis: Option<RedisOptions>,
     /// What keeps two processes from driving the same markets. Needs a data folder.
-    #[cfg(feature = "redis")]
     pub lock: Option<RunnerLock>,
     /// Where each epoch's trades are settled.
     pub settlement: Option<Settlement>,
     /// Without a folder: of how many closed epochs the trades stay in Redis.
-    #[cfg(feature = "redis")]
     pub trades_epochs: u64,
     /// Without a folder: how many trades of all markets may wait to stand in Redis before no more
     /// commands are taken. So many of those that stand there are kept in memory too.
-    #[cfg(feature = "redis")]
     pub trades_max: usize,
     /// Hears of everything that is durable.
     pub follower: Option<Box<dyn Follower>>,
@@ -133,14 +127,10 @@ impl Options {
             retention: Retention::default(),
             journal: JournalOptions::default(),
             accept_loss: false,
-            #[cfg(feature = "redis")]
             redis: None,
-            #[cfg(feature = "redis")]
             lock: None,
             settlement: None,
-            #[cfg(feature = "redis")]
             trades_epochs: 96,
-            #[cfg(feature = "redis")]
             trades_max: 1_000_000,
             follower: None,
             progress: None,
@@ -151,7 +141,6 @@ impl Options {
 
     /// The defaults without a data folder: the state stands in Redis alone, as of the end of the last
     /// epoch that was brought there. What was answered after that is gone with the process.
-    #[cfg(feature = "redis")]
     #[must_use]
     pub fn redis_only(redis: RedisOptions) -> Self {
         let (folder, policy) = (None, Policy::Epoch);

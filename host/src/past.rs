@@ -39,7 +39,6 @@ impl Past {
     }
 
     /// The first command that can be told again.
-    #[cfg(feature = "redis")]
     pub(crate) fn oldest(&self) -> Result<Sequence, PastError> {
         let look = self.look()?;
         let first = look.first()?;

@@ -1,6 +1,5 @@
 //! How values serialize that have no form of their own.
 
-#[cfg(feature = "redis")]
 use std::time::Instant;
 
 use serde::{Serialize, Serializer};
@@ -14,7 +13,6 @@ pub(crate) fn as_text<S: Serializer>(
 }
 
 /// Writes how many seconds ago this was.
-#[cfg(feature = "redis")]
 pub(crate) fn as_seconds<S: Serializer>(since: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(since.elapsed().as_secs())
 }

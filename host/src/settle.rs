@@ -26,7 +26,6 @@ use pricetime_engine::{
     AccountId, ActionKind, EpochNumber, Event, Header, MarketHead, MarketId, Outcome, Sequence,
 };
 use pricetime_journal::History;
-#[cfg(feature = "redis")]
 use pricetime_redis::RedisOptions;
 use pricetime_settlement::ledger::{Ledger, LedgerError};
 use pricetime_settlement::{Collector, Patience, PutBack, Standing};
@@ -59,7 +58,6 @@ pub struct Settlement {
     /// Who gets the fees.
     pub platform: AccountId,
     /// What spares runners who share a ledger from doing the same work; none where nobody shares it.
-    #[cfg(feature = "redis")]
     pub lock: Option<SettlementLock>,
     /// How patient it is.
     pub patience: Patience,
@@ -75,7 +73,6 @@ impl Settlement {
         Self {
             ledger: Box::new(ledger),
             platform: AccountId(0),
-            #[cfg(feature = "redis")]
             lock: None,
             patience: Patience::default(),
             delivery: None,
@@ -104,7 +101,6 @@ impl fmt::Debug for Settlement {
 }
 
 /// A lock over servers of their own, one for each market.
-#[cfg(feature = "redis")]
 #[derive(Clone, Debug)]
 pub struct SettlementLock {
     /// The servers.

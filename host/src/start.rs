@@ -17,13 +17,11 @@ use crate::draft::Item;
 use crate::follower::Follower;
 use crate::gates::Schedule;
 use crate::keeper::Keeper;
-#[cfg(feature = "redis")]
 use crate::lease::{self, Keeping};
 use crate::opening::{OpenError, Start};
 use crate::options::{Options, Policy, Retention};
 use crate::past::Past;
 use crate::publisher::Publisher;
-#[cfg(feature = "redis")]
 use crate::redis::{Herald, Recorder};
 use crate::scribe::Scribe;
 use crate::sequencer::{Endings, Sequencer};
@@ -57,10 +55,7 @@ struct Opened {
 }
 
 /// Where it was, and where what comes is kept.
-#[cfg_attr(
-    feature = "redis",
-    expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")
-)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is taken apart at once")]
 enum Home {
     Folder {
         folder: Folder,
@@ -68,10 +63,8 @@ enum Home {
         snapshots: LocalSnapshots,
         history: History,
         /// Whether nobody knows what Redis holds.
-        #[cfg(feature = "redis")]
         unasked: bool,
     },
-    #[cfg(feature = "redis")]
     Redis(crate::redis::Taken),
 }
 
@@ -89,7 +82,6 @@ fn open(options: &mut Options, folder: Option<Folder>) -> Result<Opened, OpenErr
 }
 
 /// Takes over what stands in Redis.
-#[cfg(feature = "redis")]
 fn open_redis(options: &Options) -> Result<Opened, OpenError> {
     let redis = options.redis.clone().ok_or(OpenError::NoSingleStore)?;
     let (taken, engine) = crate::redis::take_over(redis, options.markets_max)?;
@@ -105,29 +97,13 @@ fn open_redis(options: &Options) -> Result<Opened, OpenError> {
     Ok(Opened { engine, image, start, base, home: Home::Redis(taken) })
 }
 
-#[cfg(not(feature = "redis"))]
-fn open_redis(_: &Options) -> Result<Opened, OpenError> {
-    Err(OpenError::NoSingleStore)
-}
-
 /// Opens the folder, where there is one.
 fn first(options: &Options) -> Result<Option<Folder>, FolderError> {
     let Some(path) = &options.folder else { return Ok(None) };
     Folder::open_on(Arc::clone(&options.disk), path, History::fresh()).map(Some)
 }
 
-/// There is no lock.
-#[cfg(not(feature = "redis"))]
-enum Keeping {}
-
 /// The same, behind the lock of the runner.
-#[cfg(not(feature = "redis"))]
-fn first_of_all(options: &mut Options) -> Result<(Option<Folder>, Option<Keeping>), OpenError> {
-    Ok((first(options)?, None))
-}
-
-/// The same, behind the lock of the runner.
-#[cfg(feature = "redis")]
 fn first_of_all(options: &mut Options) -> Result<(Option<Folder>, Option<Keeping>), OpenError> {
     let Some(lock) = options.lock.take() else { return Ok((first(options)?, None)) };
     let Some(path) = &options.folder else { return Err(OpenError::LockAlone) };
@@ -144,21 +120,14 @@ fn open_folder(options: &mut Options, mut folder: Folder) -> Result<Opened, Open
         accept_loss: options.accept_loss,
     };
     let raise = |state: &mut pricetime_engine::EngineSnapshot| {
-        #[cfg(feature = "redis")]
         crate::redis::raise(options.redis.as_ref(), state);
-        #[cfg(not(feature = "redis"))]
-        let _ = state;
     };
-    #[cfg(feature = "redis")]
     let asked = crate::redis::ask(options.redis.as_ref(), &folder, options.accept_loss)?;
-    #[cfg(feature = "redis")]
     let (elsewhere, unasked) = match asked {
         crate::redis::Asked::Nothing => (None, false),
         crate::redis::Asked::Nobody => (None, true),
         crate::redis::Asked::Image(whole) => (Some((whole.history, whole.state)), false),
     };
-    #[cfg(not(feature = "redis"))]
-    let elsewhere: Option<(String, pricetime_engine::EngineSnapshot)> = None;
     let markets_max = options.markets_max;
     let ((recovery, image), from) = match elsewhere {
         None => {
@@ -175,7 +144,6 @@ fn open_folder(options: &mut Options, mut folder: Folder) -> Result<Opened, Open
     };
     let progress = options.progress.take().unwrap_or_else(|| Box::new(|_| ()));
     let (recovered, image) = bring_back(recovery, image, progress)?;
-    #[cfg(feature = "redis")]
     crate::redis::fits(options.redis.as_ref(), &image)?;
     let start = Start {
         history: recovered.history.to_string(),
@@ -186,14 +154,7 @@ fn open_folder(options: &mut Options, mut folder: Folder) -> Result<Opened, Open
         image: from,
     };
     let Recovered { engine, journal, snapshots, base, .. } = recovered;
-    let home = Home::Folder {
-        folder,
-        journal,
-        snapshots,
-        history: recovered.history,
-        #[cfg(feature = "redis")]
-        unasked,
-    };
+    let home = Home::Folder { folder, journal, snapshots, history: recovered.history, unasked };
     Ok(Opened { engine, image, start, base, home })
 }
 
@@ -206,9 +167,7 @@ struct Kept {
     listener: Option<Box<dyn Follower>>,
     clerk: Option<Clerk>,
     courier: Option<Courier>,
-    #[cfg(feature = "redis")]
     redis: crate::redis::Ends,
-    #[cfg(feature = "redis")]
     heralds: (Option<Recorder>, Option<Herald>),
 }
 
@@ -219,7 +178,6 @@ fn keep(
     (image, shared): (&mut Image, &Arc<Shared>),
 ) -> Result<Kept, OpenError> {
     match home {
-        #[cfg(feature = "redis")]
         Home::Redis(taken) => {
             let publishes = options.redis.as_ref().is_some_and(|redis| redis.publish.is_some());
             if publishes || options.settlement.is_some() {
@@ -239,14 +197,7 @@ fn keep(
                 heralds: (None, None),
             })
         }
-        Home::Folder {
-            folder,
-            journal,
-            snapshots,
-            history,
-            #[cfg(feature = "redis")]
-            unasked,
-        } => {
+        Home::Folder { folder, journal, snapshots, history, unasked } => {
             let kept = options.policy != Policy::None;
             let past = Past {
                 disk: folder.disk(),
@@ -254,9 +205,7 @@ fn keep(
                 markets_max: options.markets_max,
             };
             let place = Place { past: past.clone(), history };
-            #[cfg(feature = "redis")]
             let heralds = crate::redis::publish(options, &place, image, shared)?;
-            #[cfg(feature = "redis")]
             let beside = options.redis.take().map(|options| crate::redis::Beside {
                 options,
                 terms: folder.terms(),
@@ -275,9 +224,7 @@ fn keep(
                 listener,
                 clerk,
                 courier,
-                #[cfg(feature = "redis")]
                 redis: crate::redis::start(beside, image, history, shared),
-                #[cfg(feature = "redis")]
                 heralds,
             })
         }
@@ -290,7 +237,6 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let Opened { engine, mut image, start, base, home } = open(&mut options, folder)?;
     let shared = share(&engine, base, keeping.as_ref());
     let kept = keep(&mut options, home, (&mut image, &shared))?;
-    #[cfg(feature = "redis")]
     let ((mailbox, carrier), (recorder, herald)) = (kept.redis, kept.heralds);
     // A damaged snapshot is replaced at once: until then fewer can be restored than are to be kept.
     let repair = (!start.damaged.is_empty()).then(|| image.freeze());
@@ -337,16 +283,13 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         durable,
         give_back,
         to_keeper: keeper.is_some().then_some(to_keeper),
-        #[cfg(feature = "redis")]
         to_redis: mailbox,
-        #[cfg(feature = "redis")]
         recorder,
         shared: Arc::clone(&shared),
     };
     let (entrance, core) = core_thread::spawn(&options.core, core.begin(), core_ended(&shared))?;
     let rest = behind_core(scribe, teller)?;
     let outward = settlers(kept.clerk, kept.courier)?;
-    #[cfg(feature = "redis")]
     let outward = crate::redis::spawn(carrier, herald)?.into_iter().chain(outward).collect();
     let threads = Threads {
         core,
@@ -354,7 +297,6 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         outward,
         keeper: keeper.map(|it| named("snapshots").spawn(move || it.run())).transpose()?,
         folder: kept.folder,
-        #[cfg(feature = "redis")]
         kept: keeping.map(Keeping::start).transpose()?,
     };
     Ok(Started { entrance, public, shared, sessions, threads, start, past: kept.past })
@@ -384,12 +326,8 @@ fn settlers(clerk: Option<Clerk>, courier: Option<Courier>) -> std::io::Result<V
 }
 
 /// What the threads share, at the beginning.
-#[cfg_attr(not(feature = "redis"), expect(unused_variables, reason = "there is no lock"))]
 fn share(engine: &Engine, base: Sequence, keeping: Option<&Keeping>) -> Arc<Shared> {
-    #[cfg(feature = "redis")]
     let shared = Shared::behind(keeping.map(Keeping::lease));
-    #[cfg(not(feature = "redis"))]
-    let shared = Shared::default();
     shared.set_durable(engine.last_sequence());
     shared.set_snapshot(base);
     Arc::new(shared)

@@ -31,10 +31,8 @@ pub struct Status {
     /// What is wrong with the image, if anything is: snapshots have stopped, matching goes on.
     pub faulty: Option<String>,
     /// How it is with Redis; unknown where there is none.
-    #[cfg(feature = "redis")]
     pub redis: crate::redis::status::RedisStatus,
     /// How it is with the lock of the runner, where there is one.
-    #[cfg(feature = "redis")]
     pub lock: Option<crate::lease::LockStatus>,
 }
 
@@ -43,7 +41,6 @@ const ENDS_MAX: Duration = Duration::from_secs(60);
 
 /// When the threads that wait for servers have to be done.
 #[derive(Debug)]
-#[cfg_attr(not(feature = "redis"), expect(dead_code, reason = "only Redis is given more time"))]
 struct Ends {
     at: Instant,
     latest: Instant,
@@ -82,16 +79,13 @@ pub(crate) struct Shared {
     /// be settled.
     settled: AtomicU64,
     settlement: Mutex<Vec<MarketSettlement>>,
-    #[cfg(feature = "redis")]
     pub(crate) redis: crate::redis::status::Board,
     /// The lock of the runner, where there is one.
-    #[cfg(feature = "redis")]
     pub(crate) lease: Option<std::sync::Arc<crate::lease::Lease>>,
 }
 
 impl Shared {
     /// With this lock.
-    #[cfg(feature = "redis")]
     pub(crate) fn behind(lease: Option<std::sync::Arc<crate::lease::Lease>>) -> Self {
         Self { lease, ..Self::default() }
     }
@@ -138,19 +132,11 @@ impl Shared {
     }
 
     /// Whether anything may leave the host at this moment.
-    #[cfg(feature = "redis")]
     pub(crate) fn may_release(&self) -> bool {
         self.lease.as_ref().is_none_or(|lease| lease.holds())
     }
 
-    #[cfg(not(feature = "redis"))]
-    #[expect(clippy::unused_self, reason = "there is no lock")]
-    pub(crate) const fn may_release(&self) -> bool {
-        true
-    }
-
     /// Up to this command nothing has to be published any more; None where nothing ever has to.
-    #[cfg(feature = "redis")]
     pub(crate) fn set_published(&self, sequence: Option<Sequence>) {
         let next = sequence.map_or(0, |sequence| sequence.0.saturating_add(1));
         self.published.store(next, Ordering::Release);
@@ -195,13 +181,11 @@ impl Shared {
     }
 
     /// Without a folder: every command up to this one stands in Redis.
-    #[cfg(feature = "redis")]
     pub(crate) fn set_stands(&self, sequence: Sequence) {
         self.stands.store(sequence.0.saturating_add(1), Ordering::Release);
     }
 
     /// Says whether as many trades as there may be wait for Redis.
-    #[cfg(feature = "redis")]
     pub(crate) fn set_trades_full(&self, full: bool) {
         if self.trades_full.swap(full, Ordering::AcqRel) && !full {
             self.room.wake();
@@ -236,7 +220,6 @@ impl Shared {
 
     /// Gives them as long again, if their time has begun and is not over: a server that answers is not
     /// one that hangs.
-    #[cfg(feature = "redis")]
     pub(crate) fn prolong(&self) {
         let now = Instant::now();
         if let Some(ends) = self.ends().as_mut().filter(|ends| now < ends.at) {
@@ -288,9 +271,7 @@ impl Shared {
             stopped: self.stopped.get().cloned(),
             snapshot_failure: locked(&self.snapshot_failure).clone(),
             faulty: self.faulty.get().cloned(),
-            #[cfg(feature = "redis")]
             redis: self.redis.read(durable),
-            #[cfg(feature = "redis")]
             lock: self.lease.as_ref().map(|lease| lease.status()),
         }
     }

@@ -9,7 +9,6 @@ use pricetime_journal::image::Frozen;
 use crate::batch::Batch;
 use crate::follower::Follower;
 use crate::publisher::Publisher;
-#[cfg(feature = "redis")]
 use crate::redis::{Mailbox, Recorder};
 use crate::status::{Shared, locked};
 use crate::stopped::Stopped;
@@ -28,10 +27,8 @@ pub(crate) struct Teller {
     /// To the core, which fills it again.
     pub(crate) give_back: Sender<Batch>,
     pub(crate) to_keeper: Option<Sender<Frozen>>,
-    #[cfg(feature = "redis")]
     pub(crate) to_redis: Option<Mailbox>,
     /// To who publishes events.
-    #[cfg(feature = "redis")]
     pub(crate) recorder: Option<Recorder>,
     pub(crate) shared: Arc<Shared>,
 }
@@ -48,7 +45,6 @@ impl Teller {
                 continue;
             }
             let closed = self.tell(&mut batch);
-            #[cfg(feature = "redis")]
             if let Some(recorder) = self.recorder.as_ref().filter(|_| !batch.commands.is_empty()) {
                 recorder.record(batch.told());
             }
@@ -86,7 +82,6 @@ impl Teller {
             self.keep();
         }
         let mut public = locked(&self.public);
-        #[cfg(feature = "redis")]
         if let Some(mailbox) = self.to_redis.as_ref().filter(|_| untold.is_empty()) {
             mailbox.fill_all(&mut public.image);
         }
@@ -95,15 +90,8 @@ impl Teller {
 
     /// Waits until anything may leave the host. Says whether it may: it may not where the host ends
     /// without its lock, and then nothing more does.
-    #[cfg(feature = "redis")]
     fn may_tell(&self, gave_up: bool) -> bool {
         !gave_up && self.shared.lease.as_ref().is_none_or(|lease| lease.wait())
-    }
-
-    #[cfg(not(feature = "redis"))]
-    #[expect(clippy::unused_self, reason = "there is no lock")]
-    const fn may_tell(&self, gave_up: bool) -> bool {
-        !gave_up
     }
 
     /// Tells of a batch, and answers each question in its place. Says whether an epoch closed in it.
@@ -118,19 +106,16 @@ impl Teller {
             public.publish(header, events, outcome);
             closed |= outcome == Outcome::Accepted
                 && events.iter().any(|event| matches!(event, Event::EpochClosed(_)));
-            #[cfg(feature = "redis")]
             if let Some(mailbox) = &self.to_redis {
                 mailbox.note(header, events, &mut public.image);
             }
         }
         public.end_batch();
         asked.for_each(|behind| public.answer(behind));
-        #[cfg(feature = "redis")]
         if let Some(mailbox) = &self.to_redis {
             mailbox.fill(&mut public.image);
         }
         if let Some(fault) = public.image.fault() {
-            #[cfg(feature = "redis")]
             if self.to_redis.as_ref().is_some_and(Mailbox::is_alone) {
                 // What is wrong is carried nowhere, and nothing else knows what is right.
                 self.shared.stop(Stopped::Image(fault.to_string()));

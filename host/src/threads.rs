@@ -29,7 +29,6 @@ pub(crate) struct Threads {
     /// Held until the last thread has ended.
     pub(crate) folder: Option<Folder>,
     /// Given back after that.
-    #[cfg(feature = "redis")]
     pub(crate) kept: Option<crate::lease::Kept>,
 }
 
@@ -69,7 +68,6 @@ impl Outward {
 impl Threads {
     /// Ends one after the other: each hears of nothing more once the one before it has ended.
     pub(crate) fn end(self, shared: &Shared) {
-        #[cfg(feature = "redis")]
         if let Some(lease) = &shared.lease {
             lease.close();
         }
@@ -93,7 +91,6 @@ impl Threads {
         }
         // Who stands by and gets the lock finds the folder free.
         drop(self.folder);
-        #[cfg(feature = "redis")]
         if let Some(kept) = self.kept {
             kept.end();
         }

@@ -73,10 +73,7 @@ impl Clerk {
             desks: BTreeMap::new(),
             again: Again::new(place, settlement.platform),
             store,
-            #[cfg(feature = "redis")]
             locks: Locks::new(settlement.lock),
-            #[cfg(not(feature = "redis"))]
-            locks: Locks::new(),
             begun: Instant::now(),
             floor,
             unread: None,

@@ -5,7 +5,6 @@ use std::time::Duration;
 use pricetime_engine::MarketId;
 use pricetime_settlement::Locked;
 
-#[cfg(feature = "redis")]
 use super::SettlementLock;
 
 /// For ever.
@@ -14,25 +13,16 @@ const EVER: Duration = Duration::MAX;
 /// Takes locks and gives them back.
 #[derive(Debug)]
 pub(super) struct Locks {
-    #[cfg(feature = "redis")]
     kept: Option<kept::Kept>,
 }
 
 impl Locks {
-    #[cfg(feature = "redis")]
     pub(super) fn new(lock: Option<SettlementLock>) -> Self {
         Self { kept: lock.map(kept::Kept::new) }
     }
 
-    #[cfg(not(feature = "redis"))]
-    pub(super) const fn new() -> Self {
-        Self {}
-    }
-
     /// Takes the lock of a market, or prolongs it.
-    #[cfg_attr(not(feature = "redis"), expect(clippy::unused_self, reason = "there is no lock"))]
     pub(super) fn take(&mut self, now: Duration, market: MarketId) -> Locked {
-        #[cfg(feature = "redis")]
         if let Some(kept) = &mut self.kept {
             return kept.take(now, market);
         }
@@ -41,9 +31,7 @@ impl Locks {
     }
 
     /// Gives it back.
-    #[cfg_attr(not(feature = "redis"), expect(clippy::unused_self, reason = "there is no lock"))]
     pub(super) fn give_back(&mut self, market: MarketId) {
-        #[cfg(feature = "redis")]
         if let Some(kept) = &mut self.kept {
             kept.give_back(market);
         }
@@ -51,7 +39,6 @@ impl Locks {
     }
 }
 
-#[cfg(feature = "redis")]
 mod kept {
     use std::collections::BTreeMap;
 
