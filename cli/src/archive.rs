@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use pricetime_journal::{ArchiveError, Look, Packed, RealDisk, private, rename_new, unpack};
+use pricetime_journal::{
+    ArchiveError, FolderReader, Packed, RealDisk, private, rename_new, unpack,
+};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
@@ -80,7 +82,7 @@ impl Archive {
 
     fn pack(&self) -> Result<(), Stop> {
         let (from, to) = self.source_and_target();
-        let look = Look::open(Arc::new(RealDisk), from)?;
+        let look = FolderReader::open(Arc::new(RealDisk), from)?;
         if to.symlink_metadata().is_ok() {
             return Err(taken(to).into());
         }
@@ -162,7 +164,7 @@ impl Archive {
     }
 }
 
-fn write(look: &Look, file: File, to: &Path) -> Result<Packed, Stop> {
+fn write(look: &FolderReader, file: File, to: &Path) -> Result<Packed, Stop> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
     let bar = look::bar(Some(0), "packing");
     let packed = look.pack(&mut out, |done, of| {

@@ -19,7 +19,7 @@ use clap::Args;
 use clap::builder::FalseyValueParser;
 use pricetime::engine::AccountId;
 use pricetime::persistence::redis::RedisOptions;
-use pricetime::{CoreOptions, Gates, Options, Policy, Retention, RunnerLock, Secret, Wait};
+use pricetime::{CoreOptions, EpochSchedule, Options, Policy, Retention, RunnerLock, Secret, Wait};
 use pricetime_gateway::{Addresses, Connections, Tokens};
 
 use super::failure::{Code, Failure};
@@ -45,7 +45,7 @@ pub(crate) struct ConfigCommand {
     /// Print a file in which every setting stands with what holds without it.
     #[arg(long)]
     default: bool,
-    /// Look a file over without starting anything.
+    /// FolderReader a file over without starting anything.
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
@@ -149,7 +149,7 @@ pub(crate) struct Layers {
 pub(crate) struct Config {
     /// None where Redis alone keeps the state.
     pub(crate) folder: Option<PathBuf>,
-    pub(crate) gates: Gates,
+    pub(crate) gates: EpochSchedule,
     pub(crate) policy: Policy,
     pub(crate) retention: Retention,
     pub(crate) snapshots: usize,
@@ -313,12 +313,12 @@ fn said<T>(text: &str, make: impl FnOnce(&str) -> T) -> Option<T> {
 
 impl Epochs {
     /// When epochs close.
-    fn gates(&self) -> Result<Gates, String> {
+    fn gates(&self) -> Result<EpochSchedule, String> {
         Ok(match (self.when()?, self.commands) {
-            (When::Never, 0) => Gates::OnRequest,
-            (When::Never, commands) => Gates::Commands(commands),
-            (When::Every(every), 0) if self.aligned => Gates::Aligned(every),
-            (When::Every(every), 0) => Gates::Every(every),
+            (When::Never, 0) => EpochSchedule::OnRequest,
+            (When::Never, commands) => EpochSchedule::Commands(commands),
+            (When::Every(every), 0) if self.aligned => EpochSchedule::Aligned(every),
+            (When::Every(every), 0) => EpochSchedule::Every(every),
             (When::Every(_), _) => {
                 return Err(String::from(
                     "epochs.commands and epochs.every exclude each other: say every = \"never\"",

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pricetime_engine::Sequence;
-use pricetime_journal::{JournalError, JournalSight, Look, RealDisk, SegmentSight};
+use pricetime_journal::{FolderReader, JournalError, JournalSight, RealDisk, SegmentSight};
 
 pub(super) use ahead::Ahead;
 pub(super) use at::At;
@@ -71,7 +71,7 @@ pub(super) struct Markets {
 /// A data folder and its journal as they are now.
 #[derive(Debug)]
 pub(super) struct Seen {
-    pub(super) look: Look,
+    pub(super) look: FolderReader,
     /// Of which commands there were snapshots, before the journal was looked at: so it reaches them,
     /// whatever is written meanwhile.
     pub(super) snapshots: Vec<Sequence>,
@@ -83,7 +83,7 @@ pub(super) struct Seen {
 impl Seen {
     /// Looks at a folder, beside whoever has it open.
     pub(super) fn open(folder: &Path) -> Result<Self, Stop> {
-        let look = Look::open(Arc::new(RealDisk), folder)?;
+        let look = FolderReader::open(Arc::new(RealDisk), folder)?;
         if look.is_new() {
             let text = format!("{} is new: nothing has ever been kept in it", folder.display());
             return Err(Failure::new(Code::Failed, text).into());

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use pricetime::persistence::journal::{JournalError, Progress, RecoveryError, SnapshotError};
-use pricetime::{Gates, Host, OpenError, Options, Principal};
+use pricetime::{EpochSchedule, Host, OpenError, Options, Principal};
 use pricetime_gateway::{Connected, Listeners, Met, Session, Times};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -109,7 +109,7 @@ impl Run {
         let may_follow = reads_only && config.folder.is_some();
         let times = self.times(inputs.first().filter(|_| may_follow));
         if times == Times::Followed && self.layers.epoch.is_none() {
-            config.gates = Gates::OnRequest;
+            config.gates = EpochSchedule::OnRequest;
         }
         let runtime = tokio::runtime::Runtime::new()?;
         if config.folder.as_ref().is_some_and(|folder| !folder.exists()) {

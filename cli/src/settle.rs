@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use pricetime::persistence::journal::{Look, RealDisk};
+use pricetime::persistence::journal::{FolderReader, RealDisk};
 use pricetime::persistence::settlement::ledger::{Ledger, LedgerError};
 use pricetime::{Order, Secret};
 
@@ -145,8 +145,8 @@ struct Place {
 }
 
 impl Place {
-    fn look(&self) -> Result<Look, Stop> {
-        let look = Look::open(Arc::new(RealDisk), &self.folder)?;
+    fn look(&self) -> Result<FolderReader, Stop> {
+        let look = FolderReader::open(Arc::new(RealDisk), &self.folder)?;
         if look.is_new() {
             let text =
                 format!("{} is new: nothing has ever been kept in it", self.folder.display());
@@ -187,7 +187,7 @@ impl Place {
 
 /// Whether a process has the folder open; `None` if that cannot be determined.
 fn is_used(folder: &Path) -> Option<bool> {
-    Look::open(Arc::new(RealDisk), folder).ok()?.in_use().ok()
+    FolderReader::open(Arc::new(RealDisk), folder).ok()?.in_use().ok()
 }
 
 /// The name of an order, and the epoch that it is about.

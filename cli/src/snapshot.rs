@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use clap::Args;
-use pricetime_journal::{Folder, Look, RealDisk, RecoveryError, RecoveryOptions, recover};
+use pricetime_journal::{Folder, FolderReader, RealDisk, RecoveryError, RecoveryOptions, recover};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
@@ -44,7 +44,7 @@ impl Snapshot {
 
     fn save(&self) -> Result<(), Stop> {
         // Opening makes a data folder of an empty one; a mistyped path must not become one.
-        let look = Look::open(Arc::new(RealDisk), self.subject.folder())?;
+        let look = FolderReader::open(Arc::new(RealDisk), self.subject.folder())?;
         if look.is_new() {
             let text =
                 format!("{} is new: there is nothing to save", self.subject.folder().display());

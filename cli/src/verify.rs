@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use clap::Args;
-use pricetime_journal::{FolderError, JournalError, Look, RealDisk};
+use pricetime_journal::{FolderError, FolderReader, JournalError, RealDisk};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
@@ -66,7 +66,7 @@ impl Verify {
 
     fn verify(&self) -> Result<(), Stop> {
         let mut voice = Voice { json: self.json, checks: 0, wrong: 0 };
-        match Look::open(Arc::new(RealDisk), self.subject.folder()) {
+        match FolderReader::open(Arc::new(RealDisk), self.subject.folder()) {
             Ok(look) if look.is_new() => {
                 voice
                     .say("history", Ok("a new folder: nothing has ever been kept in it".into()))?;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use pricetime_journal::Progress;
 
+use crate::epoch_schedule::EpochSchedule;
 use crate::follower::Follower;
-use crate::gates::Gates;
 use crate::host::Host;
 use crate::opening::OpenError;
 use crate::options::{Options, Policy, Retention};
@@ -46,7 +46,7 @@ pub struct Builder(Options);
 impl Host {
     /// Returns a builder with defaults for production. The data folder is made if it is missing.
     pub fn builder(folder: impl Into<PathBuf>) -> Builder {
-        Builder(Options { gates: Gates::Aligned(EPOCH), ..Options::new(folder) })
+        Builder(Options { gates: EpochSchedule::Aligned(EPOCH), ..Options::new(folder) })
     }
 }
 
@@ -54,13 +54,13 @@ impl Builder {
     /// Closes the epochs of all markets whenever the clock shows a multiple of this length since
     /// 1970-01-01T00:00Z: with an hour, at every full hour UTC.
     pub fn epochs_every(mut self, length: Duration) -> Self {
-        self.0.gates = Gates::Aligned(length);
+        self.0.gates = EpochSchedule::Aligned(length);
         self
     }
 
     /// Closes epochs only when [`Operator::close_epoch`](crate::Operator::close_epoch) does.
     pub fn epochs_by_hand(mut self) -> Self {
-        self.0.gates = Gates::OnRequest;
+        self.0.gates = EpochSchedule::OnRequest;
         self
     }
 

@@ -1,6 +1,6 @@
 //! The core's thread: many submit, one works, batch by batch.
 //!
-//! The work is a [`Work`]: the sequencer with its engine. Whoever has an [`Entrance`] may submit, from any
+//! The work is a [`Work`]: the sequencer with its engine. Whoever has an [`Submitter`] may submit, from any
 //! thread and without waiting; if there is no room, the submitter is told so. If the work fails or panics,
 //! the thread ends, the reason is kept, and everybody who submits from then on is told that it has stopped.
 //!
@@ -90,7 +90,7 @@ enum Waiting<T> {
 
 /// Where work is submitted.
 #[derive(Debug)]
-pub(crate) struct Entrance<T> {
+pub(crate) struct Submitter<T> {
     sender: Sender<Waiting<T>>,
     /// Only to empty the ring once the thread has ended.
     receiver: Receiver<Waiting<T>>,
@@ -102,14 +102,14 @@ pub(crate) struct Entrance<T> {
 /// How the thread ended, once it has: in order, or with the reason why not.
 type End = OnceLock<Result<(), String>>;
 
-impl<T> Clone for Entrance<T> {
+impl<T> Clone for Submitter<T> {
     fn clone(&self) -> Self {
         let (sender, receiver) = (self.sender.clone(), self.receiver.clone());
         Self { sender, receiver, room: self.room, end: Arc::clone(&self.end) }
     }
 }
 
-impl<T> Entrance<T> {
+impl<T> Submitter<T> {
     /// Whether the thread has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.end.get().is_some()
@@ -144,7 +144,7 @@ impl<T> Entrance<T> {
         match self.sender.try_send(Waiting::Item(item)) {
             Ok(()) | Err(TrySendError::Full(Waiting::Close)) => {}
             Err(TrySendError::Full(Waiting::Item(item))) => return Err(Refused::Busy(item)),
-            // This entrance is a receiver itself.
+            // This submitter is a receiver itself.
             Err(TrySendError::Disconnected(_)) => {}
         }
         // It may have ended in between and never look again. Then nobody may wait for the item.
@@ -197,7 +197,7 @@ pub(crate) fn spawn<W: Work>(
     options: &Options,
     mut work: W,
     ended: impl FnOnce(Option<&str>) + Send + 'static,
-) -> io::Result<(Entrance<W::Item>, Thread<W>)> {
+) -> io::Result<(Submitter<W::Item>, Thread<W>)> {
     let (sender, receiver) = crossbeam_channel::bounded(options.capacity.max(1));
     let (end, kept) = (Arc::new(End::new()), receiver.clone());
     let (state, wait, most) = (Arc::clone(&end), options.wait, options.batch.max(1));
@@ -211,8 +211,9 @@ pub(crate) fn spawn<W: Work>(
         empty(&receiver);
         run.ok().map(|()| work)
     })?;
-    let entrance = Entrance { sender: sender.clone(), receiver: kept, room, end: Arc::clone(&end) };
-    Ok((entrance, Thread { handle, sender, end }))
+    let submitter =
+        Submitter { sender: sender.clone(), receiver: kept, room, end: Arc::clone(&end) };
+    Ok((submitter, Thread { handle, sender, end }))
 }
 
 /// How often a thread that does not sleep looks in vain before the work is called for nothing.
@@ -308,13 +309,14 @@ mod tests {
     fn many_submit_and_each_is_served_in_its_order() {
         for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
             let (sender, got) = mpsc::channel();
-            let (entrance, thread) = spawn(&options(wait), Echo(sender), |_| ()).expect("a thread");
+            let (submitter, thread) =
+                spawn(&options(wait), Echo(sender), |_| ()).expect("a thread");
             std::thread::scope(|scope| {
                 for from in 0..3_u64 {
-                    let entrance = entrance.clone();
+                    let submitter = submitter.clone();
                     scope.spawn(move || {
                         for item in 1..=2_000 {
-                            while entrance.submit(from << 32 | item).is_err() {
+                            while submitter.submit(from << 32 | item).is_err() {
                                 std::thread::yield_now();
                             }
                         }
@@ -330,7 +332,7 @@ mod tests {
                 *last += 1;
             }
             assert_eq!(last, [2_000; 3]);
-            assert_eq!(entrance.submit(1), Err(Refused::Stopped(1)));
+            assert_eq!(submitter.submit(1), Err(Refused::Stopped(1)));
         }
     }
 
@@ -353,19 +355,19 @@ mod tests {
     #[test]
     fn what_is_urgent_has_a_reserve() {
         let (open, held) = mpsc::channel();
-        let (entrance, thread) =
+        let (submitter, thread) =
             spawn(&options(Wait::Park), Held(held, 0), |_| ()).expect("a thread");
         let mut taken = 0;
-        while entrance.submit(1).is_ok() {
+        while submitter.submit(1).is_ok() {
             taken += 1;
         }
         assert!(taken >= 60, "what is not urgent has all but the reserve");
         let mut urgent = 0;
-        while entrance.submit_urgently(2).is_ok() {
+        while submitter.submit_urgently(2).is_ok() {
             urgent += 1;
         }
         assert!(urgent >= 4, "the reserve is there");
-        assert_eq!(entrance.submit(1), Err(Refused::Busy(1)));
+        assert_eq!(submitter.submit(1), Err(Refused::Busy(1)));
         drop(open);
         assert_eq!(thread.close().expect("it ends in order").1, taken + urgent);
     }
@@ -398,11 +400,11 @@ mod tests {
     fn what_a_dead_thread_never_looked_at_is_dropped() {
         for _ in 0..50 {
             let (open, held) = mpsc::channel();
-            let (entrance, thread) =
+            let (submitter, thread) =
                 spawn(&options(Wait::Park), Failing(held), |_| ()).expect("a thread");
             let (say, gone) = mpsc::channel();
             let mut taken = 0;
-            while entrance.submit(Dropped(say.clone())).is_ok() {
+            while submitter.submit(Dropped(say.clone())).is_ok() {
                 taken += 1;
                 if taken == 30 {
                     open.send(()).expect("it waits");
@@ -414,8 +416,11 @@ mod tests {
             drop(open);
             assert!(thread.close().is_err_and(|why| why == "it had enough"));
             drop(say);
-            assert!(gone.iter().count() >= taken, "the entrance is still there, the items are not");
-            drop(entrance);
+            assert!(
+                gone.iter().count() >= taken,
+                "the submitter is still there, the items are not"
+            );
+            drop(submitter);
         }
     }
 
@@ -425,12 +430,12 @@ mod tests {
         let (say, told) = mpsc::channel();
         let ended = move |why: Option<&str>| drop(say.send(why.map(ToOwned::to_owned)));
         let started = spawn(&options(Wait::Park), Echo(sender), ended);
-        let (entrance, thread) = started.expect("a thread");
-        entrance.submit(0).expect("it runs");
-        while entrance.submit(1) != Err(Refused::Stopped(1)) {
+        let (submitter, thread) = started.expect("a thread");
+        submitter.submit(0).expect("it runs");
+        while submitter.submit(1) != Err(Refused::Stopped(1)) {
             std::thread::yield_now();
         }
-        assert!(entrance.has_ended());
+        assert!(submitter.has_ended());
         let told = told.recv().expect("it says why");
         assert!(told.is_some_and(|why| why.contains("zero came")));
         assert!(thread.close().is_err_and(|why| why.contains("zero came")));
@@ -454,7 +459,7 @@ mod tests {
     fn it_is_called_in_time_without_work() {
         for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
             let (sender, calls) = mpsc::channel();
-            let (_entrance, thread) =
+            let (_submitter, thread) =
                 spawn(&options(wait), Idle(sender), |_| ()).expect("a thread");
             assert_eq!(calls.iter().take(5).count(), 5);
             assert!(thread.close().is_ok());

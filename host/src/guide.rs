@@ -42,9 +42,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Builder`](crate::Builder) has defaults for production, and [`Options`] every setting. Look at
+//! A [`Builder`](crate::Builder) has defaults for production, and [`Options`] every setting. FolderReader at
 //! [`Policy`] (when a command counts as durable), [`Retention`] (how much of the journal is kept) and
-//! [`Gates`] (when epochs close). [`OpenError`] says which file is in the way and what to do.
+//! [`EpochSchedule`] (when epochs close). [`OpenError`] says which file is in the way and what to do.
 //!
 //! # Add a market
 //!
@@ -219,7 +219,7 @@
 //!
 //! # Epochs and auctions
 //!
-//! An epoch is the period that is settled at once. [`Gates`] close epochs by the clock; an operator can
+//! An epoch is the period that is settled at once. [`EpochSchedule`] close epochs by the clock; an operator can
 //! close one at any time. In [`Phase::Continuous`] orders match as they come. In [`Phase::Call`] they
 //! gather, and the close of the epoch matches them at one price. Until then
 //! [`MarketView::call`](crate::MarketView::call) shows the indicative price.
@@ -353,7 +353,7 @@
 //!
 //! # Back up and restore
 //!
-//! Do not copy the folder of a running process. [`Look::pack`] writes an archive of it, beside the
+//! Do not copy the folder of a running process. [`FolderReader::pack`] writes an archive of it, beside the
 //! process or from another one, and checks every record. [`unpack`] makes a folder of an archive.
 //! Only one of the two folders may go on: both have the same history.
 //!
@@ -361,7 +361,7 @@
 //! use std::fs::File;
 //! use std::sync::Arc;
 //!
-//! use pricetime::persistence::journal::{Look, RealDisk, private, unpack};
+//! use pricetime::persistence::journal::{FolderReader, RealDisk, private, unpack};
 //! use pricetime::{Host, Options};
 //!
 //! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
@@ -371,7 +371,7 @@
 //! # let (folder, elsewhere) = (folder.path(), elsewhere.path());
 //! let path = elsewhere.join("sun.archive");
 //! let mut archive = private::create_new(&path)?; // Only its owner may read it.
-//! let packed = Look::open(Arc::new(RealDisk), folder)?.pack(&mut archive, |_, _| ())?;
+//! let packed = FolderReader::open(Arc::new(RealDisk), folder)?.pack(&mut archive, |_, _| ())?;
 //! archive.sync_all()?;
 //! println!("commands up to {}", packed.through);
 //!
@@ -437,8 +437,8 @@
 
 #[expect(unused_imports, reason = "the page links to them")]
 use crate::{
-    CallError, Delivery, Ended, Follower, Gates, Host, MarketFeed, OpenError, Options, Order,
-    Orders, Outlet, Pending, Policy, Principal, Refused, Retention, Session, Settlement,
+    CallError, Delivery, Ended, EpochSchedule, Follower, Host, MarketFeed, OpenError, Options,
+    Order, Orders, Outlet, Pending, Policy, Principal, Refused, Retention, Session, Settlement,
     engine::{Group, Limits, MarketSpec, Outcome, Phase, Reason},
-    persistence::journal::{Look, unpack},
+    persistence::journal::{FolderReader, unpack},
 };

@@ -11,12 +11,12 @@ use pricetime_engine::{
 use pricetime_redis::scores_hold_after;
 use tokio::sync::oneshot;
 
-use crate::core_thread::Entrance;
+use crate::core_thread::Submitter;
 use crate::draft::{Draft, Item};
+use crate::feeds::Feeds;
+use crate::journal_replay::JournalReplay;
 use crate::opening::{OpenError, Start};
 use crate::options::{Options, Policy};
-use crate::past::Past;
-use crate::publisher::Publisher;
 use crate::question::{Found, Question};
 use crate::refused::Refused;
 use crate::resume::{Room, SubscribeError, resume};
@@ -58,8 +58,8 @@ pub struct Host(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    entrance: Entrance<Item>,
-    public: Arc<Mutex<Publisher>>,
+    submitter: Submitter<Item>,
+    public: Arc<Mutex<Feeds>>,
     /// Held by the caller that locks the publisher next.
     turn: Mutex<()>,
     shared: Arc<Shared>,
@@ -69,7 +69,7 @@ struct Inner {
     folder: Option<PathBuf>,
     /// What the journal still tells, where there is one. Who begins there takes his turn: each has an
     /// engine of his own while he looks.
-    past: Option<Mutex<Past>>,
+    past: Option<Mutex<JournalReplay>>,
     policy: Policy,
     /// Whether prices are to become scores in Redis.
     scored: bool,
@@ -102,10 +102,10 @@ impl Host {
             return Err(OpenError::Poisoned(folder.clone()));
         }
         let scored = options.redis.is_some();
-        let Started { entrance, public, shared, sessions, threads, start, past } =
+        let Started { submitter, public, shared, sessions, threads, start, past } =
             start::start(options)?;
         Ok(Self(Arc::new(Inner {
-            entrance,
+            submitter,
             public,
             turn: Mutex::new(()),
             shared,
@@ -122,7 +122,7 @@ impl Host {
 
     /// Locks the publisher. Callers take turns, so the publisher's thread as a rule waits for one or two of
     /// them, however many there are.
-    fn public(&self) -> MutexGuard<'_, Publisher> {
+    fn public(&self) -> MutexGuard<'_, Feeds> {
         let _turn = locked(&self.0.turn);
         locked(&self.0.public)
     }
@@ -174,7 +174,7 @@ impl Host {
     /// dropped.
     #[must_use]
     pub fn session(&self) -> Session {
-        Session::new(self.0.entrance.clone(), Arc::clone(&self.0.sessions))
+        Session::new(self.0.submitter.clone(), Arc::clone(&self.0.sessions))
     }
 
     /// Submits a command. If it places an order, the order ends with the session.
@@ -216,9 +216,9 @@ impl Host {
         }
         let item = Item::Draft(draft, time, answer);
         let entered = if urgent {
-            self.0.entrance.submit_urgently(item)
+            self.0.submitter.submit_urgently(item)
         } else {
-            self.0.entrance.submit(item)
+            self.0.submitter.submit(item)
         };
         Ok(entered?)
     }
@@ -277,7 +277,7 @@ impl Host {
         depth: usize,
     ) -> Result<Ticket<Option<MarketView>>, Refused> {
         let (reply, answer) = oneshot::channel();
-        self.0.entrance.submit(Item::Latest(market, depth, reply))?;
+        self.0.submitter.submit(Item::Latest(market, depth, reply))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
@@ -303,7 +303,7 @@ impl Host {
     /// Returns `Busy` if the ring is full, and `Stopped` if the host has ended.
     pub fn ask(&self, question: Question) -> Result<Ticket<Found>, Refused> {
         let (reply, answer) = oneshot::channel();
-        self.0.entrance.submit(Item::Ask(question, reply))?;
+        self.0.submitter.submit(Item::Ask(question, reply))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
@@ -354,7 +354,7 @@ impl Host {
         market: MarketId,
         from: Sequence,
     ) -> Result<MarketFeed, SubscribeError> {
-        let ask = |public: &mut Publisher, room| public.subscribe(market, room);
+        let ask = |public: &mut Feeds, room| public.subscribe(market, room);
         let (first, live) = self.resume(market, from, ask)?;
         let first = first.into_feed();
         let updates = first.updates.followed_by(live.map(|it| it.updates));
@@ -372,7 +372,7 @@ impl Host {
         account: AccountId,
         from: Sequence,
     ) -> Result<AccountFeed, SubscribeError> {
-        let ask = |public: &mut Publisher, room| public.subscribe_account(market, account, room);
+        let ask = |public: &mut Feeds, room| public.subscribe_account(market, account, room);
         let (first, live) = self.resume(market, from, ask)?;
         let first = first.into_feed();
         let updates = first.updates.followed_by(live.map(|it| it.updates));
@@ -383,7 +383,7 @@ impl Host {
         &self,
         market: MarketId,
         from: Sequence,
-        ask: impl Fn(&mut Publisher, usize) -> Option<F>,
+        ask: impl Fn(&mut Feeds, usize) -> Option<F>,
     ) -> Result<(F, Option<F>), SubscribeError> {
         let past = locked(self.0.past.as_ref().ok_or(SubscribeError::NoJournal)?);
         resume(&past, &self.0.public, (market, from), self.0.room, ask)
@@ -429,10 +429,10 @@ impl Host {
     /// # Errors
     /// Returns why, if the host has stopped or was closed: no command is taken any more.
     pub fn ready(&self) -> impl Future<Output = Result<(), Stopped>> + Send + use<> {
-        let (entrance, shared) = (self.0.entrance.clone(), Arc::clone(&self.0.shared));
+        let (submitter, shared) = (self.0.submitter.clone(), Arc::clone(&self.0.shared));
         async move {
-            let is_over = || entrance.has_ended() || !shared.is_well();
-            let is_ready = || entrance.has_room() && !shared.are_trades_full();
+            let is_over = || submitter.has_ended() || !shared.is_well();
+            let is_ready = || submitter.has_room() && !shared.are_trades_full();
             shared.room.until(|| is_over() || is_ready()).await;
             if is_over() { Err(shared.stopped()) } else { Ok(()) }
         }

@@ -5,7 +5,7 @@
 //! two from believing that it is theirs for a moment; that of the folder does, where both have the same.
 
 mod hold;
-mod keep;
+mod renewal;
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use tracing::info;
 use crate::opening::{LockedBy, OpenError};
 use crate::serial::as_seconds;
 pub(crate) use hold::Lease;
-pub(crate) use keep::{Keeping, Kept};
+pub(crate) use renewal::{Keeping, Kept};
 
 /// What is locked.
 const WHAT: &str = "order_matching";

@@ -9,7 +9,7 @@
 //! ```text
 //!  submit ──▶ ring ──▶ core ──▶ journal ──▶ publisher ──▶ tickets, views, subscribers
 //!                      stamp,    write,      image           │
-//!                      apply     sync                        └▶ keeper: local snapshots
+//!                      apply     sync                        └▶ snapshot thread: local snapshots
 //! ```
 //!
 //! Each arrow is a bounded queue. A slow disk fills the ring until it answers `Busy`; a slow reader
@@ -21,34 +21,34 @@ mod builder;
 mod call_error;
 mod core_thread;
 mod draft;
+mod epoch_schedule;
+mod feeds;
 mod follower;
-mod gates;
 pub mod guide;
 mod handles;
 mod host;
-mod keeper;
+mod journal_replay;
+mod journal_thread;
 mod lease;
 mod opening;
 mod options;
-mod past;
 mod pending;
-mod publisher;
+mod publisher_thread;
 mod question;
 mod redis;
 mod refused;
 mod resume;
-mod scribe;
 mod secret;
 mod sequencer;
 mod serial;
 mod session;
 mod settle;
 mod signal;
+mod snapshot_thread;
 mod start;
 mod status;
 mod stopped;
 mod subscription;
-mod teller;
 mod threads;
 mod ticket;
 mod view;
@@ -67,15 +67,15 @@ pub use builder::Builder;
 pub use call_error::CallError;
 pub use core_thread::{Options as CoreOptions, Wait};
 pub use draft::Draft;
+pub use epoch_schedule::EpochSchedule;
 pub use follower::Follower;
-pub use gates::Gates;
 pub use handles::{Account, Operator};
 pub use host::Host;
+pub use journal_replay::ReplayError;
 pub use lease::{LockStatus, RunnerLock, Standby};
 pub use opening::LockedBy;
 pub use opening::{OpenError, Start};
 pub use options::{Options, Policy, Retention};
-pub use past::PastError;
 pub use pending::Pending;
 pub use question::{Found, Question};
 pub use redis::{EventsStatus, FencedMarket, RedisState, RedisStatus};

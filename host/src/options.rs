@@ -9,8 +9,8 @@ use pricetime_journal::{Disk, JournalOptions, Progress, RealDisk};
 use pricetime_redis::RedisOptions;
 
 use crate::core_thread;
+use crate::epoch_schedule::EpochSchedule;
 use crate::follower::Follower;
-use crate::gates::Gates;
 use crate::lease::RunnerLock;
 use crate::sequencer::{Clock, WallClock};
 use crate::settle::Settlement;
@@ -63,7 +63,7 @@ pub struct Options {
     /// How many markets there may be at a time.
     pub markets_max: u32,
     /// When epochs close by themselves.
-    pub gates: Gates,
+    pub gates: EpochSchedule,
     /// When a command counts as durable.
     pub policy: Policy,
     /// The core's thread and its ring.
@@ -116,7 +116,7 @@ impl Options {
         Self {
             folder: Some(folder.into()),
             markets_max: 10_000,
-            gates: Gates::default(),
+            gates: EpochSchedule::default(),
             policy: Policy::default(),
             core: core_thread::Options::default(),
             on_start: None,

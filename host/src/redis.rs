@@ -1,17 +1,16 @@
 //! The image in Redis: a thread that brings it there, and cannot hold anybody up.
 //!
 //! The publisher puts a market's state into a [`Mailbox`] when an epoch has closed, on top of what
-//! the carrier has not fetched yet: an outage of any length costs one change in the end, and no more
-//! memory than the book has orders. The [`Carrier`] writes, and where it cannot, waits and tries
+//! the image thread has not fetched yet: an outage of any length costs one change in the end, and no more
+//! memory than the book has orders. The [`ImageThread`] writes, and where it cannot, waits and tries
 //! again, for ever.
 //!
-//! What happens goes to streams as well, where that is wanted: see [`Herald`].
+//! What happens goes to streams as well, where that is wanted: see [`StreamThread`].
 
 mod alerts;
 mod alone;
-mod carrier;
 mod fenced;
-mod herald;
+mod image_thread;
 mod ledger;
 mod looks;
 mod mailbox;
@@ -19,6 +18,7 @@ mod measure;
 mod seldom;
 mod source;
 pub(crate) mod status;
+mod stream_thread;
 mod tape;
 mod unasked;
 
@@ -42,13 +42,13 @@ use crate::settle::Place;
 use crate::status::Shared;
 use crate::threads::Outward;
 pub(crate) use alone::{Taken, take_over};
-pub(crate) use carrier::Carrier;
-pub(crate) use herald::Herald;
+pub(crate) use image_thread::ImageThread;
 pub(crate) use ledger::Room;
 use looks::Looks;
 pub(crate) use mailbox::Mailbox;
 use source::Source;
 pub use status::{EventsStatus, FencedMarket, RedisState, RedisStatus};
+pub(crate) use stream_thread::StreamThread;
 pub(crate) use tape::Recorder;
 use unasked::Unasked;
 
@@ -130,7 +130,7 @@ pub(crate) fn publish(
     place: &Place,
     image: &Image,
     shared: &Arc<Shared>,
-) -> Result<(Option<Recorder>, Option<Herald>), OpenError> {
+) -> Result<(Option<Recorder>, Option<StreamThread>), OpenError> {
     let Some(redis) = &options.redis else { return Ok((None, None)) };
     let Some(publish) = redis.publish else { return Ok((None, None)) };
     if options.policy == Policy::None {
@@ -142,23 +142,26 @@ pub(crate) fn publish(
     let source = Source::new((place.past.clone(), tape), Arc::clone(shared), history, heads, at);
     let writer = StreamWriter::new(ending(redis.clone(), shared), history);
     let history = history.to_string();
-    let herald = Herald::new(writer, source, Arc::clone(shared), history, publish);
-    Ok((Some(recorder), Some(herald)))
+    let stream_thread = StreamThread::new(writer, source, Arc::clone(shared), history, publish);
+    Ok((Some(recorder), Some(stream_thread)))
 }
 
 /// Starts the threads.
-pub(crate) fn spawn(carrier: Option<Carrier>, herald: Option<Herald>) -> io::Result<Vec<Outward>> {
-    let carrier = carrier.map(|carrier| {
+pub(crate) fn spawn(
+    image_thread: Option<ImageThread>,
+    stream_thread: Option<StreamThread>,
+) -> io::Result<Vec<Outward>> {
+    let image_thread = image_thread.map(|image_thread| {
         let left = "Redis does not answer: the image in Redis stays behind; the next start brings it up \
                     to date";
-        Outward::spawn("image", left, move || carrier.run())
+        Outward::spawn("image", left, move || image_thread.run())
     });
-    let herald = herald.map(|herald| {
+    let stream_thread = stream_thread.map(|stream_thread| {
         let left =
             "Redis does not answer: events are left to be published; the next start does that";
-        Outward::spawn("streams", left, move || herald.run())
+        Outward::spawn("streams", left, move || stream_thread.run())
     });
-    carrier.into_iter().chain(herald).collect()
+    image_thread.into_iter().chain(stream_thread).collect()
 }
 
 /// Ends the use of Redis with the host: a thread that is left behind must not claim what a successor may
@@ -197,7 +200,7 @@ pub(crate) struct Beside {
 }
 
 /// The two ends.
-pub(crate) type Ends = (Option<Mailbox>, Option<Carrier>);
+pub(crate) type Ends = (Option<Mailbox>, Option<ImageThread>);
 
 /// Puts the two ends together. Everything that is in the image now goes first.
 pub(crate) fn start(
@@ -213,8 +216,9 @@ pub(crate) fn start(
     let unasked = unasked.map(|ours| Unasked::new(Link::new(options.clone()), ours));
     let looks = Looks::new(options.verify);
     let writer = ImageWriter::new(ending(options, shared), history, terms.read());
-    let mut carrier = Carrier::new(writer, Some(terms), mailbox.owed(), woken, Arc::clone(shared));
-    carrier.unasked = unasked;
-    carrier.looks = looks;
-    (Some(mailbox), Some(carrier))
+    let mut image_thread =
+        ImageThread::new(writer, Some(terms), mailbox.owed(), woken, Arc::clone(shared));
+    image_thread.unasked = unasked;
+    image_thread.looks = looks;
+    (Some(mailbox), Some(image_thread))
 }

@@ -13,8 +13,8 @@ use pricetime_journal::Replay;
 use pricetime_journal::image::Image;
 
 use crate::batch::Batch;
-use crate::past::{Past, PastError};
-use crate::publisher::Publisher;
+use crate::feeds::Feeds;
+use crate::journal_replay::{JournalReplay, ReplayError};
 use crate::status::locked;
 
 /// So many updates of the past a subscription brings. Who was away for longer goes on from the last.
@@ -73,7 +73,7 @@ pub enum SubscribeError {
     NoJournal,
     /// The journal or its snapshots.
     #[error("what happened cannot be read again: {0}; subscribe from now")]
-    Past(#[from] PastError),
+    Replay(#[from] ReplayError),
 }
 
 /// For how much there is room.
@@ -88,28 +88,28 @@ pub(crate) struct Room {
 /// Asks a publisher of the past for a feed, and the one of now for what follows it; none where the
 /// first is more than a reader has room for, or ends by itself.
 pub(crate) fn resume<F>(
-    past: &Past,
-    public: &Mutex<Publisher>,
+    past: &JournalReplay,
+    public: &Mutex<Feeds>,
     (market, from): (MarketId, Sequence),
     room: Room,
-    ask: impl Fn(&mut Publisher, usize) -> Option<F>,
+    ask: impl Fn(&mut Feeds, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
     let mut more = 1..TRIES;
     loop {
         match look(past, public, (market, from), room, &ask) {
             // What it was reading may have been dropped meanwhile, and then it begins elsewhere.
-            Err(SubscribeError::Past(_)) if more.next().is_some() => {}
+            Err(SubscribeError::Replay(_)) if more.next().is_some() => {}
             found => return found,
         }
     }
 }
 
 fn look<F>(
-    past: &Past,
-    public: &Mutex<Publisher>,
+    past: &JournalReplay,
+    public: &Mutex<Feeds>,
     (market, from): (MarketId, Sequence),
     room: Room,
-    ask: &impl Fn(&mut Publisher, usize) -> Option<F>,
+    ask: &impl Fn(&mut Feeds, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
     // What a publisher has told of is durable, and written down.
     let durable = locked(public).sequence();
@@ -126,8 +126,8 @@ fn look<F>(
         return Err(SubscribeError::Far { from, commands });
     }
     let mut replay = past.replay(engine, from)?;
-    replay.run::<_, PastError>(&mut (), |_, _, ()| Ok(ControlFlow::Continue(())))?;
-    let mut told = Publisher::new(Image::from_snapshot(&replay.engine.snapshot()));
+    replay.run::<_, ReplayError>(&mut (), |_, _, ()| Ok(ControlFlow::Continue(())))?;
+    let mut told = Feeds::new(Image::from_snapshot(&replay.engine.snapshot()));
     let first = ask(&mut told, PAST_MAX).ok_or(SubscribeError::NoMarket { market, from })?;
     let mut then = Then { replay, public: told, batch: Batch::default() };
     let (near, most) = NEAR;
@@ -155,7 +155,7 @@ fn look<F>(
 /// An engine that carries out again what the journal says, and who is told.
 struct Then {
     replay: Replay,
-    public: Publisher,
+    public: Feeds,
     batch: Batch,
 }
 
@@ -166,10 +166,10 @@ impl Then {
     }
 
     /// Carries out what comes next, and tells of it, while anybody listens.
-    fn tell(&mut self, through: Sequence) -> Result<(), PastError> {
+    fn tell(&mut self, through: Sequence) -> Result<(), ReplayError> {
         let Self { replay, public, batch } = self;
         replay.commands.extend(through);
-        replay.run::<_, PastError>(batch, |_, _, batch| {
+        replay.run::<_, ReplayError>(batch, |_, _, batch| {
             for (header, events, outcome) in batch.groups() {
                 public.publish(header, events, outcome);
             }

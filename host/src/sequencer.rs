@@ -14,7 +14,7 @@ use pricetime_engine::{AccountId, Action, Command, Engine, MarketId, Sequence, T
 use crate::batch::Batch;
 use crate::core_thread::Work;
 use crate::draft::{Draft, Item};
-use crate::gates::Schedule;
+use crate::epoch_schedule::Schedule;
 use crate::question::Asked;
 use crate::session::{Ending, Sessions};
 use crate::status::Shared;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use pricetime_engine::{MarketId, SessionId};
 
-use crate::core_thread::Entrance;
+use crate::core_thread::Submitter;
 use crate::draft::Item;
 use crate::status::locked;
 
@@ -23,7 +23,7 @@ pub struct Session {
     pub(crate) id: SessionId,
     /// Where an order was placed in it.
     pub(crate) markets: BTreeSet<MarketId>,
-    entrance: Entrance<Item>,
+    submitter: Submitter<Item>,
     sessions: Arc<Sessions>,
 }
 
@@ -44,8 +44,8 @@ pub(crate) struct Sessions {
 }
 
 impl Session {
-    pub(crate) fn new(entrance: Entrance<Item>, sessions: Arc<Sessions>) -> Self {
-        Self { id: sessions.begin(), markets: BTreeSet::new(), entrance, sessions }
+    pub(crate) fn new(submitter: Submitter<Item>, sessions: Arc<Sessions>) -> Self {
+        Self { id: sessions.begin(), markets: BTreeSet::new(), submitter, sessions }
     }
 }
 
@@ -57,7 +57,7 @@ impl Drop for Session {
         }
         self.sessions.end(Ending { session: self.id, markets });
         // A core that sleeps is woken. One whose ring is full looks by itself.
-        drop(self.entrance.submit_urgently(Item::Wake));
+        drop(self.submitter.submit_urgently(Item::Wake));
     }
 }
 

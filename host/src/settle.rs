@@ -1,6 +1,6 @@
 //! Settlement: a thread that brings each epoch's batch into a ledger, exactly once and in order.
 //!
-//! The publisher's thread listens for what epochs come to and hands it to the [`Clerk`], who drives a
+//! The publisher's thread listens for what epochs come to and hands it to the [`SettlementThread`], who drives a
 //! [`Settler`](pricetime_settlement::Settler) for each market. A ledger that hangs or is
 //! gone holds nobody else up: what it has not posted is made again from the journal.
 //!
@@ -8,15 +8,15 @@
 //! of its own: a slow outside does not hold the ledger up.
 
 mod again;
-mod clerk;
-mod courier;
-mod desk;
+mod delivery_thread;
 mod dropped;
 mod lock;
+mod market_settler;
 mod news;
 mod outlet;
 mod receipts;
 mod report;
+mod settlement_thread;
 mod store;
 
 use std::fmt;
@@ -28,18 +28,18 @@ use pricetime_engine::{
 use pricetime_journal::History;
 use pricetime_redis::RedisOptions;
 use pricetime_settlement::ledger::{Ledger, LedgerError};
-use pricetime_settlement::{Collector, Patience, PutBack, Standing};
+use pricetime_settlement::{Collector, PutBack, RetryPolicy, Standing};
 
 use crate::follower::Follower;
 
 pub(crate) use again::Place;
-pub(crate) use clerk::Clerk;
-pub(crate) use courier::Courier;
+pub(crate) use delivery_thread::DeliveryThread;
 pub use dropped::Dropped;
 pub(crate) use news::{Incoming, News, Outgoing, news};
 #[cfg(feature = "outlets")]
 pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};
 pub use outlet::{Delivery, MarketDelivery, NotDelivered, Outlet, Receipt, Undelivered};
+pub(crate) use settlement_thread::SettlementThread;
 pub use store::{Order, Orders};
 
 /// How often a thread of settlement looks for work if nothing else wakes it.
@@ -60,7 +60,7 @@ pub struct Settlement {
     /// What spares runners who share a ledger from doing the same work; none where nobody shares it.
     pub lock: Option<SettlementLock>,
     /// How patient it is.
-    pub patience: Patience,
+    pub patience: RetryPolicy,
     /// What is delivered outside, where anything is. Of runners who share a ledger one has it.
     pub delivery: Option<Delivery>,
 }
@@ -74,7 +74,7 @@ impl Settlement {
             ledger: Box::new(ledger),
             platform: AccountId(0),
             lock: None,
-            patience: Patience::default(),
+            patience: RetryPolicy::default(),
             delivery: None,
         }
     }
@@ -130,7 +130,7 @@ pub struct MarketSettlement {
 #[derive(Debug)]
 pub(crate) struct Listener {
     collector: Collector,
-    clerk: Outgoing,
+    settlement_thread: Outgoing,
 }
 
 impl Listener {
@@ -138,9 +138,9 @@ impl Listener {
         history: History,
         platform: AccountId,
         heads: &[MarketHead],
-        clerk: Outgoing,
+        settlement_thread: Outgoing,
     ) -> Self {
-        Self { collector: Collector::new(history, platform, heads), clerk }
+        Self { collector: Collector::new(history, platform, heads), settlement_thread }
     }
 }
 
@@ -154,6 +154,6 @@ impl Follower for Listener {
         }
         let next = Sequence(header.sequence.0.saturating_add(u64::from(!comes)));
         let (market, next) = (header.market, (!goes).then_some(next));
-        self.clerk.tell(News { market, closed, next });
+        self.settlement_thread.tell(News { market, closed, next });
     }
 }

@@ -12,36 +12,36 @@ use pricetime_journal::{
 };
 
 use crate::batch::Batch;
-use crate::core_thread::{self, Entrance};
+use crate::core_thread::{self, Submitter};
 use crate::draft::Item;
+use crate::epoch_schedule::Schedule;
+use crate::feeds::Feeds;
 use crate::follower::Follower;
-use crate::gates::Schedule;
-use crate::keeper::Keeper;
+use crate::journal_replay::JournalReplay;
+use crate::journal_thread::JournalThread;
 use crate::lease::{self, Keeping};
 use crate::opening::{OpenError, Start};
 use crate::options::{Options, Policy, Retention};
-use crate::past::Past;
-use crate::publisher::Publisher;
-use crate::redis::{Herald, Recorder};
-use crate::scribe::Scribe;
+use crate::publisher_thread::PublisherThread;
+use crate::redis::{Recorder, StreamThread};
 use crate::sequencer::{Endings, Sequencer};
 use crate::session::Sessions;
-use crate::settle::{Clerk, Courier, Listener, Place, Settlement, news};
+use crate::settle::{DeliveryThread, Listener, Place, Settlement, SettlementThread, news};
+use crate::snapshot_thread::SnapshotThread;
 use crate::status::Shared;
 use crate::stopped::Stopped;
-use crate::teller::Teller;
 use crate::threads::{Outward, Threads, named};
 
 /// What a host is made of.
 pub(crate) struct Started {
-    pub(crate) entrance: Entrance<Item>,
-    pub(crate) public: Arc<Mutex<Publisher>>,
+    pub(crate) submitter: Submitter<Item>,
+    pub(crate) public: Arc<Mutex<Feeds>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) threads: Threads,
     pub(crate) start: Start,
     /// What the journal tells, where there is one.
-    pub(crate) past: Option<Past>,
+    pub(crate) past: Option<JournalReplay>,
 }
 
 /// What there was.
@@ -161,14 +161,14 @@ fn open_folder(options: &mut Options, mut folder: Folder) -> Result<Opened, Open
 /// Where what comes is kept, as the threads take it.
 struct Kept {
     folder: Option<Folder>,
-    past: Option<Past>,
+    past: Option<JournalReplay>,
     journal: Option<Journal>,
     snapshots: Option<LocalSnapshots>,
     listener: Option<Box<dyn Follower>>,
-    clerk: Option<Clerk>,
-    courier: Option<Courier>,
+    settlement_thread: Option<SettlementThread>,
+    delivery_thread: Option<DeliveryThread>,
     redis: crate::redis::Ends,
-    heralds: (Option<Recorder>, Option<Herald>),
+    streams: (Option<Recorder>, Option<StreamThread>),
 }
 
 /// Takes a home apart.
@@ -191,21 +191,21 @@ fn keep(
                 journal: None,
                 snapshots: None,
                 listener: None,
-                clerk: None,
-                courier: None,
+                settlement_thread: None,
+                delivery_thread: None,
                 redis,
-                heralds: (None, None),
+                streams: (None, None),
             })
         }
         Home::Folder { folder, journal, snapshots, history, unasked } => {
             let kept = options.policy != Policy::None;
-            let past = Past {
+            let past = JournalReplay {
                 disk: folder.disk(),
                 folder: folder.path().to_owned(),
                 markets_max: options.markets_max,
             };
             let place = Place { past: past.clone(), history };
-            let heralds = crate::redis::publish(options, &place, image, shared)?;
+            let streams = crate::redis::publish(options, &place, image, shared)?;
             let beside = options.redis.take().map(|options| crate::redis::Beside {
                 options,
                 terms: folder.terms(),
@@ -214,7 +214,7 @@ fn keep(
             if options.settlement.is_some() && !kept {
                 return Err(OpenError::NoJournal);
             }
-            let (listener, clerk, courier) =
+            let (listener, settlement_thread, delivery_thread) =
                 settle(options.settlement.take(), place, image, shared)?;
             Ok(Kept {
                 folder: Some(folder),
@@ -222,10 +222,10 @@ fn keep(
                 journal: kept.then_some(journal),
                 snapshots: kept.then_some(snapshots),
                 listener,
-                clerk,
-                courier,
+                settlement_thread,
+                delivery_thread,
                 redis: crate::redis::start(beside, image, history, shared),
-                heralds,
+                streams,
             })
         }
     }
@@ -237,15 +237,15 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let Opened { engine, mut image, start, base, home } = open(&mut options, folder)?;
     let shared = share(&engine, base, keeping.as_ref());
     let kept = keep(&mut options, home, (&mut image, &shared))?;
-    let ((mailbox, carrier), (recorder, herald)) = (kept.redis, kept.heralds);
+    let ((mailbox, image_thread), (recorder, stream_thread)) = (kept.redis, kept.streams);
     // A damaged snapshot is replaced at once: until then fewer can be restored than are to be kept.
     let repair = (!start.damaged.is_empty()).then(|| image.freeze());
-    let public = Arc::new(Mutex::new(Publisher::new(image)));
+    let public = Arc::new(Mutex::new(Feeds::new(image)));
 
     let (to_journal, from_core) = bounded(options.batches.max(1));
     let (to_publisher, durable) = bounded(options.batches.max(1));
     let (give_back, used) = bounded(options.batches.max(1));
-    let (to_keeper, states) = bounded(1);
+    let (to_snapshots, states) = bounded(1);
     let (say_floor, floors) = bounded(16);
 
     let core = Sequencer {
@@ -261,7 +261,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         endings: Endings::default(),
     };
     let sessions = Arc::clone(&core.endings.sessions);
-    let scribe = Scribe {
+    let journal_thread = JournalThread {
         journal: kept.journal,
         policy: options.policy,
         incoming: from_core,
@@ -270,36 +270,39 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         shared: Arc::clone(&shared),
     };
     // There is room for one. A host without snapshots drops it.
-    let _ = repair.map(|state| to_keeper.try_send(state));
-    let keeper = kept.snapshots.map(|snapshots| Keeper {
+    let _ = repair.map(|state| to_snapshots.try_send(state));
+    let snapshot_thread = kept.snapshots.map(|snapshots| SnapshotThread {
         snapshots,
         incoming: states,
         floors: (options.retention == Retention::Snapshots).then_some(say_floor),
         shared: Arc::clone(&shared),
     });
-    let teller = Teller {
+    let publisher_thread = PublisherThread {
         public: Arc::clone(&public),
         followers: options.follower.into_iter().chain(kept.listener).collect(),
         durable,
         give_back,
-        to_keeper: keeper.is_some().then_some(to_keeper),
+        to_snapshots: snapshot_thread.is_some().then_some(to_snapshots),
         to_redis: mailbox,
         recorder,
         shared: Arc::clone(&shared),
     };
-    let (entrance, core) = core_thread::spawn(&options.core, core.begin(), core_ended(&shared))?;
-    let rest = behind_core(scribe, teller)?;
-    let outward = settlers(kept.clerk, kept.courier)?;
-    let outward = crate::redis::spawn(carrier, herald)?.into_iter().chain(outward).collect();
+    let (submitter, core) = core_thread::spawn(&options.core, core.begin(), core_ended(&shared))?;
+    let rest = behind_core(journal_thread, publisher_thread)?;
+    let outward = settlers(kept.settlement_thread, kept.delivery_thread)?;
+    let outward =
+        crate::redis::spawn(image_thread, stream_thread)?.into_iter().chain(outward).collect();
     let threads = Threads {
         core,
         rest,
         outward,
-        keeper: keeper.map(|it| named("snapshots").spawn(move || it.run())).transpose()?,
+        snapshot_thread: snapshot_thread
+            .map(|it| named("snapshots").spawn(move || it.run()))
+            .transpose()?,
         folder: kept.folder,
         kept: keeping.map(Keeping::start).transpose()?,
     };
-    Ok(Started { entrance, public, shared, sessions, threads, start, past: kept.past })
+    Ok(Started { submitter, public, shared, sessions, threads, start, past: kept.past })
 }
 
 /// Returns what the core's thread does when it ends: it says why, and wakes the tasks that wait for room.
@@ -312,17 +315,26 @@ fn core_ended(shared: &Arc<Shared>) -> impl FnOnce(Option<&str>) + Send + use<> 
 }
 
 /// Starts the threads right behind the core.
-fn behind_core(scribe: Scribe, teller: Teller) -> std::io::Result<[JoinHandle<()>; 2]> {
+fn behind_core(
+    journal_thread: JournalThread,
+    publisher_thread: PublisherThread,
+) -> std::io::Result<[JoinHandle<()>; 2]> {
     Ok([
-        named("journal").spawn(move || scribe.run())?,
-        named("publisher").spawn(move || teller.run())?,
+        named("journal").spawn(move || journal_thread.run())?,
+        named("publisher").spawn(move || publisher_thread.run())?,
     ])
 }
 
 /// Starts who settles and who delivers.
-fn settlers(clerk: Option<Clerk>, courier: Option<Courier>) -> std::io::Result<Vec<Outward>> {
-    let (clerk, courier) = (clerk.map(Clerk::spawn), courier.map(Courier::spawn));
-    clerk.into_iter().chain(courier).collect()
+fn settlers(
+    settlement_thread: Option<SettlementThread>,
+    delivery_thread: Option<DeliveryThread>,
+) -> std::io::Result<Vec<Outward>> {
+    let (settlement_thread, delivery_thread) = (
+        settlement_thread.map(SettlementThread::spawn),
+        delivery_thread.map(DeliveryThread::spawn),
+    );
+    settlement_thread.into_iter().chain(delivery_thread).collect()
 }
 
 /// What the threads share, at the beginning.
@@ -334,7 +346,7 @@ fn share(engine: &Engine, base: Sequence, keeping: Option<&Keeping>) -> Arc<Shar
 }
 
 /// Who listens, who settles and who delivers.
-type Ends = (Option<Box<dyn Follower>>, Option<Clerk>, Option<Courier>);
+type Ends = (Option<Box<dyn Follower>>, Option<SettlementThread>, Option<DeliveryThread>);
 
 /// The ends of the settlement, where there is to be one.
 fn settle(
@@ -347,8 +359,9 @@ fn settle(
     let heads: Vec<_> = image.markets().map(|market| *market.head()).collect();
     let (to_clerk, incoming) = news();
     let listener = Listener::new(place.history, settlement.platform, &heads, to_clerk);
-    let (clerk, courier) = Clerk::new(settlement, place, &heads, incoming, Arc::clone(shared))?;
-    Ok((Some(Box::new(listener)), Some(clerk), courier))
+    let (settlement_thread, delivery_thread) =
+        SettlementThread::new(settlement, place, &heads, incoming, Arc::clone(shared))?;
+    Ok((Some(Box::new(listener)), Some(settlement_thread), delivery_thread))
 }
 
 /// Replays what is to be replayed. A short way is folded into the image that is there; after a long

@@ -25,7 +25,7 @@ pub(crate) struct Threads {
     pub(crate) rest: [JoinHandle<()>; 2],
     /// Those that wait for servers.
     pub(crate) outward: Vec<Outward>,
-    pub(crate) keeper: Option<JoinHandle<()>>,
+    pub(crate) snapshot_thread: Option<JoinHandle<()>>,
     /// Held until the last thread has ended.
     pub(crate) folder: Option<Folder>,
     /// Given back after that.
@@ -86,8 +86,8 @@ impl Threads {
                 shared.stop(Stopped::Redis(why.into()));
             }
         }
-        if let Some(keeper) = self.keeper {
-            let _ = keeper.join();
+        if let Some(snapshot_thread) = self.snapshot_thread {
+            let _ = snapshot_thread.join();
         }
         // Who stands by and gets the lock finds the folder free.
         drop(self.folder);

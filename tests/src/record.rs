@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pricetime_engine::{Command, Engine, Sequence};
-use pricetime_journal::{Look, RealDisk};
+use pricetime_journal::{FolderReader, RealDisk};
 
 use crate::generate::{Generator, Step};
 
@@ -44,7 +44,7 @@ pub fn day(seed: u64) -> Day {
 /// If the journal cannot be read.
 #[must_use]
 pub fn commands(folder: &Path) -> Vec<Command> {
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
     let last = look.journal().expect("a journal").last;
     let commands = look.reader().read(Sequence(1), last).expect("a whole journal");
     commands.map(|command| command.expect("a command")).collect()

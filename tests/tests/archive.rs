@@ -13,9 +13,10 @@ use std::sync::Arc;
 use pricetime::engine::{Sequence, rules};
 use pricetime::persistence::journal::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
 use pricetime::persistence::journal::{
-    ArchiveError, BadFile, History, JournalOptions, Look, Packed, RealDisk, check_archive, unpack,
+    ArchiveError, BadFile, FolderReader, History, JournalOptions, Packed, RealDisk, check_archive,
+    unpack,
 };
-use pricetime::{Gates, Options};
+use pricetime::{EpochSchedule, Options};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, done};
@@ -44,14 +45,14 @@ fn all_files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn packed(own: &TempDir) -> Vec<u8> {
     let folder = own.path().join("market");
     let journal = JournalOptions { segment_bytes: 4_096 };
-    let options = Options { journal, gates: Gates::Commands(40), ..Options::new(&folder) };
+    let options = Options { journal, gates: EpochSchedule::Commands(40), ..Options::new(&folder) };
     let host = load::open(options);
     for number in 0..100 {
         done(&host, load::draft(1, number));
     }
     host.close().expect("it ends in order");
     let mut bytes = Vec::new();
-    let look = Look::open(Arc::new(RealDisk), &folder).expect("a folder");
+    let look = FolderReader::open(Arc::new(RealDisk), &folder).expect("a folder");
     look.pack(&mut bytes, |_, _| ()).expect("no damage");
     bytes
 }

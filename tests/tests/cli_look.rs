@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pricetime::{Draft, Gates, Host, Options, Refused};
+use pricetime::{Draft, EpochSchedule, Host, Options, Refused};
 use pricetime_engine::{Command, Engine, Sequence, Timestamp};
 use pricetime_journal::{
-    Folder, FolderError, History, JournalError, JournalOptions, Look, RealDisk, Recovered,
+    Folder, FolderError, FolderReader, History, JournalError, JournalOptions, RealDisk, Recovered,
     RecoveryOptions, recover, unpack,
 };
 use pricetime_tests::disk::{Fault, FaultyDisk};
@@ -46,7 +46,7 @@ fn open(disk: &FaultyDisk) -> Option<(Folder, Recovered)> {
 
 /// Looks, and reads every command that counts. The last durable one, and the last that can be read.
 fn try_look(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box<dyn Error>> {
-    let look = Look::open(Arc::new(disk.clone()), Path::new(FOLDER))?;
+    let look = FolderReader::open(Arc::new(disk.clone()), Path::new(FOLDER))?;
     let sight = look.journal()?;
     let mut read = 0;
     let through = sight.through();
@@ -133,7 +133,7 @@ fn a_look_calls_durable_what_survives() {
                 disk.restart_process()
             }
             // Before anybody mends anything, and after.
-            let is_kept = Look::open(Arc::new(disk.clone()), Path::new(FOLDER))
+            let is_kept = FolderReader::open(Arc::new(disk.clone()), Path::new(FOLDER))
                 .is_ok_and(|look| !look.is_new());
             if is_kept {
                 let (now, last) = look(&disk, trial).expect("nothing fails");
@@ -168,7 +168,7 @@ fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
     let path = own.path().join("market");
     let host = Host::open(Options {
         journal: JournalOptions { segment_bytes: 1 << 14 },
-        gates: Gates::Commands(500),
+        gates: EpochSchedule::Commands(500),
         ..Options::new(&path)
     })
     .expect("a host");
@@ -195,7 +195,7 @@ fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
     let unpacked = unpack(&mut Cursor::new(packed), &RealDisk, &copy, |_, _| ()).expect("whole");
     let copied = Host::open(Options::new(&copy)).expect("a copy opens");
     // What was packed is the beginning of what happened.
-    let look = Look::open(Arc::new(RealDisk), &path).expect("a data folder");
+    let look = FolderReader::open(Arc::new(RealDisk), &path).expect("a data folder");
     let mut engine = Engine::new(10_000);
     for command in look.reader().read(Sequence(1), unpacked.through).expect("whole") {
         engine.apply(&command.expect("a command"), &mut ());
@@ -209,7 +209,7 @@ fn look_on(path: &Path) -> Vec<u8> {
     let mut durable = Sequence(0);
     let mut packed = Vec::new();
     for _ in 0..60 {
-        let look = Look::open(Arc::new(RealDisk), path).expect("a data folder");
+        let look = FolderReader::open(Arc::new(RealDisk), path).expect("a data folder");
         let sight = look.journal().expect("no damage");
         assert!(durable <= sight.durable && sight.durable <= sight.last);
         durable = sight.durable;

@@ -13,7 +13,8 @@ use pricetime::engine::{
 };
 use pricetime::persistence::journal::{FolderError, JournalOptions};
 use pricetime::{
-    CallError, Clock, Draft, Ended, Gates, Host, MarketView, OpenError, Options, Refused, Stopped,
+    CallError, Clock, Draft, Ended, EpochSchedule, Host, MarketView, OpenError, Options, Refused,
+    Stopped,
 };
 use pricetime_tests::load::{MARKET, done, operator};
 use pricetime_tests::record::commands;
@@ -142,7 +143,7 @@ fn many_submit_and_the_journal_prescribes_the_state() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options {
         journal: JournalOptions { segment_bytes: 1 << 16 },
-        gates: Gates::Commands(500),
+        gates: EpochSchedule::Commands(500),
         ..Options::new(folder.path())
     });
     let told: Vec<Group> = std::thread::scope(|scope| {
@@ -204,7 +205,7 @@ fn gates_close_in_time_and_before_what_comes_with_them() {
     let hands = Hands::default();
     hands.show(7);
     let options = || Options {
-        gates: Gates::Aligned(QUARTER),
+        gates: EpochSchedule::Aligned(QUARTER),
         clock: Some(Box::new(hands.clone())),
         ..Options::new(folder.path())
     };

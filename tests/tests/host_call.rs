@@ -8,7 +8,7 @@ use pricetime::engine::{
     Action, Event, MarketId, OrderId, OrderKind, Phase, Place, Price, Quantity, SelfTrade,
     Sequence, Side, Terms, TimeInForce,
 };
-use pricetime::{Draft, Gates, Host, MarketFeed, MarketUpdate, MarketView, Options};
+use pricetime::{Draft, EpochSchedule, Host, MarketFeed, MarketUpdate, MarketView, Options};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{MARKET, done, draft, operator, spec};
@@ -16,7 +16,7 @@ use pricetime_tests::patience::until;
 
 /// A host with a market in call.
 fn open(folder: &Path) -> Host {
-    let options = Options { gates: Gates::OnRequest, ..Options::new(folder) };
+    let options = Options { gates: EpochSchedule::OnRequest, ..Options::new(folder) };
     let host = Host::open(Options { subscription: 1 << 16, ..options }).expect("a host");
     done(&host, operator(Action::AddMarket(spec())));
     done(&host, operator(Action::SetPhase(Phase::Call)));

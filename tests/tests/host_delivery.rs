@@ -13,14 +13,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pricetime::engine::{Action, EpochNumber, MarketId, MarketSpec, Phase, Symbol};
-use pricetime::persistence::journal::{Look, RealDisk};
+use pricetime::persistence::journal::{FolderReader, RealDisk};
 use pricetime::persistence::settlement::Batch;
 use pricetime::persistence::settlement::ledger::{
     EmbeddedLedger, Ledger as _, Notice, Position, Seed, Token,
 };
 use pricetime::{
-    Delivery, Draft, Gates, Host, MarketDelivery, NotDelivered, Options, Order, Orders, Outlet,
-    ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,
+    Delivery, Draft, EpochSchedule, Host, MarketDelivery, NotDelivered, Options, Order, Orders,
+    Outlet, ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,
 };
 use pricetime_tests::load;
 use pricetime_tests::obstacle::Obstacle;
@@ -39,7 +39,7 @@ fn host(folder: &Path, delivery: Delivery) -> Host {
     let ledger = folder.join("ledger");
     let shared = Settlement::shared(move || EmbeddedLedger::open(&ledger));
     let settlement = Some(Settlement { delivery: Some(delivery), ..shared });
-    let options = Options { settlement, gates: Gates::OnRequest, ..Options::new(folder) };
+    let options = Options { settlement, gates: EpochSchedule::OnRequest, ..Options::new(folder) };
     Host::open(options).expect("a host")
 }
 
@@ -306,7 +306,7 @@ fn another_ledger_begins_with_numbers_of_its_own() {
     // A new one takes its place, which posts the last of those epochs again.
     let ledger = folder.path().join("ledger");
     fs::rename(&ledger, folder.path().join("the old one")).expect("it is there");
-    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a data folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a data folder");
     let position = Position { history: look.history(), last: EpochNumber(4) };
     let mut books = EmbeddedLedger::open(&ledger).expect("a ledger");
     let token = books.claim(ONE, Token(0)).expect("a claim").token;

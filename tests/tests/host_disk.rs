@@ -14,7 +14,9 @@ use pricetime::engine::{Action, Engine, OrderId, Outcome, Phase, Sequence};
 use pricetime::persistence::journal::{
     Disk, DiskFile, Folder, History, JournalOptions, Lock, RecoveryOptions, recover,
 };
-use pricetime::{Found, Gates, Host, OpenError, Options, Question, Refused, Stopped, Ticket};
+use pricetime::{
+    EpochSchedule, Found, Host, OpenError, Options, Question, Refused, Stopped, Ticket,
+};
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::environment::number;
 use pricetime_tests::load::{self, operator};
@@ -22,7 +24,7 @@ use pricetime_tests::load::{self, operator};
 fn options(path: &str, disk: Arc<dyn Disk>) -> Options {
     Options {
         journal: JournalOptions { segment_bytes: 1 << 13 },
-        gates: Gates::Commands(50),
+        gates: EpochSchedule::Commands(50),
         disk,
         ..Options::new(path)
     }
@@ -252,7 +254,7 @@ fn a_disk_that_hangs_makes_the_ring_full_and_cancels_have_a_reserve() {
 fn questions_share_the_sync_of_the_commands_around_them() {
     let disk = HungDisk(FaultyDisk::new(11), Arc::default());
     let options =
-        || Options { gates: Gates::OnRequest, ..options("/asked", Arc::new(disk.clone())) };
+        || Options { gates: EpochSchedule::OnRequest, ..options("/asked", Arc::new(disk.clone())) };
     let host = Host::open(options()).expect("a host");
     let view = Question::View { market: load::MARKET, depth: 1 };
     let sequence = |found: Found| match found {

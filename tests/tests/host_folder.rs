@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use pricetime::engine::{Action, EpochNumber, Sequence};
 use pricetime::persistence::journal::{
-    Folder, FolderError, JournalError, JournalOptions, Look, RealDisk, SnapshotError,
+    Folder, FolderError, FolderReader, JournalError, JournalOptions, RealDisk, SnapshotError,
 };
 use pricetime::persistence::settlement::ledger::EmbeddedLedger;
-use pricetime::{Gates, Host, Options, Order, Orders, Stopped};
+use pricetime::{EpochSchedule, Host, Options, Order, Orders, Stopped};
 use pricetime_tests::load::{self, operator};
 use pricetime_tests::metrics_recorder::MetricsRecorder;
 use pricetime_tests::patience::until;
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 fn options(path: &Path) -> Options {
     let journal = JournalOptions { segment_bytes: 1 << 14 };
-    Options { journal, gates: Gates::OnRequest, ..Options::new(path) }
+    Options { journal, gates: EpochSchedule::OnRequest, ..Options::new(path) }
 }
 
 /// A host with a market, in a folder below a temporary one.
@@ -39,7 +39,9 @@ fn close_epoch(host: &Host, number: u32) {
 
 /// The folder of the current history.
 fn history(path: &Path) -> PathBuf {
-    path.join(Look::open(Arc::new(RealDisk), path).expect("a data folder").history().to_string())
+    path.join(
+        FolderReader::open(Arc::new(RealDisk), path).expect("a data folder").history().to_string(),
+    )
 }
 
 /// Everything in a folder, and the folder.
@@ -183,7 +185,8 @@ fn failed_snapshot_is_counted() {
 
 /// Flips a byte in the newest snapshot, and says which one that is.
 fn damage(path: &Path) -> Sequence {
-    let snapshots = Look::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
+    let snapshots =
+        FolderReader::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
     let newest = *snapshots.list().expect("snapshots").last().expect("one");
     let mut bytes = fs::read(snapshots.path(newest)).expect("a snapshot");
     *bytes.last_mut().expect("a byte") ^= 1;
@@ -193,7 +196,8 @@ fn damage(path: &Path) -> Sequence {
 
 /// Opens a folder with a damaged snapshot: without any command it is replaced by a good one.
 fn replaces(path: &Path, damaged: Sequence) {
-    let snapshots = || Look::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
+    let snapshots =
+        || FolderReader::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
     let list = || snapshots().list().expect("snapshots");
     let before = list();
     let host = Host::open(options(path)).expect("a host");

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use pricetime::engine::{Action, Sequence};
-use pricetime::persistence::journal::{Look, RealDisk};
+use pricetime::persistence::journal::{FolderReader, RealDisk};
 use pricetime::persistence::redis::KeyNames;
 use pricetime::persistence::redis::redlock::RedlockError;
 use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Notice};
 use pricetime::{
-    CoreOptions, Delivery, Draft, Gates, Host, LockedBy, MarketDelivery, NotDelivered, OpenError,
-    Options, Outlet, Receipt, Refused, RunnerLock, Settlement, Standby, Stopped, Ticket,
+    CoreOptions, Delivery, Draft, EpochSchedule, Host, LockedBy, MarketDelivery, NotDelivered,
+    OpenError, Options, Outlet, Receipt, Refused, RunnerLock, Settlement, Standby, Stopped, Ticket,
 };
 use pricetime_tests::group_buffer::GroupBuffer;
 use pricetime_tests::load::{self, MARKET};
@@ -46,7 +46,7 @@ fn is_given_back(servers: &[Server]) -> bool {
 fn options(folder: &Path, servers: &[Server], buffer: &GroupBuffer) -> Options {
     Options {
         lock: Some(lock(servers, Standby::Wait, TTL)),
-        gates: Gates::OnRequest,
+        gates: EpochSchedule::OnRequest,
         core: CoreOptions { capacity: RING, reserve: 8, ..CoreOptions::default() },
         follower: Some(Box::new(buffer.clone())),
         ..Options::new(folder)
@@ -59,7 +59,7 @@ fn holds(host: &Host) -> bool {
 
 /// How far the journal goes on disk.
 fn journaled(folder: &Path) -> Sequence {
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
     look.journal().expect("a journal").last
 }
 

@@ -12,7 +12,7 @@ use pricetime::persistence::journal::{
     Disk, Folder, FolderError, History, JournalError, JournalOptions, LocalSnapshots, Recovered,
     RecoveryError, RecoveryOptions, SnapshotError, recover,
 };
-use pricetime::{Draft, Gates, Host, OpenError, Options};
+use pricetime::{Draft, EpochSchedule, Host, OpenError, Options};
 use pricetime_tests::disk::{Fault, FaultyDisk};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
@@ -23,7 +23,7 @@ const JOURNAL: JournalOptions = JournalOptions { segment_bytes: 1 << 12 };
 fn options(path: &Path, disk: &FaultyDisk) -> Options {
     Options {
         journal: JOURNAL,
-        gates: Gates::Commands(25),
+        gates: EpochSchedule::Commands(25),
         disk: Arc::new(disk.clone()),
         ..Options::new(path)
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use pricetime::engine::{
     AccountId, Action, Engine, Group, MarketId, Outcome, Phase, Sequence, Side,
 };
-use pricetime::persistence::journal::{JournalOptions, Look, RealDisk};
+use pricetime::persistence::journal::{FolderReader, JournalOptions, RealDisk};
 use pricetime::{
-    AccountFeed, Ended, Gates, Host, MarketFeed, MarketUpdate, Options, Policy, Retention,
+    AccountFeed, Ended, EpochSchedule, Host, MarketFeed, MarketUpdate, Options, Policy, Retention,
     SubscribeError, Updates,
 };
 use pricetime_tests::environment::number;
@@ -26,13 +26,13 @@ const BACK: u64 = 10;
 
 /// Room for whatever a test says, and epochs that close every few hundred commands.
 fn roomy(folder: &Path) -> Options {
-    let gates = Gates::Commands(300);
+    let gates = EpochSchedule::Commands(300);
     Options { gates, subscription: 1 << 20, ..Options::new(folder) }
 }
 
 /// The state as of a command, which the journal still tells from the beginning.
 fn state(folder: &Path, at: Sequence) -> Engine {
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
     let mut engine = Engine::new(16);
     for command in look.reader().read(Sequence(1), at).expect("a journal") {
         engine.apply(&command.expect("a command"), &mut ());

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pricetime::engine::{Action, EpochNumber, Fees, MarketId, MarketSpec, Phase, Symbol, Terms};
-use pricetime::persistence::journal::{JournalOptions, Look, RealDisk};
+use pricetime::persistence::journal::{FolderReader, JournalOptions, RealDisk};
 use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger, LedgerError};
-use pricetime::persistence::settlement::{Patience, Standing};
-use pricetime::{Draft, Gates, Host, Options, Order, Orders, Retention, Settlement};
+use pricetime::persistence::settlement::{RetryPolicy, Standing};
+use pricetime::{Draft, EpochSchedule, Host, Options, Order, Orders, Retention, Settlement};
 use pricetime_tests::load;
 use pricetime_tests::obstacle::Obstacle;
 use pricetime_tests::patience::until;
@@ -25,10 +25,10 @@ fn ledger(folder: &Path) -> Result<Box<dyn Ledger>, LedgerError> {
 fn settlement(folder: &Path, open: &Arc<AtomicBool>) -> Settlement {
     let (folder, open) = (folder.to_owned(), Arc::clone(open));
     let away = || LedgerError::Unreachable { ledger: "it".to_owned(), why: "away".to_owned() };
-    let patience = Patience {
+    let patience = RetryPolicy {
         backoff_min: Duration::from_millis(5),
         backoff_max: Duration::from_millis(50),
-        ..Patience::default()
+        ..RetryPolicy::default()
     };
     let open = move || if open.load(Ordering::SeqCst) { ledger(&folder) } else { Err(away()) };
     Settlement { platform: PLATFORM, patience, ..Settlement::new(open) }
@@ -37,7 +37,7 @@ fn settlement(folder: &Path, open: &Arc<AtomicBool>) -> Settlement {
 fn host(folder: &Path, open: &Arc<AtomicBool>) -> Host {
     let options = Options {
         settlement: Some(settlement(folder, open)),
-        gates: Gates::OnRequest,
+        gates: EpochSchedule::OnRequest,
         journal: JournalOptions { segment_bytes: 1 << 15 },
         ..Options::new(folder)
     };
@@ -157,7 +157,7 @@ fn what_is_not_settled_stays_in_the_journal() {
     let begin = |keep: bool| {
         let options = Options {
             settlement: keep.then(|| settlement(folder.path(), &open)),
-            gates: Gates::OnRequest,
+            gates: EpochSchedule::OnRequest,
             journal: JournalOptions { segment_bytes: 1 << 13 },
             retention: Retention::Snapshots,
             ..Options::new(folder.path())
@@ -182,7 +182,7 @@ fn what_is_not_settled_stays_in_the_journal() {
         until("it is settled", || is_settled(&second, ONE, epoch + 1));
     }
     second.close().expect("a clean end");
-    let look = Look::open(Arc::new(RealDisk), folder.path());
+    let look = FolderReader::open(Arc::new(RealDisk), folder.path());
     let oldest = look.expect("a folder").journal().expect("a journal").oldest();
     assert!(oldest.0 > 1, "what is settled may go");
     let mut ledger = ledger(folder.path()).expect("the ledger");
@@ -197,7 +197,7 @@ fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
     let begin = || {
         let options = Options {
             settlement: Some(settlement(folder.path(), &open)),
-            gates: Gates::OnRequest,
+            gates: EpochSchedule::OnRequest,
             journal: JournalOptions { segment_bytes: 1 << 13 },
             retention: Retention::Snapshots,
             ..Options::new(folder.path())
@@ -215,7 +215,7 @@ fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
         }
     }
     first.close().expect("a clean end");
-    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
     assert!(look.journal().expect("a journal").oldest().0 > 1, "what is settled is gone");
     // The ledger is away while the market trades for the last time and goes.
     open.store(false, Ordering::SeqCst);

@@ -11,7 +11,7 @@ use pricetime::engine::{
     AccountId, Action, ActionKind, Engine, Event, Group, Header, MarketId, MarketSpec, OrderId,
     Outcome, Party, Phase, Quantity, Sequence, Symbol,
 };
-use pricetime::{AccountFeed, Draft, Gates, Host, Options, Policy};
+use pricetime::{AccountFeed, Draft, EpochSchedule, Host, Options, Policy};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{done, draft, operator, spec};
@@ -240,7 +240,7 @@ fn account_subscriptions_agree_with_a_naive_model_whenever_they_begin() {
     eprintln!("PRICETIME_SEED={seed}");
     for room in [1 << 20, 8] {
         let folder = tempfile::tempdir().expect("a folder");
-        let gates = Gates::Commands(97);
+        let gates = EpochSchedule::Commands(97);
         let host = open(Options { gates, subscription: room, ..Options::new(folder.path()) });
         let (begun, digests) = run(&host, seed);
         assert!(begun.len() as u64 >= SUBSCRIPTIONS);

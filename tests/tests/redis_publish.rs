@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use pricetime::engine::Sequence;
-use pricetime::persistence::journal::{JournalOptions, Look, RealDisk};
+use pricetime::persistence::journal::{FolderReader, JournalOptions, RealDisk};
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::persistence::redis::stream::Publish;
 use pricetime::{Host, OpenError, Options, Policy, Retention};
@@ -259,7 +259,7 @@ fn thrifty(folder: &Path, redis: Option<RedisOptions>, buffer: &GroupBuffer) -> 
 }
 
 fn oldest(folder: &Path) -> Sequence {
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
     look.segments().expect("a journal")[0].first
 }
 
@@ -387,7 +387,7 @@ fn a_new_history_goes_on_above_what_was_told() {
     let (told, old) = (host.status().durable, host.start().history.clone());
     host.close().expect("a clean end");
     // Half of the disk is lost.
-    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
     std::fs::remove_dir_all(look.journal_folder()).expect("the journal");
     let kept = look.snapshots().list().expect("snapshots");
     let newest = look.snapshots().path(*kept.last().expect("one"));

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use pricetime_engine::{Action, Command, EngineSnapshot, Limits, Sequence, Timestamp, rules};
 use pricetime_journal::codec::{ENVELOPE_LENGTH, Kind, seal_envelope};
 use pricetime_journal::{
-    Folder, History, JournalError, Look, RealDisk, Recovered, RecoveryError, RecoveryOptions,
-    recover,
+    Folder, FolderReader, History, JournalError, RealDisk, Recovered, RecoveryError,
+    RecoveryOptions, recover,
 };
 use pricetime_tests::record::day;
 
@@ -121,7 +121,7 @@ fn a_folder_closed_under_version_1_goes_on_under_this_one() {
     let behind: Vec<_> = recovered.journal.read(last).expect("commands").collect();
     assert_eq!(behind.len(), 1);
     drop((held, recovered));
-    let look = Look::open(Arc::new(RealDisk), folder.path()).expect("a folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
     let sight = look.journal().expect("a journal");
     let replayable = Sequence(state.last_sequence.0 + 1);
     assert_eq!((sight.last, sight.replayable), (last, replayable));

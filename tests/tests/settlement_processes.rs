@@ -13,7 +13,7 @@ use std::time::Duration;
 use pricetime::engine::{AccountId, Action, Fees, MarketSpec, Phase, Terms};
 use pricetime::persistence::settlement::ledger::RedisLedger;
 use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger};
-use pricetime::{Draft, Gates, Host, Options};
+use pricetime::{Draft, EpochSchedule, Host, Options};
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, MARKET};
@@ -25,7 +25,7 @@ const EPOCHS: u64 = 150;
 
 /// A data folder in which so many epochs have closed, and none was settled.
 fn traded(folder: &Path) {
-    let host = Host::open(Options { gates: Gates::OnRequest, ..Options::new(folder) });
+    let host = Host::open(Options { gates: EpochSchedule::OnRequest, ..Options::new(folder) });
     let host = host.expect("a host");
     let say = |action| {
         let (market, account) = (MARKET, AccountId(1));

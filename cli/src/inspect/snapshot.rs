@@ -5,7 +5,7 @@ use std::io::Write as _;
 use clap::Args;
 use pricetime_engine::{Phase, Sequence};
 use pricetime_gateway::json::Time;
-use pricetime_journal::{Loaded, Look, RealDisk};
+use pricetime_journal::{FolderReader, Loaded, RealDisk};
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
@@ -58,7 +58,7 @@ struct Row {
 
 impl Snapshot {
     pub(super) fn show(&self, out: &mut Out) -> Result<(), Stop> {
-        let look = Look::open(std::sync::Arc::new(RealDisk), &self.which.folder)?;
+        let look = FolderReader::open(std::sync::Arc::new(RealDisk), &self.which.folder)?;
         let snapshots = look.snapshots();
         let loaded = self.load(&look)?;
         let state = &loaded.snapshot;
@@ -89,7 +89,7 @@ impl Snapshot {
         body.write(out)
     }
 
-    fn load(&self, look: &Look) -> Result<Loaded, Stop> {
+    fn load(&self, look: &FolderReader) -> Result<Loaded, Stop> {
         let snapshots = look.snapshots();
         if let Some(sequence) = self.sequence.map(Sequence) {
             let all = snapshots.list()?;

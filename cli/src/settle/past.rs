@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use pricetime::engine::{EpochNumber, Event, Header, MarketHead, MarketId, MarketSpec, Sequence};
 use pricetime::persistence::settlement::Closed;
 use pricetime::persistence::{
-    journal::Look,
+    journal::FolderReader,
     settlement::{Recount, RecountError},
 };
 
@@ -17,7 +17,7 @@ use super::Place;
 /// The journal of a folder.
 pub(super) struct Past<'a> {
     place: &'a Place,
-    look: Look,
+    look: FolderReader,
     through: Sequence,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Past<'a> {
         Ok(Self { place, look, through })
     }
 
-    pub(super) const fn look(&self) -> &Look {
+    pub(super) const fn look(&self) -> &FolderReader {
         &self.look
     }
 

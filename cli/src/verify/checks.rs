@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind::NotFound};
 
 use pricetime_engine::Sequence;
-use pricetime_journal::{JournalError, JournalSight, Look, SegmentSight};
+use pricetime_journal::{FolderReader, JournalError, JournalSight, SegmentSight};
 
 use super::super::look::{self, Judge, Origin, Seen, Stop};
 use super::stretches::Stretches;
@@ -11,7 +11,7 @@ use super::{Voice, wrong};
 
 /// What is checked, and who says what was found.
 pub(super) struct Checks<'a> {
-    pub(super) look: &'a Look,
+    pub(super) look: &'a FolderReader,
     pub(super) voice: &'a mut Voice,
     pub(super) markets: u32,
 }

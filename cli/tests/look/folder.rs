@@ -9,8 +9,8 @@ use pricetime::engine::{
     AccountId, Action, Amend, Fees, Limits, MarketId, MarketSpec, OrderId, OrderKind, Phase, Place,
     Price, Pricing, Quantity, RequestId, SelfTrade, Side, Step, Symbol, Terms, TimeInForce,
 };
-use pricetime::persistence::journal::{FolderError, JournalOptions, Look, RealDisk};
-use pricetime::{Draft, Gates, Host, OpenError, Options, Retention};
+use pricetime::persistence::journal::{FolderError, FolderReader, JournalOptions, RealDisk};
+use pricetime::{Draft, EpochSchedule, Host, OpenError, Options, Retention};
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::until;
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ pub(crate) fn spec(symbol: &str) -> MarketSpec {
 pub(crate) fn options(path: &Path) -> Options {
     Options {
         journal: JournalOptions { segment_bytes: 4_096 },
-        gates: Gates::Commands(70),
+        gates: EpochSchedule::Commands(70),
         snapshots: 10,
         ..Options::new(path)
     }
@@ -180,7 +180,7 @@ pub(crate) fn made_short() -> Made {
 
 /// The files of the journal, or of the snapshots, the oldest first.
 pub(crate) fn files(path: &Path, part: &str) -> Vec<PathBuf> {
-    let look = Look::open(Arc::new(RealDisk), path).expect("a data folder");
+    let look = FolderReader::open(Arc::new(RealDisk), path).expect("a data folder");
     let folder = path.join(look.history().to_string()).join(part);
     let mut files: Vec<_> =
         fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()).collect();

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use pricetime::engine::{Command, Sequence, Timestamp};
 use pricetime::persistence::journal::{
-    Folder, FolderError, JournalOptions, Look, RealDisk, Recovered, RecoveryOptions, recover,
+    Folder, FolderError, FolderReader, JournalOptions, RealDisk, Recovered, RecoveryOptions,
+    recover,
 };
-use pricetime::{Draft, Gates, Host, OpenError, Options};
+use pricetime::{Draft, EpochSchedule, Host, OpenError, Options};
 use pricetime_tests::record::commands;
 
 use crate::folder::{copy, draft, files, made, open as open_host, open_markets, options, submit};
@@ -52,7 +53,7 @@ fn a_killed_process_loses_no_command_in_an_archive() {
     // Durable, so that all of them may be answered; and then the process is killed.
     journal.commit().expect("durable");
     drop(journal);
-    let look = Look::open(Arc::new(RealDisk), &made.path).expect("a data folder");
+    let look = FolderReader::open(Arc::new(RealDisk), &made.path).expect("a data folder");
     let sight = look.journal().expect("a journal");
     assert!(sight.in_use && sight.left_out() > 0, "{sight:?}");
     let counted = usize::try_from(sight.through().0 - last.sequence.0).expect("small");
@@ -92,11 +93,11 @@ fn a_zeroed_last_block_of_a_killed_folder_is_damage() {
     let own = tempfile::tempdir().expect("a folder");
     let (path, killed) = (own.path().join("market"), own.path().join("killed"));
     let journal = JournalOptions { segment_bytes: 1 << 16 };
-    let made = |path: &Path| Options { journal, gates: Gates::OnRequest, ..options(path) };
+    let made = |path: &Path| Options { journal, gates: EpochSchedule::OnRequest, ..options(path) };
     let host = open_host(|| made(&path));
     open_markets(&host);
     submit(&host, 1..19);
-    let look = Look::open(Arc::new(RealDisk), &path).expect("a data folder");
+    let look = FolderReader::open(Arc::new(RealDisk), &path).expect("a data folder");
     let begun = Instant::now();
     // It marks what it answered as soon as nothing waits.
     let last = loop {

@@ -4,7 +4,7 @@ use std::sync::{Condvar, Mutex};
 
 use crate::Tokens;
 use pricetime::engine::{Event, Header, Outcome};
-use pricetime::{Follower, Gates, Options};
+use pricetime::{EpochSchedule, Follower, Options};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
@@ -52,7 +52,7 @@ async fn talk(lines: &[Value]) -> Vec<Value> {
     let folder = tempfile::tempdir().expect("a folder");
     let gate = Arc::new(Gate::default());
     let follower = Box::new(Held(Arc::clone(&gate)));
-    let gates = Gates::OnRequest;
+    let gates = EpochSchedule::OnRequest;
     let options = Options { gates, follower: Some(follower), ..Options::new(folder.path()) };
     let (_stop, stopped) = watch::channel(false);
     let shared = Arc::new(Connected {

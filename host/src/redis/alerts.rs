@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::{FencedMarket, RedisState, carrier::BEHIND_MAX};
+use super::{FencedMarket, RedisState, image_thread::BEHIND_MAX};
 use crate::status::Status;
 use crate::stopped::Stopped;
 

@@ -10,7 +10,7 @@ use pricetime_journal::{History, keyed_engine};
 use pricetime_redis::{ImageWriter, Link, ReadError, RedisOptions, Trades, Whole};
 
 use super::ledger::{Ledger, Room};
-use super::{Carrier, Ending, Ends, Mailbox};
+use super::{Ending, Ends, ImageThread, Mailbox};
 use crate::opening::OpenError;
 use crate::status::Shared;
 use crate::stopped::Stopped;
@@ -57,13 +57,14 @@ impl Taken {
         let sequence = image.last_sequence();
         shared.set_stands(sequence);
         let stands = image.markets().map(|market| (market.head().market, sequence)).collect();
-        let mut carrier = Carrier::new(writer, None, mailbox.owed(), woken, Arc::clone(shared));
-        carrier.alone = Some(Alone { ledger, stands, shared: Arc::clone(shared) });
-        (Some(mailbox), Some(carrier))
+        let mut image_thread =
+            ImageThread::new(writer, None, mailbox.owed(), woken, Arc::clone(shared));
+        image_thread.alone = Some(Alone { ledger, stands, shared: Arc::clone(shared) });
+        (Some(mailbox), Some(image_thread))
     }
 }
 
-/// What a carrier has to see to where nobody else keeps the state.
+/// What a image thread has to see to where nobody else keeps the state.
 #[derive(Debug)]
 pub(super) struct Alone {
     ledger: Arc<Mutex<Ledger>>,

@@ -1,7 +1,7 @@
 //! The trades of a host without a journal, until they are let go of.
 //!
 //! The publisher notes each trade and hands all that are kept on with the state at the end of an
-//! epoch; the carrier says which stand in Redis. Those that do not are never let go of: where there are
+//! epoch; the image thread says which stand in Redis. Those that do not are never let go of: where there are
 //! too many of them, no more commands are taken.
 
 use std::collections::BTreeMap;

@@ -10,7 +10,7 @@ use pricetime_redis::stream::{Entries, Numbers, Wording};
 
 use super::tape::{Played, Tape};
 use crate::batch::Groups;
-use crate::past::{Past, PastError};
+use crate::journal_replay::{JournalReplay, ReplayError};
 use crate::status::Shared;
 
 /// So many entries are gathered at a time.
@@ -22,7 +22,7 @@ const PIECES: usize = 64;
 
 /// Where entries come from.
 pub(super) struct Source {
-    past: Past,
+    past: JournalReplay,
     pub(super) tape: Tape,
     shared: Arc<Shared>,
     history: History,
@@ -56,7 +56,7 @@ enum Next {
 impl Source {
     /// One that begins after this command, when markets were like this.
     pub(super) fn new(
-        (past, tape): (Past, Tape),
+        (past, tape): (JournalReplay, Tape),
         shared: Arc<Shared>,
         history: History,
         heads: impl IntoIterator<Item = MarketHead>,
@@ -89,13 +89,13 @@ impl Source {
     }
 
     /// The first command that can be told again.
-    pub(super) fn oldest(&self) -> Result<Sequence, PastError> {
+    pub(super) fn oldest(&self) -> Result<Sequence, ReplayError> {
         self.past.oldest()
     }
 
     /// Goes back to where everything up to this command is used up, and nothing more; or to the first
     /// place after it where that is not possible any more.
-    pub(super) fn go_back(&mut self, sequence: u64) -> Result<(), PastError> {
+    pub(super) fn go_back(&mut self, sequence: u64) -> Result<(), ReplayError> {
         self.replay = None;
         self.cursor = None;
         self.lost = true;
@@ -115,7 +115,7 @@ impl Source {
     }
 
     /// Adds entries until there are many. Says whether there is nothing more for now.
-    pub(super) fn fill(&mut self, into: &mut Entries) -> Result<bool, PastError> {
+    pub(super) fn fill(&mut self, into: &mut Entries) -> Result<bool, ReplayError> {
         for _ in 0..PIECES {
             if let Some(cursor) = &mut self.cursor {
                 let ended = cursor.tell(&mut self.wording, &mut self.at, into);
@@ -134,7 +134,7 @@ impl Source {
         Ok(false)
     }
 
-    fn next(&mut self) -> Result<Next, PastError> {
+    fn next(&mut self) -> Result<Next, ReplayError> {
         if let Some(replay) = &mut self.replay {
             let quiet = self.at < self.quiet;
             if let Some(next) = replay_some(replay, &mut self.at, self.quiet)? {
@@ -160,7 +160,7 @@ impl Source {
     }
 
     /// Reads on in the journal.
-    fn read_on(&mut self, durable: Sequence) -> Result<Next, PastError> {
+    fn read_on(&mut self, durable: Sequence) -> Result<Next, ReplayError> {
         if durable.0 <= self.at {
             // What was taken off the tape is durable in a moment.
             return Ok(Next::Nothing);
@@ -181,21 +181,21 @@ fn known(history: History, engine: &Engine) -> Wording {
 }
 
 /// Carries out some more commands, without their events up to `quiet`. None where there are none left.
-fn replay_some(replay: &mut Replay, at: &mut u64, quiet: u64) -> Result<Option<Next>, PastError> {
+fn replay_some(replay: &mut Replay, at: &mut u64, quiet: u64) -> Result<Option<Next>, ReplayError> {
     let stop =
         |is_enough| if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
     let before = replay.engine.last_sequence();
     let (events, most) = STEP;
     let last = before.0.saturating_add(most);
     if *at < quiet {
-        replay.run::<_, PastError>(&mut (), |_, command, ()| {
+        replay.run::<_, ReplayError>(&mut (), |_, command, ()| {
             *at = command.sequence.0;
             Ok(stop(*at >= last.min(quiet)))
         })?;
         return Ok((replay.engine.last_sequence() > before).then_some(Next::Working));
     }
     let mut groups = Groups::default();
-    replay.run::<_, PastError>(&mut groups, |_, command, groups| {
+    replay.run::<_, ReplayError>(&mut groups, |_, command, groups| {
         Ok(stop(groups.events() >= events || command.sequence.0 >= last))
     })?;
     Ok(groups.ends().is_some().then_some(Next::Groups(groups)))

@@ -72,7 +72,7 @@ pub enum RedisState {
     },
 }
 
-/// Where the carrier says how it is.
+/// Where the image thread says how it is.
 #[derive(Debug, Default)]
 pub(crate) struct Board(Mutex<RedisStatus>);
 

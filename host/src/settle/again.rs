@@ -9,14 +9,14 @@ use pricetime_settlement::{Batch, Closed};
 use pricetime_settlement::{Recount, RecountError};
 use tracing::warn;
 
-use crate::past::Past;
+use crate::journal_replay::JournalReplay;
 
 /// So many batches are kept for those who need them next.
 const MADE_MAX: usize = 4_096;
 
 /// Where the settlement works.
 pub(crate) struct Place {
-    pub(crate) past: Past,
+    pub(crate) past: JournalReplay,
     pub(crate) history: History,
 }
 

@@ -1,4 +1,4 @@
-//! What the clerk finds again after a restart, and what operators want of it: small files in a folder.
+//! What the settlement thread finds again after a restart, and what operators want of it: small files in a folder.
 //!
 //! ```text
 //! settlement/market-7.json     of market 7: the highest token, what the ledger refuses, how far it came

@@ -10,7 +10,7 @@
 //! loss cannot do is damage, and is refused with the name of the file and the place in it; nothing
 //! is ever skipped.
 //!
-//! [`Look`] reads a data folder without a lock and without writing, beside whoever has it open.
+//! [`FolderReader`] reads a data folder without a lock and without writing, beside whoever has it open.
 //!
 //! Nothing here reads a clock or starts a thread. Files are reached through [`Disk`] alone, so that a test
 //! can put a disk in its place that fails as real ones do.
@@ -45,7 +45,7 @@ pub use journal::{
     Position, SegmentCheck, SegmentSight, Tail,
 };
 pub use local::{Loaded, LocalSnapshots, Newest, SnapshotError};
-pub use look::{ArchiveError, BadFile, Look, Packed, check_archive, unpack};
+pub use look::{ArchiveError, BadFile, FolderReader, Packed, check_archive, unpack};
 pub use recovery::{Progress, Recovered, Recovery, RecoveryError, RecoveryOptions, recover};
 pub use rename::rename_new;
 pub use replay::Replay;

@@ -31,14 +31,14 @@ pub use unpack::{check_archive, unpack};
 
 /// A data folder that is looked at.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct FolderReader {
     disk: Arc<dyn Disk>,
     path: PathBuf,
     history: History,
     stage: Stage,
 }
 
-impl Look {
+impl FolderReader {
     /// Looks at a data folder.
     ///
     /// # Errors

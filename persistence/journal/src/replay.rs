@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use pricetime_engine::{Command, Engine, Sequence, Sink};
 
 use crate::journal::{Commands, JournalError};
-use crate::look::Look;
+use crate::look::FolderReader;
 
 /// An engine, and the commands of a journal that it carries out again.
 ///
@@ -15,10 +15,10 @@ use crate::look::Look;
 /// use std::sync::Arc;
 ///
 /// use pricetime_engine::{Engine, Group};
-/// use pricetime_journal::{JournalError, Look, RealDisk, Replay};
+/// use pricetime_journal::{JournalError, FolderReader, RealDisk, Replay};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let look = Look::open(Arc::new(RealDisk), Path::new("./data"))?;
+/// let look = FolderReader::open(Arc::new(RealDisk), Path::new("./data"))?;
 /// let mut replay = Replay::of(&look, Engine::new(16), look.journal()?.through())?;
 /// let mut trades = 0;
 /// replay.run::<_, JournalError>(&mut Group::default(), |_, _, group| {
@@ -43,7 +43,11 @@ impl Replay {
     ///
     /// # Errors
     /// Returns an error if the journal no longer has the first command, or cannot be read.
-    pub fn of(look: &Look, engine: Engine, through: Sequence) -> Result<Self, JournalError> {
+    pub fn of(
+        look: &FolderReader,
+        engine: Engine,
+        through: Sequence,
+    ) -> Result<Self, JournalError> {
         let from = Sequence(engine.last_sequence().0.saturating_add(1));
         Ok(Self { commands: look.reader().read(from, through)?, engine })
     }

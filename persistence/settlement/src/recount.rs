@@ -9,12 +9,12 @@ use pricetime_engine::{
 };
 
 use crate::{Closed, Collector};
-use pricetime_journal::{JournalError, Look, Replay, SnapshotError};
+use pricetime_journal::{FolderReader, JournalError, Replay, SnapshotError};
 
 /// Replays a folder for the sake of its batches.
 #[derive(Debug)]
 pub struct Recount<'a> {
-    look: &'a Look,
+    look: &'a FolderReader,
     markets_max: u32,
     platform: AccountId,
 }
@@ -39,7 +39,7 @@ pub type Listener<'a> = &'a mut dyn FnMut(&Header, &[Event], Option<Closed>) -> 
 impl<'a> Recount<'a> {
     /// Of this folder, which may be in use.
     #[must_use]
-    pub const fn new(look: &'a Look, markets_max: u32, platform: AccountId) -> Self {
+    pub const fn new(look: &'a FolderReader, markets_max: u32, platform: AccountId) -> Self {
         Self { look, markets_max, platform }
     }
 

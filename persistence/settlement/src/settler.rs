@@ -32,7 +32,7 @@ use pause::{Chance, Pause};
 
 pub use drops::{Dropping, Drops};
 pub use known::PutBack;
-pub use pause::Patience;
+pub use pause::RetryPolicy;
 pub use remark::Remark;
 pub use standing::{Halt, Standing};
 pub use step::{Ask, Came, Kept, Locked, Refusals, Step};
@@ -59,7 +59,7 @@ pub struct Start {
 pub struct Settler {
     market: MarketId,
     history: History,
-    patience: Patience,
+    patience: RetryPolicy,
     chance: Chance,
     kept: Kept,
     /// Whether that is news to whoever keeps it.
@@ -133,7 +133,7 @@ enum UnderWay {
 impl Settler {
     /// One that knows nothing yet of the ledger.
     #[must_use]
-    pub fn new(start: Start, patience: Patience) -> Self {
+    pub fn new(start: Start, patience: RetryPolicy) -> Self {
         let mut settler = Self {
             market: start.market,
             history: start.history,

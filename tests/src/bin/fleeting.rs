@@ -5,7 +5,7 @@
 
 use std::io::{self, Write as _};
 
-use pricetime::{Gates, Host, Options, Refused, Ticket};
+use pricetime::{EpochSchedule, Host, Options, Refused, Ticket};
 use pricetime_redis::RedisOptions;
 use pricetime_tests::alone::{self, Still};
 
@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut next = || arguments.next().ok_or("fleeting URL SEED FIRST");
     let (url, seed, first): (_, u64, u64) = (next()?, next()?.parse()?, next()?.parse()?);
     let host = Host::open(Options {
-        gates: Gates::Commands(alone::EPOCH),
+        gates: EpochSchedule::Commands(alone::EPOCH),
         clock: Some(Box::new(Still)),
         trades_epochs: u64::MAX,
         ..Options::redis_only(RedisOptions::parse(&url)?)

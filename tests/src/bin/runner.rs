@@ -5,11 +5,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pricetime::persistence::settlement::Patience;
+use pricetime::persistence::settlement::RetryPolicy;
 use pricetime::persistence::settlement::ledger::postgres::{PostgresLedger, PostgresOptions};
 use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger, LedgerError};
 use pricetime::persistence::{redis::RedisOptions, settlement::ledger::RedisLedger};
-use pricetime::{Gates, Host, Options, Settlement, SettlementLock};
+use pricetime::{EpochSchedule, Host, Options, Settlement, SettlementLock};
 use pricetime_tests::settle::books::PLATFORM;
 
 fn ledger(place: &str) -> Result<Box<dyn Ledger>, LedgerError> {
@@ -31,17 +31,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let nodes = arguments.map(|url| RedisOptions::parse(&url)).collect::<Result<Vec<_>, _>>()?;
     let lock = SettlementLock { nodes, ttl: Duration::from_millis(300) };
     let host = Host::open(Options {
-        gates: Gates::OnRequest,
+        gates: EpochSchedule::OnRequest,
         settlement: Some(Settlement {
             platform: PLATFORM,
             lock: (!lock.nodes.is_empty()).then_some(lock),
-            patience: Patience {
+            patience: RetryPolicy {
                 backoff_min: Duration::from_millis(5),
                 backoff_max: Duration::from_millis(100),
                 lock_wait: Duration::from_millis(20),
                 watch: Duration::from_millis(200),
                 batches_max: 8,
-                ..Patience::default()
+                ..RetryPolicy::default()
             },
             ..Settlement::new(move || ledger(&place))
         }),

@@ -10,7 +10,7 @@ use pricetime::engine::{AccountId, Action, Outcome, Phase};
 use pricetime::persistence::journal::JournalOptions;
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::persistence::redis::stream::Publish;
-use pricetime::{Draft, Gates, Host, Options, Refused, Ticket};
+use pricetime::{Draft, EpochSchedule, Host, Options, Refused, Ticket};
 use pricetime_tests::load;
 
 /// How many commands are on their way at a time.
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let host = Host::open(Options {
         redis,
         journal: JournalOptions { segment_bytes: 1 << 15 },
-        gates: Gates::Commands(97),
+        gates: EpochSchedule::Commands(97),
         ..Options::new(folder)
     })?;
     if host.spec(load::MARKET).is_none() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pricetime_engine::{AccountId, Engine, EpochNumber, Group, MarketId};
-use pricetime_journal::{Look, RealDisk};
+use pricetime_journal::{FolderReader, RealDisk};
 use pricetime_settlement::Batch;
 use pricetime_settlement::ledger::{Deed, Ledger};
 
@@ -37,7 +37,7 @@ pub fn copy(from: &Path, to: &Path) {
 /// Where it cannot be read.
 #[must_use]
 pub fn told(folder: &Path) -> Recount {
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
     let journal = look.journal().expect("a journal");
     let mut engine = Engine::new(10_000);
     let (mut recount, mut groups) = (Recount::default(), Vec::<Group>::new());
@@ -55,7 +55,7 @@ pub fn told(folder: &Path) -> Recount {
 /// Where it is not so.
 pub fn judge(folder: &Path, platform: AccountId, ledger: &mut dyn Ledger) -> usize {
     let recount = told(folder);
-    let look = Look::open(Arc::new(RealDisk), folder).expect("a data folder");
+    let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
     let history = look.history();
     let mut last: BTreeMap<MarketId, EpochNumber> = BTreeMap::new();
     for (market, epoch) in &recount.closed {

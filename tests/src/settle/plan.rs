@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pricetime_settlement::Patience;
+use pricetime_settlement::RetryPolicy;
 
 use crate::generate::random::Random;
 
@@ -19,7 +19,7 @@ pub struct Plan {
     pub epoch_every: u64,
     /// How far journals lag behind.
     pub lag_max: u64,
-    pub patience: Patience,
+    pub patience: RetryPolicy,
     /// How long a runner waits for the ledger.
     pub answer_within: u64,
     /// How long a question or an answer is under way, mostly and at most.
@@ -67,7 +67,7 @@ impl Plan {
         let lacking_once_in = rate([2, 3, 6]);
         let lock_for_all_once_in = rate([1, 2, 4]);
         let ms = Duration::from_millis;
-        let patience = Patience {
+        let patience = RetryPolicy {
             backoff_min: ms(random.pick([10, 50, 200])),
             backoff_max: ms(random.pick([1_000, 10_000, 600_000])),
             lock_wait: ms(random.pick([50, 200, 1_000])),

@@ -5,7 +5,7 @@ use core::time::Duration;
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_settlement::ledger::Deed;
 use pricetime_settlement::{
-    Ask, Came, Closed, Drops, Kept, Locked, Patience, Settler, Start, Step,
+    Ask, Came, Closed, Drops, Kept, Locked, RetryPolicy, Settler, Start, Step,
 };
 
 use super::journal::{Journal, OURS};
@@ -96,7 +96,7 @@ impl Runner {
     }
 
     /// It starts with what it finds.
-    pub fn start(&mut self, patience: Patience) {
+    pub fn start(&mut self, patience: RetryPolicy) {
         self.life += 1;
         self.wake_at = None;
         for (market, desk) in (1..).map(MarketId).zip(&mut self.desks) {

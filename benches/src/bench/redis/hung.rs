@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pricetime::persistence::redis::RedisOptions;
-use pricetime::{Gates, Host, Options};
+use pricetime::{EpochSchedule, Host, Options};
 
 use super::super::host::Scratch;
 use super::super::load;
@@ -32,7 +32,7 @@ pub(super) fn rate(
     let redis = RedisOptions { names, ..RedisOptions::parse(&url).map_err(Failure::failed)? };
     let options = Options::new(scratch.0.join("data"));
     let markets_max = options.markets_max.max(made.markets);
-    let gates = Gates::Commands(EPOCH);
+    let gates = EpochSchedule::Commands(EPOCH);
     let options = Options { markets_max, gates, redis: Some(redis), ..options };
     let host = Host::open(options).map_err(Failure::failed)?;
     let opening = load::deal(&made.opening, 1);

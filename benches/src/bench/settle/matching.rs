@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use pricetime::persistence::settlement::ledger::EmbeddedLedger;
-use pricetime::{Gates, Host, Options, Settlement};
+use pricetime::{EpochSchedule, Host, Options, Settlement};
 
 use super::super::host::Scratch;
 use super::super::load;
@@ -60,7 +60,7 @@ fn rate(made: &Made, folder: &Path, settles: bool) -> Result<f64, Failure> {
     let ledger = scratch.0.join("ledger");
     let settlement = settles.then(|| Settlement::shared(move || EmbeddedLedger::open(&ledger)));
     let markets_max = options.markets_max.max(made.markets);
-    let gates = Gates::Commands(EPOCH);
+    let gates = EpochSchedule::Commands(EPOCH);
     let options = Options { markets_max, gates, settlement, ..options };
     let host = Host::open(options).map_err(Failure::failed)?;
     let opening = load::deal(&made.opening, 1);

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use pricetime_engine::{Sequence, rules};
 
-use super::Look;
+use super::FolderReader;
 use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, seal_envelope};
 use crate::folder::HISTORY;
 use crate::history::History;
@@ -174,7 +174,7 @@ pub enum BadFile {
     Other,
 }
 
-impl Look {
+impl FolderReader {
     /// Packs the current history: the snapshots, and the journal up to
     /// [`JournalSight::through`](crate::JournalSight::through).
     /// Every record and every snapshot is checked on the way, so damage is not copied but told of.

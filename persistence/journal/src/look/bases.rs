@@ -4,12 +4,12 @@ use std::io;
 
 use pricetime_engine::{Engine, EngineSnapshot, Sequence};
 
-use super::Look;
+use super::FolderReader;
 use crate::index_key::keyed_engine;
 use crate::journal::JournalError;
 use crate::local::{Loaded, SnapshotError};
 
-impl Look {
+impl FolderReader {
     /// The first command that the journal still has.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::folder::{self, FolderError, HISTORY, LOCK, UNFINISHED};
 /// Reads a whole archive, checks it, and writes nothing.
 ///
 /// # Errors
-/// Returns an error if it cannot be read, or is not what [`Look::pack`](super::Look::pack) writes.
+/// Returns an error if it cannot be read, or is not what [`FolderReader::pack`](super::FolderReader::pack) writes.
 pub fn check_archive(from: &mut (impl Read + Seek)) -> Result<Packed, ArchiveError> {
     Ok(walk(from, &mut ())?.packed)
 }

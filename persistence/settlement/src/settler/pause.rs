@@ -6,7 +6,7 @@ use pricetime_journal::random::Random;
 
 /// How patient a settler is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// The first wait for a ledger that does not answer; each one is twice the one before.
     pub backoff_min: Duration,
     /// The longest such wait.
@@ -21,7 +21,7 @@ pub struct Patience {
     pub batches_max: usize,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     fn default() -> Self {
         Self {
             backoff_min: Duration::from_millis(500),
@@ -34,7 +34,7 @@ impl Default for Patience {
     }
 }
 
-impl Patience {
+impl RetryPolicy {
     /// The wait after so many failures in a row, before chance has its say.
     pub(super) fn backoff(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(30);
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_wait_doubles_up_to_its_end() {
-        let patience = Patience::default();
+        let patience = RetryPolicy::default();
         let waits = [1, 2, 3, 11, 12, 1_000].map(|failures| patience.backoff(failures).as_millis());
         assert_eq!(waits, [500, 1_000, 2_000, 512_000, 600_000, 600_000]);
     }

@@ -5,8 +5,8 @@ use core::time::Duration;
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use super::{
-    Ask, Came, Dropping, Drops, Halt, Kept, Locked, Patience, Refusals, Settler, Standing, Start,
-    Step,
+    Ask, Came, Dropping, Drops, Halt, Kept, Locked, Refusals, RetryPolicy, Settler, Standing,
+    Start, Step,
 };
 use crate::ledger::{Applied, Claim, Deed, Deposited, LedgerError, Position, Seed, Token};
 use crate::{Batch, Closed, Digest};
@@ -68,7 +68,7 @@ impl Desk {
     fn with(closed: u64, kept: Kept, drops: Drops) -> Self {
         let (closed, drops) = (EpochNumber(closed), Ok(drops));
         let start = Start { market: MARKET, history: OURS, closed, kept, drops, chance: 1 };
-        let settler = Settler::new(start, Patience::default());
+        let settler = Settler::new(start, RetryPolicy::default());
         let position = Came::Looked(Ok((Token(0), None)));
         Self { settler, now: Duration::from_secs(10), position }
     }
@@ -238,7 +238,7 @@ fn whoever_is_fenced_lets_go_and_looks_before_it_claims_again() {
     desk.asks(&Step::Unlock, Came::Unlocked);
     let fenced = desk.now;
     desk.claims(vec![batch(4)], 10, Some(at(3)));
-    assert!(desk.now >= fenced + Patience::default().lock_wait / 2);
+    assert!(desk.now >= fenced + RetryPolicy::default().lock_wait / 2);
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
     }
     assert!(matches!(desk.settler.standing(), Standing::Retry { .. }));
     // The first of them is asked at once.
-    let whole = Patience::default().backoff_max;
+    let whole = RetryPolicy::default().backoff_max;
     assert_eq!(waits[0], Duration::ZERO);
     assert!(waits[1] >= Duration::from_millis(250) && waits[1] <= Duration::from_millis(500));
     assert!(waits[20..].iter().all(|wait| *wait >= whole / 2 && *wait <= whole));

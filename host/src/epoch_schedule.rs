@@ -8,7 +8,7 @@ use pricetime_engine::Timestamp;
 /// operator's `CloseEpoch`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Gates {
+pub enum EpochSchedule {
     /// Never by themselves.
     #[default]
     OnRequest,
@@ -24,7 +24,7 @@ pub enum Gates {
 /// The gates of a running host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
-    gates: Gates,
+    gates: EpochSchedule,
     /// When the next one is due, for those that go by time.
     due: Option<Timestamp>,
     /// How many commands came since the last one.
@@ -41,7 +41,7 @@ fn nanoseconds(duration: Duration) -> u64 {
 impl Schedule {
     /// The gates from here on. `last` is the time of the last thing that happened: the first gate
     /// after it is due, even where that is long ago.
-    pub(crate) fn new(gates: Gates, last: Timestamp) -> Self {
+    pub(crate) fn new(gates: EpochSchedule, last: Timestamp) -> Self {
         Self { gates, due: next(gates, last), commands: 0 }
     }
 
@@ -70,7 +70,7 @@ impl Schedule {
 
     /// Counts a command. Says whether it was the last of its epoch.
     pub(crate) fn count(&mut self) -> bool {
-        let Gates::Commands(most) = self.gates else { return false };
+        let EpochSchedule::Commands(most) = self.gates else { return false };
         self.commands = self.commands.saturating_add(1);
         if self.commands < most.max(1) {
             return false;
@@ -85,14 +85,14 @@ impl Schedule {
     }
 }
 
-fn next(gates: Gates, after: Timestamp) -> Option<Timestamp> {
+fn next(gates: EpochSchedule, after: Timestamp) -> Option<Timestamp> {
     match gates {
-        Gates::OnRequest | Gates::Commands(_) => None,
-        Gates::Aligned(interval) => {
+        EpochSchedule::OnRequest | EpochSchedule::Commands(_) => None,
+        EpochSchedule::Aligned(interval) => {
             let interval = nanoseconds(interval);
             (after.0 / interval).checked_add(1)?.checked_mul(interval).map(Timestamp)
         }
-        Gates::Every(interval) => after.0.checked_add(nanoseconds(interval)).map(Timestamp),
+        EpochSchedule::Every(interval) => after.0.checked_add(nanoseconds(interval)).map(Timestamp),
     }
 }
 
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn aligned_gates_stand_on_the_clock() {
-        let mut gates = Schedule::new(Gates::Aligned(QUARTER), Timestamp(7 * MINUTE));
+        let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
         assert_eq!(gates.left(Timestamp(14 * MINUTE)), Some(Duration::from_secs(60)));
         assert_eq!(gates.pass(Timestamp(15 * MINUTE - 1)), None);
         assert_eq!(gates.pass(Timestamp(15 * MINUTE)), Some(Timestamp(15 * MINUTE)));
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn of_several_missed_only_the_first_is_closed() {
-        let mut gates = Schedule::new(Gates::Aligned(QUARTER), Timestamp(7 * MINUTE));
+        let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
         assert_eq!(gates.pass(Timestamp(50 * MINUTE)), Some(Timestamp(15 * MINUTE)));
         assert_eq!(gates.pass(Timestamp(50 * MINUTE)), None);
         assert_eq!(gates.pass(Timestamp(60 * MINUTE)), Some(Timestamp(60 * MINUTE)));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn in_a_recording_each_missed_gate_is_passed_unless_the_gap_is_no_pause() {
-        let mut gates = Schedule::new(Gates::Aligned(QUARTER), Timestamp(7 * MINUTE));
+        let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
         let mut passed = |now| std::iter::from_fn(|| gates.pass_one(Timestamp(now))).count();
         assert_eq!(passed(50 * MINUTE), 3);
         assert_eq!(passed(50 * MINUTE), 0);
@@ -133,14 +133,14 @@ mod tests {
 
     #[test]
     fn a_clock_that_jumps_back_moves_no_gate() {
-        let mut gates = Schedule::new(Gates::Every(QUARTER), Timestamp(100 * MINUTE));
+        let mut gates = Schedule::new(EpochSchedule::Every(QUARTER), Timestamp(100 * MINUTE));
         assert_eq!(gates.pass(Timestamp(3 * MINUTE)), None);
         assert_eq!(gates.pass(Timestamp(115 * MINUTE)), Some(Timestamp(115 * MINUTE)));
     }
 
     #[test]
     fn commands_are_counted() {
-        let mut gates = Schedule::new(Gates::Commands(3), Timestamp(0));
+        let mut gates = Schedule::new(EpochSchedule::Commands(3), Timestamp(0));
         let closed: Vec<bool> = (0..7).map(|_| gates.count()).collect();
         assert_eq!(closed, [false, false, true, false, false, true, false]);
         assert_eq!(gates.pass(Timestamp(u64::MAX)), None);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn gates_end_with_the_type() {
-        let mut gates = Schedule::new(Gates::Every(QUARTER), Timestamp(u64::MAX - 1));
+        let mut gates = Schedule::new(EpochSchedule::Every(QUARTER), Timestamp(u64::MAX - 1));
         assert_eq!(gates.pass(Timestamp(u64::MAX)), None);
     }
 }

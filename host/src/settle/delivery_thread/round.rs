@@ -1,4 +1,4 @@
-//! What the courier knows of a market, and what may be wrong with one.
+//! What the delivery thread knows of a market, and what may be wrong with one.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};

@@ -1,4 +1,4 @@
-//! The keeper's thread: writes local snapshots, while everybody else goes on.
+//! The snapshot thread's thread: writes local snapshots, while everybody else goes on.
 //!
 //! It writes a snapshot when an epoch has closed and it is idle, and one at the end.
 //!
@@ -21,7 +21,7 @@ use crate::status::Shared;
 const NICE: i32 = 5;
 
 /// Keeps snapshots.
-pub(crate) struct Keeper {
+pub(crate) struct SnapshotThread {
     pub(crate) snapshots: LocalSnapshots,
     pub(crate) incoming: Receiver<Frozen>,
     /// To the journal: below what it may be dropped. None where it is kept whole.
@@ -29,7 +29,7 @@ pub(crate) struct Keeper {
     pub(crate) shared: Arc<Shared>,
 }
 
-impl Keeper {
+impl SnapshotThread {
     /// Works until there are no more states to come. A failed snapshot is logged, counted and shown in
     /// the status. The next state is the next try: the journal alone is enough to come back.
     pub(crate) fn run(mut self) {

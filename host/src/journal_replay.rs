@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pricetime_engine::{Engine, Sequence};
-use pricetime_journal::{Disk, FolderError, JournalError, Look, Replay, SnapshotError};
+use pricetime_journal::{Disk, FolderError, FolderReader, JournalError, Replay, SnapshotError};
 
 /// The folder of a running host, looked at.
 #[derive(Clone, Debug)]
-pub(crate) struct Past {
+pub(crate) struct JournalReplay {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) folder: PathBuf,
     pub(crate) markets_max: u32,
@@ -17,7 +17,7 @@ pub(crate) struct Past {
 /// Why the past cannot be told.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PastError {
+pub enum ReplayError {
     /// The folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -32,33 +32,33 @@ pub enum PastError {
     Nothing,
 }
 
-impl Past {
+impl JournalReplay {
     /// The folder as it is at this moment.
-    pub(crate) fn look(&self) -> Result<Look, FolderError> {
-        Look::open(Arc::clone(&self.disk), &self.folder)
+    pub(crate) fn look(&self) -> Result<FolderReader, FolderError> {
+        FolderReader::open(Arc::clone(&self.disk), &self.folder)
     }
 
     /// The first command that can be told again.
-    pub(crate) fn oldest(&self) -> Result<Sequence, PastError> {
+    pub(crate) fn oldest(&self) -> Result<Sequence, ReplayError> {
         let look = self.look()?;
         let first = look.first()?;
         if first.0 <= 1 {
             return Ok(Sequence(1));
         }
         let base = look.bases(first)?.into_iter().next();
-        base.map(|it| Sequence(it.0.saturating_add(1))).ok_or(PastError::Nothing)
+        base.map(|it| Sequence(it.0.saturating_add(1))).ok_or(ReplayError::Nothing)
     }
 
     /// An engine as it was at or before this command, as near as may be; after it where nothing older
     /// can be read any more.
-    pub(crate) fn engine_at(&self, sequence: Sequence) -> Result<Engine, PastError> {
+    pub(crate) fn engine_at(&self, sequence: Sequence) -> Result<Engine, ReplayError> {
         let look = self.look()?;
         let engine = look.engine_near(look.first()?, sequence, self.markets_max)?;
-        engine.ok_or(PastError::Nothing)
+        engine.ok_or(ReplayError::Nothing)
     }
 
     /// The commands after the state of an engine, as far as they are durable.
-    pub(crate) fn replay(&self, engine: Engine, through: Sequence) -> Result<Replay, PastError> {
+    pub(crate) fn replay(&self, engine: Engine, through: Sequence) -> Result<Replay, ReplayError> {
         Ok(Replay::of(&self.look()?, engine, through)?)
     }
 }

@@ -28,7 +28,7 @@ pub(super) const WAIT: (Duration, Duration) = (Duration::from_millis(50), Durati
 pub(super) const BEHIND_MAX: u64 = 2;
 
 /// Brings to Redis what it is owed.
-pub(crate) struct Carrier {
+pub(crate) struct ImageThread {
     writer: ImageWriter,
     /// Where the highest term is kept, if anywhere but in Redis.
     terms: Option<Terms>,
@@ -51,13 +51,13 @@ pub(crate) struct Carrier {
     meter: Meter,
 }
 
-impl fmt::Debug for Carrier {
+impl fmt::Debug for ImageThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Carrier").field("owed", &self.owed.len()).finish_non_exhaustive()
+        f.debug_struct("ImageThread").field("owed", &self.owed.len()).finish_non_exhaustive()
     }
 }
 
-impl Carrier {
+impl ImageThread {
     pub(crate) fn new(
         writer: ImageWriter,
         terms: Option<Terms>,

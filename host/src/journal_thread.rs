@@ -19,7 +19,7 @@ const GROUP_MAX: usize = 256;
 /// Why it cannot go on.
 enum End {
     Journal(JournalError),
-    Publisher,
+    Feeds,
 }
 
 impl From<JournalError> for End {
@@ -29,19 +29,19 @@ impl From<JournalError> for End {
 }
 
 /// Keeps the journal.
-pub(crate) struct Scribe {
+pub(crate) struct JournalThread {
     /// None under [`Policy::None`] and [`Policy::Epoch`].
     pub(crate) journal: Option<Journal>,
     pub(crate) policy: Policy,
     pub(crate) incoming: Receiver<Batch>,
     /// To the publisher.
     pub(crate) next: Sender<Batch>,
-    /// Below what the journal may be dropped, as the keeper says.
+    /// Below what the journal may be dropped, as the snapshot thread says.
     pub(crate) floors: Receiver<pricetime_engine::Sequence>,
     pub(crate) shared: Arc<Shared>,
 }
 
-impl Scribe {
+impl JournalThread {
     /// Works until the core hands on nothing any more; then closes the journal in order.
     pub(crate) fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP_MAX);
@@ -54,7 +54,7 @@ impl Scribe {
         match kept {
             Ok(()) => {}
             Err(End::Journal(error)) => self.shared.fail_disk(error),
-            Err(End::Publisher) => self.shared.stop(Stopped::Publisher),
+            Err(End::Feeds) => self.shared.stop(Stopped::Feeds),
         }
         // Its tickets are dropped only now, so they say why.
         drop(group);
@@ -73,7 +73,7 @@ impl Scribe {
     }
 
     fn hand_on(&self, batch: Batch) -> Result<(), End> {
-        self.next.send(batch).map_err(|_| End::Publisher)
+        self.next.send(batch).map_err(|_| End::Feeds)
     }
 
     fn keep(&self, journal: &mut Journal, group: &mut Vec<Batch>) -> Result<(), End> {

@@ -16,11 +16,11 @@ use pricetime_redis::stream::{
 use tracing::{error, info, warn};
 
 use super::alerts::Alerts;
-use super::carrier::WAIT;
+use super::image_thread::WAIT;
 use super::seldom::Seldom;
 use super::source::Source;
 use super::{EventsStatus, RedisState, UNHELD};
-use crate::past::PastError;
+use crate::journal_replay::ReplayError;
 use crate::status::Shared;
 
 /// After so long it looks whether the streams are as it left them, and says how far they go.
@@ -34,7 +34,7 @@ enum Failure {
     #[error("nothing is published in {key}: {why}")]
     Barred { key: String, why: Barred },
     #[error("the journal cannot be read again: {0}")]
-    Past(#[from] PastError),
+    JournalReplay(#[from] ReplayError),
 }
 
 /// Entries that are to be published.
@@ -54,7 +54,7 @@ struct Known {
 }
 
 /// Publishes what happens.
-pub(crate) struct Herald {
+pub(crate) struct StreamThread {
     writer: StreamWriter,
     source: Source,
     shared: Arc<Shared>,
@@ -79,13 +79,13 @@ pub(crate) struct Herald {
     idle: bool,
 }
 
-impl fmt::Debug for Herald {
+impl fmt::Debug for StreamThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Herald").field("at", &self.source.at()).finish_non_exhaustive()
+        f.debug_struct("StreamThread").field("at", &self.source.at()).finish_non_exhaustive()
     }
 }
 
-impl Herald {
+impl StreamThread {
     pub(super) fn new(
         writer: StreamWriter,
         source: Source,
@@ -220,7 +220,7 @@ impl Herald {
             plans.push(plan(&seen, &self.history, &bounds).map_err(barred)?);
         }
         let Ok(mut plans) = <[Plan; 3]>::try_from(plans) else {
-            return Err(PastError::Nothing.into());
+            return Err(ReplayError::Nothing.into());
         };
         if !self.is_as_known(&mut plans) {
             self.batch = None;
@@ -399,10 +399,10 @@ impl Herald {
             Failure::Stream(StreamError::Redis(_)) if first => {
                 warn!("Redis: {why}; matching goes on, events are published when Redis is well");
             }
-            Failure::Stream(_) | Failure::Barred { .. } | Failure::Past(_) if first => {
+            Failure::Stream(_) | Failure::Barred { .. } | Failure::JournalReplay(_) if first => {
                 error!("Redis: events are not published: {why}");
             }
-            Failure::Stream(_) | Failure::Barred { .. } | Failure::Past(_) => {}
+            Failure::Stream(_) | Failure::Barred { .. } | Failure::JournalReplay(_) => {}
         }
         let longest = (self.wait * 2).min(WAIT.1);
         let jitter = 0.5 + fastrand::f64() / 2.0;

@@ -1,4 +1,4 @@
-//! What the clerk has of one market.
+//! What the settlement thread has of one market.
 
 use pricetime_engine::{EpochNumber, MarketId, Sequence};
 use pricetime_settlement::{Settler, Standing};
@@ -9,7 +9,7 @@ use super::{History, News};
 
 /// A market.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct MarketSettler {
     pub(super) settler: Settler,
     /// Where its open epoch begins; none where the market is gone.
     pub(super) from: Option<Sequence>,
@@ -17,7 +17,7 @@ pub(super) struct Desk {
     pub(super) dropping: Option<EpochNumber>,
 }
 
-impl Desk {
+impl MarketSettler {
     pub(super) fn hear(&mut self, news: News) {
         if let Some(closed) = news.closed {
             self.settler.closed(closed);

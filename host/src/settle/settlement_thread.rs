@@ -7,35 +7,35 @@ use std::time::{Duration, Instant};
 use pricetime_engine::{EpochNumber, MarketHead, MarketId, Sequence};
 use pricetime_journal::History;
 use pricetime_settlement::ledger::{Ledger, LedgerError};
-use pricetime_settlement::{Ask, Came, Kept, Locked, Patience, Settler, Standing, Start, Step};
+use pricetime_settlement::{Ask, Came, Kept, Locked, RetryPolicy, Settler, Standing, Start, Step};
 use tracing::{info, warn};
 
 use super::again::{Again, Made, Place};
-use super::courier::{self, Bell, Opener};
-use super::desk::Desk;
+use super::delivery_thread::{self, Opener, Wakeup};
 use super::lock::Locks;
+use super::market_settler::MarketSettler;
 use super::report;
 use super::store::{Order, Store};
-use super::{Courier, Incoming, LOOK, MarketSettlement, News, Settlement, WITHOUT_LOCK};
+use super::{DeliveryThread, Incoming, LOOK, MarketSettlement, News, Settlement, WITHOUT_LOCK};
 use crate::status::Shared;
 use crate::threads::Outward;
 
 /// After so many steps of a market it is the next one's turn.
 const STEPS_MAX: u32 = 256;
 
-/// What the clerk works on.
-pub(crate) struct Clerk {
+/// What the settlement thread works on.
+pub(crate) struct SettlementThread {
     open: Opener,
     /// Wakes who delivers.
-    bell: Option<Bell>,
-    patience: Patience,
+    wakeup: Option<Wakeup>,
+    patience: RetryPolicy,
     history: History,
     incoming: Incoming,
     shared: Arc<Shared>,
     ledger: Option<Box<dyn Ledger>>,
     /// What the ledger answered in this round, where it did not: it is not asked again before the next.
     silent: Option<LedgerError>,
-    desks: BTreeMap<MarketId, Desk>,
+    desks: BTreeMap<MarketId, MarketSettler>,
     again: Again,
     store: Store,
     locks: Locks,
@@ -47,23 +47,25 @@ pub(crate) struct Clerk {
     said: Vec<MarketSettlement>,
 }
 
-impl Clerk {
+impl SettlementThread {
     pub(crate) fn new(
         settlement: Settlement,
         place: Place,
         heads: &[MarketHead],
         incoming: Incoming,
         shared: Arc<Shared>,
-    ) -> std::io::Result<(Self, Option<Courier>)> {
+    ) -> std::io::Result<(Self, Option<DeliveryThread>)> {
         let open: Opener = Arc::new(Mutex::new(settlement.ledger));
-        let new = |delivery| Courier::new(delivery, Arc::clone(&open), &place.past.folder, &shared);
-        let (courier, bell) = settlement.delivery.map(new).unzip();
+        let new = |delivery| {
+            DeliveryThread::new(delivery, Arc::clone(&open), &place.past.folder, &shared)
+        };
+        let (delivery_thread, wakeup) = settlement.delivery.map(new).unzip();
         let store = Store::open(&place.past.folder)?;
         let floor = store.floor();
         shared.set_settled(floor);
-        let mut clerk = Self {
+        let mut settlement_thread = Self {
             open,
-            bell,
+            wakeup,
             patience: settlement.patience,
             history: place.history,
             incoming,
@@ -81,9 +83,9 @@ impl Clerk {
         };
         for head in heads {
             let closed = EpochNumber(head.epoch.0.saturating_sub(1));
-            clerk.sit(head.market, closed, Some(head.epoch_first_sequence));
+            settlement_thread.sit(head.market, closed, Some(head.epoch_first_sequence));
         }
-        Ok((clerk, courier))
+        Ok((settlement_thread, delivery_thread))
     }
 
     /// Starts its thread.
@@ -107,14 +109,15 @@ impl Clerk {
     fn end(mut self) {
         while !self.shared.is_over() {
             let wait = self.work();
-            let waits =
-                |desk: &Desk| !desk.is_done() && report::can_go_on(&desk.settler.standing());
+            let waits = |market_settler: &MarketSettler| {
+                !market_settler.is_done() && report::can_go_on(&market_settler.settler.standing())
+            };
             if !self.desks.values().any(waits) {
                 break;
             }
             std::thread::sleep(wait.min(Duration::from_millis(50)));
         }
-        let owed = self.desks.values().filter(|desk| !desk.is_done()).count();
+        let owed = self.desks.values().filter(|market_settler| !market_settler.is_done()).count();
         if owed > 0 {
             warn!(markets = owed, "epochs are not settled yet; the next start goes on with them");
         }
@@ -132,15 +135,15 @@ impl Clerk {
         let drops = self.store.dropped.read(market, history).map_err(|why| why.to_string());
         let start = Start { market, history, closed, kept, drops, chance };
         let settler = Settler::new(start, self.patience);
-        self.desks.insert(market, Desk { settler, from, dropping: None });
+        self.desks.insert(market, MarketSettler { settler, from, dropping: None });
     }
 
     fn hear(&mut self, news: News) {
         if !self.desks.contains_key(&news.market) {
             self.sit(news.market, EpochNumber(0), news.next);
         }
-        if let Some(desk) = self.desks.get_mut(&news.market) {
-            desk.hear(news);
+        if let Some(market_settler) = self.desks.get_mut(&news.market) {
+            market_settler.hear(news);
         }
     }
 
@@ -179,12 +182,12 @@ impl Clerk {
             return wait;
         }
         let troubled = |market| {
-            let delivery = self.bell.as_ref().and_then(|bell| bell.of(market));
+            let delivery = self.wakeup.as_ref().and_then(|wakeup| wakeup.of(market));
             delivery.is_some_and(|it| it.trouble.is_some())
         };
-        self.desks.retain(|market, desk| {
-            let at_work = !desk.is_done() || desk.dropping.is_some();
-            desk.from.is_some() || at_work || troubled(*market)
+        self.desks.retain(|market, market_settler| {
+            let at_work = !market_settler.is_done() || market_settler.dropping.is_some();
+            market_settler.from.is_some() || at_work || troubled(*market)
         });
         self.say();
         wait
@@ -194,22 +197,26 @@ impl Clerk {
     fn serve(&mut self, market: MarketId) -> Duration {
         for _ in 0..STEPS_MAX {
             let now = self.now();
-            let Some(desk) = self.desks.get_mut(&market) else { return LOOK };
+            let Some(market_settler) = self.desks.get_mut(&market) else { return LOOK };
             // What is left now is for the next start, which may have the folder already.
             if !self.shared.may_release() || self.shared.is_over() {
                 return WITHOUT_LOCK;
             }
-            let step = match desk.settler.poll(now) {
+            let step = match market_settler.settler.poll(now) {
                 Ask::Step(step) => step,
                 Ask::Rest(None) => return LOOK,
                 Ask::Rest(Some(until)) => return until.saturating_sub(now),
             };
             let came = self.carry_out(market, &step);
             let now = self.now();
-            if let Some(desk) = self.desks.get_mut(&market) {
-                desk.settler.told(now, came);
+            if let Some(market_settler) = self.desks.get_mut(&market) {
+                market_settler.settler.told(now, came);
                 // Before anything is posted again.
-                desk.settler.remarks().iter().for_each(|remark| report::remark(market, remark));
+                market_settler
+                    .settler
+                    .remarks()
+                    .iter()
+                    .for_each(|remark| report::remark(market, remark));
             }
         }
         Duration::ZERO
@@ -263,7 +270,7 @@ impl Clerk {
         match &mut self.ledger {
             Some(ledger) => Ok(ledger.as_mut()),
             none @ None => {
-                let opened = courier::open(&self.open)?;
+                let opened = delivery_thread::open(&self.open)?;
                 info!(ledger = opened.name(), "settlement: open");
                 Ok(none.insert(opened).as_mut())
             }
@@ -294,8 +301,8 @@ impl Clerk {
             | Came::Shut(_)
             | Came::Seeded(Ok(())) => return came,
             Came::Applied(Ok(_)) => {
-                if let Some(bell) = &self.bell {
-                    bell.ring();
+                if let Some(wakeup) = &self.wakeup {
+                    wakeup.ring();
                 }
                 return came;
             }
@@ -324,10 +331,10 @@ impl Clerk {
     fn need(&mut self, market: MarketId, from: EpochNumber, to: EpochNumber) -> Came {
         if !self.again.has(market, from) {
             // Whoever needs something next probably needs it from the same stretch.
-            let owed = |(market, desk): (&MarketId, &Desk)| {
-                let settled = desk.settler.last_settled();
+            let owed = |(market, market_settler): (&MarketId, &MarketSettler)| {
+                let settled = market_settler.settler.last_settled();
                 let next = settled.map_or(EpochNumber(1), EpochNumber::next);
-                (!desk.is_done()).then_some((*market, next))
+                (!market_settler.is_done()).then_some((*market, next))
             };
             let mut wanted: BTreeMap<_, _> = self.desks.iter().filter_map(owed).collect();
             wanted.insert(market, from);
@@ -347,26 +354,26 @@ impl Clerk {
     /// Does what operators want.
     fn obey(&mut self) -> std::io::Result<()> {
         let orders = self.store.orders.left()?;
-        for (market, desk) in &mut self.desks {
+        for (market, market_settler) in &mut self.desks {
             let holds = orders.contains(&(*market, Order::Hold));
-            let is_held = desk.settler.standing() == Standing::Held;
+            let is_held = market_settler.settler.standing() == Standing::Held;
             if holds {
-                desk.settler.hold();
+                market_settler.settler.hold();
             } else if is_held {
-                desk.settler.resume();
+                market_settler.settler.resume();
             }
         }
         for (market, order) in &orders {
             let (market, order) = (*market, *order);
-            let Some(desk) = self.desks.get_mut(&market) else { continue };
+            let Some(market_settler) = self.desks.get_mut(&market) else { continue };
             match order {
                 // The last two are for who delivers.
                 Order::Hold | Order::DeliverRetry | Order::DeliverSkip(_) => continue,
                 // Whoever says resume takes the hold away first: this one was said before it.
                 Order::Resume if orders.contains(&(market, Order::Hold)) => {}
-                Order::Resume => desk.resume(market, self.history, &self.store),
-                Order::Retry => desk.retry(market),
-                Order::Drop(epoch) if desk.give_up(market, epoch) => continue,
+                Order::Resume => market_settler.resume(market, self.history, &self.store),
+                Order::Retry => market_settler.retry(market),
+                Order::Drop(epoch) if market_settler.give_up(market, epoch) => continue,
                 Order::Drop(_) => {}
             }
             // Where it cannot be taken away it is obeyed again: none of them does harm twice.
@@ -380,13 +387,13 @@ impl Clerk {
         let now: Vec<MarketSettlement> = self
             .desks
             .iter()
-            .map(|(market, desk)| MarketSettlement {
+            .map(|(market, market_settler)| MarketSettlement {
                 market: *market,
-                closed: desk.settler.last_closed(),
-                settled: desk.settler.last_settled(),
-                standing: desk.settler.standing(),
-                put_back: desk.settler.put_back().cloned(),
-                delivery: self.bell.as_ref().and_then(|bell| bell.of(*market)),
+                closed: market_settler.settler.last_closed(),
+                settled: market_settler.settler.last_settled(),
+                standing: market_settler.settler.standing(),
+                put_back: market_settler.settler.put_back().cloned(),
+                delivery: self.wakeup.as_ref().and_then(|wakeup| wakeup.of(*market)),
             })
             .collect();
         if now != self.said {
@@ -397,9 +404,9 @@ impl Clerk {
             self.shared.set_settlement(now.clone());
             self.said = now;
         }
-        if self.desks.values().all(Desk::is_done) {
+        if self.desks.values().all(MarketSettler::is_done) {
             self.again.forget();
-            let first = self.desks.values().filter_map(|desk| desk.from).min();
+            let first = self.desks.values().filter_map(|market_settler| market_settler.from).min();
             let last = first.map(|first| Sequence(first.0.saturating_sub(1)));
             if let Some(floor) = last.filter(|floor| *floor > self.floor) {
                 self.floor = floor;

@@ -37,14 +37,14 @@ pub(super) fn open(opener: &Opener) -> Result<Box<dyn Ledger>, LedgerError> {
     (opener.lock().unwrap_or_else(PoisonError::into_inner))()
 }
 
-/// What the clerk has of it.
+/// What the settlement thread has of it.
 #[derive(Debug)]
-pub(super) struct Bell {
+pub(super) struct Wakeup {
     wake: Sender<()>,
     deliveries: Deliveries,
 }
 
-impl Bell {
+impl Wakeup {
     /// There may be something in an outbox.
     pub(super) fn ring(&self) {
         // Whoever is awake need not be woken.
@@ -59,7 +59,7 @@ impl Bell {
 }
 
 /// Delivers.
-pub(crate) struct Courier {
+pub(crate) struct DeliveryThread {
     delivery: Delivery,
     opener: Opener,
     ledger: Option<Box<dyn Ledger>>,
@@ -74,17 +74,17 @@ pub(crate) struct Courier {
     shared: Arc<Shared>,
 }
 
-impl Courier {
+impl DeliveryThread {
     pub(super) fn new(
         delivery: Delivery,
         opener: Opener,
         folder: &Path,
         shared: &Arc<Shared>,
-    ) -> (Self, Bell) {
+    ) -> (Self, Wakeup) {
         let (wake, waking) = bounded(1);
         let deliveries = Deliveries::default();
-        let bell = Bell { wake, deliveries: Arc::clone(&deliveries) };
-        let courier = Self {
+        let wakeup = Wakeup { wake, deliveries: Arc::clone(&deliveries) };
+        let delivery_thread = Self {
             delivery,
             opener,
             ledger: None,
@@ -97,7 +97,7 @@ impl Courier {
             said: None,
             shared: Arc::clone(shared),
         };
-        (courier, bell)
+        (delivery_thread, wakeup)
     }
 
     /// Starts its thread.
@@ -106,7 +106,7 @@ impl Courier {
         Outward::spawn("delivery", left, move || self.run())
     }
 
-    /// Works until the clerk has ended, and then once more.
+    /// Works until the settlement thread has ended, and then once more.
     fn run(mut self) {
         let mut patience = Duration::ZERO;
         loop {
@@ -114,7 +114,7 @@ impl Courier {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
-            // The clerk may hang, and then it does not say that it has ended.
+            // The settlement thread may hang, and then it does not say that it has ended.
             if self.is_over() {
                 return;
             }

@@ -27,7 +27,7 @@ type Touched = (Side, Price);
 
 /// The image, and who wants to hear of it.
 #[derive(Debug)]
-pub(crate) struct Publisher {
+pub(crate) struct Feeds {
     pub(crate) image: Image,
     markets: BTreeMap<MarketId, Vec<mpsc::Sender<Arc<MarketUpdate>>>>,
     accounts: Accounts,
@@ -81,7 +81,7 @@ impl Begun {
     }
 }
 
-impl Publisher {
+impl Feeds {
     pub(crate) const fn new(image: Image) -> Self {
         Self { image, markets: BTreeMap::new(), accounts: Accounts::new(), held: BTreeMap::new() }
     }
@@ -301,7 +301,7 @@ mod tests {
     /// A publisher, and the engine whose groups it is told.
     struct Told {
         engine: Engine,
-        public: Publisher,
+        public: Feeds,
     }
 
     impl Told {
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn book_of_a_subscription_is_read_later_and_still_as_it_was() {
-        let (engine, public) = (Engine::new(1), Publisher::new(Image::default()));
+        let (engine, public) = (Engine::new(1), Feeds::new(Image::default()));
         let mut told = Told { engine, public };
         told.tell(Action::AddMarket(spec()));
         told.tell(Action::SetPhase(Phase::Call));

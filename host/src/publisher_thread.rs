@@ -7,8 +7,8 @@ use pricetime_engine::{Event, Outcome};
 use pricetime_journal::image::Frozen;
 
 use crate::batch::Batch;
+use crate::feeds::Feeds;
 use crate::follower::Follower;
-use crate::publisher::Publisher;
 use crate::redis::{Mailbox, Recorder};
 use crate::status::{Shared, locked};
 use crate::stopped::Stopped;
@@ -17,23 +17,23 @@ use crate::stopped::Stopped;
 const ROOM_MAX: usize = 4_096;
 
 /// The publisher's thread: takes batches that are durable, tells of them, and hands the state to
-/// the keeper when an epoch has closed.
-pub(crate) struct Teller {
-    pub(crate) public: Arc<Mutex<Publisher>>,
+/// the snapshot thread when an epoch has closed.
+pub(crate) struct PublisherThread {
+    pub(crate) public: Arc<Mutex<Feeds>>,
     /// Each gets all groups of a batch before the next one does: first the embedder's, then the
     /// settlement's.
     pub(crate) followers: Vec<Box<dyn Follower>>,
     pub(crate) durable: Receiver<Batch>,
     /// To the core, which fills it again.
     pub(crate) give_back: Sender<Batch>,
-    pub(crate) to_keeper: Option<Sender<Frozen>>,
+    pub(crate) to_snapshots: Option<Sender<Frozen>>,
     pub(crate) to_redis: Option<Mailbox>,
     /// To who publishes events.
     pub(crate) recorder: Option<Recorder>,
     pub(crate) shared: Arc<Shared>,
 }
 
-impl Teller {
+impl PublisherThread {
     /// Works until nothing more becomes durable.
     pub(crate) fn run(mut self) {
         let durable = self.durable.clone();
@@ -67,8 +67,13 @@ impl Teller {
             if batch.room() <= ROOM_MAX {
                 let _ = self.give_back.try_send(batch);
             }
-            // A keeper that is still at the last one is left alone.
-            if closed && self.to_keeper.as_ref().is_some_and(|keeper| keeper.is_empty()) {
+            // A snapshot thread that is still at the last one is left alone.
+            if closed
+                && self
+                    .to_snapshots
+                    .as_ref()
+                    .is_some_and(|snapshot_thread| snapshot_thread.is_empty())
+            {
                 self.keep();
             }
         }
@@ -129,9 +134,9 @@ impl Teller {
         if self.shared.is_faulty() {
             return;
         }
-        let Some(keeper) = &self.to_keeper else { return };
+        let Some(snapshot_thread) = &self.to_snapshots else { return };
         let state = locked(&self.public).image.freeze();
-        // A keeper that has ended has said why.
-        let _ = keeper.send(state);
+        // A snapshot thread that has ended has said why.
+        let _ = snapshot_thread.send(state);
     }
 }
