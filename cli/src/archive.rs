@@ -49,7 +49,7 @@ pub(super) struct Archive {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Packed(Body),
     Unpacked(Body),
 }
@@ -151,7 +151,7 @@ impl Archive {
             let history = history.to_string();
             let left_out = (!self.restore).then_some(left_out);
             let body = Body { to, history, sequence: through.0, files, bytes, left_out };
-            let said = if self.restore { Said::Unpacked(body) } else { Said::Packed(body) };
+            let said = if self.restore { Output::Unpacked(body) } else { Output::Packed(body) };
             return Ok(look::json_line(&mut out, &said)?);
         }
         let done = if self.restore { "unpacked" } else { "packed" };

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use pricetime::persistence::journal::{FolderReader, RealDisk};
 use pricetime::persistence::settlement::ledger::{Ledger, LedgerError};
-use pricetime::{Order, Secret};
+use pricetime::{OperatorRequest, Secret};
 
 use super::config::{Books, Config, Layers};
 use super::failure::{Code, Failure};
@@ -191,14 +191,14 @@ fn is_used(folder: &Path) -> Option<bool> {
 }
 
 /// The name of an order, and the epoch that it is about.
-const fn order_name(order: Order) -> (&'static str, Option<u64>) {
+const fn order_name(order: OperatorRequest) -> (&'static str, Option<u64>) {
     match order {
-        Order::Hold => ("hold", None),
-        Order::Resume => ("resume", None),
-        Order::Retry => ("retry", None),
-        Order::Drop(epoch) => ("drop", Some(epoch.0)),
-        Order::DeliverRetry => ("retry of the delivery", None),
-        Order::DeliverSkip(epoch) => ("drop from the delivery", Some(epoch.0)),
+        OperatorRequest::Hold => ("hold", None),
+        OperatorRequest::Resume => ("resume", None),
+        OperatorRequest::Retry => ("retry", None),
+        OperatorRequest::Drop(epoch) => ("drop", Some(epoch.0)),
+        OperatorRequest::DeliverRetry => ("retry of the delivery", None),
+        OperatorRequest::DeliverSkip(epoch) => ("drop from the delivery", Some(epoch.0)),
     }
 }
 

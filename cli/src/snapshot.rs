@@ -32,7 +32,7 @@ pub(super) struct Snapshot {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Saved { file: String, sequence: u64, digest: String, replayed: u64 },
 }
 
@@ -71,7 +71,7 @@ impl Snapshot {
         let mut out = io::stdout().lock();
         if self.json {
             let (sequence, replayed) = (sequence.0, recovered.replayed);
-            look::json_line(&mut out, &Said::Saved { file, sequence, digest, replayed })?;
+            look::json_line(&mut out, &Output::Saved { file, sequence, digest, replayed })?;
         } else {
             writeln!(out, "file       {file}")?;
             writeln!(out, "digest     {digest} at command {sequence}")?;

@@ -45,7 +45,7 @@ pub(super) struct Verify {
 /// A line of what comes out.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said<'a> {
+enum Output<'a> {
     Check { of: &'a str, right: bool, what: &'a str },
     Verified { right: bool, checks: u64, wrong: u64 },
 }
@@ -96,7 +96,7 @@ impl Voice {
         let what = found.unwrap_or_else(|wrong| wrong);
         let mut out = io::stdout().lock();
         if self.json {
-            return look::json_line(&mut out, &Said::Check { of, right, what: &what });
+            return look::json_line(&mut out, &Output::Check { of, right, what: &what });
         }
         writeln!(out, "{}  {of:<9} {what}", if right { "right" } else { "WRONG" })
     }
@@ -105,7 +105,7 @@ impl Voice {
         let Self { json, checks, wrong } = *self;
         let mut out = io::stdout().lock();
         if json {
-            look::json_line(&mut out, &Said::Verified { right: wrong == 0, checks, wrong })?;
+            look::json_line(&mut out, &Output::Verified { right: wrong == 0, checks, wrong })?;
         } else if wrong == 0 {
             writeln!(out, "all {checks} checks are right")?;
         }

@@ -281,8 +281,8 @@
 //! ```
 //!
 //! If a ledger refuses a batch, the batch becomes a dead letter and the market's later epochs wait until
-//! an operator decides ([`Order`], [`Orders`]). A [`Delivery`] also brings each posted batch to an
-//! [`Outlet`] of yours, at least once and in order.
+//! an operator decides ([`OperatorRequest`], [`OperatorRequests`]). A [`Delivery`] also brings each posted
+//! batch to an [`Outlet`] of yours, at least once and in order.
 //!
 //! # The image in Redis
 //!
@@ -437,8 +437,9 @@
 
 #[expect(unused_imports, reason = "the page links to them")]
 use crate::{
-    CallError, Delivery, Ended, EpochSchedule, Follower, Host, MarketFeed, OpenError, Options,
-    Order, Orders, Outlet, Pending, Policy, Principal, Refused, Retention, Session, Settlement,
+    CallError, Delivery, Ended, EpochSchedule, Follower, Host, MarketFeed, OpenError,
+    OperatorRequest, OperatorRequests, Options, Outlet, Pending, Policy, Principal, Refused,
+    Retention, Session, Settlement,
     engine::{Group, Limits, MarketSpec, Outcome, Phase, Reason},
     persistence::journal::{FolderReader, unpack},
 };

@@ -19,7 +19,7 @@ use tracing::info;
 use crate::opening::{LockedBy, OpenError};
 use crate::serial::as_seconds;
 pub(crate) use hold::Lease;
-pub(crate) use renewal::{Keeping, Kept};
+pub(crate) use renewal::{Kept, LeaseRenewal};
 
 /// What is locked.
 const WHAT: &str = "order_matching";
@@ -65,7 +65,7 @@ pub struct LockStatus {
 pub(crate) fn take(
     lock: &RunnerLock,
     mut open: impl FnMut() -> Result<Folder, FolderError>,
-) -> Result<(Folder, Keeping), OpenError> {
+) -> Result<(Folder, LeaseRenewal), OpenError> {
     let names = lock.nodes.first().map(|node| node.names.clone()).unwrap_or_default();
     let key = names.lock(WHAT, &lock.set);
     let nodes = Redlock::open(&lock.nodes)?;
@@ -75,7 +75,7 @@ pub(crate) fn take(
             Ok(held) => match open() {
                 Ok(folder) => {
                     info!(lock = key, "the lock is held, and the folder is ours");
-                    return Ok((folder, Keeping::new(nodes, held, lock.ttl)));
+                    return Ok((folder, LeaseRenewal::new(nodes, held, lock.ttl)));
                 }
                 Err(FolderError::InUse(folder)) => {
                     let _ = held.release();

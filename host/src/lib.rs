@@ -88,8 +88,8 @@ pub use settle::SettlementLock;
 #[cfg(feature = "outlets")]
 pub use settle::{BadAddress, ProgramOutlet, WebOutlet};
 pub use settle::{
-    Delivery, Dropped, MarketDelivery, MarketSettlement, NotDelivered, OpenLedger, Order, Orders,
-    Outlet, Receipt, Settlement, Undelivered,
+    Delivery, Dropped, MarketDelivery, MarketSettlement, NotDelivered, OpenLedger, OperatorRequest,
+    OperatorRequests, Outlet, Receipt, Settlement, Undelivered,
 };
 pub use status::Status;
 pub use stopped::Stopped;

@@ -40,7 +40,7 @@ pub(crate) use news::{Incoming, News, Outgoing, news};
 pub use outlet::{BadAddress, ProgramOutlet, WebOutlet};
 pub use outlet::{Delivery, MarketDelivery, NotDelivered, Outlet, Receipt, Undelivered};
 pub(crate) use settlement_thread::SettlementThread;
-pub use store::{Order, Orders};
+pub use store::{OperatorRequest, OperatorRequests};
 
 /// How often a thread of settlement looks for work if nothing else wakes it.
 const LOOK: Duration = Duration::from_secs(1);

@@ -19,7 +19,7 @@ use crate::feeds::Feeds;
 use crate::follower::Follower;
 use crate::journal_replay::JournalReplay;
 use crate::journal_thread::JournalThread;
-use crate::lease::{self, Keeping};
+use crate::lease::{self, LeaseRenewal};
 use crate::opening::{OpenError, Start};
 use crate::options::{Options, Policy, Retention};
 use crate::publisher_thread::PublisherThread;
@@ -104,7 +104,9 @@ fn first(options: &Options) -> Result<Option<Folder>, FolderError> {
 }
 
 /// The same, behind the lock of the runner.
-fn first_of_all(options: &mut Options) -> Result<(Option<Folder>, Option<Keeping>), OpenError> {
+fn first_of_all(
+    options: &mut Options,
+) -> Result<(Option<Folder>, Option<LeaseRenewal>), OpenError> {
     let Some(lock) = options.lock.take() else { return Ok((first(options)?, None)) };
     let Some(path) = &options.folder else { return Err(OpenError::LockAlone) };
     let open = || Folder::open_on(Arc::clone(&options.disk), path, History::fresh());
@@ -300,7 +302,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
             .map(|it| named("snapshots").spawn(move || it.run()))
             .transpose()?,
         folder: kept.folder,
-        kept: keeping.map(Keeping::start).transpose()?,
+        kept: keeping.map(LeaseRenewal::start).transpose()?,
     };
     Ok(Started { submitter, public, shared, sessions, threads, start, past: kept.past })
 }
@@ -338,8 +340,8 @@ fn settlers(
 }
 
 /// What the threads share, at the beginning.
-fn share(engine: &Engine, base: Sequence, keeping: Option<&Keeping>) -> Arc<Shared> {
-    let shared = Shared::behind(keeping.map(Keeping::lease));
+fn share(engine: &Engine, base: Sequence, keeping: Option<&LeaseRenewal>) -> Arc<Shared> {
+    let shared = Shared::behind(keeping.map(LeaseRenewal::lease));
     shared.set_durable(engine.last_sequence());
     shared.set_snapshot(base);
     Arc::new(shared)

@@ -19,8 +19,8 @@ use pricetime::persistence::settlement::ledger::{
     EmbeddedLedger, Ledger as _, Notice, Position, Seed, Token,
 };
 use pricetime::{
-    Delivery, Draft, EpochSchedule, Host, MarketDelivery, NotDelivered, Options, Order, Orders,
-    Outlet, ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,
+    Delivery, Draft, EpochSchedule, Host, MarketDelivery, NotDelivered, OperatorRequest,
+    OperatorRequests, Options, Outlet, ProgramOutlet, Receipt, Settlement, Undelivered, WebOutlet,
 };
 use pricetime_tests::load;
 use pricetime_tests::obstacle::Obstacle;
@@ -227,7 +227,7 @@ fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
         let why = why.to_owned();
         Some(Undelivered { epoch: EpochNumber(epoch), refusals: 5, stands: true, why })
     };
-    let orders = Orders::of(folder.path());
+    let orders = OperatorRequests::of(folder.path());
     let first = begin();
     add(&first, ONE);
     epochs(&first, ONE, 4);
@@ -244,11 +244,11 @@ fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
     until("it stands", || standing(&second, ONE).trouble == refused(2, "never"));
     assert_eq!(*asked.lock().expect("a list"), [1, 2, 2, 2, 2, 2]);
     // What has not failed is not skipped.
-    orders.leave(ONE, Order::DeliverSkip(EpochNumber(3))).expect("an order");
+    orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(3))).expect("an order");
     until("it is obeyed", || orders.left().expect("a folder").is_empty());
-    orders.leave(ONE, Order::DeliverSkip(EpochNumber(2))).expect("an order");
+    orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(2))).expect("an order");
     until("the next one stands", || standing(&second, ONE).trouble == refused(3, "not yet"));
-    orders.leave(ONE, Order::DeliverRetry).expect("an order");
+    orders.leave(ONE, OperatorRequest::DeliverRetry).expect("an order");
     until_delivered(&second, ONE, 4);
     assert_eq!(standing(&second, ONE).trouble, None);
     second.close().expect("a clean end");
@@ -276,8 +276,8 @@ fn an_epoch_that_is_to_be_skipped_is_tried_once_more_after_a_start() {
     until("it fails", || standing(&first, ONE).trouble.is_some());
     first.close().expect("a clean end");
     // Nobody runs, and of what only waited nothing is on disk.
-    let orders = Orders::of(folder.path());
-    orders.leave(ONE, Order::DeliverSkip(EpochNumber(1))).expect("an order");
+    let orders = OperatorRequests::of(folder.path());
+    orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(1))).expect("an order");
     let second = away();
     until_delivered(&second, ONE, 2);
     until("the order is carried out", || orders.left().expect("a folder").is_empty());
@@ -366,8 +366,8 @@ fn what_is_wrong_with_one_market_holds_no_other_up() {
     first.close().expect("a clean end");
     let position = folder.path().join("settlement/delivered-1.json");
     fs::write(&position, "spoilt").expect("a file");
-    let orders = Orders::of(folder.path());
-    orders.leave(ONE, Order::DeliverRetry).expect("an order");
+    let orders = OperatorRequests::of(folder.path());
+    orders.leave(ONE, OperatorRequest::DeliverRetry).expect("an order");
     let second = begin();
     epochs(&second, ONE, 2);
     epochs(&second, TWO, 2);

@@ -12,7 +12,7 @@ use pricetime::persistence::journal::{
     Folder, FolderError, FolderReader, JournalError, JournalOptions, RealDisk, SnapshotError,
 };
 use pricetime::persistence::settlement::ledger::EmbeddedLedger;
-use pricetime::{EpochSchedule, Host, Options, Order, Orders, Stopped};
+use pricetime::{EpochSchedule, Host, OperatorRequest, OperatorRequests, Options, Stopped};
 use pricetime_tests::load::{self, operator};
 use pricetime_tests::metrics_recorder::MetricsRecorder;
 use pricetime_tests::patience::until;
@@ -133,7 +133,7 @@ fn host_stops_when_its_folder_is_replaced_by_a_copy() {
 fn only_the_owner_may_read_a_folder_and_its_files() {
     let (_own, path, host) = begun();
     close_epoch(&host, 1);
-    Orders::of(&path).leave(load::MARKET, Order::Hold).expect("left");
+    OperatorRequests::of(&path).leave(load::MARKET, OperatorRequest::Hold).expect("left");
     drop(EmbeddedLedger::open(&path.join("settlement/ledger")).expect("a ledger"));
     host.close().expect("it ends in order");
     let found = all(&path);

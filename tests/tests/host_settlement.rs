@@ -11,7 +11,9 @@ use pricetime::engine::{Action, EpochNumber, Fees, MarketId, MarketSpec, Phase, 
 use pricetime::persistence::journal::{FolderReader, JournalOptions, RealDisk};
 use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger, LedgerError};
 use pricetime::persistence::settlement::{RetryPolicy, Standing};
-use pricetime::{Draft, EpochSchedule, Host, Options, Order, Orders, Retention, Settlement};
+use pricetime::{
+    Draft, EpochSchedule, Host, OperatorRequest, OperatorRequests, Options, Retention, Settlement,
+};
 use pricetime_tests::load;
 use pricetime_tests::obstacle::Obstacle;
 use pricetime_tests::patience::until;
@@ -237,18 +239,18 @@ fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
 #[test]
 fn an_operator_holds_a_market_and_lets_it_go_on() {
     let folder = tempfile::tempdir().expect("a folder");
-    let orders = Orders::of(folder.path());
+    let orders = OperatorRequests::of(folder.path());
     let first = host(folder.path(), &opened());
     add(&first, ONE);
     trade(&first, ONE, 0..20);
-    orders.leave(ONE, Order::Hold).expect("an order");
+    orders.leave(ONE, OperatorRequest::Hold).expect("an order");
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     close(&first, ONE);
     first.close().expect("a clean end");
     // It stays held over a restart.
     let second = host(folder.path(), &opened());
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));
-    orders.leave(ONE, Order::Resume).expect("an order");
+    orders.leave(ONE, OperatorRequest::Resume).expect("an order");
     until("it is settled", || is_settled(&second, ONE, 1));
     second.close().expect("a clean end");
     assert_eq!(orders.left().expect("a folder").len(), 0);
@@ -257,16 +259,16 @@ fn an_operator_holds_a_market_and_lets_it_go_on() {
 #[test]
 fn who_says_hold_last_is_obeyed() {
     let folder = tempfile::tempdir().expect("a folder");
-    let orders = Orders::of(folder.path());
+    let orders = OperatorRequests::of(folder.path());
     let first = host(folder.path(), &opened());
     add(&first, ONE);
-    orders.leave(ONE, Order::Hold).expect("an order");
+    orders.leave(ONE, OperatorRequest::Hold).expect("an order");
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     trade(&first, ONE, 0..20);
     close(&first, ONE);
     first.close().expect("a clean end");
-    orders.leave(ONE, Order::Resume).expect("an order");
-    orders.leave(ONE, Order::Hold).expect("an order");
+    orders.leave(ONE, OperatorRequest::Resume).expect("an order");
+    orders.leave(ONE, OperatorRequest::Hold).expect("an order");
     let second = host(folder.path(), &opened());
     until("the other order is gone", || orders.left().expect("a folder").len() == 1);
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));

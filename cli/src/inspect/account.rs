@@ -28,7 +28,7 @@ pub(super) struct AccountAsked {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Totals(Line),
 }
 
@@ -66,7 +66,7 @@ impl AccountAsked {
             json_line(out, &Answer::Done(Done::of_group(group, spec)))?;
         }
         for (market, totals) in &watched.totals {
-            json_line(out, &Said::Totals(totals.line(self.account, *market)))?;
+            json_line(out, &Output::Totals(totals.line(self.account, *market)))?;
         }
         Ok(())
     }

@@ -46,7 +46,7 @@ fn kind(text: &str) -> Result<ActionKind, String> {
 }
 
 #[derive(Debug, Serialize)]
-struct Said {
+struct Output {
     sequence: u64,
     outcome: OutcomeLine,
     command: Line,
@@ -99,7 +99,7 @@ impl Journal {
         let Some(line) = line else { return Ok(()) };
         if self.json {
             let (sequence, outcome) = (command.sequence.0, group.outcome.into());
-            return Ok(json_line(out, &Said { sequence, outcome, command: line })?);
+            return Ok(json_line(out, &Output { sequence, outcome, command: line })?);
         }
         let outcome = match group.outcome {
             Outcome::Accepted => String::from("accepted"),

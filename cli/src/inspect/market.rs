@@ -19,7 +19,7 @@ pub(super) struct MarketAsked {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Market(Row),
 }
 
@@ -62,7 +62,7 @@ impl MarketAsked {
         let rows = self.rows(&engine)?;
         if self.moment.json {
             for row in rows {
-                json_line(out, &Said::Market(row))?;
+                json_line(out, &Output::Market(row))?;
             }
             return Ok(());
         }

@@ -34,7 +34,7 @@ pub(super) struct OrderAsked {
 /// Why, as a line.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Why {
         sequence: u64,
         #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -125,7 +125,7 @@ impl Teller<'_> {
             let reasons: Vec<_> = reasons().collect();
             if self.why && (place.is_some() || !reasons.is_empty()) {
                 let sequence = part.header.sequence.0;
-                json_line(self.out, &Said::Why { sequence, reasons, place })?;
+                json_line(self.out, &Output::Why { sequence, reasons, place })?;
             }
             return Ok(());
         }

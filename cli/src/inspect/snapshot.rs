@@ -26,7 +26,7 @@ pub(super) struct Snapshot {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Snapshot(Body),
 }
 
@@ -84,7 +84,7 @@ impl Snapshot {
             all: snapshots.list()?.into_iter().map(|sequence| sequence.0).collect(),
         };
         if self.json {
-            return Ok(json_line(out, &Said::Snapshot(body))?);
+            return Ok(json_line(out, &Output::Snapshot(body))?);
         }
         body.write(out)
     }

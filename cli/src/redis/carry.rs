@@ -40,12 +40,12 @@ pub(super) struct Import {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Exported { file: String, markets: usize, orders: usize },
     Imported { file: String, markets: usize, orders: usize },
 }
 
-impl Said {
+impl Output {
     fn of(file: &Path, images: &[ReadImage], make: fn(String, usize, usize) -> Self) -> Self {
         let orders = |image: &ReadImage| image.state.resting.len() + image.state.waiting.len();
         make(file.display().to_string(), images.len(), images.iter().map(orders).sum())
@@ -86,8 +86,8 @@ impl Export {
         if self.file == Path::new("-") {
             return Ok(());
         }
-        let make = |file, markets, orders| Said::Exported { file, markets, orders };
-        Said::of(&self.file, &images, make).say(out, self.there.json)
+        let make = |file, markets, orders| Output::Exported { file, markets, orders };
+        Output::of(&self.file, &images, make).say(out, self.there.json)
     }
 }
 
@@ -134,8 +134,8 @@ impl Import {
             let wrote = writer.write_with(&state, &changed, &trades);
             wrote.map_err(|error| undone(&error))?;
         }
-        let make = |file, markets, orders| Said::Imported { file, markets, orders };
-        Said::of(&self.file, &images, make).say(out, self.there.json)
+        let make = |file, markets, orders| Output::Imported { file, markets, orders };
+        Output::of(&self.file, &images, make).say(out, self.there.json)
     }
 }
 

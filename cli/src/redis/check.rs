@@ -19,7 +19,7 @@ pub(super) struct Check {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Finding { level: &'static str, text: String },
 }
 
@@ -35,7 +35,7 @@ impl Check {
                 Level::Bad => "bad",
             };
             if self.there.json {
-                json_line(out, &Said::Finding { level, text: finding.text })?;
+                json_line(out, &Output::Finding { level, text: finding.text })?;
             } else {
                 writeln!(out, "{level:<8} {}", finding.text)?;
             }

@@ -35,7 +35,7 @@ pub(super) struct Remove {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Dropped { market: u32, keys: u64 },
 }
 
@@ -53,7 +53,7 @@ impl Remove {
         for market in markets {
             let keys = remove_image(&mut link, names, market).map_err(|error| undone(&error))?;
             if self.there.json {
-                json_line(out, &Said::Dropped { market: market.0, keys })?;
+                json_line(out, &Output::Dropped { market: market.0, keys })?;
             } else {
                 writeln!(out, "market {market}: {keys} keys are gone")?;
             }

@@ -25,7 +25,7 @@ pub(super) struct Restore {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Restored {
         folder: String,
         history: String,
@@ -72,7 +72,7 @@ impl Restore {
         let recovered = begun.and_then(|it| it.replay(&mut (), |_| ())).map_err(failure)?;
         let sealed = recovered.journal.seal();
         sealed.map_err(|error| failure(error.into()))?;
-        let said = Said::Restored {
+        let said = Output::Restored {
             folder: self.folder.display().to_string(),
             history: recovered.history.to_string(),
             of,
@@ -83,7 +83,7 @@ impl Restore {
         if self.there.json {
             return Ok(json_line(out, &said)?);
         }
-        let Said::Restored { folder, history, of, digest, .. } = &said;
+        let Output::Restored { folder, history, of, digest, .. } = &said;
         writeln!(out, "folder     {folder}")?;
         writeln!(out, "history    {history}, made from {of}")?;
         Ok(writeln!(out, "digest     {digest} at command {sequence}, {markets} markets")?)

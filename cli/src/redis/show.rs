@@ -21,7 +21,7 @@ pub(super) struct Show {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     /// An image that is whole.
     Image(Box<Row>),
     /// One that is not.
@@ -93,15 +93,15 @@ impl Show {
             let said = match read {
                 Ok(Some(image)) => {
                     let holder = read_holder(&mut link, &keys).map_err(|error| undone(&error))?;
-                    Said::Image(Box::new(row(&image, holder)))
+                    Output::Image(Box::new(row(&image, holder)))
                 }
-                Ok(None) => Said::Unwritten { market },
+                Ok(None) => Output::Unwritten { market },
                 Err(error @ (ReadError::Redis(_) | ReadError::Moving)) => {
                     return Err(unread(&error).into());
                 }
-                Err(error) => Said::Damaged { market, error: error.to_string() },
+                Err(error) => Output::Damaged { market, error: error.to_string() },
             };
-            damaged += usize::from(matches!(said, Said::Damaged { .. }));
+            damaged += usize::from(matches!(said, Output::Damaged { .. }));
             if self.there.json {
                 json_line(out, &said)?;
             } else {
@@ -121,12 +121,12 @@ impl Show {
     }
 }
 
-fn print(out: &mut Out, said: &[Said]) -> Result<(), Stop> {
+fn print(out: &mut Out, said: &[Output]) -> Result<(), Stop> {
     let none = |price: &Option<Amount>| price.as_ref().map_or("-".into(), Amount::to_string);
     let mut cells = Vec::new();
     for said in said {
         match said {
-            Said::Image(row) => cells.push([
+            Output::Image(row) => cells.push([
                 row.market.to_string(),
                 row.symbol.clone(),
                 word(&row.phase),
@@ -142,8 +142,8 @@ fn print(out: &mut Out, said: &[Said]) -> Result<(), Stop> {
                 row.writer.clone().unwrap_or_default(),
                 row.digest.clone(),
             ]),
-            Said::Damaged { market, error } => note(format_args!("market {market}: {error}")),
-            Said::Unwritten { market } => {
+            Output::Damaged { market, error } => note(format_args!("market {market}: {error}")),
+            Output::Unwritten { market } => {
                 note(format_args!("market {market}: was claimed, and never written"));
             }
         }

@@ -25,7 +25,7 @@ pub(super) struct List {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Batch(Row),
 }
 
@@ -70,7 +70,7 @@ impl List {
         }
         if self.there.json {
             for row in rows {
-                json_line(out, &Said::Batch(row))?;
+                json_line(out, &Output::Batch(row))?;
             }
             return Ok(());
         }

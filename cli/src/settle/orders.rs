@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use clap::Args;
 use pricetime::engine::{EpochNumber, MarketId};
-use pricetime::{Order, Orders};
+use pricetime::{OperatorRequest, OperatorRequests};
 use serde::Serialize;
 
 use super::super::failure::Failure;
@@ -60,7 +60,7 @@ pub(super) struct Drop {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Ordered {
         market: u32,
         order: &'static str,
@@ -72,19 +72,20 @@ enum Said {
 
 impl Hold {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        leave(out, &self.there, self.market, Order::Hold)
+        leave(out, &self.there, self.market, OperatorRequest::Hold)
     }
 }
 
 impl Resume {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        leave(out, &self.there, self.market, Order::Resume)
+        leave(out, &self.there, self.market, OperatorRequest::Resume)
     }
 }
 
 impl Retry {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
-        let order = if self.delivery { Order::DeliverRetry } else { Order::Retry };
+        let order =
+            if self.delivery { OperatorRequest::DeliverRetry } else { OperatorRequest::Retry };
         leave(out, &self.there, self.market, order)
     }
 }
@@ -92,21 +93,25 @@ impl Retry {
 impl Drop {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
         let epoch = EpochNumber(self.epoch);
-        let order = if self.delivery { Order::DeliverSkip(epoch) } else { Order::Drop(epoch) };
+        let order = if self.delivery {
+            OperatorRequest::DeliverSkip(epoch)
+        } else {
+            OperatorRequest::Drop(epoch)
+        };
         leave(out, &self.there, self.market, order)
     }
 }
 
-fn leave(out: &mut Out, there: &There, market: u32, order: Order) -> Result<(), Stop> {
+fn leave(out: &mut Out, there: &There, market: u32, order: OperatorRequest) -> Result<(), Stop> {
     let place = there.config()?;
     // A mistyped path must not become a folder.
     place.look()?;
     let running = is_used(&place.folder);
     check(&place, market, order, running)?;
-    Orders::of(&place.folder).leave(MarketId(market), order)?;
+    OperatorRequests::of(&place.folder).leave(MarketId(market), order)?;
     let (name, epoch) = order_name(order);
     if there.json {
-        return Ok(json_line(out, &Said::Ordered { market, order: name, epoch, running })?);
+        return Ok(json_line(out, &Output::Ordered { market, order: name, epoch, running })?);
     }
     let when = match running {
         Some(true) => "the process that has the folder obeys within a second, if it settles",
@@ -116,30 +121,38 @@ fn leave(out: &mut Out, there: &There, market: u32, order: Order) -> Result<(), 
     let epoch = epoch.map_or(String::new(), |epoch| format!(" epoch {epoch}"));
     writeln!(out, "market {market}: {name}{epoch}; {when}")?;
     match order {
-        Order::Drop(epoch) => writeln!(
+        OperatorRequest::Drop(epoch) => writeln!(
             out,
             "when `pricetime settle show {market} {epoch}` says that it is dropped, nothing of it is ever \
              posted, and what is shown there is to be put right by hand"
         )?,
-        Order::DeliverSkip(epoch) => writeln!(
+        OperatorRequest::DeliverSkip(epoch) => writeln!(
             out,
             "it stays posted, and the outside never hears of it: `pricetime settle show {market} \
              {epoch}` says what it comes to"
         )?,
-        Order::Hold | Order::Resume | Order::Retry | Order::DeliverRetry => {}
+        OperatorRequest::Hold
+        | OperatorRequest::Resume
+        | OperatorRequest::Retry
+        | OperatorRequest::DeliverRetry => {}
     }
     Ok(())
 }
 
 /// Refuses what could not be carried out.
-fn check(place: &Place, market: u32, order: Order, running: Option<bool>) -> Result<(), Stop> {
+fn check(
+    place: &Place,
+    market: u32,
+    order: OperatorRequest,
+    running: Option<bool>,
+) -> Result<(), Stop> {
     let told = status::told(&place.folder)?;
     match order {
-        Order::Drop(_) | Order::DeliverSkip(_) if told.is_empty() => {
+        OperatorRequest::Drop(_) | OperatorRequest::DeliverSkip(_) if told.is_empty() => {
             // A process may be told of its ledger on its own command line.
             place.books()?;
         }
-        Order::Retry if running != Some(false) => {
+        OperatorRequest::Retry if running != Some(false) => {
             let Some(told) = told.get(&MarketId(market)) else { return Ok(()) };
             if !["halted", "held"].contains(&told.standing.as_str()) {
                 return Ok(());
@@ -152,12 +165,12 @@ fn check(place: &Place, market: u32, order: Order, running: Option<bool>) -> Res
             );
             return Err(Failure::failed(text).into());
         }
-        Order::Hold
-        | Order::Resume
-        | Order::Retry
-        | Order::Drop(_)
-        | Order::DeliverRetry
-        | Order::DeliverSkip(_) => {}
+        OperatorRequest::Hold
+        | OperatorRequest::Resume
+        | OperatorRequest::Retry
+        | OperatorRequest::Drop(_)
+        | OperatorRequest::DeliverRetry
+        | OperatorRequest::DeliverSkip(_) => {}
     }
     Ok(())
 }

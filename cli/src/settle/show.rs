@@ -35,7 +35,7 @@ pub(super) struct Show {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Batch(Box<Head>),
     Transfer { account: Uuid, base: Option<Amount>, quote: Option<Amount> },
 }
@@ -129,9 +129,9 @@ impl Show {
             (Uuid::from(it.account), amount::base(spec, it.base), amount::quote(spec, it.quote))
         });
         if self.there.json {
-            json_line(out, &Said::Batch(Box::new(head)))?;
+            json_line(out, &Output::Batch(Box::new(head)))?;
             for (account, base, quote) in transfers {
-                json_line(out, &Said::Transfer { account, base, quote })?;
+                json_line(out, &Output::Transfer { account, base, quote })?;
             }
             return Ok(());
         }

@@ -42,7 +42,7 @@ pub(super) struct Begin {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Started { market: u32, from: u64, history: String, token: u64, brought_in: usize },
 }
 
@@ -115,7 +115,7 @@ impl Begin {
         let (token, brought_in) = (claimed.token.0, all.len());
         if self.there.json {
             let (market, from, history) = (self.market, self.from, history.to_string());
-            let said = Said::Started { market, from, history, token, brought_in };
+            let said = Output::Started { market, from, history, token, brought_in };
             return Ok(json_line(out, &said)?);
         }
         Ok(writeln!(

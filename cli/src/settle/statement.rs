@@ -51,7 +51,7 @@ struct Fill {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Fill(Box<FillLine>),
     Statement(Box<Net>),
 }
@@ -146,9 +146,9 @@ impl Statement {
         let lines: Vec<FillLine> = fills.iter().map(|it| it.line(spec)).collect();
         if self.there.json {
             for line in lines {
-                json_line(out, &Said::Fill(Box::new(line)))?;
+                json_line(out, &Output::Fill(Box::new(line)))?;
             }
-            json_line(out, &Said::Statement(Box::new(net)))?;
+            json_line(out, &Output::Statement(Box::new(net)))?;
         } else {
             print(out, &lines, &net, spec)?;
         }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use clap::Args;
-use pricetime::Orders;
+use pricetime::OperatorRequests;
 use pricetime::engine::MarketId;
 use pricetime::persistence::settlement::ledger::{Position, Token};
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ struct Delivery {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Status { running: Option<bool>, ledger: Option<String>, history: String },
     Market(Box<Row>),
 }
@@ -105,7 +105,7 @@ impl Status {
         let look = place.look()?;
         let running = is_used(&place.folder);
         let told = told(&place.folder)?;
-        let left = Orders::of(&place.folder).left()?;
+        let left = OperatorRequests::of(&place.folder).left()?;
         let mut positions = BTreeMap::new();
         let mut ledger = None;
         match place.read() {
@@ -135,9 +135,9 @@ impl Status {
         let rows: Vec<Row> = rows.collect();
         if self.there.json {
             let history = look.history().to_string();
-            json_line(out, &Said::Status { running, ledger, history })?;
+            json_line(out, &Output::Status { running, ledger, history })?;
             for row in rows {
-                json_line(out, &Said::Market(Box::new(row)))?;
+                json_line(out, &Output::Market(Box::new(row)))?;
             }
             return Ok(());
         }

@@ -37,7 +37,7 @@ pub(super) struct Verify {
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Said {
+enum Output {
     Market(Box<Row>),
     Fault { market: u32, what: String },
 }
@@ -144,9 +144,9 @@ impl Verify {
     fn say(&self, out: &mut Out, row: Row, found: Vec<String>) -> Result<(), Stop> {
         let market = row.market;
         if self.there.json {
-            json_line(out, &Said::Market(Box::new(row)))?;
+            json_line(out, &Output::Market(Box::new(row)))?;
             for what in found {
-                json_line(out, &Said::Fault { market, what })?;
+                json_line(out, &Output::Fault { market, what })?;
             }
             return Ok(());
         }

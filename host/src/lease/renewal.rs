@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Has the lock for a host.
 #[derive(Debug)]
-pub(crate) struct Keeping {
+pub(crate) struct LeaseRenewal {
     lease: Arc<Lease>,
     nodes: Redlock,
     key: String,
@@ -38,7 +38,7 @@ impl Kept {
     }
 }
 
-impl Keeping {
+impl LeaseRenewal {
     pub(super) fn new(nodes: Redlock, held: Held, ttl: Duration) -> Self {
         let key = held.name().to_owned();
         Self { lease: Arc::new(Lease::new(held)), nodes, key, ttl }

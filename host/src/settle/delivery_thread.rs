@@ -18,7 +18,7 @@ use tracing::{error, info, warn};
 
 use super::outlet::{Delivery, MarketDelivery, NotDelivered, Undelivered};
 use super::receipts::{Done, Mark, Receipts};
-use super::store::{Order, Orders};
+use super::store::{OperatorRequest, OperatorRequests};
 use super::{LOOK, OpenLedger, WITHOUT_LOCK};
 use crate::status::Shared;
 use crate::threads::Outward;
@@ -64,7 +64,7 @@ pub(crate) struct DeliveryThread {
     opener: Opener,
     ledger: Option<Box<dyn Ledger>>,
     receipts: Receipts,
-    orders: Orders,
+    orders: OperatorRequests,
     rounds: BTreeMap<MarketId, Round>,
     wake: Receiver<()>,
     deliveries: Deliveries,
@@ -89,7 +89,7 @@ impl DeliveryThread {
             opener,
             ledger: None,
             receipts: Receipts::of(&folder.join(super::store::FOLDER)),
-            orders: Orders::of(folder),
+            orders: OperatorRequests::of(folder),
             rounds: BTreeMap::new(),
             wake: waking,
             deliveries,
@@ -350,10 +350,13 @@ impl DeliveryThread {
     }
 
     /// Does what an operator wants.
-    fn obey(&mut self, market: MarketId, order: Order) -> Result<(), Trouble> {
+    fn obey(&mut self, market: MarketId, order: OperatorRequest) -> Result<(), Trouble> {
         match order {
-            Order::Hold | Order::Resume | Order::Retry | Order::Drop(_) => return Ok(()),
-            Order::DeliverRetry => {
+            OperatorRequest::Hold
+            | OperatorRequest::Resume
+            | OperatorRequest::Retry
+            | OperatorRequest::Drop(_) => return Ok(()),
+            OperatorRequest::DeliverRetry => {
                 let round = self.sit(market)?;
                 (round.failures, round.until) = (0, Duration::ZERO);
                 if round.mark.refused.take().is_some() {
@@ -361,7 +364,7 @@ impl DeliveryThread {
                     self.keep(market, &mark)?;
                 }
             }
-            Order::DeliverSkip(epoch) => {
+            OperatorRequest::DeliverSkip(epoch) => {
                 if !self.skip(market, epoch)? {
                     return Ok(());
                 }

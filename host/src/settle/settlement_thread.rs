@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use pricetime_engine::{EpochNumber, MarketHead, MarketId, Sequence};
 use pricetime_journal::History;
 use pricetime_settlement::ledger::{Ledger, LedgerError};
-use pricetime_settlement::{Ask, Came, Kept, Locked, RetryPolicy, Settler, Standing, Start, Step};
+use pricetime_settlement::{Ask, Kept, Locked, Reply, RetryPolicy, Settler, Standing, Start, Step};
 use tracing::{info, warn};
 
 use super::again::{Again, Made, Place};
@@ -15,7 +15,7 @@ use super::delivery_thread::{self, Opener, Wakeup};
 use super::lock::Locks;
 use super::market_settler::MarketSettler;
 use super::report;
-use super::store::{Order, Store};
+use super::store::{OperatorRequest, Store};
 use super::{DeliveryThread, Incoming, LOOK, MarketSettlement, News, Settlement, WITHOUT_LOCK};
 use crate::status::Shared;
 use crate::threads::Outward;
@@ -222,19 +222,19 @@ impl SettlementThread {
         Duration::ZERO
     }
 
-    fn carry_out(&mut self, market: MarketId, step: &Step) -> Came {
+    fn carry_out(&mut self, market: MarketId, step: &Step) -> Reply {
         match step {
             Step::Keep(kept) => self.keep(market, kept),
             Step::Need { from, to } => self.need(market, *from, *to),
-            Step::Lock => Came::Locked(self.lock(market)),
+            Step::Lock => Reply::Locked(self.lock(market)),
             Step::Unlock => {
                 self.locks.give_back(market);
-                Came::Unlocked
+                Reply::Unlocked
             }
             Step::Note(drops) => {
                 let kept = self.store.dropped.keep(market, self.history, drops);
                 let why = |why| format!("what was dropped cannot be written down: {why}");
-                Came::Noted(kept.map_err(why))
+                Reply::Noted(kept.map_err(why))
             }
             Step::Look
             | Step::Deposit(_)
@@ -247,20 +247,20 @@ impl SettlementThread {
     }
 
     /// Asks the ledger.
-    fn ask(&mut self, market: MarketId, step: &Step) -> Came {
+    fn ask(&mut self, market: MarketId, step: &Step) -> Reply {
         if let Some(error) = &self.silent {
-            return Came::Shut(error.clone());
+            return Reply::Shut(error.clone());
         }
         let history = self.history;
         match self.opened() {
             // All that come here are a ledger's.
             Ok(ledger) => {
-                let came = step.carry_out(market, history, ledger).unwrap_or(Came::Unlocked);
+                let came = step.carry_out(market, history, ledger).unwrap_or(Reply::Unlocked);
                 self.heard(came)
             }
             Err(error) => {
                 self.silent = Some(error.clone());
-                Came::Shut(error)
+                Reply::Shut(error)
             }
         }
     }
@@ -278,29 +278,29 @@ impl SettlementThread {
     }
 
     /// Whoever has not answered is not asked again in this round: others would wait as long.
-    fn heard(&mut self, came: Came) -> Came {
+    fn heard(&mut self, came: Reply) -> Reply {
         let error = match &came {
-            Came::Looked(Err(error))
-            | Came::Deposited(Err(error))
-            | Came::Read(Err(error))
-            | Came::Claimed(Err(error))
-            | Came::Seeded(Err(error))
-            | Came::Recalled(Err(error))
-            | Came::Applied(Err(error)) => error,
-            Came::Kept
-            | Came::Looked(Ok(_))
-            | Came::Given(_)
-            | Came::Gone
-            | Came::Deposited(Ok(_))
-            | Came::Read(Ok(_))
-            | Came::Locked(_)
-            | Came::Unlocked
-            | Came::Claimed(Ok(_))
-            | Came::Noted(_)
-            | Came::Recalled(Ok(_))
-            | Came::Shut(_)
-            | Came::Seeded(Ok(())) => return came,
-            Came::Applied(Ok(_)) => {
+            Reply::Looked(Err(error))
+            | Reply::Deposited(Err(error))
+            | Reply::Read(Err(error))
+            | Reply::Claimed(Err(error))
+            | Reply::Seeded(Err(error))
+            | Reply::Recalled(Err(error))
+            | Reply::Applied(Err(error)) => error,
+            Reply::Kept
+            | Reply::Looked(Ok(_))
+            | Reply::Given(_)
+            | Reply::Gone
+            | Reply::Deposited(Ok(_))
+            | Reply::Read(Ok(_))
+            | Reply::Locked(_)
+            | Reply::Unlocked
+            | Reply::Claimed(Ok(_))
+            | Reply::Noted(_)
+            | Reply::Recalled(Ok(_))
+            | Reply::Shut(_)
+            | Reply::Seeded(Ok(())) => return came,
+            Reply::Applied(Ok(_)) => {
                 if let Some(wakeup) = &self.wakeup {
                     wakeup.ring();
                 }
@@ -320,15 +320,15 @@ impl SettlementThread {
         self.locks.take(now, market)
     }
 
-    fn keep(&self, market: MarketId, kept: &Kept) -> Came {
+    fn keep(&self, market: MarketId, kept: &Kept) -> Reply {
         if let Err(why) = self.store.keep(market, self.history, kept) {
             warn!("settlement: cannot keep what is known of market {market}: {why}");
         }
-        Came::Kept
+        Reply::Kept
     }
 
     /// Batches that are needed again.
-    fn need(&mut self, market: MarketId, from: EpochNumber, to: EpochNumber) -> Came {
+    fn need(&mut self, market: MarketId, from: EpochNumber, to: EpochNumber) -> Reply {
         if !self.again.has(market, from) {
             // Whoever needs something next probably needs it from the same stretch.
             let owed = |(market, market_settler): (&MarketId, &MarketSettler)| {
@@ -345,17 +345,17 @@ impl SettlementThread {
                 made = self.again.make(&BTreeMap::from([(market, from)]), through);
             }
             if made == Made::Gone {
-                return Came::Gone;
+                return Reply::Gone;
             }
         }
-        Came::Given(self.again.give(market, from, to))
+        Reply::Given(self.again.give(market, from, to))
     }
 
     /// Does what operators want.
     fn obey(&mut self) -> std::io::Result<()> {
         let orders = self.store.orders.left()?;
         for (market, market_settler) in &mut self.desks {
-            let holds = orders.contains(&(*market, Order::Hold));
+            let holds = orders.contains(&(*market, OperatorRequest::Hold));
             let is_held = market_settler.settler.standing() == Standing::Held;
             if holds {
                 market_settler.settler.hold();
@@ -368,13 +368,15 @@ impl SettlementThread {
             let Some(market_settler) = self.desks.get_mut(&market) else { continue };
             match order {
                 // The last two are for who delivers.
-                Order::Hold | Order::DeliverRetry | Order::DeliverSkip(_) => continue,
+                OperatorRequest::Hold
+                | OperatorRequest::DeliverRetry
+                | OperatorRequest::DeliverSkip(_) => continue,
                 // Whoever says resume takes the hold away first: this one was said before it.
-                Order::Resume if orders.contains(&(market, Order::Hold)) => {}
-                Order::Resume => market_settler.resume(market, self.history, &self.store),
-                Order::Retry => market_settler.retry(market),
-                Order::Drop(epoch) if market_settler.give_up(market, epoch) => continue,
-                Order::Drop(_) => {}
+                OperatorRequest::Resume if orders.contains(&(market, OperatorRequest::Hold)) => {}
+                OperatorRequest::Resume => market_settler.resume(market, self.history, &self.store),
+                OperatorRequest::Retry => market_settler.retry(market),
+                OperatorRequest::Drop(epoch) if market_settler.give_up(market, epoch) => continue,
+                OperatorRequest::Drop(_) => {}
             }
             // Where it cannot be taken away it is obeyed again: none of them does harm twice.
             let _ = self.store.orders.remove(market, order);

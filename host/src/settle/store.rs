@@ -33,7 +33,7 @@ pub(super) const FOLDER: &str = "settlement";
 
 /// What an operator wants of a market's settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Order {
+pub enum OperatorRequest {
     /// To stand still.
     Hold,
     /// To go on, after a hold or a halt.
@@ -50,9 +50,9 @@ pub enum Order {
 
 /// The orders that operators leave in a data folder.
 #[derive(Clone, Debug)]
-pub struct Orders(PathBuf);
+pub struct OperatorRequests(PathBuf);
 
-impl Orders {
+impl OperatorRequests {
     /// Of this data folder.
     #[must_use]
     pub fn of(folder: &Path) -> Self {
@@ -63,13 +63,13 @@ impl Orders {
     ///
     /// # Errors
     /// Where the disk refuses.
-    pub fn leave(&self, market: MarketId, order: Order) -> io::Result<()> {
+    pub fn leave(&self, market: MarketId, order: OperatorRequest) -> io::Result<()> {
         create_folders(&self.0)?;
-        if order == Order::Resume {
-            self.remove(market, Order::Hold)?;
+        if order == OperatorRequest::Resume {
+            self.remove(market, OperatorRequest::Hold)?;
         }
-        if order == Order::Hold {
-            self.remove(market, Order::Resume)?;
+        if order == OperatorRequest::Hold {
+            self.remove(market, OperatorRequest::Resume)?;
         }
         private::write(&self.0.join(name(market, order)), b"")
     }
@@ -78,7 +78,7 @@ impl Orders {
     ///
     /// # Errors
     /// Where the disk refuses.
-    pub fn left(&self) -> io::Result<BTreeSet<(MarketId, Order)>> {
+    pub fn left(&self) -> io::Result<BTreeSet<(MarketId, OperatorRequest)>> {
         let mut orders = BTreeSet::new();
         let files = match fs::read_dir(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(orders),
@@ -94,7 +94,7 @@ impl Orders {
     ///
     /// # Errors
     /// Where the disk refuses; there need not be one.
-    pub fn remove(&self, market: MarketId, order: Order) -> io::Result<()> {
+    pub fn remove(&self, market: MarketId, order: OperatorRequest) -> io::Result<()> {
         match fs::remove_file(self.0.join(name(market, order))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
@@ -102,27 +102,27 @@ impl Orders {
     }
 }
 
-fn name(market: MarketId, order: Order) -> String {
+fn name(market: MarketId, order: OperatorRequest) -> String {
     match order {
-        Order::Hold => format!("{market}.hold"),
-        Order::Resume => format!("{market}.resume"),
-        Order::Retry => format!("{market}.retry"),
-        Order::Drop(epoch) => format!("{market}.drop-{epoch}"),
-        Order::DeliverRetry => format!("{market}.deliver-retry"),
-        Order::DeliverSkip(epoch) => format!("{market}.deliver-skip-{epoch}"),
+        OperatorRequest::Hold => format!("{market}.hold"),
+        OperatorRequest::Resume => format!("{market}.resume"),
+        OperatorRequest::Retry => format!("{market}.retry"),
+        OperatorRequest::Drop(epoch) => format!("{market}.drop-{epoch}"),
+        OperatorRequest::DeliverRetry => format!("{market}.deliver-retry"),
+        OperatorRequest::DeliverSkip(epoch) => format!("{market}.deliver-skip-{epoch}"),
     }
 }
 
-fn parse(name: &str) -> Option<(MarketId, Order)> {
+fn parse(name: &str) -> Option<(MarketId, OperatorRequest)> {
     let (market, order) = name.split_once('.')?;
     let order = match order {
-        "hold" => Order::Hold,
-        "resume" => Order::Resume,
-        "retry" => Order::Retry,
-        "deliver-retry" => Order::DeliverRetry,
+        "hold" => OperatorRequest::Hold,
+        "resume" => OperatorRequest::Resume,
+        "retry" => OperatorRequest::Retry,
+        "deliver-retry" => OperatorRequest::DeliverRetry,
         other => match other.strip_prefix("deliver-skip-") {
-            Some(epoch) => Order::DeliverSkip(EpochNumber(epoch.parse().ok()?)),
-            None => Order::Drop(EpochNumber(other.strip_prefix("drop-")?.parse().ok()?)),
+            Some(epoch) => OperatorRequest::DeliverSkip(EpochNumber(epoch.parse().ok()?)),
+            None => OperatorRequest::Drop(EpochNumber(other.strip_prefix("drop-")?.parse().ok()?)),
         },
     };
     Some((MarketId(market.parse().ok()?), order))
@@ -179,13 +179,13 @@ struct Told<'a> {
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
-    pub(super) orders: Orders,
+    pub(super) orders: OperatorRequests,
     pub(super) dropped: Dropped,
 }
 
 impl Store {
     pub(super) fn open(folder: &Path) -> io::Result<Self> {
-        let orders = Orders::of(folder);
+        let orders = OperatorRequests::of(folder);
         create_folders(&orders.0)?;
         Ok(Self { folder: folder.join(FOLDER), orders, dropped: Dropped::of(folder) })
     }
@@ -283,8 +283,16 @@ mod tests {
 
     #[test]
     fn orders_are_found_as_they_were_left() {
-        let (drop, skip) = (Order::Drop(EpochNumber(42)), Order::DeliverSkip(EpochNumber(42)));
-        for order in [Order::Hold, Order::Resume, Order::Retry, drop, Order::DeliverRetry, skip] {
+        let (drop, skip) =
+            (OperatorRequest::Drop(EpochNumber(42)), OperatorRequest::DeliverSkip(EpochNumber(42)));
+        for order in [
+            OperatorRequest::Hold,
+            OperatorRequest::Resume,
+            OperatorRequest::Retry,
+            drop,
+            OperatorRequest::DeliverRetry,
+            skip,
+        ] {
             assert_eq!(parse(&name(MarketId(7), order)), Some((MarketId(7), order)));
         }
         assert_eq!(parse("7.drop-x"), None);

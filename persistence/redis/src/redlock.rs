@@ -56,4 +56,4 @@ pub use held::Held;
 pub use lease::Lease;
 pub use measure::{LockTimes, measure_locks};
 pub use rules::{BadRules, NODES_MAX, Rules, TTL_MAX, TTL_MIN};
-pub use step::{Answer, Ask, Deed, Step, Told};
+pub use step::{Answer, Ask, Deed, Reply, Step};

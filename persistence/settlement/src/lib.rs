@@ -24,7 +24,7 @@ pub use digest::Digest;
 pub use fees::fee;
 pub use recount::{Listener, Recount, RecountError};
 pub use settler::{
-    Ask, Came, Dropping, Drops, Halt, Kept, Locked, PutBack, Refusals, Remark, RetryPolicy,
+    Ask, Dropping, Drops, Halt, Kept, Locked, PutBack, Refusals, Remark, Reply, RetryPolicy,
     Settler, Standing, Start, Step,
 };
 pub use text::BadBatch;

@@ -35,7 +35,7 @@ pub use known::PutBack;
 pub use pause::RetryPolicy;
 pub use remark::Remark;
 pub use standing::{Halt, Standing};
-pub use step::{Ask, Came, Kept, Locked, Refusals, Step};
+pub use step::{Ask, Kept, Locked, Refusals, Reply, Step};
 
 /// What a settler begins with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pricetime_redis::redlock::{Answer, Ask, Deed, Lease, Step, Told};
+use pricetime_redis::redlock::{Answer, Ask, Deed, Lease, Reply, Step};
 
 use super::node::Node;
 use super::plan::{Fault, Plan, Spoil};
@@ -308,13 +308,13 @@ impl World {
         }
     }
 
-    fn tell(&mut self, number: usize, local: Duration, told: Told) {
+    fn tell(&mut self, number: usize, local: Duration, told: Reply) {
         let (ttl, drift) = (self.plan.rules.ttl, self.plan.rules.drift);
         let spoilt =
             |until| if self.plan.spoil == Spoil::FromAnswer { local + ttl - drift } else { until };
         let running = &mut self.leases[number];
         match told {
-            Told::Held { until } => {
+            Reply::Held { until } => {
                 running.told = Some(spoilt(until));
                 self.had += 1;
                 for _ in 0..=self.random.below(3) {
@@ -325,9 +325,9 @@ impl World {
                     self.put(at, Event::Act { lease: number, act });
                 }
             }
-            Told::Extended { until } => running.told = Some(spoilt(until)),
-            Told::NotExtended => {}
-            Told::Refused { .. } | Told::Lost | Told::Released { .. } => {
+            Reply::Extended { until } => running.told = Some(spoilt(until)),
+            Reply::NotExtended => {}
+            Reply::Refused { .. } | Reply::Lost | Reply::Released { .. } => {
                 running.told = None;
                 let holder = running.holder;
                 let at = self.now + self.random.below(self.plan.ttl / 2);

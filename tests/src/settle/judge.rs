@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 use pricetime_settlement::ledger::{Applied, Deed, Ledger, Token};
-use pricetime_settlement::{Batch, Came, Step};
+use pricetime_settlement::{Batch, Reply, Step};
 
 use super::journal::{Journal, OURS, PLATFORM};
 use super::ledger::Model;
@@ -136,11 +136,11 @@ impl Judge {
         &mut self,
         market: MarketId,
         step: &Step,
-        came: &Came,
+        came: &Reply,
         books: (&mut Model, &Journal),
     ) -> Verdict {
         let seen = self.markets.entry(market).or_default();
-        if let (Step::Claim { floor }, Came::Claimed(Ok(claim))) = (step, came) {
+        if let (Step::Claim { floor }, Reply::Claimed(Ok(claim))) = (step, came) {
             self.tally.claims += 1;
             let before = seen.token.max(*floor);
             seen.token = claim.token;
@@ -148,7 +148,7 @@ impl Judge {
                 format!("{:?} was claimed after {before:?}", claim.token)
             });
         }
-        let (Step::Apply { batch, token, deed }, Came::Applied(applied)) = (step, came) else {
+        let (Step::Apply { batch, token, deed }, Reply::Applied(applied)) = (step, came) else {
             return Ok(());
         };
         let Ok(applied) = applied else {

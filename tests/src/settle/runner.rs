@@ -5,7 +5,7 @@ use core::time::Duration;
 use pricetime_engine::{EpochNumber, MarketId};
 use pricetime_settlement::ledger::Deed;
 use pricetime_settlement::{
-    Ask, Came, Closed, Drops, Kept, Locked, RetryPolicy, Settler, Start, Step,
+    Ask, Closed, Drops, Kept, Locked, Reply, RetryPolicy, Settler, Start, Step,
 };
 
 use super::journal::{Journal, OURS};
@@ -189,20 +189,20 @@ impl Desk {
     }
 
     /// Tells it what came of a step.
-    pub fn told(&mut self, clock: Duration, came: Came) {
+    pub fn told(&mut self, clock: Duration, came: Reply) {
         use pricetime_settlement::ledger::Applied;
         self.call = None;
-        if let Came::Locked(locked) = &came {
+        if let Reply::Locked(locked) = &came {
             self.lease = match locked {
                 Locked::Until(until) => Some(*until),
                 Locked::Elsewhere | Locked::Unreachable => None,
             };
             self.token &= self.lease.is_some();
-        } else if came == Came::Unlocked {
+        } else if came == Reply::Unlocked {
             (self.lease, self.token) = (None, false);
-        } else if let Came::Claimed(Ok(_)) = &came {
+        } else if let Reply::Claimed(Ok(_)) = &came {
             self.token = true;
-        } else if let Came::Applied(Ok(Applied::Fenced(_))) = &came {
+        } else if let Reply::Applied(Ok(Applied::Fenced(_))) = &came {
             self.fenced = Some(clock);
             self.token = false;
         }

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use pricetime_engine::MarketId;
 use pricetime_settlement::ledger::{Applied, Deed, LedgerError};
-use pricetime_settlement::{Came, Dropping, Drops, Locked, Step};
+use pricetime_settlement::{Dropping, Drops, Locked, Reply, Step};
 
 use super::journal::OURS;
 use super::world::{Call, Event, World};
@@ -22,7 +22,7 @@ impl World {
                 if !self.once_in(self.plan.unkept_once_in) {
                     self.runners[runner].desks[market].kept = kept.clone();
                 }
-                self.runners[runner].desks[market].told(clock, Came::Kept);
+                self.runners[runner].desks[market].told(clock, Reply::Kept);
                 return;
             }
             Step::Need { from, to } => {
@@ -30,7 +30,7 @@ impl World {
                 let many = to.0 + 1 - from.0;
                 let many = if fewer { self.random.below(many) } else { many };
                 let asked = self.journal.batches[market].iter().skip((from.0 - 1) as usize);
-                Some(Came::Given(asked.take(many as usize).cloned().collect()))
+                Some(Reply::Given(asked.take(many as usize).cloned().collect()))
             }
             Step::Lock => {
                 let mut locked = self.locks.take(market, owner, self.now, clock);
@@ -38,13 +38,13 @@ impl World {
                     locked = Locked::Until(clock + Duration::from_millis(self.plan.ttl));
                 }
                 self.count_holders(runner, market, &locked);
-                Some(Came::Locked(locked))
+                Some(Reply::Locked(locked))
             }
             Step::Unlock => {
                 if !self.once_in(self.plan.lost_once_in) {
                     self.locks.free(market, owner, self.now);
                 }
-                Some(Came::Unlocked)
+                Some(Reply::Unlocked)
             }
             Step::Note(drops) => return self.note(runner, market, drops),
             Step::Look
@@ -87,7 +87,7 @@ impl World {
             desk.drops.clone_from(drops);
         }
         let noted = if failed { Err("the disk is full".to_owned()) } else { Ok(()) };
-        desk.told(clock, Came::Noted(noted));
+        desk.told(clock, Reply::Noted(noted));
     }
 
     fn way(&mut self) -> u64 {
@@ -119,7 +119,7 @@ impl World {
         let Some(came) = step.carry_out(market, OURS, &mut self.model) else { return Ok(()) };
         self.judge.look(market, &step, &came, (&mut self.model, &self.journal))?;
         let drops = &self.runners[runner].desks[market.0 as usize - 1].drops;
-        if let (Step::Apply { batch, deed: Deed::Post, .. }, Came::Applied(Ok(Applied::Done))) =
+        if let (Step::Apply { batch, deed: Deed::Post, .. }, Reply::Applied(Ok(Applied::Done))) =
             (&step, &came)
             && drops.get(&batch.epoch) == Some(&Dropping::Done)
         {
@@ -134,7 +134,7 @@ impl World {
     }
 
     /// Tells whoever asked, if it still waits for this.
-    pub(super) fn told(&mut self, call: usize, came: Came, late: bool) -> Result<(), String> {
+    pub(super) fn told(&mut self, call: usize, came: Reply, late: bool) -> Result<(), String> {
         let Call { runner, life, market, .. } = self.calls[call];
         let it = &mut self.runners[runner];
         if it.life != life || it.desks[market].call != Some(call) {

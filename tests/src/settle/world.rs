@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 
 use pricetime_engine::MarketId;
 use pricetime_settlement::ledger::{Ledger, Position, Token};
-use pricetime_settlement::{Ask, Came, Standing, Step};
+use pricetime_settlement::{Ask, Reply, Standing, Step};
 
 use super::journal::Journal;
 use super::judge::{Judge, Tally};
@@ -36,7 +36,7 @@ pub(super) enum Event {
     /// An answer reaches whoever asked.
     Answer {
         call: usize,
-        came: Came,
+        came: Reply,
     },
     /// Nobody waits for the answer any longer.
     Late {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::clock::Clock;
 use super::error::RedlockError;
 use super::lease::Lease;
-use super::step::{Answer, Ask, Step, Told};
+use super::step::{Answer, Ask, Reply, Step};
 
 /// It looks at the time at least this often.
 const LOOK: Duration = Duration::from_secs(60);
@@ -239,23 +239,23 @@ impl Driver {
     }
 }
 
-fn tell(sight: &Sight, told: Told, faults: &[Option<String>]) {
+fn tell(sight: &Sight, told: Reply, faults: &[Option<String>]) {
     sight.change(|state| match told {
-        Told::Held { until } => (state.standing, state.until) = (Standing::Held, until),
-        Told::Refused { taken, failed } => {
+        Reply::Held { until } => (state.standing, state.until) = (Standing::Held, until),
+        Reply::Refused { taken, failed } => {
             let known: Vec<&str> = faults.iter().flatten().map(String::as_str).collect();
             let why = if known.is_empty() { "no answer in time".into() } else { known.join("; ") };
             state.standing = Standing::Refused { taken, failed, why };
         }
-        Told::Extended { until } => {
+        Reply::Extended { until } => {
             (state.until, state.extended) = (until, true);
             state.answers += 1;
         }
-        Told::NotExtended => {
+        Reply::NotExtended => {
             state.extended = false;
             state.answers += 1;
         }
-        Told::Lost => state.standing = Standing::Lost,
-        Told::Released { free } => state.standing = Standing::Released { free },
+        Reply::Lost => state.standing = Standing::Lost,
+        Reply::Released { free } => state.standing = Standing::Released { free },
     });
 }

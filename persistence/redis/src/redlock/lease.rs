@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::claim::{Claim, Out, Verdict};
 use super::rules::Rules;
-use super::step::{Answer, Ask, Deed, Step, Told};
+use super::step::{Answer, Ask, Deed, Reply, Step};
 use pricetime_journal::random::Random;
 
 /// A node that still has to be rid of so many values of earlier attempts is not given another one.
@@ -34,7 +34,7 @@ pub struct Lease {
     past: VecDeque<Claim>,
     /// The attempt that was given back, and until when the holder waits to hear whether it is free.
     releasing: Option<(u64, Duration)>,
-    told: VecDeque<Told>,
+    told: VecDeque<Reply>,
     out: Out,
 }
 
@@ -172,7 +172,7 @@ impl Lease {
                 }
             }
             Phase::Trying | Phase::Waiting { .. } | Phase::Over => {
-                self.told.push_back(Told::NotExtended);
+                self.told.push_back(Reply::NotExtended);
             }
         }
     }
@@ -198,7 +198,7 @@ impl Lease {
     }
 
     fn lose(&mut self) {
-        self.told.push_back(Told::Lost);
+        self.told.push_back(Reply::Lost);
         self.end();
     }
 
@@ -242,7 +242,7 @@ impl Lease {
                 let extends = self.keeps.then_some(asked + self.rules.ttl / 3);
                 let (extending, waited_for) = (false, false);
                 self.phase = Phase::Held(Holding { asked, until, extends, extending, waited_for });
-                self.told.push_back(Told::Held { until });
+                self.told.push_back(Reply::Held { until });
             }
             (Phase::Trying, Verdict::Not { taken, failed }) => {
                 self.let_go();
@@ -251,14 +251,14 @@ impl Lease {
                     self.phase = Phase::Waiting { again };
                 } else {
                     self.phase = Phase::Over;
-                    self.told.push_back(Told::Refused { taken, failed });
+                    self.told.push_back(Reply::Refused { taken, failed });
                 }
             }
             (Phase::Held(held), Verdict::Had { asked, until }) => {
                 held.extends = self.keeps.then_some(asked + self.rules.ttl / 3);
                 (held.extending, held.waited_for) = (false, false);
                 (held.asked, held.until) = (asked, held.until.max(until));
-                self.told.push_back(Told::Extended { until: held.until });
+                self.told.push_back(Reply::Extended { until: held.until });
             }
             (Phase::Held(held), Verdict::Not { taken, .. }) => {
                 let waited_for = std::mem::take(&mut held.waited_for);
@@ -272,7 +272,7 @@ impl Lease {
                     held.extends = self.keeps.then_some(again);
                 }
                 if waited_for {
-                    self.told.push_back(Told::NotExtended);
+                    self.told.push_back(Reply::NotExtended);
                 }
             }
             (Phase::Waiting { .. } | Phase::Over, Verdict::Had { .. } | Verdict::Not { .. }) => {}
@@ -286,7 +286,7 @@ impl Lease {
             let free = claim.is_none_or(|claim| claim.free_nodes() >= self.rules.quorum);
             if free || by <= self.now {
                 self.releasing = None;
-                self.told.push_back(Told::Released { free });
+                self.told.push_back(Reply::Released { free });
             }
         }
         self.past.retain(|claim| !claim.is_over());

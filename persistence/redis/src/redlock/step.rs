@@ -44,7 +44,7 @@ pub enum Answer {
 
 /// What a holder is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Reply {
     /// The lock is ours until then.
     Held {
         /// The end of its validity.
@@ -78,7 +78,7 @@ pub enum Told {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Tell the holder, before anything else is done.
-    Tell(Told),
+    Tell(Reply),
     /// Ask a node.
     Ask(Ask),
 }

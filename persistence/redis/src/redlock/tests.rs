@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Ask, Deed, Lease, Rules, Step, Told};
+use super::{Answer, Ask, Deed, Lease, Reply, Rules, Step};
 
 const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
@@ -42,7 +42,7 @@ fn held() -> (Lease, Vec<Ask>) {
 fn a_quorum_is_enough_and_nobody_waits_for_the_rest() {
     let (mut lease, _) = held();
     // Counted from the question, not from the answer.
-    assert_eq!(steps(&mut lease), [Step::Tell(Told::Held { until: ms(988) })]);
+    assert_eq!(steps(&mut lease), [Step::Tell(Reply::Held { until: ms(988) })]);
     assert_eq!(lease.held_until(), Some(ms(988)));
 }
 
@@ -56,7 +56,7 @@ fn what_cannot_be_had_is_given_up_at_once_and_freed() {
     assert_eq!(steps(&mut lease), []);
     lease.hear(ms(4), &takes[3], Answer::Failed);
     let said = steps(&mut lease);
-    assert_eq!(said[0], Step::Tell(Told::Refused { taken: 2, failed: 1 }));
+    assert_eq!(said[0], Step::Tell(Reply::Refused { taken: 2, failed: 1 }));
     // The one that granted it, and the one that may yet.
     let frees = asks(&said, Deed::Free);
     assert_eq!(frees.iter().map(|ask| ask.node).collect::<Vec<_>>(), [0, 4]);
@@ -79,7 +79,7 @@ fn its_end_is_told_before_anything_else() {
     // The news of the end comes with something else, and late.
     lease.hear(ms(1_500), &takes[2], Answer::Yes);
     let said = steps(&mut lease);
-    assert_eq!(said[0], Step::Tell(Told::Lost));
+    assert_eq!(said[0], Step::Tell(Reply::Lost));
     assert_eq!(asks(&said, Deed::Free).len(), said.len() - 1);
     assert_eq!(lease.held_until(), None);
 }
@@ -98,7 +98,7 @@ fn kept_it_asks_for_more_after_a_third() {
     for ask in &more[1..] {
         lease.hear(ms(340), ask, Answer::Yes);
     }
-    assert_eq!(steps(&mut lease), [Step::Tell(Told::Extended { until: ms(1_322) })]);
+    assert_eq!(steps(&mut lease), [Step::Tell(Reply::Extended { until: ms(1_322) })]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn where_more_than_half_belong_to_another_it_is_lost() {
     lease.hear(ms(22), &more[1], Answer::No);
     assert_eq!(steps(&mut lease), []);
     lease.hear(ms(23), &more[2], Answer::No);
-    assert_eq!(steps(&mut lease)[0], Step::Tell(Told::Lost));
+    assert_eq!(steps(&mut lease)[0], Step::Tell(Reply::Lost));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use pricetime_engine::EpochNumber;
 
 use super::pause::Pause;
-use super::{Came, Remark, Settler};
+use super::{Remark, Reply, Settler};
 use crate::ledger::Deed;
 
 #[cfg(doc)]
@@ -80,12 +80,12 @@ impl Settler {
     }
 
     /// The drops were stored, or not.
-    pub(super) fn noted(&mut self, now: Duration, came: Came) {
-        if came == Came::Noted(Ok(())) {
+    pub(super) fn noted(&mut self, now: Duration, came: Reply) {
+        if came == Reply::Noted(Ok(())) {
             return;
         }
         self.unnoted = true;
-        let Came::Noted(Err(why)) = came else { return };
+        let Reply::Noted(Err(why)) = came else { return };
         self.failures = self.failures.saturating_add(1);
         let wait = self.chance.of(self.patience.backoff(self.failures));
         self.rest = Some(Pause::new(now, wait, why));

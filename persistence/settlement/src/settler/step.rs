@@ -73,7 +73,7 @@ pub enum Step {
 
 /// What came of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Came {
+pub enum Reply {
     /// Of [`Step::Keep`], whether it worked or not.
     Kept,
     /// Of [`Step::Look`].
@@ -151,19 +151,19 @@ impl Step {
         market: MarketId,
         history: History,
         ledger: &mut dyn Ledger,
-    ) -> Option<Came> {
+    ) -> Option<Reply> {
         match self {
-            Self::Look => Some(Came::Looked(ledger.position(market))),
-            Self::Deposit(batch) => Some(Came::Deposited(ledger.deposit(batch))),
-            Self::Read { limit } => Some(Came::Read(ledger.pending(market, history, *limit))),
-            Self::Claim { floor } => Some(Came::Claimed(ledger.claim(market, *floor))),
-            Self::Seed { seed, token } => Some(Came::Seeded(ledger.seed(seed, *token))),
+            Self::Look => Some(Reply::Looked(ledger.position(market))),
+            Self::Deposit(batch) => Some(Reply::Deposited(ledger.deposit(batch))),
+            Self::Read { limit } => Some(Reply::Read(ledger.pending(market, history, *limit))),
+            Self::Claim { floor } => Some(Reply::Claimed(ledger.claim(market, *floor))),
+            Self::Seed { seed, token } => Some(Reply::Seeded(ledger.seed(seed, *token))),
             Self::Apply { batch, token, deed } => {
-                Some(Came::Applied(ledger.apply(batch, *token, *deed)))
+                Some(Reply::Applied(ledger.apply(batch, *token, *deed)))
             }
             Self::Recall(epoch) => {
                 let outcome = ledger.outcome(market, Batch::id_of(history, market, *epoch));
-                Some(Came::Recalled(outcome.map(|it| it.map(|it| it.deed))))
+                Some(Reply::Recalled(outcome.map(|it| it.map(|it| it.deed))))
             }
             Self::Keep(_) | Self::Need { .. } | Self::Lock | Self::Unlock | Self::Note(_) => None,
         }
@@ -171,15 +171,15 @@ impl Step {
 
     /// What came of it where the ledger did not answer; `None` is for steps that ask no ledger.
     #[must_use]
-    pub fn unanswered(&self, error: LedgerError) -> Option<Came> {
+    pub fn unanswered(&self, error: LedgerError) -> Option<Reply> {
         match self {
-            Self::Look => Some(Came::Looked(Err(error))),
-            Self::Deposit(_) => Some(Came::Deposited(Err(error))),
-            Self::Read { .. } => Some(Came::Read(Err(error))),
-            Self::Claim { .. } => Some(Came::Claimed(Err(error))),
-            Self::Seed { .. } => Some(Came::Seeded(Err(error))),
-            Self::Apply { .. } => Some(Came::Applied(Err(error))),
-            Self::Recall(_) => Some(Came::Recalled(Err(error))),
+            Self::Look => Some(Reply::Looked(Err(error))),
+            Self::Deposit(_) => Some(Reply::Deposited(Err(error))),
+            Self::Read { .. } => Some(Reply::Read(Err(error))),
+            Self::Claim { .. } => Some(Reply::Claimed(Err(error))),
+            Self::Seed { .. } => Some(Reply::Seeded(Err(error))),
+            Self::Apply { .. } => Some(Reply::Applied(Err(error))),
+            Self::Recall(_) => Some(Reply::Recalled(Err(error))),
             Self::Keep(_) | Self::Need { .. } | Self::Lock | Self::Unlock | Self::Note(_) => None,
         }
     }

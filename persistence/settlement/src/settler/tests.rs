@@ -5,7 +5,7 @@ use core::time::Duration;
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use super::{
-    Ask, Came, Dropping, Drops, Halt, Kept, Locked, Refusals, RetryPolicy, Settler, Standing,
+    Ask, Dropping, Drops, Halt, Kept, Locked, Refusals, Reply, RetryPolicy, Settler, Standing,
     Start, Step,
 };
 use crate::ledger::{Applied, Claim, Deed, Deposited, LedgerError, Position, Seed, Token};
@@ -35,8 +35,8 @@ fn at(last: u64) -> Position {
     Position { history: OURS, last: EpochNumber(last) }
 }
 
-fn claim(token: u64, position: Option<Position>) -> Came {
-    Came::Claimed(Ok(Claim { token: Token(token), position }))
+fn claim(token: u64, position: Option<Position>) -> Reply {
+    Reply::Claimed(Ok(Claim { token: Token(token), position }))
 }
 
 fn refused() -> LedgerError {
@@ -52,7 +52,7 @@ struct Desk {
     settler: Settler,
     now: Duration,
     /// What the ledger has said last of its position, for whenever it is asked in between.
-    position: Came,
+    position: Reply,
 }
 
 /// What is kept where this epoch is the last one settled.
@@ -69,7 +69,7 @@ impl Desk {
         let (closed, drops) = (EpochNumber(closed), Ok(drops));
         let start = Start { market: MARKET, history: OURS, closed, kept, drops, chance: 1 };
         let settler = Settler::new(start, RetryPolicy::default());
-        let position = Came::Looked(Ok((Token(0), None)));
+        let position = Reply::Looked(Ok((Token(0), None)));
         Self { settler, now: Duration::from_secs(10), position }
     }
 
@@ -96,14 +96,14 @@ impl Desk {
     }
 
     /// It asks for this next, and this comes of it.
-    fn asks(&mut self, step: &Step, came: Came) {
+    fn asks(&mut self, step: &Step, came: Reply) {
         let mut next = self.step();
         while next == Step::Look && *step != Step::Look {
             self.settler.told(self.now, self.position.clone());
             next = self.step();
         }
         assert_eq!(next, *step);
-        if let Came::Looked(_) = &came {
+        if let Reply::Looked(_) = &came {
             self.position = came.clone();
         }
         self.settler.told(self.now, came);
@@ -112,31 +112,31 @@ impl Desk {
     fn keeps(&mut self, floor: u64) {
         let Step::Keep(kept) = self.step() else { panic!("nothing is kept") };
         assert_eq!((kept.floor, kept.refusals), (Token(floor), None));
-        self.settler.told(self.now, Came::Kept);
+        self.settler.told(self.now, Reply::Kept);
     }
 
     /// It finds these in the inbox and claims the market under this token.
     fn claims(&mut self, batches: Vec<Batch>, token: u64, position: Option<Position>) {
-        self.asks(&Step::Read { limit: 64 }, Came::Read(Ok(batches)));
-        self.asks(&Step::Lock, Came::Locked(LATER));
+        self.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(batches)));
+        self.asks(&Step::Lock, Reply::Locked(LATER));
         self.asks(&Step::Claim { floor: Token(token - 1) }, claim(token, position));
     }
 
     /// It stores that these were given up.
     fn notes(&mut self, drops: &[(u64, Dropping)]) {
         let drops = drops.iter().map(|(epoch, state)| (EpochNumber(*epoch), *state)).collect();
-        self.asks(&Step::Note(drops), Came::Noted(Ok(())));
+        self.asks(&Step::Note(drops), Reply::Noted(Ok(())));
     }
 
     fn looks(&mut self, token: u64, position: Option<Position>) {
-        self.asks(&Step::Look, Came::Looked(Ok((Token(token), position))));
+        self.asks(&Step::Look, Reply::Looked(Ok((Token(token), position))));
         if token > 0 {
             self.keeps(token);
         }
     }
 
     fn deposits(&mut self, epoch: u64) {
-        let deposited = Came::Deposited(Ok(Deposited::Fresh));
+        let deposited = Reply::Deposited(Ok(Deposited::Fresh));
         self.asks(&Step::Deposit(batch(epoch)), deposited);
     }
 
@@ -165,12 +165,12 @@ fn the_first_epoch_of_a_new_market_goes_its_way() {
     desk.claims(vec![batch(1)], 1, None);
     desk.keeps(1);
     let seed = Seed { market: MARKET, position: at(0), instead: None, balances: Vec::new() };
-    desk.asks(&Step::Seed { seed, token: Token(1) }, Came::Seeded(Ok(())));
+    desk.asks(&Step::Seed { seed, token: Token(1) }, Reply::Seeded(Ok(())));
     assert_eq!(desk.settler.standing(), Standing::Applying(EpochNumber(1)));
-    desk.asks(&apply(1, 1, Deed::Post), Came::Applied(Ok(Applied::Done)));
-    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(Vec::new())));
+    desk.asks(&apply(1, 1, Deed::Post), Reply::Applied(Ok(Applied::Done)));
+    desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(Vec::new())));
     desk.keeps(1);
-    desk.asks(&Step::Unlock, Came::Unlocked);
+    desk.asks(&Step::Unlock, Reply::Unlocked);
     assert_eq!(desk.settler.standing(), Standing::Idle);
     assert_eq!(desk.settler.last_settled(), Some(EpochNumber(1)));
     assert!(desk.rests() > Some(desk.now));
@@ -180,18 +180,18 @@ fn the_first_epoch_of_a_new_market_goes_its_way() {
 fn what_closed_while_nobody_ran_is_asked_for() {
     let kept = Kept { floor: Token(7), ..Kept::default() };
     let mut desk = Desk::new(100, kept);
-    desk.asks(&Step::Look, Came::Looked(Ok((Token(7), Some(at(30))))));
+    desk.asks(&Step::Look, Reply::Looked(Ok((Token(7), Some(at(30))))));
     let (from, to) = (EpochNumber(31), EpochNumber(94));
-    desk.asks(&Step::Need { from, to }, Came::Given((31..=94).map(batch).collect()));
+    desk.asks(&Step::Need { from, to }, Reply::Given((31..=94).map(batch).collect()));
     (31..=94).for_each(|epoch| desk.deposits(epoch));
     let (from, to) = (EpochNumber(95), EpochNumber(100));
-    desk.asks(&Step::Need { from, to }, Came::Given((95..=96).map(batch).collect()));
+    desk.asks(&Step::Need { from, to }, Reply::Given((95..=96).map(batch).collect()));
     (95..=96).for_each(|epoch| desk.deposits(epoch));
     let (from, to) = (EpochNumber(97), EpochNumber(100));
-    desk.asks(&Step::Need { from, to }, Came::Given(Vec::new()));
+    desk.asks(&Step::Need { from, to }, Reply::Given(Vec::new()));
     // What is there is settled meanwhile.
-    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(31)])));
-    desk.asks(&Step::Lock, Came::Locked(LATER));
+    desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(31)])));
+    desk.asks(&Step::Lock, Reply::Locked(LATER));
     desk.asks(&Step::Claim { floor: Token(7) }, claim(8, Some(at(30))));
 }
 
@@ -201,7 +201,7 @@ fn a_market_that_begins_nobody_knows_where_waits_for_an_operator() {
     desk.closes(7);
     desk.looks(0, None);
     let need = Step::Need { from: EpochNumber(1), to: EpochNumber(6) };
-    desk.asks(&need, Came::Gone);
+    desk.asks(&need, Reply::Gone);
     let halted = Standing::Halted(Halt::Unseeded { epoch: EpochNumber(7) });
     assert_eq!(desk.settler.standing(), halted);
     assert_eq!(desk.rests(), None);
@@ -217,15 +217,15 @@ fn another_batch_of_the_same_name_halts_the_market() {
     let ours = batch(4).digest();
     let halted = Standing::Halted(Halt::Conflict { epoch: EpochNumber(4), ours, theirs });
     let mut desk = Desk::applying(4);
-    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Conflict(theirs))));
+    desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Ok(Applied::Conflict(theirs))));
     assert_eq!(desk.settler.standing(), halted);
-    desk.asks(&Step::Unlock, Came::Unlocked);
+    desk.asks(&Step::Unlock, Reply::Unlocked);
     assert_eq!(desk.rests(), None);
 
     let mut desk = Desk::new(3, Kept::default());
     desk.looks(1, Some(at(3)));
     desk.closes(4);
-    let conflict = Came::Deposited(Ok(Deposited::Conflict(theirs)));
+    let conflict = Reply::Deposited(Ok(Deposited::Conflict(theirs)));
     desk.asks(&Step::Deposit(batch(4)), conflict);
     assert_eq!(desk.settler.standing(), halted);
 }
@@ -233,9 +233,9 @@ fn another_batch_of_the_same_name_halts_the_market() {
 #[test]
 fn whoever_is_fenced_lets_go_and_looks_before_it_claims_again() {
     let mut desk = Desk::applying(4);
-    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Fenced(Token(9)))));
+    desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Ok(Applied::Fenced(Token(9)))));
     desk.keeps(9);
-    desk.asks(&Step::Unlock, Came::Unlocked);
+    desk.asks(&Step::Unlock, Reply::Unlocked);
     let fenced = desk.now;
     desk.claims(vec![batch(4)], 10, Some(at(3)));
     assert!(desk.now >= fenced + RetryPolicy::default().lock_wait / 2);
@@ -249,26 +249,26 @@ fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
         Kept { floor: Token(2), refusals: Some(Refusals { epoch, tries, why }), ..settled(3) }
     };
     for tries in 1..=5 {
-        desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Err(refused())));
-        desk.asks(&Step::Keep(refusals(tries)), Came::Kept);
+        desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Err(refused())));
+        desk.asks(&Step::Keep(refusals(tries)), Reply::Kept);
     }
-    desk.asks(&Step::Unlock, Came::Unlocked);
+    desk.asks(&Step::Unlock, Reply::Unlocked);
     let (epoch, tries, why) = (EpochNumber(4), 5, refused().to_string());
     assert_eq!(desk.settler.standing(), Standing::DeadLetter { epoch, tries, why });
     // Later ones go into the inbox and wait there.
     desk.closes(5);
     desk.deposits(5);
-    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(4), batch(5)])));
+    desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(4), batch(5)])));
     assert!(desk.rests() > Some(desk.now));
     // A restart does not try again by itself.
     let mut again = Desk::new(5, refusals(5));
-    again.asks(&Step::Look, Came::Looked(Ok((Token(2), Some(at(3))))));
+    again.asks(&Step::Look, Reply::Looked(Ok((Token(2), Some(at(3))))));
     again.asks(
         &Step::Need { from: EpochNumber(4), to: EpochNumber(5) },
-        Came::Given(vec![batch(4), batch(5)]),
+        Reply::Given(vec![batch(4), batch(5)]),
     );
     (4..=5).for_each(|epoch| again.deposits(epoch));
-    again.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(4), batch(5)])));
+    again.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(4), batch(5)])));
     assert!(again.rests() > Some(again.now));
 
     assert!(!desk.settler.give_up(EpochNumber(5)));
@@ -276,11 +276,11 @@ fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
     // That is stored before the ledger is asked, and again when it has answered.
     desk.notes(&[(4, Dropping::Wanted)]);
     desk.claims(vec![batch(4), batch(5)], 3, Some(at(3)));
-    desk.asks(&Step::Keep(Kept { floor: Token(3), ..refusals(5) }), Came::Kept);
-    desk.asks(&apply(4, 3, Deed::Drop), Came::Applied(Ok(Applied::Done)));
+    desk.asks(&Step::Keep(Kept { floor: Token(3), ..refusals(5) }), Reply::Kept);
+    desk.asks(&apply(4, 3, Deed::Drop), Reply::Applied(Ok(Applied::Done)));
     desk.keeps(3);
     desk.notes(&[(4, Dropping::Done)]);
-    desk.asks(&apply(5, 3, Deed::Post), Came::Applied(Ok(Applied::Done)));
+    desk.asks(&apply(5, 3, Deed::Post), Reply::Applied(Ok(Applied::Done)));
 }
 
 #[test]
@@ -290,16 +290,16 @@ fn a_dead_letter_that_is_retried_is_tried_as_often_again() {
     for _ in 0..2 {
         for tries in 1..=5 {
             let refusals = Refusals { epoch: EpochNumber(4), tries, why: refused().to_string() };
-            desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Err(refused())));
-            desk.asks(&Step::Keep(Kept { refusals: Some(refusals), ..none.clone() }), Came::Kept);
+            desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Err(refused())));
+            desk.asks(&Step::Keep(Kept { refusals: Some(refusals), ..none.clone() }), Reply::Kept);
         }
         assert!(matches!(desk.settler.standing(), Standing::DeadLetter { tries: 5, .. }));
         desk.settler.retry();
-        desk.asks(&Step::Keep(none.clone()), Came::Kept);
+        desk.asks(&Step::Keep(none.clone()), Reply::Kept);
         assert!(!matches!(desk.settler.standing(), Standing::DeadLetter { .. }));
         assert!(!desk.settler.give_up(EpochNumber(4)), "it is none any more");
     }
-    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Done)));
+    desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Ok(Applied::Done)));
 }
 
 #[test]
@@ -308,14 +308,14 @@ fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
     let mut waits = Vec::new();
     for _ in 0..3 {
         let before = desk.now;
-        desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Err(silent())));
+        desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Err(silent())));
         waits.push(desk.now - before);
     }
     // Somebody else may reach it.
-    desk.asks(&Step::Unlock, Came::Unlocked);
+    desk.asks(&Step::Unlock, Reply::Unlocked);
     for _ in 0..100 {
         let before = desk.now;
-        desk.asks(&Step::Read { limit: 64 }, Came::Read(Err(silent())));
+        desk.asks(&Step::Read { limit: 64 }, Reply::Read(Err(silent())));
         waits.push(desk.now - before);
     }
     assert!(matches!(desk.settler.standing(), Standing::Retry { .. }));
@@ -326,7 +326,7 @@ fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
     assert!(waits[20..].iter().all(|wait| *wait >= whole / 2 && *wait <= whole));
     desk.claims(vec![batch(4)], 3, Some(at(3)));
     desk.keeps(3);
-    desk.asks(&apply(4, 3, Deed::Post), Came::Applied(Ok(Applied::Duplicate(Deed::Post))));
+    desk.asks(&apply(4, 3, Deed::Post), Reply::Applied(Ok(Applied::Duplicate(Deed::Post))));
 }
 
 #[test]
@@ -334,9 +334,9 @@ fn who_is_held_asks_for_nothing_but_to_let_go() {
     let mut desk = Desk::applying(4);
     assert_eq!(desk.step(), apply(4, 2, Deed::Post));
     desk.settler.hold();
-    desk.settler.told(desk.now, Came::Applied(Ok(Applied::Done)));
+    desk.settler.told(desk.now, Reply::Applied(Ok(Applied::Done)));
     desk.closes(5);
-    desk.asks(&Step::Unlock, Came::Unlocked);
+    desk.asks(&Step::Unlock, Reply::Unlocked);
     assert_eq!((desk.rests(), desk.settler.standing()), (None, Standing::Held));
     desk.settler.resume();
     desk.looks(0, Some(at(4)));
@@ -347,10 +347,10 @@ fn who_is_held_asks_for_nothing_but_to_let_go() {
 fn what_nobody_asked_for_is_not_listened_to() {
     let mut desk = Desk::applying(4);
     let step = desk.step();
-    desk.settler.told(desk.now, Came::Unlocked);
+    desk.settler.told(desk.now, Reply::Unlocked);
     assert_eq!(desk.step(), step);
-    desk.settler.told(desk.now, Came::Applied(Ok(Applied::Done)));
-    desk.settler.told(desk.now, Came::Applied(Ok(Applied::Fenced(Token(99)))));
+    desk.settler.told(desk.now, Reply::Applied(Ok(Applied::Done)));
+    desk.settler.told(desk.now, Reply::Applied(Ok(Applied::Fenced(Token(99)))));
     assert_eq!(desk.step(), Step::Read { limit: 64 });
     assert_eq!(desk.rests(), None, "one step at a time");
 }
@@ -361,32 +361,32 @@ fn a_ledger_that_begins_later_leaves_what_is_before() {
     desk.looks(1, Some(at(9)));
     // Seventy that another ledger has settled stand before the one that is pending.
     let old = |limit| (1..=9).cycle().take(limit).map(batch).collect::<Vec<_>>();
-    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(old(64))));
+    desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(old(64))));
     let mut some = old(70);
     some.push(batch(10));
-    desk.asks(&Step::Read { limit: 128 }, Came::Read(Ok(some)));
-    desk.asks(&Step::Lock, Came::Locked(LATER));
+    desk.asks(&Step::Read { limit: 128 }, Reply::Read(Ok(some)));
+    desk.asks(&Step::Lock, Reply::Locked(LATER));
     desk.asks(&Step::Claim { floor: Token(1) }, claim(2, Some(at(9))));
     desk.keeps(2);
-    desk.asks(&apply(10, 2, Deed::Post), Came::Applied(Ok(Applied::Done)));
-    desk.asks(&Step::Read { limit: 134 }, Came::Read(Ok(old(70))));
+    desk.asks(&apply(10, 2, Deed::Post), Reply::Applied(Ok(Applied::Done)));
+    desk.asks(&Step::Read { limit: 134 }, Reply::Read(Ok(old(70))));
     desk.keeps(2);
-    desk.asks(&Step::Unlock, Came::Unlocked);
+    desk.asks(&Step::Unlock, Reply::Unlocked);
     assert_eq!(desk.settler.standing(), Standing::Idle);
 }
 
 #[test]
 fn a_position_that_was_put_back_is_seen() {
     let mut desk = Desk::applying(4);
-    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Gap(EpochNumber(1)))));
+    desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Ok(Applied::Gap(EpochNumber(1)))));
     let need = Step::Need { from: EpochNumber(2), to: EpochNumber(3) };
-    desk.asks(&need, Came::Given((2..=3).map(batch).collect()));
+    desk.asks(&need, Reply::Given((2..=3).map(batch).collect()));
     for epoch in 2..=4 {
-        let known = Came::Deposited(Ok(Deposited::Known));
+        let known = Reply::Deposited(Ok(Deposited::Known));
         desk.asks(&Step::Deposit(batch(epoch)), known);
     }
-    desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(4)])));
-    desk.asks(&apply(4, 2, Deed::Post), Came::Applied(Ok(Applied::Gap(EpochNumber(1)))));
+    desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(4)])));
+    desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Ok(Applied::Gap(EpochNumber(1)))));
     let halt = Halt::Astray { last: EpochNumber(1) };
     assert_eq!(desk.settler.standing(), Standing::Halted(halt));
 }
@@ -399,15 +399,15 @@ fn a_ledger_that_will_not_be_seeded_halts_the_market() {
     desk.deposits(1);
     for token in 1..=5 {
         if token == 1 || token > 3 {
-            desk.asks(&Step::Read { limit: 64 }, Came::Read(Ok(vec![batch(1)])));
-            desk.asks(&Step::Lock, Came::Locked(LATER));
+            desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(1)])));
+            desk.asks(&Step::Lock, Reply::Locked(LATER));
         }
         desk.asks(&Step::Claim { floor: Token(token - 1) }, claim(token, None));
         desk.keeps(token);
         let seed = Seed { market: MARKET, position: at(0), instead: None, balances: Vec::new() };
-        desk.asks(&Step::Seed { seed, token: Token(token) }, Came::Seeded(Err(refused())));
+        desk.asks(&Step::Seed { seed, token: Token(token) }, Reply::Seeded(Err(refused())));
         if token == 3 || token == 4 {
-            desk.asks(&Step::Unlock, Came::Unlocked);
+            desk.asks(&Step::Unlock, Reply::Unlocked);
         }
     }
     let halt = Halt::Refused(refused().to_string());

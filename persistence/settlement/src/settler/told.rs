@@ -6,7 +6,7 @@ use pricetime_engine::EpochNumber;
 
 use super::pause::Pause;
 use super::standing::Halt;
-use super::step::{Came, Locked, Refusals};
+use super::step::{Locked, Refusals, Reply};
 use super::{Settler, UnderWay};
 use crate::ledger::{Applied, Claim, Deed, Deposited, LedgerError, Position, Token};
 use crate::{Batch, Digest};
@@ -17,66 +17,66 @@ const FAILURES_WITH_LOCK: u32 = 2;
 impl Settler {
     /// Takes in what came of the step that was asked for. Anything else is not listened to, and the
     /// step is asked for again.
-    pub fn told(&mut self, now: Duration, came: Came) {
+    pub fn told(&mut self, now: Duration, came: Reply) {
         match (self.under_way.take(), came) {
-            (Some(UnderWay::Keep), Came::Kept) => self.unkept = false,
-            (Some(UnderWay::Look), Came::Looked(Ok((token, position)))) => {
+            (Some(UnderWay::Keep), Reply::Kept) => self.unkept = false,
+            (Some(UnderWay::Look), Reply::Looked(Ok((token, position)))) => {
                 self.well();
                 self.glanced(token, position);
             }
-            (Some(UnderWay::Need(to)), Came::Given(mut batches)) => {
+            (Some(UnderWay::Need(to)), Reply::Given(mut batches)) => {
                 batches.retain(|it| (it.market, it.history) == (self.market, self.history));
                 let wait = self.chance.of(self.patience.watch);
                 self.feed.given(to, batches, (now, wait));
             }
-            (Some(UnderWay::Need(to)), Came::Gone) => self.gone(now, to),
-            (Some(UnderWay::Deposit(epoch)), Came::Deposited(Ok(deposited))) => {
+            (Some(UnderWay::Need(to)), Reply::Gone) => self.gone(now, to),
+            (Some(UnderWay::Deposit(epoch)), Reply::Deposited(Ok(deposited))) => {
                 self.well();
                 self.refused = 0;
                 self.deposited(epoch, deposited);
             }
-            (Some(UnderWay::Read(limit)), Came::Read(Ok(batches))) => {
+            (Some(UnderWay::Read(limit)), Reply::Read(Ok(batches))) => {
                 self.well();
                 self.read(now, limit, batches);
             }
-            (Some(UnderWay::Lock), Came::Locked(locked)) => self.locked(now, &locked),
-            (Some(UnderWay::Unlock), Came::Unlocked) => self.unlocked(),
-            (Some(UnderWay::Claim), Came::Claimed(Ok(claim))) => {
+            (Some(UnderWay::Lock), Reply::Locked(locked)) => self.locked(now, &locked),
+            (Some(UnderWay::Unlock), Reply::Unlocked) => self.unlocked(),
+            (Some(UnderWay::Claim), Reply::Claimed(Ok(claim))) => {
                 self.well();
                 self.claimed(now, claim);
             }
-            (Some(UnderWay::Seed), Came::Seeded(Ok(()))) => {
+            (Some(UnderWay::Seed), Reply::Seeded(Ok(()))) => {
                 self.well();
                 self.refused = 0;
                 let position = Position { history: self.history, last: EpochNumber(0) };
                 self.claim = self.claim.map(|it| Claim { position: Some(position), ..it });
             }
-            (Some(UnderWay::Apply(epoch, deed)), Came::Applied(Ok(applied))) => {
+            (Some(UnderWay::Apply(epoch, deed)), Reply::Applied(Ok(applied))) => {
                 self.well();
                 self.refused = 0;
                 self.applied(now, (epoch, deed), applied);
             }
             (
                 Some(UnderWay::Apply(epoch, _)),
-                Came::Applied(Err(LedgerError::Refused { ledger, why })),
+                Reply::Applied(Err(LedgerError::Refused { ledger, why })),
             ) => {
                 let error = LedgerError::Refused { ledger, why };
                 self.letter(now, epoch, error.to_string());
             }
-            (Some(UnderWay::Seed), Came::Seeded(Err(error))) => {
+            (Some(UnderWay::Seed), Reply::Seeded(Err(error))) => {
                 // Somebody else may have seeded it or claimed it: the next claim will tell.
                 self.claim = None;
                 self.failed(now, &error);
             }
-            (Some(UnderWay::Look), Came::Looked(Err(error)))
-            | (Some(UnderWay::Deposit(_)), Came::Deposited(Err(error)))
-            | (Some(UnderWay::Read(_)), Came::Read(Err(error)))
-            | (Some(UnderWay::Claim), Came::Claimed(Err(error)))
-            | (Some(UnderWay::Recall(_)), Came::Recalled(Err(error)))
-            | (Some(UnderWay::Apply(..)), Came::Applied(Err(error))) => self.failed(now, &error),
-            (Some(_), Came::Shut(error)) => self.shut(now, &error),
+            (Some(UnderWay::Look), Reply::Looked(Err(error)))
+            | (Some(UnderWay::Deposit(_)), Reply::Deposited(Err(error)))
+            | (Some(UnderWay::Read(_)), Reply::Read(Err(error)))
+            | (Some(UnderWay::Claim), Reply::Claimed(Err(error)))
+            | (Some(UnderWay::Recall(_)), Reply::Recalled(Err(error)))
+            | (Some(UnderWay::Apply(..)), Reply::Applied(Err(error))) => self.failed(now, &error),
+            (Some(_), Reply::Shut(error)) => self.shut(now, &error),
             (Some(UnderWay::Note), came) => self.noted(now, came),
-            (Some(UnderWay::Recall(epoch)), Came::Recalled(Ok(deed))) => {
+            (Some(UnderWay::Recall(epoch)), Reply::Recalled(Ok(deed))) => {
                 self.well();
                 self.recalled(epoch, deed);
             }
