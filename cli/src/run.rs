@@ -8,7 +8,6 @@ mod tell;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -223,7 +222,7 @@ impl Run {
                 info!(why, "ending");
                 Ok(Met::default())
             }
-            () = until_stopped(&shared) => Ok(Met::default()),
+            _ = shared.host().stopped() => Ok(Met::default()),
             Err(panic) = &mut serving => Err(Failure::failed(panic)),
         };
         // Nobody waits for this where all have gone.
@@ -346,12 +345,5 @@ fn until_told() -> impl Future<Output = &'static str> {
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "interrupted",
         }
-    }
-}
-
-/// Waits until the host has stopped by itself.
-async fn until_stopped(shared: &Connected) {
-    while shared.host().status().stopped.is_none() {
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
