@@ -19,7 +19,7 @@ const GROUP_MAX: usize = 256;
 /// Why it cannot go on.
 enum End {
     Journal(JournalError),
-    Feeds,
+    Publisher,
 }
 
 impl From<JournalError> for End {
@@ -54,7 +54,7 @@ impl JournalThread {
         match kept {
             Ok(()) => {}
             Err(End::Journal(error)) => self.shared.fail_disk(error),
-            Err(End::Feeds) => self.shared.stop(Stopped::Feeds),
+            Err(End::Publisher) => self.shared.stop(Stopped::Publisher),
         }
         // Its tickets are dropped only now, so they say why.
         drop(group);
@@ -73,7 +73,7 @@ impl JournalThread {
     }
 
     fn hand_on(&self, batch: Batch) -> Result<(), End> {
-        self.next.send(batch).map_err(|_| End::Feeds)
+        self.next.send(batch).map_err(|_| End::Publisher)
     }
 
     fn keep(&self, journal: &mut Journal, group: &mut Vec<Batch>) -> Result<(), End> {

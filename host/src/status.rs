@@ -288,7 +288,7 @@ mod tests {
         let status = serde_json::to_value(shared.status()).expect("JSON");
         assert_eq!((&status["durable"], &status["stopped"]), (&7.into(), &serde_json::Value::Null));
         shared.stop(Stopped::Core("the clock broke".into()));
-        shared.stop(Stopped::Feeds);
+        shared.stop(Stopped::Publisher);
         let status = serde_json::to_value(shared.status()).expect("JSON");
         assert_eq!(status["stopped"], "the core failed: the clock broke");
     }

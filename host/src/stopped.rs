@@ -19,7 +19,7 @@ pub enum Stopped {
     /// The journal failed. This process does not open the folder again.
     Journal(Arc<JournalError>),
     /// The publisher's thread panicked.
-    Feeds,
+    Publisher,
     /// The host was closed while it did not hold the runner's lock. What was carried out last is in the
     /// journal, and was not answered.
     LockLost,
@@ -37,7 +37,7 @@ impl Stopped {
             Self::Closed => String::from("it ended before there was an answer"),
             Self::Core(why) => format!("the core failed: {why}"),
             Self::Journal(error) => format!("the journal failed: {error}"),
-            Self::Feeds => String::from("the publisher failed"),
+            Self::Publisher => String::from("the publisher failed"),
             Self::LockLost => String::from(
                 "it ended without the lock of the runner: what was carried out last is in the journal, \
                  and nobody was told: the next start knows it",
