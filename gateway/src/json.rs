@@ -24,9 +24,16 @@ pub use convert::BadLine;
 pub use event::{
     ClearingLine, EpochLine, EventLine, OrderLine, OutcomeLine, PartyLine, SideLine, UntilLine,
 };
-pub use input::*;
+pub use input::{
+    AddMarket, AdvanceTime, Amend, BlockAccount, Cancel, CancelAll, CancelSession, CloseEpoch,
+    DEPTH_MAX, Hello, Line, MarketAsked, OrderAsked, OrderType, OutcomeAsked, Place, RemoveMarket,
+    SetMarket, SetPhase, Subscribe, TimeInForce, UnblockAccount, View, Whose,
+};
 pub use market::{CallLine, Detail, IndicativeLine, MarketOrdersLine, MarketSpecLine, TermsLine};
-pub use output::*;
+pub use output::{
+    Answer, Book, Done, Ended, FencedLine, LevelLine, MarketFound, OrderFound, Orders,
+    OutcomeFound, Refused, Status, TradeLine, Update, Welcome,
+};
 pub use read::Unreadable;
 pub use value::{Amount, StepParts, StepText, Time};
 
