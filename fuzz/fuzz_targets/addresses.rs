@@ -5,8 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::bounds::{SECRET, frugally, short, unseen};
-use pricetime_settlement::ledger::postgres::PostgresOptions;
 use pricetime_redis::{Address, RedisOptions, Server};
+use pricetime_settlement::ledger::postgres::PostgresOptions;
 
 fn redis(address: &str) {
     match frugally(address.len(), 64, || RedisOptions::parse(address)) {

@@ -8,7 +8,9 @@ use libfuzzer_sys::fuzz_target;
 use pricetime_engine::Sequence;
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::bounds::frugally;
-use pricetime_journal::codec::{COMMAND_MAX, CodecError, decode_command, decode_snapshot, encode_command, encode_snapshot};
+use pricetime_journal::codec::{
+    COMMAND_MAX, CodecError, decode_command, decode_snapshot, encode_command, encode_snapshot,
+};
 
 /// What is spelled as these bytes, if they spell something.
 fn decoded<T: Debug>(

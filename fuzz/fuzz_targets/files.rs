@@ -13,8 +13,8 @@ use pricetime_fuzz::Bytes;
 use pricetime_fuzz::archive::{OURS, Small, pieces};
 use pricetime_fuzz::bounds::{frugally, short};
 use pricetime_journal::codec::{Kind, seal_envelope};
-use pricetime_settlement::{Batch, Digest, Transfer};
 use pricetime_journal::{ArchiveError, Disk as _, LocalSnapshots, unpack};
+use pricetime_settlement::{Batch, Digest, Transfer};
 use pricetime_tests::disk::FaultyDisk;
 
 /// How much the disk takes that an archive is unpacked on.

@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 
 use libfuzzer_sys::fuzz_target;
 use pricetime_engine::{Command, MarketSpec, Notional, Sequence, Timestamp};
+use pricetime_fuzz::Bytes;
+use pricetime_fuzz::bounds::{frugally, short};
 use pricetime_gateway::json::{Amount, Line, StepText, Time};
 use pricetime_gateway::{BalanceLine, read_balances, why_not_json_lines};
 use pricetime_settlement::ledger::Balance;
-use pricetime_fuzz::Bytes;
-use pricetime_fuzz::bounds::{frugally, short};
 
 fn line(text: &[u8], spec: &MarketSpec) {
     let line = match frugally(text.len(), 64, || Line::read(text)) {

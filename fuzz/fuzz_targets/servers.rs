@@ -8,10 +8,10 @@ use pricetime_engine::{EngineSnapshot, MarketSnapshot};
 use pricetime_fuzz::Bytes;
 use pricetime_fuzz::bounds::{frugally, short};
 use pricetime_redis::fuzzing::{end, texts};
-use pricetime_settlement::ledger::fuzzing::{balance, notice, outcome, position};
 use pricetime_redis::stream::EntryId;
 use pricetime_redis::{BadText, ImageText, ReadImage, read_text};
 use pricetime_settlement::BatchId;
+use pricetime_settlement::ledger::fuzzing::{balance, notice, outcome, position};
 use redis::Value;
 
 /// How deep an answer may be that becomes a value: the client's bound.

@@ -21,7 +21,7 @@ use crate::stopped::Stopped;
 /// # let folder = tempfile::tempdir()?;
 /// # let host = Host::open(Options::new(folder.path()))?;
 /// let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
-/// let ticket = host.operator(MarketId(1)).add(spec)?; // Submitted. It does not wait.
+/// let ticket = host.operator(MarketId(1)).add(spec).ticket()?; // Submitted. It does not wait.
 /// let group = ticket.await?; // Durable.
 /// assert_eq!(group.outcome, Outcome::Accepted);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
