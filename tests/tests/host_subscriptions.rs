@@ -269,7 +269,9 @@ fn commands_are_acknowledged_while_a_digest_is_computed() {
     let place = |number: u64| {
         let Action::Place(mut place) = draft(0, 1).action else { unreachable!("it places") };
         place.order = OrderId(u128::from(number));
-        Draft { request: None, action: Action::Place(place), ..draft(0, 1) }
+        // Of many accounts, because each may have only so many orders.
+        let account = AccountId(1 + u128::from(number % 100));
+        Draft { account, request: None, action: Action::Place(place), ..draft(0, 1) }
     };
     for number in 0..ORDERS {
         while host.tell(place(number)).is_err() {
@@ -277,6 +279,10 @@ fn commands_are_acknowledged_while_a_digest_is_computed() {
         }
     }
     done(&host, operator(Action::AdvanceTime));
+    let view = host.view(MARKETS[0], 1).expect("the market");
+    let resting: u64 =
+        view.bids.iter().chain(&view.asks).map(|level| u64::from(level.orders)).sum();
+    assert_eq!(resting, ORDERS, "a digest of all of them takes long");
     let (computed, over) = (AtomicU64::new(0), AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
