@@ -1,4 +1,8 @@
-//! Flows of commands to measure with: a book of so many standing orders, and what happens to it.
+//! All that measures: streams of commands, meters, and the harness behind `pricetime bench`.
+//!
+//! [`workload`] has command streams by name, for whole hosts; [`Bench`] measures with them. The rest of this
+//! page is about the streams of the Criterion benches: a book of so many standing orders, and what happens
+//! to it.
 //!
 //! A flow is a plain list, made before anything is timed and the same for the same seed. Every
 //! measurement begins with the standing book and ends before the flow has changed its size by much,

@@ -1,6 +1,6 @@
-//! The program `pricetime`: what can be done with the engine from a shell.
+//! The program `pricetime`: what you can do with the engine from a shell.
 //!
-//! Each command is a page of its own. The exit codes stand in `failure.rs` and at the end of `--help`.
+//! Each subcommand is a file. The exit codes are in `failure.rs` and at the end of `--help`.
 
 mod archive;
 mod config;

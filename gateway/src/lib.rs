@@ -1,7 +1,8 @@
-//! What clients speak: [`json`] lines, the [`Tokens`] that say on whose behalf they do, and the
-//! [`Listeners`] that serve them over sockets.
+//! The client interface: JSON lines over sockets.
 //!
-//! Each connection is a [`Session`] of one principal. All of them share what [`Connected`] has.
+//! [`json`] has the lines as types, [`Tokens`] says on whose behalf a connection speaks, and [`Listeners`]
+//! serves the sockets. Each connection is a [`Session`] of one principal; all of them share a
+//! [`Connected`].
 
 mod access;
 mod account;

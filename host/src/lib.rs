@@ -1,10 +1,11 @@
 //! The process around a matching core, to embed.
 //!
-//! A [`Host`] runs the engine on a thread of its own and loses nothing. Commands are submitted from
-//! any thread or task, without waiting; the core's thread gives each a number and a time and carries
-//! it out; the journal's thread makes it durable; and only then anybody hears of it: the ticket that
-//! the submitter holds, the views, the subscribers. After a crash the same folder opens with
-//! everything in it that anybody was told of.
+//! A [`Host`] runs the engine on a thread of its own and loses nothing. You submit commands from any
+//! thread or task, without waiting. The core's thread numbers and stamps each command and carries it
+//! out. The journal's thread makes it durable. Only then is it visible: in the answer to its sender, in
+//! views and to subscribers. After a crash the same folder opens with all that was ever visible.
+//!
+//! [`guide`] leads from `Cargo.toml` to the backup.
 //!
 //! ```text
 //!  submit ──▶ ring ──▶ core ──▶ journal ──▶ publisher ──▶ tickets, views, subscribers
@@ -12,8 +13,8 @@
 //!                      apply     sync                        └▶ snapshot thread: local snapshots
 //! ```
 //!
-//! Each arrow is a bounded queue. A slow disk fills the ring until it answers `Busy`; a slow reader
-//! is let go; nobody waits for anybody on the core's thread but the core for the journal.
+//! Each arrow is a bounded queue. A slow disk fills the ring, and then commands are refused with `Busy`. A
+//! subscriber that is too slow is disconnected. The core waits only for the journal.
 
 mod access;
 mod batch;
@@ -55,7 +56,7 @@ mod view;
 
 pub use pricetime_engine as engine;
 
-/// What is kept: in a folder, in Redis, in a ledger.
+/// The crates that store something: in a folder, in Redis, in a ledger.
 pub mod persistence {
     pub use pricetime_journal as journal;
     pub use pricetime_redis as redis;

@@ -1,4 +1,4 @@
-//! The snapshot thread's thread: writes local snapshots, while everybody else goes on.
+//! The snapshot thread: writes local snapshots while all other threads go on.
 //!
 //! It writes a snapshot when an epoch has closed and it is idle, and one at the end.
 //!

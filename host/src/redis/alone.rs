@@ -64,7 +64,7 @@ impl Taken {
     }
 }
 
-/// What a image thread has to see to where nobody else keeps the state.
+/// What the image thread has to see to where nobody else keeps the state.
 #[derive(Debug)]
 pub(super) struct Alone {
     ledger: Arc<Mutex<Ledger>>,

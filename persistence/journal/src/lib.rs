@@ -1,19 +1,19 @@
-//! What keeps an engine over a power cut.
+//! Durability of an engine: journal, snapshots, recovery.
 //!
-//! The engine is a value, and the same commands make the same value. So what has to be kept is the
-//! commands, in order, each before anybody hears what it did: that is the [`Journal`]. Everything
-//! else only shortens the way back: a [`LocalSnapshots`] folder holds states to start from, and
-//! [`Recovery`] puts the newest of them and the journal after it together again.
+//! The engine is a value, and the same commands make the same value. So the commands are what must be
+//! kept, in order, each before its effects are visible: that is the [`Journal`]. Everything else shortens
+//! the way back. [`LocalSnapshots`] are states to start from, and [`Recovery`] combines the newest of them
+//! with the journal after it.
 //!
-//! Two things are told apart everywhere. What power loss can do (the end of the last write is
-//! missing, in any of its sectors) is repaired in silence, for nobody was told of it. What power
-//! loss cannot do is damage, and is refused with the name of the file and the place in it; nothing
-//! is ever skipped.
+//! Power loss and damage are told apart everywhere. Power loss can lose the end of the last write, in any
+//! of its sectors; that is repaired silently, because nothing of it was acknowledged. Anything else is
+//! damage. It is refused with the name of the file and the place in it, and nothing is ever skipped.
 //!
-//! [`FolderReader`] reads a data folder without a lock and without writing, beside whoever has it open.
+//! [`FolderReader`] reads a data folder without a lock and without writing, while another process has it
+//! open.
 //!
-//! Nothing here reads a clock or starts a thread. Files are reached through [`Disk`] alone, so that a test
-//! can put a disk in its place that fails as real ones do.
+//! Nothing here reads a clock or starts a thread. All files are reached through [`Disk`], so that a test
+//! can use a disk that fails as real ones do.
 
 pub mod codec;
 pub mod echo;

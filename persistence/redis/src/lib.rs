@@ -1,19 +1,20 @@
-//! The image of every market in Redis, after each epoch: exact, readable by anybody, never half.
+//! Redis: the image of every market after each epoch, event streams ([`stream`]), and locks over several
+//! servers ([`redlock`]).
 //!
-//! A market's keys stand under one hash tag, so they are on one node of a cluster and one
-//! transaction reaches all of them. What is written is written under `WATCH`: the writer looks at who
-//! wrote last and what, and its transaction counts only if nobody has been there since. No script is
-//! needed for that, so it works where `EVAL` is switched off, and there is one way and not two.
+//! The image is exact, never half written, and any client can read it. The keys of a market share one
+//! hash tag, so they are on one node of a cluster, and one transaction reaches all of them. Each write is
+//! made under `WATCH`: the writer checks who wrote last and what, and its transaction counts only if
+//! nothing was written since. No script is needed, so one code path works even if `EVAL` is disabled.
 //!
-//! Up to [`CHANGES_MAX`] changes go into the current keys in one transaction. More go, piece by
-//! piece, into a second generation under names of its own, which then takes the place of the first
-//! in one transaction of renames. Whoever reads sees one epoch or the next.
+//! Up to [`CHANGES_MAX`] changes go into the current keys in one transaction. More changes go, piece by
+//! piece, into a second generation of keys, which then replaces the first in one transaction of renames.
+//! So a reader sees one epoch or the next.
 //!
-//! Whoever claims a market takes the next *term*. A writer whose term is not the stored one has been
-//! replaced and writes nothing any more.
+//! A writer that claims a market takes the next *term*. A writer whose term is not the stored one has
+//! been replaced and stops writing.
 //!
-//! The client is a plain blocking one on a thread of the host's: a connection that fails in any way
-//! is thrown away and made anew, so there is never an answer that belongs to an earlier question.
+//! The client blocks, on a thread of the host. A connection with any error is dropped, so no reply can
+//! belong to an earlier request.
 
 mod check;
 mod count;

@@ -1,11 +1,11 @@
-//! What an epoch's trades come to, and the way of that into a ledger: exactly once, and in order.
+//! Settlement: each epoch's trades are posted to a ledger exactly once, in order.
 //!
-//! The [`Collector`] listens to events and makes one [`Batch`] of each epoch of each market: a
-//! function of the journal and of nothing else, so whoever makes it again makes the same one. A
-//! [`Ledger`](crate::ledger::Ledger) takes a batch at most once. Between them stands a [`Settler`]
-//! for each market, that asks for steps and is told what came of them.
+//! The [`Collector`] listens to events and makes one [`Batch`] for each epoch of each market. A batch
+//! follows from the journal alone, so making it again gives the same batch. A
+//! [`Ledger`](crate::ledger::Ledger) posts a batch at most once. A [`Settler`] for each market stands
+//! between them: it asks for steps and is told what came of them.
 //!
-//! Nothing here knows a clock, a file or a network.
+//! Only the ledgers reach files and servers. The rest knows no clock, no file and no network.
 
 mod batch;
 mod collector;
