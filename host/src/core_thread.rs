@@ -1,6 +1,6 @@
 //! The core's thread: many submit, one works, batch by batch.
 //!
-//! The work is a [`Work`]: the sequencer with its engine. Whoever has an [`Submitter`] may submit, from any
+//! The work is a [`Work`]: the sequencer with its engine. A caller that has a [`Submitter`] may submit, from any
 //! thread and without waiting; if there is no room, the submitter is told so. If the work fails or panics,
 //! the thread ends, the reason is kept, and everybody who submits from then on is told that it has stopped.
 //!

@@ -1,6 +1,6 @@
 //! Settlement: a thread that brings each epoch's batch into a ledger, exactly once and in order.
 //!
-//! The publisher's thread listens for what epochs come to and hands it to the [`SettlementThread`], who drives a
+//! The publisher's thread collects what epochs come to and hands it to the [`SettlementThread`], which drives a
 //! [`Settler`](pricetime_settlement::Settler) for each market. A ledger that hangs or is
 //! gone holds nobody else up: what it has not posted is made again from the journal.
 //!
