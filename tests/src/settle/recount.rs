@@ -112,6 +112,18 @@ impl Recount {
         sums
     }
 
+    /// An account that has no part in any trade.
+    ///
+    /// # Panics
+    /// Where every account there can be has traded.
+    #[must_use]
+    pub fn bystander(&self) -> AccountId {
+        let trades = |it: &AccountId| {
+            self.trades.iter().any(|trade| trade.buyer == *it || trade.seller == *it)
+        };
+        (0..=u128::MAX).rev().map(AccountId).find(|it| !trades(it)).expect("an account")
+    }
+
     /// How many trades an epoch has had, and the sum of their quantities and of what they were worth.
     #[must_use]
     pub fn turnover(&self, market: MarketId, epoch: EpochNumber) -> (u64, u128, i128) {
