@@ -6,6 +6,7 @@
 
 use crate::command::{OrderKind, SelfTrade};
 use crate::event::Party;
+use crate::parts::Parts;
 use crate::quantity::{AccountId, OrderId, Price, Priority, Quantity, SessionId, Side};
 use crate::snapshot::{OrderRecord, Until};
 
@@ -103,7 +104,7 @@ impl Default for Arena {
     }
 }
 
-fn slot(number: u32) -> usize {
+pub(crate) fn slot(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
@@ -154,6 +155,14 @@ impl Arena {
     #[inline]
     pub(crate) fn hidden(&self, handle: Handle) -> Quantity {
         self.more(handle).map_or(Quantity::ZERO, |more| more.hidden)
+    }
+
+    /// The parts that the order does not show.
+    #[inline]
+    pub(crate) fn parts(&self, handle: Handle) -> Parts {
+        let (hidden, display) =
+            self.more(handle).map_or((Quantity::ZERO, None), |more| (more.hidden, more.display));
+        Parts { hidden, display: display.unwrap_or(hidden) }
     }
 
     /// What has not traded, shown or not.

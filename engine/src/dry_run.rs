@@ -1,5 +1,8 @@
 //! What a taker would trade, found without trading: for fill-or-kill orders and minimum quantities.
 
+use core::ops::ControlFlow;
+
+use crate::arena::slot;
 use crate::command::SelfTrade;
 use crate::ladder::Level;
 use crate::owners::Whose;
@@ -17,9 +20,11 @@ pub(crate) struct DryRun {
     needed: Quantity,
     /// What is hidden of the orders of a level, and whether it is the taker's account's own.
     parts: Vec<(Parts, bool)>,
-    /// How much is open of the orders that the taker's account has on the other side, and at which prices;
-    /// ascending.
-    own: Vec<(Price, Quantity)>,
+    /// What is open of the orders that the taker's account has on the other side, by the number of their
+    /// level.
+    own: Vec<Quantity>,
+    /// The levels where there is something of it.
+    own_levels: Vec<u32>,
 }
 
 /// A dry run looks at no more orders one by one before it asks which levels it can take as sums.
@@ -34,27 +39,34 @@ impl DryRun {
         bound: Option<Price>,
         needed: Quantity,
     ) -> bool {
+        if !is_there(standing, taker, bound, needed) {
+            return false;
+        }
+        // Only an order of its own account makes a taker meet less than what is there.
+        if taker.self_trade == SelfTrade::None {
+            return true;
+        }
         (self.left, self.needed) = (taker.open, needed);
-        self.own.clear();
-        // Only an order of its own account makes a taker meet more than a level's sum.
-        let walks = taker.self_trade != SelfTrade::None;
+        let ladder = standing.ladder(taker.side.opposite());
         let (mut walked, mut known) = (0_u32, false);
-        for (level, open) in standing.ladder(taker.side.opposite()).open_levels() {
-            if self.is_over() || !taker.side.reaches(bound, level.price) {
-                break;
+        let _ended = ladder.open_levels().try_for_each(|(number, level, open)| {
+            if !taker.side.reaches(bound, level.price) {
+                return ControlFlow::Break(());
             }
             walked = walked.saturating_add(level.orders);
-            if walks && !known && walked > WALKED {
+            if !known && walked > WALKED {
                 self.find_own(standing, taker);
                 known = true;
             }
-            let goes_on = (known || !walks)
-                .then(|| self.take_sum(open, self.own_at(level.price), taker.self_trade))
-                .flatten();
-            if !goes_on.unwrap_or_else(|| self.run_through(standing, taker, level)) {
-                break;
+            let sum = known.then(|| self.take_sum(open, self.own_at(number), taker.self_trade));
+            let goes_on = sum.flatten().unwrap_or_else(|| self.run_through(standing, taker, level));
+            if goes_on && !self.is_over() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
             }
-        }
+        });
+        self.forget_own();
         self.needed.is_zero()
     }
 
@@ -68,34 +80,48 @@ impl DryRun {
         self_trade: SelfTrade,
     ) -> Option<bool> {
         let others = open.minus(own.unwrap_or(Quantity::ZERO));
-        let falls_short = others < self.needed || self.left < self.needed;
         match (self_trade, own) {
             (SelfTrade::None | SelfTrade::CancelMaker, _) | (_, None) => {}
-            (SelfTrade::Decrement, Some(own)) if self.left >= open => self.step(own, true),
+            // However early it meets them, enough is left.
+            (SelfTrade::Decrement, Some(own)) if own <= self.left.minus(self.needed) => {
+                self.step(own, true);
+            }
             // It ends here, and what it needs is not here.
             (SelfTrade::Decrement | SelfTrade::CancelTaker | SelfTrade::CancelBoth, _) => {
-                return falls_short.then_some(false);
+                return (others < self.needed).then_some(false);
             }
         }
         self.meet(others);
         Some(true)
     }
 
-    /// How much is open at this price of the orders of the taker's account, if it has any there.
-    fn own_at(&self, price: Price) -> Option<Quantity> {
-        let from = self.own.partition_point(|(at, _)| *at < price);
-        let here = self.own.get(from..)?.iter().take_while(|(at, _)| *at == price);
-        here.map(|(_, open)| *open).reduce(Quantity::plus)
+    /// What is open of the taker's account's orders in a level, if it has any there.
+    fn own_at(&self, level: u32) -> Option<Quantity> {
+        self.own.get(slot(level)).copied().filter(|own| !own.is_zero())
     }
 
+    /// Notes the orders that the taker's account has on the other side.
     fn find_own(&mut self, standing: &Standing, taker: &OrderRecord) {
-        let ladder = standing.ladder(taker.side.opposite());
-        let own = standing.orders(Whose::Account(taker.party.account)).filter_map(|(at, order)| {
-            let meets = order.side != taker.side && order.level().is_some();
-            meets.then(|| (ladder.price(order), standing.open(at)))
+        let own = standing.orders(Whose::Account(taker.party.account));
+        own.filter(|(_, order)| order.side != taker.side).for_each(|(at, order)| {
+            let Some(level) = order.level() else { return };
+            if self.own.len() <= slot(level) {
+                self.own.resize(slot(level).saturating_add(1), Quantity::ZERO);
+            }
+            let Some(own) = self.own.get_mut(slot(level)) else { return };
+            if own.is_zero() {
+                self.own_levels.push(level);
+            }
+            *own = own.plus(standing.open(at));
         });
-        self.own.extend(own);
-        self.own.sort_unstable();
+    }
+
+    fn forget_own(&mut self) {
+        for level in self.own_levels.drain(..) {
+            if let Some(own) = self.own.get_mut(slot(level)) {
+                *own = Quantity::ZERO;
+            }
+        }
     }
 
     /// Goes through one level, part by part as they would come up. Says whether the taker goes on
@@ -118,10 +144,9 @@ impl DryRun {
             if self.is_over() {
                 return false;
             }
-            let hidden = standing.hidden(handle);
-            if !hidden.is_zero() {
-                let display = standing.display(handle).unwrap_or(hidden);
-                self.parts.push((Parts { hidden, display }, own));
+            let parts = standing.parts(handle);
+            if !parts.hidden.is_zero() {
+                self.parts.push((parts, own));
             }
         }
         // All rounds of the parts but the last are sums.
@@ -146,8 +171,9 @@ impl DryRun {
         !self.is_over()
     }
 
-    const fn is_over(&self) -> bool {
-        self.left.is_zero() || self.needed.is_zero()
+    /// Whether it is sure that what is needed would trade, or that it would not.
+    fn is_over(&self) -> bool {
+        self.needed.is_zero() || self.left < self.needed
     }
 
     fn meet(&mut self, quantity: Quantity) {
@@ -164,4 +190,24 @@ impl DryRun {
             self.meet(quantity);
         }
     }
+}
+
+/// Whether so much is open at the prices that a taker reaches.
+fn is_there(
+    standing: &Standing,
+    taker: &OrderRecord,
+    bound: Option<Price>,
+    needed: Quantity,
+) -> bool {
+    let side = taker.side.opposite();
+    if standing.summary(side).resting_quantity < needed {
+        return false;
+    }
+    let reached = standing.ladder(side).open_levels();
+    let mut reached = reached.take_while(|(_, level, _)| taker.side.reaches(bound, level.price));
+    let left = reached.try_fold(needed, |left, (_, _, open)| {
+        let left = left.minus(left.min(open));
+        (!left.is_zero()).then_some(left)
+    });
+    left.is_none()
 }

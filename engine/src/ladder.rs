@@ -3,7 +3,7 @@
 //! The queue's links live in the orders themselves, so every change goes through the arena that
 //! holds them. Market orders that rest in Call have no price; they queue in a level of their own.
 
-use crate::arena::{Arena, Handle, Order, Seat};
+use crate::arena::{Arena, Handle, Order, Seat, slot};
 use crate::quantity::{Price, Quantity, Side};
 use crate::rungs::Rungs;
 
@@ -38,10 +38,6 @@ pub(crate) struct Ladder {
     /// What the orders of each level hide, up to the last level where any ever did.
     hidden: Vec<Quantity>,
     free: Vec<u32>,
-}
-
-fn slot(level: u32) -> usize {
-    usize::try_from(level).unwrap_or(usize::MAX)
 }
 
 #[expect(clippy::indexing_slicing, reason = "a level's number names a slot; bounds are checked")]
@@ -122,21 +118,14 @@ impl Ladder {
         self.prices.get(self.key(price)).map(|level| self.level(level))
     }
 
-    /// The next level behind a price.
-    pub(crate) fn after(&self, price: Price) -> Option<&Level> {
-        self.prices.after(self.key(price)).map(|(_, level)| self.level(level))
-    }
-
     /// The levels, best first.
     pub(crate) fn levels(&self) -> impl Iterator<Item = &Level> {
-        core::iter::successors(self.best(), |level| self.after(level.price))
+        self.prices.entries().map(|(_, level)| self.level(level))
     }
 
-    /// The levels, best first, each with what its orders hold, hidden parts included.
-    pub(crate) fn open_levels(&self) -> impl Iterator<Item = (&Level, Quantity)> {
-        let first = self.prices.first();
-        let levels = core::iter::successors(first, |(key, _)| self.prices.after(*key));
-        levels.map(|(_, level)| (self.level(level), self.open(level)))
+    /// The levels, best first, each with its number and what its orders hold, hidden parts included.
+    pub(crate) fn open_levels(&self) -> impl Iterator<Item = (u32, &Level, Quantity)> {
+        self.prices.entries().map(|(_, level)| (level, self.level(level), self.open(level)))
     }
 
     /// What the market orders hold.

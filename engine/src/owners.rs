@@ -19,7 +19,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::arena::{Arena, Handle, Order};
+use crate::arena::{Arena, Handle, Order, slot};
 use crate::index::IndexKey;
 use crate::quantity::{AccountId, SessionId};
 
@@ -72,10 +72,6 @@ const COUNTERS: usize = 1 << COUNTER_BITS;
 const COUNTER: u32 = !(u32::MAX >> COUNTER_BITS) | TAKEN;
 /// So many marks are compared at once.
 const STRIDE: usize = 64;
-
-fn slot(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
 
 const fn session_mark(session: SessionId) -> u32 {
     session.0.get() & SESSION | IN_SESSION

@@ -52,6 +52,11 @@ impl Rungs {
         self.row.last().copied()
     }
 
+    /// The keys with their values, the smallest first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.row.iter().rev().copied().chain(self.rest.entries())
+    }
+
     /// The value of `key`.
     #[inline]
     pub(crate) fn get(&self, key: u64) -> Option<u32> {
@@ -60,15 +65,6 @@ impl Rungs {
         }
         let found = self.row.iter().rfind(|&&(near, _)| near >= key);
         found.filter(|&&(near, _)| near == key).map(|&(_, value)| value)
-    }
-
-    /// The smallest key above `key`, which need not be there itself, and its value.
-    #[inline]
-    pub(crate) fn after(&self, key: u64) -> Option<(u64, u32)> {
-        match self.place(key).checked_sub(1) {
-            Some(at) => self.row.get(at).copied(),
-            None => self.rest.after(key),
-        }
     }
 
     /// Adds a key that is not there yet.
@@ -136,7 +132,6 @@ impl Rungs {
 #[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 mod tests {
     use std::collections::BTreeMap;
-    use std::ops::Bound::{Excluded, Unbounded};
 
     use super::{ROW_MAX, ROW_MIN, Rungs};
     use crate::random::Random;
@@ -146,9 +141,7 @@ mod tests {
         assert_eq!(prices.len(), map.len());
         assert!(prices.row.len() <= ROW_MAX);
         assert!(prices.row.len() >= ROW_MIN || prices.rest.len() == 0);
-        let row = prices.row.iter().rev().copied();
-        let rest = core::iter::successors(prices.rest.first(), |&(key, _)| prices.rest.after(key));
-        assert!(row.chain(rest).eq(map.iter().map(|(&key, &value)| (key, value))));
+        assert!(prices.entries().eq(map.iter().map(|(&key, &value)| (key, value))));
     }
 
     /// A key as a book might hold it: mostly close to the best, at times far off or at an end.
@@ -174,8 +167,6 @@ mod tests {
             let best = map.first_key_value().map_or(centre, |(&key, _)| key);
             let key = some_key(&mut random, if step & 1 == 0 { best } else { centre });
             assert_eq!(prices.get(key), map.get(&key).copied());
-            let after = map.range((Excluded(key), Unbounded)).next();
-            assert_eq!(prices.after(key), after.map(|(&key, &value)| (key, value)));
             // Growing, staying about as long and shrinking take turns, each down to nothing.
             let grows = match step >> 10 & 3 {
                 0 => 7,

@@ -13,6 +13,7 @@ use crate::heap::Heap;
 use crate::index::{Index, IndexKey, Spot};
 use crate::ladder::{Ladder, Level};
 use crate::owners::{Owners, Whose};
+use crate::parts::Parts;
 use crate::quantity::{
     AccountId, EpochNumber, OrderId, Price, Priority, Quantity, SessionId, Side, Timestamp,
 };
@@ -138,10 +139,10 @@ impl Standing {
         self.arena.open(handle)
     }
 
-    /// What an order does not show.
+    /// The parts that an order does not show.
     #[inline]
-    pub(crate) fn hidden(&self, handle: Handle) -> Quantity {
-        self.arena.hidden(handle)
+    pub(crate) fn parts(&self, handle: Handle) -> Parts {
+        self.arena.parts(handle)
     }
 
     /// The size of the parts that an order shows.

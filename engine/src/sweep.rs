@@ -61,8 +61,7 @@ impl Sweep {
                 own && matches!(taker.self_trade, SelfTrade::CancelMaker | SelfTrade::CancelBoth);
             let by = if goes { Quantity::ZERO } else { left.min(order.shown) };
             left = left.minus(by);
-            let hidden = standing.hidden(maker);
-            let rest = Parts { hidden, display: standing.display(maker).unwrap_or(hidden) };
+            let rest = standing.parts(maker);
             let shown = order.shown.minus(by);
             self.met.push(Met { maker, own, goes, by, shown, rest, replenished: false });
         }

@@ -19,7 +19,7 @@ mod pool;
 #[cfg(test)]
 mod tests;
 
-use head::{Head, LOW, bit, lowest};
+use head::{Head, LOW, bit, lowest, ones};
 use nodes::Nodes;
 use pool::NONE;
 
@@ -71,15 +71,13 @@ impl Trie {
         self.get_below(node, key)
     }
 
-    /// The smallest key above `key`, which need not be there itself, and its value.
-    #[inline]
-    pub(crate) fn after(&self, key: u64) -> Option<(u64, u32)> {
-        let head = self.nodes.get(self.front)?;
-        let slot = head.slot(key);
-        if slot <= LOW && head.after(slot) != 0 {
-            return Some(self.entry(self.front, head, head.after(slot)));
-        }
-        self.after_from_root(key)
+    /// The keys with their values, the smallest first.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, u32)> {
+        let first = self.nodes.get(self.front).map(|head| (self.front, head, head.taken));
+        let leaves = core::iter::successors(first, |(_, head, _)| self.leaf_after(head.span | LOW));
+        leaves.flat_map(move |(leaf, head, slots)| {
+            ones(slots).map(move |slot| (head.span | slot, self.nodes.read(leaf, slot)))
+        })
     }
 
     /// Adds a key that is not there yet.
@@ -176,7 +174,8 @@ impl Trie {
         }
     }
 
-    fn after_from_root(&self, key: u64) -> Option<(u64, u32)> {
+    /// The leaf with the smallest key above `key`, and its slots above it.
+    fn leaf_after(&self, key: u64) -> Option<(u32, Head, u64)> {
         // The deepest child passed so far that begins after the key.
         let mut later = None;
         let mut node = self.root;
@@ -192,7 +191,7 @@ impl Trie {
             let after = head.after(slot);
             if head.is_leaf() {
                 if after != 0 {
-                    return Some(self.entry(node, head, after));
+                    return Some((node, head, after));
                 }
                 break;
             }
@@ -206,7 +205,7 @@ impl Trie {
         }
         let leaf = self.leftmost(later?);
         let head = self.nodes.head(leaf);
-        Some(self.entry(leaf, head, head.taken))
+        Some((leaf, head, head.taken))
     }
 
     /// The leaf of the smallest key below a node.

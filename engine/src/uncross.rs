@@ -33,7 +33,7 @@ impl Book {
     fn open_levels(&self) -> impl Iterator<Item = (Side, Price, Quantity)> {
         let of = |side| {
             let levels = self.standing.ladder(side).open_levels();
-            levels.map(move |(level, open)| (side, level.price, open))
+            levels.map(move |(_, level, open)| (side, level.price, open))
         };
         of(Side::Buy).chain(of(Side::Sell))
     }

@@ -43,7 +43,7 @@ impl Standing {
         let mut levels = 0_usize;
         let mut last = None;
         self.audit_level(side, (ladder.unpriced(), ladder.unpriced_open()), &mut sums)?;
-        for (level, held) in ladder.open_levels() {
+        for (_, level, held) in ladder.open_levels() {
             self.audit_level(side, (level, held), &mut sums)?;
             holds(level.orders != 0, "no level is empty")?;
             let better = last.is_none_or(|last| match side {
