@@ -37,7 +37,7 @@ use step::{Begun, harmless};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
-  pricetime bench hostile                                   all attacks, about two minutes
+  pricetime bench hostile                                   all attacks, about four minutes
   pricetime bench hostile --attack dry-runs --runs 15       one of them, with more rounds
   pricetime bench hostile --json > a.json                   to compare with: --baseline a.json")]
 pub(super) struct Hostile {
@@ -50,11 +50,11 @@ pub(super) struct Hostile {
         value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
     orders: usize,
     /// How many honest commands a second there are
-    #[arg(long, default_value_t = 2_000, value_name = "N",
+    #[arg(long, default_value_t = 1_000, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
     /// How many commands or calls a second the other client makes, hostile or not
-    #[arg(long, default_value_t = 2_000, value_name = "N",
+    #[arg(long, default_value_t = 1_000, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     hostile_rate: u32,
     /// How many honest commands a round has

@@ -59,3 +59,33 @@ pub(super) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
+
+/// What the cores have done since the system started, in its own ticks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct CoreTime {
+    /// When they had work and the machine below, or its quota, kept them from it.
+    stolen: u64,
+    all: u64,
+}
+
+impl CoreTime {
+    /// Until now; nothing where the system does not say.
+    pub(super) fn now() -> Self {
+        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+        // Of what comes behind the eighth the first two already speak.
+        let ticks = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
+        let ticks: Vec<u64> = ticks.map(|it| it.parse().unwrap_or(0)).collect();
+        Self { stolen: ticks.get(7).copied().unwrap_or(0), all: ticks.iter().sum() }
+    }
+
+    /// Adds what they have done since then.
+    pub(super) fn add_since(&mut self, then: Self) {
+        let now = Self::now();
+        self.stolen += now.stolen.saturating_sub(then.stolen);
+        self.all += now.all.saturating_sub(then.all);
+    }
+
+    pub(super) fn stolen_percent(self) -> f64 {
+        100.0 * self.stolen as f64 / self.all.max(1) as f64
+    }
+}

@@ -4,12 +4,14 @@ use std::io::{self, Write as _};
 
 use serde::Serialize;
 
-use super::report::Report;
+use super::report::{Attacked, Report};
 
 /// Who has less of a core than this, in percent, was kept waiting.
 const CPU_MIN: f64 = 97.0;
 /// Above this a rate says little.
 const SPREAD_MAX: f64 = 10.0;
+/// Above this the longest times are those of a machine that waits, in percent.
+const STOLEN_MAX: f64 = 2.0;
 
 /// One line of JSON.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
@@ -37,6 +39,14 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
         if cpu < CPU_MIN {
             let (name, others) = (&one.workload, 100.0 - cpu);
             said += &format!("other programs had {others:.0} % of the core that {name} ran on\n");
+        }
+        let stolen = one.hostile.as_ref().map_or(0.0, Attacked::stolen_percent);
+        if stolen > STOLEN_MAX {
+            let name = &one.workload;
+            said += &format!(
+                "for {stolen:.1} % of {name} this machine got none of the cores that it has, so the p99 is \
+                 that of waiting for them: ask for less with --rate and --hostile-rate\n"
+            );
         }
         let spread = one.rate.spread_percent;
         if spread > SPREAD_MAX {

@@ -9,7 +9,7 @@ use pricetime::{Draft, Host};
 
 use super::super::load;
 use super::super::report::Sent;
-use super::market::{BETWEEN, PRICE_MAX, PRICE_MIN, QUANTITY_MAX, draft, limit, other};
+use super::market::{BETWEEN, MOST_ASKS, PRICE_MIN, QUANTITY_MAX, asked, draft, limit, other};
 use super::readers;
 use super::step::{Begun, Step, send};
 use crate::failure::Failure;
@@ -121,9 +121,10 @@ fn iceberg(number: u64, owner: u64, parts: u32) -> Draft {
     place(owner, Place { display_quantity: Some(Quantity(1)), ..hidden })
 }
 
-/// An order that takes all that is asked up to this price, or cannot be filled.
-fn taker(number: u64, price: Price) -> Place {
-    limit(order(number), Side::Buy, price, QUANTITY_MAX)
+/// An order that takes what it can of what is asked up to this price, and does not rest.
+fn taker(number: u64, price: Price, quantity: Quantity) -> Place {
+    let time_in_force = TimeInForce::ImmediateOrCancel;
+    Place { time_in_force, ..limit(order(number), Side::Buy, price, quantity) }
 }
 
 fn iceberg_sweep(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
@@ -131,35 +132,30 @@ fn iceberg_sweep(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
     const ROUND: u64 = OWNERS * EACH + 1;
     let iceberg = |number| iceberg(number, number % OWNERS, Limits::default().parts_max);
     let more = (ROUND..).map(move |number| match number % ROUND {
-        0 => {
-            let time_in_force = TimeInForce::ImmediateOrCancel;
-            place(TAKER, Place { time_in_force, ..taker(number, BETWEEN) })
-        }
+        0 => place(TAKER, taker(number, BETWEEN, QUANTITY_MAX)),
         _ => iceberg(number),
     });
     begin(host, (1..ROUND).map(iceberg), more)
 }
 
-fn dry_runs(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> {
+/// None of its takers trades, and each is found out late: one behind most levels of the book, the other in the
+/// midst of a long queue in which its own account has orders.
+fn dry_runs(host: &Host, orders: usize, seed: u64) -> Result<Begun, Failure> {
     /// Few, so that an account may have many of them.
     const PARTS: u32 = 10;
     let icebergs = orders as u64 / 25;
+    let owned = icebergs / (OWNERS + 1) * u64::from(PARTS);
+    let others = icebergs * u64::from(PARTS) - owned;
+    let asked = asked(seed, orders);
     let more = (icebergs..).map(move |number| {
-        let taker = taker(number, PRICE_MAX);
-        place(
-            TAKER,
-            if number % 2 == 0 {
-                let self_trade = SelfTrade::Decrement;
-                Place { time_in_force: TimeInForce::FillOrKill, self_trade, ..taker }
-            } else {
-                Place {
-                    time_in_force: TimeInForce::ImmediateOrCancel,
-                    minimum_quantity: Some(QUANTITY_MAX),
-                    self_trade: SelfTrade::CancelMaker,
-                    ..taker
-                }
-            },
-        )
+        let (price, quantity, minimum, self_trade) = if number % 2 == 0 {
+            // One more than the others offer: only a look at its own orders shows that it cannot fill.
+            (MOST_ASKS, QUANTITY_MAX, Quantity(others + asked + 1), SelfTrade::CancelMaker)
+        } else {
+            (BETWEEN, Quantity(others + owned / 2), Quantity(others), SelfTrade::Decrement)
+        };
+        let taker = taker(number, price, quantity);
+        place(TAKER, Place { minimum_quantity: Some(minimum), self_trade, ..taker })
     });
     let opening = (0..icebergs).map(|number| iceberg(number, number % (OWNERS + 1), PARTS));
     begin(host, opening, more)

@@ -14,13 +14,15 @@ pub(super) const QUANTITY_MAX: Quantity = Quantity(1_000_000_000);
 /// Nothing rests below it.
 pub(super) const PRICE_MIN: Price = Price(1);
 /// Nothing rests above it.
-pub(super) const PRICE_MAX: Price = Price(1_000_000);
+const PRICE_MAX: Price = Price(1_000_000);
 /// Between the bids and the asks of the book: here attackers trade with each other.
 pub(super) const BETWEEN: Price = Price(500_000);
 const BIDS: i64 = 400_000;
 const ASKS: i64 = 600_000;
 /// On how many prices each side of the book rests.
 const PRICES: u64 = 5_000;
+/// Some four fifths of the asks of the book are at this price or a better one.
+pub(super) const MOST_ASKS: Price = Price(ASKS + PRICES.cast_signed() * 4 / 5);
 
 /// The accounts of the book and of the honest commands.
 pub(super) const HONEST: Range<u128> = 1..1_001;
@@ -68,6 +70,20 @@ pub(super) fn opening(seed: u64, orders: usize) -> Vec<Draft> {
         draft(owner(&HONEST, number), Action::Place(place))
     });
     opened.into_iter().chain(resting).collect()
+}
+
+/// What the asks of the book come to, up to [`MOST_ASKS`].
+pub(super) fn asked(seed: u64, orders: usize) -> u64 {
+    let quantity = |draft: &Draft| match draft.action {
+        Action::Place(Place {
+            side: Side::Sell,
+            quantity,
+            kind: OrderKind::Limit { price },
+            ..
+        }) if price <= MOST_ASKS => quantity.0,
+        _ => 0,
+    };
+    opening(seed, orders).iter().map(quantity).sum()
 }
 
 /// Places plain orders that trade with nothing and cancels each again, without end. Each command has a

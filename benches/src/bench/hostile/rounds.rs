@@ -9,6 +9,7 @@ use pricetime::{Draft, Host, Options};
 
 use super::super::host::Scratch;
 use super::super::load;
+use super::super::machine::CoreTime;
 use super::super::report::{Beside, Latency, Sent};
 use super::super::runs::Runs;
 use super::client::Paced;
@@ -31,6 +32,7 @@ pub(super) struct Rounds {
     honest: Box<dyn Iterator<Item = Draft>>,
     sent: Sent,
     times: Vec<Latency>,
+    cores: CoreTime,
     client: Paced,
 }
 
@@ -51,6 +53,7 @@ impl Rounds {
             honest: Box::new(plain(seed, HONEST, HONEST_ORDERS)),
             sent: Sent::default(),
             times: Vec::new(),
+            cores: CoreTime::default(),
             client: Paced::default(),
         })
     }
@@ -68,6 +71,7 @@ impl Rounds {
     ) -> Result<(), Failure> {
         let drafts: Vec<_> = self.honest.by_ref().take(commands).collect();
         let (host, client, over) = (&self.host, &mut self.client, &AtomicBool::new(false));
+        let before = CoreTime::now();
         let (load, refused) = thread::scope(|scope| {
             let beside =
                 step.map(|step| scope.spawn(move || client.round(host, step, rates.client, over)));
@@ -78,6 +82,7 @@ impl Rounds {
             }
             honest
         })?;
+        self.cores.add_since(before);
         self.sent.sent += drafts.len();
         self.sent.refused += refused;
         self.times.push(load.latency);
@@ -101,6 +106,7 @@ impl Rounds {
             max_ns: self.times.iter().map(|it| it.max_ns).max().unwrap_or(0),
             client: self.client.sent,
             client_rate: self.client.rate(),
+            stolen_percent: self.cores.stolen_percent(),
         };
         self.host.close().map_err(Failure::failed)?;
         Ok(beside)

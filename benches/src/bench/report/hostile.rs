@@ -50,6 +50,9 @@ pub(crate) struct Beside {
     pub(crate) client: Sent,
     /// How many commands or calls a second the client sent.
     pub(crate) client_rate: f64,
+    /// How much of the time of the cores the machine below, or its quota, kept from this one while it had work.
+    #[serde(default)]
+    pub(crate) stolen_percent: f64,
 }
 
 /// The memory of the process, with two hosts and the clients of both.
@@ -86,5 +89,10 @@ impl Attacked {
             && hostile.honest.refused == 0;
         let (what, goals) = (what.to_owned(), GOALS);
         Self { what, opening, harmless, hostile, p99_ratio, memory, goals, met }
+    }
+
+    /// The larger of what was kept from the two hosts.
+    pub(crate) const fn stolen_percent(&self) -> f64 {
+        self.harmless.stolen_percent.max(self.hostile.stolen_percent)
     }
 }
