@@ -1,0 +1,50 @@
+//! Where the state of a host comes from, and where what comes is kept.
+
+use std::sync::Arc;
+
+use pricetime_engine::{Engine, Sequence};
+use pricetime_journal::image::Image;
+use pricetime_journal::{Folder, Journal, LocalSnapshots};
+
+use crate::follower::Follower;
+use crate::journal_replay::JournalReplay;
+use crate::opening::{OpenError, Start};
+use crate::options::Options;
+use crate::redis::{Ends, Recorder, StreamThread};
+use crate::settle::{DeliveryThread, SettlementThread};
+use crate::status::Shared;
+
+/// A folder with a journal and snapshots, or Redis alone.
+pub(crate) trait Store {
+    /// Hands over what the threads need that keep what comes.
+    fn keep(
+        self: Box<Self>,
+        options: &mut Options,
+        image: &mut Image,
+        shared: &Arc<Shared>,
+    ) -> Result<Kept, OpenError>;
+}
+
+/// What a store held.
+pub(crate) struct Opened {
+    pub(crate) engine: Engine,
+    pub(crate) image: Image,
+    pub(crate) start: Start,
+    /// The sequence of the newest snapshot.
+    pub(crate) base: Sequence,
+    pub(crate) store: Box<dyn Store>,
+}
+
+/// Where what comes is kept, as the threads take it.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) folder: Option<Folder>,
+    pub(crate) past: Option<JournalReplay>,
+    pub(crate) journal: Option<Journal>,
+    pub(crate) snapshots: Option<LocalSnapshots>,
+    pub(crate) listener: Option<Box<dyn Follower>>,
+    pub(crate) settlement_thread: Option<SettlementThread>,
+    pub(crate) delivery_thread: Option<DeliveryThread>,
+    pub(crate) redis: Ends,
+    pub(crate) streams: (Option<Recorder>, Option<StreamThread>),
+}
