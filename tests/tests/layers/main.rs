@@ -4,90 +4,12 @@
 //! These are searches for words, not proofs. Comments are left out, and so are unit tests at the end
 //! of a file.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod cycles;
+mod search;
 
-/// Crates that others build on, each with the crates of the workspace that it may depend on.
-const LIBRARIES: [(&str, &[&str]); 6] = [
-    ("engine", &[]),
-    ("persistence/journal", &["pricetime-engine"]),
-    ("persistence/redis", &["pricetime-engine", "pricetime-journal"]),
-    ("persistence/settlement", &["pricetime-engine", "pricetime-journal", "pricetime-redis"]),
-    ("host", &["pricetime-engine", "pricetime-journal", "pricetime-redis", "pricetime-settlement"]),
-    ("gateway", &["pricetime", "pricetime-engine"]),
-];
+use std::path::PathBuf;
 
-fn root() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().expect("the workspace").to_owned()
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = path.as_ref();
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Every Rust file below a folder of the workspace, by name.
-fn sources(folder: &str) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    let mut folders = vec![root().join(folder)];
-    while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).expect("a folder that can be read");
-        for path in entries.map(|entry| entry.expect("an entry").path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
-                files.push(path);
-            }
-        }
-    }
-    assert!(!files.is_empty(), "{folder} holds no Rust file");
-    files.sort();
-    files
-}
-
-/// The lines of a file without comments and without the unit tests at its end.
-fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
-    text.lines()
-        .map(|line| line.split("//").next().unwrap_or(line))
-        .enumerate()
-        .map(|(at, line)| (at + 1, line))
-}
-
-fn words(line: &str) -> impl Iterator<Item = &str> {
-    line.split(|c: char| !c.is_alphanumeric() && c != '_')
-}
-
-/// Where one of the words stands in these files.
-fn places(files: &[PathBuf], banned: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut places = Vec::new();
-    for file in files {
-        for (number, line) in code(&read(file)) {
-            for word in words(line).filter(|word| banned(word)) {
-                places.push(format!("{}:{number}: {word}", file.display()));
-            }
-        }
-    }
-    places
-}
-
-/// Fails with the sentence where there is anything that goes against it.
-fn hold(sentence: &str, against: &[String]) {
-    let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let page = flat(&read(root().join("ARCHITECTURE.md")));
-    assert!(page.contains(&flat(sentence)), "ARCHITECTURE.md does not say any more: {sentence}");
-    assert!(
-        against.is_empty(),
-        "ARCHITECTURE.md says: \"{sentence}\"\nBut:\n{}",
-        against.join("\n")
-    );
-}
-
-fn never_in_engine(sentence: &str, banned: &[&str]) {
-    hold(sentence, &places(&sources("engine/src"), |word| banned.contains(&word)));
-}
+use search::{LIBRARIES, code, hold, never_in_engine, places, read, root, sources, words};
 
 /// The dependencies that a manifest names, dev-dependencies left out, each as its line has it.
 fn dependencies(manifest: &str) -> Vec<(String, String)> {
@@ -239,92 +161,6 @@ fn no_library_sees_its_judges() {
          of the workspace.",
         &against,
     );
-}
-
-/// Adds the paths of a tree of imports, groups in braces written out. Returns the text behind it.
-fn spread<'a>(text: &'a str, before: &[&'a str], paths: &mut Vec<Vec<&'a str>>) -> &'a str {
-    let text = text.trim_start();
-    if let Some(mut rest) = text.strip_prefix('{') {
-        while !rest.is_empty() && !rest.starts_with('}') {
-            // Another name of what is imported is passed over.
-            rest = spread(rest, before, paths).trim_start_matches(|c| c != ',' && c != '}');
-            rest = rest.trim_start_matches(',').trim_start();
-        }
-        return rest.strip_prefix('}').unwrap_or(rest);
-    }
-    let end = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
-    let (word, rest) = text.split_at(end);
-    let path = [before, &[word]].concat();
-    if let Some(more) = rest.strip_prefix("::") {
-        return spread(more, &path, paths);
-    }
-    paths.push(path);
-    rest
-}
-
-/// The paths that begin with `crate` or `super`.
-fn paths(text: &str) -> Vec<Vec<&str>> {
-    let mut paths = Vec::new();
-    let begins = ["crate::", "super::"].into_iter().flat_map(|word| text.match_indices(word));
-    for (at, _) in begins {
-        let (before, path) = text.split_at(at);
-        if !before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
-            spread(path, &[], &mut paths);
-        }
-    }
-    paths
-}
-
-/// The module that a file is, by its name below `src`.
-fn module(file: &str) -> Vec<&str> {
-    let name = file.split("/src/").last().unwrap_or(file).trim_end_matches(".rs");
-    name.split('/').filter(|part| !["lib", "main", "mod"].contains(part)).collect()
-}
-
-/// The sets of files of a crate that import each other, directly or through others. A file is a
-/// module, and what it imports are the modules that its paths name.
-fn cycles(files: &[(String, String)]) -> BTreeSet<String> {
-    let modules: BTreeMap<_, _> =
-        files.iter().zip(0..).map(|(it, at)| (module(&it.0), at)).collect();
-    let mut reached: Vec<BTreeSet<usize>> = Vec::new();
-    for (at, (name, text)) in files.iter().enumerate() {
-        let text: String = code(text).map(|(_, line)| format!("{line}\n")).collect();
-        let found = paths(&text).into_iter().filter_map(|path| {
-            let ups = path.iter().filter(|word| **word == "super").count();
-            let mut whole = if ups == 0 { Vec::new() } else { module(name) };
-            whole.truncate(whole.len().saturating_sub(ups));
-            let named = path.iter().filter(|word| !["super", "crate"].contains(word));
-            whole.extend(named);
-            let mut ends = (1..=whole.len()).rev();
-            ends.find_map(|end| modules.get(&whole[..end])).copied()
-        });
-        reached.push(found.filter(|other| *other != at).collect());
-    }
-    for via in 0..files.len() {
-        let through = reached[via].clone();
-        reached.iter_mut().filter(|it| it.contains(&via)).for_each(|it| it.extend(&through));
-    }
-    let reached = &reached;
-    let meet = |one: usize| {
-        (0..files.len()).filter(move |it| reached[one].contains(it) && reached[*it].contains(&one))
-    };
-    (0..files.len())
-        .map(|one| meet(one).map(|it| files[it].0.as_str()).collect::<Vec<_>>().join(" "))
-        .filter(|cycle| !cycle.is_empty())
-        .collect()
-}
-
-#[test]
-fn files_of_a_library_import_each_other_in_one_direction() {
-    let mut against = Vec::new();
-    for folder in LIBRARIES.iter().map(|(folder, _)| *folder).chain(["benches", "cli"]) {
-        let files = sources(&format!("{folder}/src"));
-        let name = |file: &Path| file.strip_prefix(root()).map(|it| it.display().to_string());
-        let files: Vec<_> =
-            files.iter().map(|file| (name(file).expect("in the workspace"), read(file))).collect();
-        against.extend(cycles(&files));
-    }
-    hold("No two files of a library import each other, directly or through other files.", &against);
 }
 
 #[test]
@@ -490,20 +326,4 @@ fn the_search_finds_what_is_there() {
 
     let split: Vec<_> = parts("DataStore_info").collect();
     assert_eq!(split, ["", "data", "store", "info"]);
-}
-
-#[test]
-fn cycle_of_imports_is_found_through_groups_and_paths() {
-    let files = [
-        ("a/src/lib.rs", "mod one;\npub use one::One;\nuse crate::four::Four;"),
-        ("a/src/four.rs", "use crate::one::One; // crate::five"),
-        ("a/src/five.rs", "use crate::four as other;"),
-        ("a/src/one.rs", "use crate::{One, three::{self as up, X, *}, two::Two};"),
-        ("a/src/three.rs", "use crate::One;\n#[cfg(test)]\nmod tests {\nuse crate::one::One; }"),
-        ("a/src/three/deep.rs", "pub(crate) use super::super::{\n    one::One,\n};"),
-        ("a/src/two.rs", "fn f() {\n    super::three::deep::g::<u8>()\n}"),
-    ];
-    let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
-    let found: Vec<_> = cycles(&files).into_iter().collect();
-    assert_eq!(found, ["a/src/one.rs a/src/three/deep.rs a/src/two.rs"]);
 }
