@@ -1,4 +1,5 @@
-//! A change to a live order: in place where its place is earned, else out of the queue and in again.
+//! Amends: an order keeps its place in the queue if the rules allow it, or else leaves and enters
+//! again.
 
 use crate::arena::Handle;
 use crate::book::{Book, Refusal};
@@ -69,7 +70,7 @@ impl Book {
         Ok(())
     }
 
-    /// Takes an order out of its queue and lets it enter anew.
+    /// Removes an order from its queue and enters it again.
     fn enter_again<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
         self.standing.remove(handle);
         order.priority = self.take_priority();
@@ -77,7 +78,7 @@ impl Book {
         self.enter(order, sink);
     }
 
-    /// Changes a stop where it waits, and elects it if its condition holds now.
+    /// Changes a waiting stop, and elects it if its condition now holds.
     fn change_stop<S: Sink>(&mut self, handle: Handle, order: &mut OrderRecord, sink: &mut S) {
         self.standing.remove(handle);
         amended(order, sink);
@@ -85,7 +86,7 @@ impl Book {
     }
 }
 
-/// The kind of order that an amend makes of another.
+/// The kind that an order has after an amend.
 fn changed(kind: OrderKind, amend: &Amend) -> OrderKind {
     match kind {
         OrderKind::Limit { price } => OrderKind::Limit { price: amend.price.unwrap_or(price) },

@@ -1,8 +1,8 @@
-//! The live orders of a market: slots that are used again, named by typed handles.
+//! The live orders of a market, in reusable slots that typed handles identify.
 //!
-//! What matching reads of an order fits 80 bytes. A plain limit order has no more than that; what
-//! only some orders have (a hidden part, an end, a stop price) stands in a second row that plain
-//! orders neither fill nor read.
+//! The part of an order that matching reads fits in 80 bytes. A plain limit order has no other
+//! part. Fields that only some orders have (a hidden part, an end, a stop price) are in a second
+//! array, which plain orders neither write nor read.
 
 use crate::command::{OrderKind, SelfTrade};
 use crate::event::Party;
@@ -15,26 +15,26 @@ use crate::snapshot::{OrderRecord, Until};
 pub(crate) struct Handle(pub(crate) u32);
 
 impl Handle {
-    /// No order: the end of a queue.
+    /// No order; marks the end of a queue.
     pub(crate) const NONE: Self = Self(u32::MAX);
 }
 
-/// Where an order queues.
+/// An order's position in a queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seat {
     pub(crate) level: u32,
-    /// The order before it.
+    /// The order ahead of it.
     pub(crate) previous: Handle,
 }
 
-/// In place of a level: the slot is free.
+/// Used as a level: the slot is free.
 const FREE: u32 = u32::MAX;
-/// In place of a level: the order stands in no queue.
+/// Used as a level: the order is in no queue.
 const APART: u32 = u32::MAX - 1;
-/// The order has nothing in the second row.
+/// Used as a position in the second array: the order has no entry there.
 pub(crate) const PLAIN: u32 = u32::MAX;
 
-/// What matching reads of an order.
+/// The part of an order that matching reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
     pub(crate) id: OrderId,
@@ -45,7 +45,7 @@ pub(crate) struct Order {
     pub(crate) level: u32,
     pub(crate) next: Handle,
     pub(crate) previous: Handle,
-    /// The place in the second row.
+    /// The position in the second array.
     pub(crate) more: u32,
     pub(crate) session: Option<SessionId>,
     pub(crate) side: Side,
@@ -58,12 +58,12 @@ impl Order {
         Party { order: self.id, account: self.account, reference: self.reference }
     }
 
-    /// The level that it queues in.
+    /// The level in which it queues.
     pub(crate) const fn level(&self) -> Option<u32> {
         if self.level < APART { Some(self.level) } else { None }
     }
 
-    /// Where it queues.
+    /// Its position in its queue.
     pub(crate) const fn seat(&self) -> Option<Seat> {
         if self.level < APART {
             Some(Seat { level: self.level, previous: self.previous })
@@ -77,7 +77,7 @@ impl Order {
     }
 }
 
-/// What only some orders have.
+/// The fields that only some orders have.
 #[derive(Clone, Copy, Debug)]
 struct More {
     kind: OrderKind,
@@ -87,7 +87,7 @@ struct More {
     hidden: Quantity,
 }
 
-/// Live orders and free slots.
+/// The live orders and the free slots.
 #[derive(Debug)]
 pub(crate) struct Arena {
     orders: Vec<Order>,
@@ -117,7 +117,7 @@ fn number(slot: usize) -> u32 {
     reason = "a handle names a slot that exists; bounds are checked"
 )]
 impl Arena {
-    /// How many orders are live.
+    /// The number of live orders.
     pub(crate) const fn live(&self) -> u32 {
         self.live
     }
@@ -141,23 +141,23 @@ impl Arena {
         self.more(handle).map(|more| more.kind)
     }
 
-    /// When the order ends by itself.
+    /// When the order ends.
     pub(crate) fn until(&self, handle: Handle) -> Until {
         self.more(handle).map_or(Until::Cancelled, |more| more.until)
     }
 
-    /// The size of the parts that the order shows.
+    /// The display quantity of the order, if it has one.
     pub(crate) fn display(&self, handle: Handle) -> Option<Quantity> {
         self.more(handle)?.display
     }
 
-    /// What the order does not show.
+    /// The hidden quantity of the order.
     #[inline]
     pub(crate) fn hidden(&self, handle: Handle) -> Quantity {
         self.more(handle).map_or(Quantity::ZERO, |more| more.hidden)
     }
 
-    /// The parts that the order does not show.
+    /// The parts of the order that are hidden.
     #[inline]
     pub(crate) fn parts(&self, handle: Handle) -> Parts {
         let (hidden, display) =
@@ -165,13 +165,13 @@ impl Arena {
         Parts { hidden, display: display.unwrap_or(hidden) }
     }
 
-    /// What has not traded, shown or not.
+    /// The open quantity, shown and hidden.
     #[inline]
     pub(crate) fn open(&self, handle: Handle) -> Quantity {
         self.order(handle).shown.plus(self.hidden(handle))
     }
 
-    /// Sets what an order shows and hides. A plain order hides nothing.
+    /// Sets an order's shown and hidden quantities. A plain order hides nothing.
     #[inline]
     pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
         let order = &mut self.orders[slot(handle.0)];
@@ -181,7 +181,7 @@ impl Arena {
         }
     }
 
-    /// The whole order as a record. A plain one stands at this price.
+    /// The whole order as a record. `price` is the price of a plain order, which does not store it.
     pub(crate) fn record(&self, handle: Handle, price: Price) -> OrderRecord {
         let order = self.order(handle);
         let more = self.more(handle).copied().unwrap_or(More {
@@ -207,13 +207,13 @@ impl Arena {
         }
     }
 
-    /// The slot that the next order takes.
+    /// The slot that the next order will take.
     #[inline]
     pub(crate) fn vacant(&self) -> Handle {
         if self.free == Handle::NONE { Handle(number(self.orders.len())) } else { self.free }
     }
 
-    /// Takes an order in: into a queue where it has a seat, else apart from all.
+    /// Stores an order, in a queue if it has a seat.
     pub(crate) fn insert(&mut self, record: &OrderRecord, seat: Option<Seat>) {
         let plain = matches!(record.kind, OrderKind::Limit { .. })
             && record.until == Until::Cancelled
@@ -237,7 +237,7 @@ impl Arena {
         });
     }
 
-    /// Puts an order into the vacant slot.
+    /// Writes an order to the next vacant slot.
     #[inline(always)]
     pub(crate) fn put(&mut self, order: Order) {
         self.live = self.live.saturating_add(1);
@@ -266,7 +266,7 @@ impl Arena {
         number(self.more.len()).wrapping_sub(1)
     }
 
-    /// Makes slots for so many orders in all.
+    /// Allocates slots for this many orders in total.
     pub(crate) fn reserve(&mut self, orders: usize) {
         let vacant = Order {
             id: OrderId(0),
@@ -285,7 +285,7 @@ impl Arena {
         };
         let first = self.orders.len();
         self.orders.reserve_exact(orders.saturating_sub(first));
-        // A chain from the first to the last of them, so that the first is used first.
+        // Chains the new slots from first to last, so that the first is used first.
         for at in first..orders {
             let next = number(at).saturating_add(1);
             let next = if number(orders) == next { self.free } else { Handle(next) };
@@ -296,7 +296,7 @@ impl Arena {
         }
     }
 
-    /// Frees the slot of an order that stands nowhere any more.
+    /// Frees the slot of an order that is in no queue any more.
     #[inline]
     pub(crate) fn remove(&mut self, handle: Handle) {
         let order = &mut self.orders[slot(handle.0)];
@@ -310,7 +310,7 @@ impl Arena {
         }
     }
 
-    /// Every live order, in no order that means anything.
+    /// All live orders, in unspecified order.
     pub(crate) fn handles(&self) -> impl Iterator<Item = Handle> {
         let live = |(order, at): (&Order, u32)| (order.level != FREE).then_some(Handle(at));
         self.orders.iter().zip(0_u32..).filter_map(live)

@@ -3,7 +3,7 @@
 use crate::event::Clearing;
 use crate::quantity::{Price, Quantity, Side};
 
-/// What stands at one price.
+/// The open quantities at one price.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     price: Price,
@@ -11,23 +11,23 @@ pub(crate) struct Step {
     asks: Quantity,
 }
 
-/// The best candidates so far: neighbouring ticks with the same volume and size of surplus.
+/// The best candidates so far: adjacent ticks with the same volume and the same size of surplus.
 #[derive(Clone, Copy)]
 struct Choice {
     volume: Quantity,
     lowest: Price,
     highest: Price,
-    /// The surplus at the lowest and at the highest of them. It never grows with the price.
+    /// The surplus at the lowest and at the highest of them. It never rises with the price.
     surplus: (i128, i128),
 }
 
 impl Choice {
-    /// Whether another candidate is better, as good, or worse.
+    /// The order of preference between candidates.
     fn rank(&self) -> (Quantity, core::cmp::Reverse<u128>) {
         (self.volume, core::cmp::Reverse(self.surplus.0.unsigned_abs()))
     }
 
-    /// The price among the candidates.
+    /// The price that is chosen among the candidates.
     fn price(&self, reference: Option<Price>) -> Price {
         match (self.surplus, reference) {
             ((_, above), _) if above > 0 => self.highest,
@@ -51,9 +51,9 @@ fn surplus(demand: Quantity, supply: Quantity) -> i128 {
     i128::from(demand.0).wrapping_sub(i128::from(supply.0))
 }
 
-/// The candidates that win among all ticks from the lowest to the highest step.
+/// The best candidates among all ticks from the lowest to the highest step.
 ///
-/// Demand and supply change only at the steps, so the ticks between two of them are judged together.
+/// Demand and supply change only at the steps, so the ticks between two steps are judged together.
 fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Option<Choice> {
     let mut demand = steps.iter().fold(market_bids, |sum, step| sum.plus(step.bids));
     let mut supply = market_asks;
@@ -83,28 +83,28 @@ fn choose(steps: &[Step], market_bids: Quantity, market_asks: Quantity) -> Optio
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MarketOrders {
-    /// How many orders.
+    /// The number of orders.
     pub orders: u32,
     /// Their open quantity.
     pub quantity: Quantity,
 }
 
-/// A market in Call as an uncross would find it now.
+/// A market in Call, with the result that an uncross would have now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Call {
-    /// The uniform price and what would trade at it; `None` if nothing can trade.
+    /// The uniform price and the volume at it; `None` if nothing can trade.
     pub indicative: Option<Clearing>,
-    /// The market orders that buy.
+    /// The market orders to buy.
     pub market_bids: MarketOrders,
-    /// The market orders that sell.
+    /// The market orders to sell.
     pub market_asks: MarketOrders,
 }
 
 impl Call {
-    /// What an uncross of these sides does, by the code that uncrosses. `levels` are the levels of both
-    /// sides in any order, each with its open quantity, hidden parts included. Takes time with their
-    /// number.
+    /// Computes the result of an uncross with the code that uncrosses. `levels` are the levels of
+    /// both sides in any order, each with its open quantity, hidden parts included. The cost grows
+    /// with their number.
     #[must_use]
     pub fn of(
         levels: impl Iterator<Item = (Side, Price, Quantity)>,
@@ -118,7 +118,7 @@ impl Call {
     }
 }
 
-/// The uniform price, if anything can trade. `steps` is room to work in.
+/// The uniform price, if anything can trade. `steps` is a work buffer.
 pub(crate) fn clearing(
     steps: &mut Vec<Step>,
     levels: impl Iterator<Item = (Side, Price, Quantity)>,
@@ -135,7 +135,7 @@ pub(crate) fn clearing(
         return None;
     }
     let price = choice.price(reference);
-    // The size of the surplus is the same at all candidates; its sign turns at most once.
+    // The size of the surplus is the same at all candidates; its sign changes at most once.
     let above = |step: &&Step| step.price >= price;
     let below = |step: &&Step| step.price <= price;
     let demand = steps.iter().filter(above).fold(bids, |sum, step| sum.plus(step.bids));
@@ -143,7 +143,7 @@ pub(crate) fn clearing(
     Some(Clearing { price, volume: choice.volume, surplus: surplus(demand, supply) })
 }
 
-/// Lists what stands at each price of both sides, lowest price first.
+/// Lists the open quantities at each price of both sides, lowest price first.
 fn collect(steps: &mut Vec<Step>, levels: impl Iterator<Item = (Side, Price, Quantity)>) {
     steps.clear();
     let none = Quantity::ZERO;

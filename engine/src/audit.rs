@@ -1,4 +1,4 @@
-//! Every invariant of the state, checked in time with its size.
+//! Checks of every invariant of the state. The cost is linear in its size.
 
 use crate::book::Book;
 use crate::engine::Engine;
@@ -10,7 +10,8 @@ impl Engine {
     /// Checks every invariant of every market.
     ///
     /// # Errors
-    /// The first one that does not hold. That is a bug of this crate, or of the machine.
+    /// Returns [`Broken`] with the first invariant that does not hold. This means a bug in this
+    /// crate or a fault of the machine.
     pub fn audit(&self) -> Result<(), Broken> {
         let agree = self.ids.iter().eq(self.books.iter().map(|book| &book.head.market));
         holds(agree, "the list of ids is that of the markets")
@@ -23,7 +24,7 @@ impl Book {
     /// Checks every invariant of this market.
     ///
     /// # Errors
-    /// The first one that does not hold.
+    /// Returns [`Broken`] with the first invariant that does not hold.
     pub fn audit(&self) -> Result<(), Broken> {
         let broken = |invariant| Broken { market: Some(self.head.market), invariant };
         self.audit_all().map_err(broken)
@@ -60,7 +61,7 @@ impl Book {
         }
     }
 
-    /// What must hold of a live order by itself.
+    /// Checks the invariants of a single live order.
     pub(crate) fn check_record(&self, order: &OrderRecord) -> Result<(), &'static str> {
         let spec = &self.head.spec;
         let waits = order.kind.stop().is_some();

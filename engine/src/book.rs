@@ -1,4 +1,4 @@
-//! One market, and what a command does to it: place and cancel here, the rest in files of their own.
+//! One market and the commands on it. Place and cancel are here, the rest in modules of their own.
 
 use crate::arena::Handle;
 use crate::auction::Step;
@@ -27,15 +27,15 @@ pub struct Book {
     pub(crate) window: Window,
     /// The highest and lowest price that the running command has traded at.
     pub(crate) range: Option<(Price, Price)>,
-    /// Room for the orders that one command cancels, kept so that none is allocated.
+    /// A buffer for the orders that one command cancels, kept to avoid allocations.
     pub(crate) batch: Vec<(Priority, Handle)>,
     pub(crate) dry_run: DryRun,
     pub(crate) sweep: Sweep,
-    /// Room for the search of a uniform price, likewise.
+    /// A buffer for the search of the uniform price, kept for the same reason.
     pub(crate) steps: Vec<Step>,
 }
 
-/// Why a command is refused, and the order that it is about.
+/// Why a command is refused, and the order that it names.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refusal {
     pub(crate) order: Option<OrderId>,
@@ -73,7 +73,7 @@ impl Book {
         Self::with_head(head, key)
     }
 
-    /// A market with these numbers and no orders.
+    /// Creates a market with this head and no orders.
     pub(crate) fn with_head(head: MarketHead, key: IndexKey) -> Self {
         Self {
             head,
@@ -88,7 +88,7 @@ impl Book {
         }
     }
 
-    /// Everything that a command does to a market that exists, once its sequence has passed.
+    /// Executes a command on an existing market, after its sequence has been checked.
     #[inline(always)]
     pub(crate) fn apply<S: Sink>(
         &mut self,
@@ -120,7 +120,7 @@ impl Book {
         outcome
     }
 
-    /// Remembers what became of a command with a request id.
+    /// Stores the outcome of a command that has a request id.
     #[inline]
     pub(crate) fn remember(&mut self, header: &Header, outcome: Outcome) {
         if let Some(request) = header.request {
@@ -184,13 +184,13 @@ impl Book {
             Action::SetMarket(terms) => self.set_terms(terms, sink),
             Action::BlockAccount(account) => self.block(*account, sink),
             Action::UnblockAccount(account) => self.unblock(*account, sink),
-            // The engine keeps the list of markets: it has dealt with these.
+            // The engine keeps the list of markets and handles these actions itself.
             Action::AddMarket(_) => Err(Reason::MarketExists.into()),
             Action::RemoveMarket => self.may_be_removed(),
         }
     }
 
-    /// Works off a new order.
+    /// Executes a `Place`.
     #[inline(always)]
     fn place<S: Sink>(
         &mut self,
@@ -266,7 +266,7 @@ impl Book {
         Ok(())
     }
 
-    /// Cancels every one of these orders on a side (or on both), in the order of their priorities.
+    /// Cancels all of these orders on one side, or on both if `side` is `None`, in priority order.
     pub(crate) fn cancel_all<S: Sink>(
         &mut self,
         whose: Whose,
@@ -281,7 +281,7 @@ impl Book {
         self.cancel_batch(batch, reason, sink);
     }
 
-    /// Cancels these orders in the order of their priorities, and keeps the emptied list.
+    /// Cancels these orders in priority order, and keeps the emptied list as the buffer.
     pub(crate) fn cancel_batch<S: Sink>(
         &mut self,
         mut batch: Vec<(Priority, Handle)>,
@@ -295,7 +295,7 @@ impl Book {
         self.batch = batch;
     }
 
-    /// Takes an order out of the book and says so.
+    /// Removes an order from the book and emits `Cancelled`.
     pub(crate) fn cancel_order<S: Sink>(
         &mut self,
         handle: Handle,
@@ -306,21 +306,21 @@ impl Book {
         self.cancelled(gone, reason, sink);
     }
 
-    /// Takes the next place in time.
+    /// Takes the next priority number.
     pub(crate) fn take_priority(&mut self) -> Priority {
         let priority = self.head.next_priority;
         self.head.next_priority = priority.next();
         priority
     }
 
-    /// Says that an order, which stands nowhere any more, is gone.
+    /// Emits `Cancelled` for an order that has already been removed.
     pub(crate) fn cancelled<S: Sink>(&mut self, gone: Gone, reason: CancelReason, sink: &mut S) {
         let Gone { party, side, price, remaining } = gone;
         self.head.cancelled = self.head.cancelled.saturating_add(1);
         sink.event(&Event::Cancelled { party, side, price, remaining, reason });
     }
 
-    /// Expires what is due.
+    /// Expires the orders that are due.
     #[inline]
     fn expire<S: Sink>(&mut self, now: Timestamp, sink: &mut S) {
         while let Some((due, handle)) = self.standing.next_expiry()
@@ -330,7 +330,8 @@ impl Book {
         }
     }
 
-    /// When an order with this time in force ends; `None` where that is before it began.
+    /// Returns when an order with this time in force ends. Returns `None` if it would end before it
+    /// begins, or if its last epoch is above the largest epoch number.
     pub(crate) fn until(&self, time_in_force: TimeInForce, now: Timestamp) -> Option<Until> {
         match time_in_force {
             TimeInForce::GoodTillCancel => Some(Until::Cancelled),
@@ -344,7 +345,7 @@ impl Book {
         }
     }
 
-    /// Whether this kind of order may ever stand in a queue, now or elected later.
+    /// Returns `true` if an order of this kind can ever enter a queue, now or after its election.
     pub(crate) fn may_rest(&self, kind: OrderKind, until: Until) -> bool {
         self.head.phase == Phase::Call
             || kind.stop().is_some()

@@ -1,4 +1,4 @@
-//! The bounds of a market's spec. They keep every sum of the core within its type.
+//! The bounds of a market's spec. They keep every sum in the engine within its type.
 
 use crate::market::{Fees, Limits, MarketSpec};
 use crate::quantity::Price;
@@ -9,7 +9,7 @@ use crate::step::Step;
 pub enum BrokenBound {
     /// The tick is not valid: see [`Step::is_valid`].
     Tick,
-    /// The lot is not valid.
+    /// The lot is not valid: see [`Step::is_valid`].
     Lot,
     /// `price_min` is above `price_max`.
     Band,
@@ -44,13 +44,13 @@ impl MarketSpec {
     /// The highest product of `quantity_max` and `orders_max`, in lots.
     pub const LOTS_MAX: u128 = 1 << 63;
 
-    /// Whether every bound holds.
+    /// Returns `true` if every bound holds.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         self.broken().is_none()
     }
 
-    /// The first bound that does not hold, in the order of [the rules](crate::rules).
+    /// Returns the first bound that does not hold, in the order of [the rules](crate::rules).
     #[must_use]
     pub fn broken(&self) -> Option<BrokenBound> {
         let Self { tick, lot, quantity_max, limits, terms, symbol: _, pricing: _ } = self;
@@ -81,7 +81,8 @@ impl MarketSpec {
         bounds.into_iter().find(|(holds, _)| !holds).map(|(_, broken)| broken)
     }
 
-    /// Whether the largest order at this price stays within [`NOTIONAL_MAX`](Self::NOTIONAL_MAX).
+    /// Returns `true` if the largest order at this price is within
+    /// [`NOTIONAL_MAX`](Self::NOTIONAL_MAX).
     pub(crate) fn is_payable(&self, price: Price) -> bool {
         price.times(self.quantity_max).0.unsigned_abs() <= Self::NOTIONAL_MAX
     }

@@ -1,4 +1,4 @@
-//! How stops come into a market, and how trades elect them.
+//! Stops: how they enter a market, and how trades elect them.
 
 use crate::book::Book;
 use crate::command::OrderKind;
@@ -8,7 +8,7 @@ use crate::quantity::Side;
 use crate::snapshot::{OrderRecord, Until};
 
 impl Book {
-    /// Lets a stop wait, or elects it at once where its condition holds against the last price.
+    /// Stores a stop, or elects it at once if its condition holds against the last price.
     pub(crate) fn enter_stop<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) {
         let holds = match (order.kind.stop(), self.head.last_price) {
             (Some(stop), Some(last)) => match order.side {
@@ -24,7 +24,7 @@ impl Book {
         }
     }
 
-    /// Works off the stops that the command's trades elect, one after the other; each can elect more.
+    /// Executes the stops that the command's trades elect, one at a time; each can elect more.
     pub(crate) fn cascade<S: Sink>(&mut self, sink: &mut S) {
         while let Some((high, low)) = self.range
             && let Some(handle) = self.standing.elected(high, low)
@@ -34,7 +34,7 @@ impl Book {
         }
     }
 
-    /// Turns an elected stop into the order that it stands for, and lets that enter.
+    /// Converts an elected stop to the order that it becomes, and enters that order.
     fn trigger<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) {
         order.kind = match order.kind {
             OrderKind::StopLimit { price, .. } | OrderKind::Limit { price } => {

@@ -1,4 +1,4 @@
-//! What goes in: a stamped [`Command`] with its [`Action`].
+//! The engine's input: a [`Command`] that carries an [`Action`], a sequence and a time.
 
 use crate::market::{MarketSpec, Phase, Terms};
 use crate::quantity::{
@@ -6,25 +6,26 @@ use crate::quantity::{
     Side, Timestamp,
 };
 
-/// One command, stamped by the host.
+/// One command. The host gives it its sequence and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Command {
-    /// Its number; at or below the last one seen it is refused.
+    /// The command's number. A command is refused if its number is not above the last one.
     pub sequence: Sequence,
-    /// When it happens. Below the last one seen it counts as the last one seen.
+    /// The command's time. If it is below the last time, the last time is used instead.
     pub timestamp: Timestamp,
-    /// The market it speaks to.
+    /// The market that the command is for.
     pub market: MarketId,
-    /// Who speaks.
+    /// The account that sends the command.
     pub account: AccountId,
-    /// Whether the speaker may do what only operators may.
+    /// `true` if the sender has operator rights.
     pub operator: bool,
-    /// The idempotency key, if the speaker wants one.
+    /// The request id (idempotency key), if the sender wants a repeated command to be recognised.
     pub request: Option<RequestId>,
-    /// The session that an order placed by this command ends with, if it ends with one.
+    /// The session to which an order placed by this command belongs. [`Action::CancelSession`]
+    /// cancels the order when the session ends.
     pub session: Option<SessionId>,
-    /// What is to be done.
+    /// What the command does.
     pub action: Action,
 }
 
@@ -33,49 +34,49 @@ pub struct Command {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Action {
-    /// Opens a market under the command's market id, in phase Closed.
+    /// Adds a market under the command's market id. It begins in phase Closed.
     AddMarket(MarketSpec),
     /// Replaces the terms of a market.
     SetMarket(Terms),
-    /// Removes a market that is Closed.
+    /// Removes a market, which must be Closed.
     RemoveMarket,
     /// Places an order.
     Place(Place),
-    /// Changes a live order of one's own.
+    /// Changes a live order of the sender's account.
     Amend(Amend),
-    /// Cancels a live order: one's own, or any for an operator.
+    /// Cancels a live order of the sender's account; an operator can cancel any.
     Cancel {
         /// The order.
         order: OrderId,
     },
-    /// Cancels every live order that fits.
+    /// Cancels all live orders that match both filters.
     CancelAll {
-        /// Only this account's; everybody's where it is `None`.
+        /// The account whose orders are cancelled, or `None` for all accounts.
         account: Option<AccountId>,
-        /// Only this side's; both where it is `None`.
+        /// The side whose orders are cancelled, or `None` for both.
         side: Option<Side>,
     },
-    /// Cancels every live order that was placed under a session.
+    /// Cancels all live orders that were placed under a session.
     CancelSession {
-        /// Only under this one; under any session if it is `None`.
+        /// The session, or `None` for every session. Orders without a session are never cancelled.
         session: Option<SessionId>,
     },
     /// Moves the market to another phase.
     SetPhase(Phase),
     /// Closes the market's current epoch.
     CloseEpoch {
-        /// The current number, as the sender knows it.
+        /// The number of the current epoch, as the sender knows it.
         number: EpochNumber,
     },
-    /// Does nothing but let time pass: what is due expires.
+    /// Only advances the time, so that due orders expire.
     AdvanceTime,
-    /// Refuses new orders of an account.
+    /// Blocks an account: its new orders are refused.
     BlockAccount(AccountId),
-    /// Takes a block back.
+    /// Unblocks an account.
     UnblockAccount(AccountId),
 }
 
-/// The name of an action, for headers.
+/// The kind of an action, without its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -97,7 +98,7 @@ pub enum ActionKind {
 }
 
 impl Action {
-    /// The name of this action.
+    /// The kind of this action.
     #[must_use]
     pub const fn kind(&self) -> ActionKind {
         match self {
@@ -122,56 +123,56 @@ impl Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Place {
-    /// Its name; free again once the order is gone.
+    /// The order's id. It can be used again once the order is no longer live.
     pub order: OrderId,
-    /// The caller's own number, echoed in every event of the order.
+    /// The owner's own number for the order, repeated in every event of the order.
     pub reference: u64,
     /// Buy or sell.
     pub side: Side,
-    /// Limit, market or stop, with the prices that go with it.
+    /// Limit, market, stop or stop-limit, with its prices.
     pub kind: OrderKind,
-    /// How much.
+    /// The quantity to buy or sell.
     pub quantity: Quantity,
-    /// How long.
+    /// How long the order stays live.
     pub time_in_force: TimeInForce,
-    /// Refuse it rather than let it take.
+    /// Refuse the order if its price reaches the other side.
     pub post_only: bool,
-    /// Trade at least this much at once or nothing (IOC only).
+    /// Trade at least this much at once, or nothing (IOC only).
     pub minimum_quantity: Option<Quantity>,
-    /// Show only this much at a time (an iceberg).
+    /// Show only this much at a time (iceberg).
     pub display_quantity: Option<Quantity>,
-    /// What happens when it meets an order of its own account.
+    /// What happens if the order meets an order of its own account.
     pub self_trade: SelfTrade,
 }
 
-/// The kinds of order, each with its prices.
+/// The kinds of orders, each with its prices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum OrderKind {
-    /// Trades at its price or better.
+    /// Trades at its limit price or better.
     Limit {
-        /// The worst price it takes.
+        /// The worst price at which it trades.
         price: Price,
     },
-    /// Trades at whatever price there is.
+    /// Trades at any price, within the market's `protection_ticks`.
     Market,
-    /// Becomes a market order once the stop price has traded.
+    /// Becomes a market order once the market has traded at the stop price or beyond it.
     Stop {
-        /// The price that elects it.
+        /// The stop price, which elects the order.
         stop: Price,
     },
-    /// Becomes a limit order once the stop price has traded.
+    /// Becomes a limit order once the market has traded at the stop price or beyond it.
     StopLimit {
-        /// The price that elects it.
+        /// The stop price, which elects the order.
         stop: Price,
-        /// The worst price it takes afterwards.
+        /// The limit price of the elected order.
         price: Price,
     },
 }
 
 impl OrderKind {
-    /// The limit price, where there is one.
+    /// The limit price, if the kind has one.
     #[must_use]
     pub const fn price(self) -> Option<Price> {
         match self {
@@ -180,7 +181,7 @@ impl OrderKind {
         }
     }
 
-    /// The stop price, where there is one.
+    /// The stop price, if the kind has one.
     #[must_use]
     pub const fn stop(self) -> Option<Price> {
         match self {
@@ -190,20 +191,21 @@ impl OrderKind {
     }
 }
 
-/// How long an order stays.
+/// How long an order stays live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum TimeInForce {
-    /// Until it is traded or cancelled.
+    /// Until it is filled or cancelled.
     GoodTillCancel,
-    /// What does not trade at once goes.
+    /// Trades what it can at once; the rest is cancelled.
     ImmediateOrCancel,
-    /// It trades whole and at once, or goes.
+    /// Is filled completely at once, or cancelled.
     FillOrKill,
-    /// Until this time: a command stamped at or after it finds the order gone.
+    /// Until this time. The order expires before its market executes any command of the same or a
+    /// later time.
     GoodTillDate(Timestamp),
-    /// For this many gates, the next one included.
+    /// For this many epochs, the current one included.
     ForEpochs(u64),
 }
 
@@ -212,32 +214,32 @@ pub enum TimeInForce {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum SelfTrade {
-    /// It trades with it.
+    /// The two orders trade.
     None,
-    /// What is left of the taker goes.
+    /// The rest of the taker is cancelled.
     CancelTaker,
-    /// The resting order goes.
+    /// The resting order is cancelled.
     CancelMaker,
-    /// Both go.
+    /// Both are cancelled.
     CancelBoth,
-    /// Both shrink by the smaller, without a trade.
+    /// Both are reduced by the smaller of the two quantities, without a trade.
     Decrement,
 }
 
-/// A change to a live order. What is `None` stays as it is.
+/// A change to a live order. Fields that are `None` stay unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Amend {
-    /// The order.
+    /// The order's id.
     pub order: OrderId,
-    /// Its new limit price.
+    /// The new limit price.
     pub price: Option<Price>,
-    /// Its open quantity from now on.
+    /// The new open quantity.
     pub quantity: Option<Quantity>,
-    /// Its new stop price, while it waits.
+    /// The new stop price, for a stop that is still waiting.
     pub stop_price: Option<Price>,
-    /// Refuse the change if the open quantity is another one by now.
+    /// Refuse the amend if the open quantity is no longer this one.
     pub if_open: Option<Quantity>,
-    /// Give up the place in the queue even where the change would keep it.
+    /// Move the order to the end of its queue, even if the change would keep its place.
     pub requeue: bool,
 }

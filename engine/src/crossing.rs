@@ -1,4 +1,4 @@
-//! The matching loop, alone: a taker against the other side, best price first, oldest first.
+//! The matching loop: a taker against the other side, best price first, then oldest first.
 
 use crate::arena::Handle;
 use crate::book::Book;
@@ -8,7 +8,7 @@ use crate::market::{Phase, Pricing};
 use crate::quantity::{Price, Quantity, Side};
 use crate::snapshot::{OrderRecord, Until};
 
-/// A trade before it has a number.
+/// A trade that does not have a number yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fill {
     pub(crate) maker: Party,
@@ -21,7 +21,8 @@ pub(crate) struct Fill {
 }
 
 impl Fill {
-    /// The trade of a taker, which it has shrunk already, with a maker of which this remains.
+    /// A trade of a taker whose open quantity is already reduced by it, with a maker whose open
+    /// quantity is now `maker_remaining`.
     pub(crate) fn of(
         maker: Party,
         maker_remaining: Quantity,
@@ -35,20 +36,20 @@ impl Fill {
     }
 }
 
-/// How a taker's way through the book ended.
+/// How the matching of a taker ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
-    /// It had nothing left, or nothing was left that it could reach.
+    /// The taker was filled, or no order was left that it could reach.
     Ended,
-    /// It met an order of its own account and goes.
+    /// The taker met an order of its own account and is cancelled.
     SelfTrade,
 }
 
 impl Book {
-    /// Lets an order enter: in Continuous it takes what it can first; what may rest of it rests.
+    /// Enters an order: in Continuous it first takes what it can. The rest of it rests, if it may.
     ///
-    /// Most orders meet nobody. They go to their place from registers; only one that has work to do
-    /// is written down as a taker.
+    /// Most orders meet no other. They are stored straight from registers; only an order that takes
+    /// is written to memory as a taker.
     #[inline(always)]
     pub(crate) fn enter<S: Sink>(&mut self, order: &OrderRecord, sink: &mut S) {
         if self.head.phase == Phase::Call || self.rests_at_once(order) {
@@ -58,7 +59,7 @@ impl Book {
         }
     }
 
-    /// Whether an order that enters in Continuous meets nobody and may rest.
+    /// Returns `true` if an order that enters in Continuous meets no other and may rest.
     #[inline(always)]
     pub(crate) fn rests_at_once(&self, order: &OrderRecord) -> bool {
         let Some(limit) = order.kind.price() else { return false };
@@ -75,7 +76,7 @@ impl Book {
         }
     }
 
-    /// Works off a taker. Says whether something of it is left that rests.
+    /// Matches a taker. Returns `true` if a part of it is left that rests.
     fn work_off<S: Sink>(&mut self, order: &mut OrderRecord, sink: &mut S) -> bool {
         let bound = self.bound(order);
         let needed = match order.until {
@@ -115,7 +116,7 @@ impl Book {
         false
     }
 
-    /// The worst price that a taker may trade at.
+    /// The worst price at which a taker may trade.
     fn bound(&self, order: &OrderRecord) -> Option<Price> {
         order.kind.price().or_else(|| {
             let best = self.standing.ladder(order.side.opposite()).best()?.price;
@@ -163,7 +164,7 @@ impl Book {
         Way::Ended
     }
 
-    /// Trades the taker with the first order of the best level, which hides nothing.
+    /// Trades the taker with the first order of the best level. That order hides nothing.
     fn trade<S: Sink>(
         &mut self,
         taker: &mut OrderRecord,
@@ -181,7 +182,7 @@ impl Book {
         self.leave_plain(maker, left);
     }
 
-    /// At which price a taker trades with orders of this level.
+    /// The price at which a taker trades with the orders of this level.
     pub(crate) fn price(&self, level: Price, taker: &OrderRecord) -> Price {
         match (self.head.spec.pricing, taker.kind.price()) {
             (Pricing::Midpoint, Some(limit)) => midpoint(level, limit),
@@ -189,7 +190,7 @@ impl Book {
         }
     }
 
-    /// Counts a trade and tells of it.
+    /// Counts a trade and emits its event.
     pub(crate) fn traded<S: Sink>(&mut self, fill: Fill, sink: &mut S) {
         let Fill { price, quantity, .. } = fill;
         let head = &mut self.head;
@@ -225,7 +226,7 @@ impl Book {
         });
     }
 
-    /// Shrinks the taker and the order of its own account that it met, which hides nothing.
+    /// Reduces the taker and the order of its own account that it met. That order hides nothing.
     fn decrement<S: Sink>(&mut self, taker: &mut OrderRecord, maker: Handle, sink: &mut S) {
         let order = self.standing.order(maker);
         let (party, shown) = (order.party(), order.shown);
@@ -236,7 +237,8 @@ impl Book {
         self.leave_plain(maker, left);
     }
 
-    /// Tells that an order, of which this remains and shows, and the taker shrank without a trade.
+    /// Emits the events of an order and a taker that were reduced without a trade. `remaining` and
+    /// `shown` are the order's quantities afterwards.
     pub(crate) fn reduced<S: Sink>(
         &mut self,
         (party, remaining, shown): (Party, Quantity, Quantity),
@@ -249,7 +251,8 @@ impl Book {
         sink.event(&Event::Reduced { party, by, remaining, shown });
     }
 
-    /// Leaves so much of an order that hides nothing at its place.
+    /// Reduces an order that hides nothing to `left`, at its place, or removes it if `left` is
+    /// zero.
     fn leave_plain(&mut self, maker: Handle, left: Quantity) {
         if left.is_zero() {
             self.standing.remove(maker);
@@ -259,10 +262,10 @@ impl Book {
     }
 }
 
-/// Halfway from the maker's price to the taker's limit, the half tick dropped toward the maker.
+/// Halfway from the maker's price to the taker's limit, rounded toward the maker's.
 fn midpoint(maker: Price, limit: Price) -> Price {
     let way = i128::from(limit.0).wrapping_sub(i128::from(maker.0)).wrapping_div(2);
     let price = i128::from(maker.0).wrapping_add(way);
-    // Between two prices there are only prices.
+    // A price between two valid prices is valid.
     Price(i64::try_from(price).unwrap_or(maker.0))
 }

@@ -1,4 +1,5 @@
-//! Decimals at the edge: exact to ticks and lots, or refused, and back. Nothing here rounds.
+//! Exact conversion between decimals and ticks or lots. A decimal that is not exact is refused;
+//! nothing here rounds.
 
 use core::fmt;
 
@@ -8,16 +9,16 @@ use crate::market::MarketSpec;
 use crate::quantity::{Notional, Price, Quantity};
 use crate::step::Step;
 
-/// Why a decimal is no price or quantity of a market.
+/// Why a decimal is not a price or quantity of a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadDecimal {
-    /// The text is no decimal number.
+    /// The text is not a decimal number.
     NoDecimal,
-    /// The price is no whole number of ticks.
+    /// The price is not a whole number of ticks.
     PriceNotOnTick,
-    /// The quantity is no whole number of lots.
+    /// The quantity is not a whole number of lots.
     QuantityNotOnLot,
-    /// The number is beyond what the core counts with, or a quantity below zero.
+    /// The number is outside the range of its type, or it is a negative quantity.
     OutOfRange,
 }
 
@@ -35,34 +36,37 @@ impl fmt::Display for BadDecimal {
 impl core::error::Error for BadDecimal {}
 
 impl MarketSpec {
-    /// The price in ticks of a decimal, or of a text such as `"0.1425"`.
+    /// Converts a decimal, or a text such as `"0.1425"`, to a price in ticks.
     ///
     /// # Errors
-    /// [`BadDecimal`] if it is no decimal, between two ticks or out of range.
+    /// Returns [`BadDecimal`] if it is not a decimal, is between two ticks, or is out of range.
     pub fn price(&self, price: impl TryInto<Decimal>) -> Result<Price, BadDecimal> {
         let price = price.try_into().map_err(|_| BadDecimal::NoDecimal)?;
         let ticks = steps(price, self.tick).ok_or(BadDecimal::PriceNotOnTick)?;
         i64::try_from(ticks).map(Price).map_err(|_| BadDecimal::OutOfRange)
     }
 
-    /// The quantity in lots of a decimal, or of a text such as `"12.50"`.
+    /// Converts a decimal, or a text such as `"12.50"`, to a quantity in lots.
     ///
     /// # Errors
-    /// [`BadDecimal`] if it is no decimal, between two lots, negative or out of range.
+    /// Returns [`BadDecimal`] if it is not a decimal, is between two lots, is negative, or is out
+    /// of range.
     pub fn quantity(&self, quantity: impl TryInto<Decimal>) -> Result<Quantity, BadDecimal> {
         let quantity = quantity.try_into().map_err(|_| BadDecimal::NoDecimal)?;
         let lots = steps(quantity, self.lot).ok_or(BadDecimal::QuantityNotOnLot)?;
         u64::try_from(lots).map(Quantity).map_err(|_| BadDecimal::OutOfRange)
     }
 
-    /// The prices next to a decimal that is between two ticks, for an error that names them.
+    /// Returns the prices next to a decimal that is between two ticks, for an error message.
+    /// Returns `None` if they are out of range.
     #[must_use]
     pub fn prices_around(&self, price: Decimal) -> Option<(Price, Price)> {
         let below = i64::try_from(floor_steps(price, self.tick)?).ok()?;
         Some((Price(below), Price(below.checked_add(1)?)))
     }
 
-    /// The quantities next to a decimal that is between two lots, for an error that names them.
+    /// Returns the quantities next to a decimal that is between two lots, for an error message.
+    /// Returns `None` if they are out of range.
     #[must_use]
     pub fn quantities_around(&self, quantity: Decimal) -> Option<(Quantity, Quantity)> {
         let below = u64::try_from(floor_steps(quantity, self.lot)?).ok()?;
@@ -85,34 +89,37 @@ impl MarketSpec {
         amount.shown(self)
     }
 
-    /// Returns what [`show`](Self::show) prints of a price.
+    /// Returns a price as text, as [`show`](Self::show) prints it.
     #[must_use]
     pub fn show_price(&self, price: Price) -> String {
         self.show(price).to_string()
     }
 
-    /// Returns what [`show`](Self::show) prints of a quantity.
+    /// Returns a quantity as text, as [`show`](Self::show) prints it.
     #[must_use]
     pub fn show_quantity(&self, quantity: Quantity) -> String {
         self.show(quantity).to_string()
     }
 
-    /// Lots of either sign as people write them: sums and differences of quantities.
+    /// Returns a number of lots as a decimal text. It can be negative, as for a difference of
+    /// quantities.
     #[must_use]
     pub fn show_lots(&self, lots: i128) -> String {
         Shown { count: lots, sizes: [self.lot, Step::ONE] }.to_string()
     }
 
-    /// Returns what [`show`](Self::show) prints of a notional: more digits than a `Decimal` holds, if need be.
+    /// Returns a notional as text, as [`show`](Self::show) prints it. It can have more digits than
+    /// a `Decimal` holds.
     #[must_use]
     pub fn show_notional(&self, notional: Notional) -> String {
         self.show(notional).to_string()
     }
 }
 
-/// What a market counts in its own steps: prices in ticks, quantities in lots, notionals in both.
+/// An amount that a market counts in its own steps: prices in ticks, quantities in lots, notionals
+/// in both.
 pub trait Amount {
-    /// Returns this amount of the market as a decimal, to print.
+    /// Returns this amount as a decimal that can be printed.
     fn shown(self, spec: &MarketSpec) -> Shown;
 }
 
@@ -134,13 +141,13 @@ impl Amount for Notional {
     }
 }
 
-/// An exact decimal to print, with as many decimal places as the steps of its market have. Width, fill
-/// and sign of a format apply; a precision is ignored, because nothing here rounds.
+/// An exact decimal to print, with as many decimal places as the steps of its market have. Width,
+/// fill and sign of a format apply. A precision is ignored, because nothing here rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "it is there to be printed"]
 pub struct Shown {
     count: i128,
-    /// What one of the count is: the product of these.
+    /// The size of one unit of `count` is the product of these.
     sizes: [Step; 2],
 }
 
@@ -150,8 +157,8 @@ impl fmt::Display for Shown {
     }
 }
 
-/// How many steps a decimal is; `None` where it is no whole number of them. What is beyond an `i128`
-/// of steps counts as the end of it.
+/// The number of steps in a decimal; `None` if it is not a whole number of them. A number beyond
+/// the range of `i128` saturates.
 fn steps(decimal: Decimal, step: Step) -> Option<i128> {
     if !step.is_valid() {
         return None;
@@ -166,7 +173,7 @@ fn steps(decimal: Decimal, step: Step) -> Option<i128> {
         let divisor = power.and_then(|p| p.checked_mul(mantissa));
         return divide(units, divisor);
     }
-    // units × 10^−shift / mantissa: first what they share, so that the product stays small.
+    // units × 10^−shift / mantissa. If the product does not fit, only divisibility matters.
     let Some(scaled) = power.and_then(|p| units.checked_mul(p)) else {
         let exact = units == 0 || is_multiple(units, shift.unsigned_abs(), step.mantissa);
         return exact.then_some(if units < 0 { i128::MIN } else { i128::MAX });
@@ -174,7 +181,7 @@ fn steps(decimal: Decimal, step: Step) -> Option<i128> {
     divide(scaled, Some(mantissa))
 }
 
-/// How many whole steps fit below a decimal; `None` beyond what an `i128` counts.
+/// The number of whole steps below a decimal; `None` if it does not fit in an `i128`.
 fn floor_steps(decimal: Decimal, step: Step) -> Option<i128> {
     let decimal = decimal.normalize();
     let shift = i64::from(decimal.scale()).saturating_add(i64::from(step.exponent));
@@ -186,7 +193,7 @@ fn floor_steps(decimal: Decimal, step: Step) -> Option<i128> {
     units.checked_mul(power)?.checked_div_euclid(size)
 }
 
-/// The exact quotient. A divisor beyond an `i128` divides only zero.
+/// The exact quotient. A divisor beyond `i128` divides only zero.
 fn divide(units: i128, divisor: Option<i128>) -> Option<i128> {
     match divisor {
         Some(divisor) => (units.checked_rem(divisor)? == 0).then(|| units.checked_div(divisor))?,
@@ -194,7 +201,7 @@ fn divide(units: i128, divisor: Option<i128>) -> Option<i128> {
     }
 }
 
-/// Whether `units × 10^zeros` is a multiple of `mantissa`, by the remainders alone.
+/// Returns `true` if `units × 10^zeros` is a multiple of `mantissa`. Computes with remainders only.
 fn is_multiple(units: i128, zeros: u64, mantissa: u64) -> bool {
     let modulus = u128::from(mantissa);
     let start = units.unsigned_abs().checked_rem(modulus).unwrap_or_default();
@@ -203,7 +210,7 @@ fn is_multiple(units: i128, zeros: u64, mantissa: u64) -> bool {
     (0..zeros).fold(start, times_ten) == 0
 }
 
-/// `count` times the product of the steps, digit by digit.
+/// `count` times the product of the steps, with all digits.
 fn digits(count: u128, sizes: [Step; 2]) -> String {
     // Little-endian decimal digits.
     let mut digits: Vec<u64> = Vec::new();
@@ -235,7 +242,7 @@ fn digits(count: u128, sizes: [Step; 2]) -> String {
     text
 }
 
-/// Multiplies a number of little-endian decimal digits.
+/// Multiplies a number given as little-endian decimal digits.
 fn multiply(digits: &mut Vec<u64>, factor: u64) {
     let mut carry = 0_u64;
     for digit in digits.iter_mut() {

@@ -1,9 +1,9 @@
 //! One number for the whole state, and the fingerprint of an action.
 //!
-//! Every record is spelled as 64-bit words, low byte first, and hashed under a fixed key; a market's
-//! digest is the wrapping sum over its records. So it does not depend on the order in which records
-//! are visited, and who holds it can keep it up to date by taking the old record's hash away and
-//! adding the new one's. The key is public: a digest finds accidents, it does not stop a forger.
+//! Every record is written as 64-bit words, low byte first, and hashed under a fixed key. A
+//! market's digest is the wrapping sum over its records, so it does not depend on their order. A
+//! reader can keep it up to date: subtract the hash of the old record and add that of the new one.
+//! The key is public: a digest detects accidents but not forgeries.
 
 use core::hash::Hasher as _;
 
@@ -21,7 +21,7 @@ use crate::snapshot::{
 };
 use crate::step::Step;
 
-// What is hashed: records of the same words under different kinds differ.
+// The kinds of records. Records with the same words but different kinds have different hashes.
 const ENGINE: u64 = 1;
 const MARKET: u64 = 2;
 const ORDER: u64 = 3;
@@ -29,7 +29,7 @@ const BLOCKED: u64 = 4;
 const REQUEST: u64 = 5;
 const ACTION: u64 = 6;
 
-/// The words of a record on their way into the hash.
+/// The hash of a record while its words are added.
 struct Words(SipHasher13);
 
 impl Words {
@@ -49,7 +49,7 @@ impl Words {
     }
 }
 
-/// What can be spelled as words.
+/// A type that can be written as words.
 trait Spell {
     fn spell(&self, words: &mut Words);
 }
@@ -61,8 +61,8 @@ fn hash(kind: u64, record: &impl Spell) -> u128 {
 }
 
 impl Action {
-    /// A number that two actions share only if they are the same: what `Duplicate.same_content`
-    /// compares.
+    /// A hash of the action, which `Duplicate.same_content` compares. Different actions have
+    /// different fingerprints, except by a collision of 128-bit hashes.
     #[must_use]
     pub fn fingerprint(&self) -> u128 {
         hash(ACTION, self)
@@ -99,7 +99,7 @@ pub(crate) fn blocked_digest(account: AccountId) -> u128 {
 }
 
 impl MarketSnapshot {
-    /// The market's digest: the wrapping sum of its records'.
+    /// The market's digest: the wrapping sum of its records' digests.
     #[must_use]
     pub fn digest(&self) -> u128 {
         let orders = self.resting.iter().chain(&self.waiting).map(OrderRecord::digest);
@@ -110,7 +110,8 @@ impl MarketSnapshot {
 }
 
 impl EngineSnapshot {
-    /// The engine's digest: a hash over its own numbers and the digests of its markets, by id.
+    /// The engine's digest: a hash of its own numbers and of its markets' digests, in the order of
+    /// their ids.
     #[must_use]
     pub fn digest(&self) -> u128 {
         let markets = self.markets.iter().map(|m| (m.head.market, m.digest()));
@@ -118,7 +119,7 @@ impl EngineSnapshot {
     }
 }
 
-/// The digest of an engine with the numbers of `own` and these markets.
+/// The digest of an engine with the numbers in `own` and these markets.
 pub(crate) fn engine_digest(
     own: &EngineSnapshot,
     markets: impl Iterator<Item = (MarketId, u128)>,
@@ -165,7 +166,7 @@ impl Spell for Symbol {
     }
 }
 
-/// Spells smaller integers as a word.
+/// Writes smaller integers as a word.
 macro_rules! widened {
     ($($small:ty as $wide:ty),*) => {$(
         impl Spell for $small {
@@ -178,7 +179,7 @@ macro_rules! widened {
 
 widened!(bool as u64, u32 as u64, i32 as i64, i8 as i64);
 
-/// Spells a number as what it holds.
+/// Writes a number type as the integer that it holds.
 macro_rules! numbers {
     ($($name:ident),*) => {$(
         impl Spell for $name {
@@ -204,7 +205,7 @@ numbers!(
     RequestId
 );
 
-/// Spells a struct field by field; a field that is missing here does not compile.
+/// Writes a struct field by field. If a field is missing here, the code does not compile.
 macro_rules! structs {
     ($($name:ident { $($field:ident),* $(,)? })*) => {$(
         impl Spell for $name {
@@ -244,7 +245,7 @@ impl Spell for Limits {
         requests_max.spell(words);
         blocked_max.spell(words);
         parts_max.spell(words);
-        // Without a limit of its own for an account a market has the digest that it had under version 1.
+        // A market without a limit per account keeps the digest that it had under version 1.
         if orders_per_account_max < orders_max {
             orders_per_account_max.spell(words);
         }
@@ -266,7 +267,7 @@ impl Spell for OrderRecord {
         open.spell(words);
         shown.spell(words);
         priority.spell(words);
-        // Without a session an order has the digest that it had under version 1 of the rules.
+        // An order without a session keeps the digest that it had under version 1 of the rules.
         if let Some(session) = session {
             session.spell(words);
         }
@@ -279,8 +280,8 @@ impl Spell for SessionId {
     }
 }
 
-/// Spells an enum as the number of its variant and what it holds. The numbers are part of every
-/// stored digest and never change.
+/// Writes an enum as the number of its variant followed by its content. The numbers are part of
+/// every stored digest and never change.
 macro_rules! enums {
     ($($name:ident { $($number:literal $variant:ident $(($held:ident))? $({ $($field:ident),* })?),* $(,)? })*) => {$(
         impl Spell for $name {

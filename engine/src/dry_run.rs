@@ -1,4 +1,5 @@
-//! What a taker would trade, found without trading: for fill-or-kill orders and minimum quantities.
+//! What a taker would trade, computed without trading, for fill-or-kill orders and minimum
+//! quantities.
 
 use core::ops::ControlFlow;
 
@@ -11,27 +12,28 @@ use crate::quantity::{Price, Quantity};
 use crate::snapshot::OrderRecord;
 use crate::standing::Standing;
 
-/// A dry run, and room for what it has to remember: it is kept, so that none is allocated.
+/// A dry run and its buffers, which are kept to avoid allocations.
 #[derive(Debug, Default)]
 pub(crate) struct DryRun {
-    /// What is left of the taker.
+    /// The quantity that is left of the taker.
     left: Quantity,
-    /// How much of that has still to trade.
+    /// How much of that must still trade.
     needed: Quantity,
-    /// What is hidden of the orders of a level, and whether it is the taker's account's own.
+    /// The hidden parts of a level's orders. The flag is `true` for orders of the taker's own
+    /// account.
     parts: Vec<(Parts, bool)>,
-    /// What is open of the orders that the taker's account has on the other side, by the number of their
-    /// level.
+    /// The open quantity of the taker's account on the other side, by level number.
     own: Vec<Quantity>,
-    /// The levels where there is something of it.
+    /// The levels with an entry in `own`.
     own_levels: Vec<u32>,
 }
 
-/// A dry run looks at no more orders one by one before it asks which levels it can take as sums.
+/// How many orders a dry run may visit one by one. After that it determines which levels it can
+/// take as sums.
 const WALKED: u32 = if cfg!(any(test, tight)) { 2 } else { 100 };
 
 impl DryRun {
-    /// Whether the very matching that this taker faces would trade at least `needed` of it.
+    /// Returns `true` if matching this taker would trade at least `needed` of it.
     pub(crate) fn would_trade(
         &mut self,
         standing: &Standing,
@@ -42,7 +44,7 @@ impl DryRun {
         if !is_there(standing, taker, bound, needed) {
             return false;
         }
-        // Only an order of its own account makes a taker meet less than what is there.
+        // Only orders of its own account make a taker trade less than the other side offers.
         if taker.self_trade == SelfTrade::None {
             return true;
         }
@@ -70,9 +72,9 @@ impl DryRun {
         self.needed.is_zero()
     }
 
-    /// Takes a level of which this is open without a look at its orders. `own` is what is open there of the
-    /// taker's account, if it has orders there. Returns whether the taker goes on behind the level, or `None`
-    /// if the order of the queue decides.
+    /// Takes a level with the open quantity `open` without visiting its orders. `own` is the part
+    /// of it that belongs to the taker's account, if it has orders there. Returns whether the taker
+    /// goes on after the level, or `None` if the order of the queue decides.
     fn take_sum(
         &mut self,
         open: Quantity,
@@ -82,11 +84,11 @@ impl DryRun {
         let others = open.minus(own.unwrap_or(Quantity::ZERO));
         match (self_trade, own) {
             (SelfTrade::None | SelfTrade::CancelMaker, _) | (_, None) => {}
-            // However early it meets them, enough is left.
+            // Enough of the taker is left, in whatever order the queue is.
             (SelfTrade::Decrement, Some(own)) if own <= self.left.minus(self.needed) => {
                 self.step(own, true);
             }
-            // It ends here, and what it needs is not here.
+            // The taker ends here, and this level does not have what it needs.
             (SelfTrade::Decrement | SelfTrade::CancelTaker | SelfTrade::CancelBoth, _) => {
                 return (others < self.needed).then_some(false);
             }
@@ -95,12 +97,12 @@ impl DryRun {
         Some(true)
     }
 
-    /// What is open of the taker's account's orders in a level, if it has any there.
+    /// The open quantity of the taker's account at a level, if it has orders there.
     fn own_at(&self, level: u32) -> Option<Quantity> {
         self.own.get(slot(level)).copied().filter(|own| !own.is_zero())
     }
 
-    /// Notes the orders that the taker's account has on the other side.
+    /// Computes `own`.
     fn find_own(&mut self, standing: &Standing, taker: &OrderRecord) {
         let own = standing.orders(Whose::Account(taker.party.account));
         own.filter(|(_, order)| order.side != taker.side).for_each(|(at, order)| {
@@ -124,8 +126,8 @@ impl DryRun {
         }
     }
 
-    /// Goes through one level, part by part as they would come up. Says whether the taker goes on
-    /// behind it.
+    /// Visits one level, part by part in the order in which the parts come up. Returns `true` if
+    /// the taker goes on after the level.
     fn run_through(&mut self, standing: &Standing, taker: &OrderRecord, level: &Level) -> bool {
         self.parts.clear();
         for handle in standing.queue(taker.side.opposite(), level) {
@@ -149,7 +151,7 @@ impl DryRun {
                 self.parts.push((parts, own));
             }
         }
-        // All rounds of the parts but the last are sums.
+        // All rounds of the parts but the last are computed as sums.
         let parts = core::mem::take(&mut self.parts);
         let goes_on = |rounds: u64| {
             let (mut mine, mut others) = (Quantity::ZERO, Quantity::ZERO);
@@ -171,7 +173,7 @@ impl DryRun {
         !self.is_over()
     }
 
-    /// Whether it is sure that what is needed would trade, or that it would not.
+    /// Returns `true` if the result is known.
     fn is_over(&self) -> bool {
         self.needed.is_zero() || self.left < self.needed
     }
@@ -182,7 +184,7 @@ impl DryRun {
         self.needed = self.needed.minus(traded.min(self.needed));
     }
 
-    /// Meets a part: an own one shrinks the taker without a trade.
+    /// Meets a part. A part of an own order reduces the taker without a trade.
     fn step(&mut self, quantity: Quantity, own: bool) {
         if own {
             self.left = self.left.minus(self.left.min(quantity));
@@ -192,7 +194,7 @@ impl DryRun {
     }
 }
 
-/// Whether so much is open at the prices that a taker reaches.
+/// Returns `true` if at least `needed` is open at the prices that the taker reaches.
 fn is_there(
     standing: &Standing,
     taker: &OrderRecord,

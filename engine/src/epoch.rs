@@ -75,7 +75,7 @@ impl Book {
         Ok(())
     }
 
-    /// Whether the best bid reaches the best ask.
+    /// Returns `true` if the best bid reaches the best ask.
     pub(crate) fn is_crossed(&self) -> bool {
         let best = |side| self.standing.ladder(side).best();
         match (best(Side::Buy), best(Side::Sell)) {
@@ -84,7 +84,7 @@ impl Book {
         }
     }
 
-    /// Whether market orders rest, as they may in Call.
+    /// Returns `true` if market orders rest, which is possible in Call.
     pub(crate) fn holds_market_orders(&self) -> bool {
         [Side::Buy, Side::Sell]
             .iter()

@@ -1,4 +1,5 @@
-//! What comes out: for each command a group of [`Event`]s between a [`Header`] and an [`Outcome`].
+//! The engine's output: for each command a group of [`Event`]s between a [`Header`] and an
+//! [`Outcome`].
 
 use crate::command::{ActionKind, OrderKind, Place};
 use crate::market::{MarketSpec, Phase, Terms};
@@ -7,7 +8,7 @@ use crate::quantity::{
     Sequence, SessionId, Side, Timestamp, TradeNumber,
 };
 
-/// Takes what the core says. A group is one `begin`, any number of `event`s and one `end`.
+/// Receives the engine's events. Each group is one `begin`, any number of `event`s and one `end`.
 ///
 /// ```
 /// use pricetime_engine::{Event, Header, Outcome, Sink};
@@ -26,224 +27,226 @@ use crate::quantity::{
 /// }
 /// ```
 pub trait Sink {
-    /// A command's group opens.
+    /// Opens the group of a command.
     fn begin(&mut self, header: &Header);
-    /// One event of the open group.
+    /// Adds one event to the open group.
     fn event(&mut self, event: &Event);
-    /// The group closes. The outcome comes last because what is due expires first, and whether a
-    /// command is refused may depend on that.
+    /// Closes the group. The outcome comes last, because due orders expire first and can decide
+    /// whether the command is refused.
     fn end(&mut self, outcome: Outcome);
 }
 
-/// A sink for who needs no events.
+/// A sink that discards all events.
 impl Sink for () {
     fn begin(&mut self, _: &Header) {}
     fn event(&mut self, _: &Event) {}
     fn end(&mut self, _: Outcome) {}
 }
 
-/// Whose group this is.
+/// The command that a group of events belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Header {
-    /// The command's number.
+    /// The command's sequence number.
     pub sequence: Sequence,
-    /// The command's time, after the correction that time never goes back.
+    /// The command's time, corrected so that time never goes back.
     pub timestamp: Timestamp,
-    /// The market that it speaks to.
+    /// The market that the command is for.
     pub market: MarketId,
-    /// Who spoke.
+    /// The account that sent the command.
     pub account: AccountId,
-    /// The idempotency key, if there was one.
+    /// The request id, if the command has one, with its fingerprint.
     pub request: Option<RequestMark>,
-    /// The session that an order accepted in this group ends with.
+    /// The session that the command carries. An order accepted in this group belongs to it.
     pub session: Option<SessionId>,
-    /// What it was.
+    /// The kind of command.
     pub kind: ActionKind,
 }
 
-/// An idempotency key and what it was used for.
+/// A request id (idempotency key) and the fingerprint of the action that it was used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestMark {
-    /// The key.
+    /// The request id.
     pub id: RequestId,
     /// The fingerprint of the action: see [`Action::fingerprint`](crate::Action::fingerprint).
     pub content: u128,
 }
 
-/// What became of a command.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Outcome {
-    /// It was carried out.
+    /// The command was executed.
     Accepted,
-    /// It was refused.
+    /// The command was refused.
     Rejected(Reason),
-    /// It repeats an earlier one and did nothing.
+    /// The command repeats an earlier one and changed nothing.
     Duplicate,
 }
 
-/// Why a command is refused. For each command the first that holds, in the order of
+/// Why a command is refused. If several reasons apply, it is the first in the order of
 /// [the rules](crate::rules).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Reason {
-    /// There is no such market.
+    /// No market has this id.
     UnknownMarket,
     /// The sequence is not above the last one.
     OutOfSequence,
-    /// Only an operator may do this.
+    /// Only an operator can send this command.
     NotOperator,
-    /// A market has this id or this symbol.
+    /// A market already has this id or this symbol.
     MarketExists,
-    /// The spec or the terms break a bound: [`MarketSpec::broken`] says which.
+    /// The spec or the terms break a bound: [`MarketSpec::broken`] returns which.
     BadSpec,
-    /// The engine holds as many markets as it may.
+    /// The engine holds its maximum number of markets.
     MarketsFull,
-    /// The market still holds orders.
+    /// The market still has live orders.
     MarketNotEmpty,
-    /// The account list is as long as it may be.
+    /// The list of blocked accounts is full.
     BlockedFull,
-    /// Nothing would change.
+    /// The command would change nothing.
     NoChange,
-    /// This is not the current epoch's number.
+    /// The number is not that of the current epoch.
     WrongEpoch,
-    /// There is no such live order.
+    /// No live order has this id.
     UnknownOrder,
-    /// The order is somebody else's.
+    /// The order belongs to another account.
     NotOwner,
-    /// Not in this phase.
+    /// The command is not allowed in the market's current phase.
     WrongPhase,
-    /// The open quantity is not the one that was expected.
+    /// The open quantity is not the expected one (`if_open`).
     Changed,
     /// The account is blocked.
     AccountBlocked,
-    /// A quantity of nothing.
+    /// The quantity is zero.
     ZeroQuantity,
-    /// More than the market's `quantity_max`.
+    /// The quantity is above the market's `quantity_max`.
     QuantityTooLarge,
-    /// A limit or stop price outside the band.
+    /// A limit or stop price is outside the market's price band.
     PriceOutOfBand,
-    /// A live order has this id.
+    /// A live order already has this id.
     DuplicateOrderId,
-    /// A display quantity of zero, above the quantity, or so small that the order would come in
+    /// The display quantity is zero, above the quantity, or so small that the order would come in
     /// more than `parts_max` parts.
     BadDisplayQuantity,
-    /// A minimum quantity of zero or above the quantity.
+    /// The minimum quantity is zero or above the quantity.
     BadMinimumQuantity,
-    /// Attributes that do not go together.
+    /// The order's attributes cannot be combined.
     BadCombination,
-    /// The order would have ended before it began.
+    /// The order would end before it begins.
     AlreadyExpired,
-    /// A post-only order's price reaches the other side.
+    /// The price of a post-only order reaches the other side.
     WouldTake,
-    /// The market holds as many orders as it may.
+    /// The market has `orders_max` live orders.
     BookFull,
     /// The new market's id is 0.
     ZeroMarketId,
     /// The new market's id is not above every id that was ever used.
     UsedMarketId,
-    /// The account has as many orders in the market as it may.
+    /// The account has `orders_per_account_max` live orders in the market.
     AccountFull,
 }
 
-/// Why an order is gone without having traded whole.
+/// Why an order, or the rest of it, was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum CancelReason {
-    /// Somebody asked for it.
+    /// Its owner or an operator cancelled it.
     Requested,
-    /// What an IOC order could not trade, or all of it where its minimum could not be had.
+    /// The rest of an IOC order did not trade, or its minimum quantity was not available.
     ImmediateOrCancel,
-    /// A FOK order could not trade whole.
+    /// A FOK order could not be filled completely.
     FillOrKill,
-    /// A market order found nothing more to trade with.
+    /// A market order found no order left to trade with.
     NoLiquidity,
-    /// It met an order of its own account.
+    /// The order met an order of its own account.
     SelfTrade,
-    /// Its time came.
+    /// The order's expiry time was reached.
     Expired,
-    /// Its last epoch ended.
+    /// The order's last epoch ended.
     EpochEnded,
-    /// A market order may not trade that far from the best price.
+    /// A market order would have traded too far from the best price.
     PriceProtection,
     /// The market closed.
     MarketClosed,
-    /// The session that it was placed under ended.
+    /// The session under which the order was placed ended.
     SessionEnded,
 }
 
-/// An order in an event: its id, its owner's id and its owner's own number for it.
+/// An order in an event: its id, its owner's account and its owner's reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Party {
-    /// The order.
+    /// The order's id.
     pub order: OrderId,
-    /// Its owner.
+    /// The account that owns the order.
     pub account: AccountId,
-    /// The number that its owner gave it.
+    /// The reference that the owner gave the order.
     pub reference: u64,
 }
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Event {
-    /// An order came in. What its trades leave rests, or waits where it is a stop, unless a
-    /// `Cancelled` follows in the group.
+    /// An order was accepted. What remains after its trades rests, or waits if it is a stop, unless
+    /// a `Cancelled` follows in the group.
     Accepted {
-        /// Whose.
+        /// The account that placed it.
         account: AccountId,
         /// The order as placed.
         place: Place,
-        /// The number it takes with it into the queue.
+        /// The priority number that the order takes into its queue.
         priority: Priority,
     },
     /// The command was refused and changed nothing.
     Rejected {
-        /// The order that it named.
+        /// The order that the command named.
         order: Option<OrderId>,
-        /// That order's reference, where the speaker may know it.
+        /// That order's reference, if the sender may know it.
         reference: Option<u64>,
-        /// Why.
+        /// Why the command was refused.
         reason: Reason,
     },
     /// Two orders traded.
     Traded {
-        /// The trade's number.
+        /// The trade's number in its market.
         number: TradeNumber,
-        /// The order that was there first.
+        /// The resting order; in an uncross the order with the earlier priority.
         maker: Party,
-        /// The order that came to it.
+        /// The incoming order; in an uncross the order with the later priority.
         taker: Party,
-        /// What the taker did.
+        /// The taker's side.
         taker_side: Side,
-        /// At which price.
+        /// The price of the trade.
         price: Price,
-        /// How much.
+        /// The quantity that traded.
         quantity: Quantity,
         /// The maker's open quantity afterwards.
         maker_remaining: Quantity,
         /// The taker's open quantity afterwards.
         taker_remaining: Quantity,
     },
-    /// An order shrank without a trade (self-trade prevention). At `remaining` zero it is gone.
+    /// Self-trade prevention reduced an order without a trade. If `remaining` is zero, the order is
+    /// gone.
     Reduced {
         /// The order.
         party: Party,
-        /// By how much.
+        /// The quantity by which it was reduced.
         by: Quantity,
         /// Its open quantity afterwards.
         remaining: Quantity,
-        /// What it shows of that, of a taker what it would show.
+        /// The part of it that the order shows. For a taker, the part that it would show if it
+        /// rested.
         shown: Quantity,
     },
-    /// An order was changed. What it trades as a consequence follows.
+    /// An order was changed. Trades that this causes follow in the group.
     Amended {
         /// The order.
         party: Party,
@@ -251,50 +254,51 @@ pub enum Event {
         kind: OrderKind,
         /// Its open quantity from now on.
         remaining: Quantity,
-        /// What it shows of that; zero while it waits.
+        /// The part of it that the order shows; zero for a waiting stop.
         shown: Quantity,
-        /// Its place in time: a new one where it left its queue.
+        /// The priority number, a new one if the order left its queue.
         priority: Priority,
     },
-    /// An order is gone.
+    /// An order was cancelled or expired. It is no longer live.
     Cancelled {
         /// The order.
         party: Party,
         /// Its side.
         side: Side,
-        /// Its limit price, where it had one: with the side it says where depth went away.
+        /// The limit price, if it had one. Together with the side, it locates the depth that was
+        /// removed.
         price: Option<Price>,
-        /// What had not traded.
+        /// The quantity that had not traded.
         remaining: Quantity,
-        /// Why.
+        /// Why the order was cancelled.
         reason: CancelReason,
     },
-    /// A stop was elected: from now on it is a market or limit order. What it trades follows.
+    /// A stop was elected and is now a market or limit order. Its trades follow in the group.
     Triggered {
         /// The order.
         party: Party,
-        /// Its new place in time.
+        /// Its new priority number.
         priority: Priority,
     },
-    /// An iceberg shows its next part, at the tail of its queue.
+    /// An iceberg shows its next part, at the end of its queue.
     Replenished {
         /// The order.
         party: Party,
         /// Its open quantity.
         remaining: Quantity,
-        /// What it shows of that.
+        /// The part of it that the order shows.
         shown: Quantity,
-        /// Its new place in time.
+        /// Its new priority number.
         priority: Priority,
     },
-    /// The market is in another phase.
+    /// The market changed its phase.
     PhaseChanged {
-        /// The one it left.
+        /// The previous phase.
         from: Phase,
-        /// The one it entered.
+        /// The new phase.
         to: Phase,
     },
-    /// An epoch closed, and the next one is open.
+    /// An epoch closed, and the next one opened.
     EpochClosed(EpochSummary),
     /// A market was added.
     MarketAdded(MarketSpec),
@@ -302,86 +306,86 @@ pub enum Event {
     MarketSet(Terms),
     /// A market was removed.
     MarketRemoved,
-    /// An account may place no orders any more.
+    /// An account was blocked from placing orders.
     AccountBlocked(AccountId),
     /// An account may place orders again.
     AccountUnblocked(AccountId),
-    /// The command repeats an earlier one of the same account and request id.
+    /// The command repeats an earlier one of the same account with the same request id.
     Duplicate {
-        /// The earlier one.
+        /// The sequence of the earlier command.
         original: Sequence,
-        /// What became of it.
+        /// The outcome of the earlier command.
         outcome: Outcome,
-        /// Whether it asked for the same thing.
+        /// `true` if both commands have the same action.
         same_content: bool,
     },
 }
 
-/// What an epoch came to, taken at its close.
+/// The totals of an epoch, taken at its close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EpochSummary {
-    /// Its number.
+    /// The epoch's number.
     pub number: EpochNumber,
     /// The first sequence that belongs to it.
     pub first_sequence: Sequence,
-    /// The last one: the close itself.
+    /// The last sequence that belongs to it: that of the close itself.
     pub last_sequence: Sequence,
-    /// What traded.
+    /// The prices and totals of its trades.
     pub turnover: Turnover,
     /// The number of the market's last trade, zero before the first.
     pub last_trade: TradeNumber,
-    /// `Accepted` events.
+    /// The number of `Accepted` events.
     pub accepted: u64,
-    /// `Cancelled` events.
+    /// The number of `Cancelled` events.
     pub cancelled: u64,
-    /// The uniform price, where this close uncrossed.
+    /// The uniform price and volume, if this close uncrossed the book.
     pub clearing: Option<Clearing>,
-    /// The bids that are left.
+    /// The bids that remain.
     pub bids: SideSummary,
-    /// The asks that are left.
+    /// The asks that remain.
     pub asks: SideSummary,
-    /// The number that the next order to enter a queue takes.
+    /// The priority number that the next order will take.
     pub next_priority: Priority,
 }
 
-/// What has traded within an epoch.
+/// The prices and totals of an epoch's trades.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Turnover {
-    /// The prices, once there are any.
+    /// The prices; `None` before the first trade.
     pub prices: Option<Prices>,
     /// The sum of the quantities.
     pub volume: u128,
     /// The sum of price times quantity.
     pub notional: Notional,
-    /// How many trades.
+    /// The number of trades.
     pub trades: u64,
 }
 
-/// The prices of an epoch.
+/// The prices of an epoch's trades.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Prices {
-    /// The first.
+    /// The first price.
     pub open: Price,
-    /// The highest.
+    /// The highest price.
     pub high: Price,
-    /// The lowest.
+    /// The lowest price.
     pub low: Price,
-    /// The last.
+    /// The last price.
     pub close: Price,
 }
 
-/// A uniform price and what it does.
+/// A uniform price, and the volume that trades at it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Clearing {
     /// The price of all trades.
     pub price: Price,
-    /// What can trade at it.
+    /// The volume that can trade at this price.
     pub volume: Quantity,
-    /// What the buyers at this price want beyond what the sellers have; negative the other way.
+    /// Demand minus supply at this price; negative if supply is larger.
     pub surplus: i128,
 }
 
@@ -391,14 +395,14 @@ pub struct Clearing {
 pub struct SideSummary {
     /// The best limit price.
     pub best: Option<Price>,
-    /// Orders in the book.
+    /// The number of orders in the book.
     pub resting: u32,
     /// Their open quantity, hidden parts included.
     pub resting_quantity: Quantity,
-    /// What they hide of it.
+    /// The part of that quantity that is hidden.
     pub hidden_quantity: Quantity,
-    /// Stops outside it.
+    /// The number of waiting stops.
     pub waiting: u32,
-    /// Their quantity.
+    /// The open quantity of the waiting stops.
     pub waiting_quantity: Quantity,
 }

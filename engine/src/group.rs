@@ -1,4 +1,4 @@
-//! What one command did, as a value.
+//! The events of one command as a value.
 
 use core::fmt;
 
@@ -8,50 +8,51 @@ use crate::quantity::{
     AccountId, MarketId, Price, Quantity, Sequence, Side, Timestamp, TradeNumber,
 };
 
-/// A group as a value, to keep events instead of handling them one by one.
+/// The header, events and outcome of one command, for callers that want to keep events instead of
+/// handling them one by one.
 ///
-/// Both `Group` and `Vec<Group>` are sinks. A `Vec` keeps the groups of all commands; a `Group` keeps
-/// that of the last one and reuses its memory.
+/// Both `Group` and `Vec<Group>` are sinks. A `Vec` keeps the groups of all commands. A `Group`
+/// keeps only the group of the last command and reuses its memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Group {
-    /// Whose it is.
+    /// The command that the group belongs to.
     pub header: Header,
-    /// What happened, in order.
+    /// The command's events, in order.
     pub events: Vec<Event>,
-    /// What became of the command.
+    /// The command's outcome.
     pub outcome: Outcome,
 }
 
-/// A trade, as its event tells of it.
+/// A trade, taken from an [`Event::Traded`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Trade {
     /// The trade's number in its market.
     pub number: TradeNumber,
-    /// The order that was there first.
+    /// The resting order; in an uncross the order with the earlier priority.
     pub maker: Party,
-    /// The order that came to it.
+    /// The incoming order; in an uncross the order with the later priority.
     pub taker: Party,
-    /// What the taker did.
+    /// The taker's side.
     pub taker_side: Side,
-    /// At which price.
+    /// The price of the trade.
     pub price: Price,
-    /// How much.
+    /// The quantity that traded.
     pub quantity: Quantity,
 }
 
-/// Why a command was not carried out.
+/// Why a command was not executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotAccepted {
-    /// It was refused.
+    /// The command was refused.
     Rejected(Reason),
-    /// It repeats an earlier one.
+    /// The command repeats an earlier one.
     Duplicate,
 }
 
 impl Group {
-    /// Returns the group if the command was carried out, so that no refusal is overlooked.
+    /// Returns the group if its command was accepted. Use it so that no refusal is overlooked.
     ///
     /// # Errors
     /// Returns [`NotAccepted`] if the command was refused or repeats an earlier one.
@@ -86,7 +87,7 @@ impl fmt::Display for NotAccepted {
 
 impl core::error::Error for NotAccepted {}
 
-/// A group without a command: a buffer for the first one.
+/// A group without a command, to be used as a buffer.
 impl Default for Group {
     fn default() -> Self {
         let header = Header {

@@ -1,31 +1,31 @@
-//! A queue by key from which anything can be taken, wherever it stands.
+//! A priority queue from which any entry can be removed.
 
-/// A heap of handles by key, smallest first, that knows where each handle stands.
+/// A heap of handles by key, smallest first, that stores the position of each handle.
 ///
-/// Which of two equal keys comes first depends on what happened before, so keys that decide
-/// anything have to be unique.
+/// The order of equal keys depends on earlier operations, so keys must be unique wherever their
+/// order matters.
 #[derive(Clone, Debug)]
 pub(crate) struct Heap<K> {
-    /// No entry is smaller than its parent. With four children to a parent the tree is half as high
-    /// as a binary one, and the children lie side by side.
+    /// No entry is smaller than its parent. With four children per parent the tree is half as high
+    /// as a binary one, and the children are adjacent in memory.
     entries: Vec<(K, u32)>,
-    /// By handle, its place in `entries`.
+    /// The position of each handle in `entries`.
     places: Vec<u32>,
 }
 
-/// The place of a handle that is not in the heap.
+/// The position of a handle that is not in the heap.
 const ABSENT: u32 = u32::MAX;
 const CHILDREN: usize = 4;
 
 impl<K> Default for Heap<K> {
-    /// A heap that holds nothing and has allocated nothing.
+    /// An empty heap without any allocation.
     fn default() -> Self {
         Self { entries: Vec::new(), places: Vec::new() }
     }
 }
 
 impl<K: Copy + Ord> Heap<K> {
-    /// How many handles it holds.
+    /// The number of handles.
     pub(crate) const fn len(&self) -> usize {
         self.entries.len()
     }
@@ -42,7 +42,7 @@ impl<K: Copy + Ord> Heap<K> {
         self.entries.get(place).map(|&(key, _)| key)
     }
 
-    /// Adds a handle that is not there yet.
+    /// Adds a handle, which must not be in the heap.
     pub(crate) fn insert(&mut self, handle: u32, key: K) {
         assert!(self.place(handle).is_none(), "a handle has one key");
         let room = at(handle).saturating_add(1);
@@ -53,7 +53,7 @@ impl<K: Copy + Ord> Heap<K> {
         self.rise(self.entries.len().saturating_sub(1), (key, handle));
     }
 
-    /// Gives a handle this key, whether it is there already or not.
+    /// Sets the key of a handle, and adds the handle if it is not in the heap.
     pub(crate) fn set(&mut self, handle: u32, key: K) {
         match self.place(handle).and_then(|place| Some((place, self.entries.get(place)?.0))) {
             Some((place, old)) => self.settle(place, old, (key, handle)),
@@ -61,13 +61,13 @@ impl<K: Copy + Ord> Heap<K> {
         }
     }
 
-    /// Takes a handle out and gives its key, if it was there.
+    /// Removes a handle and returns its key, if the handle is in the heap.
     #[expect(clippy::indexing_slicing, reason = "a handle's place is in the heap")]
     pub(crate) fn remove(&mut self, handle: u32) -> Option<K> {
         let place = self.place(handle)?;
         let (key, _) = self.entries[place];
         self.places[at(handle)] = ABSENT;
-        // The last entry takes the empty place, unless it was the last one that left.
+        // The last entry takes the empty position, unless it is the one that was removed.
         let last = self.entries.pop()?;
         if place < self.entries.len() {
             self.settle(place, key, last);
@@ -75,7 +75,7 @@ impl<K: Copy + Ord> Heap<K> {
         Some(key)
     }
 
-    /// Whether the heap is in order and every handle stands where it is said to.
+    /// Returns `true` if the heap is in order and every handle is at its stored position.
     pub(crate) fn check(&self) -> bool {
         let known = self.places.iter().filter(|&&place| place != ABSENT).count();
         let sound = |(place, &(key, handle)): (usize, &(K, u32))| {
@@ -91,8 +91,8 @@ impl<K: Copy + Ord> Heap<K> {
         (place != ABSENT).then(|| at(place))
     }
 
-    /// Brings an entry in at a place whose key was `old`: neighbours above are not larger than it,
-    /// those below not smaller.
+    /// Puts an entry at a position whose key was `old`. No key above it is larger than `old`, and
+    /// none below is smaller, so the entry can only have to move in one direction.
     fn settle(&mut self, place: usize, old: K, entry: (K, u32)) {
         if entry.0 < old {
             self.rise(place, entry);
@@ -101,7 +101,7 @@ impl<K: Copy + Ord> Heap<K> {
         }
     }
 
-    /// Puts an entry at a free place or, while the parent is larger, further up.
+    /// Puts an entry at a free position, or further up while its parent is larger.
     #[expect(clippy::indexing_slicing, reason = "a parent stands before its children")]
     fn rise(&mut self, mut place: usize, entry: (K, u32)) {
         while place > 0 {
@@ -115,7 +115,7 @@ impl<K: Copy + Ord> Heap<K> {
         self.write(place, entry);
     }
 
-    /// Puts an entry at a free place or, while a child is smaller, further down.
+    /// Puts an entry at a free position, or further down while a child is smaller.
     #[expect(clippy::indexing_slicing, reason = "the range ends with the entries")]
     fn sink(&mut self, mut place: usize, entry: (K, u32)) {
         loop {
@@ -134,7 +134,7 @@ impl<K: Copy + Ord> Heap<K> {
         self.write(place, entry);
     }
 
-    /// The only place where an entry moves, so that its handle always knows.
+    /// The only function that moves an entry, so that the stored positions stay correct.
     #[expect(clippy::indexing_slicing, reason = "both have room since the insert")]
     fn write(&mut self, place: usize, entry: (K, u32)) {
         self.entries[place] = entry;
@@ -146,7 +146,7 @@ const fn parent(place: usize) -> usize {
     place.saturating_sub(1) / CHILDREN
 }
 
-/// A handle or a place as an index.
+/// Converts a handle or a position to an index.
 fn at(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
@@ -158,7 +158,7 @@ mod tests {
     use super::Heap;
     use crate::random::Random;
 
-    /// A heap under test beside what std has to say, keyed like the expiries.
+    /// A heap under test and standard collections with the same content, keyed like the expiries.
     #[derive(Default)]
     struct Pair {
         heap: Heap<(u32, u32)>,
@@ -167,7 +167,7 @@ mod tests {
     }
 
     impl Pair {
-        /// Does one thing with one handle; `number` makes the key unique.
+        /// Changes one handle; `number` makes its key unique.
         fn step(&mut self, random: &mut Random, handle: u32, number: u32) {
             let key = (random.small(50), number);
             let old = self.keys.get(&handle).copied();
@@ -197,7 +197,7 @@ mod tests {
         let mut random = Random(23);
         let mut pair = Pair::default();
         for number in 0..300_000 {
-            // The range wanders, so that the heap empties and fills again.
+            // The range varies, so that the heap empties and fills again.
             let range = if number & 0x8000 == 0 { 2_000 } else { 10 };
             let handle = random.small(range);
             pair.step(&mut random, handle, number);

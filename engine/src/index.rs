@@ -1,13 +1,14 @@
-//! From 128-bit ids to handles, where the ids themselves live with what the handles stand for.
+//! A hash index from 128-bit ids to handles. It does not store the ids: they are in the records
+//! that the handles point to.
 //!
-//! A slot is eight bytes: the upper half is a tag, the top 32 bits of the id's hash; the lower half
-//! is the handle. An id is looked for from its home, the slot that the top bits of its tag name,
-//! and then slot by slot. At most a quarter of the slots is taken, so the first probe nearly always
-//! decides, and a slot is so small that the emptiness costs little cache. Because the home can be
-//! read off the tag, neither growing nor closing a gap ever has to look at an id.
+//! A slot has eight bytes. The upper half is a tag, the top 32 bits of the id's hash; the lower
+//! half is the handle. A lookup starts at the id's home, the slot that the top bits of its tag
+//! select, and probes slot by slot. At most a quarter of the slots is taken, so the first probe
+//! nearly always decides. Slots are so small that the empty ones cost little cache. The home
+//! follows from the tag, so neither growing the table nor closing a gap needs to read an id.
 //!
-//! It grows step by step (`growth.rs`). While it does, an id is in one of two tables; while it does
-//! not, that costs nothing but a look at whether it does, where an id was not found.
+//! The index grows step by step (`growth.rs`). While it grows, an id is in one of two tables. At
+//! all other times this costs only one check, after a lookup that finds nothing.
 
 mod growth;
 mod key;
@@ -20,58 +21,59 @@ pub use key::IndexKey;
 #[derive(Clone, Debug)]
 pub(crate) struct Index {
     key: IndexKey,
-    /// None, or a power of two between 2^3 and 2^32.
+    /// Empty, or a power of two between 2^3 and 2^32 slots.
     slots: Vec<u64>,
     len: usize,
-    /// What is shifted out of a tag to get the home.
+    /// How far a tag is shifted to the right to get its home.
     shift: u32,
-    /// From how many ids on adding one is more than filling a slot: a quarter of the slots, or none
-    /// while the index grows.
+    /// The number of ids from which an insert has to grow the table first: a quarter of the slots,
+    /// or zero while the index grows.
     limit: usize,
-    /// While the index grows, what has not been moved yet of the table before, which had half as many
-    /// slots. It is emptied from the back.
+    /// While the index grows, the slots of the previous table that have not been moved yet. That
+    /// table had half as many slots. It is emptied from the back.
     old: Vec<u64>,
 }
 
-/// Where an id stands in the index, or would. It holds until the index next changes. Which table it
-/// means need not be said: no two ids have the same tag and handle, and what is added is new.
+/// The position of an id in the index, or the position where it would be inserted. It is valid
+/// until the index next changes. It does not name its table, because no two ids have the same tag
+/// and handle, and because an insert always goes into the new table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot {
     tag: u64,
     place: usize,
 }
 
-/// A free slot. Zero, so that the system can hand out a large table without touching it.
+/// A free slot. It is zero, so that the system can provide a large table without touching it.
 const FREE: u64 = 0;
-/// Set in every slot that is taken, so that tag 0 with handle 0 differs from a free slot.
+/// Set in every taken slot, so that tag 0 with handle 0 differs from a free slot.
 const TAKEN: u64 = 1 << 31;
-/// The handle's bits of a slot.
+/// The bits of a slot that hold the handle.
 const HANDLE: u64 = TAKEN - 1;
-/// The tag's width.
+/// The width of a tag.
 const TAG_BITS: u32 = 32;
 /// The first table has 2^3 slots: one cache line.
 const SLOTS_MIN: usize = 8;
 const SHIFT_MAX: u32 = TAG_BITS - 3;
 
 impl Index {
-    /// An index that holds nothing and has allocated nothing.
+    /// Creates an empty index without any allocation.
     pub(crate) const fn new(key: IndexKey) -> Self {
         Self { key, slots: Vec::new(), len: 0, shift: SHIFT_MAX, limit: 0, old: Vec::new() }
     }
 
-    /// How many ids it knows.
+    /// The number of ids in the index.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    /// The handle of `id`. `is_it` says whether a handle is the id's: it is asked where the tag
-    /// fits, which one time in 2^32 is a stranger.
+    /// Returns the handle of `id`. `is_it` returns `true` if a handle belongs to `id`. It is called
+    /// only when the tag matches; for one in 2^32 other ids the tag matches by chance.
     #[inline]
     pub(crate) fn find(&self, id: u128, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         self.find_spot(id, is_it).ok().map(|(handle, _)| handle)
     }
 
-    /// The handle of `id` and where it stands, or where `id` would stand.
+    /// Returns the handle of `id` and its position, or the position where `id` would be inserted.
     #[inline(always)]
     pub(crate) fn find_spot(
         &self,
@@ -82,7 +84,7 @@ impl Index {
         let mut place = self.home(tag);
         loop {
             let spot = Spot { tag, place };
-            // An index that has no slots yet ends here.
+            // If the index has no slots yet, the probe ends here.
             let slot = self.slots.get(place).copied().unwrap_or(FREE);
             if slot == FREE {
                 if self.old.is_empty() {
@@ -103,7 +105,7 @@ impl Index {
         }
     }
 
-    /// Adds `id`, which is not there yet, with a handle below 2^31.
+    /// Inserts `id`, which must not be in the index, with a handle below 2^31.
     #[inline]
     pub(crate) fn insert(&mut self, id: u128, handle: u32) {
         assert!(u64::from(handle) <= HANDLE, "a handle is below 2^31");
@@ -115,7 +117,7 @@ impl Index {
         self.len = self.len.saturating_add(1);
     }
 
-    /// Adds the id that was looked for in vain, with a handle below 2^31.
+    /// Inserts an id at the position that a failed lookup returned, with a handle below 2^31.
     #[inline]
     pub(crate) fn insert_at(&mut self, spot: Spot, handle: u32) {
         assert!(u64::from(handle) <= HANDLE, "a handle is below 2^31");
@@ -130,7 +132,7 @@ impl Index {
         self.len = self.len.saturating_add(1);
     }
 
-    /// Takes out the id that was found there with this handle.
+    /// Removes the id that a lookup found at this position with this handle.
     #[inline]
     pub(crate) fn remove_at(&mut self, spot: Spot, handle: u32) {
         let wanted = entry(spot.tag, handle);
@@ -142,7 +144,7 @@ impl Index {
         }
     }
 
-    /// Takes out `id`, which is there with this handle.
+    /// Removes `id`, which must be in the index with this handle.
     #[inline]
     pub(crate) fn remove(&mut self, id: u128, handle: u32) {
         let tag = self.tag(id);
@@ -158,7 +160,7 @@ impl Index {
         }
     }
 
-    /// Writes a slot where its probe first finds room; at most half of the table is taken.
+    /// Writes a slot to the first free place of its probe. At most half of the table is taken.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "places are below the length")]
     fn put(&mut self, slot: u64) {
@@ -169,7 +171,7 @@ impl Index {
         self.slots[place] = slot;
     }
 
-    /// Frees a slot and moves back what would no longer be found behind the gap.
+    /// Frees a slot, and moves slots back that a probe would no longer reach across the gap.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "places are below the length")]
     fn close(&mut self, mut gap: usize) {
@@ -180,7 +182,7 @@ impl Index {
             if slot == FREE {
                 break;
             }
-            // It may move back to the gap unless its home lies between the two.
+            // A slot may move back to the gap unless its home is between the two.
             let home = self.home(slot >> TAG_BITS);
             if self.distance(home, place) >= self.distance(gap, place) {
                 self.slots[gap] = slot;
@@ -211,7 +213,7 @@ impl Index {
         place.wrapping_add(1) & self.mask()
     }
 
-    /// How many steps `to` is behind `from`.
+    /// The number of steps from `from` forward to `to`.
     #[inline]
     const fn distance(&self, from: usize, to: usize) -> usize {
         to.wrapping_sub(from) & self.mask()
@@ -223,7 +225,7 @@ fn handle(slot: u64) -> u32 {
     u32::try_from(slot & HANDLE).unwrap_or(0)
 }
 
-/// What stands in a slot for a tag with this handle.
+/// The slot for a tag with this handle.
 #[inline]
 fn entry(tag: u64, handle: u32) -> u64 {
     tag << TAG_BITS | TAKEN | u64::from(handle)

@@ -1,4 +1,4 @@
-//! What must always hold, and what it is called when it does not.
+//! The error of an invariant that does not hold.
 
 use core::fmt;
 
@@ -7,9 +7,9 @@ use crate::quantity::MarketId;
 /// An invariant that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken {
-    /// Where, unless it is the engine's own.
+    /// The market, or `None` if it is an invariant of the engine.
     pub market: Option<MarketId>,
-    /// What should hold.
+    /// The condition that should hold.
     pub invariant: &'static str,
 }
 
@@ -24,7 +24,7 @@ impl fmt::Display for Broken {
 
 impl core::error::Error for Broken {}
 
-/// `Ok` where the invariant holds, and its name otherwise.
+/// Returns `Ok` if the invariant holds, otherwise its name.
 pub(crate) fn holds(holds: bool, invariant: &'static str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(invariant) }
 }

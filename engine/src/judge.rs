@@ -1,4 +1,4 @@
-//! Whether a command may be carried out: the first reason against it that holds.
+//! The checks of commands. The first reason that applies refuses the command.
 
 use crate::book::Book;
 use crate::command::{Amend, OrderKind, Place, TimeInForce};
@@ -8,13 +8,13 @@ use crate::quantity::{AccountId, Price, Quantity, Timestamp};
 use crate::snapshot::{OrderRecord, Until};
 
 impl MarketSpec {
-    /// Whether an order may have this price.
+    /// Returns `true` if an order may have this price.
     #[must_use]
     pub fn is_in_band(&self, price: Price) -> bool {
         self.terms.price_min <= price && price <= self.terms.price_max
     }
 
-    /// Whether an iceberg of this size comes in a legal number of parts.
+    /// Returns `true` if an iceberg of this size has a legal number of parts.
     fn is_divisible(&self, open: Quantity, display: Quantity) -> bool {
         open.0.div_ceil(display.0.max(1)) <= u64::from(self.limits.parts_max)
     }
@@ -26,7 +26,7 @@ pub(crate) fn require(holds: bool, otherwise: Reason) -> Result<(), Reason> {
 }
 
 impl Book {
-    /// Judges a new order by what can be said without looking at the other side.
+    /// Makes all checks of a new order that do not depend on the other side.
     pub(crate) fn judge_place(
         &self,
         account: AccountId,
@@ -54,7 +54,7 @@ impl Book {
         self.until(place.time_in_force, now).ok_or(Reason::AlreadyExpired)
     }
 
-    /// Whether the attributes of a new order go together.
+    /// Returns `true` if the attributes of a new order can be combined.
     fn is_combinable(&self, place: &Place) -> bool {
         let now_or_never =
             matches!(place.time_in_force, TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill);
@@ -67,13 +67,13 @@ impl Book {
             && !(self.head.phase == Phase::Call && (now_or_never || place.post_only))
     }
 
-    /// Judges an order by the other side: `WouldTake`.
+    /// Checks an order against the other side (`WouldTake`).
     pub(crate) fn judge_entry(&self, order: &OrderRecord) -> Result<(), Reason> {
         let rests = order.post_only && self.head.phase == Phase::Continuous;
         require(!rests || self.rests_at_once(order), Reason::WouldTake)
     }
 
-    /// Judges by the room there is: whether the market, and an account in it, may have one more order.
+    /// Checks that the market, and the account in it, may have one more order.
     #[inline(always)]
     pub(crate) fn judge_room(&mut self, account: AccountId) -> Result<(), Reason> {
         let (live, limits) = (self.standing.live(), &self.head.spec.limits);
@@ -87,8 +87,8 @@ impl Book {
         require(quantity <= self.head.spec.quantity_max, Reason::QuantityTooLarge)
     }
 
-    /// Judges a change to a live order, from `Changed` to `BadCombination`. `kind` is what the order
-    /// would be afterwards and `enters` whether it would leave its queue.
+    /// Checks a change to a live order, from `Changed` to `BadCombination`. `kind` is the order's
+    /// kind after the change. `enters` is `true` if the order would leave its queue.
     pub(crate) fn judge_amend(
         &self,
         order: &OrderRecord,

@@ -1,24 +1,24 @@
-//! One side of a book: prices lead to levels, the best first, and a level is a queue of orders.
+//! One side of a book: a map from prices to levels, best first. A level is a queue of orders.
 //!
-//! The queue's links live in the orders themselves, so every change goes through the arena that
+//! The queue's links are in the orders themselves, so every change goes through the arena that
 //! holds them. Market orders that rest in Call have no price; they queue in a level of their own.
 
 use crate::arena::{Arena, Handle, Order, Seat, slot};
 use crate::quantity::{Price, Quantity, Side};
 use crate::rungs::Rungs;
 
-/// The level of the market orders.
+/// The level of market orders, which have no price.
 const UNPRICED: u32 = 0;
 
-/// The orders of one price, oldest first. What they hide stands beside it: few markets have icebergs,
-/// and two levels fit a line of the cache.
+/// The orders at one price, oldest first. Their hidden quantity is stored elsewhere, because few
+/// markets have icebergs and two levels then fit in a cache line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Level {
     pub(crate) price: Price,
     pub(crate) head: Handle,
     tail: Handle,
     pub(crate) orders: u32,
-    /// The sum of what the orders show.
+    /// The sum of the orders' shown quantities.
     pub(crate) shown: Quantity,
 }
 
@@ -31,11 +31,11 @@ impl Level {
 /// One side's levels.
 #[derive(Debug)]
 pub(crate) struct Ladder {
-    /// What turns prices into keys.
+    /// Converts prices to keys.
     mask: u64,
     prices: Rungs,
     levels: Vec<Level>,
-    /// What the orders of each level hide, up to the last level where any ever did.
+    /// The hidden quantity of each level, up to the last level in which an order ever hid anything.
     hidden: Vec<Quantity>,
     free: Vec<u32>,
 }
@@ -44,7 +44,8 @@ pub(crate) struct Ladder {
 impl Ladder {
     pub(crate) fn new(side: Side) -> Self {
         let unpriced = Level::new(Price(0));
-        // The sign is turned round, so that keys ascend as prices do; the bids' are complemented.
+        // The sign bit is flipped, so that keys ascend like prices. The keys of bids are
+        // complemented.
         let mask = match side {
             Side::Buy => u64::MAX >> 1,
             Side::Sell => 1 << 63,
@@ -53,7 +54,7 @@ impl Ladder {
         Self { mask, prices: Rungs::default(), levels, hidden, free }
     }
 
-    /// Prices as keys, the best the smallest.
+    /// Converts a price to a key. The best price has the smallest key.
     const fn key(&self, price: Price) -> u64 {
         price.0.cast_unsigned() ^ self.mask
     }
@@ -62,13 +63,13 @@ impl Ladder {
         &self.levels[slot(level)]
     }
 
-    /// What the orders of a level hold, hidden parts included.
+    /// The open quantity of a level's orders, hidden parts included.
     fn open(&self, level: u32) -> Quantity {
         let hidden = self.hidden.get(slot(level)).copied().unwrap_or(Quantity::ZERO);
         self.level(level).shown.plus(hidden)
     }
 
-    /// Sets off what the orders of a level hide.
+    /// Changes the hidden quantity of a level: subtracts `less` and adds `more`.
     #[inline]
     fn hide(&mut self, level: u32, less: Quantity, more: Quantity) {
         // Nearly all orders hide nothing.
@@ -94,26 +95,26 @@ impl Ladder {
         self.prices.first().map(|(_, level)| self.level(level))
     }
 
-    /// Whether an order at the best price hides something.
+    /// Returns `true` if an order at the best price has a hidden part.
     #[inline]
     pub(crate) fn best_hides(&self) -> bool {
         let hidden = self.prices.first().and_then(|(_, level)| self.hidden.get(slot(level)));
         hidden.is_some_and(|hidden| !hidden.is_zero())
     }
 
-    /// Whether an order of the other side with this limit would meet somebody here.
+    /// Returns `true` if an order on the other side with this limit would meet an order here.
     #[inline]
     pub(crate) fn is_met_by(&self, limit: Price) -> bool {
         self.prices.first().is_some_and(|(best, _)| best <= self.key(limit))
     }
 
-    /// The price at which an order queues, or stands apart.
+    /// The price of the level in which an order queues; zero if it is in no queue.
     #[inline]
     pub(crate) fn price(&self, order: &Order) -> Price {
         order.level().map_or(Price(0), |level| self.level(level).price)
     }
 
-    /// The level of a price.
+    /// The level at a price, if there is one.
     pub(crate) fn at(&self, price: Price) -> Option<&Level> {
         self.prices.get(self.key(price)).map(|level| self.level(level))
     }
@@ -123,22 +124,22 @@ impl Ladder {
         self.prices.entries().map(|(_, level)| self.level(level))
     }
 
-    /// The levels, best first, each with its number and what its orders hold, hidden parts included.
+    /// The levels, best first, each with its number and its open quantity, hidden parts included.
     pub(crate) fn open_levels(&self) -> impl Iterator<Item = (u32, &Level, Quantity)> {
         self.prices.entries().map(|(_, level)| (level, self.level(level), self.open(level)))
     }
 
-    /// What the market orders hold.
+    /// The open quantity of the market orders.
     pub(crate) fn unpriced_open(&self) -> Quantity {
         self.open(UNPRICED)
     }
 
-    /// How many prices have a level.
+    /// The number of levels that have a price.
     pub(crate) const fn len(&self) -> usize {
         self.prices.len()
     }
 
-    /// The orders of a level, oldest first.
+    /// The orders in a level, oldest first.
     pub(crate) fn queue<'a>(
         &self,
         arena: &'a Arena,
@@ -148,8 +149,8 @@ impl Ladder {
         core::iter::successors(some(level.head), move |at| some(arena.order(*at).next))
     }
 
-    /// Makes room for an order at the tail of the queue of its price, or of the market orders, and
-    /// says where: its level and the order before it.
+    /// Adds an order to the end of the queue of its price, or of the market orders. Returns its
+    /// level and the order ahead of it.
     #[inline]
     pub(crate) fn admit(
         &mut self,
@@ -172,8 +173,8 @@ impl Ladder {
         Seat { level: number, previous }
     }
 
-    /// Takes an order, and what it shows and hides, out of its queue, and its level with it where it
-    /// was the last one. Says the level's price.
+    /// Removes an order and its shown and hidden quantities from its queue, and closes the level if
+    /// it is then empty. Returns the level's price.
     #[inline]
     pub(crate) fn dismiss(
         &mut self,
@@ -204,7 +205,7 @@ impl Ladder {
         price
     }
 
-    /// Sets what an order shows and hides, where it stands in its queue.
+    /// Sets the shown and hidden quantities of an order, which keeps its place in the queue.
     #[inline]
     pub(crate) fn resize(
         &mut self,
@@ -226,7 +227,7 @@ impl Ladder {
         self.free.push(number);
     }
 
-    /// The level of a price, opened if there is none.
+    /// Returns the level at a price, and opens it if there is none.
     #[inline]
     fn level_for(&mut self, price: Price) -> u32 {
         let key = self.key(price);
@@ -236,7 +237,7 @@ impl Ladder {
         {
             return level;
         }
-        // At and before the best nothing is searched.
+        // At the best price or ahead of it, no search is needed.
         let leads = best.is_none_or(|(best, _)| key < best);
         if !leads && let Some(level) = self.prices.get(key) {
             return level;

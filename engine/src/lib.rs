@@ -2,9 +2,9 @@
 //!
 //! The engine is a value: commands go in, events come out, and the same commands give the same
 //! events on every machine. It reads no clock, draws no random number, opens no file and starts no
-//! thread; time, like everything else, is part of a command. So a recorded day replays to the last
-//! byte, a model can judge every event, and whoever folds the events holds the same state.
-//!
+//! thread. Everything it depends on, time included, is part of a command. So a recorded day replays
+//! to the same bytes, a reference model can check every event, and any reader that folds the events
+//! holds the same state.
 
 mod amend;
 mod arena;
@@ -54,7 +54,7 @@ mod window;
 
 #[doc = include_str!("../RULES.md")]
 pub mod rules {
-    /// The version of the rules that this engine follows. A snapshot of a later version is refused.
+    /// The version of the rules that this engine follows. Snapshots of later versions are refused.
     pub const VERSION: u32 = 2;
 }
 

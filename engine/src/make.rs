@@ -1,4 +1,5 @@
-//! Short ways to say what orders, changes and markets are. What is not said has its default.
+//! Constructors for commands, orders, amends and markets. Everything that is not given has a
+//! default.
 
 use crate::command::{Action, Amend, Command, OrderKind, Place, SelfTrade, TimeInForce};
 use crate::market::{Fees, Limits, MarketSpec, Pricing, Symbol, Terms};
@@ -6,7 +7,7 @@ use crate::quantity::{AccountId, MarketId, OrderId, Price, Quantity, Sequence, S
 use crate::step::Step;
 
 impl Command {
-    /// A command of a client, outside of any session and without a request id.
+    /// Creates a client's command without a request id and without a session.
     #[must_use]
     pub const fn new(
         sequence: Sequence,
@@ -47,25 +48,27 @@ impl From<Amend> for Action {
 /// assert_eq!(order.time_in_force, TimeInForce::GoodTillCancel);
 /// ```
 impl Place {
-    /// An order that trades at this price or better, and otherwise rests.
+    /// A limit order: trades at this price or better, and the rest of it rests.
     #[must_use]
     pub const fn limit(order: OrderId, side: Side, quantity: Quantity, price: Price) -> Self {
         Self::of(order, side, quantity, OrderKind::Limit { price })
     }
 
-    /// An order that trades at whatever price there is.
+    /// A market order: trades at any price, within the market's `protection_ticks`.
     #[must_use]
     pub const fn market(order: OrderId, side: Side, quantity: Quantity) -> Self {
         Self::of(order, side, quantity, OrderKind::Market)
     }
 
-    /// An order that becomes a market order once the stop price has traded.
+    /// A stop order: becomes a market order once the market has traded at the stop price or
+    /// beyond it.
     #[must_use]
     pub const fn stop(order: OrderId, side: Side, quantity: Quantity, stop: Price) -> Self {
         Self::of(order, side, quantity, OrderKind::Stop { stop })
     }
 
-    /// An order that becomes a limit order once the stop price has traded.
+    /// A stop-limit order: becomes a limit order once the market has traded at the stop price or
+    /// beyond it.
     #[must_use]
     pub const fn stop_limit(
         order: OrderId,
@@ -92,55 +95,56 @@ impl Place {
         }
     }
 
-    /// Immediate or cancel: what does not trade at once goes.
+    /// Makes the order immediate-or-cancel: what does not trade at once is cancelled.
     #[must_use]
     pub const fn ioc(self) -> Self {
         Self { time_in_force: TimeInForce::ImmediateOrCancel, ..self }
     }
 
-    /// Fill or kill: it trades whole and at once, or goes.
+    /// Makes the order fill-or-kill: it is filled completely at once, or cancelled.
     #[must_use]
     pub const fn fok(self) -> Self {
         Self { time_in_force: TimeInForce::FillOrKill, ..self }
     }
 
-    /// It ends when so many epochs have closed.
+    /// Ends the order when this many epochs have closed, the current one included.
     #[must_use]
     pub const fn for_epochs(self, epochs: u64) -> Self {
         Self { time_in_force: TimeInForce::ForEpochs(epochs), ..self }
     }
 
-    /// It ends at this time.
+    /// Ends the order at this time.
     #[must_use]
     pub const fn until(self, time: Timestamp) -> Self {
         Self { time_in_force: TimeInForce::GoodTillDate(time), ..self }
     }
 
-    /// It is refused if it would trade at once.
+    /// Makes the order post-only: it is refused if its price reaches the other side.
     #[must_use]
     pub const fn post_only(self) -> Self {
         Self { post_only: true, ..self }
     }
 
-    /// It shows only so much at a time: an iceberg.
+    /// Makes the order an iceberg that shows only this much at a time.
     #[must_use]
     pub const fn display(self, quantity: Quantity) -> Self {
         Self { display_quantity: Some(quantity), ..self }
     }
 
-    /// It trades at least so much at once, or nothing. Only with [`Place::ioc`].
+    /// Requires that at least this much trades at once, or nothing. Only with [`Place::ioc`].
     #[must_use]
     pub const fn minimum(self, quantity: Quantity) -> Self {
         Self { minimum_quantity: Some(quantity), ..self }
     }
 
-    /// What happens when it meets an order of its own account. Otherwise what is left of it goes.
+    /// Sets what happens if the order meets an order of its own account. By default the rest of the
+    /// new order is cancelled.
     #[must_use]
     pub const fn self_trade(self, self_trade: SelfTrade) -> Self {
         Self { self_trade, ..self }
     }
 
-    /// The caller's own number, which stands in every event of the order.
+    /// Sets the owner's own number, which every event of the order repeats.
     #[must_use]
     pub const fn reference(self, reference: u64) -> Self {
         Self { reference, ..self }
@@ -154,37 +158,37 @@ impl Place {
 /// assert_eq!(change.quantity, None);
 /// ```
 impl Amend {
-    /// A change of this order that changes nothing yet.
+    /// Creates an amend of this order that changes nothing yet.
     #[must_use]
     pub const fn new(order: OrderId) -> Self {
         Self { order, price: None, quantity: None, stop_price: None, if_open: None, requeue: false }
     }
 
-    /// Its limit price becomes this one.
+    /// Sets the new limit price.
     #[must_use]
     pub const fn price(self, price: Price) -> Self {
         Self { price: Some(price), ..self }
     }
 
-    /// Its open quantity becomes this one.
+    /// Sets the new open quantity.
     #[must_use]
     pub const fn quantity(self, quantity: Quantity) -> Self {
         Self { quantity: Some(quantity), ..self }
     }
 
-    /// Its stop price becomes this one.
+    /// Sets the new stop price.
     #[must_use]
     pub const fn stop_price(self, stop: Price) -> Self {
         Self { stop_price: Some(stop), ..self }
     }
 
-    /// The change is refused if the open quantity is another one by now.
+    /// Refuses the amend if the open quantity is no longer this one.
     #[must_use]
     pub const fn if_open(self, quantity: Quantity) -> Self {
         Self { if_open: Some(quantity), ..self }
     }
 
-    /// The order gives up its place in the queue in any case.
+    /// Moves the order to the end of its queue in any case.
     #[must_use]
     pub const fn requeue(self) -> Self {
         Self { requeue: true, ..self }
@@ -200,8 +204,8 @@ impl Amend {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl MarketSpec {
-    /// A market whose orders have prices from 0 to 10^9 ticks and quantities up to 10^9 lots. Trades
-    /// have the resting order's price, and there are no fees.
+    /// Creates a spec with prices from 0 to 10^9 ticks and quantities up to 10^9 lots. Trades have
+    /// the resting order's price, and there are no fees.
     #[must_use]
     pub fn new(symbol: Symbol, tick: Step, lot: Step) -> Self {
         Self {
@@ -221,44 +225,44 @@ impl MarketSpec {
         }
     }
 
-    /// How a trade is priced in Continuous.
+    /// Sets how a trade is priced in Continuous.
     #[must_use]
     pub const fn pricing(self, pricing: Pricing) -> Self {
         Self { pricing, ..self }
     }
 
-    /// The largest quantity of an order.
+    /// Sets the largest quantity of an order.
     #[must_use]
     pub const fn quantity_max(self, quantity_max: Quantity) -> Self {
         Self { quantity_max, ..self }
     }
 
-    /// How much of everything the market may hold.
+    /// Sets the limits on what the market holds.
     #[must_use]
     pub const fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// The lowest and the highest price that an order may have.
+    /// Sets the lowest and the highest price that an order may have.
     #[must_use]
     pub const fn prices(self, lowest: Price, highest: Price) -> Self {
         let terms = Terms { price_min: lowest, price_max: highest, ..self.terms };
         Self { terms, ..self }
     }
 
-    /// How far from the best price a market order may trade.
+    /// Sets how far from the best price a market order may trade, in ticks.
     #[must_use]
     pub const fn protection(self, ticks: u64) -> Self {
         Self { terms: Terms { protection_ticks: Some(ticks), ..self.terms }, ..self }
     }
 
-    /// The reference price until something has traded.
+    /// Sets the reference price before the first trade.
     #[must_use]
     pub const fn reference(self, price: Price) -> Self {
         Self { terms: Terms { reference: Some(price), ..self.terms }, ..self }
     }
 
-    /// What a trade costs.
+    /// Sets the fees of a trade.
     #[must_use]
     pub const fn fees(self, fees: Fees) -> Self {
         Self { terms: Terms { fees, ..self.terms }, ..self }

@@ -1,31 +1,31 @@
-//! What a market is: its spec, the part of it that can be changed, its limits and its phase.
+//! What defines a market: its spec, its terms (which can be changed), its limits and its phase.
 
 use core::fmt;
 
 use crate::quantity::{Price, Quantity};
 use crate::step::Step;
 
-/// Everything that an operator says of a market when it is added.
+/// The definition of a market, as an operator adds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MarketSpec {
-    /// The market's name for people; unique among the markets that exist.
+    /// The market's name for people, unique among the existing markets.
     pub symbol: Symbol,
-    /// What one tick of a price is worth.
+    /// The value of one tick of a price.
     pub tick: Step,
-    /// What one lot of a quantity is worth.
+    /// The value of one lot of a quantity.
     pub lot: Step,
     /// How a trade is priced in Continuous.
     pub pricing: Pricing,
     /// The largest quantity of an order.
     pub quantity_max: Quantity,
-    /// How much of everything the market may hold.
+    /// The limits on what the market holds.
     pub limits: Limits,
-    /// What `SetMarket` can change.
+    /// The part that `SetMarket` can change.
     pub terms: Terms,
 }
 
-/// The part of a market's spec that `SetMarket` replaces, as a whole.
+/// The part of a market's spec that `SetMarket` replaces as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Terms {
@@ -33,21 +33,22 @@ pub struct Terms {
     pub price_min: Price,
     /// The highest price an order may have.
     pub price_max: Price,
-    /// How far from the best price a market order may trade; without bound where it is `None`.
+    /// How far from the best price a market order may trade, in ticks; `None` for no bound.
     pub protection_ticks: Option<u64>,
-    /// The reference price until something has traded.
+    /// The reference price before the first trade.
     pub reference: Option<Price>,
-    /// What a trade costs.
+    /// The fees of a trade.
     pub fees: Fees,
 }
 
-/// Fees in millionths of a trade's notional; a rebate is negative. The core only keeps them.
+/// Fees in millionths of a trade's notional; negative for a rebate. The engine stores them and does
+/// not charge them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Fees {
-    /// What the maker pays.
+    /// The maker's fee.
     pub maker_ppm: i32,
-    /// What the taker pays.
+    /// The taker's fee.
     pub taker_ppm: i32,
 }
 
@@ -58,25 +59,27 @@ pub struct Fees {
 pub enum Pricing {
     /// At the resting order's price.
     Maker,
-    /// Halfway between the two limits, on the tick nearer to the maker.
+    /// Halfway between the two limit prices. A half tick is rounded toward the maker's price.
     Midpoint,
 }
 
-/// How much of everything a market may hold. What would go beyond is refused.
+/// The limits on what a market holds. A command that would exceed one is refused. Only a full
+/// request window forgets an older request instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Limits {
-    /// Live orders, waiting stops included.
+    /// The largest number of live orders, waiting stops included.
     pub orders_max: u32,
-    /// The same for the orders of one account. A spec of rules version 1 has no such limit.
+    /// The largest number of live orders of one account. A spec of rules version 1 has no such limit.
     #[cfg_attr(feature = "serde", serde(default = "unlimited"))]
     pub orders_per_account_max: u32,
-    /// Requests that the idempotency window remembers; 0 turns it off. Divided by the number of
-    /// accounts that have requests in it, this is the share that no account loses to others.
+    /// The largest number of requests that the idempotency window remembers; 0 turns it off. An
+    /// account that has at most this number divided by the number of accounts in the window loses
+    /// no request to others.
     pub requests_max: u32,
-    /// Accounts that can be blocked at once.
+    /// The largest number of accounts that can be blocked at once.
     pub blocked_max: u32,
-    /// Parts that an iceberg may come in.
+    /// The largest number of parts in which an iceberg may come.
     pub parts_max: u32,
 }
 
@@ -86,12 +89,12 @@ const fn unlimited() -> u32 {
 }
 
 impl Fees {
-    /// The highest fee and the highest rebate: all of the notional.
+    /// The highest fee and the highest rebate: the whole notional.
     pub const PPM_MAX: i32 = 1_000_000;
 }
 
 impl Limits {
-    /// The highest count that a spec may ask for, `parts_max` excepted.
+    /// The highest count that a spec can have, except for `parts_max`.
     pub const COUNT_MAX: u32 = 1 << 30;
 }
 
@@ -107,18 +110,18 @@ impl Default for Limits {
     }
 }
 
-/// What may happen in a market now.
+/// What is allowed in a market at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Phase {
-    /// Orders match as they come.
+    /// Incoming orders match at once.
     Continuous,
-    /// Orders gather; an uncross matches them at one price.
+    /// Orders collect in the book until an uncross matches them at one price.
     Call,
-    /// Nothing but cancels.
+    /// Orders can only be cancelled.
     Halted,
-    /// Nothing, and the book is empty.
+    /// No orders are accepted, and the book is empty.
     Closed,
 }
 
@@ -128,18 +131,19 @@ pub enum Phase {
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
 pub struct Symbol([u8; Symbol::LENGTH_MAX]);
 
-/// Why a text is no symbol.
+/// The error of a text that is not a valid symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadSymbol;
 
 impl Symbol {
-    /// The longest symbol, in bytes.
+    /// The maximum length of a symbol, in bytes.
     pub const LENGTH_MAX: usize = 24;
 
-    /// The symbol of this text.
+    /// Creates a symbol from text.
     ///
     /// # Errors
-    /// [`BadSymbol`] where it is empty, longer than 24 bytes, or holds any other character.
+    /// Returns [`BadSymbol`] if the text is empty, is longer than 24 bytes, or has any other
+    /// character.
     pub fn new(text: &str) -> Result<Self, BadSymbol> {
         let fits = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
         let mut bytes = [0; Self::LENGTH_MAX];
@@ -151,14 +155,14 @@ impl Symbol {
         Ok(Self(bytes))
     }
 
-    /// The text.
+    /// The symbol as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         let used = self.0.split(|b| *b == 0).next().unwrap_or_default();
         core::str::from_utf8(used).unwrap_or_default()
     }
 
-    /// The text's bytes, filled up with zeros.
+    /// The bytes of the text, padded with zeros.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; Self::LENGTH_MAX] {
         &self.0

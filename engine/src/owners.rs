@@ -1,21 +1,21 @@
-//! Who owns the live orders of a market: how many orders an account has, and which are an account's or a
-//! session's.
+//! The owners of a market's live orders: how many orders an account has, and which orders belong to
+//! an account or a session.
 //!
-//! While there are no more orders than one account may have, no account can exceed its limit, and to look
-//! for an account's orders is to look at few. So a market has no register of owners until it has more
-//! orders than that, and keeps it from then on, because its slots stay that many.
+//! While a market has no more orders than one account may have, no account can exceed its limit,
+//! and a search for an account's orders is short. So a market has no register of owners until it
+//! has more orders than that. It then keeps the register, because its slots do not become fewer.
 //!
-//! To count each account by itself would cost every order a search, so in the register accounts share
-//! counters. A counter is never below what one of its accounts takes up, so while it is within the
-//! limit of an account, nothing else needs to be known. When one exceeds that limit, its accounts are
-//! counted one by one from then on.
+//! A counter per account would cost a search for every order, so accounts share counters. A counter
+//! is never below the count of any of its accounts. While it is within the limit of one account, no
+//! exact count is needed. Once it exceeds that limit, its accounts are counted one by one from then
+//! on.
 //!
-//! The register also has a mark for each order's slot, made of the order's account and session. Whoever
-//! looks for the orders of an account reads four bytes a slot, and of the orders only those with the
-//! right mark.
+//! The register also has a mark for each order's slot, made of the order's account and session. A
+//! search for the orders of an account reads four bytes a slot, and reads only the orders whose
+//! mark matches.
 //!
-//! The counters cost a plain order up to a tenth of its time, so a market that never has so many orders
-//! does not pay for them.
+//! The counters cost a plain order up to a tenth of its time. A market that never has that many
+//! orders does not pay for them.
 
 use std::collections::BTreeMap;
 
@@ -23,14 +23,14 @@ use crate::arena::{Arena, Handle, Order, slot};
 use crate::index::IndexKey;
 use crate::quantity::{AccountId, SessionId};
 
-/// Whose orders are looked for.
+/// Which orders a search returns.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Whose {
-    /// Everybody's.
+    /// All orders.
     All,
-    /// Those of an account.
+    /// The orders of an account.
     Account(AccountId),
-    /// Those placed under a session, or under any.
+    /// The orders placed under this session, or under any session if it is `None`.
     Session(Option<SessionId>),
 }
 
@@ -41,16 +41,16 @@ pub(crate) struct Owners {
     register: Option<Box<Register>>,
 }
 
-/// Every owner of a live order.
+/// The account and session of every live order, as counters and marks.
 #[derive(Debug)]
 pub(crate) struct Register {
     key: IndexKey,
     counters: Vec<Counter>,
-    /// By order slot; zero if the slot is free.
+    /// By order slot; zero for a free slot.
     marks: Vec<u32>,
 }
 
-/// How many orders the accounts have that share a counter.
+/// The number of orders of all accounts that share a counter.
 #[derive(Clone, Debug, Default)]
 struct Counter {
     orders: u32,
@@ -58,11 +58,11 @@ struct Counter {
     accounts: Option<Box<BTreeMap<AccountId, u32>>>,
 }
 
-/// The bits of a mark that are made of the account. The highest of them number its counter.
+/// The bits of a mark that come from the account. The highest of them select its counter.
 const ACCOUNT: u32 = !SESSION;
-/// Those that are made of the session.
+/// The bits of a mark that come from the session.
 const SESSION: u32 = 0xffff;
-/// Set in every mark, so that a free slot has no account's.
+/// Set in every mark, so that no account's mark equals that of a free slot.
 const TAKEN: u32 = 1 << 16;
 /// Set in the mark of every order that has a session.
 const IN_SESSION: u32 = 1;
@@ -70,7 +70,7 @@ const COUNTER_BITS: u32 = if cfg!(any(test, tight)) { 1 } else { 8 };
 const COUNTERS: usize = 1 << COUNTER_BITS;
 /// The bits that accounts with the same counter have in common.
 const COUNTER: u32 = !(u32::MAX >> COUNTER_BITS) | TAKEN;
-/// So many marks are compared at once.
+/// How many marks are compared at a time.
 const STRIDE: usize = 64;
 
 const fn session_mark(session: SessionId) -> u32 {
@@ -101,7 +101,7 @@ impl Owners {
         self.register.as_deref()
     }
 
-    /// Notes an order that has taken its slot.
+    /// Registers an order that has just been stored in its slot.
     #[inline(always)]
     pub(crate) fn admit(&mut self, arena: &Arena, handle: Handle) {
         if let Some(register) = &mut self.register {
@@ -109,7 +109,7 @@ impl Owners {
         }
     }
 
-    /// Takes the note of an order back that is about to leave its slot.
+    /// Unregisters an order that is about to leave its slot.
     #[inline(always)]
     pub(crate) fn dismiss(&mut self, arena: &Arena, handle: Handle) {
         if let Some(register) = &mut self.register {
@@ -117,7 +117,7 @@ impl Owners {
         }
     }
 
-    /// Whether an account has fewer than so many orders.
+    /// Returns `true` if an account has fewer than `most` orders.
     #[inline(never)]
     pub(crate) fn has_room(&mut self, arena: &Arena, account: AccountId, most: u32) -> bool {
         let key = self.key;
@@ -133,18 +133,19 @@ impl Owners {
 }
 
 impl Register {
-    /// The account's part of its orders' marks.
+    /// The part of an order's mark that comes from its account.
     fn mark(&self, account: AccountId) -> u32 {
         let hash = u32::try_from(self.key.blend(account.0) >> 32).unwrap_or(0);
         hash & ACCOUNT | TAKEN
     }
 
-    /// How many orders an account has, and those that share its counter.
+    /// The number of orders of all accounts that share this counter: an upper bound for each of
+    /// them.
     fn at_most(&self, mark: u32) -> u32 {
         self.counters.get(counter(mark)).map_or(0, |counter| counter.orders)
     }
 
-    /// How many orders an account has.
+    /// The number of orders of one account.
     fn exactly(&mut self, arena: &Arena, account: AccountId, mark: u32) -> u32 {
         let orders = marked(&self.marks, COUNTER, mark & COUNTER);
         let Some(counter) = self.counters.get_mut(counter(mark)) else { return 0 };
@@ -185,7 +186,7 @@ impl Register {
         }
     }
 
-    /// The slots of all these orders, and of a few others with the same mark.
+    /// The slots of all matching orders, and of a few others with the same mark.
     pub(crate) fn candidates(&self, whose: Whose) -> impl Iterator<Item = Handle> {
         let (bits, mark) = match whose {
             Whose::All => (TAKEN, TAKEN),
@@ -197,7 +198,7 @@ impl Register {
         marked(if none { &[] } else { &self.marks }, bits, mark)
     }
 
-    /// Whether this is the register of the live orders.
+    /// Returns `true` if the register agrees with the live orders.
     pub(crate) fn check(&self, arena: &Arena) -> bool {
         let mut sums = vec![Counter::default(); COUNTERS];
         let mut is_marked = true;
@@ -222,11 +223,12 @@ impl Register {
     }
 }
 
-/// The slots whose mark has these bits.
+/// The slots whose marks have these bits.
 fn marked(marks: &[u32], bits: u32, wanted: u32) -> impl Iterator<Item = Handle> {
     let fits = move |mark: &u32| mark & bits == wanted;
     let strides = marks.chunks(STRIDE).zip((0_u32..).step_by(STRIDE));
-    // Every mark of a stride is compared, found or not: this is a few vector instructions.
+    // Every mark of a stride is compared, even after a match: this takes only a few vector
+    // instructions.
     let found =
         strides.filter(move |(marks, _)| marks.iter().fold(false, |any, mark| any | fits(mark)));
     found.flat_map(move |(marks, first)| {

@@ -3,7 +3,8 @@
 use crate::event::{Event, Party};
 
 impl Event {
-    /// Returns the orders that the event is about, of a trade the maker's and then the taker's.
+    /// Returns the orders that the event is about. For a trade these are the maker's and then the
+    /// taker's.
     ///
     /// A refusal has none: the order that it names may be another account's, or not exist.
     #[inline]

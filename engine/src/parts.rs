@@ -1,5 +1,5 @@
-//! The hidden parts of icebergs, which come up behind all that stood at their price, in the same order,
-//! round by round.
+//! The hidden parts of icebergs. The parts at a price come up in rounds, behind all orders that are
+//! already there and in the same order.
 
 use crate::quantity::Quantity;
 
@@ -7,24 +7,24 @@ use crate::quantity::Quantity;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
     pub(crate) hidden: Quantity,
-    /// How large each of them is, but for the last.
+    /// The size of each part except the last.
     pub(crate) display: Quantity,
 }
 
 impl Parts {
-    /// How much of it comes up in so many rounds.
+    /// The quantity that comes up in this many rounds.
     pub(crate) fn after(&self, rounds: u64) -> Quantity {
         Quantity(self.display.0.saturating_mul(rounds)).min(self.hidden)
     }
 
-    /// How many rounds it takes until all of it has come up.
+    /// The number of rounds until all of it has come up.
     fn rounds(&self) -> u64 {
         self.hidden.0.div_ceil(self.display.0.max(1))
     }
 }
 
-/// How many whole rounds there are after which a taker goes on, up to the last but one. In them only sums
-/// matter; in the round behind them it matters which part comes first.
+/// Returns the largest number of rounds after which a taker goes on, not counting the last round.
+/// In these rounds only sums matter. In the round after them the order of the parts matters.
 pub(crate) fn whole_rounds<'a>(
     parts: impl Iterator<Item = &'a Parts>,
     goes_on: impl Fn(u64) -> bool,

@@ -1,14 +1,14 @@
-//! The numbers of the core and the only arithmetic that is legal on them.
+//! The engine's number types and the only arithmetic that is legal on them.
 //!
-//! Each number is a type of its own, so that a price cannot be added to a quantity and a count
-//! cannot pass for an amount. Nothing here rounds and nothing wraps: the limits that `AddMarket`
-//! enforces keep every sum within its type, and an operation that would leave it all the same is a
-//! broken invariant, which panics.
+//! Each kind of number has its own type, so that a price cannot be added to a quantity, or a count
+//! be passed as an amount. Nothing here rounds or wraps. The limits that `AddMarket` enforces keep
+//! every sum within its type. An operation that would still leave its type means a broken
+//! invariant, and it panics.
 
 use core::fmt;
 use core::num::NonZeroU32;
 
-/// Declares a number: a public tuple struct that prints as its digits.
+/// Declares a number type: a public tuple struct that is displayed as its digits.
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
@@ -26,11 +26,11 @@ macro_rules! number {
 }
 
 number!(
-    /// A price in ticks of its market. Zero and negative prices are prices like any other.
+    /// A price in ticks of its market. It can be zero or negative.
     Price(i64)
 );
 number!(
-    /// An amount in lots of its market. Never zero in a live order.
+    /// A quantity in lots of its market. It is never zero in a live order.
     Quantity(u64)
 );
 number!(
@@ -38,35 +38,38 @@ number!(
     Notional(i128)
 );
 number!(
-    /// The name of a market, given by the operator. Once used, an id is never used again.
+    /// The id of a market, chosen by the operator. An id is never used again, even after its market
+    /// is removed.
     MarketId(u32)
 );
 number!(
-    /// The number of a command: dense, from 1, stamped by the host.
+    /// The number of a command, assigned by the host. Numbers start at 1 and have no gaps.
     Sequence(u64)
 );
 number!(
-    /// Nanoseconds since the epoch of the host's clock, carried by the command.
+    /// A time in nanoseconds since the epoch of the host's clock. Each command carries one.
     Timestamp(u64)
 );
 number!(
-    /// A place in time: the lower number entered its queue earlier. Per market, from 1.
+    /// An order's time priority: the lower number entered its queue earlier. Counted per market,
+    /// from 1.
     Priority(u64)
 );
 number!(
-    /// The number of a trade: dense per market, from 1. (market, number) names a trade for ever.
+    /// The number of a trade. Numbers are counted per market, from 1 and without gaps. Market id
+    /// and trade number together identify a trade forever.
     TradeNumber(u64)
 );
 number!(
-    /// The number of an epoch: dense per market, from 1.
+    /// The number of an epoch, counted per market, from 1 and without gaps.
     EpochNumber(u64)
 );
 number!(
-    /// The name of an order, given by the caller; unique among the live orders of its market.
+    /// The id of an order, chosen by the caller. It is unique among the live orders of its market.
     OrderId(u128)
 );
 number!(
-    /// The name of an account, given by the caller.
+    /// The id of an account, chosen by the caller.
     AccountId(u128)
 );
 number!(
@@ -74,8 +77,8 @@ number!(
     RequestId(u128)
 );
 
-/// The number of a client's session, given by the host: what `CancelSession` names. It means something
-/// only while its orders live.
+/// The number of a client's session, assigned by the host and named by `CancelSession`. It has a
+/// meaning only while orders of the session are live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(transparent))]
@@ -99,7 +102,7 @@ pub enum Side {
 }
 
 impl Side {
-    /// Whether a taker of this side may trade at `price` when `bound` is its worst.
+    /// Returns `true` if a taker on this side may trade at `price`, given its worst price `bound`.
     pub(crate) fn reaches(self, bound: Option<Price>, price: Price) -> bool {
         match (self, bound) {
             (_, None) => true,
@@ -108,7 +111,7 @@ impl Side {
         }
     }
 
-    /// The side that this one trades with.
+    /// The other side.
     #[must_use]
     pub const fn opposite(self) -> Self {
         match self {
@@ -119,19 +122,19 @@ impl Side {
 }
 
 impl Price {
-    /// The price `ticks` further up, or the highest there is.
+    /// Returns the price `ticks` higher, or the highest possible price.
     #[must_use]
     pub const fn up(self, ticks: u64) -> Self {
         Self(self.0.saturating_add_unsigned(ticks))
     }
 
-    /// The price `ticks` further down, or the lowest there is.
+    /// Returns the price `ticks` lower, or the lowest possible price.
     #[must_use]
     pub const fn down(self, ticks: u64) -> Self {
         Self(self.0.saturating_sub_unsigned(ticks))
     }
 
-    /// What `quantity` costs at this price: the only product there is.
+    /// Returns price times quantity. No other product is defined.
     #[must_use]
     pub fn times(self, quantity: Quantity) -> Notional {
         // 63 bits times 64 bits: an i128 holds every product.
@@ -140,22 +143,28 @@ impl Price {
 }
 
 impl Quantity {
-    /// No lots.
+    /// Zero lots.
     pub const ZERO: Self = Self(0);
 
-    /// Whether there is nothing.
+    /// Returns `true` if the quantity is zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
-    /// The sum.
+    /// Returns the sum.
+    ///
+    /// # Panics
+    /// Panics if the sum exceeds `u64::MAX`.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.checked_add(other.0).expect("quantities are bounded so that no sum overflows"))
     }
 
-    /// The difference; `other` is not more than `self`.
+    /// Returns the difference.
+    ///
+    /// # Panics
+    /// Panics if `other` is larger than `self`.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0.checked_sub(other.0).expect("nothing gives more than it has"))
@@ -163,23 +172,26 @@ impl Quantity {
 }
 
 impl Notional {
-    /// The sum, held at the ends of the type: only more than 2^33 trades of the largest size within
-    /// one epoch get there.
+    /// Returns the sum, saturating at the ends of the type. Only more than 2^33 trades of the
+    /// largest size within one epoch reach them.
     #[must_use]
     pub const fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 }
 
-/// Declares the step of a counter that no command can drive to its end.
+/// Declares `next` for counters that no sequence of commands can bring to their end.
 macro_rules! counter {
     ($($name:ident),*) => {$(
         impl $name {
-            /// The highest value that a restored snapshot may hold: far enough from the end of the
-            /// type that no run of the engine gets there.
+            /// The highest value that a restored snapshot may hold. It is so far from the end of
+            /// the type that no run of the engine reaches the end.
             pub const HIGHEST: Self = Self(1 << 63);
 
-            /// The number after this one.
+            /// Returns the next number.
+            ///
+            /// # Panics
+            /// Panics if this is the largest number of the type.
             #[must_use]
             pub const fn next(self) -> Self {
                 Self(self.0.checked_add(1).expect("a counter starts at most at 2^63"))

@@ -1,4 +1,4 @@
-//! What becomes of the orders that a taker meets at a price at which orders hide something.
+//! Applies and reports what happens to the orders that a taker meets at a price with hidden parts.
 
 use crate::book::Book;
 use crate::crossing::Fill;
@@ -8,7 +8,8 @@ use crate::snapshot::OrderRecord;
 use crate::sweep::Met;
 
 impl Book {
-    /// Lets a taker take what it can at the best price of the other side. Says whether it goes on.
+    /// Lets a taker take what it can at the best price of the other side. Returns `true` if it may
+    /// go on.
     #[inline(never)]
     pub(crate) fn sweep<S: Sink>(&mut self, taker: &mut OrderRecord, sink: &mut S) -> bool {
         let mut sweep = core::mem::take(&mut self.sweep);
@@ -28,7 +29,7 @@ impl Book {
         goes_on
     }
 
-    /// Tells what a taker takes of an order that it meets.
+    /// Emits the event for what a taker takes of an order that it meets.
     fn tell<S: Sink>(&mut self, met: &Met, price: Price, taker: &mut OrderRecord, sink: &mut S) {
         if met.goes {
             self.cancel_order(met.maker, CancelReason::SelfTrade, sink);
@@ -46,7 +47,7 @@ impl Book {
         }
     }
 
-    /// Leaves the rest of an order at its place, or lets its next part come up.
+    /// Stores what is left of an order at its place, or lets its next part come up.
     fn leave<S: Sink>(&mut self, met: Met, sink: &mut S) {
         let Met { maker, goes, mut shown, mut rest, replenished, .. } = met;
         if goes {

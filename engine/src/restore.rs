@@ -1,4 +1,4 @@
-//! The way back from a snapshot: everything is checked before anything is replaced.
+//! Restoring an engine from a snapshot. Everything is checked before anything is replaced.
 
 use crate::book::Book;
 use crate::engine::Engine;
@@ -11,11 +11,12 @@ use crate::rules;
 use crate::snapshot::{EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord};
 
 impl Engine {
-    /// Replaces the whole state by that of a snapshot. Afterwards the engine behaves, for ever, as
+    /// Replaces the whole state by that of a snapshot. From then on the engine behaves exactly like
     /// the one that the snapshot was taken of.
     ///
     /// # Errors
-    /// The first invariant that the snapshot breaks; the engine is as it was.
+    /// Returns [`Broken`] with the first invariant that the snapshot breaks. The engine is then
+    /// unchanged.
     pub fn restore(&mut self, snapshot: &EngineSnapshot) -> Result<(), Broken> {
         let own = |invariant| Broken { market: None, invariant };
         self.check_numbers(snapshot).map_err(own)?;
@@ -51,7 +52,7 @@ impl Engine {
 }
 
 impl Book {
-    /// The market of a snapshot.
+    /// Creates a market from its snapshot.
     fn restored(
         snapshot: &MarketSnapshot,
         engine: Sequence,

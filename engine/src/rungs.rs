@@ -1,19 +1,21 @@
 //! The prices of one side of a book: the best few in a short sorted row, the rest in a trie.
 //!
-//! Levels come and go at the best price and right behind it, however many ticks lie between one
-//! price and the next. So what is kept at hand is chosen by rank and not by distance: the row costs
-//! the same in a book without gaps and in one whose prices are ten thousand ticks apart, where a
-//! window of ticks would be moved with every other order.
+//! Levels open and close at the best price and right behind it, however many ticks are between one
+//! price and the next. So the keys in the row are chosen by rank, not by distance. The row costs
+//! the same in a book without gaps and in one whose prices are ten thousand ticks apart. A window
+//! of ticks would move with every other order there.
 //!
 //! 1. Every key in the row is smaller than every key in the trie.
-//! 2. The row holds `ROW_MIN` keys or more, or all there are.
+//! 2. The row holds at least `ROW_MIN` keys, or all keys if there are fewer.
 //!
-//! So the best price is the row's last. A row that is full hands its worst key to the trie, one that
-//! is short of keys gets the trie's first: a step costs at most one step of the trie, and since the
-//! two bounds are far apart, none is repeated by an order that comes and goes.
+//! So the best price is the last key in the row. A full row moves its worst key to the trie, and a
+//! row that has too few keys takes the first key of the trie. An operation costs at most one
+//! operation on the trie. The two bounds are far enough apart that an order that is added and
+//! removed again does not repeat it.
 //!
-//! On the public workload 85 % of levels come and go at the best price and 96 % within four ranks. Three
-//! designs were measured, in nanoseconds a message (bare loop, minima of interleaved runs):
+//! On the public workload 85 % of levels open and close at the best price, and 96 % within four
+//! ranks. Three designs were measured, in nanoseconds a message (bare loop, minima of interleaved
+//! runs):
 //!
 //! | | dense prices | swinging prices | fixed prices |
 //! |---|---|---|---|
@@ -21,27 +23,28 @@
 //! | window of 1,024 ticks with bitmaps, before the trie | 28 | 93 to 104 | |
 //! | row, before the trie | 28 | 27 to 28 | 26.5 |
 //!
-//! The window is slow when prices swing because nearly every order moves it.
+//! The window is slow when prices swing, because nearly every order moves it.
 
 use crate::trie::Trie;
 
-/// A map from `u64` to `u32` that is quickest at its smallest keys.
+/// A map from `u64` to `u32` that is fastest at its smallest keys.
 #[derive(Debug, Default)]
 pub(crate) struct Rungs {
-    /// The smallest keys and their values, the smallest last, so that it comes and goes like on a
-    /// stack.
+    /// The smallest keys and their values. The smallest is last, so that adding and removing it
+    /// works as on a stack.
     row: Vec<(u64, u32)>,
-    /// The others.
+    /// All other keys.
     rest: Trie,
 }
 
-/// What the row holds of longer maps.
+/// The least number of keys in the row, if the map has that many.
 const ROW_MIN: usize = if cfg!(tight) { 1 } else { 2 };
-/// What the row never holds more of. Longer rows are searched longer and save hardly more.
+/// The largest number of keys in the row. Longer rows take longer to search and save hardly
+/// anything.
 const ROW_MAX: usize = if cfg!(tight) { 1 } else { 4 };
 
 impl Rungs {
-    /// How many keys it holds.
+    /// The number of keys.
     pub(crate) const fn len(&self) -> usize {
         self.row.len().saturating_add(self.rest.len())
     }
@@ -52,7 +55,7 @@ impl Rungs {
         self.row.last().copied()
     }
 
-    /// The keys with their values, the smallest first.
+    /// All keys with their values, smallest first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, u32)> {
         self.row.iter().rev().copied().chain(self.rest.entries())
     }
@@ -67,7 +70,7 @@ impl Rungs {
         found.filter(|&&(near, _)| near == key).map(|&(_, value)| value)
     }
 
-    /// Adds a key that is not there yet.
+    /// Adds a key, which must not be in the map.
     #[inline]
     pub(crate) fn insert(&mut self, key: u64, value: u32) {
         let at = self.place(key);
@@ -81,13 +84,13 @@ impl Rungs {
         }
     }
 
-    /// Takes a key out and gives its value, if it was there.
+    /// Removes a key and returns its value, if the key is in the map.
     #[inline]
     pub(crate) fn remove(&mut self, key: u64) -> Option<u32> {
         let at = self.place(key);
         match self.row.get(at) {
             Some(&(found, value)) if found == key => {
-                // The last needs nothing moved.
+                // Removing the last key moves no other.
                 if at.wrapping_add(1) == self.row.len() {
                     self.row.pop();
                 } else {
@@ -103,14 +106,15 @@ impl Rungs {
         }
     }
 
-    /// How many keys of the row are larger: where `key` is in it, or would be.
+    /// The number of larger keys in the row, which is the position of `key` in it, or where it
+    /// would be.
     #[inline]
     fn place(&self, key: u64) -> usize {
         let larger = self.row.iter().rposition(|&(other, _)| other > key);
         larger.map_or(0, |at| at.wrapping_add(1))
     }
 
-    /// Inserts into a full row, not at its worst end, which goes to the trie.
+    /// Inserts into a full row at any position but the worst, and moves the worst key to the trie.
     #[cold]
     fn insert_full(&mut self, at: usize, key: u64, value: u32) {
         let (worst, of_worst) = self.row.remove(0);
@@ -118,7 +122,7 @@ impl Rungs {
         self.row.insert(at.wrapping_sub(1), (key, value));
     }
 
-    /// Takes the trie's first key over.
+    /// Moves the trie's first key to the row.
     #[cold]
     fn refill(&mut self) {
         if let Some((key, value)) = self.rest.first() {
@@ -136,7 +140,7 @@ mod tests {
     use super::{ROW_MAX, ROW_MIN, Rungs};
     use crate::random::Random;
 
-    /// The row and the trie share the keys as they should, and none is lost.
+    /// Checks that row and trie hold the keys that they should, and that no key is lost.
     fn assert_sound(prices: &Rungs, map: &BTreeMap<u64, u32>) {
         assert_eq!(prices.len(), map.len());
         assert!(prices.row.len() <= ROW_MAX);
@@ -144,7 +148,7 @@ mod tests {
         assert!(prices.entries().eq(map.iter().map(|(&key, &value)| (key, value))));
     }
 
-    /// A key as a book might hold it: mostly close to the best, at times far off or at an end.
+    /// A key as a book might hold it: mostly close to the best, sometimes far away or at an end.
     fn some_key(random: &mut Random, best: u64) -> u64 {
         let far = random.below(64);
         match random.below(16) {
@@ -167,7 +171,8 @@ mod tests {
             let best = map.first_key_value().map_or(centre, |(&key, _)| key);
             let key = some_key(&mut random, if step & 1 == 0 { best } else { centre });
             assert_eq!(prices.get(key), map.get(&key).copied());
-            // Growing, staying about as long and shrinking take turns, each down to nothing.
+            // Phases of growth, of constant size and of shrinking alternate; each shrinking phase
+            // empties the map.
             let grows = match step >> 10 & 3 {
                 0 => 7,
                 1 | 2 => 4,
@@ -206,7 +211,7 @@ mod tests {
             prices.insert(key, 1);
         }
         for best in 1..60 {
-            // The first time may move a key between the two, the second finds room and reserve.
+            // The first pass may move a key between row and trie. Later passes reach neither bound.
             prices.insert(0, 2);
             assert_eq!(prices.remove(0), Some(2));
             let before = (prices.row.len(), prices.rest.len());

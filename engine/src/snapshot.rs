@@ -1,4 +1,4 @@
-//! The state as plain sorted records: everything that decides the future, and nothing else.
+//! The state as plain, sorted records: everything that decides the future, and nothing else.
 
 use crate::command::{OrderKind, SelfTrade};
 use crate::event::{Outcome, Party, Turnover};
@@ -12,15 +12,15 @@ use crate::quantity::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct EngineSnapshot {
-    /// The version of the rules that made it.
+    /// The version of the rules under which the snapshot was taken.
     pub rules_version: u32,
-    /// The last sequence seen, zero before the first.
+    /// The sequence of the last command; zero before the first.
     pub last_sequence: Sequence,
-    /// The last time seen.
+    /// The time of the last command.
     pub last_timestamp: Timestamp,
-    /// The highest market id ever added, zero before the first.
+    /// The highest market id that was ever added; zero before the first.
     pub last_market: MarketId,
-    /// The markets, by id.
+    /// The markets, sorted by id.
     pub markets: Vec<MarketSnapshot>,
 }
 
@@ -28,51 +28,51 @@ pub struct EngineSnapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MarketSnapshot {
-    /// What is there once.
+    /// The market's phase, counters and epoch totals.
     pub head: MarketHead,
-    /// The orders in the book, by priority.
+    /// The orders in the book, sorted by priority.
     pub resting: Vec<OrderRecord>,
-    /// The stops outside it, by priority.
+    /// The waiting stops, sorted by priority.
     pub waiting: Vec<OrderRecord>,
-    /// The blocked accounts, ascending.
+    /// The blocked accounts, in ascending order.
     pub blocked: Vec<AccountId>,
     /// The requests of the window, oldest first.
     pub requests: Vec<RequestRecord>,
 }
 
-/// What a market has once.
+/// The part of a market's state that is not in lists: its spec, phase, counters and epoch totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct MarketHead {
-    /// The market.
+    /// The market's id.
     pub market: MarketId,
     /// Its spec, with the terms as they are now.
     pub spec: MarketSpec,
     /// Its phase.
     pub phase: Phase,
-    /// The sequence of the last command that the market has seen.
+    /// The sequence of the last command for this market.
     pub last_sequence: Sequence,
     /// The price of the last trade.
     pub last_price: Option<Price>,
     /// The number of the last trade, zero before the first.
     pub last_trade: TradeNumber,
-    /// The number that the next order to enter a queue takes.
+    /// The priority number that the next order will take.
     pub next_priority: Priority,
     /// The current epoch.
     pub epoch: EpochNumber,
     /// The first sequence of the current epoch.
     pub epoch_first_sequence: Sequence,
-    /// What has traded in the current epoch.
+    /// The prices and totals of the current epoch's trades.
     pub turnover: Turnover,
-    /// `Accepted` events of the current epoch.
+    /// The number of `Accepted` events in the current epoch.
     pub accepted: u64,
-    /// `Cancelled` events of the current epoch.
+    /// The number of `Cancelled` events in the current epoch.
     pub cancelled: u64,
 }
 
 impl MarketHead {
-    /// The price that decides between equally good uniform prices: the last trade's, or that of the
-    /// terms until something has traded.
+    /// The price that decides between equally good uniform prices: that of the last trade, or
+    /// before the first trade the reference price of the terms.
     #[must_use]
     pub fn reference(&self) -> Option<Price> {
         self.last_price.or(self.spec.terms.reference)
@@ -83,53 +83,53 @@ impl MarketHead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct OrderRecord {
-    /// The order, its owner and its owner's number for it.
+    /// The order's id, its owner and its reference.
     pub party: Party,
     /// Buy or sell.
     pub side: Side,
-    /// Limit or Market in the book, Stop or `StopLimit` outside it.
+    /// Limit or Market for an order in the book, Stop or `StopLimit` for a waiting stop.
     pub kind: OrderKind,
-    /// When it ends by itself.
+    /// When the order ends.
     pub until: Until,
-    /// Whether it refuses to take.
+    /// `true` if the order must not take.
     pub post_only: bool,
-    /// The least that it trades at once; only a waiting stop has one.
+    /// The least quantity that must trade at once; only a waiting stop has one.
     pub minimum_quantity: Option<Quantity>,
-    /// The size of the parts it shows.
+    /// The size of the parts that an iceberg shows.
     pub display_quantity: Option<Quantity>,
-    /// What it does when it meets an order of its own account.
+    /// What the order does when it meets an order of its own account.
     pub self_trade: SelfTrade,
-    /// What has not traded, hidden part included.
+    /// The open quantity, hidden part included.
     pub open: Quantity,
-    /// What it shows of that; zero while it waits.
+    /// The part of it that the order shows; zero for a waiting stop.
     pub shown: Quantity,
-    /// Its place in time.
+    /// Its priority number.
     pub priority: Priority,
-    /// The session that it ends with.
+    /// The session that it belongs to.
     pub session: Option<SessionId>,
 }
 
 impl OrderRecord {
-    /// What the order shows when it enters a queue.
+    /// The quantity that the order shows when it enters a queue.
     pub(crate) fn fresh_part(&self) -> Quantity {
         self.display_quantity.map_or(self.open, |display| display.min(self.open))
     }
 }
 
-/// When a live order ends by itself.
+/// When a live order ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Until {
-    /// Never.
+    /// Only when it is filled or cancelled.
     Cancelled,
-    /// As soon as it is elected and has taken what it can: a waiting IOC stop.
+    /// After its election, once it has taken what it can: a waiting IOC stop.
     Immediate,
-    /// As soon as it is elected, unless it trades whole: a waiting FOK stop.
+    /// After its election, unless it is filled completely: a waiting FOK stop.
     Filled,
     /// At this time.
     Time(Timestamp),
-    /// When this epoch has closed.
+    /// When this epoch closes.
     Epoch(EpochNumber),
 }
 
@@ -137,14 +137,14 @@ pub enum Until {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestRecord {
-    /// Who asked.
+    /// The account that sent the request.
     pub account: AccountId,
-    /// Under which key.
+    /// The request id.
     pub request: RequestId,
-    /// In which command.
+    /// The sequence of the command.
     pub sequence: Sequence,
-    /// What became of it.
+    /// The outcome of the command.
     pub outcome: Outcome,
-    /// The fingerprint of what was asked.
+    /// The fingerprint of the command's action.
     pub content: u128,
 }

@@ -1,8 +1,8 @@
-//! Where each order of a market stands, and the only ways in and out.
+//! The live orders of a market, and the only operations that add, move or remove one.
 //!
-//! An order is in exactly one place: in a queue of its side's ladder, among the stops, or nowhere
-//! while it is being worked off. The fields are private to this module, and its methods keep slots,
-//! index, owners, heaps, totals and queues in step: all of them change or none does.
+//! An order is in exactly one place: in a queue of its side's ladder, among the stops, or in
+//! neither while it is being matched. The fields are private to this module. Its methods keep
+//! slots, index, owners, heaps, totals and queues in step: all of them change, or none does.
 
 mod audit;
 
@@ -31,13 +31,13 @@ pub(crate) struct Standing {
     buys: SideSummary,
     sells: SideSummary,
     stops: Stops,
-    /// Orders with an expiry, the earliest first.
+    /// Orders with an expiry time, earliest first.
     expiries: Heap<(u64, u64)>,
-    /// Orders with a last epoch, the earliest first.
+    /// Orders with a last epoch, earliest first.
     last_epochs: Heap<(u64, u64)>,
 }
 
-/// A limit order without conditions that comes to rest.
+/// A limit order without conditions that is about to rest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlainOrder {
     pub(crate) party: Party,
@@ -49,7 +49,7 @@ pub(crate) struct PlainOrder {
     pub(crate) session: Option<SessionId>,
 }
 
-/// An order that is gone, as far as its last event tells of it.
+/// An order that was removed, with the fields that its last event needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gone {
     pub(crate) party: Party,
@@ -65,7 +65,7 @@ impl From<&OrderRecord> for Gone {
     }
 }
 
-/// What there is.
+/// Queries.
 impl Standing {
     pub(crate) fn new(key: IndexKey) -> Self {
         Self {
@@ -82,32 +82,33 @@ impl Standing {
         }
     }
 
-    /// How many orders are live.
+    /// The number of live orders.
     #[inline(always)]
     pub(crate) const fn live(&self) -> u32 {
         self.arena.live()
     }
 
-    /// Whether an account has fewer than so many orders.
+    /// Returns `true` if an account has fewer than `most` live orders.
     #[inline(always)]
     pub(crate) fn has_room(&mut self, account: AccountId, most: u32) -> bool {
         self.owners.has_room(&self.arena, account, most)
     }
 
-    /// The live order of this id.
+    /// The live order with this id.
     pub(crate) fn find(&self, order: OrderId) -> Option<Handle> {
         let is_it = |handle| self.arena.order(Handle(handle)).id == order;
         self.index.find(order.0, is_it).map(Handle)
     }
 
-    /// The live order of this id and where the index has it, or where it would.
+    /// Returns the live order with this id and its position in the index, or the position where the
+    /// index would insert it.
     #[inline(always)]
     pub(crate) fn find_spot(&self, order: OrderId) -> Result<(Handle, Spot), Spot> {
         let is_it = |handle| self.arena.order(Handle(handle)).id == order;
         self.index.find_spot(order.0, is_it).map(|(handle, spot)| (Handle(handle), spot))
     }
 
-    /// These live orders, in no order that means anything.
+    /// The live orders that match, in unspecified order.
     pub(crate) fn orders(&self, whose: Whose) -> impl Iterator<Item = (Handle, &Order)> {
         let register = self.owners.register();
         let some = register.into_iter().flat_map(move |register| register.candidates(whose));
@@ -116,12 +117,12 @@ impl Standing {
         orders.filter(move |(_, order)| whose.fits(order))
     }
 
-    /// Every live order as a record, in no order that means anything.
+    /// All live orders as records, in unspecified order.
     pub(crate) fn records(&self) -> impl Iterator<Item = OrderRecord> {
         self.arena.handles().map(|handle| self.record(handle))
     }
 
-    /// What matching reads of an order.
+    /// The part of an order that matching reads.
     #[inline]
     pub(crate) fn order(&self, handle: Handle) -> &Order {
         self.arena.order(handle)
@@ -133,19 +134,19 @@ impl Standing {
         self.arena.record(handle, self.ladder(order.side).price(order))
     }
 
-    /// What an order has not traded, shown or not.
+    /// The open quantity of an order, shown and hidden.
     #[inline]
     pub(crate) fn open(&self, handle: Handle) -> Quantity {
         self.arena.open(handle)
     }
 
-    /// The parts that an order does not show.
+    /// The parts of an order that are hidden.
     #[inline]
     pub(crate) fn parts(&self, handle: Handle) -> Parts {
         self.arena.parts(handle)
     }
 
-    /// The size of the parts that an order shows.
+    /// The display quantity of an order, if it has one.
     pub(crate) fn display(&self, handle: Handle) -> Option<Quantity> {
         self.arena.display(handle)
     }
@@ -158,12 +159,12 @@ impl Standing {
         }
     }
 
-    /// The orders of a level of this side, oldest first.
+    /// The orders in a level of this side, oldest first.
     pub(crate) fn queue(&self, side: Side, level: &Level) -> impl Iterator<Item = Handle> {
         self.ladder(side).queue(&self.arena, level)
     }
 
-    /// One side in numbers.
+    /// The totals of one side.
     pub(crate) fn summary(&self, side: Side) -> SideSummary {
         let totals = match side {
             Side::Buy => self.buys,
@@ -172,32 +173,32 @@ impl Standing {
         SideSummary { best: self.ladder(side).best().map(|level| level.price), ..totals }
     }
 
-    /// The order that ends first by its own time, and when.
+    /// The order with the earliest expiry time, and that time.
     #[inline]
     pub(crate) fn next_expiry(&self) -> Option<(Timestamp, Handle)> {
         self.expiries.first().map(|((due, _), handle)| (Timestamp(due), Handle(handle)))
     }
 
-    /// The order whose last epoch comes first, and that epoch.
+    /// The order with the earliest last epoch, and that epoch.
     pub(crate) fn next_last_epoch(&self) -> Option<(EpochNumber, Handle)> {
         self.last_epochs.first().map(|((last, _), handle)| (EpochNumber(last), Handle(handle)))
     }
 
-    /// The next stop that a range of prices elects.
+    /// The next stop that a range of traded prices elects.
     pub(crate) fn elected(&self, high: Price, low: Price) -> Option<Handle> {
         self.stops.elected(high, low)
     }
 }
 
-/// The ways in, out and within.
+/// Changes.
 impl Standing {
-    /// Makes room for so many orders, and touches it.
+    /// Allocates memory for this many orders and touches it.
     pub(crate) fn reserve(&mut self, orders: usize) {
         self.arena.reserve(orders);
         self.index.reserve(orders);
     }
 
-    /// Gives an order its place: at the tail of its queue, or among the stops.
+    /// Stores an order: at the end of its queue, or among the stops.
     pub(crate) fn attach(&mut self, order: &OrderRecord) {
         let handle = self.arena.vacant();
         let (ladder, totals, arena) = self.side_mut(order.side);
@@ -223,7 +224,8 @@ impl Standing {
         self.schedule(handle, order.until, order.priority);
     }
 
-    /// As [`Standing::attach`], for a plain order and where the index has room for it.
+    /// Like [`Standing::attach`], for a plain order at the index position that a failed lookup
+    /// returned.
     #[inline(always)]
     pub(crate) fn attach_plain(&mut self, order: PlainOrder, spot: Spot) {
         let PlainOrder { party, side, limit, quantity, self_trade, priority, session } = order;
@@ -252,7 +254,7 @@ impl Standing {
         self.index.insert_at(spot, handle.0);
     }
 
-    /// Takes a plain order out of its queue and puts it at the tail of another. It keeps its slot.
+    /// Moves a plain order from its queue to the end of another. It keeps its slot.
     #[inline(always)]
     pub(crate) fn requeue_plain(
         &mut self,
@@ -272,14 +274,14 @@ impl Standing {
         *arena.order_mut(handle) = Order { shown: open, priority, level, next, previous, ..order };
     }
 
-    /// Takes an order from its place. Nothing remembers it but the record.
+    /// Removes an order and returns its record.
     pub(crate) fn detach(&mut self, handle: Handle) -> OrderRecord {
         let record = self.record(handle);
         self.remove(handle);
         record
     }
 
-    /// Takes an order from its place and forgets it, but for what its last event tells of it.
+    /// Removes an order and returns the fields that its last event needs.
     #[inline(always)]
     pub(crate) fn remove(&mut self, handle: Handle) -> Gone {
         let gone = self.take_out(handle);
@@ -287,7 +289,7 @@ impl Standing {
         gone
     }
 
-    /// As [`Standing::remove`], for who has just looked the order up.
+    /// Like [`Standing::remove`], for a caller that has just looked the order up.
     #[inline(always)]
     pub(crate) fn remove_at(&mut self, spot: Spot, handle: Handle) -> Gone {
         let gone = self.take_out(handle);
@@ -295,7 +297,7 @@ impl Standing {
         gone
     }
 
-    /// Sets what a resting order shows and hides, where it stands.
+    /// Sets the shown and hidden quantities of a resting order, which keeps its place.
     #[inline]
     pub(crate) fn resize(&mut self, handle: Handle, shown: Quantity, hidden: Quantity) {
         let (before, hid) = (self.arena.open(handle), self.arena.hidden(handle));
@@ -305,7 +307,7 @@ impl Standing {
         ladder.resize(arena, handle, shown, hidden);
     }
 
-    /// Takes an order from everywhere but the index.
+    /// Removes an order from everything except the index.
     #[inline(always)]
     fn take_out(&mut self, handle: Handle) -> Gone {
         let order = *self.arena.order(handle);
@@ -337,7 +339,7 @@ impl Standing {
         Gone { party: order.party(), side: order.side, price, remaining: open }
     }
 
-    /// A side's ladder and totals, and the arena that its queues run through.
+    /// A side's ladder and totals, and the arena that holds its queues' links.
     #[inline(always)]
     const fn side_mut(&mut self, side: Side) -> (&mut Ladder, &mut SideSummary, &mut Arena) {
         match side {
@@ -346,7 +348,7 @@ impl Standing {
         }
     }
 
-    /// Notes when an order ends by itself.
+    /// Schedules the end of an order that has an expiry time or a last epoch.
     fn schedule(&mut self, handle: Handle, until: Until, priority: Priority) {
         match until {
             Until::Time(time) => self.expiries.insert(handle.0, (time.0, priority.0)),
@@ -355,7 +357,7 @@ impl Standing {
         }
     }
 
-    /// Takes such a note back.
+    /// Removes an order from the schedule.
     fn unschedule(&mut self, handle: Handle, until: Until) {
         match until {
             Until::Time(_) => drop(self.expiries.remove(handle.0)),

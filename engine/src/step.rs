@@ -1,4 +1,4 @@
-//! What one tick of a price, or one lot of a quantity, is worth.
+//! The value of one tick of a price, or of one lot of a quantity.
 
 use core::fmt;
 use core::str::FromStr;
@@ -17,10 +17,10 @@ impl Step {
     /// The largest mantissa.
     pub const MANTISSA_MAX: u64 = 1_000_000_000;
 
-    /// Steps of one.
+    /// A step of one.
     pub const ONE: Self = Self { mantissa: 1, exponent: 0 };
 
-    /// Whether both parts are within their bounds.
+    /// Returns `true` if both parts are within their bounds.
     #[must_use]
     pub const fn is_valid(self) -> bool {
         1 <= self.mantissa
@@ -30,14 +30,14 @@ impl Step {
     }
 }
 
-/// Why a text is no step.
+/// The error of a text that is not a valid tick or lot size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadStep;
 
 impl FromStr for Step {
     type Err = BadStep;
 
-    /// Reads a decimal above zero, as in `0.0001` or `25`.
+    /// Parses a decimal above zero, such as `0.0001` or `25`.
     fn from_str(text: &str) -> Result<Self, BadStep> {
         let (whole, part) = text.split_once('.').unwrap_or((text, ""));
         let is_number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());
@@ -58,7 +58,7 @@ impl FromStr for Step {
 }
 
 impl fmt::Display for Step {
-    /// Shows the step as a decimal, digit by digit.
+    /// Writes the step as a plain decimal, with all its digits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let places = usize::from(self.exponent.min(0).unsigned_abs());
         let zeros = usize::from(self.exponent.max(0).unsigned_abs());

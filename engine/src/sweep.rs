@@ -1,8 +1,8 @@
-//! A taker at a price at which orders hide something.
+//! Matching of a taker at a price at which orders have hidden parts.
 //!
-//! It takes part by part, as they come up. What it takes of an order is one trade all the same, so that no
-//! command has more trades than there are orders. The parts are not walked through: all rounds but the last
-//! are sums.
+//! The taker takes part by part, as the parts come up. All that it takes of one order is still one
+//! trade, so that no command has more trades than there are orders. The parts are not visited one
+//! by one: all rounds but the last are computed as sums.
 
 use crate::arena::Handle;
 use crate::command::SelfTrade;
@@ -12,36 +12,36 @@ use crate::quantity::Quantity;
 use crate::snapshot::OrderRecord;
 use crate::standing::Standing;
 
-/// An order that a taker meets, and what becomes of it.
+/// An order that a taker meets, and what happens to it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Met {
     pub(crate) maker: Handle,
-    /// Whether it belongs to the taker's account, and self-trade prevention asks.
+    /// `true` if it belongs to the taker's account and a self-trade mode is set.
     pub(crate) own: bool,
-    /// Whether self-trade prevention cancels it.
+    /// `true` if self-trade prevention cancels it.
     pub(crate) goes: bool,
-    /// What the taker takes of it in all.
+    /// The total quantity that the taker takes of it.
     pub(crate) by: Quantity,
     /// What is left of the part that it shows.
     pub(crate) shown: Quantity,
-    /// What has not come up.
+    /// The parts that have not come up.
     pub(crate) rest: Parts,
-    /// Whether a new part of it has come up.
+    /// `true` if a new part of it has come up.
     pub(crate) replenished: bool,
 }
 
-/// What a taker meets at one price; kept, so that no room is allocated.
+/// The orders that a taker meets at one price. The buffer is kept to avoid allocations.
 #[derive(Debug, Default)]
 pub(crate) struct Sweep {
     pub(crate) met: Vec<Met>,
-    /// The first of them whose part of the last round the taker did not take whole.
+    /// The first order whose part of the last round the taker did not take completely.
     pub(crate) first: usize,
-    /// Whether self-trade prevention stops the taker.
+    /// `true` if self-trade prevention stops the taker.
     pub(crate) stops: bool,
 }
 
 impl Sweep {
-    /// Finds what a taker takes at this price.
+    /// Computes what a taker takes at this price.
     pub(crate) fn run(&mut self, standing: &Standing, taker: &OrderRecord, level: &Level) {
         self.met.clear();
         (self.first, self.stops) = (0, false);
@@ -70,7 +70,7 @@ impl Sweep {
         }
     }
 
-    /// Goes on when all has been taken that was shown.
+    /// Continues after everything that was shown has been taken.
     fn run_through_parts(&mut self, mut left: Quantity) {
         let hides = |met: &Met| !met.goes && !met.rest.hidden.is_zero();
         let parts = || self.met.iter().filter(|met| hides(met)).map(|met| &met.rest);

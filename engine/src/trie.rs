@@ -1,17 +1,18 @@
-//! An ordered map for prices: small where they are close, indifferent to how far apart they are.
+//! An ordered map for prices. It is small if prices are close, and copes with any distance
+//! between them.
 //!
-//! The keys hang in a tree that takes six bits of a key per step: a node has 64 slots and a word
-//! that says which of them are taken, so the next key is one bit count away. A level of the tree at
-//! which all keys of a branch agree has no node at all. So the height follows from where keys differ
-//! and not from how large they are: a book whose prices lie within 4,096 ticks is two nodes high,
-//! within 262,144 three, and an order at the other end of the range adds one node on top. An inner
-//! node has at least two children, so `n` keys never need more than `2n - 1` nodes, and what a node
-//! costs follows from how many of its slots are taken.
+//! The map is a tree that takes six bits of a key per step. A node has 64 slots and a word with one
+//! bit for each taken slot, so the next key is one bit count away. A step at which all keys of a
+//! branch agree has no node. So the height follows from where keys differ and not from how large
+//! they are. A book whose prices are within 4,096 ticks is two nodes high, within 262,144 three,
+//! and an order at the other end of the range adds one node on top. An inner node has at least two
+//! children, so `n` keys never need more than `2n - 1` nodes. The size of a node follows from the
+//! number of its taken slots.
 //!
-//! A warm trie allocates nothing. Replacing any of 40,000 prices by another takes 40 ns; a `BTreeMap` takes
-//! 355, a sorted vector 4,665 and a flat array 17. A price without neighbours takes no leaf of its own: 10
-//! million orders at 10 million prices take 1,859 MiB, and took about 5 GB when each had a leaf and each level
-//! had room for hidden quantities.
+//! A warm trie allocates nothing. To replace any of 40,000 prices by another takes 40 ns; a
+//! `BTreeMap` takes 355, a sorted vector 4,665 and a flat array 17. A price without neighbours does
+//! not get a leaf of its own. 10 million orders at 10 million prices take 1,859 MiB; they took
+//! about 5 GB when each had a leaf and each level had space for hidden quantities.
 
 mod head;
 mod nodes;
@@ -23,25 +24,25 @@ use head::{Head, LOW, bit, lowest, ones};
 use nodes::Nodes;
 use pool::NONE;
 
-/// A map from `u64` to `u32` whose smallest keys are the closest at hand.
+/// A map from `u64` to `u32` that is fastest at its smallest keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Trie {
     nodes: Nodes,
     root: u32,
-    /// The leaf that holds the smallest key, where most of the work is.
+    /// The leaf with the smallest key, where most operations happen.
     front: u32,
     len: usize,
 }
 
 impl Default for Trie {
-    /// A map that holds nothing and has allocated nothing.
+    /// An empty map without any allocation.
     fn default() -> Self {
         Self { nodes: Nodes::default(), root: NONE, front: NONE, len: 0 }
     }
 }
 
 impl Trie {
-    /// How many keys it holds.
+    /// The number of keys.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
@@ -71,7 +72,7 @@ impl Trie {
         self.get_below(node, key)
     }
 
-    /// The keys with their values, the smallest first.
+    /// All keys with their values, smallest first.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (u64, u32)> {
         let first = self.nodes.get(self.front).map(|head| (self.front, head, head.taken));
         let leaves = core::iter::successors(first, |(_, head, _)| self.leaf_after(head.span | LOW));
@@ -80,12 +81,12 @@ impl Trie {
         })
     }
 
-    /// Adds a key that is not there yet.
+    /// Adds a key, which must not be in the map.
     #[inline]
     pub(crate) fn insert(&mut self, key: u64, value: u32) {
         self.len = self.len.saturating_add(1);
         let (mut parent, mut node) = (NONE, self.front_or_root(key));
-        // A large node takes what comes as it is, so what is above it need not be known.
+        // A large node changes in place, so its ancestors need not be known.
         while let Some(head) = self.nodes.large(node) {
             let slot = head.slot(key);
             if slot > LOW {
@@ -105,7 +106,7 @@ impl Trie {
         self.insert_below(parent, node, key, value);
     }
 
-    /// Takes a key out and gives its value, if it was there.
+    /// Removes a key and returns its value, if the key is in the map.
     #[inline]
     pub(crate) fn remove(&mut self, key: u64) -> Option<u32> {
         if let Some(head) = self.nodes.large(self.front) {
@@ -134,7 +135,7 @@ impl Trie {
                 break;
             }
         }
-        // A leaf of one key below a large node that stays as it is leaves nothing to be told above.
+        // If a large node loses a leaf of one key and stays large, its ancestors do not change.
         let (_, parent, leaf) = way;
         if let Some(value) = self.nodes.only(leaf, key)
             && let Some(head) = self.nodes.large(parent)
@@ -150,7 +151,7 @@ impl Trie {
         self.remove_below(way, key)
     }
 
-    /// Where the search for a key begins: most keys that are asked for are in the front leaf.
+    /// The node where the search for a key begins. Most searches are for keys in the front leaf.
     #[inline]
     fn front_or_root(&self, key: u64) -> u32 {
         match self.nodes.large(self.front) {
@@ -208,7 +209,7 @@ impl Trie {
         Some((leaf, head, head.taken))
     }
 
-    /// The leaf of the smallest key below a node.
+    /// The leaf with the smallest key below a node.
     fn leftmost(&self, mut node: u32) -> u32 {
         loop {
             let head = self.nodes.head(node);
@@ -219,7 +220,7 @@ impl Trie {
         }
     }
 
-    /// Adds a key below `node`, which hangs below `parent`.
+    /// Adds a key below `node`, a child of `parent`.
     fn insert_below(&mut self, mut parent: u32, mut node: u32, key: u64, value: u32) {
         while let Some(head) = self.nodes.get(node) {
             let slot = head.slot(key);
@@ -250,7 +251,7 @@ impl Trie {
         self.front = self.root;
     }
 
-    /// Makes the node that covers a new leaf for `key` and one that does not.
+    /// Makes the parent of a new leaf for `key` and of a node that does not cover `key`.
     fn fork(&mut self, key: u64, leaf: u32, span: u64, other: u32) -> u32 {
         // The step at which the two first differ.
         let highest = u64::from((key ^ span).leading_zeros() ^ 63);
@@ -258,14 +259,14 @@ impl Trie {
         self.nodes.make_fork(head, (head.slot(key), leaf), (head.slot(span), other))
     }
 
-    /// A new leaf is the front if its key is the smallest.
+    /// Makes a new leaf the front if its key is the smallest.
     fn lead(&mut self, key: u64, leaf: u32) {
         if key < self.nodes.head(self.front).span {
             self.front = leaf;
         }
     }
 
-    /// Takes a key out from below the last of these, which hangs below the others.
+    /// Removes a key from below `node`, a child of `parent`, which is a child of `grandparent`.
     fn remove_below(
         &mut self,
         (mut grandparent, mut parent, mut node): (u32, u32, u32),
@@ -296,8 +297,8 @@ impl Trie {
         }
     }
 
-    /// Gives the leaf of one key back, and its parent too if that is left with one child, which takes
-    /// its place.
+    /// Frees a leaf of one key. If its parent is left with one child, the parent is freed too, and
+    /// the child takes its place.
     fn drop_leaf(&mut self, key: u64, leaf: u32, parent: u32, grandparent: u32) {
         self.nodes.give_back(leaf);
         let mut rest = NONE;
@@ -316,12 +317,12 @@ impl Trie {
             self.relink(grandparent, key, parent, rest);
         }
         if leaf == self.front {
-            // What is left next to the first leaf comes right after it.
+            // The next leaf is the leftmost one of what is left.
             self.front = if rest == NONE { NONE } else { self.leftmost(rest) };
         }
     }
 
-    /// Hangs what became of `node` in its place.
+    /// Links `became` in the place of `node`, if it is another node.
     #[inline]
     fn relink(&mut self, parent: u32, key: u64, node: u32, became: u32) {
         if node != became {
@@ -329,7 +330,7 @@ impl Trie {
         }
     }
 
-    /// Hangs `child` below `parent`, or at the top if that is no node, where `key` belongs.
+    /// Links `child` below `parent` in the slot of `key`, or as the root if there is no parent.
     fn link(&mut self, parent: u32, key: u64, child: u32) {
         if parent == NONE {
             self.root = child;
@@ -339,7 +340,7 @@ impl Trie {
         }
     }
 
-    /// The key and the value of the lowest of some slots of a leaf.
+    /// The key and value of the lowest of these slots of a leaf.
     #[inline]
     fn entry(&self, leaf: u32, head: Head, slots: u64) -> (u64, u32) {
         let slot = lowest(slots);

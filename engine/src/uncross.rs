@@ -1,4 +1,4 @@
-//! The uncross of a book in Call: its price, and the trades at it.
+//! The uncross of a book in Call: the uniform price and its trades.
 
 use crate::arena::Handle;
 use crate::auction::{Call, MarketOrders, clearing};
@@ -9,13 +9,15 @@ use crate::market::Phase;
 use crate::quantity::{Price, Quantity, Side};
 
 impl Book {
-    /// The price that an uncross would have now, and what would trade at it. In Call only.
+    /// The price and volume that an uncross would have now. Returns `None` if the market is not in
+    /// Call or nothing can trade.
     #[must_use]
     pub fn indicative(&self) -> Option<Clearing> {
         self.call()?.indicative
     }
 
-    /// What an uncross would find and do now, in Call only. Takes time with the number of levels.
+    /// What an uncross would do now. Returns `None` if the market is not in Call. The cost grows
+    /// with the number of levels.
     #[must_use]
     pub fn call(&self) -> Option<Call> {
         if self.head.phase != Phase::Call {
@@ -29,7 +31,7 @@ impl Book {
         Some(Call::of(self.open_levels(), bids, asks, self.head.reference()))
     }
 
-    /// The levels of both sides with what their orders hold, hidden parts included.
+    /// The levels of both sides with their open quantities, hidden parts included.
     fn open_levels(&self) -> impl Iterator<Item = (Side, Price, Quantity)> {
         let of = |side| {
             let levels = self.standing.ladder(side).open_levels();
@@ -38,7 +40,7 @@ impl Book {
         of(Side::Buy).chain(of(Side::Sell))
     }
 
-    /// Trades what can trade at the uniform price.
+    /// Trades everything that can trade at the uniform price.
     pub(crate) fn uncross<S: Sink>(&mut self, sink: &mut S) -> Option<Clearing> {
         let mut steps = core::mem::take(&mut self.steps);
         let unpriced = |side| self.standing.ladder(side).unpriced_open();
@@ -68,7 +70,7 @@ impl Book {
         trades.then_some(best.head)
     }
 
-    /// Trades two orders with each other as far as the smaller goes.
+    /// Trades two orders with each other, by the smaller of their open quantities.
     fn pair<S: Sink>(&mut self, bid: Handle, ask: Handle, price: Price, sink: &mut S) {
         let (buyer, seller) = (self.standing.order(bid), self.standing.order(ask));
         let (wanted, offered) = (self.standing.open(bid), self.standing.open(ask));
@@ -94,7 +96,7 @@ impl Book {
         self.shrink(ask, sold.1);
     }
 
-    /// Leaves this much of a resting order, at its place, its shown part afresh.
+    /// Reduces a resting order to `open` at its place, and computes its shown part again.
     fn shrink(&mut self, handle: Handle, open: Quantity) {
         if open.is_zero() {
             self.standing.remove(handle);

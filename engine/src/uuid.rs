@@ -1,10 +1,10 @@
-//! Ids to and from UUIDs: a UUID goes in and comes out as it is.
+//! Conversion of ids to and from UUIDs, which keeps every bit.
 
 use uuid::Uuid;
 
 use crate::quantity::{AccountId, MarketId, OrderId, RequestId, TradeNumber};
 
-/// The namespace under which trades have UUIDs.
+/// The namespace of the UUIDs of trades.
 const TRADES: Uuid = Uuid::from_u128(0x8d5b_5ad3_9f2e_4c53_9a55_2d3c_0f6b_7c11);
 
 /// Converts an id to a UUID and back.

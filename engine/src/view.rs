@@ -1,4 +1,4 @@
-//! Questions about a market that change nothing.
+//! Queries about a market. None of them changes it.
 
 use crate::book::Book;
 use crate::digest::blocked_digest;
@@ -8,7 +8,7 @@ use crate::owners::Whose;
 use crate::quantity::{AccountId, MarketId, OrderId, Price, Quantity, Side, Timestamp};
 use crate::snapshot::{MarketHead, MarketSnapshot, OrderRecord, RequestRecord};
 
-/// What the orders of one price show.
+/// The visible orders at one price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Level {
@@ -16,7 +16,7 @@ pub struct Level {
     pub price: Price,
     /// The sum of the shown quantities.
     pub quantity: Quantity,
-    /// How many orders.
+    /// The number of orders.
     pub orders: u32,
 }
 
@@ -26,19 +26,19 @@ impl From<&ladder::Level> for Level {
     }
 }
 
-/// A live order and its place in the queue.
+/// A live order and its place in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OrderView {
     /// The order.
     pub record: OrderRecord,
-    /// What stands before it at its price; `None` for a stop that waits.
+    /// The orders ahead of it at its price; `None` for a waiting stop.
     pub ahead: Option<Ahead>,
 }
 
-/// What stands before an order at its price.
+/// The orders ahead of an order at its price.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ahead {
-    /// How many orders.
+    /// The number of orders.
     pub orders: u32,
     /// The sum of their shown quantities.
     pub quantity: Quantity,
@@ -63,42 +63,43 @@ impl Book {
         self.head.phase
     }
 
-    /// What the market has once: phase, counters, the epoch so far.
+    /// The market's phase, its counters and the totals of the current epoch.
     #[must_use]
     pub const fn head(&self) -> &MarketHead {
         &self.head
     }
 
-    /// How many orders are live, waiting stops included.
+    /// The number of live orders, waiting stops included.
     #[must_use]
     pub const fn live(&self) -> u32 {
         self.standing.live()
     }
 
-    /// The best level of a side.
+    /// The best level of a side, if the side has one.
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Level> {
         self.standing.ladder(side).best().map(Level::from)
     }
 
-    /// What a side shows at a price.
+    /// The visible orders of a side at one price, if there are any.
     #[must_use]
     pub fn depth(&self, side: Side, price: Price) -> Option<Level> {
         self.standing.ladder(side).at(price).map(Level::from)
     }
 
-    /// A side's levels, best first; take as many as you want.
+    /// The levels of a side, best first. The iterator is lazy.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
         self.standing.ladder(side).levels().map(Level::from)
     }
 
-    /// How many levels a side has.
+    /// The number of levels on a side.
     #[must_use]
     pub fn depth_of(&self, side: Side) -> usize {
         self.standing.ladder(side).len()
     }
 
-    /// A live order, and how much stands before it. Takes time with the length of its queue.
+    /// Returns a live order and how much is ahead of it. The cost grows with the length of its
+    /// queue.
     #[must_use]
     pub fn order(&self, order: OrderId) -> Option<OrderView> {
         let handle = self.standing.find(order)?;
@@ -119,26 +120,28 @@ impl Book {
         Some(OrderView { record, ahead })
     }
 
-    /// Whether a live order has a session. Takes time with the number of all orders.
+    /// Returns `true` if any live order belongs to a session. The cost grows with the number of
+    /// live orders.
     #[must_use]
     pub fn holds_sessions(&self) -> bool {
         self.standing.orders(Whose::Session(None)).next().is_some()
     }
 
-    /// When the next order ends by its own time, where one does.
+    /// The earliest expiry time of a live order, if any order has one.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.standing.next_expiry().map(|(due, _)| due)
     }
 
-    /// The live orders of an account, by priority. Takes time with the number of all orders.
+    /// Returns an account's live orders in priority order. The cost grows with the number of all
+    /// live orders.
     #[must_use]
     pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
         let orders = self.standing.orders(Whose::Account(account));
         by_priority(orders.map(|(handle, _)| self.standing.record(handle)))
     }
 
-    /// Everything that decides this market's future, as plain sorted records.
+    /// Returns everything that decides this market's future as plain, sorted records.
     #[must_use]
     pub fn snapshot(&self) -> MarketSnapshot {
         MarketSnapshot {
@@ -154,7 +157,7 @@ impl Book {
         }
     }
 
-    /// One number for the market's state: the wrapping sum of its records' digests.
+    /// Returns one number for the market's state: the wrapping sum of its records' digests.
     #[must_use]
     pub fn digest(&self) -> u128 {
         let orders = self

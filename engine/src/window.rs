@@ -1,4 +1,4 @@
-//! The request window: what became of the last commands that carried a request id.
+//! The request window: the outcomes of the latest commands that had a request id.
 
 #[cfg(test)]
 mod tests;
@@ -11,39 +11,41 @@ use crate::index::{Index, IndexKey};
 use crate::quantity::{AccountId, RequestId, Sequence};
 use crate::snapshot::RequestRecord;
 
-/// The requests that a market remembers. If there are too many, it forgets the oldest of the account
-/// that has the most, so an account with no more than an equal share loses none to others.
+/// The requests that a market remembers. If there are more than its limit, it forgets the oldest
+/// request of the account that has the most. So an account with no more than an equal share loses
+/// none to others.
 ///
-/// The order of the requests and who has how many of them follow from the records alone.
+/// The order of the requests and the number that each account has follow from the records alone.
 #[derive(Clone, Debug)]
 pub struct Window {
     key: IndexKey,
     slots: Vec<Slot>,
-    /// The slots that hold nothing.
+    /// The free slots.
     spare: Vec<u32>,
-    /// The ends of the row of all requests.
+    /// The ends of the list of all requests.
     oldest: u32,
     newest: u32,
     index: Index,
     holders: Vec<Holder>,
-    /// The holders that hold nothing.
+    /// The free holders.
     vacant: Vec<u32>,
     accounts: Index,
-    /// The holders: the one with the most first, then the one whose oldest request is older.
+    /// The holders in the order in which they lose requests: most requests first, then the one
+    /// whose oldest request is older.
     most: Heap<(Reverse<u32>, Sequence)>,
 }
 
-/// A request and its neighbours.
+/// A request and its links.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
     record: RequestRecord,
     older: u32,
     newer: u32,
-    /// The account's next newer one.
+    /// The account's next newer request.
     next: u32,
 }
 
-/// An account and the ends of the row of its requests.
+/// An account and the ends of the list of its requests.
 #[derive(Clone, Copy, Debug)]
 struct Holder {
     account: AccountId,
@@ -56,7 +58,7 @@ struct Holder {
 const NONE: u32 = u32::MAX;
 
 impl Window {
-    /// A window that remembers nothing yet, and whose index has this key.
+    /// Creates an empty window whose index uses this key.
     #[must_use]
     pub fn new(key: IndexKey) -> Self {
         Self {
@@ -73,7 +75,7 @@ impl Window {
         }
     }
 
-    /// What the window knows of this request.
+    /// The record of a request, if the window has it.
     #[must_use]
     pub fn find(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
         let is_it = |handle| {
@@ -84,8 +86,8 @@ impl Window {
         self.slot(handle).map(|slot| &slot.record)
     }
 
-    /// Remembers a request that the window does not know and that is newer than all that it does.
-    /// Of more than `max`, at most 2^30, it forgets some.
+    /// Stores a request, which must not be in the window and must be newer than all that are. If
+    /// the window then has more than `max` requests (at most 2^30), it forgets some.
     pub fn remember(&mut self, record: RequestRecord, max: u32) {
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         if max == 0 {
@@ -107,8 +109,8 @@ impl Window {
         successors(self.slot(self.oldest), newer).map(|slot| &slot.record)
     }
 
-    /// What the index knows a request by. A client without the key cannot choose requests of two
-    /// accounts so that they share a name.
+    /// The name of a request in the index. A client without the key cannot choose requests of two
+    /// accounts that share a name.
     fn name(&self, account: AccountId, request: RequestId) -> u128 {
         request.0 ^ u128::from(self.key.blend(account.0))
     }
@@ -117,7 +119,7 @@ impl Window {
         self.slots.get(at(handle))
     }
 
-    /// Puts a record at the end of the row of all.
+    /// Appends a record to the list of all requests.
     fn add(&mut self, record: RequestRecord) -> u32 {
         let slot = Slot { record, older: self.newest, newer: NONE, next: NONE };
         let handle = put(&mut self.slots, &mut self.spare, slot);
@@ -129,7 +131,7 @@ impl Window {
         handle
     }
 
-    /// The holder of an account; a new one if the account holds nothing.
+    /// Returns the holder of an account, and creates one if the account has no requests.
     fn holder(&mut self, account: AccountId) -> u32 {
         let is_it = |holder| self.holders.get(at(holder)).is_some_and(|it| it.account == account);
         match self.accounts.find_spot(account.0, is_it) {
@@ -137,7 +139,7 @@ impl Window {
             Err(spot) => {
                 let new = Holder { account, count: 0, oldest: NONE, newest: NONE };
                 let holder = put(&mut self.holders, &mut self.vacant, new);
-                // All of them may be vacant later, and that must not allocate.
+                // All holders may become free later, and that must not allocate.
                 self.vacant.reserve(self.holders.len());
                 self.accounts.insert_at(spot, holder);
                 holder
@@ -145,7 +147,7 @@ impl Window {
         }
     }
 
-    /// Adds a request to those of its account.
+    /// Appends a request to the list of its account.
     #[expect(clippy::indexing_slicing, reason = "a holder is below their number")]
     fn give(&mut self, holder: u32, handle: u32) {
         let held = &mut self.holders[at(holder)];
@@ -188,7 +190,7 @@ impl Window {
         }
     }
 
-    /// Puts a holder of requests where its count and the age of its oldest one say.
+    /// Updates the position of a holder after its count or its oldest request has changed.
     #[inline]
     fn rank(&mut self, holder: u32) {
         if let Some(rank) = self.rank_of(holder) {
@@ -201,7 +203,7 @@ impl Window {
         self.slot(held.oldest).map(|oldest| (Reverse(held.count), oldest.record.sequence))
     }
 
-    /// Whether every request is found where it stands, and counted for its account.
+    /// Returns `true` if the index finds every request, and every account's requests are counted.
     pub(crate) fn check(&self) -> bool {
         let is_found = |it: &RequestRecord| self.find(it.account, it.request) == Some(it);
         let is_held = |(holder, held): (u32, &Holder)| {
@@ -220,7 +222,7 @@ impl Window {
     }
 }
 
-/// Puts an entry in a free place, or behind all others, and says where.
+/// Stores an entry in a free place, or at the end, and returns its number.
 fn put<T>(entries: &mut Vec<T>, free: &mut Vec<u32>, entry: T) -> u32 {
     let last = free.pop().and_then(|handle| Some((handle, entries.get_mut(at(handle))?)));
     if let Some((handle, place)) = last {
@@ -231,7 +233,7 @@ fn put<T>(entries: &mut Vec<T>, free: &mut Vec<u32>, entry: T) -> u32 {
     u32::try_from(entries.len().saturating_sub(1)).unwrap_or(NONE)
 }
 
-/// A handle as an index.
+/// Converts a handle to an index.
 fn at(handle: u32) -> usize {
     usize::try_from(handle).unwrap_or(usize::MAX)
 }

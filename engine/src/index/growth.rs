@@ -1,35 +1,36 @@
-//! How the index grows: a little with every id that is added, so that no command waits for all of it.
+//! Growth of the index: one small step per inserted id, so that no command waits for the whole
+//! table.
 //!
-//! The new table stands beside the old one, and each id that is added moves some slots of the old one
-//! over, from the back. What the old table has left is exactly the length of its vector: a slot beyond
-//! that counts as free. Since a probe goes from the front to the back, what is taken away is always
-//! the end of its way, and what is left stays where it is found. Only a probe that went over the end of
-//! the table and on at the front would be cut, so the slots at the front that may be ends of such ways
-//! are moved before all others.
+//! The new table exists beside the old one, and each insert moves some slots of the old table, from
+//! the back. The length of the old table's vector is what is left of it, and a slot beyond that
+//! counts as free. A probe goes from the front to the back, so shortening the vector removes only
+//! the end of a probe sequence, and the rest is still found. Only a probe sequence that wraps
+//! around from the end of the table to the front would break. So the slots at the front that may
+//! belong to one are moved first.
 //!
-//! Nobody touches the new table as a whole (the system hands out zeroed pages when they are first
-//! written to), nor gives the old one back as a whole: taking back 64 MiB costs the system
+//! The new table is never written as a whole, because the system provides zeroed pages on first
+//! write. The old one is never freed as a whole, because freeing 64 MiB costs the system
 //! milliseconds.
 //!
-//! While 4.2 million orders come in, the longest command takes 1.2 ms, of which growing the arena takes 1.1.
-//! It took 568 ms when one command moved the whole table. Two other designs were slower. Room for 65,536
-//! orders where there are 30,000 makes the check for duplicate ids of each new order a cache miss: 65 ns a
-//! message instead of 42. Segments of buckets that split one at a time bound the growth, but cost 13 ns a
-//! message.
+//! While 4.2 million orders are inserted, the longest command takes 1.2 ms; growing the arena takes
+//! 1.1 of that. When one command moved the whole table, it took 568 ms. Two other designs were
+//! slower. A table with room for 65,536 orders while it holds 30,000 makes the duplicate check of
+//! each new order a cache miss: 65 ns a message instead of 42. Segments of buckets that split one
+//! at a time bound the growth, but cost 13 ns a message.
 
 use super::{FREE, Index, SLOTS_MIN, TAG_BITS, handle};
 
-/// How many slots of the old table are moved with each id that is added; in tests the least that ends
-/// in time, so that the index hardly ever does not grow.
+/// How many slots of the old table each insert moves. Tests use the smallest number that finishes
+/// in time, so that the index is nearly always growing.
 const MOVED: usize = if cfg!(any(test, tight)) { MOVED_MIN } else { 32 };
-/// The table has to grow again when a quarter as many ids as it had slots has been added; by then all
-/// of them must have been moved.
+/// The table has to grow again after inserts of a quarter as many ids as the old table had slots.
+/// By then all old slots must have been moved.
 const MOVED_MIN: usize = 4;
-/// How many slots of the old table are given back to the system at a time: 64 KiB.
+/// How many slots of the old table are returned to the system at a time: 64 KiB.
 const GIVEN_BACK: usize = if cfg!(any(test, tight)) { 64 } else { 1 << 13 };
 
 impl Index {
-    /// What has to be done before an id is added to an index that grows, or has to.
+    /// Prepares an insert if the index is growing or has to start growing.
     #[cold]
     pub(super) fn grow(&mut self) {
         if self.old.is_empty() {
@@ -39,13 +40,13 @@ impl Index {
         assert!(self.len < self.room(), "growth ends before it is due again");
     }
 
-    /// How many ids the table may hold.
+    /// The number of ids that the table may hold.
     const fn room(&self) -> usize {
-        // The tag names no more homes. 2^31 handles leave half of them free.
+        // A tag cannot select more homes than this. With 2^31 handles, half of the slots are free.
         if self.shift == 0 { usize::MAX } else { self.slots.len() / 4 }
     }
 
-    /// Puts an empty table of twice the size in front of the old one.
+    /// Replaces the table by an empty one of twice the size, and keeps the old one.
     fn begin(&mut self) {
         let slots = match self.slots.len() {
             0 => SLOTS_MIN,
@@ -64,7 +65,7 @@ impl Index {
         }
     }
 
-    /// Moves so many slots of the old table over, or all that are left.
+    /// Moves this many slots of the old table to the new one, or all that are left.
     fn advance(&mut self, slots: usize) {
         let mut old = core::mem::take(&mut self.old);
         let left = old.len().saturating_sub(slots);
@@ -81,27 +82,28 @@ impl Index {
         self.old = old;
     }
 
-    /// Makes room for so many ids, and touches it, so that adding them neither grows the table nor
-    /// waits for the system to hand out its memory.
+    /// Allocates memory for this many ids and touches it. Adding them then neither grows the table
+    /// nor waits for the system to provide memory.
     pub(crate) fn reserve(&mut self, ids: usize) {
         self.advance(self.old.len());
         while self.room() < ids {
             self.begin();
             self.advance(self.old.len());
         }
-        // Memory that is only known to be zero may not be there yet; what is written is.
+        // Zeroed memory may not be mapped yet. Writing to it maps it.
         for slot in core::hint::black_box(&mut self.slots) {
             *slot = core::hint::black_box(*slot);
         }
     }
 
-    /// Where the old table begins to look for a tag. It has one bit of it less for that.
+    /// The home of a tag in the old table, which uses one bit less of the tag.
     pub(super) fn old_home(&self, tag: u64) -> usize {
         usize::try_from(tag >> self.shift.saturating_add(1)).unwrap_or(usize::MAX)
     }
 
-    /// Where an id with this tag stands in what is left of the old table. No more than that fits
-    /// registers, and this must not slow down those who never ask.
+    /// Finds the id with this tag in what is left of the old table, and returns its place. The
+    /// result is kept small enough for registers, because this must not slow down lookups in an
+    /// index that is not growing.
     #[cold]
     #[inline(never)]
     pub(super) fn find_old(&self, tag: u64, is_it: impl Fn(u32) -> bool) -> Option<usize> {
@@ -117,7 +119,7 @@ impl Index {
         handle(self.old.get(place).copied().unwrap_or(FREE))
     }
 
-    /// Takes out what is not in the new table, so it has to be in the old one.
+    /// Removes an id that is not in the new table, so it must be in the old one.
     #[cold]
     pub(super) fn remove_old(&mut self, wanted: u64) {
         let home = self.old_home(wanted >> TAG_BITS);
@@ -127,7 +129,8 @@ impl Index {
         self.close_old(home.saturating_add(found.unwrap_or(0)), wanted);
     }
 
-    /// Frees a slot of the old table and moves back what would no longer be found behind the gap.
+    /// Frees a slot of the old table, and moves slots back that a probe would no longer reach
+    /// across the gap.
     #[cold]
     #[expect(clippy::indexing_slicing, reason = "places are below the length")]
     pub(super) fn close_old(&mut self, mut gap: usize, wanted: u64) {
@@ -139,7 +142,7 @@ impl Index {
             if slot == FREE {
                 break;
             }
-            // No way leads over the end here.
+            // No probe wraps around here.
             if self.old_home(slot >> TAG_BITS) <= gap {
                 self.old[gap] = slot;
                 gap = place;

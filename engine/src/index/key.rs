@@ -1,44 +1,44 @@
-//! The secret that decides where ids stand in an index.
+//! The secret key that decides where ids are stored in an index.
 
 use core::fmt;
 
-/// The key of the engine's hash. It decides where ids stand in an index, and nothing else: two
-/// engines with different keys give the same events, snapshots and digests.
+/// The secret key of the engine's hash. It decides where ids are stored in an index, and nothing
+/// else: engines with different keys give the same events, snapshots and digests.
 ///
-/// Clients choose ids. A client that knows the key can choose ids that all collide, and then every
-/// look-up of one walks past all the others: 20,000 such ids are found in seconds and make each look-up
-/// take 33 µs. So an engine that holds ids of clients needs a key that was drawn at random, and the key
-/// must not leave the process.
+/// Clients choose ids. A client that knows the key can choose ids that all collide; then a lookup
+/// of one of them probes all the others. It takes seconds to find 20,000 such ids, and each lookup
+/// then takes 33 µs. So an engine that holds ids chosen by clients needs a key drawn at random, and
+/// the key must not leave the process.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct IndexKey(u64, u64);
 
-/// A factor that is odd and has no pattern: the fraction of the golden ratio.
+/// An odd factor without a pattern: the fractional part of the golden ratio.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl IndexKey {
-    /// The key of an engine that was made without one. It is public, so use it only for ids that no
-    /// client chooses, as in tests, benches and generated flows. Its digits are those of pi.
+    /// The key of an engine created without one. It is public, so use it only if no client chooses
+    /// ids, as in tests, benches and generated workloads. Its digits are those of pi.
     pub const FIXED: Self = Self(0x243f_6a88_85a3_08d3, 0x1319_8a2e_0370_7344);
 
-    /// The key made of these two numbers. The caller draws both at random.
+    /// Creates a key from two numbers, which the caller must draw at random.
     #[must_use]
     pub const fn new(first: u64, second: u64) -> Self {
         Self(first, second)
     }
 
-    /// The hash of an id whose upper 32 bits are good enough to choose a place by.
+    /// The hash of an id. Its upper 32 bits are good enough to choose a slot.
     ///
-    /// Both halves are mixed with the key before they are multiplied, so a client without the key
+    /// Both halves are mixed with the key before they are multiplied. So a client without the key
     /// knows neither operand, and cannot choose ids that make one of them zero. One product alone
-    /// maps ids with equal steps to places with equal steps, and under one key in a hundred these
-    /// are so few places that probes take more than five steps. The second product prevents that.
+    /// maps ids with equal steps to places with equal steps; under one key in a hundred these
+    /// places are so few that probes take more than five steps. The second product prevents that.
     /// SipHash would cost about 100 instructions; a whole plain command takes 470.
     #[inline]
     pub(super) fn hash(self, id: u128) -> u64 {
         folded(self.blend(id), FACTOR)
     }
 
-    /// A number made of an id that a client without the key cannot predict.
+    /// Mixes an id with the key into a number that a client without the key cannot predict.
     #[inline]
     pub(crate) fn blend(self, id: u128) -> u64 {
         let (low, high) = halves(id);
@@ -47,13 +47,13 @@ impl IndexKey {
 }
 
 impl fmt::Debug for IndexKey {
-    /// Leaves out the key, so that it cannot get into a log.
+    /// Omits the key, so that it cannot get into a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("IndexKey(..)")
     }
 }
 
-/// The upper half of a product and the lower one, in one.
+/// The two halves of a product, combined by XOR.
 #[inline]
 fn folded(a: u64, b: u64) -> u64 {
     let (low, high) = halves(u128::from(a).wrapping_mul(u128::from(b)));

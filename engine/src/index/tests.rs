@@ -1,4 +1,4 @@
-//! What the index promises, walked beside a map of the standard library.
+//! Tests of the index against a map of the standard library.
 
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use super::{Index, IndexKey, SLOTS_MIN};
 use crate::random::Random;
 
-/// Every slot of both tables is reachable from its home, and the new table is at most a quarter full.
-/// Says how many slots stand where a way went over the end.
+/// Checks that every slot of both tables is reachable from its home, and that the new table is at
+/// most a quarter full. Returns the number of slots whose probe wrapped around.
 fn assert_sound(index: &Index) -> usize {
     let taken = |slots: &[u64]| slots.iter().filter(|&&slot| slot != 0).count();
     assert_eq!(taken(&index.slots) + taken(&index.old), index.len());
@@ -36,7 +36,7 @@ fn it_does_what_a_map_does() {
     let mut map = BTreeMap::new();
     let mut keys = vec![0_u128; 3_000];
     for step in 0..400_000_u64 {
-        // The range wanders, so that the table empties and fills again.
+        // The range varies, so that the table empties and fills again.
         let range = if step & 0x1_0000 == 0 { 3_000 } else { 40 };
         let handle = u32::try_from(random.below(range)).unwrap();
         let known = keys.get_mut(usize::try_from(handle).unwrap()).unwrap();
@@ -70,8 +70,8 @@ fn it_does_what_a_map_does() {
     assert!(map.len() > 10, "the walk filled the map");
 }
 
-/// A random id that is not in the map; one whose home is close to an end of the table where that is
-/// asked for, so that ids crowd there.
+/// Returns a random id that is not in the map. If `crowded`, its home is close to an end of the
+/// table, so that ids crowd there.
 fn some_id(random: &mut Random, map: &BTreeMap<u128, u32>, crowded: bool) -> u128 {
     loop {
         let id = u128::from(random.next()) << 64 | u128::from(random.next());
@@ -82,7 +82,7 @@ fn some_id(random: &mut Random, map: &BTreeMap<u128, u32>, crowded: bool) -> u12
     }
 }
 
-/// Takes a random id out, if there is one.
+/// Removes a random id, if there is one.
 fn take_out(random: &mut Random, index: &mut Index, map: &mut BTreeMap<u128, u32>) {
     let from = u128::from(random.next()) << 64;
     let Some((id, handle)) = map.range(from..).next().or(map.iter().next()) else { return };
@@ -133,7 +133,7 @@ fn it_is_sound_at_every_step_of_growing() {
     assert!(wrapped > 1_000, "hardly ever over the end: {wrapped}");
 }
 
-/// The steps from home to place, over all ids.
+/// The number of steps from home to place, summed over all ids.
 fn steps(index: &Index) -> usize {
     let taken = index.slots.iter().enumerate().filter(|&(_, &slot)| slot != 0);
     taken.map(|(place, &slot)| index.distance(index.home(slot >> 32), place)).sum()
@@ -174,19 +174,19 @@ fn ids_of_every_kind_spread() {
             index.insert(key(u128::from(handle), random.next(), random.next()), handle);
         }
         assert!(index.slots.len() > SLOTS_MIN && index.old.is_empty());
-        // A sixth each at a quarter full.
+        // At a quarter full, the expected number of steps is a sixth for each id.
         let steps = steps(&index);
         assert!(steps < (1 << 16) / 4, "kind {kind}: {steps} steps");
     }
 }
 
-/// Ids that a client who knows the fixed key can choose: the lower half cancels its part of the key,
-/// so one operand of the product is zero, whatever the upper half is.
+/// Ids that a client can choose if it knows the fixed key. The lower half cancels its part of the
+/// key, so one operand of the product is zero, whatever the upper half is.
 fn colliding(count: u32) -> Vec<u128> {
     (0..u128::from(count)).map(|n| n << 64 | 0x243f_6a88_85a3_08d3).collect()
 }
 
-/// Ids whose home under the fixed key is in the first 1/256 of the table, found by trying.
+/// Ids whose home under the fixed key is in the first 1/256 of the table, found by trial.
 fn crowded(count: usize) -> Vec<u128> {
     (0..u128::MAX).filter(|id| IndexKey::FIXED.hash(*id) >> 56 == 0).take(count).collect()
 }

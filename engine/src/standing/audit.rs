@@ -1,4 +1,4 @@
-//! Every invariant of where orders stand, checked in time with their number.
+//! Checks of every invariant of the stored orders. The cost is linear in their number.
 
 use super::Standing;
 use crate::arena::Handle;
@@ -9,7 +9,7 @@ use crate::quantity::{Quantity, Side};
 use crate::snapshot::Until;
 
 impl Standing {
-    /// The first invariant that does not hold.
+    /// Returns the first invariant that does not hold.
     pub(crate) fn audit(&self) -> Result<(), &'static str> {
         let seen = self.audit_side(Side::Buy)?.saturating_add(self.audit_side(Side::Sell)?);
         let waiting = self.buys.waiting.saturating_add(self.sells.waiting);
@@ -18,7 +18,7 @@ impl Standing {
         let live = usize::try_from(live).unwrap_or(usize::MAX);
         holds(self.index.len() == live, "the index holds the live orders and no other")?;
         let handles: Vec<Handle> = self.arena.handles().collect();
-        // By itself, so that many of these far reads are on their way at once.
+        // This is a loop of its own, so that the processor can overlap many of these cache misses.
         let found = handles.iter().all(|at| self.find(self.arena.order(*at).id) == Some(*at));
         holds(found, "the index finds every live order")?;
         handles.iter().try_for_each(|handle| self.audit_order(*handle))?;
@@ -36,7 +36,7 @@ impl Standing {
         holds(agree, "expiries, last epochs and stops are those of the live orders")
     }
 
-    /// Checks one side's levels and queues, and counts its orders.
+    /// Checks one side's levels and queues, and returns the number of its resting orders.
     fn audit_side(&self, side: Side) -> Result<u32, &'static str> {
         let ladder = self.ladder(side);
         let mut sums = SideSummary::default();

@@ -1,15 +1,16 @@
-//! What a node covers and which of its slots are taken.
+//! The head of a node: which keys it covers and which of its slots are taken.
 
-/// The low six bits of a key: a leaf's slot.
+/// The low six bits of a key, which are its slot in a leaf.
 pub(super) const LOW: u64 = 63;
 
-/// What a node covers and what it holds.
+/// The keys that a node covers and the slots that are taken.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
-    /// The smallest key the node covers, and its shift: how many bits of a key lie below the six
-    /// that choose a slot, zero in a leaf. The shift takes the low six bits, which no span uses.
+    /// The smallest key that the node covers, and its shift: the number of key bits below the six
+    /// that choose a slot, which is zero in a leaf. The shift is in the low six bits, which no span
+    /// uses.
     pub(super) span: u64,
-    /// Which slots are taken.
+    /// A bit for each taken slot.
     pub(super) taken: u64,
 }
 
@@ -24,8 +25,8 @@ impl Head {
         self.span & LOW == 0
     }
 
-    /// The slot for `key`; 64 or more if the node does not cover the key. The shift that `span`
-    /// carries does no harm: an inner node's is shifted out, a leaf's is zero.
+    /// The slot for `key`; 64 or more if the node does not cover the key. The shift in `span` does
+    /// not matter: it is shifted out in an inner node and zero in a leaf.
     #[inline]
     pub(super) fn slot(self, key: u64) -> u64 {
         (key ^ self.span).wrapping_shr(narrow(self.span))
@@ -46,18 +47,18 @@ impl Head {
         self.taken.count_ones()
     }
 
-    /// Whether no more than one is taken.
+    /// Returns `true` if at most one slot is taken.
     #[inline]
     pub(super) const fn is_single(self) -> bool {
         self.taken & self.taken.wrapping_sub(1) == 0
     }
 
-    /// Whether enough is taken for a node: one key of a leaf, two children of an inner node.
+    /// Returns `true` if enough slots are taken for a node: one in a leaf, two in an inner node.
     pub(super) const fn is_enough(self) -> bool {
         if self.is_leaf() { self.taken != 0 } else { !self.is_single() }
     }
 
-    /// Whether three are taken at most.
+    /// Returns `true` if at most three slots are taken.
     #[inline]
     pub(super) const fn is_sparse(self) -> bool {
         let mut taken = self.taken;
@@ -67,7 +68,7 @@ impl Head {
         taken == 0
     }
 
-    /// How many slots before this one are taken.
+    /// The number of taken slots before this one.
     #[inline]
     pub(super) fn rank(self, slot: u64) -> u32 {
         (self.taken & bit(slot).wrapping_sub(1)).count_ones()
@@ -79,19 +80,19 @@ pub(super) fn bit(slot: u64) -> u64 {
     1_u64.wrapping_shl(narrow(slot))
 }
 
-/// The lowest of some slots.
+/// The lowest of these slots.
 #[inline]
 pub(super) fn lowest(slots: u64) -> u64 {
     u64::from(slots.trailing_zeros())
 }
 
-/// Some slots one by one, from the lowest.
+/// These slots one by one, lowest first.
 pub(super) fn ones(slots: u64) -> impl Iterator<Item = u64> {
     let next = |&slots: &u64| Some(slots & slots.wrapping_sub(1));
     core::iter::successors(Some(slots), next).take_while(|&slots| slots != 0).map(lowest)
 }
 
-/// The six bits of a slot or a shift.
+/// The low six bits, which hold a slot or a shift.
 #[inline]
 pub(super) fn narrow(six: u64) -> u32 {
     u32::try_from(six & LOW).unwrap_or(0)

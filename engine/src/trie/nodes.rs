@@ -1,38 +1,39 @@
-//! The nodes of a trie, as large as what they hold asks for.
+//! The nodes of a trie, each as large as its content requires.
 //!
-//! A key that has no other near it is a pair of 16 bytes and not a leaf of 64 slots; a node of up to
-//! four takes 32 bytes, one of up to 16 takes 80. So keys that are scattered cost a few words each,
-//! and keys that are close share slots. A node's number says its size, and a node that outgrows it
-//! gets another number. One that empties shrinks late, at three that are left, so that no key that
-//! comes and goes makes a node grow and shrink every time.
+//! A key without neighbours is a pair of 16 bytes, not a leaf of 64 slots. A node of up to four
+//! taken slots takes 32 bytes, one of up to 16 takes 80. So scattered keys cost a few words each, and
+//! keys that are close share slots. A node's number contains its size, so a node that outgrows its
+//! size gets another number. A node that empties shrinks late, when three slots are left, so that a
+//! key that is added and removed repeatedly does not make the node grow and shrink each time.
 
 use super::head::{Head, LOW, bit, lowest, narrow, ones};
 use super::pool::{Few, NONE, Pool, Single, at, last};
 
-/// All nodes of a trie. Those that were given back stand in chains, one for each size.
+/// All nodes of a trie. Free nodes are linked in chains, one for each size.
 #[derive(Clone, Debug)]
 pub(super) struct Nodes {
-    /// The large nodes' heads and slots apart: the heads of a dense book fit the nearest cache.
+    /// The heads of large nodes are separate from the slots, so that those of a dense book fit in
+    /// the L1 cache.
     heads: Vec<Head>,
     slots: Vec<[u32; 64]>,
     free: u32,
-    /// How many of them are linked.
+    /// The number of large nodes in use.
     larges: u32,
     middles: Pool<Few<16>>,
     smalls: Pool<Few<4>>,
     singles: Pool<Single>,
 }
 
-/// So many large nodes cost next to nothing: a short book is quick rather than small. Twice as many
-/// may stay.
+/// Up to this many nodes may be large whatever they hold, because they cost hardly anything and a
+/// short book should be fast rather than small. Twice as many may stay large.
 const FREELY: u32 = if cfg!(tight) { 0 } else { 32 };
 
-/// The top bits of a node's number are its size.
+/// The top two bits of a node's number are its size.
 const LARGE: u32 = 0;
 const MIDDLE: u32 = 1 << 30;
 const SMALL: u32 = 2 << 30;
 const SINGLE: u32 = 3 << 30;
-/// The other bits are its number among those of its size.
+/// The other bits are its number among the nodes of its size.
 const NUMBER: u32 = MIDDLE - 1;
 
 impl Default for Nodes {
@@ -50,13 +51,13 @@ impl Default for Nodes {
 }
 
 impl Nodes {
-    /// The head of a large node.
+    /// The head of a node, if it is a large one.
     #[inline]
     pub(super) fn large(&self, node: u32) -> Option<Head> {
         self.heads.get(at(node)).copied()
     }
 
-    /// The head of a node, if it is one.
+    /// The head of a node, if the number is that of a node.
     #[inline]
     pub(super) fn get(&self, node: u32) -> Option<Head> {
         let large = self.large(node);
@@ -88,7 +89,7 @@ impl Nodes {
         }
     }
 
-    /// What is in a slot that is taken.
+    /// The content of a taken slot.
     #[inline]
     pub(super) fn read(&self, node: u32, slot: u64) -> u32 {
         if size(node) == LARGE { self.read_large(node, slot) } else { self.read_other(node, slot) }
@@ -103,14 +104,14 @@ impl Nodes {
         }
     }
 
-    /// What is in a slot of a large node that is taken.
+    /// The content of a taken slot of a large node.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
     pub(super) fn read_large(&self, node: u32, slot: u64) -> u32 {
         self.slots[at(node)][at(narrow(slot))]
     }
 
-    /// The value of `key`, if that is all the node holds.
+    /// The value of `key`, if it is the only key in the node.
     #[inline]
     pub(super) fn only(&self, node: u32, key: u64) -> Option<u32> {
         if let Some(head) = self.large(node) {
@@ -121,7 +122,7 @@ impl Nodes {
         (single.key == key).then_some(single.value)
     }
 
-    /// Replaces what is in a slot that is taken.
+    /// Replaces the content of a taken slot.
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
     pub(super) fn replace(&mut self, node: u32, slot: u64, what: u32) {
         match size(node) {
@@ -132,7 +133,7 @@ impl Nodes {
         }
     }
 
-    /// Takes a slot of a large node.
+    /// Writes a slot of a large node and marks it as taken.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
     pub(super) fn write_large(&mut self, node: u32, slot: u64, what: u32) {
@@ -140,7 +141,8 @@ impl Nodes {
         self.heads[at(node)].taken |= bit(slot);
     }
 
-    /// Frees a slot of a large node, unless that should shrink then. Says whether it did.
+    /// Frees a slot of a large node, unless the node should then shrink. Returns `true` if it freed
+    /// the slot.
     #[inline]
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
     pub(super) fn clear_large(&mut self, node: u32, slot: u64) -> bool {
@@ -153,21 +155,21 @@ impl Nodes {
         stays
     }
 
-    /// Whether a large node stays one with so much left in it.
+    /// Returns `true` if a large node stays large with these slots.
     #[inline]
     fn stays_large(&self, node: u32, rest: Head) -> bool {
         !rest.is_sparse()
             || (rest.is_enough() && (self.larges <= 2 * FREELY || self.is_tall(node, rest)))
     }
 
-    /// Whether large nodes are so few that one more costs next to nothing.
+    /// Returns `true` if there are so few large nodes that one more costs hardly anything.
     #[inline]
     const fn is_short(&self) -> bool {
         self.larges < FREELY
     }
 
-    /// Whether an inner node stands on a large one: then many a search passes it and there are few
-    /// of its kind, so it may be large with hardly anything in it.
+    /// Returns `true` if the lowest child of an inner node is large. Many searches pass such a node
+    /// and there are few of them, so it may be large with only a few taken slots.
     fn is_tall(&self, node: u32, head: Head) -> bool {
         !head.is_leaf() && size(self.read(node, lowest(head.taken))) == LARGE
     }
@@ -187,7 +189,7 @@ impl Nodes {
         SINGLE | self.singles.add(Single { key, value })
     }
 
-    /// Makes an inner node of two children, in these two of its slots.
+    /// Makes an inner node with two children in these slots.
     pub(super) fn make_fork(&mut self, head: Head, one: (u64, u32), other: (u64, u32)) -> u32 {
         if self.is_short() || size(other.1) == LARGE {
             let fork = self.make_large(head);
@@ -204,7 +206,7 @@ impl Nodes {
         SMALL | self.smalls.add(Few { head, slots: [low.1, high.1, NONE, NONE] })
     }
 
-    /// Takes a slot that is free, and gives the number that the node has then.
+    /// Fills a free slot, and returns the number that the node then has.
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
     pub(super) fn insert(&mut self, node: u32, slot: u64, what: u32) -> u32 {
         match size(node) {
@@ -224,8 +226,8 @@ impl Nodes {
         }
     }
 
-    /// Frees a slot that is taken, not the only one, and gives the number that the node has then. An
-    /// inner node keeps two.
+    /// Frees a taken slot and returns the number that the node then has. At least one slot of a
+    /// leaf and two of an inner node must remain.
     #[expect(clippy::indexing_slicing, reason = "a node that is linked exists")]
     pub(super) fn remove(&mut self, node: u32, slot: u64) -> u32 {
         let head = self.head(node);
@@ -240,8 +242,8 @@ impl Nodes {
         node
     }
 
-    /// Moves a node that is full to one of the next size with room for one slot more. A leaf of five
-    /// is large at once: where keys are that close, more will come.
+    /// Moves a full node to one of the next size, with one slot more. A leaf of five keys becomes
+    /// large at once, because more keys are likely to follow where keys are that close.
     fn grow(&mut self, node: u32, slot: u64, what: u32) -> u32 {
         let head = self.head(node);
         let more = Head { taken: head.taken | bit(slot), ..head };
@@ -271,7 +273,7 @@ impl Nodes {
         grown
     }
 
-    /// Moves what is left of a node, three slots at most, to a small one, or a single key to a pair.
+    /// Moves the slots that are left, at most three, to a small node, or a single key to a pair.
     fn shrink(&mut self, node: u32, rest: Head) -> u32 {
         let slot = lowest(rest.taken);
         let shrunk = if rest.is_single() {
@@ -301,7 +303,7 @@ impl Nodes {
         node
     }
 
-    /// Keeps a node that is no longer linked for the next of its size.
+    /// Puts a node that is no longer linked in the chain of free nodes of its size.
     #[expect(clippy::indexing_slicing, reason = "the node existed")]
     pub(super) fn give_back(&mut self, node: u32) {
         match size(node) {
@@ -315,7 +317,7 @@ impl Nodes {
         }
     }
 
-    /// How many nodes there are of each size, from large to single, and how many of them are free.
+    /// The number of nodes of each size, from large to single, and how many of them are free.
     #[cfg(test)]
     pub(super) fn census(&self) -> [(usize, usize); 4] {
         let step = |&node: &u32| Some(*self.slots.get(at(node))?.first()?);
@@ -328,7 +330,7 @@ impl Nodes {
         ]
     }
 
-    /// How many bytes they take, all in all.
+    /// The bytes that all nodes take.
     #[cfg(test)]
     #[expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
     pub(super) fn bytes(&self) -> usize {
@@ -344,7 +346,7 @@ const fn size(node: u32) -> u32 {
     node & !NUMBER
 }
 
-/// Where a node stands among those of its size.
+/// The index of a node among those of its size.
 #[inline]
 fn place(node: u32) -> usize {
     at(node & NUMBER)

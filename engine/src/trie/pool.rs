@@ -1,11 +1,11 @@
-//! Nodes that are not large, and where they are kept.
+//! The nodes that are not large, and their pools.
 
 use super::head::{Head, LOW, bit};
 
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
 
-/// A leaf's values or an inner node's children, those of its slots that are taken and no others.
+/// A leaf's values or an inner node's children, for the taken slots only.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Few<const N: usize> {
     pub(super) head: Head,
@@ -37,11 +37,11 @@ impl<const N: usize> Few<N> {
         &mut self.slots[at(self.head.rank(slot))]
     }
 
-    /// Takes a slot. There is room.
+    /// Fills a free slot. The node must not be full.
     pub(super) fn insert(&mut self, slot: u64, what: u32) {
         let rank = at(self.head.rank(slot));
         let (mut before, mut new) = (NONE, [NONE; N]);
-        // All of them are written alike, which is quicker than to move a few.
+        // All slots are written in the same way, which is faster than moving a few.
         for ((at, old), new) in self.slots.iter().enumerate().zip(&mut new) {
             *new = if at < rank { *old } else { before };
             before = *old;
@@ -63,14 +63,14 @@ impl<const N: usize> Few<N> {
     }
 }
 
-/// Nodes of one size. The free ones name each other.
+/// The nodes of one size. Free nodes are linked to each other.
 #[derive(Clone, Debug)]
 pub(super) struct Pool<T> {
     pub(super) items: Vec<T>,
     free: u32,
 }
 
-/// What can name another of its kind while it is free.
+/// A node that can hold the number of the next free node while it is free.
 pub(super) trait Link {
     fn link(&mut self) -> &mut u32;
 }
@@ -122,14 +122,14 @@ impl<T: Link> Pool<T> {
     }
 }
 
-/// The number of the last of so many nodes.
+/// The number of the last of `len` nodes.
 pub(super) fn last(len: usize) -> u32 {
     let number = u32::try_from(len.wrapping_sub(1)).unwrap_or(NONE);
     assert!(number < 1 << 30, "there are fewer nodes than numbers");
     number
 }
 
-/// A node or a slot as an index.
+/// Converts the number of a node or a slot to an index.
 #[inline]
 pub(super) fn at(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)

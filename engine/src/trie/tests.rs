@@ -1,4 +1,4 @@
-//! What the trie promises, walked beside a map of the standard library.
+//! Tests of the trie against a map of the standard library.
 
 #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::random::Random;
 
-/// A node's children lie in its span, below it and in order; counts the nodes of each size.
+/// Checks that a node's children are in its span, below it and in order. Counts the nodes of each
+/// size.
 fn count(trie: &Trie, node: u32, live: &mut [usize; 4]) {
     let head = trie.nodes.head(node);
     let size = usize::try_from(node >> 30).unwrap();
@@ -28,7 +29,7 @@ fn count(trie: &Trie, node: u32, live: &mut [usize; 4]) {
     }
 }
 
-/// No node is lost or used twice, and there are not more than there should be.
+/// Checks that no node is lost or used twice, and that there are no more than there should be.
 fn assert_sound(trie: &Trie) {
     let mut live = [0; 4];
     if trie.root != NONE {
@@ -40,10 +41,10 @@ fn assert_sound(trie: &Trie) {
     assert!(freed.eq(census.map(|(all, _)| all)), "{live:?} of {census:?}");
 }
 
-/// Keys of one kind, around a centre.
+/// Generates a key of one kind, around a centre.
 type Kind = fn(&mut Random, u64) -> u64;
 
-/// A key as a book might hold it: close to others, far off, or at an end.
+/// A key as a book might hold it: close to others, far away, or at an end.
 fn any_key(random: &mut Random, centre: u64) -> u64 {
     let far = random.below(60);
     match random.below(8) {
@@ -58,7 +59,7 @@ fn any_key(random: &mut Random, centre: u64) -> u64 {
 
 const KINDS: [Kind; 6] = [
     any_key,
-    // Dense, so that leaves are full; lonely; in groups; at both ends; here and there in a leaf.
+    // Dense, so that leaves are full; isolated; in groups; at both ends; scattered within a leaf.
     |random, centre| centre.wrapping_add(random.below(700)),
     |random, _| random.next(),
     |random, centre| centre.wrapping_add((random.below(400) << 20) + random.below(9)),
@@ -66,7 +67,7 @@ const KINDS: [Kind; 6] = [
     |random, centre| centre.wrapping_add(random.below(1_000) * 11),
 ];
 
-/// Grows and shrinks in turns, each down to nothing.
+/// Grows and shrinks in turns. Each shrinking phase empties the trie.
 fn walk(kind: Kind) -> Trie {
     let mut random = Random(23);
     let mut trie = Trie::default();
@@ -116,7 +117,7 @@ fn nodes_are_used_again() {
             let mut keys: Vec<u64> = (0..5_000).map(|_| kind(&mut random, 1 << 50)).collect();
             keys.sort_unstable();
             keys.dedup();
-            // In an order of its own, the same each time.
+            // In a fixed order that is neither sorted nor that of generation.
             keys.sort_by_key(|key| key.wrapping_mul(0x9e37_79b9_7f4a_7c15));
             for key in &keys {
                 trie.insert(*key, 1);
@@ -157,7 +158,8 @@ fn an_outlier_costs_a_fork_and_a_pair() {
 
 #[test]
 fn scattered_keys_are_cheap_however_many_there_are() {
-    // Per key in 64ths of the range, so that the nodes right above the keys have any number of them.
+    // The number of keys varies between powers of 64, so that the nodes right above the keys have
+    // any number of taken slots.
     for keys in [4_000, 10_000, 25_000, 60_000, 120_000, 250_000] {
         let mut random = Random(42);
         let mut trie = Trie::default();

@@ -1,4 +1,4 @@
-//! What the window promises, walked beside a plain list.
+//! Tests of the window against a plain list.
 
 use super::Window;
 use crate::event::Outcome;
@@ -7,7 +7,7 @@ use crate::quantity::{AccountId, RequestId, Sequence};
 use crate::random::Random;
 use crate::snapshot::RequestRecord;
 
-/// The requests oldest first, searched for everything.
+/// The requests, oldest first. Every operation searches the list.
 #[derive(Default)]
 struct List(Vec<RequestRecord>);
 
@@ -40,7 +40,7 @@ fn record(account: u64, request: u64, sequence: u64) -> RequestRecord {
     }
 }
 
-/// The same records in a new window under another key, as a restore makes it.
+/// Returns the same records in a new window under another key, as a restore does.
 fn restored(window: &Window, random: &mut Random, max: u32) -> Window {
     let mut copy = Window::new(IndexKey::new(random.next(), random.next()));
     window.iter().for_each(|it| copy.remember(*it, max));
@@ -55,7 +55,8 @@ fn it_does_what_a_plain_list_does() {
         let mut window = Window::new(IndexKey::FIXED);
         let mut list = List::default();
         for sequence in 1..6_000 {
-            // Who floods changes, and now and then there are more accounts than the window has room.
+            // The flooding account changes, and sometimes there are more accounts than the window
+            // can hold requests.
             let accounts = if sequence % 900 < 100 { 200 } else { 6 };
             let some = if random.below(2) == 0 { sequence / 500 } else { random.below(accounts) };
             let new = record(some, random.below(60), sequence);
@@ -114,7 +115,8 @@ fn a_smaller_bound_forgets_until_it_holds() {
 #[test]
 fn requests_that_mirror_their_accounts_spread() {
     let mut window = Window::new(IndexKey::FIXED);
-    // Under a name that is both ids in one, all of these would have the same.
+    // If a name were just a combination of both ids, all of these requests would have the same
+    // name.
     for account in 0..2_000 {
         window.remember(record(account, account, 1 + account), 2_000);
     }
