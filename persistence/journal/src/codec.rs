@@ -1,10 +1,9 @@
-//! How things are spelled as bytes.
+//! How commands and snapshots are encoded as bytes.
 //!
-//! Commands are spelled by hand, field by field, because every command goes this way while somebody
-//! waits. Snapshots are spelled by `bincode`, record by record. Both stand behind an envelope that
-//! is ours, so either can be replaced without breaking what is stored. Whatever the bytes are,
-//! reading them gives a value or a [`CodecError`], and takes no more memory than a small multiple of
-//! their number.
+//! Commands have a hand-written encoding, field by field, because clients wait while a command is
+//! encoded. Snapshots are encoded by `bincode`, record by record. Both follow an envelope of our own, so
+//! either encoding can be replaced without breaking stored files. Decoding returns a value or a
+//! [`CodecError`] for any bytes. It uses no more memory than a small multiple of their number.
 
 mod command;
 mod envelope;
@@ -20,26 +19,26 @@ pub(crate) use envelope::Head;
 pub use envelope::{ENVELOPE_LENGTH, Envelope, Kind, open_envelope, seal_envelope};
 pub use snapshot::{decode_snapshot, encode_snapshot};
 
-/// The version of everything that this crate writes.
+/// The version of the format, which every envelope states.
 pub const FORMAT: u16 = 1;
 
-/// What makes a file that of a newer version of this program.
+/// The reason a file counts as written by a newer version of this program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Newer {
-    /// Its format.
+    /// The format is newer.
     #[error("format {found}; this version reads format {ours}")]
     Format {
-        /// Its format.
+        /// The format of the file.
         found: u16,
-        /// The newest format that can be read.
+        /// The newest format that this program reads.
         ours: u16,
     },
-    /// The version of its rules.
+    /// The version of the rules is newer.
     #[error("rules version {found}; this version follows rules version {ours}")]
     Rules {
-        /// Its version.
+        /// The rules version of the file.
         found: u32,
-        /// The version that this program follows.
+        /// The rules version of this program.
         ours: u32,
     },
 }
@@ -52,72 +51,72 @@ impl Newer {
     }
 }
 
-/// Why bytes are not what they should be.
+/// The reason bytes cannot be encoded or decoded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    /// The bytes do not begin as ours do.
+    /// The bytes do not begin with the magic number.
     #[error("the file does not begin like one of Pricetime's")]
     Magic,
-    /// Written by another version of the program: one with a higher format is newer.
+    /// Another version of the program wrote the bytes. A higher format is a newer one.
     #[error("format {found}; this version reads format {FORMAT}")]
     Format {
-        /// Its format.
+        /// The format of the bytes.
         found: u16,
     },
-    /// Something else is in the envelope.
+    /// The envelope holds content of another kind.
     #[error("kind {found} instead of {expected}")]
     Kind {
-        /// The kind that was asked for.
+        /// The kind that the caller asked for.
         expected: u16,
-        /// The kind that is there.
+        /// The kind in the envelope.
         found: u16,
     },
-    /// Another number of bytes than the envelope states.
+    /// Fewer bytes are present than the envelope states.
     #[error("{stated} bytes are stated, {present} are there")]
     Length {
-        /// What the envelope states.
+        /// The number that the envelope states.
         stated: u64,
-        /// What is there.
+        /// The number that is present.
         present: u64,
     },
-    /// Some bits are not those that were written.
+    /// The bytes differ from those that were written.
     #[error("the checksum is wrong")]
     Checksum,
     /// The bytes end within a value.
     #[error("the bytes end within a value")]
     Cut,
-    /// Bytes are left over.
+    /// Bytes follow the last value.
     #[error("{left} bytes follow the last value")]
     Trailing {
-        /// How many.
+        /// The number of those bytes.
         left: usize,
     },
-    /// A number that stands for no variant.
+    /// A number is not a valid value of its type.
     #[error("{found} is no {of}")]
     Variant {
-        /// Of what.
+        /// The name of the type or field.
         of: &'static str,
         /// The number.
         found: u8,
     },
-    /// A symbol that is none.
+    /// The bytes of a symbol are not valid.
     #[error("bytes that are no symbol")]
     Symbol,
-    /// A record of a snapshot that cannot be read.
+    /// A record of a snapshot cannot be encoded or decoded.
     #[error("a record cannot be read: {0}")]
     Record(String),
-    /// A list that states more records than its bytes can hold.
+    /// A list states more records than its bytes can hold.
     #[error("a list states {stated} records and has bytes for {possible}")]
     Count {
-        /// What it states.
+        /// The number that the list states.
         stated: u64,
-        /// How many there can be at most.
+        /// The most that its bytes can hold.
         possible: u64,
     },
 }
 
 impl CodecError {
-    /// Returns what a newer version wrote, if that is what is wrong.
+    /// Returns the newer format if a newer version of the program wrote the bytes.
     #[must_use]
     pub const fn newer(&self) -> Option<Newer> {
         match *self {

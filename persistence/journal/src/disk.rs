@@ -1,8 +1,8 @@
-//! The little that is asked of a file system.
+//! The file operations that the journal and the snapshots need.
 //!
-//! Journal and snapshots reach files through [`Disk`] alone. It says what is durable when: bytes
-//! after [`DiskFile::sync`], names after [`Disk::sync_folder`], and until then any part of them may
-//! be gone after a power cut, in any order.
+//! Journal and snapshots access files only through [`Disk`]. It defines what is durable when: bytes after
+//! [`DiskFile::sync`], names after [`Disk::sync_folder`]. Until then, a power cut can lose any part of
+//! them, in any order.
 
 use core::fmt;
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
@@ -12,68 +12,71 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// How often a lock is tried: [`Disk::is_locked`] holds it for a moment itself.
+/// How often `lock` tries. It retries because [`Disk::is_locked`] itself holds the lock for a moment.
 const LOCK_TRIES: u32 = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 use crate::private;
 
-/// A place for files.
+/// The file system operations that this crate uses.
 pub trait Disk: fmt::Debug + Send + Sync {
-    /// Makes a folder, and those above it; one that is there already is left as it is.
+    /// Creates a folder and its missing parents. An existing folder stays as it is.
     fn create_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Shuts a folder to everyone but its owner. Does nothing if the folder belongs to another user.
+    /// Denies everyone but the owner access to a folder. Does nothing if the folder belongs to another
+    /// user.
     fn shut(&self, _folder: &Path) -> io::Result<()> {
         Ok(())
     }
-    /// The names in a folder, in order.
+    /// Returns the names in a folder, sorted.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
-    /// Makes an empty file, in place of one that may be there.
+    /// Creates an empty file. If the file exists, this empties it.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Opens a file that is there, to read and to write.
+    /// Opens an existing file to read and write it.
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Opens a file that is there, only to read.
+    /// Opens an existing file only to read it.
     fn open_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         self.open(path)
     }
-    /// Gives a file another name in the same folder, in place of a file that may have it.
+    /// Renames a file within its folder. If a file has the new name, this replaces it.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// Removes a folder with nothing in it.
+    /// Removes an empty folder.
     fn remove_folder(&self, _folder: &Path) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
-    /// How many more bytes there is room for where this folder is; `None` if the disk does not say.
+    /// Returns how many bytes are free on the disk of this folder, or `None` if that is unknown.
     fn free(&self, _folder: &Path) -> io::Result<Option<u64>> {
         Ok(None)
     }
     /// Makes the names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
-    /// Locks a folder or a file until the lock is dropped; creates the file if it is missing. Fails
-    /// with [`io::ErrorKind::WouldBlock`] if it is locked already.
+    /// Locks a folder or a file until the lock is dropped. Creates the file if it is missing. Returns an
+    /// error of kind [`io::ErrorKind::WouldBlock`] if it is locked already.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn Lock>>;
-    /// Whether a file or folder is locked. Creates nothing; what does not exist is not locked.
+    /// Returns `true` if a file or folder is locked. Creates nothing: a missing file or folder is not
+    /// locked.
     fn is_locked(&self, path: &Path) -> io::Result<bool>;
 }
 
 /// One open file.
 pub trait DiskFile: fmt::Debug + Send {
-    /// How long it is.
+    /// Returns the length of the file.
     fn length(&self) -> io::Result<u64>;
-    /// Whether this path still names this file.
+    /// Returns `true` if this path still names this file.
     fn is_at(&self, path: &Path) -> io::Result<bool>;
-    /// Fills a row of bytes from here, short only where the file ends; says how many.
+    /// Fills the buffer with the bytes from this offset on. Returns how many were read, which is fewer
+    /// than the buffer holds only at the end of the file.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<usize>;
-    /// Writes all of these bytes here.
+    /// Writes all of these bytes at this offset.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
-    /// Makes it this long, with room on the disk for all of it; what is new reads as zeros.
+    /// Extends the file to this length and reserves disk space for all of it. New bytes read as zeros.
     fn preallocate(&mut self, length: u64) -> io::Result<()>;
-    /// Makes its bytes and its length durable.
+    /// Makes the bytes and the length of the file durable.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// Holds a lock for as long as it lives.
+/// A lock that is held until this value is dropped.
 pub trait Lock: fmt::Debug + Send + Sync {}
 
 /// The file system of this machine.
@@ -172,7 +175,7 @@ impl Disk for RealDisk {
 #[derive(Debug)]
 struct RealFile {
     file: File,
-    /// Its device and inode, which belong to no other file while this one is open.
+    /// The device and inode numbers. No other file has the same ones while this one is open.
     identity: (u64, u64),
 }
 
@@ -217,19 +220,20 @@ impl DiskFile for RealFile {
         let flags = rustix::fs::FallocateFlags::empty();
         match rustix::fs::fallocate(&self.file, flags, 0, length) {
             Ok(()) => Ok(()),
-            // A file system without the call still gets the length; a full disk then shows later.
+            // A file system without this call only sets the length. A full disk then shows at a later
+            // write.
             Err(rustix::io::Errno::OPNOTSUPP) => self.file.set_len(length),
             Err(error) => Err(error.into()),
         }
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        // fdatasync: the bytes, and of the rest what is needed to find them, length included.
+        // `fdatasync` syncs the bytes and the metadata needed to find them, including the length.
         self.file.sync_data()
     }
 }
 
-/// The lock goes with the open file.
+/// Closing the file releases the lock.
 #[derive(Debug)]
 struct RealLock {
     _file: File,

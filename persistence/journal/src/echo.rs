@@ -1,11 +1,12 @@
-//! How much an error repeats of the text that it is about.
+//! Limits how much of its input an error message repeats.
 
 /// The longest text in quotes, and the longest word, in characters.
 const WORD_MAX: usize = 64;
-/// The longest error, in characters.
+/// The longest error message, in characters.
 const ERROR_MAX: usize = 1_024;
 
-/// Shortens an error: each quoted text and each word to 64 characters, all of it to 1,024 and an ellipsis.
+/// Shortens an error message: each quoted text and each word to 64 characters, and the whole message to
+/// 1,024. An ellipsis marks each cut.
 #[must_use]
 pub fn shorten(error: &str) -> String {
     let mut short = String::with_capacity(error.len().min(ERROR_MAX));

@@ -1,20 +1,20 @@
-//! Encrypted connections: whom we trust, and who we say that we are.
+//! TLS: which authorities we trust, and which certificate we present.
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-/// How a connection is encrypted where the other side's certificate has to be signed by this
-/// authority, or by one that the system trusts, and we show a certificate of our own, with its key.
-/// All of them are PEM.
+/// Returns the TLS settings of a client. The server's certificate must be signed by `authority`, or if
+/// that is `None`, by an authority that the system trusts. `own` is the certificate that the client
+/// presents, and its key. All of them are PEM.
 ///
 /// # Errors
-/// Where one of them is none, in words.
+/// Returns a message if a certificate or the key cannot be used.
 pub fn encryption(
     authority: Option<&[u8]>,
     own: Option<(&[u8], &[u8])>,
 ) -> Result<ClientConfig, String> {
-    // Named, because what a process has for all is for its program to choose.
+    // The provider is named here, because the default of the process is for the program to choose.
     let provider = rustls::crypto::ring::default_provider();
     let config = ClientConfig::builder_with_provider(provider.into())
         .with_safe_default_protocol_versions()
@@ -28,11 +28,11 @@ pub fn encryption(
         .map_err(|error| format!("our certificate and its key: {error}"))
 }
 
-/// Who may sign the other side's certificate.
+/// The authorities that may sign the certificate of the server.
 fn authorities(stated: Option<&[u8]>) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let Some(stated) = stated else {
-        // Of those of the system some may be odd: the others do.
+        // Some certificates of the system may not parse. The others are enough.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return Ok(roots);
     };

@@ -1,4 +1,4 @@
-//! The folder in which an engine is kept: whose it is, and that it is ours alone.
+//! The data folder of an engine: its current history, and the lock that gives it to one process.
 //!
 //! ```text
 //! lock                         locked, like the folder itself, while a process has it open
@@ -9,8 +9,8 @@
 //! <history>/snapshots/         its snapshots
 //! ```
 //!
-//! A history has a folder to itself, because then one rename of the file `history` moves everything
-//! to a new one at once, and what was there before stays untouched until an operator removes it.
+//! Each history has its own folder. So one rename of the file `history` switches everything to a new
+//! history at once. The old one stays untouched until an operator removes it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,14 +28,14 @@ const ORIGIN: &str = "redis-origin";
 const TITLE: &str = "pricetime data folder, format ";
 const FORMAT: u16 = 1;
 
-/// Whether the journal of a history has been made: from then on a missing one is a loss.
+/// Whether the journal of a history was created. If it was, a missing journal is a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
     New,
     Kept,
 }
 
-/// An open data folder. While it lives, no other process opens it.
+/// An open data folder. No other process can open it while this value exists.
 #[derive(Debug)]
 pub struct Folder {
     disk: Arc<dyn Disk>,
@@ -53,22 +53,22 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The highest that was kept; zero before the first, or where it cannot be read.
+    /// Returns the highest term that was stored, or zero if there is none or it cannot be read.
     #[must_use]
     pub fn read(&self) -> u64 {
         read_note(&*self.disk, &self.folder, TERM).and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 
-    /// Keeps a term.
+    /// Stores a term.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn keep(&self, term: u64) -> io::Result<()> {
         keep_note(&*self.disk, &self.folder, TERM, &term.to_string())
     }
 }
 
-/// A line that a folder keeps beside its histories. None where it cannot be read.
+/// Reads a line that a folder stores beside its histories. Returns `None` if it cannot be read.
 fn read_note(disk: &dyn Disk, folder: &Path, name: &str) -> Option<String> {
     let file = disk.open(&folder.join(name)).ok()?;
     let mut bytes = [0; 64];
@@ -86,20 +86,20 @@ fn keep_note(disk: &dyn Disk, folder: &Path, name: &str, text: &str) -> io::Resu
     disk.sync_folder(folder)
 }
 
-/// Why a data folder cannot be opened.
+/// The reason a data folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// The disk refused something.
+    /// A file operation failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// There is none.
+    /// The folder is not a data folder: it has no file `history`.
     #[error(
         "{} is no data folder, it holds no file \"history\": name one that a market has run in",
         .0.display()
@@ -108,13 +108,13 @@ pub enum FolderError {
         /// The folder.
         PathBuf,
     ),
-    /// Another process has it.
+    /// Another process has the folder open.
     #[error("{} is in use by another process: stop that one first", .0.display())]
     InUse(
         /// The folder.
         PathBuf,
     ),
-    /// The folder is not empty and does not say whose it is.
+    /// The folder is not empty and has no file `history`.
     #[error(
         "{} holds {found} but no file \"history\": name an empty folder, or put that file back",
         folder.display()
@@ -122,18 +122,18 @@ pub enum FolderError {
     NotOurs {
         /// The folder.
         folder: PathBuf,
-        /// Something that is in it.
+        /// The name of something in it.
         found: String,
     },
-    /// The folder is that of a newer version.
+    /// A newer version of the program wrote the folder.
     #[error("{} was written by a newer version ({newer}): use that version", file.display())]
     Newer {
-        /// The file that says so.
+        /// The file that shows this.
         file: PathBuf,
-        /// Which version.
+        /// What is newer.
         newer: Newer,
     },
-    /// The file that says whose it is cannot be read.
+    /// The file `history` cannot be read.
     #[error("{} cannot be read as a history file: put back a copy of it", .0.display())]
     Damaged(
         /// The file.
@@ -146,19 +146,22 @@ pub(crate) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Erro
 }
 
 impl Folder {
-    /// Opens a data folder on this machine's file system; an empty or missing one becomes that of a
-    /// fresh history.
+    /// Opens a data folder on the file system of this machine. In an empty or missing folder, this starts
+    /// a new history.
     ///
     /// # Errors
-    /// Where the disk refuses, where another process has it, and where it holds something else.
+    /// Returns [`FolderError::InUse`] if another process has the folder open, and
+    /// [`FolderError::NotOurs`] if it holds something else. Returns [`FolderError::Damaged`] or
+    /// [`FolderError::Newer`] if the file `history` cannot be used, and [`FolderError::Io`] if a file
+    /// operation fails.
     pub fn open(path: &Path) -> Result<Self, FolderError> {
         Self::open_on(Arc::new(RealDisk), path, History::fresh())
     }
 
-    /// Opens a data folder on this disk; an empty or missing one becomes that of `fresh`.
+    /// Opens a data folder on this disk. In an empty or missing folder, this starts the history `fresh`.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Same as for [`open`](Self::open).
     pub fn open_on(disk: Arc<dyn Disk>, path: &Path, fresh: History) -> Result<Self, FolderError> {
         create(&*disk, path)?;
         let locks = lock(&*disk, path).map_err(|error| {
@@ -182,9 +185,9 @@ impl Folder {
             (fresh, Stage::New)
         };
         let folder = Self { disk, path: path.to_owned(), history, stage, _locks: locks };
-        // Not before this: a folder that is not ours keeps its permissions.
+        // Only now: a folder that is not ours keeps its permissions.
         folder.disk.shut(path).map_err(io_error("change the permissions of", path))?;
-        // A rename that was never synced may be all there is of the file that was just read.
+        // The file that was just read may come from a rename that was never synced.
         folder.disk.sync_folder(path).map_err(io_error("sync", path))?;
         if stage == Stage::New {
             folder.prepare(history)?;
@@ -198,13 +201,13 @@ impl Folder {
         self.history
     }
 
-    /// Where its journal is.
+    /// The folder of the current journal.
     #[must_use]
     pub fn journal(&self) -> PathBuf {
         self.journal_of(self.history)
     }
 
-    /// Where its snapshots are.
+    /// The folder of the current snapshots.
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {
         self.snapshots_of(self.history)
@@ -216,20 +219,20 @@ impl Folder {
         &self.path
     }
 
-    /// What it is on.
+    /// The disk that the folder is on.
     #[must_use]
     pub fn disk(&self) -> Arc<dyn Disk> {
         Arc::clone(&self.disk)
     }
 
-    /// The highest term under which this folder's image was ever written elsewhere.
+    /// The stored highest term under which the image of this folder was written to Redis.
     #[must_use]
     pub fn terms(&self) -> Terms {
         Terms { disk: Arc::clone(&self.disk), folder: self.path.clone() }
     }
 
-    /// The histories whose image this folder may replace: its own, those that it went on from, and
-    /// that of the image that it was made from.
+    /// Returns the histories whose image this folder may replace: its current one, its earlier ones, and
+    /// that of the image that it was restored from.
     #[must_use]
     pub fn ancestry(&self) -> Vec<String> {
         let mut ancestry = vec![self.history.to_string()];
@@ -239,16 +242,16 @@ impl Folder {
         ancestry
     }
 
-    /// Notes the history of an image that this folder is about to be made from.
+    /// Records the history of an image, before this folder is restored from that image.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn come_from(&self, history: &str) -> Result<(), FolderError> {
         let kept = keep_note(&*self.disk, &self.path, ORIGIN, history);
         kept.map_err(io_error("write", &self.path.join(ORIGIN)))
     }
 
-    /// Whether nothing was ever kept in it.
+    /// Returns `true` if nothing was ever stored in the folder.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.stage == Stage::New
@@ -262,7 +265,7 @@ impl Folder {
         snapshots_in(&self.path, history)
     }
 
-    /// Makes the folders of a history, durable with their names when this returns.
+    /// Creates the folders of a history. They and their names are durable when this returns.
     pub(crate) fn prepare(&self, history: History) -> Result<(), FolderError> {
         let own = self.path.join(history.to_string());
         for folder in [own.clone(), self.journal_of(history), self.snapshots_of(history)] {
@@ -272,7 +275,7 @@ impl Folder {
         self.disk.sync_folder(&self.path).map_err(io_error("sync", &self.path))
     }
 
-    /// Makes this history, whose journal is there now, the current one.
+    /// Makes this history the current one. Its journal must exist.
     pub(crate) fn keep(&mut self, history: History) -> Result<(), FolderError> {
         write(&*self.disk, &self.path, history, Stage::Kept)?;
         self.history = history;
@@ -283,37 +286,37 @@ impl Folder {
 
 /// Locks a data folder.
 ///
-/// The file alone is not enough: it is empty, looks stale, and a process that finds it removed makes
-/// and locks another one. The folder alone is not enough either: older versions lock only the file,
-/// and on a network file system the lock on a folder may hold on one machine only.
+/// Locking only the file is not enough: it is empty and looks stale, and if it is removed, another
+/// process creates a new one and locks that. Locking only the folder is not enough either: older versions
+/// lock only the file, and on a network file system a lock on a folder may hold on one machine only.
 pub(crate) fn lock(disk: &dyn Disk, folder: &Path) -> io::Result<[Box<dyn Lock>; 2]> {
     Ok([disk.lock(folder)?, disk.lock(&folder.join(LOCK))?])
 }
 
-/// Whether a process has a data folder open.
+/// Returns `true` if a process has a data folder open.
 pub(crate) fn is_locked(disk: &dyn Disk, folder: &Path) -> io::Result<bool> {
     Ok(disk.is_locked(folder)? || disk.is_locked(&folder.join(LOCK))?)
 }
 
-/// Where a data folder has the journal of a history.
+/// The folder of the journal of a history.
 pub(crate) fn journal_in(folder: &Path, history: History) -> PathBuf {
     folder.join(history.to_string()).join("journal")
 }
 
-/// Where it has its snapshots.
+/// The folder of its snapshots.
 pub(crate) fn snapshots_in(folder: &Path, history: History) -> PathBuf {
     folder.join(history.to_string()).join("snapshots")
 }
 
-/// Makes the folder and those above it. Their names are durable when this returns: a folder that is
-/// there by chance takes everything in it along when the power goes. All of them, because one that is
-/// there already may have been made by a process that came no further.
+/// Creates the folder and its missing parents. Their names are durable when this returns, because a
+/// folder whose name is lost in a power cut is lost with everything in it. This syncs all parents,
+/// because an existing one may have been created by a process that stopped before it synced.
 fn create(disk: &dyn Disk, path: &Path) -> Result<(), FolderError> {
     disk.create_folder(path).map_err(io_error("create", path))?;
     for (above, folder) in path.ancestors().skip(1).enumerate() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         match disk.sync_folder(folder) {
-            // Further up are folders of others, in which we can have made nothing.
+            // Folders further up may belong to others. We cannot have created anything in those.
             Err(error) if above > 0 && is_foreign(&error) => {}
             synced => synced.map_err(io_error("sync", folder))?,
         }
@@ -321,7 +324,7 @@ fn create(disk: &dyn Disk, path: &Path) -> Result<(), FolderError> {
     Ok(())
 }
 
-/// Whether a folder cannot be synced because it may not be read or cannot change.
+/// Returns `true` if a folder cannot be synced because it may not be read or cannot change.
 fn is_foreign(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
     matches!(error.kind(), InvalidInput | PermissionDenied | ReadOnlyFilesystem)
@@ -362,7 +365,7 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), Fol
         let said = core::str::from_utf8(found).ok()?;
         let line = said.lines().find_map(|line| line.strip_prefix("history "))?;
         let history = line.parse().ok()?;
-        // Whatever is not exactly what we would write is not ours.
+        // Only a text that is exactly what we would write is accepted.
         let stages = [Stage::New, Stage::Kept];
         let stage = stages.into_iter().find(|stage| text(history, *stage) == said)?;
         Some((history, stage))
@@ -373,8 +376,8 @@ pub(crate) fn read(disk: &dyn Disk, path: &Path) -> Result<(History, Stage), Fol
     })
 }
 
-/// Returns the format of a history file that a newer version wrote. Every format begins with the
-/// title and ends with the checksum of all before it, so that a damaged file is not taken for one.
+/// Returns the format of a history file that a newer version wrote. Every format begins with the title
+/// and ends with the checksum of everything before it. So a damaged file is not mistaken for a newer one.
 fn newer(found: &[u8]) -> Option<Newer> {
     let said = core::str::from_utf8(found).ok()?;
     let found = said.strip_prefix(TITLE)?.lines().next()?.parse().ok()?;

@@ -1,22 +1,22 @@
-//! The name of one line of commands.
+//! The identity of a command log.
 
 use core::fmt;
 use core::str::FromStr;
 
 use uuid::Uuid;
 
-/// Which line of commands something belongs to. Sequences, epochs and trade numbers mean something
-/// only within one; files of two are never mixed.
+/// Identifies the command log that something belongs to. Sequences, epochs and trade numbers have a
+/// meaning only within one history. Files of two histories are never mixed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct History(pub u128);
 
-/// Why a text is no [`History`].
+/// The error for a text that is not a [`History`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a history is a UUID: 32 hexadecimal digits, with or without hyphens")]
 pub struct BadHistory;
 
 impl History {
-    /// A new one, by chance unlike any other.
+    /// Returns a new random history. It is practically certain to be unique.
     #[must_use]
     pub fn fresh() -> Self {
         Self(Uuid::new_v4().as_u128())

@@ -1,9 +1,9 @@
 //! The image: the state of every market, folded from events.
 //!
-//! Who tells the world what is durable cannot ask the core, which is ahead of the disk. So it folds
-//! the events of durable commands into a state of its own. That is the same state, record for
-//! record; at each close of an epoch the totals in the event are compared, and a difference is kept
-//! as a [`Fault`].
+//! Code that publishes durable state cannot ask the engine, because the engine is ahead of the disk. So
+//! it folds the events of durable commands into a state of its own. That state equals the engine's,
+//! record for record. At each close of an epoch its totals are compared with those in the event, and the
+//! first difference is kept as a [`Fault`].
 
 mod changes;
 mod frozen;
@@ -26,7 +26,7 @@ pub use frozen::{AccountOrders, Frozen, FrozenBook};
 pub use market::MarketImage;
 pub use state::{MarketState, Orders};
 
-/// The state that the groups taken so far add up to.
+/// The state after all groups that were folded so far.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     last_sequence: Sequence,
@@ -34,24 +34,24 @@ pub struct Image {
     last_market: MarketId,
     markets: BTreeMap<MarketId, MarketImage>,
     fault: Option<Fault>,
-    /// The header of the group that is open, and whether it counts: for a replay.
+    /// The header of the group that is being folded, and whether the group counts.
     open: Option<(Header, bool)>,
 }
 
-/// The image is not what the core says that it is.
+/// The image differs from the state of the engine.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the image of market {} differs from the core's at command {}: {what}", market.0, sequence.0)]
 pub struct Fault {
-    /// In which market.
+    /// The market that differs.
     pub market: MarketId,
-    /// When it was seen.
+    /// The command at which the difference was found.
     pub sequence: Sequence,
     /// What differs.
     pub what: &'static str,
 }
 
 impl Image {
-    /// The image of a state.
+    /// Creates the image of a state.
     #[must_use]
     pub fn from_snapshot(snapshot: &EngineSnapshot) -> Self {
         let markets = snapshot.markets.iter();
@@ -67,7 +67,7 @@ impl Image {
         }
     }
 
-    /// Takes the next group in.
+    /// Folds the next group into the image.
     pub fn fold(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
         self.begin(header);
         for event in events {
@@ -76,7 +76,7 @@ impl Image {
         self.end(outcome);
     }
 
-    /// Every command up to this one is in it, and none behind.
+    /// The last command in the image. All commands before it are included, and none after it.
     #[must_use]
     pub const fn last_sequence(&self) -> Sequence {
         self.last_sequence
@@ -88,38 +88,39 @@ impl Image {
         self.last_timestamp
     }
 
-    /// A market.
+    /// Returns a market, or `None` if it does not exist.
     #[must_use]
     pub fn market(&self, market: MarketId) -> Option<&MarketImage> {
         self.markets.get(&market)
     }
 
-    /// The markets, by id.
+    /// Returns the markets in the order of their ids.
     pub fn markets(&self) -> impl Iterator<Item = &MarketImage> {
         self.markets.values()
     }
 
-    /// The first difference that was seen, if there ever was one.
+    /// The first difference that was found, if there ever was one.
     #[must_use]
     pub const fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
     }
 
-    /// What has become of a market's orders since this was last asked, or since the image was made;
-    /// `None` where there is no such market (any more).
+    /// Returns the changes to the orders of a market since they were last taken, or since the image was
+    /// created. Returns `None` if the market does not exist, or no longer exists.
     pub fn take_changes(&mut self, market: MarketId) -> Option<Changes> {
         let sequence = self.last_sequence;
         self.markets.get_mut(&market).map(|market| market.take_changes(sequence))
     }
 
-    /// The whole deciding state.
+    /// Returns the whole state.
     #[must_use]
     pub fn snapshot(&self) -> EngineSnapshot {
         self.freeze().into_snapshot()
     }
 
-    /// The whole deciding state as it is now, whatever becomes of the image. No order is copied here,
-    /// but each that changes before that state is let go is then, with those around it.
+    /// Returns the whole state as it is now, independent of later changes. This copies no order. While
+    /// the returned state exists, an order that changes is copied first, together with the orders in its
+    /// page.
     #[must_use]
     pub fn freeze(&self) -> Frozen {
         let numbers = EngineSnapshot {
@@ -132,7 +133,8 @@ impl Image {
         Frozen { numbers, markets: self.markets.values().map(MarketImage::freeze).collect() }
     }
 
-    /// One number for the whole state, equal to the core's. Takes time with the number of orders.
+    /// Returns the digest of the whole state, which equals the engine's. The time grows with the number
+    /// of orders.
     #[must_use]
     pub fn digest(&self) -> u128 {
         self.snapshot().digest()
@@ -141,7 +143,7 @@ impl Image {
 
 impl Sink for Image {
     fn begin(&mut self, header: &Header) {
-        // A number that is not above the last one was refused for it, and nothing moved.
+        // The engine refuses a sequence that is not above the last one, and its state does not change.
         let counts = header.sequence > self.last_sequence;
         self.open = Some((*header, counts));
         if counts {
@@ -169,7 +171,7 @@ impl Sink for Image {
     }
 
     fn end(&mut self, outcome: Outcome) {
-        // A market that has just been added remembers how; one that is removed remembers nothing.
+        // A new market remembers the request that added it. A removed market remembers nothing.
         if let Some((header, true)) = self.open.take()
             && let Some(market) = self.markets.get_mut(&header.market)
         {

@@ -1,18 +1,18 @@
-//! The journal: every command, in order, before anybody hears what it did.
+//! The journal stores every command, in order, before its effects become visible.
 //!
-//! It is a row of files, each called after the first sequence in it. A record states its own
-//! sequence and the one that was *known to be durable when it was written*. That second number is
-//! what tells a torn tail from damage: after a power cut the end of the journal may be missing in
-//! any of its sectors, but never a record of which a later one says that it was durable.
+//! It is a series of files, the segments. Each is named after the first sequence in it. A record states
+//! its own sequence and the one that was *known to be durable when it was written*. The second number
+//! distinguishes a torn tail from damage: after a power cut, any sector at the end of the journal may be
+//! missing, but never a record that a later record states to be durable.
 //!
-//! The later record may be damaged along with the earlier one if they share a block of the disk. So
-//! the last segment also has a mark, which stands far behind its records and says how far it is
-//! durable. It is written with the next batch unless that is long enough to reach into other blocks,
-//! when nothing waits, and at an orderly close.
+//! If the two records share a block of the disk, both may be damaged together. So the last segment also
+//! has a mark, stored far from its records, that states how far the segment is durable. The mark is
+//! written with the next batch, unless that batch is long enough to reach into other blocks. It is also
+//! written when no command is waiting, and when the journal is closed cleanly.
 //!
-//! A segment is full when the next record does not fit. It is synced before its successor comes to
-//! be, and the successor gets its name only when its header is durable; so of all segments only the
-//! last can be torn, and a segment that has a name has a header.
+//! A segment is full when the next record does not fit. It is synced before its successor gets its name,
+//! and the successor gets its name only when its header is durable. So only the last segment can be torn,
+//! and every segment that has a name has a header.
 //!
 //! ```text
 //! segment   0    envelope of kind Segment: history (16), first sequence (8),
@@ -55,16 +55,16 @@ pub use sight::{JournalSight, SegmentCheck, SegmentSight};
 pub(crate) use sight::{check, segments, sight};
 pub use writer::Journal;
 
-/// How a journal is kept.
+/// The options of a journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JournalOptions {
-    /// How long a new segment is, from [`JournalOptions::SEGMENT_BYTES_MIN`] to
-    /// [`JournalOptions::SEGMENT_BYTES_MAX`]; what is less or more counts as that.
+    /// The length of a new segment, from [`JournalOptions::SEGMENT_BYTES_MIN`] to
+    /// [`JournalOptions::SEGMENT_BYTES_MAX`]. Values outside that range are clamped to it.
     pub segment_bytes: u64,
 }
 
 impl JournalOptions {
-    /// The shortest segment: its header and a few of the longest records.
+    /// The shortest segment: room for its header and a few of the longest records.
     pub const SEGMENT_BYTES_MIN: u64 = 2048;
     /// The longest segment. An archive that states a longer one is refused, so that a small archive
     /// cannot fill a disk.
@@ -82,35 +82,35 @@ impl Default for JournalOptions {
 pub struct Position {
     /// The first sequence of the segment, which names its file.
     pub segment: Sequence,
-    /// The byte in that file.
+    /// The byte offset in that file.
     pub offset: u64,
 }
 
-/// What was found at the end of a journal when it was opened.
+/// The end of a journal as it was found when the journal was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tail {
     /// The last command, or the one before the first if there is none.
     pub last: Sequence,
-    /// Whether it was closed in order.
+    /// Whether the journal was closed cleanly.
     pub sealed: bool,
-    /// Where unacknowledged bytes were cut off, if there were any.
+    /// The place at which unacknowledged bytes were cut off, if there were any.
     pub cut: Option<Position>,
 }
 
-/// Why a journal cannot go on.
+/// The reason an operation on a journal failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The disk refused something.
+    /// A file operation failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// There is no segment.
+    /// The folder holds no segment.
     #[error(
         "there is no journal in {}: if it was moved, put it back; if it is lost, accept the loss",
         .0.display()
@@ -119,7 +119,7 @@ pub enum JournalError {
         /// The folder.
         PathBuf,
     ),
-    /// Bytes that were durable are not what they were.
+    /// Bytes that were durable have changed or are missing.
     #[error(
         "{} is damaged at byte {offset}, where command {sequence} should stand: {what}; nothing \
          was changed: put back a copy of this file, or move the journal away and accept the loss",
@@ -128,32 +128,32 @@ pub enum JournalError {
     Damaged {
         /// The file.
         file: PathBuf,
-        /// The byte at which it can no longer be read.
+        /// The byte from which it cannot be read.
         offset: u64,
-        /// The command that should stand there.
+        /// The command that should be there.
         sequence: Sequence,
         /// What is wrong.
         what: Damage,
     },
-    /// A file of another history lies among ours.
+    /// A file in the folder belongs to another history.
     #[error("{} belongs to history {found}, not to {ours}: move it away", file.display())]
     OtherHistory {
         /// The file.
         file: PathBuf,
-        /// Its history.
+        /// The history of the file.
         found: History,
-        /// The one that was asked for.
+        /// The history that the caller asked for.
         ours: History,
     },
-    /// A file of a newer version.
+    /// A newer version of the program wrote the file.
     #[error("{} was written by a newer version ({newer}): use that version", file.display())]
     Newer {
         /// The file.
         file: PathBuf,
-        /// Which version.
+        /// What is newer.
         newer: Newer,
     },
-    /// Commands that would mean something else under this program's rules.
+    /// The commands were written under other rules, so this program would give them another meaning.
     #[error(
         "{} was written under version {found} of the rules, and this program follows version {ours}: \
          these commands can be replayed only by the program that wrote them; to go on with this one, \
@@ -163,9 +163,9 @@ pub enum JournalError {
     OtherRules {
         /// The file.
         file: PathBuf,
-        /// Its version.
+        /// The rules version of the file.
         found: u32,
-        /// Ours.
+        /// The rules version of this program.
         ours: u32,
     },
     /// The file being written was removed, moved or replaced.
@@ -179,25 +179,25 @@ pub enum JournalError {
         /// The file.
         file: PathBuf,
     },
-    /// A command that is not the next one.
+    /// The command is not the next one.
     #[error("command {found} was to follow, and not {expected}")]
     NotDense {
-        /// The number that is next.
+        /// The next sequence.
         expected: Sequence,
-        /// The number that came.
+        /// The sequence of the command.
         found: Sequence,
     },
-    /// Commands that were dropped, or never there.
+    /// The command was dropped, or never existed.
     #[error("command {asked} is gone from {}: it begins with {oldest}", folder.display())]
     Gone {
         /// The folder.
         folder: PathBuf,
-        /// What was asked for.
+        /// The command that the caller asked for.
         asked: Sequence,
-        /// The first that is there.
+        /// The first command in the folder.
         oldest: Sequence,
     },
-    /// An earlier write or sync failed, so nobody knows what the disk holds.
+    /// An earlier write or sync failed, so the contents of the disk are unknown.
     #[error("the journal stopped after an error, start the program again: {0}")]
     Poisoned(
         /// That error.
@@ -208,46 +208,46 @@ pub enum JournalError {
 /// What is wrong with a file of the journal.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Damage {
-    /// Its header cannot be read.
+    /// The header of the file cannot be read.
     #[error("the header: {0}")]
     Header(CodecError),
-    /// Its name does not say what its header says.
+    /// The name of the file differs from the first sequence in its header.
     #[error("the header says that the file begins with command {0}")]
     Name(Sequence),
-    /// It is shorter than it was made.
+    /// The file is shorter than when it was created.
     #[error("the file has {present} bytes of {stated}")]
     Short {
-        /// How long it was made.
+        /// The length in its header.
         stated: u64,
-        /// How long it is.
+        /// Its actual length.
         present: u64,
     },
-    /// A bad record, of which a later one says that it was durable.
+    /// A record is bad, and a later record or the mark states that it was durable.
     #[error("no record can be read there, but byte {offset} says that {durable} was durable")]
     Denied {
-        /// Where the later one stands.
+        /// The byte at which that later record or the mark begins.
         offset: u64,
-        /// What it says.
+        /// The sequence that it states to be durable.
         durable: Sequence,
     },
-    /// A bad record before the end of the journal.
+    /// A record before the end of the journal is bad.
     #[error("no record can be read there, though the journal goes on")]
     Unreadable,
-    /// A record that calls durable what is not before it.
+    /// A record states that its own command or a later one was already durable.
     #[error("the record says that command {0} was durable before it was written")]
     Claim(Sequence),
-    /// The file ends before the next one begins.
+    /// The file ends before the command with which the next file begins.
     #[error("the file ends there, and the next one begins with command {0}")]
     Hole(Sequence),
-    /// Something stands where nothing was written.
+    /// There are bytes other than zero after the last record.
     #[error("behind the last record of a full file something stands at byte {0}")]
     Rest(u64),
-    /// A whole record that holds no command.
+    /// A record is intact but does not hold a command.
     #[error("the record is whole but holds no command: {0}")]
     Command(CodecError),
 }
 
-/// Names what was being done to which path when the disk refused.
+/// Adds the operation and the path to the error of a file operation.
 fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalError {
     move |source| JournalError::Io { doing, path: path.to_owned(), source }
 }

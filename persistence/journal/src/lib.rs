@@ -1,19 +1,20 @@
-//! Durability of an engine: journal, snapshots, recovery.
+//! Durability for an engine: journal, snapshots and recovery.
 //!
-//! The engine is a value, and the same commands make the same value. So the commands are what must be
-//! kept, in order, each before its effects are visible: that is the [`Journal`]. Everything else shortens
-//! the way back. [`LocalSnapshots`] are states to start from, and [`Recovery`] combines the newest of them
-//! with the journal after it.
+//! The engine is deterministic: the same commands always produce the same state. So it is enough to store
+//! the commands, in order, each before its effects become visible. The [`Journal`] does that. Everything
+//! else makes recovery faster. [`LocalSnapshots`] are states to start from. [`Recovery`] restores the
+//! newest of them and replays the journal after it.
 //!
-//! Power loss and damage are told apart everywhere. Power loss can lose the end of the last write, in any
-//! of its sectors; that is repaired silently, because nothing of it was acknowledged. Anything else is
-//! damage. It is refused with the name of the file and the place in it, and nothing is ever skipped.
+//! Power loss and damage are always distinguished. Power loss can lose the end of the last write, in any
+//! of its sectors. That is repaired silently, because none of it was acknowledged. Anything else is
+//! damage: it is reported with the name of the file and the offset in it, and no command is ever skipped.
 //!
-//! [`FolderReader`] reads a data folder without a lock and without writing, while another process has it
-//! open.
+//! [`FolderReader`] reads a data folder without a lock and without writing, even while another process
+//! has it open.
 //!
-//! Nothing here reads a clock or starts a thread. All files are reached through [`Disk`], so that a test
-//! can use a disk that fails as real ones do.
+//! Nothing here reads a clock. The only thread is the one that [`Recovery::open_beside`] starts and
+//! joins. The files of a data folder are accessed only through [`Disk`], so that a test can use a disk
+//! that fails as real ones do.
 
 pub mod codec;
 pub mod echo;

@@ -1,22 +1,22 @@
-//! Lines of a file, no longer than they can be: a file without a line end must not fill the memory.
+//! Reads lines up to a maximum length, because a file without line ends must not fill the memory.
 
 use std::io::{self, BufRead, Read as _};
 
-/// The longest line of a file that this program writes, or is given, in bytes.
+/// The longest line in a file that this program writes or reads, in bytes, without its end.
 pub const LINE_MAX: usize = 1 << 20;
 
-/// What was read.
+/// The result of [`next_line`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// A line.
     Line,
-    /// A line that is longer than [`LINE_MAX`]. It was passed over.
+    /// A line that is longer than [`LINE_MAX`]. It was skipped.
     Long,
     /// There are no more lines.
     End,
 }
 
-/// Reads the next line, with its end if it has one.
+/// Reads the next line into `line`, including its end if it has one.
 ///
 /// # Errors
 /// Returns the error of the reader.
@@ -41,7 +41,7 @@ pub fn next_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Next
     }
 }
 
-/// What is wrong with a line that is too long.
+/// Returns the message for a line that is too long.
 #[must_use]
 pub fn too_long() -> String {
     format!("it is longer than {LINE_MAX} bytes")

@@ -1,8 +1,8 @@
-//! Snapshots in files: states to start from, so that not everything has to be replayed.
+//! Snapshot files: states to start a recovery from, so that it need not replay everything.
 //!
-//! A snapshot holds one consistent sequence for all markets. It gets its name only when all of it
-//! is durable; so a power cut leaves a whole one or none. Each is an envelope of kind Snapshot:
-//! history (16), sequence (8), digest (16), and the state as [`codec`](crate::codec) spells it.
+//! A snapshot holds all markets as of one sequence. It gets its name only when all of it is durable. So a
+//! power cut leaves a complete snapshot or none. Each file is an envelope of kind Snapshot: history (16),
+//! sequence (8), digest (16), and the state as [`codec`](crate::codec) encodes it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ use crate::history::History;
 const SUFFIX: &str = ".snapshot";
 const UNFINISHED: &str = ".snapshot.tmp";
 
-/// How many snapshots are kept at least.
+/// The fewest snapshots that are kept.
 const KEEP_MIN: usize = 2;
 
-/// How much is written at a time, so that one snapshot does not fill the disk's queue.
+/// How many bytes are written at a time, so that one snapshot does not fill the queue of the disk.
 const PIECE: usize = 4 << 20;
 
 /// The snapshots of one history.
@@ -66,24 +66,24 @@ pub struct Loaded {
 pub struct Newest {
     /// The snapshot, if there is one.
     pub found: Option<Loaded>,
-    /// Newer ones that are damaged: somebody should look at that disk.
+    /// Newer snapshots that are damaged. If there are any, check the disk.
     pub damaged: Vec<SnapshotError>,
 }
 
-/// Why a snapshot cannot be saved or loaded.
+/// The reason a snapshot cannot be saved or loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
-    /// The disk refused something.
+    /// A file operation failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The file is not what was written.
+    /// The file differs from what was written.
     #[error("snapshot {} is damaged: {what}", file.display())]
     Damaged {
         /// The file.
@@ -91,35 +91,35 @@ pub enum SnapshotError {
         /// What is wrong.
         what: CodecError,
     },
-    /// The file is that of a newer version.
+    /// A newer version of the program wrote the file.
     #[error("snapshot {} was written by a newer version ({newer}): use that version", file.display())]
     Newer {
         /// The file.
         file: PathBuf,
-        /// Which version.
+        /// What is newer.
         newer: Newer,
     },
-    /// The file says another sequence than its name.
+    /// The sequence in the file differs from the one in its name.
     #[error("snapshot {} is of command {found}, not of {expected}", file.display())]
     OtherSequence {
         /// The file.
         file: PathBuf,
-        /// What its name says.
+        /// The sequence in its name.
         expected: Sequence,
-        /// What it says.
+        /// The sequence in the file.
         found: Sequence,
     },
-    /// A snapshot of another history lies among ours.
+    /// A snapshot in the folder belongs to another history.
     #[error("snapshot {} belongs to history {found}, not to {ours}: move it away", file.display())]
     OtherHistory {
         /// The file.
         file: PathBuf,
         /// Its history.
         found: History,
-        /// The one that was asked for.
+        /// The history that the caller asked for.
         ours: History,
     },
-    /// The state cannot be spelled.
+    /// The state cannot be encoded.
     #[error("the state cannot be spelled: {0}")]
     Spelling(CodecError),
 }
@@ -129,11 +129,11 @@ fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Snaps
 }
 
 impl LocalSnapshots {
-    /// The snapshots of this history in this folder, of which the newest `keep` stay, at least two.
-    /// Removes what a crash left unfinished.
+    /// Opens the snapshots of this history in this folder. The newest `keep` snapshots are kept, but at
+    /// least two. Removes unfinished files that a crash left.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn open(
         disk: Arc<dyn Disk>,
         folder: &Path,
@@ -147,17 +147,17 @@ impl LocalSnapshots {
             let path = snapshots.folder.join(name);
             snapshots.disk.remove(&path).map_err(io_error("remove", &path))?;
         }
-        // What can be seen here is built upon: its name must be durable.
+        // Recovery relies on the snapshots that are found here, so their names must be durable.
         snapshots.sync()?;
         Ok(snapshots)
     }
 
-    /// The snapshots of this history in this folder, to look at: nothing is removed or synced.
+    /// Opens the snapshots of this history in this folder only for reading: nothing is removed or synced.
     pub(crate) fn seen(disk: Arc<dyn Disk>, folder: &Path, history: History) -> Self {
         Self { disk, folder: folder.to_owned(), history, keep: usize::MAX, damaged: Vec::new() }
     }
 
-    /// Marks these damaged snapshots as to be replaced by the next one.
+    /// Marks these damaged snapshots, so that the next save removes them.
     pub(crate) fn replace(&mut self, damaged: &[SnapshotError]) {
         let file = |error: &SnapshotError| match error {
             SnapshotError::Damaged { file, .. } => Some(file.clone()),
@@ -170,20 +170,21 @@ impl LocalSnapshots {
         self.damaged.extend(damaged.iter().filter_map(file));
     }
 
-    /// Saves a state, durable when this returns, and drops those that are no longer kept. A state
-    /// that holds commands that are not durable must not be saved: its journal could end before it.
+    /// Saves a state, and removes snapshots that need not be kept any more. The state is durable when
+    /// this returns. All commands in the state must be durable, because otherwise its journal could end
+    /// before it.
     ///
     /// # Errors
-    /// Where the disk refuses; what was there before is still there then.
+    /// Returns an error if a file operation fails. No snapshot that must be kept is lost then.
     pub fn save(&mut self, snapshot: &EngineSnapshot) -> Result<Sequence, SnapshotError> {
         self.save_beside(snapshot, None)
     }
 
-    /// The same, and keeps what a replay of everything after the command `needed` begins with as well:
-    /// the newest snapshot that does not go beyond it, or the oldest one if all do.
+    /// Like [`save`](Self::save), but also keeps the snapshot from which everything after the command
+    /// `needed` can be replayed: the newest one that does not go beyond it, or the oldest one if all do.
     ///
     /// # Errors
-    /// As [`save`](Self::save).
+    /// Same as for [`save`](Self::save).
     pub fn save_beside(
         &mut self,
         snapshot: &EngineSnapshot,
@@ -198,8 +199,8 @@ impl LocalSnapshots {
         seal_envelope(Kind::Snapshot, snapshot.rules_version, &mut bytes);
         let unfinished = self.folder.join(format!("{:020}{UNFINISHED}", sequence.0));
         if let Err(error) = self.write(&unfinished, &bytes) {
-            // What is left of it only takes room; if it cannot be removed now, the next opening
-            // does.
+            // The unfinished file only takes space. If it cannot be removed now, the next open removes
+            // it.
             drop(self.disk.remove(&unfinished));
             return Err(error);
         }
@@ -211,10 +212,10 @@ impl LocalSnapshots {
         Ok(sequence)
     }
 
-    /// The sequences of the snapshots, ascending.
+    /// Returns the sequences of the snapshots, in ascending order.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn list(&self) -> Result<Vec<Sequence>, SnapshotError> {
         let number = |name: &String| name.strip_suffix(SUFFIX)?.parse().ok().map(Sequence);
         let mut found: Vec<_> = self.names()?.iter().filter_map(number).collect();
@@ -222,11 +223,10 @@ impl LocalSnapshots {
         Ok(found)
     }
 
-    /// The snapshot of this sequence. Whether it has the digest that it states is seen once an
-    /// engine holds it.
+    /// Loads the snapshot of this sequence. Its digest is checked only when an engine restores it.
     ///
     /// # Errors
-    /// Where the disk refuses, and where the file is not what was saved.
+    /// Returns an error if a file operation fails, or if the file is not what was saved.
     pub fn load(&self, sequence: Sequence) -> Result<Loaded, SnapshotError> {
         let file = self.path(sequence);
         let bytes = self.read(&file)?;
@@ -252,15 +252,17 @@ impl LocalSnapshots {
         Ok(carried_over(Loaded { snapshot, digest: u128::from_le_bytes(*digest) }))
     }
 
-    /// The bytes of the file of this snapshot.
+    /// Reads the bytes of the file of this snapshot.
     pub(crate) fn bytes(&self, sequence: Sequence) -> Result<Vec<u8>, SnapshotError> {
         self.read(&self.path(sequence))
     }
 
-    /// The newest snapshot that can be read, and what is wrong with those that are newer.
+    /// Loads the newest snapshot that can be read, and collects the errors of newer ones that are
+    /// damaged.
     ///
     /// # Errors
-    /// Where the disk refuses, and where one is not ours.
+    /// Returns an error if a file operation fails, or if a snapshot is of another history, of another
+    /// sequence or of a newer version.
     pub fn newest(&self) -> Result<Newest, SnapshotError> {
         let mut damaged = Vec::new();
         for sequence in self.list()?.into_iter().rev() {
@@ -273,7 +275,7 @@ impl LocalSnapshots {
         Ok(Newest { found: None, damaged })
     }
 
-    /// The file of the snapshot of this sequence.
+    /// The path of the snapshot of this sequence.
     #[must_use]
     pub fn path(&self, sequence: Sequence) -> PathBuf {
         self.folder.join(format!("{:020}{SUFFIX}", sequence.0))
@@ -306,7 +308,7 @@ impl LocalSnapshots {
         Ok(bytes)
     }
 
-    /// Removes damaged snapshots and those that are no longer kept.
+    /// Removes damaged snapshots and those that need not be kept any more.
     fn prune(&self, needed: Option<Sequence>) -> Result<(), SnapshotError> {
         let is_damaged = |it: &Sequence| self.damaged.contains(&self.path(*it));
         let (damaged, found): (Vec<_>, Vec<_>) = self.list()?.into_iter().partition(is_damaged);
@@ -326,7 +328,7 @@ impl LocalSnapshots {
     }
 }
 
-/// Whether a file of this length that begins with these bytes is this snapshot.
+/// Returns `true` if a file of this length that begins with these bytes is this snapshot.
 ///
 /// # Errors
 /// Returns an error if the bytes do not begin with the head of a snapshot.
@@ -344,9 +346,9 @@ pub(crate) fn begins(
     Ok((own, Sequence(stated), whole) == (history, sequence, Some(length)))
 }
 
-/// A snapshot of an earlier version of the rules as one of ours. Its records mean the same; the digest
-/// covers the version, so it is taken anew if the old one is right. If it is not, the snapshot stays as
-/// it is, and shows as damaged when an engine holds it.
+/// Converts a snapshot of an earlier version of the rules to the current one. Its records mean the same.
+/// The digest covers the version, so it is computed anew if the old one is right. If the old one is
+/// wrong, the snapshot stays as it is, and the damage shows when an engine restores it.
 fn carried_over(loaded: Loaded) -> Loaded {
     let Loaded { mut snapshot, digest } = loaded;
     if snapshot.rules_version >= rules::VERSION || snapshot.digest() != digest {

@@ -1,9 +1,9 @@
-//! A data folder, looked at: without its lock and without writing, so also beside the process that
-//! has it open, and on a damaged one.
+//! Reads a data folder without its lock and without writing. So it also works while a process has the
+//! folder open, and on a damaged folder.
 //!
-//! While a process has the folder open, only what is known to be durable counts: behind it the
-//! process may have written commands that it has told nobody of. When no process has it open, every
-//! command that can be read counts, because opening the folder would keep it.
+//! While a process has the folder open, only what is known to be durable counts, because the process may
+//! have written later commands that it has not acknowledged. If no process has it open, every command
+//! that can be read counts, because opening the folder would keep it.
 
 mod archive;
 mod bases;
@@ -29,7 +29,7 @@ use crate::local::{LocalSnapshots, SnapshotError};
 pub use archive::{ArchiveError, BadFile, Packed};
 pub use unpack::{check_archive, unpack};
 
-/// A data folder that is looked at.
+/// A data folder that is open only for reading.
 #[derive(Clone, Debug)]
 pub struct FolderReader {
     disk: Arc<dyn Disk>,
@@ -39,11 +39,12 @@ pub struct FolderReader {
 }
 
 impl FolderReader {
-    /// Looks at a data folder.
+    /// Opens a data folder only for reading.
     ///
     /// # Errors
-    /// Where the disk refuses, where it is no data folder, and where the file that says whose it is
-    /// is damaged.
+    /// Returns [`FolderError::Missing`] if it is not a data folder. Returns [`FolderError::Damaged`] or
+    /// [`FolderError::Newer`] if the file `history` cannot be used, and [`FolderError::Io`] if a file
+    /// operation fails.
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<Self, FolderError> {
         let disk: Arc<dyn Disk> = Arc::new(ReadOnly(disk));
         let read = folder::read(&*disk, &path.join(HISTORY));
@@ -68,28 +69,30 @@ impl FolderReader {
         self.history
     }
 
-    /// Whether its journal has not even been made.
+    /// Returns `true` if its journal was not created yet.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.stage == Stage::New
     }
 
-    /// The histories that were given up and still lie there.
+    /// Returns the earlier histories that are still in the folder.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn others(&self) -> Result<Vec<History>, FolderError> {
         let names = self.disk.list(&self.path).map_err(folder::io_error("list", &self.path))?;
         let histories = names.iter().filter_map(|name| name.parse().ok());
         Ok(histories.filter(|history| *history != self.history).collect())
     }
 
-    /// The journal. Damage in any but its last file shows only when that is read.
+    /// Reads the end of the journal. Damage in any but its last file shows only when that file is read.
     ///
     /// # Errors
-    /// Where the disk refuses, where there is none, and where its last file is damaged.
+    /// Returns an error if there is no journal, if its last file is damaged, or if a file operation
+    /// fails.
     pub fn journal(&self) -> Result<JournalSight, JournalError> {
-        // The snapshots first: what one holds is durable, so the journal, seen later, reaches it.
+        // The snapshots are listed first. They hold only durable commands, so the journal, which is read
+        // later, reaches them.
         let held = match self.snapshots().list() {
             Ok(all) => all.last().copied().unwrap_or_default(),
             Err(SnapshotError::Io { doing, path, source })
@@ -97,11 +100,12 @@ impl FolderReader {
             {
                 return Err(JournalError::Io { doing, path, source });
             }
-            // Without its snapshots a journal still says a lot by itself.
+            // A journal without snapshots can still be read.
             Err(_) => Sequence(0),
         };
         let sight = journal::sight(&*self.disk, &self.journal_folder(), self.history, held)?;
-        // Asked afterwards: a process that is gone by now wrote nothing that was not read.
+        // Checked afterwards. Otherwise a process could open the folder in between, and commands that it
+        // has not made durable would count.
         let in_use = self.in_use().map_err(|source| {
             let (doing, path) = ("see whether a process has opened", self.path.clone());
             JournalError::Io { doing, path, source }
@@ -109,33 +113,33 @@ impl FolderReader {
         Ok(JournalSight { in_use, ..sight })
     }
 
-    /// Whether a process has the folder open.
+    /// Returns `true` if a process has the folder open.
     ///
     /// # Errors
-    /// Fails if the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn in_use(&self) -> io::Result<bool> {
         folder::is_locked(&*self.disk, &self.path)
     }
 
-    /// The files of the journal, without reading them.
+    /// Lists the files of the journal without reading them.
     ///
     /// # Errors
-    /// Where the disk refuses, and where there is none.
+    /// Returns an error if there is no journal or if a file operation fails.
     pub fn segments(&self) -> Result<Vec<SegmentSight>, JournalError> {
         journal::segments(&*self.disk, &self.journal_folder())
     }
 
-    /// Reads the commands.
+    /// Returns a reader of the commands.
     #[must_use]
     pub fn reader(&self) -> JournalReader {
         JournalReader::new(Arc::clone(&self.disk), &self.journal_folder(), self.history)
     }
 
-    /// Reads every record of a file of the journal. `successor` is where the next file begins; the
-    /// last one is read up to `through`.
+    /// Reads every record of a file of the journal. `successor` is the first command of the next file.
+    /// The last file is read up to `through`.
     ///
     /// # Errors
-    /// Where the disk refuses, and the first damage in it.
+    /// Returns the first damage in the file, or an error if a file operation fails.
     pub fn check(
         &self,
         first: Sequence,
@@ -146,11 +150,11 @@ impl FolderReader {
         journal::check(&*self.disk, &self.journal_folder(), self.history, first, bounds)
     }
 
-    /// A file of the journal as a copy has it that ends with the command `through`: nearly always
-    /// one, of the last one perhaps two.
+    /// Returns a file of the journal as it is in a copy that ends with the command `through`. That is one
+    /// file, or two for the last one if it has no room for the seal.
     ///
     /// # Errors
-    /// As [`check`](Self::check).
+    /// Same as for [`check`](Self::check).
     pub fn cut(
         &self,
         first: Sequence,
@@ -161,26 +165,26 @@ impl FolderReader {
         journal::cut(&*self.disk, &self.journal_folder(), self.history, first, bounds)
     }
 
-    /// The snapshots, to list and to load. Saving one is refused.
+    /// Returns the snapshots, to list and to load them. Saving one fails.
     #[must_use]
     pub fn snapshots(&self) -> LocalSnapshots {
         let folder = folder::snapshots_in(&self.path, self.history);
         LocalSnapshots::seen(Arc::clone(&self.disk), &folder, self.history)
     }
 
-    /// The bytes of the file that says whose the folder is.
+    /// Returns the bytes of the file `history`.
     pub(crate) fn history_bytes(&self) -> Vec<u8> {
         folder::text(self.history, self.stage).into_bytes()
     }
 
-    /// Where the journal is.
+    /// The folder of the journal.
     #[must_use]
     pub fn journal_folder(&self) -> PathBuf {
         folder::journal_in(&self.path, self.history)
     }
 }
 
-/// A disk on which nothing can be changed.
+/// A disk that cannot be changed.
 struct ReadOnly(Arc<dyn Disk>);
 
 fn refused<T>() -> io::Result<T> {

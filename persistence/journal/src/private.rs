@@ -1,4 +1,5 @@
-//! Files and folders that only their owner may read: accounts, orders and balances are in them.
+//! Creates files and folders that only their owner may read, because they hold accounts, orders and
+//! balances.
 
 use std::fs::{DirBuilder, File, OpenOptions, create_dir_all};
 use std::io::{self, Write as _};

@@ -1,19 +1,19 @@
-//! Random numbers that follow from a seed: for workloads, tests, and waits of different length.
+//! Pseudorandom numbers from a seed, for workloads, tests and waits with jitter.
 //!
-//! Every seed that was ever written down depends on this sequence, so it must not change.
+//! Recorded seeds depend on this sequence of numbers, so it must never change.
 
 /// A stream of numbers that depends on its seed alone (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The stream of this seed.
+    /// Creates the stream of this seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// 64 bits.
+    /// Returns 64 random bits.
     pub const fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -21,18 +21,19 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `n`; zero where `n` is.
+    /// Returns a number below `n`, or zero if `n` is zero.
     pub fn below(&mut self, n: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(n)) >> 64) as u64
     }
 
-    /// A number from `low` to `high`, both included.
+    /// Returns a number from `low` to `high`, both included.
     pub fn within(&mut self, low: u64, high: u64) -> u64 {
         let width = high.saturating_sub(low);
         low + self.below(width.saturating_add(1))
     }
 
-    /// A number from `middle - spread` to `middle + spread`, held at the ends of its type.
+    /// Returns a number from `middle - spread` to `middle + spread`, saturating at the limits of its
+    /// type.
     pub fn around(&mut self, middle: i64, spread: u64) -> i64 {
         let away = self.below(spread.saturating_add(1));
         if self.chance(50) {
@@ -42,33 +43,34 @@ impl Random {
         }
     }
 
-    /// Whether something with a chance of so many in a hundred happens.
+    /// Returns `true` with a probability of `percent` in a hundred.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// Whether something that happens once in `n` happens.
+    /// Returns `true` with a probability of one in `n`.
     pub fn once_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
-    /// One of these.
+    /// Returns one of these at random.
     ///
     /// # Panics
-    /// If `N` is zero.
+    /// Panics if `N` is zero.
     pub fn pick<T: Copy, const N: usize>(&mut self, from: [T; N]) -> T {
         from[self.below(N as u64) as usize]
     }
 
-    /// One of these, if there is any.
+    /// Returns one of these at random, or `None` if there are none.
     pub fn any<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         from.get(self.below(from.len() as u64) as usize)
     }
 
-    /// One of these, each as often as its weight says; the first if all weigh nothing.
+    /// Returns one of these at random, each with a probability proportional to its weight. Returns the
+    /// first if all weights are zero.
     ///
     /// # Panics
-    /// If there is none.
+    /// Panics if `from` is empty.
     pub fn weighted<T: Copy>(&mut self, from: &[(u64, T)]) -> T {
         let sum = from.iter().map(|(weight, _)| weight).sum();
         let mut at = self.below(sum);
@@ -81,7 +83,7 @@ impl Random {
         from[0].1
     }
 
-    /// A number with a liking for the ends of the types that it may be used as.
+    /// Returns a number that is often close to the limits of the integer types that it may be used as.
     pub fn edge(&mut self) -> u64 {
         let power = 1_u64 << self.below(64);
         let near = self.below(3);
@@ -97,7 +99,7 @@ impl Random {
         }
     }
 
-    /// Something, in so many of a hundred cases.
+    /// Returns the result of `make` with a probability of `percent` in a hundred, and `None` otherwise.
     pub fn maybe<T>(&mut self, percent: u64, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         self.chance(percent).then(|| make(self))
     }

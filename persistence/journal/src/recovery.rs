@@ -1,4 +1,4 @@
-//! The way back: the newest snapshot and the journal after it make the engine again.
+//! Recovery restores the newest snapshot and replays the journal after it.
 
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
@@ -13,20 +13,21 @@ use crate::journal::{Journal, JournalError, JournalOptions};
 use crate::local::{Loaded, LocalSnapshots, Newest, SnapshotError};
 use crate::replay::Replay;
 
-/// Between two reports of progress.
+/// The number of commands between two progress reports.
 const REPORT_EVERY: u64 = 1 << 14;
 
-/// How to come back.
+/// The options of a recovery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecoveryOptions {
-    /// How the journal is kept.
+    /// The options of the journal.
     pub journal: JournalOptions,
     /// How many snapshots are kept.
     pub snapshots_keep: usize,
-    /// Whether to go on where the journal's end is lost. That starts a new history, whose sequence,
-    /// time and market ids begin above the highest found; what was there stays in its folder. The
-    /// epochs and trades of a market go on from the snapshot's numbers, unless somebody knows what
-    /// was told of later ones: how many there were cannot be known from commands alone.
+    /// Whether to continue if the journal is missing, ends before the snapshot, or begins after it. That
+    /// starts a new history, whose sequences, times and market ids begin above the highest ones found.
+    /// The old files stay in their folder. The epochs and trades of a market continue from the numbers in
+    /// the snapshot, unless the caller raises them (see [`Recovery::open_beside`]): commands alone do not
+    /// show how many later ones were published.
     pub accept_loss: bool,
 }
 
@@ -36,25 +37,25 @@ impl Default for RecoveryOptions {
     }
 }
 
-/// How far a replay has come.
+/// The progress of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Commands replayed.
+    /// The number of commands replayed so far.
     pub replayed: u64,
-    /// Of how many.
+    /// The number of commands to replay in all.
     pub of: u64,
 }
 
-/// Why there is no way back.
+/// The reason a recovery failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
-    /// The data folder.
+    /// The data folder cannot be used.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The journal.
+    /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// The snapshots.
+    /// The snapshots cannot be used.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The journal ends before the snapshot.
@@ -66,13 +67,13 @@ pub enum RecoveryError {
         next.display()
     )]
     Lost {
-        /// The journal's last file.
+        /// The last file of the journal.
         last: PathBuf,
         /// The file that would follow it.
         next: PathBuf,
-        /// The journal's last command.
+        /// The last command of the journal.
         journal: Sequence,
-        /// The snapshot's.
+        /// The last command of the snapshot.
         snapshot: Sequence,
     },
     /// The journal begins after the snapshot.
@@ -82,32 +83,32 @@ pub enum RecoveryError {
         named(damaged)
     )]
     Gap {
-        /// The journal's first command.
+        /// The first command of the journal.
         journal: Sequence,
-        /// The snapshot's last; zero where there is none.
+        /// The last command of the snapshot, or zero without one.
         snapshot: Sequence,
         /// Newer snapshots that cannot be read.
         damaged: Vec<SnapshotError>,
     },
-    /// A snapshot that no engine can hold.
+    /// A snapshot breaks a rule of the engine.
     #[error("the snapshot of command {sequence} breaks a rule: {broken:?}")]
     Broken {
-        /// The snapshot.
+        /// The last command of the snapshot.
         sequence: Sequence,
-        /// Which.
+        /// The rule.
         broken: Broken,
     },
-    /// A snapshot whose state is not the one that was saved.
+    /// The restored state has another digest than the snapshot states.
     #[error("the snapshot of command {sequence} has digest {found:032x}, it states {stated:032x}")]
     Digest {
-        /// The snapshot.
+        /// The last command of the snapshot.
         sequence: Sequence,
-        /// What it states.
+        /// The digest that the snapshot states.
         stated: u128,
-        /// What the engine says that holds it.
+        /// The digest of the engine that restored it.
         found: u128,
     },
-    /// A state from elsewhere is for an empty folder.
+    /// The folder already holds a history. A state from elsewhere needs an empty or a missing folder.
     #[error("{} holds a history already: name an empty or a missing folder", .0.display())]
     NotNew(
         /// The folder.
@@ -116,8 +117,8 @@ pub enum RecoveryError {
 }
 
 impl RecoveryError {
-    /// Whether part of the journal or of the snapshots is lost or damaged, so that accepting the loss
-    /// may be the only way on.
+    /// Returns `true` if part of the journal or of the snapshots is lost or damaged, so that accepting
+    /// the loss may be the only way to continue.
     #[must_use]
     pub const fn is_loss(&self) -> bool {
         match self {
@@ -138,8 +139,9 @@ fn named(damaged: &[SnapshotError]) -> String {
     damaged.iter().map(|error| format!("; {error}")).collect()
 }
 
-/// The first half of the way back: the snapshot is restored and the journal open; nothing has been
-/// replayed. Here who rebuilds something from events takes the state that they start from.
+/// The first half of a recovery: the snapshot is restored and the journal is open, but nothing is
+/// replayed yet. Code that rebuilds its own state from events takes the state to start from here, with
+/// `base`.
 ///
 /// ```
 /// use pricetime_engine::Group;
@@ -167,31 +169,31 @@ pub struct Recovery {
     lost: Option<History>,
 }
 
-/// Everything back.
+/// The result of a recovery.
 #[derive(Debug)]
 pub struct Recovered {
     /// The engine, after the journal's last command.
     pub engine: Engine,
-    /// The journal, ready for the next one.
+    /// The journal, ready for the next command.
     pub journal: Journal,
     /// The snapshots.
     pub snapshots: LocalSnapshots,
-    /// Whose all this is.
+    /// The current history.
     pub history: History,
-    /// The sequence of the snapshot that it began with; zero where there was none.
+    /// The sequence of the snapshot that the recovery began with, or zero without one.
     pub base: Sequence,
-    /// How many commands were replayed after that.
+    /// The number of commands replayed after that.
     pub replayed: u64,
-    /// Newer snapshots that are damaged, and were not needed: somebody should look at that disk.
+    /// Newer snapshots that are damaged and were not needed. If there are any, check the disk.
     pub damaged: Vec<SnapshotError>,
-    /// The history that was given up, where a loss was accepted.
+    /// The history that was given up, if a loss was accepted.
     pub lost: Option<History>,
 }
 
-/// Comes back in one go: [`Recovery::open`] and [`Recovery::replay`].
+/// Recovers in one call: [`Recovery::open`], then [`Recovery::replay`].
 ///
 /// # Errors
-/// As both of them.
+/// Same as for both of them.
 pub fn recover<S: Sink>(
     folder: &mut Folder,
     markets_max: u32,
@@ -203,11 +205,11 @@ pub fn recover<S: Sink>(
 }
 
 impl Recovery {
-    /// Restores the newest good snapshot and opens the journal.
+    /// Restores the newest intact snapshot and opens the journal.
     ///
     /// # Errors
-    /// Where the disk refuses, where something durable is damaged or lost, and where snapshot and
-    /// journal do not fit together.
+    /// Returns an error if a file operation fails, if something durable is damaged or lost, or if
+    /// snapshot and journal do not fit together.
     pub fn open(
         folder: &mut Folder,
         markets_max: u32,
@@ -217,12 +219,13 @@ impl Recovery {
         opened.map(|(recovery, ())| recovery)
     }
 
-    /// The same, and makes something else of the state that the replay begins with, on a thread of
-    /// its own while the engine is restored from it. Where a new history begins, `raise` may raise the
-    /// numbers of that state above those that others were told of.
+    /// Like [`open`](Self::open), but also calls `make` with the state that the replay begins with.
+    /// `make` runs on its own thread while the engine is restored from the same state. If a new history
+    /// begins, `raise` may raise the numbers of that state above those that were published, and `make`
+    /// runs again.
     ///
     /// # Errors
-    /// As [`open`](Self::open).
+    /// Same as for [`open`](Self::open).
     pub fn open_beside<T: Send>(
         folder: &mut Folder,
         markets_max: u32,
@@ -283,11 +286,12 @@ impl Recovery {
         Ok((Self { damaged, ..anew }, made))
     }
 
-    /// Makes a new folder that of a fresh history which begins with this state, from wherever it is.
-    /// Every later number is above those in it.
+    /// Starts a new history in a new folder from this state, which can come from anywhere. All later
+    /// numbers are above those in the state.
     ///
     /// # Errors
-    /// Where the disk refuses, where the folder is not new, and where the state breaks a rule.
+    /// Returns [`RecoveryError::NotNew`] if the folder is not new, [`RecoveryError::Broken`] if the state
+    /// breaks a rule, and another error if a file operation fails.
     pub fn begin_from(
         folder: &mut Folder,
         markets_max: u32,
@@ -297,31 +301,31 @@ impl Recovery {
         if !folder.is_new() {
             return Err(RecoveryError::NotNew(folder.path().to_owned()));
         }
-        // What breaks a rule is refused before anything is written.
+        // A state that breaks a rule is refused before anything is written.
         let (mut engine, sequence) = (keyed_engine(markets_max), base.last_sequence);
         engine.restore(&base).map_err(|broken| RecoveryError::Broken { sequence, broken })?;
-        // The image may be of an earlier version of the rules; the history that begins here is not.
+        // The state may be of an earlier version of the rules. The new history is of the current one.
         let base = EngineSnapshot { rules_version: rules::VERSION, ..base };
         let begun = Self::begin_anew(folder, engine, base, options)?;
         Ok(Self { lost: None, ..begun })
     }
 
-    /// The state with which the replay begins.
+    /// The state that the replay begins with.
     #[must_use]
     pub const fn base(&self) -> &EngineSnapshot {
         &self.base
     }
 
-    /// How many commands are to be replayed.
+    /// The number of commands to replay.
     #[must_use]
     pub const fn to_replay(&self) -> u64 {
         self.journal.durable().0.saturating_sub(self.base.last_sequence.0)
     }
 
-    /// Carries out every command after the snapshot again. The sink hears what each did.
+    /// Replays every command after the snapshot. The sink receives the events of each.
     ///
     /// # Errors
-    /// Where the disk refuses, and where the journal is damaged.
+    /// Returns an error if a file operation fails or if the journal is damaged.
     pub fn replay<S: Sink>(
         self,
         sink: &mut S,
@@ -345,8 +349,8 @@ impl Recovery {
         Ok(Recovered { engine, journal, snapshots, history, base, replayed, damaged, lost })
     }
 
-    /// Starts a new history from this state. The old one stays the current one until all of the new
-    /// one is durable.
+    /// Starts a new history from this state. The old history stays current until all of the new one is
+    /// durable.
     fn begin_anew(
         folder: &mut Folder,
         mut engine: Engine,
@@ -369,8 +373,8 @@ impl Recovery {
     }
 }
 
-/// This state, with numbers above those in the journal that does not continue it, as far as that is
-/// not damaged and was written under these rules.
+/// Raises the numbers of this state to at least those in the journal that does not continue it. The
+/// journal is read up to the first command that is damaged or was written under other rules.
 fn above(mut base: EngineSnapshot, journal: &Journal) -> Result<EngineSnapshot, JournalError> {
     base.last_sequence = base.last_sequence.max(journal.durable());
     match pass(&mut base, journal) {
@@ -379,12 +383,12 @@ fn above(mut base: EngineSnapshot, journal: &Journal) -> Result<EngineSnapshot, 
     }
 }
 
-/// Takes in the numbers of all commands.
+/// Raises the time and the highest market id to at least those of the commands.
 fn pass(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalError> {
     for command in journal.read(journal.oldest())? {
         let command = command?;
         base.last_timestamp = base.last_timestamp.max(command.timestamp);
-        // Anybody may name a market that never was.
+        // Any client may name a market that never existed, so only commands of operators count.
         if command.operator {
             base.last_market = base.last_market.max(command.market);
         }
@@ -392,7 +396,7 @@ fn pass(base: &mut EngineSnapshot, journal: &Journal) -> Result<(), JournalError
     Ok(())
 }
 
-/// An engine with this state, which must have the digest that was stated with it.
+/// Returns an engine in this state. If a digest is stated, the engine must have it.
 fn restored(
     markets_max: u32,
     base: &EngineSnapshot,
@@ -411,7 +415,7 @@ fn restored(
     Ok(engine)
 }
 
-/// Why this journal does not continue this state, if it does not.
+/// Returns the reason this journal does not continue this state, or `None` if it does.
 fn misfit(base: &EngineSnapshot, journal: &Journal) -> Option<RecoveryError> {
     let (snapshot, last, oldest) = (base.last_sequence, journal.durable(), journal.oldest());
     if last < snapshot {

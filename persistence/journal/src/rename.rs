@@ -1,4 +1,4 @@
-//! A file gets its name only if nothing has that name.
+//! Renames a file without replacing another one.
 
 use std::fs;
 use std::io;
@@ -7,13 +7,13 @@ use std::path::Path;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-/// Gives a file another name on the same file system.
+/// Renames a file on the same file system.
 ///
 /// # Errors
-/// Returns [`io::ErrorKind::AlreadyExists`] if something has that name, a symbolic link included.
+/// Returns [`io::ErrorKind::AlreadyExists`] if something has the new name, a symbolic link included.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-        // A file system that does not know this flag, as NFS.
+        // Some file systems, such as NFS, do not support this flag.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
             fs::hard_link(from, to)?;
             fs::remove_file(from)

@@ -1,4 +1,4 @@
-//! Carrying out again what a journal says.
+//! Replays the commands of a journal.
 
 use std::ops::ControlFlow;
 
@@ -7,7 +7,7 @@ use pricetime_engine::{Command, Engine, Sequence, Sink};
 use crate::journal::{Commands, JournalError};
 use crate::look::FolderReader;
 
-/// An engine, and the commands of a journal that it carries out again.
+/// An engine, and the journal commands that it replays.
 ///
 /// ```no_run
 /// use std::ops::ControlFlow;
@@ -31,18 +31,18 @@ use crate::look::FolderReader;
 /// ```
 #[derive(Debug)]
 pub struct Replay<C = Commands> {
-    /// The state after the last command that was carried out.
+    /// The engine, in the state after the last replayed command.
     pub engine: Engine,
-    /// The commands that follow.
+    /// The commands that are left to replay.
     pub commands: C,
 }
 
 impl Replay {
-    /// Begins after the state of this engine and ends with the command `through`, which must be
-    /// durable.
+    /// Creates a replay that begins after the last command of this engine and ends with the command
+    /// `through`, which must be durable.
     ///
     /// # Errors
-    /// Returns an error if the journal no longer has the first command, or cannot be read.
+    /// Returns an error if the journal no longer has the first command, or if it cannot be read.
     pub fn of(
         look: &FolderReader,
         engine: Engine,
@@ -54,11 +54,11 @@ impl Replay {
 }
 
 impl<C: Iterator<Item = Result<Command, JournalError>>> Replay<C> {
-    /// Carries out command after command until none is left or `each` breaks. The events go to
-    /// `sink`; `each` gets the state after the command, the command and the sink.
+    /// Applies one command after another until none is left or `each` breaks. The events go to `sink`.
+    /// `each` receives the engine after the command, the command and the sink.
     ///
     /// # Errors
-    /// Returns an error if the next command cannot be read or is damaged, and the error of `each`.
+    /// Returns an error if the next command cannot be read or is damaged, or if `each` returns one.
     pub fn run<S: Sink, E: From<JournalError>>(
         &mut self,
         sink: &mut S,

@@ -1,19 +1,19 @@
-//! A command as bytes. Its sequence is not among them: it stands in the record around them.
+//! The encoding of a command. It leaves out the sequence, which is in the record around it.
 
 use pricetime_engine::{Command, Sequence};
 
 use super::CodecError;
 use super::wire::Wire;
 
-/// No command is longer than this.
+/// The longest encoding of a command, in bytes.
 pub const COMMAND_MAX: usize = 256;
 
-/// Flags of a command: it is an operator's, and it states a session. Under version 1 of the rules this
+/// Flags of a command: an operator sent it, and it states a session. Under version 1 of the rules this
 /// byte was 0 or 1.
 const OPERATOR: u8 = 1;
 const SESSION: u8 = 2;
 
-/// Appends a command, without its sequence.
+/// Appends the encoding of a command, without its sequence.
 #[inline]
 pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
     let Command { sequence: _, timestamp, market, account, operator, request, session, action } =
@@ -29,10 +29,10 @@ pub fn encode_command(command: &Command, out: &mut Vec<u8>) {
     action.put(out);
 }
 
-/// The command of these bytes, with the sequence that the record states.
+/// Decodes a command. Its sequence is the one that the record states.
 ///
 /// # Errors
-/// Where the bytes are not exactly a command.
+/// Returns an error if the bytes are not exactly one command.
 #[inline]
 pub fn decode_command(sequence: Sequence, bytes: &[u8]) -> Result<Command, CodecError> {
     let mut from = bytes;

@@ -1,4 +1,4 @@
-//! What stands before everything that is stored as a whole.
+//! The envelope: the bytes before everything that is stored as a whole.
 //!
 //! ```text
 //! 0   8  magic "PRICETIM"
@@ -13,13 +13,13 @@
 
 use super::{CodecError, FORMAT};
 
-/// How many bytes stand before the payload.
+/// The length of an envelope in bytes, without the payload.
 pub const ENVELOPE_LENGTH: usize = 32;
 
 const MAGIC: [u8; 8] = *b"PRICETIM";
 const CHECKED: usize = 28;
 
-/// What is in an envelope. The numbers never change.
+/// The kind of content in an envelope. The numbers never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The header of a segment of the journal.
@@ -35,12 +35,15 @@ pub enum Kind {
 pub struct Envelope<'a> {
     /// The version of the engine's rules under which it was written.
     pub rules_version: u32,
-    /// What is in it.
+    /// The payload.
     pub payload: &'a [u8],
 }
 
-/// Puts an envelope around bytes: the first [`ENVELOPE_LENGTH`] of them are its room, the rest is
-/// the payload.
+/// Puts an envelope around bytes. The first [`ENVELOPE_LENGTH`] of them are reserved for it, and the rest
+/// is the payload.
+///
+/// # Panics
+/// Panics if there are fewer bytes than that.
 pub fn seal_envelope(kind: Kind, rules_version: u32, bytes: &mut [u8]) {
     let Some((head, payload)) = bytes.split_first_chunk_mut::<ENVELOPE_LENGTH>() else {
         panic!("there is room for the envelope");
@@ -55,7 +58,7 @@ pub fn seal_envelope(kind: Kind, rules_version: u32, bytes: &mut [u8]) {
     head[CHECKED..].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// The head of an envelope whose payload is still to be read.
+/// The head of an envelope whose payload was not read yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
     format: u16,
@@ -63,13 +66,13 @@ pub(crate) struct Head {
     rules_version: u32,
     /// How many bytes the payload has.
     pub(crate) length: u64,
-    /// The checksum of the head alone. That of the payload is appended to it.
+    /// The checksum of the head alone. The caller continues it over the payload.
     pub(crate) checked: u32,
     sum: u32,
 }
 
 impl Head {
-    /// Reads a head. Nothing in it counts before [`close`](Self::close) has seen the checksum.
+    /// Decodes a head. No field can be trusted before [`close`](Self::close) has compared the checksum.
     pub(crate) fn parse(head: &[u8; ENVELOPE_LENGTH]) -> Result<Self, CodecError> {
         let (magic, fields) = head.split_first_chunk::<8>().ok_or(CodecError::Cut)?;
         let [f0, f1, k0, k1, r0, r1, r2, r3, fields @ ..] = fields else {
@@ -92,8 +95,8 @@ impl Head {
 
     /// Returns the version of the rules, given the checksum of head and payload.
     ///
-    /// A wrong version in an envelope that is whole was written by another program; in a damaged one it
-    /// says nothing. So the checksum is looked at first.
+    /// An unknown version in an intact envelope means that another version of the program wrote it. In a
+    /// damaged envelope it means nothing. So the checksum is compared first.
     pub(crate) const fn close(self, kind: Kind, sum: u32) -> Result<u32, CodecError> {
         if sum != self.sum {
             return Err(CodecError::Checksum);
@@ -108,10 +111,10 @@ impl Head {
     }
 }
 
-/// Opens an envelope of this kind. Bytes after its payload are not looked at.
+/// Opens an envelope of this kind. Bytes after its payload are ignored.
 ///
 /// # Errors
-/// Returns an error if it is not the envelope of exactly these bytes.
+/// Returns an error if the bytes do not begin with an intact envelope of this kind and of our format.
 pub fn open_envelope(kind: Kind, bytes: &[u8]) -> Result<Envelope<'_>, CodecError> {
     let (head, rest) = bytes.split_first_chunk::<ENVELOPE_LENGTH>().ok_or(CodecError::Cut)?;
     let head = Head::parse(head)?;

@@ -1,11 +1,11 @@
-//! The bytes of everything that is stored, spelled out: whoever changes one breaks every journal.
+//! The exact bytes of everything that is stored. Changing one of them breaks every existing journal.
 
 mod commands;
 mod snapshots;
 
 use super::{CodecError, Kind, open_envelope, seal_envelope};
 
-/// The bytes of hexadecimal digits. Blanks are for the reader, and so is what follows a `#`.
+/// Parses hexadecimal digits. Whitespace is ignored, and so is everything after a `#`.
 pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let lines = hex.lines().filter_map(|line| line.split('#').next());
     let digits: Vec<u32> = lines
@@ -17,8 +17,8 @@ pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).expect("a byte")).collect()
 }
 
-/// Checks each value of a table against its bytes. The patterns are those of an exhaustive match, so
-/// a variant without bytes does not compile.
+/// Checks each value of a table against its bytes. The patterns form an exhaustive match, so a variant
+/// without bytes does not compile.
 macro_rules! table {
     ($name:ty, $check:path: $($pattern:pat = $value:expr => $hex:literal),* $(,)?) => {{
         let _ = |value: &$name| match value {

@@ -1,9 +1,10 @@
-//! A snapshot as bytes: numbers, heads and records one after another, each spelled by `bincode`.
+//! The encoding of a snapshot: numbers, heads and records one after another, each encoded by `bincode`.
 //!
-//! Each record is read by itself and under a limit, so a length within one cannot ask for more
+//! Each record is decoded separately and under a limit. So a length within a record cannot ask for more
 //! memory than [`RECORD_MAX`], and a list cannot ask for more than its bytes can fill.
 //!
-//! Records may gain fields. The version of the rules at the front of a snapshot says which fields they have.
+//! Records may gain fields. The version of the rules at the start of a snapshot states which fields they
+//! have.
 
 mod head;
 mod order;
@@ -20,7 +21,7 @@ use super::CodecError;
 use head::HeadOfRules1;
 use order::OrderOfRules1;
 
-/// No record is longer than this.
+/// The longest record, in bytes.
 const RECORD_MAX: usize = 4096;
 
 type Spelling = Configuration<LittleEndian, Fixint, Limit<RECORD_MAX>>;
@@ -30,10 +31,10 @@ const SPELLING: Spelling = bincode::config::standard()
     .with_fixed_int_encoding()
     .with_limit::<RECORD_MAX>();
 
-/// What an engine has once, and how many markets follow.
+/// The numbers of the engine, and how many markets follow.
 type Numbers = (u32, Sequence, Timestamp, MarketId, u64);
 
-/// A record, and how many bytes it takes at least.
+/// A record, and the fewest bytes that it takes.
 trait Record: Serialize + DeserializeOwned {
     const LEAST: usize;
 }
@@ -58,10 +59,11 @@ impl Record for RequestRecord {
     const LEAST: usize = 60;
 }
 
-/// Appends a snapshot.
+/// Appends the encoding of a snapshot.
 ///
 /// # Errors
-/// Never for a snapshot that an engine gave.
+/// Returns an error if a record cannot be encoded. That does not happen for a snapshot that an engine
+/// returned.
 pub fn encode_snapshot(snapshot: &EngineSnapshot, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let EngineSnapshot { rules_version, last_sequence, last_timestamp, last_market, markets } =
         snapshot;
@@ -88,11 +90,11 @@ pub fn encode_snapshot(snapshot: &EngineSnapshot, out: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-/// The snapshot of these bytes.
+/// Decodes a snapshot.
 ///
 /// # Errors
-/// Where the bytes are not exactly a snapshot. Whether it makes sense is for
-/// [`Engine::restore`](pricetime_engine::Engine::restore) to say.
+/// Returns an error if the bytes are not exactly one snapshot. Whether its state is valid is checked by
+/// [`Engine::restore`](pricetime_engine::Engine::restore).
 pub fn decode_snapshot(bytes: &[u8]) -> Result<EngineSnapshot, CodecError> {
     let mut from = bytes;
     let numbers: Numbers = take(&mut from)?;
@@ -155,7 +157,7 @@ fn take_orders(rules_version: u32, from: &mut &[u8]) -> Result<Vec<OrderRecord>,
     Ok(orders.into_iter().map(OrderRecord::from).collect())
 }
 
-/// How many records follow, checked against the bytes that are there to hold them.
+/// Returns how many records follow, checked against the bytes that can hold them.
 fn bounded<T: Record>(stated: u64, from: &[u8]) -> Result<usize, CodecError> {
     let possible = from.len() / T::LEAST;
     let count = usize::try_from(stated).ok().filter(|count| *count <= possible);

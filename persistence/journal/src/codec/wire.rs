@@ -1,4 +1,4 @@
-//! The spelling of fields: fixed width, low byte first.
+//! The encoding of fields: fixed width, little-endian.
 
 use core::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use pricetime_engine::{
 
 use super::CodecError;
 
-/// What can be spelled as bytes and read back.
+/// A type that can be encoded and decoded.
 pub(super) trait Wire: Sized {
     fn put(&self, out: &mut Vec<u8>);
     fn take(from: &mut &[u8]) -> Result<Self, CodecError>;
@@ -40,7 +40,7 @@ macro_rules! integers {
 
 integers!(u8, i8, u32, i32, u64, i64, u128);
 
-/// Spells a number as what it holds.
+/// Encodes a number as the integer that it holds.
 macro_rules! numbers {
     ($($name:ident),*) => {$(
         impl Wire for $name {
@@ -118,12 +118,12 @@ impl Wire for Symbol {
     fn take(from: &mut &[u8]) -> Result<Self, CodecError> {
         let bytes: [u8; Self::LENGTH_MAX] = chunk(from)?;
         let text = core::str::from_utf8(&bytes).map_err(|_| CodecError::Symbol)?;
-        // Only the zeros at the end fill up; one in the middle is no character of a symbol.
+        // Only the zeros at the end are padding. A zero before that is not a valid character of a symbol.
         Self::new(text.trim_end_matches('\0')).map_err(|_| CodecError::Symbol)
     }
 }
 
-/// Spells a struct field by field; a field that is missing here does not compile.
+/// Encodes a struct field by field. If a field is missing here, this does not compile.
 macro_rules! structs {
     ($($name:ident { $($field:ident),* $(,)? })*) => {$(
         impl Wire for $name {
@@ -154,8 +154,8 @@ structs! {
     Terms { price_min, price_max, protection_ticks, reference, fees }
 }
 
-/// Spells an enum as the number of its variant and what it holds. The numbers stand in every journal
-/// and never change.
+/// Encodes an enum as the number of its variant and what the variant holds. The numbers are stored in
+/// every journal and never change.
 macro_rules! enums {
     ($($name:ident { $($number:literal $variant:ident $(($held:ident))? $({ $($field:ident),* })?),* $(,)? })*) => {$(
         impl Wire for $name {

@@ -1,63 +1,64 @@
-//! Which orders of a market differ from what they were when somebody last asked.
+//! Tracks which orders of a market changed since their changes were last taken.
 
 use pricetime_engine::{OrderId, OrderRecord, Sequence};
 
 use super::slots::Slots;
 
-/// What has become of a market's orders since the last mark. Whoever holds the orders as they were
-/// then puts the upserts in, takes the removals out, and holds them as of `sequence`.
+/// The changes to the orders of a market since the last mark, which is when changes were last taken. To
+/// update a copy of the orders as of that mark, insert the upserts and remove the removals. The copy is
+/// then as of `sequence`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
-    /// Every command up to this one is in it, and none behind.
+    /// The last command that is included. All commands before it are included, and none after it.
     pub sequence: Sequence,
-    /// The orders that are new or different, by priority.
+    /// The orders that are new or changed, sorted by priority.
     pub upserts: Vec<OrderRecord>,
-    /// The orders that were there and are gone, by id.
+    /// The ids of the orders that existed at the mark and are gone, sorted.
     pub removals: Vec<OrderId>,
 }
 
-/// The slots whose orders changed since the mark, and the orders that were there at the mark and are
-/// gone.
+/// The slots whose orders changed since the mark, and the orders that existed at the mark and are gone.
 ///
-/// An order that came and went since leaves only its slot, which the next order takes. So this never
-/// outgrows the orders of then and of now together, even if nobody ever takes it.
+/// An order that was added and removed since the mark leaves only its slot, which the next order reuses.
+/// So this never grows beyond the orders at the mark and the current ones together, even if it is never
+/// taken.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changed {
-    /// By slot. A slot beyond the end is as it was.
+    /// The state of each slot. A slot beyond the end is unchanged.
     since: Vec<Since>,
-    /// The slots that are not as they were.
+    /// The slots that changed.
     touched: Vec<u32>,
     gone: Vec<OrderId>,
-    /// How many live orders stand in touched slots.
+    /// How many live orders are in changed slots.
     live: usize,
 }
 
-/// What became of a slot since the mark.
+/// How a slot changed since the mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Since {
-    /// Nothing.
+    /// The slot is unchanged.
     Same,
-    /// The order that was there is another than it was.
+    /// The order in the slot has changed.
     Differs,
-    /// The order that was there, if there was one, is gone. What is there now is new.
+    /// The order that was in the slot, if any, is gone. An order that is there now is new.
     New,
 }
 
 impl Changed {
-    /// An order has come into a free slot.
+    /// Records that an order was put into a free slot.
     pub(super) fn came(&mut self, slot: u32) {
         self.touch(slot, Since::New);
         self.live = self.live.saturating_add(1);
     }
 
-    /// The order in a slot is another than before.
+    /// Records that the order in a slot has changed.
     pub(super) fn differs(&mut self, slot: u32) {
         if self.touch(slot, Since::Differs) == Since::Same {
             self.live = self.live.saturating_add(1);
         }
     }
 
-    /// An order is gone from its slot.
+    /// Records that an order was removed from its slot.
     pub(super) fn went(&mut self, slot: u32, order: OrderId) {
         let before = self.touch(slot, Since::New);
         if before != Since::Same {
@@ -71,7 +72,7 @@ impl Changed {
         }
     }
 
-    /// Notes this of a slot that is as it was. Returns what was noted before.
+    /// Records this for a slot that is unchanged so far. Returns what was recorded before.
     fn touch(&mut self, slot: u32, now: Since) -> Since {
         let at = slot as usize;
         if self.since.len() <= at {
@@ -86,12 +87,12 @@ impl Changed {
         Since::Same
     }
 
-    /// How many orders have changed. One that went and came back under its id counts twice.
+    /// How many orders have changed. An order that was removed and added again with its id counts twice.
     pub(super) fn len(&self) -> usize {
         self.live.saturating_add(self.gone.len())
     }
 
-    /// What has changed, given the orders of now. This moment is the next mark.
+    /// Returns the changes, given the current orders, and makes this moment the next mark.
     pub(super) fn take(&mut self, sequence: Sequence, now: &Slots) -> Changes {
         let mut upserts: Vec<OrderRecord> = Vec::with_capacity(self.live);
         for slot in self.touched.drain(..) {
@@ -100,7 +101,7 @@ impl Changed {
                 *since = Since::Same;
             }
         }
-        // One that came back under its id is among the upserts.
+        // An order that was added again with its id is among the upserts.
         let mut removals = std::mem::take(&mut self.gone);
         removals.retain(|order| now.get(*order).is_none());
         self.live = 0;

@@ -1,4 +1,4 @@
-//! A state as it was when somebody asked for it.
+//! States of the image that no longer change.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use pricetime_engine::{
 use super::sides::Sides;
 use super::slots::Page;
 
-/// The state of an image at some moment, whatever becomes of the image. It is had in no time and can
-/// be made a snapshot of on another thread.
+/// The state of an image at one moment, independent of later changes. It is created without copying
+/// orders, and can be converted to a snapshot on another thread.
 #[derive(Clone, Debug)]
 pub struct Frozen {
     /// Everything but the markets.
@@ -19,7 +19,7 @@ pub struct Frozen {
     pub(super) markets: Vec<FrozenMarket>,
 }
 
-/// One market of it.
+/// One market of a frozen state.
 #[derive(Clone, Debug)]
 pub(super) struct FrozenMarket {
     pub(super) head: MarketHead,
@@ -28,7 +28,7 @@ pub(super) struct FrozenMarket {
     pub(super) requests: Vec<RequestRecord>,
 }
 
-/// The levels of a market at some moment, whatever becomes of the image.
+/// The levels of a market at one moment, independent of later changes.
 #[derive(Clone, Debug)]
 pub struct FrozenBook {
     pub(super) head: MarketHead,
@@ -36,13 +36,13 @@ pub struct FrozenBook {
 }
 
 impl FrozenBook {
-    /// What the market has once.
+    /// The spec, phase, counters and epoch totals of the market.
     #[must_use]
     pub const fn head(&self) -> &MarketHead {
         &self.head
     }
 
-    /// A side's levels, best first.
+    /// Returns the levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
         self.sides.levels(side)
     }
@@ -53,28 +53,30 @@ impl FrozenBook {
         self.sides.depth(side)
     }
 
-    /// What an uncross would have found and done then, in Call only.
+    /// Returns what an uncross would have found and done at that moment, or `None` if the market was not
+    /// in Call.
     #[must_use]
     pub fn call(&self) -> Option<Call> {
         (self.head.phase == Phase::Call).then(|| self.sides.call(self.head.reference()))
     }
 }
 
-/// The orders of one account at some moment, whatever becomes of the image.
+/// The orders of one account at one moment, independent of later changes.
 #[derive(Clone, Debug)]
 pub struct AccountOrders(pub(super) Taken);
 
-/// How the orders of an account were taken out of the image.
+/// How the orders of an account were taken from the image.
 #[derive(Clone, Debug)]
 pub(super) enum Taken {
-    /// They are few: each was copied.
+    /// There were few, and each was copied.
     Copied(Vec<OrderRecord>),
-    /// They are many: the pages with everybody's orders were taken as they were.
+    /// There were many, so the pages with the orders of all accounts were shared.
     Pages(AccountId, Vec<Arc<Page>>),
 }
 
 impl AccountOrders {
-    /// The orders, by priority. If the account has many, this takes time with the number of all orders.
+    /// Returns the orders, sorted by priority. If the account has many, the time grows with the number of
+    /// all orders in the market.
     #[must_use]
     pub fn into_records(self) -> Vec<OrderRecord> {
         let mut orders = match self.0 {
@@ -90,7 +92,7 @@ impl AccountOrders {
 }
 
 impl Frozen {
-    /// The state as records. Takes time with the number of orders.
+    /// Converts the state to a snapshot. The time grows with the number of orders.
     #[must_use]
     pub fn into_snapshot(self) -> EngineSnapshot {
         let markets = self.markets.into_iter().map(FrozenMarket::into_snapshot).collect();

@@ -1,21 +1,21 @@
-//! The levels of one side in chunks, so that a book stays as it was while the image goes on.
+//! The levels of one side in chunks, so that a frozen book stays the same while the image changes.
 //!
-//! A clone shares every chunk: it takes time with the number of chunks. A chunk that changes while a clone
-//! has it is copied then, and only it. Beside each chunk stands what it holds, so what a price can have is
-//! found without a look into all of them.
+//! A clone shares every chunk, so it takes time that grows with the number of chunks. If a chunk changes
+//! while a clone shares it, only that chunk is copied, and only then. Each chunk has a summary of what it
+//! holds. So the quantity at a price is found without reading all chunks.
 //!
-//! A subscription or a large view shares the chunks under the lock and reads them without it. So it holds the
-//! lock for at most a 32nd of the number of levels, and a public client that subscribes again and again
-//! does not delay answers.
+//! A subscription or a large view shares the chunks while it holds the lock, and reads them without the
+//! lock. So the time for which it holds the lock grows with the number of chunks, about a 32nd of the
+//! number of levels. A public client that subscribes again and again does not delay answers.
 
 use std::sync::Arc;
 
 use pricetime_engine::{Level, Price, Quantity, Side};
 
-/// How many levels a chunk has at most.
+/// The most levels that a chunk holds.
 const CHUNK: usize = 64;
 
-/// How good a price is for the other side: the highest of a side is its best.
+/// How good a price is for the other side. The best level of a side has its highest rank.
 type Rank = i64;
 
 /// A level.
@@ -27,28 +27,28 @@ struct Entry {
     orders: u32,
 }
 
-/// What stands beside a chunk.
+/// The summary of a chunk.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     /// The rank of its best level.
     best: Rank,
-    /// What its orders hold, hidden parts included.
+    /// The open quantity of its orders, hidden parts included.
     open: Quantity,
 }
 
-/// The levels of a side, the worst first.
+/// The levels of a side, worst first.
 #[derive(Clone, Debug)]
 pub(super) struct Levels {
     side: Side,
     marks: Vec<Mark>,
     chunks: Vec<Arc<Vec<Entry>>>,
     count: usize,
-    /// How many orders there are in all, and what they hold.
+    /// The number of all orders, and their open quantity.
     orders: u32,
     open: Quantity,
 }
 
-/// A level, and what its orders hold, hidden parts included.
+/// A level and the open quantity of its orders, hidden parts included.
 pub(super) type Open = (Level, Quantity);
 
 impl Levels {
@@ -57,7 +57,7 @@ impl Levels {
         Self { side, marks, chunks: Vec::new(), count: 0, orders: 0, open: Quantity::ZERO }
     }
 
-    /// An order stands at this price.
+    /// Adds an order at this price.
     pub(super) fn add(&mut self, price: Price, shown: Quantity, hidden: Quantity) {
         let rank = self.rank(price);
         let (at, place) = self.place(rank);
@@ -85,7 +85,7 @@ impl Levels {
         self.split(at);
     }
 
-    /// An order that stood at this price does not any more.
+    /// Removes an order at this price.
     pub(super) fn take(&mut self, price: Price, shown: Quantity, hidden: Quantity) {
         let (at, Ok(place)) = self.place(self.rank(price)) else { return };
         let Some(chunk) = self.chunks.get_mut(at).map(Arc::make_mut) else { return };
@@ -105,7 +105,7 @@ impl Levels {
         }
     }
 
-    /// An order at this price shows something else than before, and hides nothing.
+    /// Changes the quantity that an order at this price shows. The order hides nothing.
     pub(super) fn resize(&mut self, price: Price, before: Quantity, now: Quantity) {
         let (at, Ok(place)) = self.place(self.rank(price)) else { return };
         let (Some(chunk), Some(mark)) = (self.chunks.get_mut(at), self.marks.get_mut(at)) else {
@@ -117,7 +117,7 @@ impl Levels {
         }
     }
 
-    /// The level of this price.
+    /// Returns the level at this price, if there is one.
     pub(super) fn get(&self, price: Price) -> Option<Level> {
         let (at, place) = self.place(self.rank(price));
         let entry = self.chunks.get(at)?.get(place.ok()?)?;
@@ -129,18 +129,18 @@ impl Levels {
         self.count
     }
 
-    /// How many orders there are in all levels, and what they hold, hidden parts included.
+    /// Returns the number of orders in all levels, and their open quantity, hidden parts included.
     pub(super) const fn total(&self) -> (u32, Quantity) {
         (self.orders, self.open)
     }
 
-    /// The levels, best first.
+    /// Returns the levels, best first.
     pub(super) fn iter(&self) -> impl Iterator<Item = Level> {
         let entries = self.chunks.iter().rev().flat_map(|chunk| chunk.iter().rev());
         entries.map(|entry| self.open(entry).0)
     }
 
-    /// For each chunk, what all chunks from it on hold; then nothing.
+    /// Returns, for each chunk, the open quantity of it and all chunks after it. A zero follows.
     pub(super) fn sums(&self) -> Vec<Quantity> {
         let mut sums = vec![Quantity::ZERO; self.marks.len() + 1];
         let mut sum = Quantity::ZERO;
@@ -151,8 +151,8 @@ impl Levels {
         sums
     }
 
-    /// What the orders hold that trade at this price: those of levels that are at least as good. `sums` are
-    /// [`sums`](Self::sums).
+    /// Returns the open quantity that trades at this price: that of all levels at least as good. `sums`
+    /// is the result of [`sums`](Self::sums).
     pub(super) fn willing(&self, price: Price, sums: &[Quantity]) -> Quantity {
         let rank = self.rank(price);
         let at = self.marks.partition_point(|mark| mark.best < rank);
@@ -162,7 +162,7 @@ impl Levels {
         own.fold(better, |sum, entry| wrapping_add(sum, self.open(entry).1))
     }
 
-    /// The levels that are not as good as this price, the nearest first.
+    /// Returns the levels that are worse than this price, nearest first.
     pub(super) fn worse(&self, price: Price) -> impl Iterator<Item = Open> {
         let (at, place) = self.cut(price);
         let own = self.chunks.get(at).and_then(|chunk| chunk.get(..place)).unwrap_or_default();
@@ -170,7 +170,7 @@ impl Levels {
         own.iter().rev().chain(rest).map(|entry| self.open(entry))
     }
 
-    /// The levels that are at least as good as this price, the nearest first.
+    /// Returns the levels that are at least as good as this price, nearest first.
     pub(super) fn as_good(&self, price: Price) -> impl Iterator<Item = Open> {
         let (at, place) = self.cut(price);
         let own = self.chunks.get(at).and_then(|chunk| chunk.get(place..)).unwrap_or_default();
@@ -178,7 +178,7 @@ impl Levels {
         own.iter().chain(rest).map(|entry| self.open(entry))
     }
 
-    /// Where the levels begin that are at least as good as this price.
+    /// Returns the place of the first level that is at least as good as this price.
     fn cut(&self, price: Price) -> (usize, usize) {
         let rank = self.rank(price);
         let at = self.marks.partition_point(|mark| mark.best < rank);
@@ -186,10 +186,10 @@ impl Levels {
         (at, chunk.map_or(0, |chunk| chunk.partition_point(|entry| entry.rank < rank)))
     }
 
-    /// In which chunk a rank stands, or would, and where in it.
+    /// Returns the chunk in which a rank is, or would be, and the place in that chunk.
     fn place(&self, rank: Rank) -> (usize, Result<usize, usize>) {
         let at = self.marks.partition_point(|mark| mark.best < rank);
-        // What is better than all stands behind them, in the last chunk.
+        // A rank better than all others belongs at the end of the last chunk.
         let at = at.min(self.chunks.len().saturating_sub(1));
         let chunk = self.chunks.get(at).map(Arc::as_ref);
         let found = chunk.map_or(Err(0), |it| it.binary_search_by_key(&rank, |entry| entry.rank));
@@ -257,7 +257,7 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    /// The levels of a map from prices to shown and open quantities and orders, best first.
+    /// Returns the levels of a map from prices to shown and open quantities and orders, best first.
     fn listed(side: Side, map: &BTreeMap<i64, (u64, u64, u32)>) -> Vec<Open> {
         let level = |(price, &(shown, open, orders)): (&i64, &(u64, u64, u32))| {
             let level = Level { price: Price(*price), quantity: Quantity(shown), orders };

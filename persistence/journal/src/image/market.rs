@@ -1,4 +1,4 @@
-//! One market of the image, and what each event does to it.
+//! One market of the image, and how each event changes it.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::sides::Sides;
 use super::slots::Slots;
 use crate::index_key::index_key;
 
-/// A market as the events say it is.
+/// The state of a market according to its events.
 #[derive(Clone, Debug)]
 pub struct MarketImage {
     head: MarketHead,
@@ -59,7 +59,7 @@ impl MarketImage {
         let mut market = Self::with_head(snapshot.head);
         market.orders.reserve(snapshot.resting.len().saturating_add(snapshot.waiting.len()));
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
-            // Whoever asks for changes begins with what the snapshot holds: this is none.
+            // Changes are counted from the snapshot on, so its own orders are not among them.
             market.sides.add(order);
             if let (_, Some(old)) = market.orders.insert(*order) {
                 market.sides.take(&old);
@@ -73,26 +73,26 @@ impl MarketImage {
         market
     }
 
-    /// The phase, the counters, the epoch so far.
+    /// The spec, phase, counters and epoch totals of the market.
     #[must_use]
     pub const fn head(&self) -> &MarketHead {
         &self.head
     }
 
-    /// A live order.
+    /// Returns a live order.
     #[must_use]
     pub fn order(&self, order: OrderId) -> Option<&OrderRecord> {
         self.orders.get(order)
     }
 
-    /// An account's live orders, by priority.
+    /// Returns the live orders of an account, sorted by priority.
     #[must_use]
     pub fn orders_of(&self, account: AccountId) -> Vec<OrderRecord> {
         self.freeze_orders_of(account).into_records()
     }
 
-    /// An account's live orders as they are now, whatever becomes of the market. This copies the
-    /// account's orders, or takes the pages of all orders if those are fewer.
+    /// Returns the live orders of an account as they are now, independent of later changes. This copies
+    /// the orders of the account, or shares the pages of all orders if there are fewer pages.
     #[must_use]
     pub fn freeze_orders_of(&self, account: AccountId) -> AccountOrders {
         let (count, pages) = (self.orders.count_of(account), self.orders.pages());
@@ -104,19 +104,19 @@ impl MarketImage {
         AccountOrders(Taken::Copied(orders))
     }
 
-    /// The best level of a side.
+    /// Returns the best level of a side.
     #[must_use]
     pub fn best(&self, side: Side) -> Option<Level> {
         self.levels(side).next()
     }
 
-    /// What a side shows at a price.
+    /// Returns the level of a side at a price, if there is one.
     #[must_use]
     pub fn level(&self, side: Side, price: Price) -> Option<Level> {
         self.sides.level(side, price)
     }
 
-    /// A side's levels, best first.
+    /// Returns the levels of a side, best first.
     pub fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
         self.sides.levels(side)
     }
@@ -127,33 +127,34 @@ impl MarketImage {
         self.sides.depth(side)
     }
 
-    /// The levels as they are now, whatever becomes of the market. No level is copied here: this takes time
-    /// with a 32nd of their number.
+    /// Returns the levels as they are now, independent of later changes. This copies no level. The time
+    /// grows with the number of chunks, about a 32nd of the number of levels.
     #[must_use]
     pub fn freeze_book(&self) -> FrozenBook {
         FrozenBook { head: self.head, sides: self.sides.clone() }
     }
 
-    /// What an uncross would find and do now, in Call only. Takes time with a 32nd of the number of levels.
+    /// Returns what an uncross would find and do now, or `None` if the market is not in Call. The time
+    /// grows with the number of chunks, about a 32nd of the number of levels.
     #[must_use]
     pub fn call(&self) -> Option<Call> {
         (self.head.phase == Phase::Call).then(|| self.sides.call(self.head.reference()))
     }
 
-    /// One side in numbers.
+    /// Returns the totals of a side.
     #[must_use]
     pub fn totals(&self, side: Side) -> SideSummary {
         self.sides.totals(side)
     }
 
-    /// What became of a request, as long as the window reaches back.
+    /// Returns the record of a request, if it is still in the window.
     #[must_use]
     pub fn request(&self, account: AccountId, request: RequestId) -> Option<&RequestRecord> {
         self.requests.find(account, request)
     }
 
-    /// How many orders have changed since changes were last taken: at most those that were live
-    /// then and those that are now.
+    /// How many orders have changed since changes were last taken. That is at most the number of orders
+    /// that were live then plus the number of those that are live now.
     #[must_use]
     pub fn changed(&self) -> usize {
         self.changed.len()
@@ -163,7 +164,8 @@ impl MarketImage {
         self.changed.take(sequence, &self.orders)
     }
 
-    /// One number for the market's state, equal to the core's. Takes time with the number of orders.
+    /// Returns the digest of the market, which equals the engine's. The time grows with the number of
+    /// orders.
     #[must_use]
     pub fn digest(&self) -> u128 {
         // A digest is a sum over records, so the orders need not be sorted for it.
@@ -178,13 +180,13 @@ impl MarketImage {
         orders.fold(rest.digest(), u128::wrapping_add)
     }
 
-    /// The market's deciding state.
+    /// Returns the state of the market.
     #[must_use]
     pub fn snapshot(&self) -> MarketSnapshot {
         self.freeze().into_snapshot()
     }
 
-    /// The market's deciding state as it is now, whatever becomes of the market.
+    /// Returns the state of the market as it is now, independent of later changes.
     pub(super) fn freeze(&self) -> FrozenMarket {
         FrozenMarket {
             head: self.head,
@@ -194,12 +196,12 @@ impl MarketImage {
         }
     }
 
-    /// A command has come by.
+    /// Records the sequence of a command for this market.
     pub(super) const fn pass(&mut self, sequence: Sequence) {
         self.head.last_sequence = sequence;
     }
 
-    /// Takes an event in. Says what is wrong where it cannot be.
+    /// Applies an event. Returns what differs if the totals of a closed epoch are not those of the image.
     pub(super) fn take(&mut self, header: &Header, event: &Event) -> Result<(), &'static str> {
         match event {
             Event::Accepted { account, place, priority } => {
@@ -247,7 +249,7 @@ impl MarketImage {
             Event::MarketSet(terms) => self.head.spec.terms = *terms,
             Event::AccountBlocked(account) => _ = self.blocked.insert(*account),
             Event::AccountUnblocked(account) => _ = self.blocked.remove(account),
-            // The first two are the engine's; the others say that nothing happened.
+            // `Image` applies the first two. The others change nothing.
             Event::MarketAdded(_)
             | Event::MarketRemoved
             | Event::Rejected { .. }
@@ -256,8 +258,8 @@ impl MarketImage {
         Ok(())
     }
 
-    /// A new order stands where its kind says until an event takes it away again, be it later in
-    /// the same group.
+    /// Adds a new order in the place that its kind determines. It stays there until an event removes it,
+    /// even if that event is in the same group.
     fn accepted(&mut self, header: &Header, account: AccountId, place: &Place, priority: Priority) {
         let mut order = OrderRecord {
             party: Party { order: place.order, account, reference: place.reference },
@@ -292,8 +294,9 @@ impl MarketImage {
         }
     }
 
-    /// An order traded. In Continuous a maker gives of what it shows and a taker of the whole; in
-    /// any other phase it was an uncross, which takes both as a whole.
+    /// Applies a trade to one of its orders. In Continuous, a maker trades from the quantity that it
+    /// shows, and a taker from all of its quantity. In any other phase the trade is part of an uncross,
+    /// in which both trade from all of it.
     fn traded(&mut self, party: &Party, remaining: Quantity, given: Option<Quantity>) {
         let given = given.filter(|_| self.head.phase == Phase::Continuous);
         self.left(party, remaining, |order| {
@@ -304,7 +307,8 @@ impl MarketImage {
         });
     }
 
-    /// An order has so much left, or is gone. What it shows of that is `show`'s.
+    /// Sets what remains of an order, or removes the order if nothing remains. `show` sets what the order
+    /// shows.
     fn left(&mut self, party: &Party, remaining: Quantity, show: impl FnOnce(&mut OrderRecord)) {
         if remaining.is_zero() {
             self.drop_order(party.order);
@@ -316,7 +320,7 @@ impl MarketImage {
         }
     }
 
-    /// An order has this place in time.
+    /// Gives an order this priority.
     fn entered(&mut self, party: &Party, at: Priority, change: impl FnOnce(&mut OrderRecord)) {
         self.change(party.order, |order| {
             order.priority = at;
@@ -325,7 +329,7 @@ impl MarketImage {
         self.count_priority(at);
     }
 
-    /// The next place in time is counted from the highest ever given.
+    /// Keeps the next priority above the highest one ever given.
     fn count_priority(&mut self, given: Priority) {
         let next = Priority(given.0.saturating_add(1));
         self.head.next_priority = self.head.next_priority.max(next);
@@ -359,7 +363,7 @@ impl MarketImage {
         });
     }
 
-    /// The epoch's totals must be ours; then its counts begin anew.
+    /// Compares the totals of the epoch with those in the event, and resets them for the next epoch.
     fn closed(&mut self, summary: &EpochSummary) -> Result<(), &'static str> {
         let same = self.compare(summary);
         self.head.epoch = EpochNumber(summary.number.0.saturating_add(1));
@@ -385,7 +389,7 @@ impl MarketImage {
         same(summary.asks == self.totals(Side::Sell), "the asks")
     }
 
-    /// A command with a key is remembered, refused or not, unless it only repeated another.
+    /// Remembers a command with a request id, refused or not, unless it only repeated another one.
     pub(super) fn remember(&mut self, header: &Header, outcome: Outcome) {
         if let Some(mark) = header.request.filter(|_| outcome != Outcome::Duplicate) {
             let record = RequestRecord {
@@ -400,7 +404,7 @@ impl MarketImage {
     }
 }
 
-/// What an order shows when its shown part is made afresh: nothing while it waits.
+/// Computes anew what an order shows. A waiting stop shows nothing.
 fn shown(order: &OrderRecord) -> Quantity {
     if order.kind.stop().is_some() {
         return Quantity::ZERO;
@@ -408,7 +412,7 @@ fn shown(order: &OrderRecord) -> Quantity {
     order.display_quantity.map_or(order.open, |display| display.min(order.open))
 }
 
-/// What a stop becomes.
+/// Returns the kind of order that a stop becomes.
 fn elected(kind: OrderKind) -> OrderKind {
     match kind {
         OrderKind::Stop { .. } | OrderKind::Market => OrderKind::Market,

@@ -1,23 +1,23 @@
-//! Which slots hold an account's orders: a linked list for each account.
+//! The slots of the orders of each account: a linked list for each account.
 
 use foldhash::HashMap;
 use pricetime_engine::AccountId;
 
-/// Stands for no slot.
+/// Means no slot.
 const NONE: u32 = u32::MAX;
 
-/// The slots of each account, in no order that means anything.
+/// The slots of each account, in no particular order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Owners {
     accounts: HashMap<AccountId, u32>,
     lists: Vec<List>,
-    /// The lists that no account has.
+    /// The lists that no account uses.
     free: Vec<u32>,
-    /// By slot: the list that it is in, and its neighbours there.
+    /// For each slot, the list that it is in, and its neighbors there.
     links: Vec<Link>,
 }
 
-/// An account's list.
+/// The list of an account.
 #[derive(Clone, Copy, Debug)]
 struct List {
     account: AccountId,
@@ -33,12 +33,12 @@ struct Link {
 }
 
 impl Owners {
-    /// Makes room for so many more orders.
+    /// Reserves space for this many more orders.
     pub(super) fn reserve(&mut self, orders: usize) {
         self.links.reserve(orders);
     }
 
-    /// Notes that a slot holds an order of this account. It held none before.
+    /// Records that a slot holds an order of this account. The slot must have been free.
     pub(super) fn add(&mut self, account: AccountId, slot: u32) {
         let Self { accounts, lists, free, links } = self;
         let list = *accounts.entry(account).or_insert_with(|| {
@@ -65,7 +65,7 @@ impl Owners {
         }
     }
 
-    /// Notes that a slot does not hold its order any more.
+    /// Records that a slot no longer holds its order.
     pub(super) fn take(&mut self, slot: u32) {
         let Some(&Link { list, before, after }) = self.links.get(slot as usize) else { return };
         if let Some(next) = self.links.get_mut(after as usize) {

@@ -1,4 +1,4 @@
-//! What the two sides of a book show, price by price.
+//! The levels and totals of the two sides of a book.
 
 use pricetime_engine::{
     Call, Level, MarketOrders, OrderRecord, Price, Quantity, Side, SideSummary,
@@ -24,7 +24,7 @@ impl Default for Sides {
 }
 
 impl Sides {
-    /// An order stands where its record says.
+    /// Adds an order in the place that its record states.
     pub(super) fn add(&mut self, order: &OrderRecord) {
         let totals = self.totals_mut(order.side);
         if order.kind.stop().is_some() {
@@ -39,7 +39,7 @@ impl Sides {
         self.of_mut(order.side).add(price, order.shown, hides(order));
     }
 
-    /// An order that stood where its record says stands there no more.
+    /// Removes an order that was added with this record.
     pub(super) fn take(&mut self, order: &OrderRecord) {
         let totals = self.totals_mut(order.side);
         if order.kind.stop().is_some() {
@@ -68,7 +68,7 @@ impl Sides {
         }
     }
 
-    /// An order stands where it stood, but is another than before.
+    /// Replaces the record of an order.
     pub(super) fn change(&mut self, old: &OrderRecord, new: &OrderRecord) {
         let hides_nothing = old.open == old.shown && new.open == new.shown;
         let Some(price) = new.kind.price().filter(|_| old.kind == new.kind && hides_nothing) else {
@@ -89,7 +89,7 @@ impl Sides {
         }
     }
 
-    /// One side in numbers.
+    /// Returns the totals of a side.
     pub(super) fn totals(&self, side: Side) -> SideSummary {
         let totals = match side {
             Side::Buy => self.buys,
@@ -98,7 +98,7 @@ impl Sides {
         SideSummary { best: self.levels(side).next().map(|level| level.price), ..totals }
     }
 
-    /// What a side shows at a price.
+    /// Returns the level of a side at a price, if there is one.
     pub(super) fn level(&self, side: Side, price: Price) -> Option<Level> {
         self.of(side).get(price)
     }
@@ -108,7 +108,7 @@ impl Sides {
         self.of(side).len()
     }
 
-    /// The market orders of a side: what rests there and is in no level.
+    /// Returns the market orders of a side, which rest there but are in no level.
     const fn market_orders(&self, side: Side) -> MarketOrders {
         let SideSummary { resting, resting_quantity, .. } = match side {
             Side::Buy => self.buys,
@@ -121,19 +121,19 @@ impl Sides {
         }
     }
 
-    /// What an uncross would find and do now. Takes time with the number of chunks of levels.
+    /// Returns what an uncross would find and do now. The time grows with the number of chunks of levels.
     pub(super) fn call(&self, reference: Option<Price>) -> Call {
         let market_orders = (self.market_orders(Side::Buy), self.market_orders(Side::Sell));
         uncross::call((&self.bids, &self.asks), market_orders, reference)
     }
 
-    /// A side's levels, best first.
+    /// Returns the levels of a side, best first.
     pub(super) fn levels(&self, side: Side) -> impl Iterator<Item = Level> {
         self.of(side).iter()
     }
 }
 
-/// How much an order hides.
+/// Returns the hidden quantity of an order.
 const fn hides(order: &OrderRecord) -> Quantity {
     Quantity(order.open.0.wrapping_sub(order.shown.0))
 }

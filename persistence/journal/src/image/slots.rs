@@ -1,8 +1,8 @@
-//! The orders of a market in pages, so that a state stays as it was while the image goes on.
+//! The orders of a market in pages, so that a frozen state stays the same while the image changes.
 //!
-//! Whoever wants the state takes the pages as they are, which copies none of them. A page that
-//! changes while somebody still has it is copied then, and only it: what a state costs the image is
-//! spread over the commands that follow, a few kilobytes each.
+//! To freeze the state, a caller shares the pages, which copies none of them. If a page changes while it
+//! is shared, only that page is copied, and only then. So the cost of a frozen state is spread over the
+//! commands that follow, a few kilobytes each.
 
 use std::sync::Arc;
 
@@ -11,16 +11,16 @@ use pricetime_engine::{AccountId, OrderId, OrderRecord};
 
 use super::owners::Owners;
 
-/// How many orders a page has room for.
+/// How many orders a page holds.
 const PAGE: usize = 64;
 
-/// Some orders.
+/// A page of orders.
 pub(super) type Page = [Option<OrderRecord>; PAGE];
 
-/// Live orders, found by id and by account.
+/// The live orders, found by id and by account.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Slots {
-    /// Where each order is.
+    /// The slot of each order.
     index: HashMap<OrderId, u32>,
     owners: Owners,
     pages: Vec<Arc<Page>>,
@@ -29,13 +29,13 @@ pub(super) struct Slots {
     used: u32,
 }
 
-/// Its page, and where in it.
+/// Returns the page of a slot, and the place in that page.
 const fn place(slot: u32) -> (usize, usize) {
     (slot as usize / PAGE, slot as usize % PAGE)
 }
 
 impl Slots {
-    /// Makes room for so many more.
+    /// Reserves space for this many more orders.
     pub(super) fn reserve(&mut self, orders: usize) {
         self.index.reserve(orders);
         self.owners.reserve(orders);
@@ -47,19 +47,19 @@ impl Slots {
         self.pages.get(page)?.get(at)?.as_ref()
     }
 
-    /// The order in a slot.
+    /// Returns the order in a slot, if there is one.
     pub(super) fn at(&self, slot: u32) -> Option<&OrderRecord> {
         let (page, at) = place(slot);
         self.pages.get(page)?.get(at)?.as_ref()
     }
 
-    /// An order and its slot.
+    /// Returns an order and its slot.
     pub(super) fn get_mut(&mut self, order: OrderId) -> Option<(u32, &mut OrderRecord)> {
         let slot = *self.index.get(&order)?;
         Some((slot, self.slot(slot)?.as_mut()?))
     }
 
-    /// Puts an order in. Returns its slot, and the order that was there under its id.
+    /// Inserts an order. Returns its slot, and the order that had its id before.
     pub(super) fn insert(&mut self, order: OrderRecord) -> (u32, Option<OrderRecord>) {
         let Self { index, pages, free, used, .. } = self;
         let slot = *index.entry(order.party.order).or_insert_with(|| {
@@ -75,7 +75,7 @@ impl Slots {
         let account = order.party.account;
         let mut old = None;
         if let Some(there) = self.slot(slot) {
-            // Most slots are free: nothing is copied out of them.
+            // Most slots are free, and then nothing is copied out of them.
             if there.is_some() {
                 old = there.take();
             }
@@ -88,7 +88,7 @@ impl Slots {
         (slot, old)
     }
 
-    /// Takes an order out, if it is there, and shows it and its slot to `seen` before.
+    /// Removes an order, if it exists. Before that, passes its slot and the order to `seen`.
     pub(super) fn remove(&mut self, order: OrderId, seen: impl FnOnce(u32, &OrderRecord)) {
         let Some(slot) = self.index.remove(&order) else { return };
         self.free.push(slot);
@@ -106,7 +106,7 @@ impl Slots {
         self.owners.count(account)
     }
 
-    /// An account's orders, in no order that means anything.
+    /// Returns the orders of an account, in no particular order.
     pub(super) fn of(&self, account: AccountId) -> impl Iterator<Item = &OrderRecord> {
         self.owners.of(account).filter_map(|slot| self.at(slot))
     }
@@ -116,7 +116,7 @@ impl Slots {
         &self.pages
     }
 
-    /// All orders, in no order that means anything.
+    /// Returns all orders, in no particular order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &OrderRecord> {
         self.pages.iter().flat_map(|page| page.iter().flatten())
     }

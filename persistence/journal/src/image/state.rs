@@ -1,4 +1,4 @@
-//! A market's state for who keeps a copy of it elsewhere.
+//! The state of a market, for code that keeps a copy of it elsewhere.
 
 use std::sync::Arc;
 
@@ -11,45 +11,45 @@ use super::Image;
 use super::changes::Changes;
 use super::slots::Page;
 
-/// A market as it is, and what became of its orders since this was last asked for.
+/// The current state of a market, and the changes to its orders since they were last taken.
 #[derive(Clone, Debug)]
 pub struct MarketState {
-    /// Every command up to this one is in it, and none behind.
+    /// The last command that is included. All commands before it are included, and none after it.
     pub sequence: Sequence,
     /// The time of the last command.
     pub timestamp: Timestamp,
     /// The highest market id ever added.
     pub last_market: MarketId,
-    /// What the market has once.
+    /// The spec, phase, counters and epoch totals of the market.
     pub head: MarketHead,
-    /// The bids in numbers.
+    /// The totals of the bids.
     pub bids: SideSummary,
-    /// The asks in numbers.
+    /// The totals of the asks.
     pub asks: SideSummary,
-    /// What became of the orders.
+    /// The changes to the orders.
     pub changes: Changes,
     /// All orders.
     pub orders: Orders,
-    /// The blocked accounts, ascending.
+    /// The blocked accounts, in ascending order.
     pub blocked: Vec<AccountId>,
     /// The requests of the window, oldest first.
     pub requests: Vec<RequestRecord>,
 }
 
-/// The orders of a market as they were at some moment, whatever becomes of the image.
+/// The orders of a market at one moment, independent of later changes.
 #[derive(Clone, Debug)]
 pub struct Orders(Vec<Arc<Page>>);
 
 impl Orders {
-    /// All of them, in no order that means anything.
+    /// Returns all orders, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &OrderRecord> {
         self.0.iter().flat_map(|page| page.iter().flatten())
     }
 }
 
 impl MarketState {
-    /// The digest of everything but the orders; with those of all orders added, wrapping, it is the
-    /// market's.
+    /// Returns the digest of everything but the orders. Added to the digests of all orders, wrapping, it
+    /// is the digest of the market.
     #[must_use]
     pub fn digest_without_orders(&self) -> u128 {
         let (blocked, requests) = (self.blocked.clone(), self.requests.clone());
@@ -59,8 +59,9 @@ impl MarketState {
 }
 
 impl Image {
-    /// A market's state, and what has become of its orders since this (or their changes) was last
-    /// asked for; `None` where there is no such market (any more).
+    /// Returns the state of a market, and the changes to its orders since changes were last taken, by
+    /// this or by [`take_changes`](Self::take_changes). Returns `None` if the market does not exist, or
+    /// no longer exists.
     pub fn take_state(&mut self, market: MarketId) -> Option<MarketState> {
         let changes = self.take_changes(market)?;
         let image = self.market(market)?;

@@ -1,18 +1,19 @@
 //! What an uncross would do, from the few levels that decide it.
 //!
-//! At a higher price buyers want less and sellers have more. So there is a lowest price at which buyers
-//! want no more than sellers have. Below it the traded volume grows with the price and the surplus shrinks;
-//! from there on it is the other way. The best price is therefore not beyond the second level on either
-//! side of it, and the engine's own rule decides among those.
+//! At a higher price, buyers want less and sellers offer more. So there is a lowest price at which buyers
+//! want no more than sellers offer. Below it, a higher price increases the traded volume and decreases
+//! the surplus. From it on, a higher price does the opposite. So the best price is not beyond the second
+//! level on either side of it, and the engine's own rule decides among those levels.
 
 use pricetime_engine::{Call, MarketOrders, Price, Quantity, Side};
 
 use super::levels::{Levels, Open};
 
-/// How many prices with a level are looked at on either side. Two would do.
+/// How many prices with a level are checked on either side. Two would be enough.
 const NEAR: usize = 3;
 
-/// What an uncross of these sides would find and do. Takes time with the number of chunks of levels.
+/// Returns what an uncross of these sides would find and do. The time grows with the number of chunks of
+/// levels.
 pub(super) fn call(
     (bids, asks): (&Levels, &Levels),
     (market_bids, market_asks): (MarketOrders, MarketOrders),
@@ -26,7 +27,7 @@ pub(super) fn call(
     let Some((low, high)) = prices.clone().min().zip(prices.max()) else {
         return Call::of(core::iter::empty(), market_bids, market_asks, reference);
     };
-    // What trades at each of these prices counts as orders without a limit.
+    // What trades at each of these prices counts as market orders.
     let beyond = |which, all: u128| {
         let own = near.iter().filter(|(side, ..)| *side == which);
         let own: u128 = own.map(|(.., open)| u128::from(open.0)).sum();
@@ -38,12 +39,13 @@ pub(super) fn call(
     Call { indicative, market_bids, market_asks }
 }
 
-/// What trades at this price: levels, and orders without a limit.
+/// Returns the quantity that trades at this price, from levels and from market orders.
 fn willing(levels: &Levels, price: Price, sums: &[Quantity], unpriced: Quantity) -> u128 {
     u128::from(levels.willing(price, sums).0) + u128::from(unpriced.0)
 }
 
-/// The lowest price for which this holds, as it does for all above; `None` if there is none.
+/// Returns the lowest price for which `holds` is true, or `None` if there is none. It must then be true
+/// for all higher prices.
 fn lowest(holds: impl Fn(Price) -> bool) -> Option<Price> {
     let (mut low, mut high) = (i128::from(i64::MIN), i128::from(i64::MAX) + 1);
     while low < high {
@@ -56,7 +58,7 @@ fn lowest(holds: impl Fn(Price) -> bool) -> Option<Price> {
     i64::try_from(low).ok().map(Price)
 }
 
-/// The levels at the prices that are next to this one, or the highest if there is none.
+/// Returns the levels at the prices nearest to `at`, or at the highest prices if `at` is `None`.
 fn near(bids: &Levels, asks: &Levels, at: Option<Price>) -> Vec<(Side, Price, Quantity)> {
     let told = |side| move |(level, open): Open| (side, level.price, open);
     let (buys, sells) = (told(Side::Buy), told(Side::Sell));
@@ -65,7 +67,7 @@ fn near(bids: &Levels, asks: &Levels, at: Option<Price>) -> Vec<(Side, Price, Qu
         Some(at) => {
             above.extend(bids.as_good(at).take(NEAR).map(buys));
             below.extend(bids.worse(at).take(NEAR).map(buys));
-            // An ask at `at` is as good as that, and yet not below.
+            // An ask at `at` is as good as `at`, but is not below it.
             let asks_below = asks.as_good(at).filter(|(level, _)| level.price < at);
             below.extend(asks_below.take(NEAR).map(sells));
             above.extend(asks.get(at).and_then(|_| asks.as_good(at).next()).map(sells));
@@ -85,7 +87,7 @@ fn near(bids: &Levels, asks: &Levels, at: Option<Price>) -> Vec<(Side, Price, Qu
     below
 }
 
-/// Keeps the levels at the first few prices.
+/// Keeps the levels at the first `NEAR` prices.
 fn nearest(levels: &mut Vec<(Side, Price, Quantity)>) {
     let (mut prices, mut last) = (0, None);
     levels.retain(|(_, price, _)| {
@@ -101,7 +103,7 @@ mod tests {
     use super::*;
     use crate::random::Random;
 
-    /// The levels of both sides as the engine's rule takes them.
+    /// Returns the levels of both sides as the engine's rule takes them.
     fn all(bids: &Levels, asks: &Levels) -> Vec<(Side, Price, Quantity)> {
         let told = |side| move |(level, open): Open| (side, level.price, open);
         let (low, high) = (Price(i64::MIN), Price(i64::MAX));

@@ -1,4 +1,4 @@
-//! A journal cut off behind a command, for a copy that stands by itself.
+//! Cuts a journal off after a command, for a copy that is complete by itself.
 
 use std::path::Path;
 
@@ -15,17 +15,17 @@ use crate::history::History;
 /// A file of a journal that ends with a given command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CutSegment {
-    /// Its name.
+    /// The name of the file.
     pub name: String,
-    /// What it begins with; zeros follow up to its length.
+    /// The bytes that the file begins with. Zeros follow up to its length.
     pub bytes: Vec<u8>,
-    /// How long it is.
+    /// The length of the file.
     pub length: u64,
 }
 
-/// The segment that begins with `first`, up to the command `through`. Where that is its last one, a
-/// seal follows: what is copied is durable, and the copy has to say so by itself. A seal for which
-/// there is no room stands in a segment of its own.
+/// Returns the segment that begins with `first`, up to the command `through`. If it is the last one, a
+/// seal follows: what is copied is durable, and the copy must state that by itself. If there is no room
+/// for the seal, it is put into a segment of its own.
 pub(crate) fn cut(
     disk: &dyn Disk,
     folder: &Path,

@@ -1,4 +1,4 @@
-//! The last segment when it is looked at and when it is opened: what it holds, and how it is mended.
+//! Reads the last segment of a journal, and repairs it when the journal is opened.
 
 use pricetime_engine::{Sequence, rules};
 
@@ -8,24 +8,24 @@ use super::scan::{Found, Scanned, scan};
 use super::segment::{START, Segment};
 use super::{Damage, JournalError, io_error};
 
-/// How much is zeroed in one write.
+/// How many bytes are zeroed in one write.
 const ZEROS: usize = 1 << 20;
 
-/// Reads a segment as the last one, from its mark up to where it was written; all of it if it has no
-/// mark.
+/// Reads the last segment from its mark up to where the file was written, or all of it if it has no mark.
 pub(super) fn look(segment: &Segment) -> Result<(Scanned, Vec<u8>), JournalError> {
     let Some(mark) = Mark::read(segment)? else { return look_from(segment, None, None) };
     let (scanned, bytes) = look_from(segment, Some(mark), Some(mark))?;
     if scanned.end as u64 <= mark.written {
         return Ok((scanned, bytes));
     }
-    // Records behind what was written: the mark cannot be trusted.
+    // There are records beyond what was written, so the mark cannot be trusted.
     look_from(segment, None, None)
 }
 
-/// The same from its first record on, for whoever wants to know of any damage in it.
+/// Like `look`, but reads from the first record on, to find any damage in the segment.
 pub(super) fn look_whole(segment: &Segment) -> Result<Scanned, JournalError> {
-    // Read before the records: so what it calls durable is there, whoever writes meanwhile.
+    // The mark is read before the records. So what it states to be durable is in the file, even if a
+    // process is writing.
     let mark = Mark::read(segment)?;
     let (mut scanned, _) = look_from(segment, None, mark)?;
     if mark.is_some_and(|mark| scanned.end as u64 > mark.written) {
@@ -43,8 +43,8 @@ pub(super) fn look_whole(segment: &Segment) -> Result<Scanned, JournalError> {
     Ok(scanned)
 }
 
-/// Reads from one mark on, or from the first record, up to where another says that it was written, or
-/// to the end.
+/// Reads from the place that the mark `begin` states, or from the first record, up to where the mark
+/// `end` states that the file was written, or to the end.
 fn look_from(
     segment: &Segment,
     begin: Option<Mark>,
@@ -60,7 +60,7 @@ fn look_from(
         (mark.written + SPAN_MAX as u64).min(mark::place(header.length))
     });
     let size = |at| usize::try_from(at).unwrap_or(usize::MAX);
-    // What is in front of the mark is never touched, so it takes no memory.
+    // The part of the buffer before the mark's place is never touched, so it takes no memory.
     let mut bytes = vec![0; size(until)];
     let into = bytes.get_mut(size(from)..).unwrap_or_default();
     file.read_at(from, into).map_err(io_error("read", path))?;
@@ -68,8 +68,8 @@ fn look_from(
     Ok((scanned, bytes))
 }
 
-/// Makes the disk agree with what was read: what is doubtful is written again, the rest zeroed, as
-/// far as it was ever written. Says how it is marked.
+/// Makes the disk agree with what was read: doubtful records are written again, and the rest is zeroed as
+/// far as it was ever written. Returns the new mark.
 pub(super) fn mend(
     segment: &mut Segment,
     scanned: &Scanned,
@@ -81,8 +81,8 @@ pub(super) fn mend(
     if !doubtful.is_empty() {
         file.write_at(scanned.doubtful as u64, doubtful).map_err(io_error("write", path))?;
     }
-    // Even where zeros can be read: after a failed sync the disk may hold older bytes than can be
-    // read, and those must not come back behind commands that are yet to come.
+    // This is needed even if the bytes read as zeros. After a failed sync, the disk may hold older bytes
+    // than those that can be read, and they must not reappear after later commands.
     let zeros = vec![0; ZEROS];
     let mut at = end;
     let until = scanned.mark.map_or(length, |mark| mark.written);
@@ -92,16 +92,17 @@ pub(super) fn mend(
         at += many as u64;
     }
     let far = (end + ahead(length)).min(limit(length));
-    // Never lower than it was: if the sync below fails, the zeros up to there may not be on the disk.
+    // Never lower than before: if the sync below fails, the zeros up to there may not be on the disk.
     let written = scanned.mark.map_or(far, |mark| far.max(mark.written));
-    // A record may state more than there is; the mark is relied on, so it does not.
+    // A record may state more than there is. The mark must not, because it is relied on.
     let durable = scanned.stated.min(Sequence(scanned.next.0.saturating_sub(1)));
     let mark = Mark { durable, at: scanned.doubtful as u64, written };
     if scanned.mark.is_none() {
-        // There was no such number before. It may be relied on once the zeros are on the disk.
+        // There was no mark before. It can be relied on only when the zeros are on the disk.
         file.sync().map_err(io_error("sync", path))?;
     }
-    // Nothing more goes into a segment of other rules, which may still be refused: it stays as it is.
+    // Nothing is appended to a segment of other rules, and opening it may still be refused. So its mark
+    // stays as it is.
     if end <= limit(length) && header.rules == rules::VERSION {
         mark.write(segment)?;
     }

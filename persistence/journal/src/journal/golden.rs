@@ -1,4 +1,4 @@
-//! The bytes of the journal, spelled out: whoever changes one breaks every journal.
+//! The exact bytes of the journal format. Changing one of them breaks every existing journal.
 
 use pricetime_engine::{AccountId, Action, Command, MarketId, Sequence, Timestamp};
 
@@ -82,7 +82,7 @@ fn records_have_these_bytes() {
         let (golden, salt) = (bytes(hex), header().salt);
         let next = if kind == Kind::Command { 5 } else { 6 };
         let head = Head { kind, sequence: Sequence(next), durable: Sequence(next - 1) };
-        // Behind another one, as in the writer's buffer.
+        // Behind other bytes, as in the buffer of the writer.
         let mut out = vec![0xff; 8 + HEAD];
         if kind == Kind::Command {
             encode_command(&command(), &mut out);
@@ -120,7 +120,7 @@ fn the_mark_of_a_segment_has_these_bytes() {
     for (length, limit, place) in [(2_048, 1_920, 1_984), (4_096, 3_968, 4_032)] {
         assert_eq!((mark::limit(length), mark::place(length)), (limit, place));
     }
-    // In a long segment its block holds nothing else.
+    // In a long segment, the block of the mark holds nothing else.
     for length in (1 << 16..(1 << 16) + 2 * mark::BLOCK).chain([64 << 20]) {
         let (limit, place) = (mark::limit(length), mark::place(length));
         assert!(

@@ -1,19 +1,21 @@
-//! The mark of a segment: a record that says how far the journal is durable, in a place of its own.
+//! The mark of a segment: a record in a place of its own that states how far the journal is durable.
 //!
-//! It stands near the end of the file and is overwritten in place. In a long segment no other record
-//! shares its block, so damage to the last records leaves the mark, which shows it to be damage.
+//! It is stored near the end of the file and overwritten in place. In a long segment, no other record
+//! shares its block. So damage to the last records leaves the mark intact, and the mark shows that it is
+//! damage.
 //!
 //! ```text
 //! payload   0    where the record of the next command begins (8)
 //!           8    how far the file was written: behind this byte there is only the mark (8)
 //! ```
 //!
-//! Because of the second number the rest of the file need not be read or zeroed when the journal is
-//! opened. It is durable before anything is written behind that byte.
+//! Because of the second number, the rest of the file need not be read or zeroed when the journal is
+//! opened. The number is durable before anything is written beyond that byte.
 //!
-//! If the record that calls a batch durable lay in the same block as the batch, damage that zeroes the block
-//! would take both and look like a torn tail. The search for such a record covers every byte that can hold
-//! one. It does not ask the file system for holes, because some file systems answer that call wrongly.
+//! If the record that states a batch to be durable were in the same block as the batch, damage that
+//! zeroes the block would take both and look like a torn tail. The search for such a record covers every
+//! byte that can hold one. It does not ask the file system for holes, because some file systems answer
+//! that call wrongly.
 
 use pricetime_engine::Sequence;
 
@@ -21,41 +23,41 @@ use super::record::{self, ALIGN, HEAD, Head, Kind};
 use super::segment::{Header, START, Segment};
 use super::{JournalError, io_error};
 
-/// How much of a disk is damaged at a time, as a rule.
+/// The part of a disk that is usually damaged at once.
 pub(super) const BLOCK: u64 = 4096;
 
-/// From this length on, no record shares the mark's block.
+/// In segments of at least this length, no record shares the block of the mark.
 const LONG: u64 = 1 << 16;
 
-/// How many bytes at the end of a segment are the mark's.
+/// How many bytes at the end of a segment are reserved for the mark.
 const ROOM: u64 = 64;
 
 const SPAN: usize = HEAD + 16;
 
-/// What a mark says.
+/// The contents of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     /// The last command that is durable.
     pub(super) durable: Sequence,
-    /// Where the record of the next command begins.
+    /// The byte at which the record of the next command begins.
     pub(super) at: u64,
-    /// How far the file was written.
+    /// The byte up to which the file was written.
     pub(super) written: u64,
 }
 
-/// Where the mark of a segment of this length stands.
+/// The byte at which the mark of a segment of this length begins.
 pub(super) const fn place(length: u64) -> u64 {
     length.saturating_sub(ROOM) / ALIGN as u64 * ALIGN as u64
 }
 
-/// Where the records of a segment of this length have to end. Those that older versions wrote may go
-/// on up to its end; such a segment has no mark.
+/// The byte at which the records of a segment of this length must end. Records that older versions wrote
+/// may continue up to the end of the segment. Such a segment has no mark.
 pub(super) const fn limit(length: u64) -> u64 {
     let limit = place(length).saturating_sub(ROOM);
     if length < LONG { limit } else { limit / BLOCK * BLOCK }
 }
 
-/// How far ahead of its records a segment of this length counts as written.
+/// How many bytes beyond its records a segment of this length counts as written.
 pub(super) fn ahead(length: u64) -> u64 {
     (length / 16).clamp(512, 4 << 20)
 }
@@ -68,7 +70,7 @@ impl Mark {
         Self { durable, at: START, written }
     }
 
-    /// The mark of a segment; `None` if there is none that can be read.
+    /// Reads the mark of a segment. Returns `None` if there is none that can be read.
     pub(super) fn read(segment: &Segment) -> Result<Option<Self>, JournalError> {
         let Segment { header, path, file } = segment;
         let mut bytes = [0; SPAN];
@@ -92,7 +94,7 @@ impl Mark {
         is_sound.then_some(Self { durable, at, written })
     }
 
-    /// The record.
+    /// Encodes the mark as a record.
     pub(super) fn to_bytes(self, header: &Header) -> Vec<u8> {
         let mut bytes = vec![0; HEAD];
         bytes.extend_from_slice(&self.at.to_le_bytes());
@@ -102,14 +104,14 @@ impl Mark {
         bytes
     }
 
-    /// Writes it in its place.
+    /// Writes the mark in its place.
     pub(super) fn write(self, segment: &mut Segment) -> Result<(), JournalError> {
         let bytes = self.to_bytes(&segment.header);
         put(segment, &bytes)
     }
 
-    /// Removes the mark of a segment that has come to its end. What follows it says that all of it is
-    /// durable.
+    /// Removes the mark of a segment that is complete. The existence of its successor shows that all of
+    /// it is durable.
     pub(super) fn clear(segment: &mut Segment) -> Result<(), JournalError> {
         put(segment, &[0; SPAN])
     }

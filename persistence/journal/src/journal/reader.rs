@@ -1,4 +1,4 @@
-//! The reading end of the journal.
+//! The reader of the journal.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,18 +23,18 @@ pub struct JournalReader {
     history: History,
 }
 
-/// Commands, one after another; nothing follows an error.
+/// An iterator over commands. It ends after an error.
 #[derive(Debug)]
 pub struct Commands {
     reader: JournalReader,
-    /// The first that is wanted, and the next one that comes.
+    /// The first command that the caller wants, and the next one in the segment.
     from: Sequence,
     expected: Sequence,
     through: Sequence,
-    /// Where the segment after this one begins, if there is one yet.
+    /// The first command of the next segment, if there is one yet.
     successor: Option<Sequence>,
     segment: Segment,
-    /// What was read of it, from which byte on, and how far it is used up.
+    /// The bytes that were read of the segment, the offset of the first one, and how many are used up.
     window: Vec<u8>,
     offset: u64,
     at: usize,
@@ -42,17 +42,17 @@ pub struct Commands {
 }
 
 impl JournalReader {
-    /// Reads the journal in this folder.
+    /// Creates a reader of the journal in this folder.
     #[must_use]
     pub fn new(disk: Arc<dyn Disk>, folder: &Path, history: History) -> Self {
         Self { disk, folder: folder.to_owned(), history }
     }
 
-    /// The commands from `from` to `through`, which must be durable: only those can be told from
-    /// what is being written at the same time.
+    /// Reads the commands from `from` to `through`, which must be durable. Commands that are not durable
+    /// cannot be distinguished from what is being written at the same time.
     ///
     /// # Errors
-    /// Where `from` was dropped, and where its file cannot be read.
+    /// Returns an error if `from` was dropped, or if its file cannot be read.
     pub fn read(&self, from: Sequence, through: Sequence) -> Result<Commands, JournalError> {
         let firsts = segment::list(&*self.disk, &self.folder)?;
         let oldest = *firsts.first().ok_or_else(|| JournalError::Missing(self.folder.clone()))?;
@@ -83,7 +83,7 @@ impl JournalReader {
         Ok(commands)
     }
 
-    /// Opens a segment to replay it, which takes the rules that its commands were written under.
+    /// Opens a segment to replay it. Its commands must have been written under the current rules.
     fn segment(&self, first: Sequence) -> Result<Segment, JournalError> {
         let segment = Segment::open(&*self.disk, &self.folder, self.history, first)?;
         match segment.header.rules {
@@ -94,14 +94,15 @@ impl JournalReader {
 }
 
 impl Commands {
-    /// Goes on to this command, which has become durable since: without looking for its place again.
+    /// Continues up to this command, which has become durable since. The iterator keeps its place in the
+    /// file.
     pub fn extend(&mut self, through: Sequence) {
         self.through = self.through.max(through);
-        // What lies behind the last command may have been read before it was written.
+        // Bytes after the last command may have been read before they were written.
         self.window.truncate(self.at);
     }
 
-    /// Goes to the first that is wanted.
+    /// Skips to the first command that the caller wants.
     #[cold]
     fn reach(&mut self) -> Result<(), JournalError> {
         while self.expected < self.from {
@@ -110,7 +111,7 @@ impl Commands {
         Ok(())
     }
 
-    /// Goes one command on and makes something of its record.
+    /// Advances by one command, and returns the result of `make` for its record.
     #[inline]
     fn step<T>(
         &mut self,
@@ -141,8 +142,8 @@ impl Commands {
         }
     }
 
-    /// Here no record can be read. Right if a segment begins with the next command, which may have
-    /// come to be since we looked.
+    /// Handles a place where no record can be read. That is correct if a segment begins with the next
+    /// command. Such a segment may have been created since the folder was listed.
     #[cold]
     fn end_of_segment(&mut self) -> Result<(), JournalError> {
         let firsts = segment::list(&*self.reader.disk, &self.reader.folder)?;
@@ -153,7 +154,7 @@ impl Commands {
         Err(self.damaged(Damage::Unreadable))
     }
 
-    /// Turns to the segment that begins with this command.
+    /// Switches to the segment that begins with this command.
     #[cold]
     fn turn(&mut self, first: Sequence) -> Result<(), JournalError> {
         self.segment = self.reader.segment(first)?;

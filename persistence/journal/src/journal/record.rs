@@ -1,10 +1,10 @@
-//! One record: its head, its checksum and what it carries.
+//! One record: head, checksum and payload.
 
 use pricetime_engine::Sequence;
 
 use crate::codec::COMMAND_MAX;
 
-/// How many bytes stand before the payload.
+/// The number of bytes before the payload.
 pub(super) const HEAD: usize = 24;
 
 /// Records begin at multiples of this.
@@ -13,24 +13,24 @@ pub(super) const ALIGN: usize = 8;
 /// No record is longer than this.
 pub(super) const SPAN_MAX: usize = HEAD + COMMAND_MAX;
 
-/// What a record is. The numbers never change.
+/// The kind of a record. The numbers never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A command.
     Command = 1,
-    /// Nothing but the word that everything before it is durable.
+    /// States only that everything before it is durable.
     Mark = 2,
-    /// The same, at an orderly close.
+    /// Like a mark, but written when the journal is closed cleanly.
     Seal = 3,
 }
 
-/// What a record says of itself.
+/// The head of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) kind: Kind,
-    /// The command's number; of a mark or seal that of the next command.
+    /// The sequence of the command. In a mark or seal, that of the next command.
     pub(super) sequence: Sequence,
-    /// What was known to be durable when it was written.
+    /// The sequence that was known to be durable when the record was written.
     pub(super) durable: Sequence,
 }
 
@@ -39,11 +39,12 @@ pub(super) struct Head {
 pub(super) struct Record<'a> {
     pub(super) head: Head,
     pub(super) payload: &'a [u8],
-    /// How many bytes it takes, head and filling included.
+    /// The length of the record in bytes, head and padding included.
     pub(super) span: usize,
 }
 
-/// Closes a record that begins at `begun`: the room for its head, then the payload up to the end.
+/// Completes a record that begins at `begun`. Space for its head is there, followed by the payload up to
+/// the end.
 #[inline]
 pub(super) fn close(out: &mut Vec<u8>, begun: usize, salt: u32, head: Head) {
     let length = out.len() - begun - HEAD;
@@ -64,7 +65,8 @@ pub(super) fn check(record: &mut [u8], salt: u32) {
     record[..4].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// The record that these bytes begin with, if its checksum is right.
+/// Returns the record that these bytes begin with, or `None` if it is incomplete or its checksum is
+/// wrong.
 #[inline]
 pub(super) fn parse(bytes: &[u8], salt: u32) -> Option<Record<'_>> {
     let (fixed, _) = bytes.split_first_chunk::<HEAD>()?;
@@ -79,8 +81,8 @@ pub(super) fn parse(bytes: &[u8], salt: u32) -> Option<Record<'_>> {
     Some(Record { head, payload: &record[HEAD..HEAD + length], span })
 }
 
-/// Whether these bytes might begin a record that says that `sequence` was durable. Quick: most
-/// bytes that are no record fail here, before a checksum is taken.
+/// Returns `true` if these bytes might begin a record that states that `sequence` was durable. This is
+/// fast: most bytes that are not a record fail here, before a checksum is computed.
 #[inline]
 pub(super) fn may_state(bytes: &[u8], sequence: Sequence) -> bool {
     let Some((fixed, _)) = bytes.split_first_chunk::<HEAD>() else {

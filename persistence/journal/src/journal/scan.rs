@@ -1,4 +1,4 @@
-//! What is at the end of a journal: the rule that tells a torn tail from damage.
+//! Scans the end of a journal. Here is the rule that distinguishes a torn tail from damage.
 
 use pricetime_engine::Sequence;
 
@@ -7,27 +7,27 @@ use super::mark::Mark;
 use super::record::{self, ALIGN, Kind, Record};
 use super::segment::{Header, START};
 
-/// What the last segment holds.
+/// The contents of the last segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Scanned {
-    /// The mark that it was read from; `None` if it was read from its first record.
+    /// The mark from which it was read, or `None` if it was read from its first record.
     pub(super) mark: Option<Mark>,
-    /// Where its last good record ends.
+    /// The byte at which the last good record ends.
     pub(super) end: usize,
-    /// The command that comes next.
+    /// The next command.
     pub(super) next: Sequence,
-    /// The last command that a record calls durable.
+    /// The last command that is stated to be durable.
     pub(super) stated: Sequence,
-    /// Where the last command ends that a record calls durable. What is behind it, marks included,
-    /// can be read, but need not be on the disk.
+    /// The byte at which the last command that is stated to be durable ends. Everything after it, marks
+    /// included, can be read but need not be on the disk.
     pub(super) doubtful: usize,
     /// Whether the last good record is a seal.
     pub(super) sealed: bool,
-    /// Whether there is anything but zeros behind `end`.
+    /// Whether bytes other than zero follow `end`.
     pub(super) torn: bool,
 }
 
-/// Damage, where it begins and what should stand there.
+/// Damage: the byte at which it begins, and the command that should be there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) offset: usize,
@@ -35,10 +35,10 @@ pub(super) struct Found {
     pub(super) what: Damage,
 }
 
-/// Reads the last segment from its mark on, or from its first record on if there is no mark. If a
-/// record is bad, everything behind it is searched for a good one that says that the bad one was
-/// durable. The mark says so only of records in front of the place where the reading begins: damage
-/// to those shows when they are replayed, as in an earlier segment.
+/// Reads the last segment from its mark on, or from its first record if there is no mark. If a record is
+/// bad, everything after it is searched for a good record that states that the bad one was durable. The
+/// mark states that only of records before the place where reading begins. Damage to those shows when
+/// they are replayed, as in an earlier segment.
 pub(super) fn scan(bytes: &[u8], header: &Header, mark: Option<Mark>) -> Result<Scanned, Found> {
     let begin = mark.map_or((START as usize, header.first), |mark| {
         (mark.at as usize, Sequence(mark.durable.0.saturating_add(1)))
@@ -66,8 +66,8 @@ pub(super) fn scan(bytes: &[u8], header: &Header, mark: Option<Mark>) -> Result<
     Ok(Scanned { mark, end, next, stated, doubtful, sealed, torn })
 }
 
-/// Visits good records in order until one is bad or the visitor has seen enough; says where it
-/// stopped and which command should stand there.
+/// Visits good records in order until one is bad or the visitor returns `false`. Returns the offset at
+/// which it stopped and the command that should be there.
 pub(super) fn walk(
     bytes: &[u8],
     header: &Header,
@@ -76,7 +76,7 @@ pub(super) fn walk(
     walk_from((START as usize, header.first), bytes, header, visit)
 }
 
-/// The same, from the byte at which this command should stand.
+/// Like `walk`, but begins at the byte `at` with the command `next`.
 fn walk_from(
     (mut at, mut next): (usize, Sequence),
     bytes: &[u8],
@@ -95,8 +95,8 @@ fn walk_from(
     (at, next)
 }
 
-/// The first good record from here on that says that `sequence` was durable. Lengths cannot be
-/// trusted here, so every place where a record might begin is looked at.
+/// Returns the first good record from `from` on that states that `sequence` was durable. Lengths cannot
+/// be trusted here, so every place where a record might begin is checked.
 fn denied(bytes: &[u8], salt: u32, from: usize, sequence: Sequence) -> Option<(usize, Sequence)> {
     for at in (from..bytes.len()).step_by(ALIGN) {
         let rest = bytes.get(at..)?;

@@ -9,21 +9,21 @@ use crate::codec::{CodecError, ENVELOPE_LENGTH, Kind, Newer, open_envelope, seal
 use crate::disk::{Disk, DiskFile};
 use crate::history::History;
 
-/// Where the records begin: the header has a sector to itself.
+/// The byte at which the records begin: the header has a sector to itself.
 pub(super) const START: u64 = 512;
 
 const SUFFIX: &str = ".journal";
 
-/// What a segment says of itself.
+/// The header of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) history: History,
     pub(super) first: Sequence,
-    /// How long the file was made.
+    /// The length with which the file was created.
     pub(super) length: u64,
-    /// What the checksums of its records begin with.
+    /// The value with which the checksums of its records begin.
     pub(super) salt: u32,
-    /// The version of the rules that its commands were written under.
+    /// The rules version under which its commands were written.
     pub(super) rules: u32,
 }
 
@@ -50,7 +50,7 @@ impl Header {
         bytes
     }
 
-    /// The header of these bytes.
+    /// Decodes a header.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, CodecError> {
         let envelope = open_envelope(Kind::Segment, bytes)?;
         let (history, rest) = envelope.payload.split_first_chunk().ok_or(CodecError::Cut)?;
@@ -67,7 +67,8 @@ impl Header {
     }
 }
 
-/// Whether a file of this length that begins with these bytes is the segment that begins with `first`.
+/// Returns `true` if a file of this length that begins with these bytes is the segment that begins with
+/// `first`.
 ///
 /// # Errors
 /// Returns an error if the bytes do not begin with the header of a segment.
@@ -81,14 +82,15 @@ pub(crate) fn begins(
     Ok((header.history, header.first, header.length) == (history, first, length))
 }
 
-/// The salt follows from history and first sequence, so that the writer knows that of the next
-/// segment before there is one. It keeps a record that strayed into another file from counting.
+/// Computes the salt from the history and the first sequence, so that the writer knows the salt of the
+/// next segment before that segment exists. Because of the salt, a record that strayed into another file
+/// does not count.
 pub(super) fn salt(history: History, first: Sequence) -> u32 {
     let sum = crc32c::crc32c(&history.0.to_le_bytes());
     crc32c::crc32c_append(sum, &first.0.to_le_bytes())
 }
 
-/// The error for a segment whose commands would mean something else here.
+/// The error for a segment that was written under other rules.
 pub(super) const fn other_rules(file: PathBuf, found: u32) -> JournalError {
     JournalError::OtherRules { file, found, ours: rules::VERSION }
 }
@@ -103,7 +105,7 @@ pub(super) fn path(folder: &Path, first: Sequence) -> PathBuf {
     folder.join(name(first))
 }
 
-/// The first sequences of the segments in a folder, ascending.
+/// Returns the first sequences of the segments in a folder, in ascending order.
 pub(super) fn list(disk: &dyn Disk, folder: &Path) -> Result<Vec<Sequence>, JournalError> {
     let names = match disk.list(folder) {
         Ok(names) => names,
@@ -117,7 +119,7 @@ pub(super) fn list(disk: &dyn Disk, folder: &Path) -> Result<Vec<Sequence>, Jour
 }
 
 impl Segment {
-    /// Opens a segment and checks that it is what its name and the history say.
+    /// Opens a segment and checks that its header matches its name and the history.
     pub(super) fn open(
         disk: &dyn Disk,
         folder: &Path,
@@ -126,7 +128,7 @@ impl Segment {
     ) -> Result<Self, JournalError> {
         let path = path(folder, first);
         let file = disk.open(&path).map_err(io_error("open", &path))?;
-        // The whole sector: the header of a newer format may be longer than ours.
+        // The whole sector is read, because the header of a newer format may be longer than ours.
         let mut bytes = [0; START as usize];
         let read = file.read_at(0, &mut bytes).map_err(io_error("read", &path))?;
         let present = file.length().map_err(io_error("read", &path))?;

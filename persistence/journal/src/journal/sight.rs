@@ -1,5 +1,4 @@
-//! A journal as it is seen from outside: beside the process that writes it, and without changing a
-//! byte.
+//! Reads a journal while another process may be writing it, and without changing a byte.
 
 use std::path::{Path, PathBuf};
 
@@ -14,27 +13,27 @@ use crate::codec::decode_command;
 use crate::disk::Disk;
 use crate::history::History;
 
-/// How often the last segment is read again before it counts as damaged: whoever writes it may have
-/// written in front of the place that was being read.
+/// How often the last segment is read again before it counts as damaged. A process that writes it may
+/// have changed bytes before the place that was being read.
 const LOOKS: usize = 3;
 
-/// A journal as it was found.
+/// The state in which a journal was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalSight {
-    /// Its files, the oldest first.
+    /// The files, oldest first.
     pub segments: Vec<SegmentSight>,
     /// The last command that is known to be durable, or the one before the first if there is none.
     pub durable: Sequence,
     /// The last command that can be read. Opening the folder makes it durable.
     pub last: Sequence,
-    /// The first command that can be replayed: those before it were written under other rules.
+    /// The first command that can be replayed. Those before it were written under other rules.
     pub replayable: Sequence,
     /// Whether a process has the folder open.
     pub in_use: bool,
-    /// Whether it was closed in order.
+    /// Whether the journal was closed cleanly.
     pub sealed: bool,
-    /// Where bytes begin that are no record: just being written, or torn by a power cut. Opening
-    /// the folder clears them away.
+    /// The place of the first bytes that are not a record: they are being written, or were torn by a
+    /// power cut. Opening the folder removes them.
     pub torn: Option<Position>,
 }
 
@@ -45,20 +44,20 @@ pub struct SegmentSight {
     pub first: Sequence,
     /// The file.
     pub path: PathBuf,
-    /// How long it is.
+    /// The length of the file.
     pub bytes: u64,
 }
 
-/// A file of a journal, read record by record.
+/// The result of reading every record of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentCheck {
-    /// Its last command, or the one before its first if there is none.
+    /// The last command, or the one before the first if there is none.
     pub last: Sequence,
-    /// How many marks and seals it holds among its records.
+    /// How many marks and seals are among the records.
     pub marks: u64,
-    /// Whether it ends with a seal.
+    /// Whether the file ends with a seal.
     pub sealed: bool,
-    /// How many of its bytes are used.
+    /// How many bytes of the file are used.
     pub used: u64,
 }
 
@@ -69,23 +68,23 @@ impl JournalSight {
         self.segments.first().map_or(Sequence(1), |segment| segment.first)
     }
 
-    /// The last command that counts. If a process has the folder open, that is the last durable one:
-    /// it may have told nobody of a later one yet. If no process has it open, every command that can
-    /// be read counts, as it does when the folder is opened: the process that was killed may have
-    /// answered all of them.
+    /// The last command that counts. If a process has the folder open, that is the last durable one,
+    /// because the process may not have acknowledged later ones yet. If no process has it open, every
+    /// command that can be read counts, as it does when the folder is opened: a process that was killed
+    /// may have answered all of them.
     #[must_use]
     pub fn through(&self) -> Sequence {
         if self.in_use { self.durable } else { self.last }
     }
 
-    /// How many commands can be read and do not count.
+    /// How many commands can be read but do not count.
     #[must_use]
     pub fn left_out(&self) -> u64 {
         self.last.0 - self.through().0
     }
 }
 
-/// The files of a journal. One that is dropped meanwhile is left out.
+/// Lists the files of a journal. A file that is removed while they are listed is left out.
 pub(crate) fn segments(disk: &dyn Disk, folder: &Path) -> Result<Vec<SegmentSight>, JournalError> {
     let mut found = Vec::new();
     for first in segment::list(disk, folder)? {
@@ -103,8 +102,8 @@ pub(crate) fn segments(disk: &dyn Disk, folder: &Path) -> Result<Vec<SegmentSigh
     Ok(found)
 }
 
-/// Looks at a journal that a process may have open. `held` is a command that is known to be durable
-/// from elsewhere: that of a snapshot.
+/// Reads the state of a journal that a process may have open. `held` is the last command of a snapshot,
+/// and so is known to be durable.
 pub(crate) fn sight(
     disk: &dyn Disk,
     folder: &Path,
@@ -129,8 +128,8 @@ pub(crate) fn sight(
     })
 }
 
-/// The first command of the oldest segment behind which all are of these rules. A header that cannot be
-/// read shows when its segment is replayed.
+/// Returns the first command from which on all segments are of the current rules. A segment whose header
+/// cannot be read counts as one of them, because the error shows when that segment is replayed.
 fn replayable(
     disk: &dyn Disk,
     folder: &Path,
@@ -144,7 +143,7 @@ fn replayable(
     segments.iter().rev().take_while(of_ours).last().map(|segment| segment.first)
 }
 
-/// Reads the last segment until it is sound, or damaged twice in the same place.
+/// Reads the last segment until it is intact, or damaged twice in the same place.
 fn steady(segment: &Segment) -> Result<Scanned, JournalError> {
     let mut before = None;
     for _ in 0..LOOKS {
@@ -161,8 +160,9 @@ fn steady(segment: &Segment) -> Result<Scanned, JournalError> {
     look_whole(segment)
 }
 
-/// Reads every record of a segment: checksums, numbers, what it calls durable, and that it holds
-/// commands. `successor` is where the next segment begins; the last one is read up to `through`.
+/// Reads every record of a segment and checks it: the checksum, the sequence, the sequence that it states
+/// to be durable, and that a command can be decoded. `successor` is the first command of the next
+/// segment. The last segment is read up to `through`.
 pub(crate) fn check(
     disk: &dyn Disk,
     folder: &Path,

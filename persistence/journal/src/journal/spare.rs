@@ -1,4 +1,4 @@
-//! How a segment comes to be: as a file without a name, which gets a header, the first mark and its name.
+//! Creates segments: first a file without a name, which then gets a header, the first mark and its name.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::disk::{Disk, DiskFile};
 
 const UNFINISHED: &str = ".journal.tmp";
 
-/// Removes what a crash left of a segment that had no name yet.
+/// Removes unfinished segments, which a crash left before they got a name.
 pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> Result<(), JournalError> {
     let names = disk.list(folder).map_err(io_error("list", folder))?;
     for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
@@ -19,7 +19,7 @@ pub(super) fn remove_unfinished(disk: &dyn Disk, folder: &Path) -> Result<(), Jo
     Ok(())
 }
 
-/// The file of a segment to come: it has its room on the disk, but neither header nor name.
+/// The file of a future segment. Its disk space is reserved, but it has no header and no name yet.
 #[derive(Debug)]
 pub(super) struct Spare {
     pub(super) path: PathBuf,
@@ -35,8 +35,8 @@ impl Spare {
         let path = folder.join(format!("next{UNFINISHED}"));
         let mut file = disk.create(&path).map_err(io_error("create", &path))?;
         if let Err(full) = file.preallocate(length) {
-            // What was allocated until the disk was full is given back; if it cannot be removed now,
-            // the next opening does it.
+            // This frees what was allocated before the disk was full. If the file cannot be removed now,
+            // the next open removes it.
             drop(file);
             drop(disk.remove(&path));
             return Err(io_error("make room for", &path)(full));
@@ -44,7 +44,7 @@ impl Spare {
         Ok(Self { path, file })
     }
 
-    /// Makes it a segment, durable with its name when this returns.
+    /// Makes the file a segment. The segment and its name are durable when this returns.
     pub(super) fn finish(
         self,
         disk: &dyn Disk,

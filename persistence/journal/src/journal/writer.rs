@@ -1,4 +1,4 @@
-//! The writing end of the journal.
+//! The writer of the journal.
 
 use core::mem;
 use std::path::{Path, PathBuf};
@@ -16,15 +16,15 @@ use crate::codec::encode_command;
 use crate::disk::Disk;
 use crate::history::History;
 
-/// A batch of this length reaches into another block than the one before it, and so is a mark itself:
-/// its records say that the batch before it is durable.
+/// A batch of this length reaches into another block than the batch before it. So it needs no mark: its
+/// records state that the batch before it is durable.
 const APART: u64 = BLOCK + SPAN_MAX as u64;
 
-/// The one writer of a journal. [`append`](Self::append) only fills a buffer;
-/// [`commit`](Self::commit) writes and syncs, and then the commands are durable.
+/// The only writer of a journal. [`append`](Self::append) only fills a buffer. [`commit`](Self::commit)
+/// writes and syncs the buffer, and then the commands are durable.
 ///
-/// After an error of the disk it answers [`JournalError::Poisoned`] for ever: the kernel may have
-/// dropped what it could not write, and a later sync that succeeds proves nothing.
+/// After a failed write or sync, the journal only returns [`JournalError::Poisoned`]: the kernel may have
+/// dropped what it could not write, so a later sync that succeeds proves nothing.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -55,21 +55,22 @@ pub struct Journal {
     opened: Tail,
     /// The first sequences of all segments, ascending.
     firsts: Vec<Sequence>,
-    /// The segment that is written now, how far, and how far of that is durable.
+    /// The segment that is being written, how far it is written, and how far it is durable.
     segment: Segment,
     offset: u64,
     settled: u64,
-    /// Its mark as it was written last, and behind which byte nothing may be written before a higher
-    /// number in the mark is durable.
+    /// The mark as it was last written, and the byte beyond which nothing may be written before a mark
+    /// with a higher number is durable.
     mark: Mark,
     reach: u64,
-    /// The file of the next segment, if it was made ahead of need, and behind which byte that is tried.
+    /// The file of the next segment, if it was created ahead of need, and the byte beyond which that is
+    /// tried.
     spare: Option<Spare>,
     spare_from: u64,
-    /// Records that are not written yet, and where among them new segments begin.
+    /// Records that are not written yet, and where new segments begin among them.
     pending: Vec<u8>,
     breaks: Vec<Break>,
-    /// The segment into which the next record goes, once everything pending is written.
+    /// The segment and the offset of the next record, once everything pending is written.
     last: Header,
     tail: u64,
     appended: Sequence,
@@ -78,7 +79,7 @@ pub struct Journal {
     poison: Option<String>,
 }
 
-/// From here on the pending bytes belong to a new segment.
+/// The place in the pending bytes where a new segment begins.
 #[derive(Clone, Copy, Debug)]
 struct Break {
     at: usize,
@@ -86,11 +87,11 @@ struct Break {
 }
 
 impl Journal {
-    /// Makes the first segment of a journal that begins with the command `first`, durable with its
-    /// name when this returns.
+    /// Creates the first segment of a journal that begins with the command `first`. The segment and its
+    /// name are durable when this returns.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn create(
         disk: &dyn Disk,
         folder: &Path,
@@ -104,17 +105,19 @@ impl Journal {
             Spare::create(disk, folder, header.length)?.finish(disk, folder, header)?;
             return Ok(());
         }
-        // One that can be seen may have a name that was never synced.
+        // A segment that is found may have a name that was never synced.
         disk.sync_folder(folder).map_err(io_error("sync", folder))
     }
 
-    /// Opens a journal behind its last command. A torn tail is cut off; what no record calls durable
-    /// is written again and synced, because bytes that can be read need not be on the disk.
+    /// Opens a journal to append commands after its last one. A torn tail is cut off. Records that no
+    /// later record states to be durable are written again and synced, because bytes that can be read
+    /// need not be on the disk.
     ///
-    /// The last segment is read from its mark on. Damage in front of that shows when it is replayed.
+    /// The last segment is read only from the place that its mark states. Damage before that place shows
+    /// when the segment is replayed.
     ///
     /// # Errors
-    /// Where the disk refuses, where there is no journal, and where it is damaged.
+    /// Returns an error if there is no journal, if it is damaged, or if a file operation fails.
     pub fn open(
         disk: Arc<dyn Disk>,
         folder: &Path,
@@ -155,13 +158,13 @@ impl Journal {
         })
     }
 
-    /// Begins a new segment if the last one was written under an earlier version of the rules. Every
-    /// command there must be among those up to `held`, which a snapshot holds: none is replayed under
-    /// other rules.
+    /// Begins a new segment if the last one was written under an earlier version of the rules. No command
+    /// may be replayed under other rules, so a snapshot must hold all commands of the last segment.
+    /// `held` is the last command in the snapshot.
     ///
     /// # Errors
-    /// Returns [`JournalError::OtherRules`] if there is a later command, and an I/O error if the disk
-    /// refuses.
+    /// Returns [`JournalError::OtherRules`] if there is a later command, and another error if a file
+    /// operation fails.
     pub(crate) fn renew(&mut self, held: Sequence) -> Result<(), JournalError> {
         let found = self.segment.header.rules;
         if found == rules::VERSION {
@@ -177,7 +180,7 @@ impl Journal {
         Ok(())
     }
 
-    /// What was found when it was opened.
+    /// The end of the journal as it was found when the journal was opened.
     #[must_use]
     pub const fn opened(&self) -> Tail {
         self.opened
@@ -201,28 +204,30 @@ impl Journal {
         self.firsts.first().copied().unwrap_or(self.segment.header.first)
     }
 
-    /// The last file, and the one that would follow it.
+    /// The path of the last file, and of the one that would follow it.
     pub(crate) fn end_files(&self) -> [PathBuf; 2] {
         let next = Sequence(self.appended.0.saturating_add(1));
         [self.segment.path.clone(), segment::path(&self.folder, next)]
     }
 
-    /// Where the next record will stand.
+    /// The place of the next record.
     #[must_use]
     pub const fn position(&self) -> Position {
         Position { segment: self.last.first, offset: self.tail }
     }
 
-    /// How many bytes wait to be written.
+    /// How many bytes are waiting to be written.
     #[must_use]
     pub const fn pending_bytes(&self) -> usize {
         self.pending.len()
     }
 
-    /// Takes the next command into the buffer. No input or output.
+    /// Appends the next command to the buffer. Performs no I/O.
     ///
     /// # Errors
-    /// Where it is not the next one, and after an error of the disk.
+    /// Returns [`JournalError::NotDense`] if it is not the next command, and [`JournalError::OtherRules`]
+    /// if the last segment is of other rules. After a failed write or sync, returns
+    /// [`JournalError::Poisoned`].
     #[inline]
     pub fn append(&mut self, command: &Command) -> Result<(), JournalError> {
         self.healthy()?;
@@ -238,29 +243,33 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes the buffer and syncs; says which command is durable now.
+    /// Writes the buffer and syncs it. Returns the last durable command.
     ///
     /// # Errors
-    /// Where the disk refuses; from then on always.
+    /// Returns an error if a file operation fails. After that, every further operation returns
+    /// [`JournalError::Poisoned`].
     pub fn commit(&mut self) -> Result<Sequence, JournalError> {
         self.write()?;
         self.sync()
     }
 
-    /// Writes the buffer without a sync: a power cut may still take it, a crash of the process not.
+    /// Writes the buffer without a sync. A power cut can still lose it, but a crash of the process
+    /// cannot.
     ///
     /// # Errors
-    /// Where the disk refuses, and if the file is not at its path any more; from then on always.
+    /// Returns an error if a file operation fails, or if the file is no longer at its path. After that,
+    /// every further operation returns [`JournalError::Poisoned`].
     pub fn write(&mut self) -> Result<(), JournalError> {
         self.healthy()?;
         let done = self.stay().and_then(|()| self.write_pending());
         self.poisoned_by(done)
     }
 
-    /// Makes durable what is written; says which command is durable now.
+    /// Syncs what is written. Returns the last durable command.
     ///
     /// # Errors
-    /// Where the disk refuses; from then on always.
+    /// Returns an error if a file operation fails. After that, every further operation returns
+    /// [`JournalError::Poisoned`].
     pub fn sync(&mut self) -> Result<Sequence, JournalError> {
         self.healthy()?;
         if self.durable < self.written {
@@ -272,11 +281,12 @@ impl Journal {
         Ok(self.durable)
     }
 
-    /// Writes down how far the journal is durable, so that damage to the last batch is known to be
-    /// damage. For when nothing waits; needs no sync of its own.
+    /// Records how far the journal is durable, so that damage to the last batch is recognized as damage.
+    /// Call it when no command is waiting. It needs no sync of its own.
     ///
     /// # Errors
-    /// Fails if the disk refuses; from then on always.
+    /// Returns an error if a file operation fails. After that, every further operation returns
+    /// [`JournalError::Poisoned`].
     pub fn mark(&mut self) -> Result<(), JournalError> {
         self.healthy()?;
         if !self.has_room() {
@@ -287,44 +297,49 @@ impl Journal {
         self.poisoned_by(done)
     }
 
-    /// Makes the file of the next segment once half of this one is used. So a segment can follow even while
-    /// the process may open no more files or the disk is full.
+    /// Creates the file of the next segment once half of this one is used. So the journal can begin the
+    /// next segment even if the process can open no more files or the disk is full.
     ///
     /// # Errors
-    /// Returns the error of the disk. The journal goes on: the file is made when it is needed.
+    /// Returns an error if a file operation fails. The journal still works: the file is created when it
+    /// is needed.
     pub fn prepare(&mut self) -> Result<(), JournalError> {
         self.healthy()?;
         if self.spare.is_none() && self.tail > self.spare_from {
-            // Each try asks for all the room of a segment, so a full disk is not asked at every batch.
+            // Each attempt reserves space for a whole segment, so a full disk is not tried at every
+            // batch.
             self.spare_from = self.tail + self.last.length / 16;
             self.spare = Some(Spare::create(&*self.disk, &self.folder, self.segment_bytes)?);
         }
         Ok(())
     }
 
-    /// Closes it in order: commits, and says so at its end.
+    /// Closes the journal cleanly: commits, and writes a seal at the end.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn seal(mut self) -> Result<(), JournalError> {
         self.commit()?;
         self.push(Kind::Seal, |_| ());
         self.write()?;
-        // What was zeroed when it was opened is durable, and nothing was written behind the seal.
+        // The zeros written when the journal was opened are durable, and nothing was written after the
+        // seal.
         self.write_mark(self.offset)?;
         self.segment.file.sync().map_err(io_error("sync", &self.segment.path))?;
         if let Some(spare) = self.spare.take() {
-            // If it stays behind, the next start removes it.
+            // If this fails, the next open removes the file.
             let _ = self.disk.remove(&spare.path);
         }
         Ok(())
     }
 
-    /// Drops whole segments that hold nothing at or above `sequence`, the oldest first, each for
-    /// good before the next, so that a power cut leaves no hole. Says what the oldest command is.
+    /// Removes the segments that hold no command at or above `sequence`, the oldest first. Each removal
+    /// is durable before the next one, so that a power cut leaves no gap. Returns the oldest command that
+    /// is left.
     ///
     /// # Errors
-    /// Where the disk refuses. That breaks nothing: what was not dropped is dropped the next time.
+    /// Returns an error if a file operation fails. The journal still works, and the next call removes the
+    /// rest.
     pub fn retain_from(&mut self, sequence: Sequence) -> Result<Sequence, JournalError> {
         self.healthy()?;
         while let [oldest, next, ..] = self.firsts[..]
@@ -338,17 +353,17 @@ impl Journal {
         Ok(self.oldest())
     }
 
-    /// What reads this journal, here or on another thread, while it is being written.
+    /// Returns a reader of this journal. It can be used on another thread while the journal is written.
     #[must_use]
     pub fn reader(&self) -> JournalReader {
         let history = self.segment.header.history;
         JournalReader::new(Arc::clone(&self.disk), &self.folder, history)
     }
 
-    /// The durable commands from this one on.
+    /// Reads the durable commands from this one on.
     ///
     /// # Errors
-    /// Where it was dropped, and where its file cannot be read.
+    /// Returns an error if this command was dropped, or if its file cannot be read.
     pub fn read(&self, from: Sequence) -> Result<Commands, JournalError> {
         self.reader().read(from, self.durable)
     }
@@ -368,7 +383,7 @@ impl Journal {
         done
     }
 
-    /// Puts a record behind the others, into a new segment where the old one has no room for it.
+    /// Adds a record to the pending ones. It goes into a new segment if the old one has no room for it.
     #[inline]
     fn push(&mut self, kind: Kind, payload: impl FnOnce(&mut Vec<u8>)) {
         let begun = self.pending.len();
@@ -387,9 +402,9 @@ impl Journal {
         self.tail += span;
     }
 
-    /// Checks that the segment is still at its path, at the cost of one `stat` for each group of
-    /// batches: 3 µs beside the 100 µs of a sync. Writing to a file that was removed or moved away would
-    /// succeed, and acknowledge what no restart finds.
+    /// Checks that the segment is still at its path. That costs one `stat` for each group of batches,
+    /// which takes 3 µs, compared with the 100 µs of a sync. Without it, writing to a file that was
+    /// removed or moved away would succeed, and commands that no restart finds would be acknowledged.
     fn stay(&self) -> Result<(), JournalError> {
         let Segment { path, file, .. } = &self.segment;
         if self.pending.is_empty() || file.is_at(path).map_err(io_error("look at", path))? {
@@ -411,7 +426,7 @@ impl Journal {
         self.mark_beside()
     }
 
-    /// Begins the next segment. What the one before it holds is durable before it has a successor.
+    /// Begins the next segment. Everything in the previous one is made durable first.
     fn turn(&mut self, header: Header) -> Result<(), JournalError> {
         if self.has_room() {
             Mark::clear(&mut self.segment)?;
@@ -425,7 +440,7 @@ impl Journal {
             None => Spare::create(disk, folder, header.length)?,
         };
         self.segment = spare.finish(disk, folder, header)?;
-        // A segment that held no command had the same name, and was replaced.
+        // A segment without commands had the same name and was replaced.
         if self.firsts.last() != Some(&header.first) {
             self.firsts.push(header.first);
         }
@@ -435,8 +450,9 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes the mark along with a batch, which is synced together with it: if the batch before this
-    /// one has no mark in another block yet, and if the next one may go behind what counts as written.
+    /// Writes the mark along with a batch, so that both are synced together. It does so if the batch
+    /// before this one has no mark in another block yet, or if the next batch may go beyond what counts
+    /// as written.
     fn mark_beside(&mut self) -> Result<(), JournalError> {
         let length = self.segment.header.length;
         let far = (self.offset + ahead(length)).min(limit(length));
@@ -450,7 +466,8 @@ impl Journal {
         }
     }
 
-    /// Whether the segment has room for its mark: in one of an older version records may stand there.
+    /// Returns `true` if the segment has room for its mark. In a segment of an older version, records may
+    /// be in that place.
     const fn has_room(&self) -> bool {
         self.offset <= limit(self.segment.header.length)
     }
@@ -471,7 +488,8 @@ impl Journal {
         }
         let end = self.offset + piece.len() as u64;
         if end > self.reach {
-            // A batch that is longer than what counts as written.
+            // The batch goes beyond what counts as written, so a mark with a higher number is made
+            // durable first.
             let length = self.segment.header.length;
             let done = Mark { written: (end + ahead(length)).min(limit(length)), ..self.mark };
             done.write(&mut self.segment)?;

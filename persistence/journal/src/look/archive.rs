@@ -1,9 +1,10 @@
 //! A data folder in one file.
 //!
-//! The file is a row of pieces, each an envelope of kind Archived: one for each file of the journal,
+//! The file is a sequence of pieces, each an envelope of kind Archived: one for each file of the journal,
 //! up to the last command that counts, then one for each snapshot, then the file `history`, then the end.
-//! The first two are sorted by their numbers. Every piece has its own checksum, and the end says how many
-//! there are; so a changed, missing or cut off piece is seen before anything is unpacked.
+//! Journal files and snapshots are sorted by their numbers. Every piece has its own checksum, and the end
+//! states how many pieces there are. So a changed, missing or truncated piece is detected before anything
+//! is unpacked.
 //!
 //! ```text
 //! piece     length of the name (2), name within the folder with `/` between its parts,
@@ -11,9 +12,9 @@
 //! end       0 (2), history (16), last command (8), number of pieces (8)
 //! ```
 //!
-//! An archive is read twice, 64 KiB at a time: nothing is written before all of it is known to be whole. A
-//! piece leaves out the zeros at the end of its file, so it could state any length. Therefore the stated
-//! lengths are checked against what the files say about themselves.
+//! An archive is read twice, 64 KiB at a time, so that nothing is written before all of it is known to be
+//! intact. A piece leaves out the zeros at the end of its file, so it could state any length. Therefore
+//! the stated lengths are checked against those in the files themselves.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -27,27 +28,27 @@ use crate::history::History;
 use crate::journal::{JournalError, JournalOptions};
 use crate::local::SnapshotError;
 
-/// What an archive holds.
+/// The contents of an archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed {
-    /// Whose commands.
+    /// The history of the commands.
     pub history: History,
-    /// The last of them.
+    /// The last command.
     pub through: Sequence,
-    /// How many files.
+    /// The number of files.
     pub files: u64,
-    /// How many later commands can be read and were left out, because a process has the folder open
-    /// and has not said yet that they are durable.
+    /// How many later commands can be read but were left out, because a process has the folder open and
+    /// they are not known to be durable yet.
     pub left_out: u64,
 }
 
-/// Why there is no archive, or why it cannot be unpacked.
+/// The reason an archive cannot be written or unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The journal.
+    /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A snapshot.
+    /// A snapshot cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The journal ends before the newest snapshot.
@@ -56,72 +57,72 @@ pub enum ArchiveError {
          end of the journal is lost; put it back before you pack the folder"
     )]
     Lost {
-        /// The journal's last command.
+        /// The last command of the journal.
         journal: Sequence,
-        /// The snapshot's.
+        /// The last command of the snapshot.
         snapshot: Sequence,
     },
-    /// Nothing was ever kept in the folder.
+    /// Nothing was ever stored in the folder.
     #[error("nothing has ever been kept in this folder, there is nothing to pack")]
     Empty,
     /// The archive cannot be written or read.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// A piece is not what was written.
+    /// A piece differs from what was written.
     #[error("the archive is damaged at byte {offset}: {what}; nothing was unpacked")]
     Damaged {
-        /// Where the piece begins.
+        /// The byte at which the piece begins.
         offset: u64,
         /// What is wrong.
         what: CodecError,
     },
-    /// A newer version packed it.
+    /// A newer version of the program wrote the archive.
     #[error("the archive was written by a newer version ({0}): use that version")]
     Newer(
-        /// Which version.
+        /// What is newer.
         Newer,
     ),
-    /// It ends before its end, or goes on behind it.
+    /// The archive stops before its end, or continues after it.
     #[error("the archive is cut off or was put together wrongly at byte {0}; nothing was unpacked")]
     Cut(
-        /// Where.
+        /// The byte.
         u64,
     ),
-    /// A piece is whole, and is no file of a data folder.
+    /// A piece is intact but is not a file of a data folder.
     #[error(
         "the archive holds the file {name:?} at byte {offset}, which is no part of a data folder: {what}; \
          nothing was unpacked"
     )]
     File {
-        /// Where its piece begins.
+        /// The byte at which its piece begins.
         offset: u64,
-        /// The name that the archive gives it; empty if that is too long for one.
+        /// The name in the archive. It is empty if the name is too long.
         name: String,
         /// What is wrong.
         what: BadFile,
     },
-    /// A file of the journal is longer than an archive holds.
+    /// A file of the journal is longer than an archive allows.
     #[error(
         "{name} has {length} bytes, and an archive takes files of the journal up to {most} bytes"
     )]
     Long {
         /// The file.
         name: String,
-        /// Its length.
+        /// The length of the file.
         length: u64,
-        /// The longest.
+        /// The longest length that is allowed.
         most: u64,
     },
-    /// The disk has less room than the files need.
+    /// The disk has less free space than the files need.
     #[error(
         "the archive needs {needed} bytes, and {} has {free} free: name a folder on another disk, or make \
          room; nothing was unpacked",
         folder.display()
     )]
     Room {
-        /// How much they need.
+        /// The number of bytes that the files need.
         needed: u64,
-        /// How much is free.
+        /// The number of bytes that are free.
         free: u64,
         /// The folder.
         folder: PathBuf,
@@ -129,59 +130,59 @@ pub enum ArchiveError {
     /// Unpacking failed, and not all of what was written could be removed.
     #[error("{error}; but {} could not be removed ({why}): remove it", path.display())]
     Left {
-        /// Why it failed.
+        /// The reason unpacking failed.
         error: Box<ArchiveError>,
-        /// What is left.
+        /// What could not be removed.
         path: PathBuf,
-        /// Why it could not be removed.
+        /// The reason it could not be removed.
         why: io::Error,
     },
-    /// The folder to unpack into is in use.
+    /// The folder to unpack into is not empty.
     #[error("the folder holds {0} already: name an empty or a new one")]
     Occupied(
-        /// Something in it.
+        /// The name of something in it.
         String,
     ),
 }
 
-/// Why a piece of an archive is no file of a data folder.
+/// The reason a piece of an archive is not a file of a data folder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFile {
-    /// No file has this name.
+    /// No file of a data folder has this name.
     #[error("no file there has this name")]
     Name,
-    /// A file that has come already, or one that comes behind a later one.
+    /// The file is repeated or out of order.
     #[error("it comes twice, or not in its place")]
     Order,
-    /// It is of another history than the files before it.
+    /// The file is of another history than the files before it.
     #[error("it is of another history than the files before it")]
     OtherHistory,
-    /// A length that it cannot have.
+    /// The file cannot have this length.
     #[error("its length is stated as {stated} bytes; it has from {least} to {most}")]
     Length {
-        /// What the archive states.
+        /// The length that the archive states.
         stated: u64,
-        /// The least that is possible.
+        /// The shortest length that is possible.
         least: u64,
-        /// The most.
+        /// The longest length that is possible.
         most: u64,
     },
-    /// What it begins with cannot be read.
+    /// The beginning of the file cannot be read.
     #[error("its beginning: {0}")]
     Header(CodecError),
-    /// It begins as another file does.
+    /// The file begins like another file, or like one of another length.
     #[error("what it begins with belongs to another file, or to one of another length")]
     Other,
 }
 
 impl FolderReader {
     /// Packs the current history: the snapshots, and the journal up to
-    /// [`JournalSight::through`](crate::JournalSight::through).
-    /// Every record and every snapshot is checked on the way, so damage is not copied but told of.
+    /// [`JournalSight::through`](crate::JournalSight::through). Every record and every snapshot is
+    /// checked, so damage is reported and not copied.
     ///
     /// # Errors
-    /// Returns an error if the disk refuses, if something is damaged, if a file of the journal is longer
-    /// than [`JournalOptions::SEGMENT_BYTES_MAX`], and if the archive cannot be written.
+    /// Returns an error if a file operation fails, if something is damaged, if a file of the journal is
+    /// longer than [`JournalOptions::SEGMENT_BYTES_MAX`], or if the archive cannot be written.
     pub fn pack(
         &self,
         out: &mut impl Write,
@@ -193,7 +194,7 @@ impl FolderReader {
         let own = self.history();
         let snapshots = self.snapshots();
         let known = snapshots.list()?;
-        // Seen after the snapshots, so that it reaches at least as far as they do.
+        // Read after the snapshots, so that the journal reaches at least as far as they do.
         let journal = self.journal()?;
         let through = journal.through();
         if let Some(snapshot) = known.last().copied().filter(|last| *last > through) {
@@ -236,7 +237,7 @@ impl FolderReader {
     }
 }
 
-/// A snapshot that was dropped since it was listed is not missed: there is a newer one.
+/// Returns `None` for a snapshot that was removed since it was listed. There is a newer one then.
 fn present<T>(found: Result<T, SnapshotError>) -> Result<Option<T>, SnapshotError> {
     match found {
         Err(SnapshotError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
@@ -249,7 +250,7 @@ fn present<T>(found: Result<T, SnapshotError>) -> Result<Option<T>, SnapshotErro
 fn piece(out: &mut impl Write, name: &str, length: u64, bytes: &[u8]) -> io::Result<()> {
     let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
     let mut piece = vec![0; ENVELOPE_LENGTH];
-    // Names are ours and short.
+    // All names are ours and short.
     piece.extend_from_slice(&u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes());
     piece.extend_from_slice(name.as_bytes());
     piece.extend_from_slice(&length.to_le_bytes());

@@ -1,4 +1,4 @@
-//! States that a folder still has, with the commands that came after them.
+//! The snapshots that a replay of the journal can start from.
 
 use std::io;
 
@@ -10,19 +10,19 @@ use crate::journal::JournalError;
 use crate::local::{Loaded, SnapshotError};
 
 impl FolderReader {
-    /// The first command that the journal still has.
+    /// Returns the first command that is still in the journal.
     ///
     /// # Errors
-    /// Where the disk refuses, and where there is no journal.
+    /// Returns an error if there is no journal or if a file operation fails.
     pub fn first(&self) -> Result<Sequence, JournalError> {
         Ok(self.segments()?.first().map_or(Sequence(1), |segment| segment.first))
     }
 
-    /// The snapshots that a journal continues which begins with this command, ascending; there need
-    /// not be any.
+    /// Returns the snapshots that a journal which begins with the command `first` continues, in ascending
+    /// order. There may be none.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn bases(&self, first: Sequence) -> Result<Vec<Sequence>, SnapshotError> {
         let mut known = match self.snapshots().list() {
             Err(error) if is_missing(&error) => Vec::new(),
@@ -32,10 +32,11 @@ impl FolderReader {
         Ok(known)
     }
 
-    /// One of them; none where it is damaged, or was dropped meanwhile: then another one will do.
+    /// Loads one of these snapshots. Returns `None` if it is damaged or was removed since it was listed.
+    /// The caller can then use another one.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn base(&self, sequence: Sequence) -> Result<Option<Loaded>, SnapshotError> {
         match self.snapshots().load(sequence) {
             Err(SnapshotError::Damaged { .. }) => Ok(None),
@@ -44,12 +45,12 @@ impl FolderReader {
         }
     }
 
-    /// Returns an engine in the newest state up to the command `most` that `fits`: that of a snapshot,
-    /// or the empty one if the journal begins with its first command. Returns `None` if there is
-    /// neither. `first` is the first command of the journal.
+    /// Returns an engine in the newest state up to the command `most` that `fits`: that of a snapshot, or
+    /// the empty one if the journal begins with its first command. Returns `None` if there is neither.
+    /// `first` is the first command of the journal.
     ///
     /// # Errors
-    /// Returns an error if the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn engine_before(
         &self,
         first: Sequence,
@@ -62,11 +63,11 @@ impl FolderReader {
         Ok(found.or_else(|| (first.0 <= 1).then(|| keyed_engine(markets_max))))
     }
 
-    /// Returns an engine in the newest state up to the command `sequence`, or in the oldest state
-    /// after it if nothing older can be read. `first` is the first command of the journal.
+    /// Returns an engine in the newest state up to the command `sequence`, or in the oldest state after
+    /// it if nothing older can be read. `first` is the first command of the journal.
     ///
     /// # Errors
-    /// Returns an error if the disk refuses.
+    /// Returns an error if a file operation fails.
     pub fn engine_near(
         &self,
         first: Sequence,
@@ -101,8 +102,8 @@ fn is_missing(error: &SnapshotError) -> bool {
 }
 
 impl Loaded {
-    /// An engine in this state; none where it is no state that an engine can have, or not the one that
-    /// was saved.
+    /// Returns an engine in this state. Returns `None` if no engine can have this state, or if it is not
+    /// the one that was saved.
     #[must_use]
     pub fn engine(&self, markets_max: u32) -> Option<Engine> {
         let mut engine = keyed_engine(markets_max);

@@ -1,5 +1,6 @@
 //! Reads the pieces of an archive one after the other. Each is checked while it is read, and none is held
-//! in memory: a length that an archive states is a claim until the archive has been read that far.
+//! in memory as a whole, because a length that an archive states cannot be trusted until the archive has
+//! been read that far.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -16,26 +17,26 @@ use crate::local;
 
 /// How much of a piece is in memory at a time.
 const BUFFER: usize = 1 << 16;
-/// How much of a file is kept to see whether it is what its name says.
+/// How many bytes of a file are kept to check that the file is what its name says.
 const BEGIN: usize = 4_096;
-/// No name of a file is longer.
+/// The longest name of a file.
 const NAME_MAX: u16 = 128;
-/// An archive leaves out the zeros at the end of a file. A snapshot ends with fewer than these.
+/// A snapshot ends with fewer zeros than this. An archive leaves out the zeros at the end of a file.
 const ZEROS_MAX: u64 = 4_096;
-/// A file takes whole blocks of a disk.
+/// The size of a disk block. A file takes whole blocks.
 const BLOCK: u64 = 4_096;
 
-/// What becomes of the files of an archive while they are read.
+/// Receives the files of an archive while they are read.
 pub(super) trait Files {
     /// A file of this length begins.
     fn begin(&mut self, place: Place, length: u64) -> io::Result<()>;
-    /// The next bytes of that file. Those that do not come are zeros.
+    /// The next bytes of that file. If fewer bytes than its length are passed, the rest are zeros.
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// The file is complete.
     fn end(&mut self) -> io::Result<()>;
 }
 
-/// Only reads.
+/// Discards the files, so that the archive is only read and checked.
 impl Files for () {
     fn begin(&mut self, _: Place, _: u64) -> io::Result<()> {
         Ok(())
@@ -50,11 +51,11 @@ impl Files for () {
     }
 }
 
-/// What a whole archive holds.
+/// The contents of a complete archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Walked {
     pub(super) packed: Packed,
-    /// How much room its files take on a disk.
+    /// How many bytes its files take on a disk.
     pub(super) room: u64,
 }
 
@@ -104,7 +105,7 @@ struct Seen {
 
 /// The payload of a piece that is being read.
 struct Payload {
-    /// Where the piece begins.
+    /// The byte at which the piece begins.
     offset: u64,
     /// How many bytes of it have not been read.
     left: u64,
@@ -113,7 +114,7 @@ struct Payload {
 }
 
 impl<R: Read, F: Files> Walk<'_, R, F> {
-    /// Reads a piece. Returns what the archive holds if that was the end of it.
+    /// Reads a piece. Returns the contents of the archive if that piece was its end.
     fn piece(&mut self, offset: u64) -> Result<Option<Packed>, ArchiveError> {
         let damaged = |what: CodecError| {
             what.newer().map_or(ArchiveError::Damaged { offset, what }, ArchiveError::Newer)
@@ -134,7 +135,8 @@ impl<R: Read, F: Files> Walk<'_, R, F> {
         if matches!(read, Err(ArchiveError::Io(_) | ArchiveError::Cut(_))) {
             return read;
         }
-        // If some of its bytes are not those that were written, what they say is not the fault.
+        // The checksum is checked first. If the bytes changed, an error in what they say is only a
+        // consequence.
         while payload.left > 0 {
             self.chunk(&mut payload)?;
         }
@@ -177,7 +179,7 @@ impl<R: Read, F: Files> Walk<'_, R, F> {
         Ok(None)
     }
 
-    /// Fills the buffer with what comes next. Returns how many bytes that are.
+    /// Fills the buffer with the next bytes of a piece. Returns how many those are.
     fn chunk(&mut self, payload: &mut Payload) -> Result<usize, ArchiveError> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let most = usize::try_from(payload.left).map_or(BUFFER, |left| left.min(BUFFER));
@@ -205,14 +207,15 @@ impl<R: Read, F: Files> Walk<'_, R, F> {
     }
 }
 
-/// An archive that ends earlier than it was long is one that was cut off while it was read.
+/// Returns [`ArchiveError::Cut`] if the archive ended before its length: it was cut off while it was
+/// read.
 fn cut(error: io::Error, offset: u64) -> ArchiveError {
     let is_end = error.kind() == io::ErrorKind::UnexpectedEof;
     if is_end { ArchiveError::Cut(offset) } else { ArchiveError::Io(error) }
 }
 
 impl Seen {
-    /// Takes in the next file, of which the archive holds so many bytes.
+    /// Adds the next file, of which the archive holds `present` bytes.
     fn add(&mut self, place: Place, length: u64, present: u64) -> Result<(), BadFile> {
         if self.last >= Some(place) {
             return Err(BadFile::Order);
@@ -238,8 +241,8 @@ impl Seen {
         Ok(())
     }
 
-    /// Whether a file that begins with these bytes is what its name says. So a length that the archive
-    /// states is the one that the file states too.
+    /// Checks that a file that begins with these bytes is what its name says. So the length that the
+    /// archive states is the one that the file itself states.
     fn check(&self, place: Place, length: u64, begin: &[u8]) -> Result<(), BadFile> {
         let fits = match place {
             Place::Journal(own, first) => journal::begins(begin, own, first, length),

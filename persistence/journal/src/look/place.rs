@@ -7,7 +7,7 @@ use pricetime_engine::Sequence;
 use crate::folder::HISTORY;
 use crate::history::History;
 
-/// A file of a data folder. They are in an archive in this order.
+/// A file of a data folder. An archive holds them in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
     /// The file of the journal that begins with this command.
@@ -19,7 +19,8 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// Returns `None` for a name that no archive of ours has: it could lead out of the folder.
+    /// Parses a name. Returns `None` if we never write such a name, because it could lead out of the
+    /// folder.
     pub(super) fn parse(name: &[u8]) -> Option<Self> {
         let name = core::str::from_utf8(name).ok()?;
         if name == HISTORY {
@@ -34,11 +35,11 @@ impl Place {
             "snapshots" => Self::Snapshot(own, number(".snapshot")?),
             _ => return None,
         };
-        // Each file has one name only.
+        // Only one spelling of a name is accepted.
         (place.to_string() == name).then_some(place)
     }
 
-    /// Whose file it is. The file `history` says so itself.
+    /// The history of the file. The file `history` states its own.
     pub(super) const fn history(self) -> Option<History> {
         match self {
             Self::Journal(own, _) | Self::Snapshot(own, _) => Some(own),

@@ -1,4 +1,4 @@
-//! An archive made a data folder again.
+//! Unpacks an archive into a data folder.
 
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -9,21 +9,22 @@ use super::place::Place;
 use crate::disk::{Disk, DiskFile, Lock};
 use crate::folder::{self, FolderError, HISTORY, LOCK, UNFINISHED};
 
-/// Reads a whole archive, checks it, and writes nothing.
+/// Reads and checks a whole archive, and writes nothing.
 ///
 /// # Errors
-/// Returns an error if it cannot be read, or is not what [`FolderReader::pack`](super::FolderReader::pack) writes.
+/// Returns an error if the archive cannot be read, or is not what
+/// [`FolderReader::pack`](super::FolderReader::pack) writes.
 pub fn check_archive(from: &mut (impl Read + Seek)) -> Result<Packed, ArchiveError> {
     Ok(walk(from, &mut ())?.packed)
 }
 
-/// Unpacks an archive into an empty or new folder. All of it is checked before anything is written,
-/// and once more while it is written. The folder becomes a data folder with the last step only. What
-/// was written is removed if that fails.
+/// Unpacks an archive into an empty or new folder. The whole archive is checked before anything is
+/// written, and again while it is written. The folder becomes a data folder only in the last step. If
+/// unpacking fails, everything that was written is removed.
 ///
 /// # Errors
-/// Returns an error if the archive is damaged, if its files have no room on the disk, if there is
-/// something in the folder, and if the disk refuses.
+/// Returns an error if the archive is damaged, if the disk has no room for its files, if the folder is
+/// not empty, or if a file operation fails.
 pub fn unpack(
     from: &mut (impl Read + Seek),
     disk: &dyn Disk,
@@ -38,7 +39,7 @@ pub fn unpack(
     }
 }
 
-/// What has been made, in its order.
+/// The folders and files that were created, in order.
 struct Made<'a> {
     disk: &'a dyn Disk,
     folders: Vec<PathBuf>,
@@ -89,7 +90,7 @@ impl Made<'_> {
         Ok(disk.sync_folder(folder)?)
     }
 
-    /// Makes a folder, and those above it that are missing.
+    /// Creates a folder and its missing parents.
     fn folder(&mut self, folder: &Path) -> io::Result<()> {
         let disk = self.disk;
         let is_missing = |it: &&Path| {
@@ -102,7 +103,7 @@ impl Made<'_> {
         disk.create_folder(folder)
     }
 
-    /// Returns whether there is a lock file in the folder, which may be there.
+    /// Returns `true` if the folder holds a lock file, and an error if it holds anything else.
     fn look_empty(&self, folder: &Path) -> Result<bool, ArchiveError> {
         let names = self.disk.list(folder)?;
         match names.iter().find(|name| *name != LOCK) {
@@ -111,7 +112,8 @@ impl Made<'_> {
         }
     }
 
-    /// Removes what has been made. Returns the error, and says in it what could not be removed.
+    /// Removes what was created. Returns the error, or [`ArchiveError::Left`] if something could not be
+    /// removed.
     fn undo(self, error: ArchiveError) -> ArchiveError {
         let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let mut left = None;
@@ -142,13 +144,13 @@ struct Writer<'a, 'b, P> {
     done: u64,
     of: u64,
     progress: P,
-    /// The file that is being written, and how far it is.
+    /// The file that is being written, and how many bytes of it were written.
     file: Option<(Box<dyn DiskFile>, u64)>,
 }
 
 impl<P: FnMut(u64, u64)> Files for Writer<'_, '_, P> {
     fn begin(&mut self, place: Place, length: u64) -> io::Result<()> {
-        // The name that makes it a data folder comes last, when all else is durable.
+        // The rename that makes it a data folder comes last, when everything else is durable.
         let name = match place {
             Place::History => UNFINISHED.to_owned(),
             Place::Journal(..) | Place::Snapshot(..) => place.to_string(),

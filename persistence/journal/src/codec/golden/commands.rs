@@ -1,4 +1,4 @@
-//! The bytes of commands.
+//! The exact bytes of commands.
 
 use core::num::NonZeroU32;
 
@@ -14,7 +14,7 @@ use super::super::wire::Wire;
 use super::super::{COMMAND_MAX, CodecError, decode_command, encode_command};
 use super::{bytes, table};
 
-/// Both ways, and that nothing less than these bytes will do.
+/// Checks encoding and decoding, and that fewer bytes are an error.
 fn field<T: Wire + Debug + PartialEq>(value: T, hex: &str) {
     let (golden, mut out) = (bytes(hex), Vec::new());
     value.put(&mut out);
@@ -83,7 +83,7 @@ fn every_variant_has_these_bytes() {
     }
 }
 
-/// Terms with everything in them.
+/// Terms with every field set.
 const TERMS: Terms = Terms {
     price_min: Price(-1),
     price_max: Price(2),
@@ -110,7 +110,7 @@ fn spec() -> MarketSpec {
     }
 }
 
-/// An order with everything in it.
+/// An order with every field set.
 const PLACE: Place = Place {
     order: OrderId(0x11),
     reference: 0x22,
@@ -124,9 +124,9 @@ const PLACE: Place = Place {
     self_trade: SelfTrade::Decrement,
 };
 
-/// A change of everything.
 const SESSION: SessionId = SessionId(NonZeroU32::new(0x0102_0304).expect("not zero"));
 
+/// An amend with every field set.
 const AMEND: Amend = Amend {
     order: OrderId(0x11),
     price: Some(Price(1)),
@@ -206,7 +206,7 @@ fn command(operator: bool, request: Option<RequestId>, action: Action) -> Comman
     Command { sequence, timestamp, market, account, operator, request, action, session: None }
 }
 
-/// Both ways, and that neither a byte less nor one more will do.
+/// Checks encoding and decoding, and that fewer or more bytes are an error.
 fn whole(command: Command, hex: &str) {
     let (golden, mut out) = (bytes(hex), Vec::new());
     encode_command(&command, &mut out);
@@ -264,10 +264,10 @@ fn the_longest_command_keeps_the_limit() {
     assert!(out.len() <= COMMAND_MAX);
 }
 
-/// A number below the first variant, the one after the last, and the highest.
+/// Checks the number below the first variant, the one after the last, and the highest.
 fn refused<T: Wire + Debug + PartialEq>(of: &'static str, last: u8) {
     for found in [0, last + 1, 255] {
-        // Whatever the variant holds would be there.
+        // Enough bytes follow for the fields of any variant.
         let error = CodecError::Variant { of, found };
         assert_eq!(T::take(&mut [&[found][..], &[0; 200]].concat().as_slice()), Err(error));
     }

@@ -1,4 +1,4 @@
-//! The bytes of snapshots.
+//! The exact bytes of snapshots.
 
 use core::fmt::Debug;
 use core::num::NonZeroU32;
@@ -145,7 +145,7 @@ fn a_snapshot_has_these_bytes() {
     encode_snapshot(&state, &mut out).expect("it can be spelled");
     assert_eq!(out, bytes(GOLDEN));
     assert_eq!(decode_snapshot(&out), Ok(state.clone()));
-    // It is one that an engine can hold.
+    // An engine can hold this state.
     let mut engine = Engine::new(2);
     engine.restore(&state).expect("it breaks no rule");
     assert_eq!(engine.snapshot(), EngineSnapshot { rules_version: rules::VERSION, ..state });
@@ -165,7 +165,7 @@ fn an_order_ends_with_its_session_since_version_2_of_the_rules() {
     state.markets[0].resting[0].session = session;
     let mut out = Vec::new();
     encode_snapshot(&state, &mut out).expect("it can be spelled");
-    // One byte more for each of three orders, the session's number, and the limit for an account.
+    // The difference: one byte for each of three orders, the session, and the limit for an account.
     assert_eq!(out.len(), bytes(GOLDEN).len() + 3 + 4 + 4);
     assert_eq!(decode_snapshot(&out), Ok(state));
 }
@@ -192,8 +192,7 @@ fn a_snapshot_that_is_cut_or_goes_on_is_refused() {
     }
 }
 
-/// A list states at most as many records as there are bytes for, and no text in a record is longer
-/// than a record may be.
+/// A list cannot state more records than its bytes can hold, and no text can be longer than a record.
 #[test]
 fn a_length_that_cannot_be_is_refused() {
     let golden = bytes(GOLDEN);
@@ -217,7 +216,7 @@ fn a_length_that_cannot_be_is_refused() {
     }
 }
 
-/// Both ways, and that nothing less than these bytes will do.
+/// Checks encoding and decoding, and that fewer bytes are an error.
 fn record<T: Serialize + DeserializeOwned + Debug + PartialEq>(value: T, hex: &str) {
     let (golden, mut out) = (bytes(hex), Vec::new());
     put(&value, &mut out).expect("it can be spelled");
@@ -231,7 +230,7 @@ fn record<T: Serialize + DeserializeOwned + Debug + PartialEq>(value: T, hex: &s
     }
 }
 
-/// They are numbered in the order in which they are declared: a new one goes to the end.
+/// Variants are numbered in the order of their declaration, so a new one goes to the end.
 #[test]
 fn every_variant_in_a_snapshot_has_these_bytes() {
     let (stop, price) = (Price(3), Price(-4));

@@ -1,5 +1,4 @@
-//! What a market has once, as snapshots spelled it under version 1 of the rules, which knew no limit
-//! for an account.
+//! The head of a market as encoded under version 1 of the rules, which had no limit for an account.
 
 use pricetime_engine::{
     EpochNumber, Limits, MarketHead, MarketId, MarketSpec, Phase, Price, Pricing, Priority,

@@ -1,4 +1,4 @@
-//! An order as snapshots spelled it under version 1 of the rules, which knew no sessions.
+//! An order as encoded under version 1 of the rules, which had no sessions.
 
 use pricetime_engine::{OrderKind, OrderRecord, Party, Priority, Quantity, SelfTrade, Side, Until};
 use serde::{Deserialize, Serialize};
