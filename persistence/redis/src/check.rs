@@ -1,4 +1,4 @@
-//! Whether the servers are fit to keep a book.
+//! Checks whether the servers are fit to keep a book.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, ToSocketAddrs as _};
@@ -6,39 +6,39 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use super::link::{Link, Patience};
 use super::options::{Address, RedisError, RedisOptions, Server};
 
-/// The oldest version that this was tried with.
+/// The oldest version that this was tested with.
 const OLDEST: (u32, u32) = (6, 2);
 
-/// How grave something is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// It is as it should be.
     Good,
-    /// It works, and somebody should know.
+    /// It works, but an operator should know.
     Warning,
     /// The image can be lost, or cannot be written.
     Bad,
 }
 
-/// What was looked at.
+/// The subject of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// Which server it is.
+    /// The version of the server.
     Version,
-    /// What it does where its memory is full.
+    /// What the server does when its memory is full.
     Eviction,
-    /// Whether it keeps anything on disk.
+    /// Whether the server keeps anything on disk.
     Persistence,
-    /// Who can reach it, and who can listen.
+    /// Access to the server, and encryption.
     Access,
-    /// Whether it is in charge.
+    /// Whether the server is a master.
     Role,
 }
 
-/// What was found.
+/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How grave it is.
+    /// How serious it is.
     pub level: Level,
     /// What it is about.
     pub subject: Subject,
@@ -46,11 +46,10 @@ pub struct Finding {
     pub text: String,
 }
 
-/// Looks the servers over: each that is in charge of something. Nothing is written. A user who may
-/// not ask everything hears of less.
+/// Checks each master. Nothing is written. If the user lacks a permission, there are fewer findings.
 ///
 /// # Errors
-/// Where one of them does not answer, or refuses to be used at all.
+/// Returns an error if a server does not answer or refuses us.
 pub fn check(link: &mut Link) -> Result<Vec<Finding>, RedisError> {
     let options = link.options().clone();
     let masters = link.masters()?;
@@ -69,10 +68,10 @@ pub fn check(link: &mut Link) -> Result<Vec<Finding>, RedisError> {
     Ok(findings)
 }
 
-/// How many bytes the servers hold together; none where one of them does not say.
+/// How many bytes of memory the servers use together, or `None` if one of them does not report it.
 ///
 /// # Errors
-/// Where one of them does not answer.
+/// Returns an error if a server does not answer.
 pub fn memory(link: &mut Link) -> Result<Option<u64>, RedisError> {
     let mut sum = Some(0);
     for address in link.masters()? {
@@ -84,7 +83,7 @@ pub fn memory(link: &mut Link) -> Result<Option<u64>, RedisError> {
     Ok(sum)
 }
 
-/// The look at one server.
+/// The check of one server.
 struct Look<'a> {
     link: &'a mut Link,
     address: &'a Address,
@@ -115,7 +114,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Asks something. None where this user may not, or the server does not know it.
+    /// Sends a command. Returns `None` if the user may not use it or the server does not know it.
     fn ask(&mut self, command: &str, words: &[&str]) -> Result<Option<String>, RedisError> {
         let asked = self.link.at(self.address, Patience::Control, |connection| {
             let answer: redis::Value = redis::cmd(command).arg(words).query(connection)?;
@@ -267,7 +266,7 @@ impl Look<'_> {
     }
 }
 
-/// Whether anybody in the world may reach this address. What has no address is not public.
+/// Returns `true` if the address is on the public internet. A name that does not resolve is not public.
 fn is_public(address: &Address) -> bool {
     let found = (address.host.as_str(), address.port).to_socket_addrs();
     found.is_ok_and(|mut all| all.any(|address| !is_near(address.ip())))
@@ -284,7 +283,7 @@ fn is_near(address: IpAddr) -> bool {
     }
 }
 
-/// Lines of a name, a colon and a value.
+/// Lines that each have a name, a colon and a value.
 struct Says<'a>(HashMap<&'a str, &'a str>);
 
 impl<'a> Says<'a> {

@@ -1,13 +1,13 @@
-//! How far the numbers go that are read from Redis.
+//! The limit of the numbers that are read from Redis.
 
 use pricetime_engine::TradeNumber;
 
-/// The highest sequence, and the highest of any other number that a market counts up, that is read from
-/// Redis: the engine restores no higher one of its own. From a higher one, which only another program
-/// writes, the numbers would soon have no successor, and an engine would refuse every command for ever.
+/// The highest sequence that is read from Redis, and the highest of any other number that a market counts
+/// up. The engine restores no higher number of its own. A higher one can only come from another program.
+/// Counting on from it, an engine would soon run out of numbers and refuse every command for ever.
 pub(super) const HIGHEST: u64 = TradeNumber::HIGHEST.0;
 
-/// Whether a market can have counted up to these numbers.
+/// Checks that a market can have counted up to these numbers.
 pub(super) fn counts<const N: usize>(all: [u64; N]) -> Result<(), String> {
     let above = all.into_iter().find(|count| *count > HIGHEST);
     above.map_or(Ok(()), |count| {

@@ -1,13 +1,14 @@
-//! Private readers of what a server says, for the fuzz targets. No build has this but theirs and the tests'.
+//! Private parsers of server replies, for the fuzz targets. Only their builds and those of the tests have
+//! this.
 
 use std::io;
 
 use super::wire::{Frame, Texts};
 
-/// Where an answer ends that comes in pieces: `cuts` are the lengths at which it is looked at.
+/// Finds the end of a reply that comes in pieces. `cuts` are the lengths at which it is looked at.
 ///
 /// # Errors
-/// Returns an error if this is no answer of a server.
+/// Returns an error if this is not a reply of a server.
 pub fn end(come: &[u8], cuts: impl IntoIterator<Item = usize>) -> io::Result<Option<usize>> {
     let mut frame = Frame::default();
     for cut in cuts {
@@ -18,7 +19,7 @@ pub fn end(come: &[u8], cuts: impl IntoIterator<Item = usize>) -> io::Result<Opt
     frame.end(come)
 }
 
-/// The texts of a whole answer.
+/// The texts of a whole reply.
 #[must_use]
 pub fn texts(answer: &[u8]) -> Vec<&[u8]> {
     Texts::of(answer).collect()

@@ -5,33 +5,33 @@ use pricetime_engine::MarketId;
 use super::slot;
 use super::stream::{Stream, StreamNames};
 
-/// How keys are named. `<prefix>`, `<env>` and `<market>` stand for what they say; what stands in
-/// braces is the hash tag, which must be the same in all keys of a market.
+/// The names of the keys. `<prefix>`, `<env>` and `<market>` are replaced. The part in braces is the hash
+/// tag, which must be the same in all keys of a market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyNames {
-    /// What `<prefix>` stands for.
+    /// The text for `<prefix>`.
     pub prefix: String,
-    /// What `<env>` stands for.
+    /// The text for `<env>`.
     pub env: String,
     /// The bids.
     pub bids: String,
     /// The asks.
     pub asks: String,
-    /// The orders in the book.
+    /// The records of the orders in the book.
     pub orders: String,
-    /// The stops outside it.
+    /// The stop orders, which are not in the book.
     pub stops: String,
-    /// The window of requests.
+    /// The request window.
     pub requests: String,
     /// The blocked accounts.
     pub blocked: String,
-    /// The trades, where there is no journal.
+    /// The trades, if there is no journal.
     pub trades: String,
-    /// What a market has once.
+    /// The metadata of a market.
     pub metadata: String,
     /// The current epoch.
     pub epoch: String,
-    /// The set of all markets; without `<market>`.
+    /// The set of all markets. Its name has no `<market>`.
     pub markets: String,
     /// The streams of events, and the channels.
     pub streams: StreamNames,
@@ -58,10 +58,10 @@ impl Default for KeyNames {
     }
 }
 
-/// Why keys cannot be named so.
+/// Why keys cannot have these names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKeys {
-    /// Two keys have one name.
+    /// Two keys have the same name.
     #[error("two keys are both named {0:?}")]
     Twice(
         /// The name.
@@ -76,7 +76,7 @@ pub enum BadKeys {
     /// A name is empty.
     #[error("a key needs a name")]
     Empty,
-    /// A stream and what is published in it would be on different nodes of a cluster.
+    /// A stream and the key beside it would be on different nodes of a cluster.
     #[error(
         "the keys {0:?} and {1:?} have different hash tags, and one transaction has to reach both: \
          name the second <stream> in braces, or put it behind a tag of the first"
@@ -84,16 +84,16 @@ pub enum BadKeys {
     Apart(
         /// The stream.
         String,
-        /// How far it goes.
+        /// The key that says how far it is complete.
         String,
     ),
-    /// There are no streams of their own for markets or accounts.
+    /// The name of a stream has a market or an account in it, but there is one stream for all.
     #[error("the stream name {0:?} says <market> or <account>, and there is one stream for all")]
     OneStream(
         /// The name.
         String,
     ),
-    /// A channel of an account has to say which.
+    /// The name of an account's channel lacks the account.
     #[error("the channel name {0:?} does not say <account>")]
     NoAccount(
         /// The name.
@@ -104,15 +104,15 @@ pub enum BadKeys {
 /// The keys of one market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
-    /// The keys that change places with a second generation: see [`Part`].
+    /// The keys that are swapped with a second generation: see [`Part`].
     parts: [String; PARTS + 1],
-    /// What the market has once.
+    /// The metadata of the market.
     pub metadata: String,
     /// The current epoch.
     pub epoch: String,
 }
 
-/// How many parts a generation has, without the trades.
+/// The number of parts of a generation, without the trades.
 const PARTS: usize = 6;
 
 /// The parts of a generation.
@@ -124,7 +124,7 @@ pub(super) enum Part {
     Stops,
     Requests,
     Blocked,
-    /// Only where there is no journal.
+    /// Only if there is no journal.
     Trades,
 }
 
@@ -142,7 +142,7 @@ impl Part {
         Self::Trades,
     ];
 
-    /// What a generation consists of, with the trades or without.
+    /// The parts of a generation, with the trades or without.
     pub(super) const fn of(trades: bool) -> &'static [Self] {
         if trades { &Self::WITH_TRADES } else { &Self::ALL }
     }
@@ -193,13 +193,13 @@ impl KeyNames {
         self.fill(&self.markets)
     }
 
-    /// The key of a lock: of what, and of which one.
+    /// The key of a lock. `what` is its purpose, and `of` is the object that it protects.
     #[must_use]
     pub fn lock(&self, what: &str, of: &str) -> String {
         format!("{}:{}:lock:{what}:{of}", self.prefix, self.env)
     }
 
-    /// The key that says whose all of this is where there is no journal.
+    /// The key that names the owner of all markets if there is no journal.
     pub(super) fn owner(&self) -> String {
         format!("{}:owner", self.markets())
     }
@@ -208,10 +208,10 @@ impl KeyNames {
         template.replace("<prefix>", &self.prefix).replace("<env>", &self.env)
     }
 
-    /// Whether these names can serve so many markets.
+    /// Checks whether these names can serve this many markets.
     ///
     /// # Errors
-    /// [`BadKeys`] where two keys would be one.
+    /// Returns [`BadKeys`] if they cannot, for example because two keys have the same name.
     pub fn check(&self, markets: usize) -> Result<(), BadKeys> {
         let keys = self.of(MarketId(1));
         let mut all: Vec<&str> = keys.of(Part::of(true)).collect();
@@ -260,13 +260,13 @@ impl Keys {
         self.parts.get(part as usize).map_or("", String::as_str)
     }
 
-    /// The key of a part of the second generation of this writer in this term. What is still on its
-    /// way to the one of an earlier term cannot get into it.
+    /// The key of a part of the second generation of this writer in this term. A request of an earlier
+    /// term cannot change it.
     pub(super) fn spare(&self, part: Part, writer: &str, term: u64) -> String {
         format!("{}:spare:{writer}:{term}", self.part(part))
     }
 
-    /// Where a part stands for the moment of the change.
+    /// The key of a replaced part while the generations are swapped.
     pub(super) fn old(&self, part: Part, writer: &str, term: u64) -> String {
         format!("{}:old:{writer}:{term}", self.part(part))
     }

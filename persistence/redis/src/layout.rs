@@ -1,4 +1,4 @@
-//! What stands in the keys, and what it means.
+//! The values of the keys and what they mean.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use pricetime_journal::image::MarketState;
 /// The version of the layout.
 pub(super) const FORMAT: u32 = 1;
 
-/// Why what stands in a key is not understood.
+/// Why a stored value is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{key} {}: {}", shorten(.field), shorten(.what))]
 pub struct BadRecord {
@@ -31,8 +31,8 @@ pub struct BadRecord {
     pub what: String,
 }
 
-/// Where an order stands in its side's sorted set: the score, and the member that puts equal scores
-/// in their order of time. For bids, which are read from the end, the priority is complemented.
+/// The place of an order in its side's sorted set: the score, and the member that sorts equal scores by
+/// time priority. Bids are read from the end, so their priority is complemented.
 pub(super) fn standing(order: &OrderRecord) -> Option<(Part, String, [u8; 24])> {
     if order.kind.stop().is_some() {
         return None;
@@ -50,7 +50,7 @@ pub(super) fn standing(order: &OrderRecord) -> Option<(Part, String, [u8; 24])> 
     Some((part, score, member))
 }
 
-/// An order's record: prices in ticks, quantities in lots.
+/// The record of an order, with prices in ticks and quantities in lots.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OrderText {
@@ -105,11 +105,11 @@ pub(super) fn order_text(order: &OrderRecord) -> String {
 }
 
 fn json(value: &impl Serialize) -> String {
-    // Numbers, names and strings: there is nothing in them that JSON cannot say.
+    // There are only numbers, names and strings, which JSON can always express.
     serde_json::to_string(value).unwrap_or_default()
 }
 
-/// The order of a field and its record.
+/// Parses the field and the record of an order.
 pub(super) fn parse_order(field: &str, text: &str) -> Result<OrderRecord, String> {
     let order = Uuid::try_parse(field).map_err(|error| error.to_string())?;
     let it: OrderText = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -133,7 +133,7 @@ pub(super) fn parse_order(field: &str, text: &str) -> Result<OrderRecord, String
     })
 }
 
-/// A request of the window; its score is its sequence.
+/// A request in the window. Its score is its sequence.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequestText {
@@ -155,7 +155,7 @@ pub(super) fn request_text(request: &RequestRecord) -> String {
     })
 }
 
-/// The request of a member.
+/// Parses the member of a request.
 pub(super) fn parse_request(text: &str) -> Result<RequestRecord, String> {
     let it: RequestText = serde_json::from_str(text).map_err(|error| error.to_string())?;
     counts([it.sequence.0])?;
@@ -173,13 +173,13 @@ pub(super) fn account_text(account: AccountId) -> String {
     Uuid::from_u128(account.0).hyphenated().to_string()
 }
 
-/// The account of a member.
+/// Parses the member of a blocked account.
 pub(super) fn parse_account(text: &str) -> Result<AccountId, String> {
     let account = Uuid::try_parse(text).map_err(|error| error.to_string())?;
     Ok(AccountId(account.as_u128()))
 }
 
-/// What stands in the metadata of a market, but for who wrote it.
+/// The metadata of a market, without the fields that name the writer.
 pub(super) fn metadata(
     state: &MarketState,
     history: &str,
@@ -236,7 +236,7 @@ pub(super) fn metadata(
     ]
 }
 
-/// What stands in the metadata of the trades that are kept.
+/// The metadata of the kept trades.
 pub(super) fn trades_metadata(trades: &Trades, history: &str) -> [(&'static str, String); 3] {
     [
         ("trades_kept", trades.len().to_string()),
@@ -268,7 +268,7 @@ fn label(time: Timestamp) -> String {
     format!("{year:04}{month:02}{day:02}{:02}{:02}", minute / 60, minute % 60)
 }
 
-/// The metadata of a market as they stand there.
+/// The metadata of a market, as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Metadata {
     pub(super) history: String,
@@ -283,11 +283,11 @@ pub(super) struct Metadata {
     pub(super) requests: u64,
     pub(super) blocked: u64,
     pub(super) digest: u128,
-    /// The number and the digest of the trades of this history that are kept with it, if any are.
+    /// The number and the digest of the kept trades, if there are any of this history.
     pub(super) trades: Option<(u64, u128)>,
 }
 
-/// Reads metadata.
+/// Parses metadata.
 pub(super) fn parse_metadata(
     key: &str,
     fields: &HashMap<String, String>,
@@ -327,7 +327,8 @@ pub(super) fn parse_metadata(
         cancelled: of.number("cancelled")?,
     };
     let history = of.text("history")?.to_owned();
-    // A host with a journal leaves what an earlier one without it kept: that is of another history.
+    // A host with a journal leaves the trades of an earlier host without one. They belong to another
+    // history.
     let trades = match fields.get("trades_history") {
         Some(own) if *own == history => {
             Some((of.number("trades_kept")?, of.hash("trades_digest")?))
@@ -372,7 +373,7 @@ impl Fields<'_> {
         text.parse().map_err(|_| self.bad(field, format!("{text:?} is no number of its kind")))
     }
 
-    /// A number that a market counts up.
+    /// A number that a market only counts up.
     fn count(&self, field: &str) -> Result<u64, BadRecord> {
         let count = self.number(field)?;
         counts([count]).map_err(|what| self.bad(field, what))?;

@@ -2,9 +2,10 @@
 //! servers ([`redlock`]).
 //!
 //! The image is exact, never half written, and any client can read it. The keys of a market share one
-//! hash tag, so they are on one node of a cluster, and one transaction reaches all of them. Each write is
-//! made under `WATCH`: the writer checks who wrote last and what, and its transaction counts only if
-//! nothing was written since. No script is needed, so one code path works even if `EVAL` is disabled.
+//! hash tag, so they are on one node of a cluster and one transaction reaches all of them. Each write
+//! runs under `WATCH`: the writer checks which writer wrote last and what it wrote, and Redis carries out
+//! the transaction only if no key has changed since. No script is needed, so one code path works even if
+//! `EVAL` is disabled.
 //!
 //! Up to [`CHANGES_MAX`] changes go into the current keys in one transaction. More changes go, piece by
 //! piece, into a second generation of keys, which then replaces the first in one transaction of renames.
@@ -13,8 +14,8 @@
 //! A writer that claims a market takes the next *term*. A writer whose term is not the stored one has
 //! been replaced and stops writing.
 //!
-//! The client blocks, on a thread of the host. A connection with any error is dropped, so no reply can
-//! belong to an earlier request.
+//! The client blocks, on a thread of the host. A connection with any error is dropped, so that no reply
+//! can belong to an earlier request.
 
 mod check;
 mod count;
@@ -53,7 +54,7 @@ pub use whole::{
 pub(crate) use wire::{Peer, Wire};
 pub use writer::{How, ImageWriter, Wrote};
 
-/// Above so many changes a second generation is written.
+/// The most changes that are written in one transaction. More changes are written as a second generation.
 pub const CHANGES_MAX: usize = 1_000;
-/// How many orders go in one piece of it.
+/// The number of orders in one piece of a second generation.
 const PIECE: usize = 500;

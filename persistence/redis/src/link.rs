@@ -1,8 +1,8 @@
-//! Connections: to the one server, to the master that the sentinels name, or to the node of a
-//! cluster that has a key's slot.
+//! Connections to a single server, to the master that sentinels name, or to the cluster node that owns a
+//! key's slot.
 //!
-//! A connection on which anything went wrong is thrown away: nobody knows what is still on its way
-//! in it. The next use makes a new one, and looks anew who is in charge.
+//! A connection with any error is dropped, because a reply to an earlier request may still be in it. The
+//! next use connects again and looks up the master or the slots again.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,45 +11,45 @@ use super::options::{Address, RedisError, RedisOptions, Server};
 use super::slot;
 use super::wire::{Peer, Wire};
 
-/// How long an answer may take.
+/// Which time limit applies to a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     Control,
     Bulk,
 }
 
-/// What bounds the use of a link from outside.
+/// A limit that the user of a link puts on it.
 pub trait Bound: Send {
-    /// Whether nothing more may be asked of the servers.
+    /// Returns `true` if no further request may be sent to the servers.
     fn is_over(&self) -> bool;
     /// Called when a server has answered.
     fn answered(&self);
 }
 
-/// The way to the servers.
+/// The connections to the servers.
 pub struct Link {
     options: RedisOptions,
     bound: Option<Box<dyn Bound>>,
     connections: HashMap<Address, Wire>,
-    /// Who is in charge, once that is known: the master.
+    /// The current master, if it is known.
     master: Option<Address>,
-    /// Who has which slots of a cluster, once that is known.
+    /// The slot ranges of a cluster and their owners, if they are known.
     slots: Vec<(u16, u16, Address)>,
-    /// All nodes that the cluster ever named: they are asked where those of the options are gone.
+    /// The nodes that the cluster named last. They are asked if those of the options do not answer.
     nodes: Vec<Address>,
     traffic: Traffic,
 }
 
-/// What a link has done.
+/// Counters of what a link has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// How many connections it has made.
+    /// The number of connections made.
     pub connections: u64,
-    /// How many bytes it has sent.
+    /// The number of bytes sent.
     pub sent: u64,
 }
 
-/// What a node of a cluster says: who has which slots, and all the nodes that it names.
+/// A cluster node's reply: the owner of each slot range, and all nodes that it names.
 type Slots = (Vec<(u16, u16, Address)>, Vec<Address>);
 
 impl fmt::Debug for Link {
@@ -73,37 +73,37 @@ impl Link {
         }
     }
 
-    /// From now on this says whether the servers may be asked. Otherwise every use fails at once.
+    /// Sets a bound that is checked before each request. Once it is over, every use fails at once.
     pub fn bound_by(&mut self, bound: impl Bound + 'static) {
         self.bound = Some(Box::new(bound));
     }
 
-    /// What it is like.
+    /// The options of this link.
     #[must_use]
     pub const fn options(&self) -> &RedisOptions {
         &self.options
     }
 
-    /// What it has done.
+    /// The link's counters.
     #[must_use]
     pub const fn traffic(&self) -> Traffic {
         self.traffic
     }
 
-    /// Asks whether somebody is there, who is in charge of this key.
+    /// Sends `PING` to the server that owns this key.
     ///
     /// # Errors
-    /// Where nobody answers, or not in time.
+    /// Returns an error if the server does not answer in time.
     pub fn ping(&mut self, key: &str) -> Result<(), RedisError> {
         self.with(key, Patience::Control, |connection| {
             redis::cmd("PING").query::<String>(connection).map(|_| ())
         })
     }
 
-    /// Asks the server that has this key. The answer may take as long as one in bulk.
+    /// Sends a command to the server that owns this key. The time limit is that of a bulk reply.
     ///
     /// # Errors
-    /// Returns what the server says against it, or that no answer came in time.
+    /// Returns the server's refusal, or an error if no reply comes in time.
     pub fn query<T: redis::FromRedisValue>(
         &mut self,
         key: &str,
@@ -112,7 +112,7 @@ impl Link {
         self.with(key, Patience::Bulk, |connection| command.query(connection))
     }
 
-    /// Does something with a connection to whoever has this key.
+    /// Does something with a connection to the server that owns this key.
     pub(super) fn with<T>(
         &mut self,
         key: &str,
@@ -123,9 +123,9 @@ impl Link {
         self.at(&address, patience, work)
     }
 
-    /// Everybody who is in charge of something: one server, or all masters of a cluster.
+    /// The address of every master: one server, or all masters of a cluster.
     pub(super) fn masters(&mut self) -> Result<Vec<Address>, RedisError> {
-        // In a cluster this asks who has which slots.
+        // In a cluster this also looks up the slots.
         let one = self.in_charge("")?;
         let mut masters: Vec<Address> = vec![one];
         for (_, _, address) in &self.slots {
@@ -168,7 +168,7 @@ impl Link {
         })
     }
 
-    /// Throws everything away that is known, so that the next use begins anew.
+    /// Drops the connection and the known master and slots, so that the next use looks them up again.
     fn forget(&mut self, address: &Address) {
         self.connections.remove(address);
         self.master = None;
@@ -186,7 +186,7 @@ impl Link {
             .ok_or_else(|| std::io::Error::other("no connection").into())
     }
 
-    /// Who is in charge of this key.
+    /// The address of the server that owns this key.
     fn in_charge(&mut self, key: &str) -> Result<Address, RedisError> {
         match self.options.server.clone() {
             Server::Single(address) => Ok(address),
@@ -223,7 +223,7 @@ impl Link {
         }
     }
 
-    /// The master as a sentinel sees it, if that one agrees.
+    /// The master's address according to a sentinel, if the server there confirms that it is the master.
     fn master_of(&self, sentinel: &Address, name: &str) -> redis::RedisResult<Address> {
         let mut connection = Wire::connect(&self.options, sentinel, Peer::Sentinel)?;
         connection.limit(self.options.control);
@@ -246,7 +246,7 @@ impl Link {
     }
 }
 
-/// The first answer that one of them gives.
+/// Returns the first answer that one of the nodes gives.
 fn ask_all<T>(
     nodes: &[Address],
     mut ask: impl FnMut(&Address) -> redis::RedisResult<T>,
@@ -261,7 +261,7 @@ fn ask_all<T>(
     Err(last.unwrap_or_else(|| RedisError::Options(String::from("there is nobody to ask"))))
 }
 
-/// Who has which slots, and who is there besides.
+/// The owner of each slot range, and all nodes that this node names.
 fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots> {
     let mut connection = Wire::connect(options, node, Peer::Server)?;
     connection.limit(options.control);
@@ -273,7 +273,7 @@ fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots>
         let mut next = || parts.next().unwrap_or_default();
         let from: u16 = redis::from_redis_value(next())?;
         let to: u16 = redis::from_redis_value(next())?;
-        // The master comes first, then those who follow it.
+        // The master comes first, then its replicas.
         let mut master = None;
         for part in parts {
             let redis::Value::Array(part) = part else { continue };
@@ -293,7 +293,7 @@ fn slots_of(options: &RedisOptions, node: &Address) -> redis::RedisResult<Slots>
     Ok((slots, nodes))
 }
 
-/// What went wrong, without who we are.
+/// Converts an error of the client library. The result holds no credentials.
 pub(crate) fn fault(server: &str, error: &redis::RedisError) -> RedisError {
     let server = server.to_owned();
     match error.code() {

@@ -1,4 +1,4 @@
-//! Where Redis is, who we are there, and what may go wrong.
+//! Addresses of Redis servers, credentials, time limits, and errors.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::keys::KeyNames;
 use super::stream::Publish;
 
-/// Where a server listens.
+/// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
-    /// A name or an address.
+    /// A host name or an IP address.
     pub host: String,
     /// The port.
     pub port: u16,
@@ -21,10 +21,10 @@ impl fmt::Display for Address {
     }
 }
 
-/// Which servers there are.
+/// Which servers to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Server {
-    /// One.
+    /// One server.
     Single(Address),
     /// Sentinels, and the name of the master that they watch.
     Sentinel {
@@ -33,16 +33,16 @@ pub enum Server {
         /// The master's name.
         master: String,
     },
-    /// Some nodes of a cluster.
+    /// A cluster, by some of its nodes.
     Cluster(Vec<Address>),
 }
 
 /// How a connection is encrypted. The certificates and the key are PEM.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Tls {
-    /// Who may sign the server's certificate, where it is not for the system to say.
+    /// The authorities that may sign the server's certificate. Without this, the system decides.
     pub authority: Option<Vec<u8>>,
-    /// Our certificate and its key, where the server wants one.
+    /// Our certificate and its key, if the server requires one.
     pub client: Option<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -52,39 +52,39 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// What a link is like.
+/// The options of a link.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisOptions {
-    /// Which servers there are.
+    /// Which servers to use.
     pub server: Server,
-    /// Who we are there.
+    /// The user to log in as.
     pub user: Option<String>,
-    /// And our password.
+    /// The password of that user.
     pub password: Option<String>,
     /// The user at the sentinels, if not the default one, and the password there, if they ask for one.
     pub sentinel: Option<(Option<String>, String)>,
-    /// Which database; a cluster has only 0.
+    /// The number of the database. A cluster has only 0.
     pub database: i64,
-    /// How connections are encrypted, if they are.
+    /// The encryption of connections. Without this they are not encrypted.
     pub tls: Option<Tls>,
-    /// How long a connection may take.
+    /// How long connecting may take.
     pub connect: Duration,
-    /// How long a short answer may take until all of it has come.
+    /// How long a short reply may take until all of it has arrived.
     pub control: Duration,
-    /// How long a long answer may take until all of it has come.
+    /// How long a long reply may take until all of it has arrived.
     pub bulk: Duration,
-    /// How often each market is read whole while nothing else is to be done, to see that it is what
-    /// was written; never where there is none.
+    /// How often each market is read as a whole while no image is due, to check that it is what was
+    /// written. `None` means never.
     pub verify: Option<Duration>,
     /// How keys are named.
     pub names: KeyNames,
-    /// Whether events are published, and how.
+    /// How events are published. `None` means that they are not.
     pub publish: Option<Publish>,
 }
 
 impl fmt::Debug for RedisOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The passwords stay where they are.
+        // Passwords are not shown.
         let Self { server, user, database, tls, .. } = self;
         f.debug_struct("RedisOptions")
             .field("server", server)
@@ -95,33 +95,34 @@ impl fmt::Debug for RedisOptions {
     }
 }
 
-/// Why something could not be done there.
+/// Why a request to Redis failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedisError {
-    /// The options make no sense.
+    /// The options are not valid.
     #[error("{0}")]
     Options(
         /// What is wrong.
         String,
     ),
-    /// Nobody answered, or not in time, or not in order. What was asked may have been done.
+    /// The server did not answer, or not in time, or not correctly. The request may have been carried
+    /// out.
     #[error("{server} does not answer: {why}")]
     Unreachable {
-        /// Who was asked.
+        /// The server.
         server: String,
         /// What went wrong.
         why: String,
-        /// Whether the time for an answer is over. If not, the connection failed.
+        /// Whether the time limit has passed. If not, the connection failed.
         late: bool,
     },
-    /// The server said no.
+    /// The server refused the request.
     #[error("{server} refuses: {why}")]
     Refused {
-        /// Who was asked.
+        /// The server.
         server: String,
-        /// The error's first word, `NOPERM` for instance.
+        /// The first word of the error, such as `NOPERM`.
         code: String,
-        /// What it said.
+        /// The error.
         why: String,
     },
     /// Another writer has taken the market over.
@@ -134,33 +135,33 @@ pub enum RedisError {
         market: u32,
         /// Our term.
         ours: u64,
-        /// The one that is stored.
+        /// The stored term.
         theirs: u64,
         /// The name of the other writer, empty if none is stored.
         writer: String,
     },
-    /// Another writer has taken everything over.
+    /// Another writer has taken over all markets.
     #[error(
         "another writer ({writer}) has taken everything over from us: we never write there again"
     )]
     Replaced {
-        /// Its name.
+        /// The name of the other writer.
         writer: String,
     },
-    /// A stream tells of a command that no engine comes to.
+    /// A stream names a command with a sequence that no engine reaches.
     #[error(
         "{key} tells of command {sequence}, and no sequence is above {most}: another program has written \
          there; delete that stream and its key beside it, and they begin anew"
     )]
     Count {
-        /// The key that says so.
+        /// The key with this sequence.
         key: String,
         /// The sequence.
         sequence: u64,
-        /// The highest that there is.
+        /// The highest sequence that is accepted.
         most: u64,
     },
-    /// Somebody else changed the keys again and again while we were about to.
+    /// Other clients changed the keys during every try.
     #[error("the keys of market {market} keep changing under us")]
     Contended {
         /// The market.
@@ -169,14 +170,15 @@ pub enum RedisError {
 }
 
 impl RedisOptions {
-    /// Of a URL: `redis://[user:password@]host[:port][/database]`, `rediss://…` for an encrypted
-    /// connection, `redis+sentinel://host,host/master[/database]`, `redis+cluster://host,host`.
-    /// A second `s` as in `rediss+cluster://` encrypts those. The user and the password are for the
-    /// master. Sentinels that ask for a password get their own, after the rest:
+    /// Parses a URL: `redis://[user:password@]host[:port][/database]`, `rediss://…` for an encrypted
+    /// connection, `redis+sentinel://host,host/master[/database]`, or `redis+cluster://host,host`. The
+    /// last two can also be encrypted, as in `rediss+cluster://`. The user and the password are those of
+    /// the master. If the sentinels ask for a password, it comes last:
     /// `?sentinel_user=user&sentinel_password=password`.
     ///
     /// # Errors
-    /// [`RedisError::Options`] where it is none of these. The error does not show the address.
+    /// Returns [`RedisError::Options`] if the URL has none of these forms. The error does not show the
+    /// URL.
     pub fn parse(url: &str) -> Result<Self, RedisError> {
         let bad = |what: &str| {
             let form = "redis://[user:password@]host[:port][/database], or redis+sentinel://host,host/\
@@ -250,11 +252,11 @@ impl RedisOptions {
     }
 }
 
-/// What is wrong with what comes after the `?`.
+/// The error if other text follows the `?`.
 const SENTINEL: &str = "says something else after the ? than sentinel_password=… and, with it, \
                         sentinel_user=…";
 
-/// The user and the password for the sentinels.
+/// Parses the user and the password for the sentinels.
 fn sentinel(words: &str) -> Option<(Option<String>, String)> {
     let (mut user, mut password) = (None, None);
     for word in words.split('&') {
@@ -280,7 +282,7 @@ fn address(text: &str, port: u16) -> Option<Address> {
     (!host.is_empty()).then_some(Address { host, port })
 }
 
-/// A text in which `%40` and the like stand for what they stand for.
+/// Decodes percent-encoded characters such as `%40`.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -14,17 +14,17 @@ use super::options::RedisError;
 use super::trades::{Trades, parse_trade};
 use super::wire::{Texts, Wire, with_key};
 
-/// How many entries a page has, about.
+/// The approximate number of entries in a page.
 const PAGE: usize = 2_000;
-/// How often it is read again where a writer was there in between.
+/// How many times an image is read if it keeps changing.
 const TRIES: usize = 10;
 
 /// A market's image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadImage {
-    /// The history in which its numbers mean something.
+    /// The history that its sequence numbers belong to.
     pub history: String,
-    /// The version of the rules under which it came to be.
+    /// The version of the matching rules that it was made with.
     pub rules: u32,
     /// Every command up to this one is in it.
     pub sequence: Sequence,
@@ -36,20 +36,20 @@ pub struct ReadImage {
     pub state: MarketSnapshot,
     /// Its digest.
     pub digest: u128,
-    /// The trades that are kept with it, where they are.
+    /// The trades that are kept with it, if any are.
     pub trades: Option<Trades>,
 }
 
 /// Why an image cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    /// The servers.
+    /// A server refused or could not be reached.
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// Something there is not understood.
+    /// A record is not understood.
     #[error("the image in Redis is damaged: {0}")]
     Bad(#[from] BadRecord),
-    /// There are more or fewer entries than the metadata say.
+    /// A key has more or fewer entries than the metadata state.
     #[error("the image in Redis is damaged: {key} has {found} entries, and {stated} are stated")]
     Count {
         /// The key.
@@ -62,14 +62,14 @@ pub enum ReadError {
     /// The state is not the one that was written.
     #[error("the image in Redis is damaged: {key} states digest {stated:032x}, it is {found:032x}")]
     Digest {
-        /// The key that states it.
+        /// The key that states the digest.
         key: String,
-        /// What it states.
+        /// The stated digest.
         stated: u128,
-        /// What it is.
+        /// The digest of what was read.
         found: u128,
     },
-    /// The images of two markets are of two histories.
+    /// The images of two markets belong to different histories.
     #[error(
         "the images in Redis are of two histories: market {first} of {first_history}, market \
          {second} of {second_history}; drop the one that is not wanted"
@@ -79,26 +79,26 @@ pub enum ReadError {
         first: MarketId,
         /// Its history.
         first_history: String,
-        /// Another one.
+        /// Another market.
         second: MarketId,
-        /// The other's.
+        /// Its history.
         second_history: String,
     },
-    /// The state breaks a rule that every state of the engine keeps.
+    /// The state breaks an invariant of the engine.
     #[error("the image in Redis is of no state that an engine can have: {0}")]
     Broken(
-        /// Which.
+        /// The broken invariant.
         Broken,
     ),
-    /// It changed whenever it was read.
+    /// The image changed each time it was read.
     #[error("the image in Redis changed {TRIES} times while it was read")]
     Moving,
 }
 
-/// The markets that have an image.
+/// The markets that Redis lists, in ascending order.
 ///
 /// # Errors
-/// Where the servers do not say.
+/// Returns an error if the server refuses or does not answer.
 pub fn read_markets(link: &mut Link, names: &KeyNames) -> Result<Vec<MarketId>, RedisError> {
     let key = names.markets();
     let mut markets: Vec<u32> = link.with(&key, Patience::Control, |connection| {
@@ -108,7 +108,7 @@ pub fn read_markets(link: &mut Link, names: &KeyNames) -> Result<Vec<MarketId>, 
     Ok(markets.into_iter().map(MarketId).collect())
 }
 
-/// A market's image, whole and checked; none where there is none.
+/// Reads a market's image, complete and checked. Returns `None` if there is none.
 ///
 /// ```no_run
 /// use pricetime_engine::MarketId;
@@ -123,7 +123,7 @@ pub fn read_markets(link: &mut Link, names: &KeyNames) -> Result<Vec<MarketId>, 
 /// ```
 ///
 /// # Errors
-/// Where the servers do not answer, and where what they say is not what was once written.
+/// Returns an error if the servers do not answer, or if the image is not what was written.
 pub fn read_image(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, ReadError> {
     for _ in 0..TRIES {
         link.with(&keys.metadata, Patience::Control, |connection| {
@@ -133,8 +133,8 @@ pub fn read_image(link: &mut Link, keys: &Keys) -> Result<Option<ReadImage>, Rea
         if matches!(read, Err(ReadError::Redis(_))) {
             return read;
         }
-        // Whoever reads while it is written reads parts of two states: that is no damage. And it may
-        // be written anew as it was, so it is not enough to look at the metadata again.
+        // A read during a write mixes two states, which is no damage. It is not enough to read the
+        // metadata again, because the same state may have been written again.
         let same: redis::Value = link.with(&keys.metadata, Patience::Control, |connection| {
             redis::pipe().atomic().cmd("PING").query(connection)
         })?;
@@ -155,7 +155,7 @@ fn metadata(link: &mut Link, keys: &Keys) -> Result<Option<Metadata>, ReadError>
         link.with(&keys.metadata, Patience::Control, |connection| {
             redis::cmd("HGETALL").arg(&keys.metadata).query(connection)
         })?;
-    // A market that is claimed and not written yet says who claimed it, and nothing else.
+    // A market that is claimed but not written has only a term and a writer.
     if !fields.contains_key("format") {
         return Ok(None);
     }
@@ -199,7 +199,7 @@ fn read_parts(link: &mut Link, keys: &Keys, stated: &Metadata) -> Result<ReadIma
     checked(keys, stated, state, digest, trades)
 }
 
-/// The image of these metadata and this state, whose digest this is, if they agree.
+/// Returns the image with these metadata, this state and this digest, if they agree.
 pub(super) fn checked(
     keys: &Keys,
     stated: &Metadata,
@@ -253,8 +253,7 @@ struct Orders {
     sum: u128,
 }
 
-/// The orders of a hash, in their order of time. While a page is understood, the next one is on its
-/// way.
+/// The orders of a hash in time priority. While one page is parsed, the next one is on its way.
 fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Orders, ReadError> {
     let key = keys.part(part);
     let (read, pages) = sync_channel(2);
@@ -267,7 +266,7 @@ fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Orders, ReadError>
         Ok::<_, ReadError>(found?)
     })?;
     orders.all.sort_unstable_by_key(|order| (order.priority, order.party.order));
-    // A hash on its way to another size may give a field twice.
+    // While a hash is resized, `HSCAN` may return a field twice.
     let sum = &mut orders.sum;
     orders.all.dedup_by(|again, first| {
         let same = again.party.order == first.party.order;
@@ -279,14 +278,14 @@ fn orders(link: &mut Link, keys: &Keys, part: Part) -> Result<Orders, ReadError>
     Ok(orders)
 }
 
-/// Reads a hash, page for page.
+/// Reads a hash page by page.
 fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<u8>>) -> redis::RedisResult<()> {
     let ask = |wire: &mut Wire, cursor: u64| {
         wire.ask(redis::cmd("HSCAN").arg(key).arg(cursor).arg("COUNT").arg(PAGE))
     };
     ask(wire, 0)?;
     loop {
-        // A page begins with where the next one does.
+        // A page begins with the cursor of the next one.
         let next = wire.look_ahead()?;
         let next = next.and_then(|text| String::from_utf8(text).ok()?.parse().ok()).unwrap_or(0);
         if next != 0 {
@@ -298,13 +297,13 @@ fn scan(wire: &mut Wire, key: &str, read: &SyncSender<Vec<u8>>) -> redis::RedisR
             return Ok(());
         }
         if !wanted {
-            // There is something wrong with an earlier page. What was asked for comes all the same.
+            // An earlier page is damaged. The reply that is on its way has to be read all the same.
             return wire.receive_as_it_comes().map(|_| ());
         }
     }
 }
 
-/// The orders of pages.
+/// Parses the orders of pages.
 fn understand(key: &str, pages: Receiver<Vec<u8>>) -> Result<Orders, BadRecord> {
     let mut found = Orders::default();
     for page in pages {
@@ -325,12 +324,12 @@ fn understand(key: &str, pages: Receiver<Vec<u8>>) -> Result<Orders, BadRecord> 
     Ok(found)
 }
 
-/// The window of requests, oldest first.
+/// The requests in the window, oldest first.
 fn requests(link: &mut Link, keys: &Keys) -> Result<Vec<RequestRecord>, ReadError> {
     sorted(link, keys, Part::Requests, layout::parse_request)
 }
 
-/// The trades that are kept, oldest first.
+/// The kept trades, oldest first.
 fn read_trades(link: &mut Link, keys: &Keys) -> Result<Trades, ReadError> {
     Ok(sorted(link, keys, Part::Trades, parse_trade)?.into_iter().collect())
 }

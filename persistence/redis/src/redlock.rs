@@ -1,18 +1,17 @@
-//! Redlock: a lock over an odd number of Redis servers that know nothing of each other.
+//! Redlock: a lock over an odd number of independent Redis servers.
 //!
-//! A lock is had when more than half of the nodes have written its value, and it is valid for its
-//! time to live less what the asking took and what clocks may differ. [`Lease`] is that as a value
-//! without clock, chance or socket, of which the tests drive millions; around it go a thread for each
-//! node and one that drives all locks, behind [`Redlock`] and [`Held`].
+//! A lock is held once more than half of the nodes have written its value. It is valid for its time to
+//! live, less the time that the requests took and a margin for differences between clocks. [`Lease`] is
+//! that as a state machine without clock, randomness or sockets, of which the tests drive millions.
+//! Around it, a thread for each node and one that drives all locks run behind [`Redlock`] and [`Held`].
 //!
-//! What it is good for: to spare work that would be done twice. As long as of the nodes that granted
-//! a lock more than half keep what they said (their clocks run within one in a hundred of ours, and
-//! none of them comes back empty before its time to live has passed), nobody else believes to have
-//! it. A node that restarts without its memory, or a holder that sleeps between looking and
-//! acting, can break that; what must never happen twice needs a token that is checked where it
-//! happens.
+//! The lock saves work that would be done twice. No other client believes that it holds the lock, as long
+//! as more than half of the nodes keep what they granted: their clocks run within one percent of ours,
+//! and none of them loses its data before the time to live has passed. A node that restarts without its
+//! data can break that, and so can a holder that sleeps between checking and acting. If something must
+//! never happen twice, it needs a fencing token that is checked where it happens.
 //!
-//! The nodes must run scripts (`EVAL`), for what is deleted or prolonged must be ours.
+//! The nodes must run scripts (`EVAL`), because a value may be deleted or extended only if it is ours.
 //!
 //! ```no_run
 //! use std::time::Duration;

@@ -2,14 +2,14 @@
 
 use pricetime_engine::{Action, Price, Terms};
 
-/// Whether every price that these terms allow is a score of its own: scores are doubles.
+/// Returns `true` if every price that these terms allow has a score of its own. Scores are doubles.
 #[must_use]
 pub fn scores_hold(terms: &Terms) -> bool {
     let exact = |price: Price| price.0.unsigned_abs() <= 1 << 53;
     exact(terms.price_min) && exact(terms.price_max)
 }
 
-/// Whether the prices of every market are scores of their own after this, where they were before.
+/// Returns `true` if every price in every market still has a score of its own after this action.
 #[must_use]
 pub fn scores_hold_after(action: &Action) -> bool {
     match action {

@@ -1,10 +1,10 @@
-//! Which slot of a cluster a key is in.
+//! The slot of a key in a cluster.
 
-/// How many slots a cluster has.
+/// The number of slots in a cluster.
 const SLOTS: u16 = 16_384;
 
-/// A key's slot: CRC16 (XMODEM) of what stands between the first brace and the next one that closes
-/// it, of the whole key where that is nothing.
+/// The slot of a key: the CRC16 (XMODEM) of the text between the first opening brace and the next closing
+/// one. If there is no such text or it is empty, the whole key counts.
 pub(super) fn of(key: &str) -> u16 {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
     let hashed = tag.filter(|tag| !tag.is_empty()).unwrap_or(key);

@@ -1,17 +1,17 @@
-//! What happens, as streams that anybody can follow: trades, what becomes of orders, epochs.
+//! Events as streams that any client can follow: trades, orders and epochs.
 //!
-//! An entry's id is `<sequence>-<n>`: the command, and which of its entries in this stream it is. So
-//! the same event has the same id however often it is written, and the server itself refuses what is
-//! there already or comes too late. Beside each stream stands how far it goes (`published`), in the
-//! same slot and written in the same transaction: a stream in which nothing happens goes on all the
-//! same.
+//! An entry's id is `<sequence>-<n>`: the command, and the number of the entry among that command's
+//! entries in this stream. So an event has the same id however often it is written, and the server itself
+//! refuses an entry that is already there or comes too late. Beside each stream, the key `published` says
+//! up to which command the stream is complete. It is in the same slot and written in the same
+//! transaction, and it advances even if the stream has no new entry.
 //!
-//! A stream begins with a *marker* that says from which command on it tells everything, and another
-//! one stands wherever something could be missing before it. Between two of them nothing is missing
-//! and nothing is there twice.
+//! A stream begins with a *marker* that names the command from which on it is complete. Another marker
+//! follows wherever entries may be missing before it. Between two markers nothing is missing and nothing
+//! is repeated.
 //!
-//! The channels say the same things to who listens at that moment, once at most, each behind its
-//! entry.
+//! The channels carry the same entries to clients that are subscribed at that moment, at most once, each
+//! after its entry in the stream.
 
 mod names;
 mod order;
@@ -34,10 +34,10 @@ pub use writer::{StreamError, StreamWriter};
 /// How events are published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Publish {
-    /// About how many entries each stream keeps. So many commands back goes a stream that has to be
-    /// begun anew.
+    /// About how many entries each stream keeps. A stream that has to begin anew goes back this many
+    /// commands.
     pub keep: u64,
-    /// Whether channels are told as well.
+    /// Whether entries are published on channels as well.
     pub channels: bool,
 }
 
@@ -50,11 +50,11 @@ impl Default for Publish {
 /// The streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stream {
-    /// Every trade, without who traded.
+    /// Every trade, without the accounts.
     Trades,
-    /// What becomes of every order, with whose it is.
+    /// The events of every order, with its account.
     Orders,
-    /// What becomes of every market.
+    /// The events of every market.
     Epochs,
 }
 
@@ -62,7 +62,7 @@ impl Stream {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Trades, Self::Orders, Self::Epochs];
 
-    /// Whether everybody may read it.
+    /// Returns `true` if every client may read it.
     #[must_use]
     pub const fn is_public(self) -> bool {
         match self {
@@ -72,12 +72,12 @@ impl Stream {
     }
 }
 
-/// Where an entry stands in its stream.
+/// The id of an entry: its place in the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId {
     /// The command.
     pub sequence: u64,
-    /// Which of its entries, from 1; 0 is a marker in front of them.
+    /// The number of the entry within the command, from 1. A marker, which comes before them, has 0.
     pub number: u64,
 }
 
@@ -87,7 +87,7 @@ impl fmt::Display for EntryId {
     }
 }
 
-/// A text that is no id of an entry.
+/// The error for a text that is not the id of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the id of an entry is two numbers with a hyphen between them")]
 pub struct BadId;
@@ -102,26 +102,26 @@ impl FromStr for EntryId {
     }
 }
 
-/// An entry: everything is text, prices and quantities as people write them.
+/// An entry. Every value is text; prices and quantities are decimals.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// Its id.
     pub id: EntryId,
-    /// Its fields in their order; no name comes twice.
+    /// Its fields, in order. No name appears twice.
     pub fields: Vec<(&'static str, String)>,
 }
 
 impl Entry {
-    /// What stands in a field.
+    /// The value of a field.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(field, _)| *field == name).map(|(_, text)| text.as_str())
     }
 
-    /// The entry as a channel says it: a JSON object of its id and its fields.
+    /// The entry as a channel message: a JSON object of its id and its fields.
     #[must_use]
     pub fn message(&self) -> String {
-        // Nothing but strings: there is nothing in them that JSON cannot say.
+        // There are only strings, which JSON can always express.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
@@ -142,7 +142,7 @@ impl Serialize for Entry {
 pub struct Entries([Vec<Entry>; 3]);
 
 impl Entries {
-    /// Those of a stream.
+    /// The entries of one stream.
     #[must_use]
     pub fn of(&self, stream: Stream) -> &[Entry] {
         let Self([trades, orders, epochs]) = self;
@@ -162,13 +162,13 @@ impl Entries {
         }
     }
 
-    /// How many there are.
+    /// The number of entries.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.iter().map(Vec::len).sum()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

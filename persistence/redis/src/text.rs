@@ -1,5 +1,4 @@
-//! Images as lines of text, to carry elsewhere and to bring back. What is said in a line is what
-//! stands in Redis, word for word.
+//! Images as lines of text, for export and import. Each line has the same text as Redis.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufRead, Write};
@@ -25,21 +24,21 @@ const FORMAT: u32 = 1;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Line {
-    /// The first one.
+    /// The first line.
     PricetimeImages { format: u32, markets: usize },
-    /// A market begins; the lines up to the next one are its.
+    /// The first line of a market. The lines up to the next one belong to it.
     Market(BTreeMap<String, String>),
     /// An order in the book.
     Order { order: String, record: Value },
-    /// A stop outside it.
+    /// A stop order, which is not in the book.
     Stop { order: String, record: Value },
-    /// A request of the window.
+    /// A request in the window.
     Request(Value),
     /// A blocked account.
     Blocked(String),
     /// A trade that is kept.
     Trade(Value),
-    /// The last line: without it the end is missing.
+    /// The last line. Without it the text is incomplete.
     End { markets: usize },
 }
 
@@ -47,13 +46,13 @@ enum Line {
 #[derive(Debug)]
 pub struct ImageText<'a>(pub &'a [ReadImage]);
 
-/// Why lines are no images.
+/// Why lines are not images.
 #[derive(Debug, thiserror::Error)]
 pub enum BadText {
-    /// They cannot be read.
+    /// The lines cannot be read.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A line is not one of ours.
+    /// A line does not have the expected form.
     #[error("line {line}: {}", shorten(.what))]
     Line {
         /// The line, from 1.
@@ -64,19 +63,19 @@ pub enum BadText {
     /// The lines end too early.
     #[error("the end is missing")]
     Cut,
-    /// What they say is not what was once written.
+    /// The lines do not have the content that was exported.
     #[error("the lines do not say what was exported: {0}")]
     Image(#[from] ReadError),
-    /// The name of the history is none.
+    /// The name of the history is not valid.
     #[error(transparent)]
     History(#[from] BadHistory),
 }
 
 impl ImageText<'_> {
-    /// Writes them.
+    /// Writes the images.
     ///
     /// # Errors
-    /// Where that is not possible.
+    /// Returns an error if the output fails.
     pub fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let markets = self.0.len();
         say(out, &Line::PricetimeImages { format: FORMAT, markets })?;
@@ -103,7 +102,7 @@ fn write_image(out: &mut impl Write, image: &ReadImage) -> io::Result<()> {
     {
         metadata.insert(field.to_owned(), text);
     }
-    // Those under which it was written, which need not be ours.
+    // The version of the rules that the image was written with, which may differ from ours.
     metadata.insert(String::from("rules"), image.rules.to_string());
     say(out, &Line::Market(metadata))?;
     let MarketSnapshot { resting, waiting, blocked, requests, .. } = &image.state;
@@ -130,7 +129,7 @@ fn write_image(out: &mut impl Write, image: &ReadImage) -> io::Result<()> {
 }
 
 impl ReadImage {
-    /// The image as a writer takes it. None where the market's own number is not in it.
+    /// The image as a writer takes it, or `None` if the image does not contain its own market.
     #[must_use]
     pub fn to_state(&self) -> Option<MarketState> {
         let state = EngineSnapshot {
@@ -151,11 +150,11 @@ struct Begun {
     rest: Vec<Line>,
 }
 
-/// Reads images back: whole, checked one by one and together, and all of one history, which is named.
-/// None where there are none.
+/// Reads images back. They are complete, checked one by one and together, and all belong to the returned
+/// history. Returns `None` if there are none.
 ///
 /// # Errors
-/// Where the lines are not what was once written.
+/// Returns [`BadText`] if the lines cannot be read or are not what was exported.
 pub fn read_text(mut input: impl BufRead) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
     let mut images = Vec::new();
     let mut begun: Option<Begun> = None;
@@ -205,7 +204,7 @@ pub fn read_text(mut input: impl BufRead) -> Result<Option<(History, Vec<ReadIma
     Err(BadText::Cut)
 }
 
-/// The images, if they are of one history and together a state that an engine can have.
+/// Returns the images if they belong to one history and together are a state that an engine can have.
 fn together(images: Vec<ReadImage>) -> Result<Option<(History, Vec<ReadImage>)>, BadText> {
     let Some(Whole { history, state, .. }) = join(images.clone())? else { return Ok(None) };
     super::check_whole(&state).map_err(ReadError::Broken)?;

@@ -1,4 +1,5 @@
-//! The trades that stand in Redis where there is no journal: settlement has them from nowhere else.
+//! The trades that are stored in Redis if there is no journal, because settlement has no other source for
+//! them.
 
 use std::collections::VecDeque;
 use std::hash::Hasher as _;
@@ -14,7 +15,7 @@ use uuid::Uuid;
 
 use super::count::counts;
 
-/// A trade with all that a settlement has to know of it.
+/// A trade with everything that settlement needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TradeRecord {
     /// The epoch that it belongs to.
@@ -25,26 +26,26 @@ pub struct TradeRecord {
     pub sequence: Sequence,
     /// The time of that command.
     pub timestamp: Timestamp,
-    /// At which price.
+    /// The price.
     pub price: Price,
-    /// How much.
+    /// The quantity.
     pub quantity: Quantity,
-    /// What the taker did.
+    /// The side of the taker.
     pub taker_side: Side,
-    /// The order that was there first.
+    /// The maker: the order that was there first.
     pub maker: Party,
-    /// The order that came to it.
+    /// The taker: the order that came later.
     pub taker: Party,
     /// The maker's open quantity afterwards.
     pub maker_remaining: Quantity,
     /// The taker's open quantity afterwards.
     pub taker_remaining: Quantity,
-    /// What each of them pays.
+    /// The fees of both.
     pub fees: Fees,
 }
 
 impl TradeRecord {
-    /// The record of an event; none where it is no trade.
+    /// The record of an event, or `None` if the event is not a trade.
     #[must_use]
     pub const fn of(
         header: &Header,
@@ -100,7 +101,7 @@ const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// A trade; its score is its number.
+/// A trade. Its score is its number.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TradeText {
@@ -148,11 +149,11 @@ pub(super) fn trade_text(trade: &TradeRecord) -> String {
         maker: PartyText::of(trade.maker, trade.maker_remaining, trade.fees.maker_ppm),
         taker: PartyText::of(trade.taker, trade.taker_remaining, trade.fees.taker_ppm),
     };
-    // Numbers and names: there is nothing in them that JSON cannot say.
+    // There are only numbers and names, which JSON can always express.
     serde_json::to_string(&text).unwrap_or_default()
 }
 
-/// The trade of a member.
+/// Parses the member of a trade.
 pub(super) fn parse_trade(text: &str) -> Result<TradeRecord, String> {
     let it: TradeText = serde_json::from_str(text).map_err(|error| error.to_string())?;
     counts([it.epoch.0, it.number.0, it.sequence.0])?;
@@ -176,7 +177,7 @@ pub(super) fn parse_trade(text: &str) -> Result<TradeRecord, String> {
 #[derive(Debug)]
 struct Piece {
     trades: Vec<TradeRecord>,
-    /// The sum of their digests, once somebody asked.
+    /// The sum of their digests, computed on first use.
     digest: OnceLock<u128>,
 }
 
@@ -188,14 +189,14 @@ impl Piece {
     }
 }
 
-/// A trade's part of the digest: the hash of the text that stands there.
+/// A trade's part of the digest: the hash of its stored text.
 fn digest(trade: &TradeRecord) -> u128 {
     let mut hash = SipHasher13::new_with_keys(0x7072_6963_6574_696d, 0x6520_7472_6164_6573);
     hash.write(trade_text(trade).as_bytes());
     hash.finish128().as_u128()
 }
 
-/// Trades of a market that are kept, oldest first. Cheap to clone.
+/// The kept trades of a market, oldest first. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Trades {
     pieces: VecDeque<Arc<Piece>>,
@@ -219,13 +220,13 @@ impl FromIterator<TradeRecord> for Trades {
 }
 
 impl Trades {
-    /// How many there are.
+    /// The number of trades.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Returns `true` if there are none.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len == 0
@@ -236,7 +237,7 @@ impl Trades {
         self.pieces.iter().flat_map(|piece| &piece.trades)
     }
 
-    /// Puts newer ones behind them.
+    /// Appends newer trades.
     pub fn extend(&mut self, trades: Vec<TradeRecord>) {
         self.len += trades.len();
         let mut trades = trades.into_iter().peekable();
@@ -249,34 +250,35 @@ impl Trades {
         }
     }
 
-    /// The epoch of the oldest ones, and the number of the last of those that were kept with them.
+    /// The epoch of the oldest piece, and the number of its last trade. A piece has the trades of one
+    /// epoch that were added together.
     #[must_use]
     pub fn oldest(&self) -> Option<(EpochNumber, TradeNumber)> {
         let trade = self.pieces.front()?.trades.last()?;
         Some((trade.epoch, trade.number))
     }
 
-    /// Lets go of those that [`oldest`](Self::oldest) speaks of. Says how many they were.
+    /// Removes the piece that [`oldest`](Self::oldest) describes. Returns how many trades it had.
     pub fn drop_oldest(&mut self) -> usize {
         let dropped = self.pieces.pop_front().map_or(0, |piece| piece.trades.len());
         self.len -= dropped;
         dropped
     }
 
-    /// The first one's number.
+    /// The number of the first trade.
     #[must_use]
     pub fn first(&self) -> Option<TradeNumber> {
         self.iter().next().map(|trade| trade.number)
     }
 
-    /// The last one's number; zero where there is none.
+    /// The number of the last trade, or zero if there is none.
     #[must_use]
     pub fn last(&self) -> TradeNumber {
         let last = self.pieces.back().and_then(|piece| piece.trades.last());
         last.map_or(TradeNumber(0), |trade| trade.number)
     }
 
-    /// Those with numbers above this one.
+    /// The trades with numbers above this one.
     pub fn after(&self, number: TradeNumber) -> impl Iterator<Item = &TradeRecord> {
         let newer =
             move |piece: &&Arc<Piece>| piece.trades.last().is_some_and(|last| last.number > number);
@@ -284,7 +286,7 @@ impl Trades {
         pieces.flat_map(|piece| &piece.trades).filter(move |trade| trade.number > number)
     }
 
-    /// One number for all of them: the wrapping sum of the hashes of what stands there.
+    /// One number for all trades: the wrapping sum of the hashes of their stored texts.
     #[must_use]
     pub fn digest(&self) -> u128 {
         self.pieces.iter().fold(0, |sum, piece| sum.wrapping_add(piece.digest()))

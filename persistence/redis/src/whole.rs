@@ -1,4 +1,4 @@
-//! All images together: the state of an engine, and whether there is one at all.
+//! The images of all markets together: the state of an engine, or the finding that there is no image.
 
 use std::collections::BTreeMap;
 
@@ -15,44 +15,45 @@ use pricetime_journal::keyed_engine;
 /// The images of all markets as one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whole {
-    /// The history in which its numbers mean something.
+    /// The history that its sequence numbers belong to.
     pub history: String,
-    /// The state: each market as in its image, the numbers that all share the highest of any.
+    /// The state. Each market is as in its image. A number that all markets share is the highest in any
+    /// image.
     pub state: EngineSnapshot,
-    /// Markets that were claimed and never written.
+    /// Markets that were claimed but never written.
     pub unwritten: Vec<MarketId>,
-    /// The trades that are kept with them, where they are.
+    /// The trades that are kept with the images, for each market that has any.
     pub trades: BTreeMap<MarketId, Trades>,
 }
 
-/// An image that is there, without having been read.
+/// An image that exists. It has not been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// A market that has one.
     pub market: MarketId,
     /// Its history.
     pub history: String,
-    /// Its sequence, as it stands there.
+    /// Its sequence, as stored.
     pub sequence: String,
 }
 
-/// Who wrote a market last, or was about to.
+/// The last writer that claimed a market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
     /// The term.
     pub term: String,
     /// The writer's name.
     pub writer: String,
-    /// The last command in what was written; none where nothing is.
+    /// The last command in the image. `None` if the market was claimed but not written.
     pub sequence: Option<String>,
-    /// Its time.
+    /// The time of that command.
     pub timestamp: Option<Timestamp>,
 }
 
-/// An image, if any market has one. Nothing is checked.
+/// Looks for a market that has an image. Nothing is checked.
 ///
 /// # Errors
-/// Where the servers do not answer.
+/// Returns an error if the servers do not answer.
 pub fn find_image(link: &mut Link, names: &KeyNames) -> Result<Option<Found>, RedisError> {
     for market in read_markets(link, names)? {
         let keys = names.of(market);
@@ -65,10 +66,10 @@ pub fn find_image(link: &mut Link, names: &KeyNames) -> Result<Option<Found>, Re
     Ok(None)
 }
 
-/// Who wrote a market last; none where nobody says so.
+/// Returns the writer that holds a market, or `None` if no writer is stored.
 ///
 /// # Errors
-/// Where the servers do not answer.
+/// Returns an error if the servers do not answer.
 pub fn read_holder(link: &mut Link, keys: &Keys) -> Result<Option<Holder>, RedisError> {
     let names = ["term", "writer", "sequence", "timestamp"];
     let [term, writer, sequence, timestamp] = fields(link, keys, names)?;
@@ -77,7 +78,7 @@ pub fn read_holder(link: &mut Link, keys: &Keys) -> Result<Option<Holder>, Redis
     Ok(term.zip(writer).map(holder))
 }
 
-/// Some fields of the metadata; none where there are no metadata.
+/// Some fields of the metadata. All are `None` if there are no metadata.
 fn fields<const N: usize>(
     link: &mut Link,
     keys: &Keys,
@@ -92,11 +93,11 @@ fn fields<const N: usize>(
     })
 }
 
-/// Reads the images of all markets that have one, and puts them together; none where there is none.
+/// Reads the images of all markets and combines them. Returns `None` if no market has an image.
 ///
 /// # Errors
-/// Where the servers do not answer, where an image is not what was once written, and where the images
-/// are of several histories.
+/// Returns an error if the servers do not answer, if an image is not what was written, or if the images
+/// belong to several histories.
 pub fn read_whole(link: &mut Link, names: &KeyNames) -> Result<Option<Whole>, ReadError> {
     let (mut images, mut unwritten) = (Vec::new(), Vec::new());
     for market in read_markets(link, names)? {
@@ -112,10 +113,10 @@ pub fn read_whole(link: &mut Link, names: &KeyNames) -> Result<Option<Whole>, Re
     Ok(join(images)?.map(|whole| Whole { unwritten, ..whole }))
 }
 
-/// Looks that of a market without metadata there is nothing else either.
+/// Checks that a market without metadata has no other keys either.
 ///
 /// # Errors
-/// Where there is, and where the servers do not answer.
+/// Returns [`ReadError::Bad`] if other keys exist, and an error if the servers do not answer.
 pub fn written_if_any(link: &mut Link, keys: &Keys) -> Result<(), ReadError> {
     if !has_parts(link, keys)? {
         return Ok(());
@@ -125,7 +126,7 @@ pub fn written_if_any(link: &mut Link, keys: &Keys) -> Result<(), ReadError> {
     Err(BadRecord { key, field, what }.into())
 }
 
-/// Whether there is anything of a market beside its metadata.
+/// Returns `true` if a market has any key besides its metadata.
 fn has_parts(link: &mut Link, keys: &Keys) -> Result<bool, RedisError> {
     let mut ask = redis::pipe();
     for part in Part::ALL {
@@ -136,7 +137,7 @@ fn has_parts(link: &mut Link, keys: &Keys) -> Result<bool, RedisError> {
     Ok(there.contains(&true))
 }
 
-/// Puts images together.
+/// Combines images.
 pub(super) fn join(images: Vec<ReadImage>) -> Result<Option<Whole>, ReadError> {
     let Some(first) = images.first() else { return Ok(None) };
     let history = first.history.clone();
@@ -152,7 +153,8 @@ pub(super) fn join(images: Vec<ReadImage>) -> Result<Option<Whole>, ReadError> {
     let mut trades = BTreeMap::new();
     for image in images {
         if image.rules != state.rules_version {
-            // One of them is not of our rules: what is restored from this is refused, and says so.
+            // An image has other rules than the first one. Version 0 makes a later restore refuse the
+            // state.
             state.rules_version = 0;
         }
         state.last_sequence = state.last_sequence.max(image.sequence);
@@ -165,19 +167,19 @@ pub(super) fn join(images: Vec<ReadImage>) -> Result<Option<Whole>, ReadError> {
     Ok(Some(Whole { history, state, unwritten: Vec::new(), trades }))
 }
 
-/// Whether an engine can have this state: every invariant is looked at.
+/// Checks that an engine can have this state. Every invariant is checked.
 ///
 /// # Errors
-/// The first that does not hold.
+/// Returns the first invariant that does not hold.
 pub fn check_whole(state: &EngineSnapshot) -> Result<(), Broken> {
     let markets = u32::try_from(state.markets.len()).unwrap_or(u32::MAX);
     keyed_engine(markets).restore(state)
 }
 
-/// Takes everything of a market out of Redis, whoever wrote it. Says how many keys there were.
+/// Removes all keys of a market, whichever writer wrote them. Returns how many keys there were.
 ///
 /// # Errors
-/// Where that could not be done; it may be tried again.
+/// Returns an error if a server refuses or does not answer. The call may be repeated.
 pub fn remove_image(
     link: &mut Link,
     names: &KeyNames,
@@ -195,7 +197,7 @@ pub fn remove_image(
     let mut removed: u64 = link.with(&keys.metadata, Patience::Control, |connection| {
         redis::cmd("UNLINK").arg(&all).query(connection)
     })?;
-    // They may be in another place of a cluster.
+    // The trades may be on another node of a cluster.
     let trades = keys.part(Part::Trades);
     removed += link.with(trades, Patience::Control, |connection| {
         redis::cmd("UNLINK").arg(trades).query::<u64>(connection)

@@ -1,16 +1,16 @@
-//! A connection that gives up in time, and hands long answers over as they came.
+//! A connection with a time limit for each reply. It can return long replies as raw bytes.
 //!
-//! An answer must be complete in time, in however many pieces it comes, and its length is bounded. So a
-//! server that sends a byte now and then, or announces a huge answer, holds neither the thread nor memory.
+//! A reply must be complete in time, in however many pieces it comes, and its length is bounded. So a
+//! server that sends a byte now and then, or announces a huge reply, holds neither the thread nor memory.
 //!
-//! What is asked, and what an answer means, is the client library's. The connection is our own: the
-//! library's waits for each answer of a pipeline, one after the other, whatever became of those
-//! before it, so that a server that hangs would hold us up for minutes; and it makes a value of its
-//! own of each text of an answer, which takes longer than the server takes to say it.
+//! The client library encodes requests and decodes replies. The connection is our own, for two reasons.
+//! The library waits for each reply of a pipeline in turn, whatever happened to those before it, so a
+//! server that hangs would block us for minutes. And it makes a value of each text in a reply, which
+//! takes longer than the server takes to send it.
 //!
-//! Parsing the two texts of an order takes the library 390 ns; here only their ends are searched. With digests
-//! that are summed while pages arrive, a million orders are read in 1.1 s instead of 2.8. The server itself takes
-//! 0.9 s to send them (`HSCAN`, 2,000 entries a page).
+//! Parsing the two texts of an order takes the library 390 ns; here only their ends are searched. With
+//! digests that are summed while pages arrive, a million orders are read in 1.1 s instead of 2.8. The
+//! server itself takes 0.9 s to send them (`HSCAN`, 2,000 entries a page).
 
 mod frame;
 mod socket;
@@ -28,12 +28,12 @@ pub(super) use frame::{Frame, Texts};
 use socket::{Socket, after};
 pub(super) use wrong::with_key;
 
-/// So much is made room for at least.
+/// The buffer grows if it has less free space than this.
 const ROOM: usize = 1 << 16;
-/// So much of the room for a long answer is kept for the next one.
+/// A buffer larger than this is freed when it is empty.
 const ROOM_KEPT: usize = 1 << 22;
 
-/// What is at the other end of a connection.
+/// The kind of server at the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Peer {
     /// A server that has the keys.
@@ -42,29 +42,28 @@ pub(crate) enum Peer {
     Sentinel,
 }
 
-/// A connection on which the first answer that does not come in time is the last one that is waited
-/// for. After an error it is of no use any more, but for a late answer: that one is passed over when
-/// it comes.
+/// A connection. If a reply is late, no further reply of the same request is waited for. After an error
+/// the connection is of no use, except after a late reply, which is skipped when it comes.
 pub(crate) struct Wire {
     socket: Socket,
-    /// What has come and was not taken yet is what is between `from` and `to`.
+    /// The bytes that have come and were not taken yet are those between `from` and `to`.
     come: Vec<u8>,
     from: usize,
     to: usize,
-    /// The answer that is the next to be whole.
+    /// How far the next reply has been scanned.
     frame: Frame,
-    /// How long an answer may take, and until when the one that is waited for may.
+    /// The time limit of a reply, and the deadline of the one that is waited for.
     limit: Duration,
     until: Option<Duration>,
-    /// So many answers nobody waits for any more.
+    /// How many late replies are still to be skipped.
     late: usize,
     database: i64,
-    /// How many bytes were sent.
+    /// How many bytes were sent since the last `take_sent`.
     sent: u64,
 }
 
 impl Wire {
-    /// Connects, as the options say, and says who we are.
+    /// Connects as the options say, and logs in.
     pub(crate) fn connect(
         options: &RedisOptions,
         address: &Address,
@@ -91,7 +90,7 @@ impl Wire {
         Ok(wire)
     }
 
-    /// Says who we are and what we want. All at once: the answers are not waited for one by one.
+    /// Logs in and selects the database. All commands are sent at once, so their replies take one wait.
     fn introduce(&mut self, known: Option<(Option<&String>, &String)>) -> RedisResult<()> {
         let mut ask = redis::pipe();
         if let Some((user, password)) = known {
@@ -103,31 +102,32 @@ impl Wire {
         ask.exec(self)
     }
 
-    /// How many bytes were sent since this was last asked.
+    /// Returns how many bytes were sent since the last call.
     pub(super) const fn take_sent(&mut self) -> u64 {
         core::mem::replace(&mut self.sent, 0)
     }
 
-    /// How long each answer may take from now on, from when it is waited for until it is whole; and so
-    /// long a question may take to be sent.
+    /// Sets the time limit of each reply, from the beginning of the wait until it is complete. Sending a
+    /// request has the same limit.
     pub(crate) const fn limit(&mut self, limit: Duration) {
         self.limit = limit;
     }
 
-    /// Sends a question. Its answer is behind those of all earlier ones.
+    /// Sends a request. Its reply comes after those of all earlier requests.
     pub(crate) fn send(&mut self, words: &[u8]) -> RedisResult<()> {
         self.sent += words.len() as u64;
         self.socket.work_until(after(self.limit));
         Ok(self.socket.write_all(words)?)
     }
 
-    /// The answer to the first question that none was read of. One that does not come in time will
-    /// be passed over when it does, and then the connection goes on being of use.
+    /// Returns the reply to the oldest request whose reply was not read. A reply that is late is skipped
+    /// when it comes, and then the connection can be used again.
     pub(crate) fn receive(&mut self) -> RedisResult<Value> {
         self.answer(parse_redis_value)?
     }
 
-    /// The same, as it came, unless the server said no.
+    /// Like [`receive`](Self::receive), but returns the bytes of the reply. An error reply becomes an
+    /// error.
     pub(super) fn receive_as_it_comes(&mut self) -> RedisResult<Vec<u8>> {
         self.answer(|answer| match answer.first() {
             Some(b'-') => parse_redis_value(answer)?.extract_error().map(|_| Vec::new()),
@@ -135,8 +135,8 @@ impl Wire {
         })?
     }
 
-    /// The first text of that answer, if there is one in it: as soon as it is there, while the rest
-    /// still comes.
+    /// Returns the first text of that reply, if there is one, as soon as it has come. The rest may still
+    /// be on its way.
     pub(super) fn look_ahead(&mut self) -> RedisResult<Option<Vec<u8>>> {
         let first = self.first_text();
         if first.is_err() {
@@ -159,12 +159,12 @@ impl Wire {
         }
     }
 
-    /// Sends a question whose answer is long.
+    /// Sends a request whose reply is long.
     pub(super) fn ask(&mut self, question: &Cmd) -> RedisResult<()> {
         self.send(&question.get_packed_command())
     }
 
-    /// Does something with the next answer that is waited for.
+    /// Waits for the next reply that is not late, and passes it to `read`.
     fn answer<T>(&mut self, read: impl FnOnce(&[u8]) -> T) -> RedisResult<T> {
         let answer = self.pass_over().and_then(|()| self.whole());
         self.until = None;
@@ -176,7 +176,7 @@ impl Wire {
         Ok(read)
     }
 
-    /// Passes over what nobody waits for any more. The time of the answer that is waited for begins.
+    /// Skips late replies. The time limit of the next reply begins here, unless it has begun already.
     fn pass_over(&mut self) -> RedisResult<()> {
         let until = *self.until.get_or_insert_with(|| after(self.limit));
         self.socket.work_until(until);
@@ -187,7 +187,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Waits until the next answer is there, and takes it. Where it is.
+    /// Waits until the next reply is complete, and takes it. Returns where it is in the buffer.
     fn whole(&mut self) -> RedisResult<Range<usize>> {
         loop {
             let come = self.come.get(self.from..self.to).unwrap_or_default();
@@ -201,7 +201,7 @@ impl Wire {
         }
     }
 
-    /// Waits until more has come.
+    /// Waits until more bytes have come.
     fn wait(&mut self) -> RedisResult<()> {
         let read = self.read();
         self.late += usize::from(read.as_ref().is_err_and(redis::RedisError::is_timeout));
@@ -238,7 +238,7 @@ impl ConnectionLike for Wire {
     ) -> RedisResult<Vec<Value>> {
         self.send(words)?;
         for _ in 0..offset {
-            // What is only noted, for a transaction, and refused then: nothing will be carried out.
+            // The server refused to queue a command of a transaction, so nothing will be carried out.
             if let Value::ServerError(error) = self.receive()? {
                 return Err(error.into());
             }
@@ -247,7 +247,7 @@ impl ConnectionLike for Wire {
         for command in offset..offset + count {
             let answer = self.receive()?;
             if let (Value::Array(all), 1..) = (&answer, offset) {
-                // All that a transaction did, without the MULTI in front of it.
+                // The results of a transaction, without the `MULTI` before them.
                 (1..).zip(all).try_for_each(|(command, it)| wrong::check(it, words, command))?;
             }
             wrong::check(&answer, words, command)?;

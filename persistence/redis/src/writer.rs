@@ -1,7 +1,8 @@
-//! Writes the image of each market, and proves before each transaction that nobody else does.
+//! Writes the image of each market. Before each transaction the writer checks that no other writer has
+//! taken over.
 //!
-//! For each order in Redis the writer remembers its place and its digest, some 60 bytes. So it removes an order
-//! without reading it first, and knows the digest of 100,000 orders after 1,000 changes.
+//! The writer remembers the place and the digest of each order in Redis, some 60 bytes. So it removes an
+//! order without reading it first, and knows the digest of 100,000 orders after 1,000 changes.
 
 mod alone;
 mod change;
@@ -33,10 +34,10 @@ use generation::Spare;
 use pricetime_journal::History;
 use pricetime_journal::image::MarketState;
 
-/// How often a transaction is tried before the keys count as contended.
+/// How many times a transaction is tried before the keys count as contended.
 const TRIES: usize = 5;
 
-/// Writes images. One of them for a history, on one thread.
+/// Writes images. A history has one writer, on one thread.
 ///
 /// ```no_run
 /// use std::collections::BTreeMap;
@@ -58,34 +59,34 @@ const TRIES: usize = 5;
 pub struct ImageWriter {
     link: Link,
     history: History,
-    /// This writer's name, by chance unlike any other.
+    /// This writer's name, random and therefore unique.
     name: String,
-    /// Every term that is claimed is above this.
+    /// Every term that this writer claims is above this.
     floor: u64,
     markets: BTreeMap<MarketId, Market>,
-    /// Whether trades stand there too, because there is no journal that has them.
+    /// Whether trades are stored in Redis too, because there is no journal that has them.
     trades: bool,
-    /// Whether a market that was not there is left to whoever else has claimed it.
+    /// Whether a new market is left to another writer that has already claimed it.
     careful: bool,
 }
 
-/// What was written.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wrote {
-    /// How.
+    /// How the state was written.
     pub how: How,
-    /// How many orders were written or taken out.
+    /// How many orders were written or removed.
     pub orders: usize,
 }
 
 /// How a state was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
-    /// In one transaction on the current keys.
+    /// One transaction on the current keys.
     Changes,
-    /// A second generation was brought up to date and took the place of the first.
+    /// A second generation was updated and then replaced the current one.
     Spare,
-    /// Everything was written anew.
+    /// All keys were written from nothing.
     Whole,
 }
 
@@ -93,53 +94,53 @@ pub enum How {
 #[derive(Debug)]
 struct Market {
     keys: Keys,
-    /// The term in which it is ours now. After a failure it is claimed anew, so that nothing of the
-    /// old term that is still on its way can be carried out any more.
+    /// The term in which the market is ours now. After a failure it is claimed again, so that no request
+    /// of the old term can still take effect.
     term: Option<u64>,
-    /// The last term in which it was ours.
+    /// The last term in which the market was ours.
     held: u64,
-    /// The name under which it was claimed last.
+    /// The name of the last claim.
     name: String,
-    /// Set once another writer has taken the market. From then on every claim has this term, which
-    /// is below that writer's: if it still runs, it takes the market again with its next write.
+    /// Set once another writer has taken the market. From then on every claim has this term, which is
+    /// below that writer's. If that writer still runs, it takes the market again with its next write.
     rank: Option<u64>,
-    /// How many claims were made with that term. Each has a name of its own, because a name and a
-    /// term together must name one claim only.
+    /// How many claims were made with that term. Each has a name of its own, because a name and a term
+    /// together must identify one claim.
     comebacks: u64,
-    /// The claims that were given up after a failure, since the last success and before it: pieces
-    /// of their second generations may come in late.
+    /// Claims given up after a failure: those since the last success, then those before it. Pieces of
+    /// their second generations may still arrive.
     late: [Vec<(String, u64)>; 2],
-    /// What stands in the current keys, where that is known.
+    /// What the current keys contain, if that is known.
     there: Option<There>,
-    /// What may stand there instead, because the answer to its transaction was lost.
+    /// What they may contain instead, because the reply to its transaction was lost.
     attempt: Option<Attempt>,
     spare: Option<Spare>,
 }
 
-/// What stands in the keys.
+/// What the keys contain.
 #[derive(Debug)]
 struct There {
     version: Version,
     orders: HashMap<OrderId, Known>,
     /// The sum of the orders' digests.
     sum: u128,
-    /// The requests that stand there, oldest first.
+    /// The sequences of the stored requests, oldest first.
     requests: Arc<[Sequence]>,
     blocked: BTreeSet<AccountId>,
-    /// The last trade that stands there.
+    /// The last stored trade.
     trades: TradeNumber,
 }
 
-/// What stands in the keys if a transaction was carried out.
+/// What the keys contain if a transaction was carried out.
 #[derive(Debug)]
 enum Attempt {
-    /// Everything.
+    /// All of this state.
     Whole(There),
-    /// What was there before, with these differences.
+    /// The state before, with these differences.
     Changed(Difference),
 }
 
-/// The way from one state to the next.
+/// The difference between one state and the next.
 #[derive(Clone, Debug)]
 struct Difference {
     version: Version,
@@ -158,7 +159,7 @@ impl Attempt {
         }
     }
 
-    /// What stands there once it was carried out.
+    /// What the keys contain after the transaction was carried out.
     fn carried_out(self, before: Option<There>) -> Option<There> {
         let difference = match self {
             Self::Whole(there) => return Some(there),
@@ -176,7 +177,7 @@ impl Attempt {
     }
 }
 
-/// What tells one state from another.
+/// Identifies a stored state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Version {
     history: String,
@@ -185,7 +186,7 @@ struct Version {
     digest: String,
 }
 
-/// What has to be known of an order to take it out again.
+/// What the writer has to know of an order to remove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Known {
     part: Part,
@@ -199,7 +200,7 @@ impl Known {
     }
 }
 
-/// Where an order stands.
+/// The part that holds an order's place in the queue.
 fn part_of(order: &OrderRecord) -> Part {
     match (order.kind.stop(), order.side) {
         (Some(_), _) => Part::Stops,
@@ -208,7 +209,7 @@ fn part_of(order: &OrderRecord) -> Part {
     }
 }
 
-/// Where the record of an order is that stands here.
+/// The part that holds the record of an order in this part.
 const fn home_of(part: Part) -> Part {
     match part {
         Part::Stops => Part::Stops,
@@ -219,43 +220,44 @@ const fn home_of(part: Part) -> Part {
 }
 
 impl ImageWriter {
-    /// A writer of this history's images. `floor` is the highest term that was ever used, as far as
-    /// that is known here.
+    /// Creates a writer of this history's images. `floor` is the highest term that is known to have been
+    /// used.
     #[must_use]
     pub fn new(link: Link, history: History, floor: u64) -> Self {
         let name = Uuid::new_v4().simple().to_string();
         Self { link, history, name, floor, markets: BTreeMap::new(), trades: false, careful: false }
     }
 
-    /// The highest term that was used: the floor of the next writer.
+    /// The highest term used so far. It is the floor of the next writer.
     #[must_use]
     pub const fn floor(&self) -> u64 {
         self.floor
     }
 
-    /// The way to the servers.
+    /// The connections to the servers.
     pub const fn link(&mut self) -> &mut Link {
         &mut self.link
     }
 
-    /// Asks whether the servers are there.
+    /// Sends `PING` to the server that owns the set of markets.
     ///
     /// # Errors
-    /// Where they are not.
+    /// Returns an error if the server does not answer.
     pub fn ping(&mut self) -> Result<(), RedisError> {
         let key = self.link.options().names.markets();
         self.link.ping(&key)
     }
 
-    /// Writes a market's state. `changed` says what may differ from the state that was last written
-    /// with success, and holds more than that without harm; `None` stands for orders that are gone.
+    /// Writes a market's state. `changed` has each order that may differ from the last state that was
+    /// written successfully; `None` means that the order is gone. More orders than that do no harm.
     ///
-    /// After [`RedisError::Fenced`] it may be called again: it writes nothing as long as the other
-    /// writer's claim stands, and writes the market again once nothing holds it any more.
+    /// After [`RedisError::Fenced`] the call may be repeated. It writes nothing as long as the other
+    /// writer's claim stands, and writes the market again once no claim holds it.
     ///
     /// # Errors
-    /// Where it could not be written, or is not known to be. Then what stands there is this state or
-    /// the one before it, whole; the next call finds out, and `changed` must still hold everything.
+    /// Returns an error if the state was not written, or may not have been. Redis then has either this
+    /// state or the one before it, complete. The next call finds out which, and its `changed` must still
+    /// contain all of these changes.
     pub fn write(
         &mut self,
         state: &MarketState,
@@ -264,10 +266,10 @@ impl ImageWriter {
         self.write_with(state, changed, &Trades::default())
     }
 
-    /// The same, with the trades that are kept; they are written where nobody else knows the state.
+    /// Like [`write`](Self::write), and also writes the kept trades if this writer writes trades.
     ///
     /// # Errors
-    /// As [`write`](Self::write).
+    /// See [`write`](Self::write).
     pub fn write_with(
         &mut self,
         state: &MarketState,
@@ -292,15 +294,16 @@ impl ImageWriter {
         Ok(wrote)
     }
 
-    /// Forgets what stands in a market's keys: its next write is whole, whatever has changed.
+    /// Forgets what a market's keys contain. The next write of the market is a whole one, whatever has
+    /// changed.
     pub fn forget(&mut self, id: MarketId) {
         let _: Option<()> = self.task(id).give_up();
     }
 
-    /// Takes everything of a market that is gone out of Redis.
+    /// Removes all keys of a market that no longer exists.
     ///
     /// # Errors
-    /// Where that could not be done; it may be tried again.
+    /// Returns an error if that failed. The call may be repeated.
     pub fn remove(&mut self, id: MarketId) -> Result<(), RedisError> {
         let mut task = self.task(id);
         task.try_often(id, |task| task.try_remove(id))?;
@@ -332,7 +335,7 @@ impl ImageWriter {
     }
 }
 
-/// The writing of one market.
+/// The task of writing one market.
 struct Task<'a> {
     link: &'a mut Link,
     name: &'a str,
@@ -342,7 +345,7 @@ struct Task<'a> {
     market: &'a mut Market,
 }
 
-/// What is to stand there next.
+/// The state to write next.
 #[derive(Clone, Copy)]
 struct Next<'a> {
     state: &'a MarketState,
@@ -351,12 +354,12 @@ struct Next<'a> {
 }
 
 impl Task<'_> {
-    /// What a generation consists of.
+    /// The parts of a generation.
     const fn parts(&self) -> &'static [Part] {
         Part::of(self.trades)
     }
 
-    /// Does something under a term of ours until it is done. None stands for what has to be tried
+    /// Does something under a term of ours, and retries. `None` from `work` means that it has to be tried
     /// again.
     fn try_often<T>(
         &mut self,
@@ -379,8 +382,8 @@ impl Task<'_> {
         Err(RedisError::Contended { market: id.0 })
     }
 
-    /// Writes the state, if what stands there is what we believe. None where it was not, and is now
-    /// known better.
+    /// Writes the state if the keys contain what we expect. Returns `None` if they did not; the next try
+    /// knows what they contain.
     fn try_write(
         &mut self,
         id: MarketId,
@@ -401,10 +404,10 @@ impl Task<'_> {
         self.write_spare(&change)
     }
 
-    /// Finds out which of two states stands there, where the answer to a transaction was lost.
+    /// Finds out which of two states the keys contain after the reply to a transaction was lost.
     fn settle_attempt(&mut self, stored: Option<&Version>) {
         if let Some(attempt) = self.market.attempt.take() {
-            // Which generation is the second one now is not known.
+            // It is not known which generation is the second one now.
             self.market.spare = None;
             if Some(attempt.version()) == stored {
                 self.market.there = attempt.carried_out(self.market.there.take());
@@ -416,8 +419,9 @@ impl Task<'_> {
         }
     }
 
-    /// Carries out the transaction that makes a state the current one. None where somebody was there
-    /// in between, or before. Notes what is known before it asks and after it was answered.
+    /// Carries out the transaction that makes a state the current one. Returns `None` if another client
+    /// changed the keys during the transaction, or had changed them before. Records the attempt before it
+    /// sends the transaction, and the result after the reply.
     fn commit(
         &mut self,
         attempt: Attempt,
@@ -431,7 +435,8 @@ impl Task<'_> {
             .with(&metadata, Patience::Bulk, |connection| transaction.query(connection))?;
         let Some(attempt) = self.market.attempt.take() else { return Ok(None) };
         let Some(found) = answer else { return Ok(None) };
-        // Somebody may have taken away or put in what nobody can see: then it is written anew, now.
+        // Other counts show that another client changed entries but not the metadata. Then the market is
+        // written again as a whole, now.
         let exact =
             found.iter().zip(counts).all(|(found, count)| u64::try_from(*found) == Ok(count));
         let before = self.market.there.take();

@@ -1,4 +1,4 @@
-//! One value on all nodes: asking for it, prolonging it, and seeing to it that it goes away again.
+//! One value on all nodes: how it is written, extended, and at the end deleted.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,29 +6,28 @@ use std::time::Duration;
 use super::rules::Rules;
 use super::step::{Answer, Ask, Deed};
 
-/// The longest wait before a node is asked once more to free what it may have.
+/// The longest wait before a node is asked once more to delete a value.
 const AGAIN_MAX: Duration = Duration::from_secs(1);
-/// After so much more than its time to live a value is forgotten of which nobody knows whether it was
-/// written.
+/// If it is not known whether a value was written, it is forgotten this long after its time to live.
 const FORGET: Duration = Duration::from_secs(60);
 
-/// Questions on their way out.
+/// Requests that are still to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Out {
     pub(super) asks: VecDeque<Ask>,
     numbers: u64,
 }
 
-/// What a node has of this value, as far as we know.
+/// What a node has of this value, as far as is known.
 #[derive(Clone, Debug, Default)]
 struct Seat {
-    /// The question to take or extend that has no answer yet.
+    /// The request to take or extend that has no answer yet.
     take: Option<u64>,
-    /// The question to free that has none.
+    /// The request to free that has no answer yet.
     free: Option<Free>,
     /// Whether the value may be there.
     holds: bool,
-    /// When it has expired there, at the latest.
+    /// When the value has expired there, at the latest.
     gone: Duration,
     /// When to ask once more to free it.
     again: Option<Duration>,
@@ -39,12 +38,12 @@ struct Seat {
 #[derive(Clone, Copy, Debug)]
 struct Free {
     number: u64,
-    /// Whether it was asked while a question to take had no answer: it may then have been carried out
+    /// Whether it was sent while a request to take had no answer. Then it may have been carried out
     /// before that one.
     blind: bool,
 }
 
-/// A question to all nodes at once.
+/// A request to all nodes at once.
 #[derive(Clone, Debug)]
 struct Round {
     asked: Duration,
@@ -59,7 +58,7 @@ enum Vote {
     Failed,
 }
 
-/// What came of a question to all.
+/// The result of a request to all nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Had { asked: Duration, until: Duration },
@@ -83,8 +82,8 @@ impl Claim {
         Self { attempt, rules, seats, round: None, letting_go: false }
     }
 
-    /// Asks all nodes at once for the value, or for more time, except those that are to be spared. A
-    /// node that has not answered an earlier such question is not asked another one.
+    /// Asks all nodes at once to take or to extend the value, except those that are spared. A node that
+    /// has not answered an earlier such request is not asked another one.
     pub(super) fn ask_all(
         &mut self,
         now: Duration,
@@ -108,7 +107,7 @@ impl Claim {
         self.verdict(now)
     }
 
-    /// Sees to it that nothing of the value stays anywhere.
+    /// Starts to delete the value on all nodes.
     pub(super) fn let_go(&mut self, now: Duration, out: &mut Out) {
         self.letting_go = true;
         self.round = None;
@@ -147,7 +146,7 @@ impl Claim {
                 seat.take = None;
                 match answer {
                     Answer::Yes => (seat.holds, seat.gone) = (true, now + ttl + drift),
-                    // It may be carried out much later.
+                    // The request may be carried out much later.
                     Answer::Unknown => (seat.holds, seat.gone) = (true, now + ttl + FORGET),
                     Answer::No => seat.holds = false,
                     Answer::Failed => {}
@@ -186,7 +185,7 @@ impl Claim {
         self.verdict(now)
     }
 
-    /// What the votes come to, as soon as that is sure.
+    /// The result of the votes, as soon as it is certain.
     fn verdict(&mut self, now: Duration) -> Option<Verdict> {
         let Round { asked, votes } = self.round.as_ref()?;
         let count = |wanted: fn(&Vote) -> bool| votes.iter().filter(|vote| wanted(vote)).count();
@@ -198,7 +197,7 @@ impl Claim {
         let verdict = if yes >= self.rules.quorum && until > now {
             Verdict::Had { asked: *asked, until }
         } else if yes >= self.rules.quorum {
-            // Their word came too late to be of use.
+            // They answered too late to be of use.
             Verdict::Not { taken, failed: failed + yes }
         } else if yes + open < self.rules.quorum {
             Verdict::Not { taken, failed }
@@ -209,7 +208,7 @@ impl Claim {
         Some(verdict)
     }
 
-    /// Time has passed.
+    /// Does what is due at this time.
     pub(super) fn tick(&mut self, now: Duration, out: &mut Out) -> Option<Verdict> {
         for node in 0..self.seats.len() {
             let Some(seat) = self.seats.get_mut(node) else { continue };
@@ -232,7 +231,7 @@ impl Claim {
         self.verdict(now)
     }
 
-    /// When it wants to know the time.
+    /// When [`tick`](Self::tick) has to be called.
     pub(super) fn wakes_at(&self) -> Option<Duration> {
         let round = self.round.as_ref().map(|round| round.asked + self.rules.patience);
         let again = self.seats.iter().filter_map(|seat| seat.again).min();
@@ -241,17 +240,17 @@ impl Claim {
         [round, again, gone].into_iter().flatten().min()
     }
 
-    /// Whether something of it may still be on this node.
+    /// Whether the value may still be on this node.
     pub(super) fn may_be_on(&self, node: usize) -> bool {
         self.seats.get(node).is_some_and(|seat| !seat.is_empty())
     }
 
-    /// How many nodes are known to have nothing of it.
+    /// How many nodes are known not to have the value.
     pub(super) fn free_nodes(&self) -> usize {
         self.seats.iter().filter(|seat| !seat.holds && seat.take.is_none()).count()
     }
 
-    /// Whether nothing of it is left, and no answer to come.
+    /// Whether the value is gone from all nodes and no answer is awaited.
     pub(super) fn is_over(&self) -> bool {
         self.letting_go && self.seats.iter().all(Seat::is_empty)
     }

@@ -1,17 +1,17 @@
-//! The time that goes by, wherever somebody looks at it.
+//! The clock of locks and time limits.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A clock that never goes back and counts from any one moment.
+/// A clock that never goes back and counts from some fixed moment.
 pub trait Clock: Send + Sync {
-    /// How much time has gone by since that moment.
+    /// The time since that moment.
     fn now(&self) -> Duration;
 }
 
-/// The clock of this machine. It does not stop while the machine sleeps, which that of the standard
-/// library does: after a sleep no lock may seem valid that has expired.
+/// The clock of this machine. Unlike that of the standard library, it does not stop while the machine
+/// sleeps, because after a sleep no expired lock may seem valid.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MachineClock;
 

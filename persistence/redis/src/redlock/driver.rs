@@ -1,4 +1,4 @@
-//! The thread that all leases are driven on: it gives the time, the questions and the answers.
+//! The thread that drives all leases. It gives them the time and the answers, and sends their requests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
@@ -12,14 +12,14 @@ use super::error::RedlockError;
 use super::lease::Lease;
 use super::step::{Answer, Ask, Reply, Step};
 
-/// It looks at the time at least this often.
+/// The longest time between two looks at the clock.
 const LOOK: Duration = Duration::from_secs(60);
-/// So long it goes on freeing when nobody needs it any more.
+/// How long the thread still releases locks after it was closed.
 const LAST: Duration = Duration::from_millis(100);
 
-/// What the driver is told.
+/// A message to the driver.
 pub(super) enum Message {
-    /// A node will do, or not.
+    /// Whether a node can be used.
     Fit(Result<(), RedlockError>),
     Begin(Box<Driven>),
     Extend(u64),
@@ -34,7 +34,7 @@ pub(super) enum Message {
     Close,
 }
 
-/// A question on its way to a node.
+/// A request to a node.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) lease: u64,
@@ -44,7 +44,7 @@ pub(super) struct Request {
     pub(super) ttl: Duration,
 }
 
-/// A lease and who waits for it.
+/// A lease, and the state that its holder waits for.
 pub(super) struct Driven {
     pub(super) id: u64,
     pub(super) lease: Lease,
@@ -56,7 +56,7 @@ pub(super) struct Driven {
 
 impl Drop for Driven {
     fn drop(&mut self) {
-        // Whoever still waits waits for nothing.
+        // Wakes a holder that still waits.
         self.sight.change(|state| {
             if matches!(state.standing, Standing::Trying | Standing::Held) {
                 state.standing = Standing::Ended;
@@ -65,7 +65,7 @@ impl Drop for Driven {
     }
 }
 
-/// What a holder sees of its lease.
+/// The state of a lease as its holder sees it.
 #[derive(Debug, Default)]
 pub(super) struct Sight {
     state: Mutex<State>,
@@ -76,7 +76,7 @@ pub(super) struct Sight {
 pub(super) struct State {
     pub(super) standing: Standing,
     pub(super) until: Duration,
-    /// How many questions for more time have been answered, and whether the last one was granted.
+    /// How many requests to extend have been answered, and whether the last one was granted.
     pub(super) answers: u64,
     pub(super) extended: bool,
 }
@@ -103,13 +103,13 @@ impl Sight {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until this is so.
+    /// Waits until the condition holds.
     pub(super) fn wait(&self, so: impl Fn(&State) -> bool) -> State {
         let state = self.changed.wait_while(self.look(), |state| !so(state));
         state.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Waits for a change, but not longer than this.
+    /// Waits until the condition holds, but not longer than `most`.
     pub(super) fn wait_for(&self, most: Duration, so: impl Fn(&State) -> bool) {
         drop(self.changed.wait_timeout_while(self.look(), most, |state| !so(state)));
     }
@@ -120,7 +120,7 @@ impl Sight {
     }
 }
 
-/// What all clones and all locks share.
+/// What all clones of a `Redlock` and all its locks share.
 pub(super) struct Threads {
     pub(super) nodes: usize,
     pub(super) clock: Arc<dyn Clock>,
@@ -137,7 +137,8 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        // What was given back last is still to be freed. A node may hang; nobody waits for that.
+        // The last locks may still have to be released. A node may hang, so this waits for `LAST` at
+        // most.
         drop(self.send(Message::Close));
         if let Some(driver) = self.ends.take() {
             drop(driver.join());
@@ -145,14 +146,14 @@ impl Drop for Threads {
     }
 }
 
-/// The driver.
+/// Drives all leases.
 pub(super) struct Driver {
     clock: Arc<dyn Clock>,
     nodes: Vec<Sender<Request>>,
-    /// What each node complained of last.
+    /// The last error of each node.
     faults: Vec<Option<String>>,
     leases: BTreeMap<u64, Box<Driven>>,
-    /// When it ends at the latest.
+    /// When the thread ends at the latest, once it was closed.
     ends: Option<Duration>,
 }
 
@@ -177,7 +178,7 @@ impl Driver {
         }
     }
 
-    /// How long nothing needs to be done.
+    /// How long the thread may wait for a message.
     fn patience(&self) -> Duration {
         let wakes = self.leases.values().filter_map(|driven| driven.lease.wakes_at());
         let wake = wakes.chain(self.ends).min();
@@ -187,7 +188,7 @@ impl Driver {
     fn take(&mut self, message: Message) {
         let now = self.clock.now();
         match message {
-            // Only whoever opens asks for it.
+            // Only `Redlock::open` waits for this.
             Message::Fit(_) => {}
             Message::Begin(driven) => {
                 let id = driven.id;
@@ -216,7 +217,7 @@ impl Driver {
         }
     }
 
-    /// Does something with a lease, and then what that asks for.
+    /// Does something with a lease, and then carries out the steps that it returns.
     fn with(&mut self, id: u64, work: impl FnOnce(&mut Lease)) {
         let Some(driven) = self.leases.get_mut(&id) else { return };
         work(&mut driven.lease);

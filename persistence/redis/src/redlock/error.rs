@@ -1,18 +1,18 @@
-//! Why there is no lock.
+//! The errors of locks.
 
 use super::rules::BadRules;
 
-/// Why there is no lock, or no more time for one.
+/// Why there is no lock, or why a lock was not extended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedlockError {
-    /// The number of nodes or the time to live is no use.
+    /// The number of nodes or the time to live is not allowed.
     #[error(transparent)]
     Rules(
-        /// Which, and what would be.
+        /// Which of them, and what is allowed.
         #[from]
         BadRules,
     ),
-    /// A node's address is no single server, or the same as another's.
+    /// A node is not a single server, or is named twice.
     #[error("the nodes of a lock are servers of their own, each named once: {0}")]
     Nodes(
         /// What is wrong.
@@ -21,7 +21,7 @@ pub enum RedlockError {
     /// A thread could not be started.
     #[error("the lock needs a thread for each node, and one cannot be started: {0}")]
     Thread(
-        /// What the system said.
+        /// The error of the system.
         String,
     ),
     /// A node does not run scripts.
@@ -32,7 +32,7 @@ pub enum RedlockError {
     NoScripts {
         /// Which node.
         server: String,
-        /// What it said.
+        /// The error of the node.
         why: String,
     },
     /// A node refuses us.
@@ -40,7 +40,7 @@ pub enum RedlockError {
     Refused {
         /// Which node.
         server: String,
-        /// What it said.
+        /// The error of the node.
         why: String,
     },
     /// A node does not answer.
@@ -51,14 +51,14 @@ pub enum RedlockError {
         /// What went wrong.
         why: String,
     },
-    /// Somebody else has the lock.
+    /// Another client has the lock.
     #[error("somebody else holds {name} (on {taken} of {nodes} nodes)")]
     Taken {
         /// The lock.
         name: String,
-        /// On how many nodes.
+        /// How many nodes have another holder's value.
         taken: usize,
-        /// Of how many.
+        /// How many nodes there are.
         nodes: usize,
     },
     /// Too few nodes answered.
@@ -66,20 +66,20 @@ pub enum RedlockError {
     NoQuorum {
         /// The lock.
         name: String,
-        /// How many did not.
+        /// How many nodes did not do as asked.
         failed: usize,
-        /// Of how many.
+        /// How many nodes there are.
         nodes: usize,
-        /// What the nodes said last.
+        /// The last errors of the nodes.
         why: String,
     },
-    /// The lock is not ours any more.
+    /// The lock is no longer ours.
     #[error("{0} is held no longer: its validity has ended, or others have it")]
     Lost(
         /// The lock.
         String,
     ),
-    /// Too few nodes gave more time. What there was before still holds.
+    /// Too few nodes extended the lock. It is ours for as long as before.
     #[error("{0} could not be extended: too few nodes agreed")]
     NotExtended(
         /// The lock.

@@ -1,4 +1,4 @@
-//! The nodes, and how a lock is asked of them.
+//! Connects to the nodes and acquires locks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use super::node::Node;
 use super::rules::{Rules, TTL_MIN};
 use crate::{Address, RedisOptions, Server};
 
-/// Locks over an odd number of servers that know nothing of each other.
+/// Locks over an odd number of independent servers.
 ///
-/// A clone has the same threads: one for each node, and one that drives all locks. They end when
+/// All clones share their threads: one for each node, and one that drives all locks. The threads end when
 /// the last clone and the last [`Held`] are dropped.
 #[derive(Clone)]
 pub struct Redlock {
@@ -34,20 +34,20 @@ impl fmt::Debug for Redlock {
 }
 
 impl Redlock {
-    /// Connects to these servers, each of them one and independent of the others. One that does not
-    /// answer now may do so later.
+    /// Connects to these nodes, each of which is one independent server. A server that does not answer
+    /// now may do so later.
     ///
     /// # Errors
-    /// [`RedlockError`] where there is not an odd number of them, or one of them refuses us or does
-    /// not run scripts.
+    /// Returns [`RedlockError`] if the number of nodes is not allowed, if two of them are the same
+    /// server, or if one of them refuses us or does not run scripts.
     pub fn open(nodes: &[RedisOptions]) -> Result<Self, RedlockError> {
         Self::with_clock(nodes, Arc::new(MachineClock))
     }
 
-    /// The same with another clock.
+    /// Like [`Redlock::open`], with another clock.
     ///
     /// # Errors
-    /// As [`Redlock::open`].
+    /// See [`Redlock::open`].
     pub fn with_clock(nodes: &[RedisOptions], clock: Arc<dyn Clock>) -> Result<Self, RedlockError> {
         Rules::new(nodes.len(), TTL_MIN)?;
         let addresses = addresses(nodes)?;
@@ -68,20 +68,20 @@ impl Redlock {
         Ok(Self { threads: Arc::new(threads) })
     }
 
-    /// Tries once to have this lock for this long. Its name is the key that it has on all nodes:
+    /// Tries once to acquire a lock with this time to live. Its name is its key on all nodes;
     /// [`KeyNames::lock`](crate::KeyNames::lock) makes one.
     ///
     /// # Errors
-    /// [`RedlockError::Taken`] where somebody else has it, [`RedlockError::NoQuorum`] where too few
-    /// nodes answer.
+    /// Returns [`RedlockError::Taken`] if another client has the lock, and [`RedlockError::NoQuorum`] if
+    /// too few nodes answer.
     pub fn try_lock(&self, name: &str, ttl: Duration) -> Result<Held, RedlockError> {
         self.lock(name, ttl, Duration::ZERO)
     }
 
-    /// Tries again and again, for so long.
+    /// Tries to acquire a lock until it succeeds or `most` has passed.
     ///
     /// # Errors
-    /// As [`Redlock::try_lock`], of the last attempt.
+    /// Returns the error of the last attempt: see [`Redlock::try_lock`].
     pub fn lock(&self, name: &str, ttl: Duration, most: Duration) -> Result<Held, RedlockError> {
         let rules = Rules::new(self.threads.nodes, ttl)?;
         let id = self.threads.ids.fetch_add(1, Ordering::Relaxed);
@@ -142,12 +142,12 @@ fn addresses(nodes: &[RedisOptions]) -> Result<Vec<Address>, RedlockError> {
     Ok(addresses)
 }
 
-/// Hears from each node whether it will do.
+/// Waits until each node has reported whether it can be used.
 fn wait_until_fit(messages: &Receiver<Message>, nodes: usize) -> Result<(), RedlockError> {
     for _ in 0..nodes {
         match messages.recv() {
             Ok(Message::Fit(fit)) => fit?,
-            // A node says nothing else before it is asked.
+            // A node reports nothing else before its first request.
             Ok(
                 Message::Begin(_)
                 | Message::Extend(_)

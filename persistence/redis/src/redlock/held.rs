@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::driver::{Message, Sight, Standing, State, Threads};
 use super::error::RedlockError;
 
-/// A lock that is ours as long as [`Held::is_valid`] says so. Dropped, it is given back.
+/// A lock that is ours as long as [`Held::is_valid`] returns `true`. Dropping it releases it.
 ///
-/// It is a lease: a process that is stopped in the middle of something finds out afterwards that it
-/// has lost it. What must never happen twice needs a token that is checked where it happens.
+/// It is a lease: a process that is paused finds out only afterwards that it has lost the lock. If
+/// something must never happen twice, it needs a fencing token that is checked where it happens.
 pub struct Held {
     pub(super) id: u64,
     pub(super) name: Arc<str>,
@@ -32,7 +32,7 @@ impl Held {
         &self.name
     }
 
-    /// Whether it is ours at this moment.
+    /// Returns `true` if it is ours at this moment.
     #[must_use]
     pub fn is_valid(&self) -> bool {
         !self.remaining().is_zero()
@@ -55,11 +55,12 @@ impl Held {
         }
     }
 
-    /// Makes it ours for a whole time to live from now on. Says how much that is.
+    /// Extends the lock to a whole time to live from now on. Returns how long it is ours.
     ///
     /// # Errors
-    /// [`RedlockError::NotExtended`] where too few nodes agreed; it is then ours for as long as
-    /// before. [`RedlockError::Lost`] where it is not ours any more.
+    /// Returns [`RedlockError::NotExtended`] if too few nodes agreed; the lock is then ours for as long
+    /// as before. Returns [`RedlockError::Lost`] if it is no longer ours, and [`RedlockError::Ended`] if
+    /// the threads have ended.
     pub fn extend(&self) -> Result<Duration, RedlockError> {
         let before = self.sight.look().answers;
         self.threads.send(Message::Extend(self.id))?;
@@ -80,16 +81,16 @@ impl Held {
         }
     }
 
-    /// From now on it extends itself whenever a third of its time to live has passed, until it is
-    /// dropped or lost.
+    /// Makes the lock extend itself from now on, each time a third of its time to live has passed, until
+    /// it is dropped or lost.
     ///
     /// # Errors
-    /// [`RedlockError::Ended`] where the threads have ended.
+    /// Returns [`RedlockError::Ended`] if the threads have ended.
     pub fn keep(&self) -> Result<(), RedlockError> {
         self.threads.send(Message::Keep(self.id))
     }
 
-    /// Waits until it is not ours any more, but not longer than this. Says whether it is lost.
+    /// Waits until the lock is no longer ours, but not longer than `most`. Returns `true` if it is lost.
     #[must_use]
     pub fn wait_lost(&self, most: Duration) -> bool {
         let end = self.threads.clock.now() + most;
@@ -99,13 +100,14 @@ impl Held {
             if left.is_zero() || rest.is_zero() {
                 return left.is_zero();
             }
-            // It may be extended meanwhile, so at the end of what was left it looks again.
+            // The lock may be extended in the meantime, so this checks again when the remaining time is
+            // over.
             self.sight.wait_for(left.min(rest), |state| state.standing != Standing::Held);
         }
     }
 
-    /// Gives it back. Says whether enough nodes are known to be free for somebody else to have it at
-    /// once; the others are freed when they answer, or the value expires there.
+    /// Releases the lock. Returns `true` if enough nodes are known to be free that another client can
+    /// have it at once. The other nodes are freed when they answer, or when the value expires there.
     #[must_use]
     pub fn release(self) -> bool {
         if self.threads.send(Message::Release(self.id)).is_err() {
@@ -118,7 +120,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // Without the driver it expires.
+        // Without the driver the lock expires.
         drop(self.threads.send(Message::Release(self.id)));
     }
 }

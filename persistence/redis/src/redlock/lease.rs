@@ -1,9 +1,10 @@
-//! One lock from the first attempt to the last value that is cleaned up: a value without clock,
-//! chance or socket.
+//! One lock, from the first attempt until its last value is deleted: a state machine without clock,
+//! randomness or sockets.
 //!
-//! Whoever drives it tells it the time and what became of its questions, and does what
-//! [`Lease::next`] says, until that says nothing any more; then comes back at [`Lease::wakes_at`] at
-//! the latest. Times are counted from any one moment, by a clock that never goes back.
+//! The caller reports the time and the answer to each request. After each call it carries out the steps
+//! that [`Lease::next_step`] returns, until that returns `None`. It calls [`Lease::tick`] at
+//! [`Lease::wakes_at`] at the latest. Times are counted from some fixed moment, by a clock that never
+//! goes back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -13,26 +14,26 @@ use super::rules::Rules;
 use super::step::{Answer, Ask, Deed, Reply, Step};
 use pricetime_journal::random::Random;
 
-/// A node that still has to be rid of so many values of earlier attempts is not given another one.
+/// A node that may still have this many values of earlier attempts is not asked for another one.
 const PAST_MAX: usize = 8;
 
-/// One lock, wanted, held or being cleaned up.
+/// One lock that is wanted, held or being cleaned up.
 #[derive(Debug)]
 pub struct Lease {
     rules: Rules,
     /// No attempt begins after this.
     last: Duration,
-    /// Whether it prolongs itself.
+    /// Whether it extends itself.
     keeps: bool,
     random: Random,
     now: Duration,
     attempts: u64,
     phase: Phase,
-    /// The value of the attempt that goes on, or is held.
+    /// The value of the attempt in progress, or of the lock that is held.
     current: Option<Claim>,
-    /// The values that are to go away.
+    /// The values that are still to be deleted.
     past: VecDeque<Claim>,
-    /// The attempt that was given back, and until when the holder waits to hear whether it is free.
+    /// The attempt that was released, and until when its holder waits to learn whether the lock is free.
     releasing: Option<(u64, Duration)>,
     told: VecDeque<Reply>,
     out: Out,
@@ -48,19 +49,19 @@ enum Phase {
 
 #[derive(Clone, Copy, Debug)]
 struct Holding {
-    /// When that was asked to which it owes its validity.
+    /// The time of the request that its validity is counted from.
     asked: Duration,
     until: Duration,
-    /// When it prolongs itself.
+    /// When it extends itself next.
     extends: Option<Duration>,
-    /// Whether a question to prolong it is under way, and whether the holder waits for it.
+    /// Whether a request to extend it is under way, and whether the holder waits for it.
     extending: bool,
     waited_for: bool,
 }
 
 impl Lease {
-    /// One that begins to try now, and tries again as long as it is not later than `last`. The
-    /// random number spreads the waits between attempts.
+    /// Creates a lease that makes its first attempt now and further ones until `last`. The random number
+    /// spreads the waits between attempts.
     #[must_use]
     pub fn new(rules: Rules, now: Duration, last: Duration, random: u64) -> Self {
         let mut lease = Self {
@@ -81,13 +82,14 @@ impl Lease {
         lease
     }
 
-    /// What is to be done next. What the holder is to be told comes first.
+    /// Returns the next step to carry out, or `None` if there is none now. Replies to the holder come
+    /// first.
     pub fn next_step(&mut self) -> Option<Step> {
         let told = self.told.pop_front().map(Step::Tell);
         told.or_else(|| self.out.asks.pop_front().map(Step::Ask))
     }
 
-    /// When it wants to know the time, if nothing happens before.
+    /// When [`tick`](Self::tick) must be called, if nothing else happens before.
     #[must_use]
     pub fn wakes_at(&self) -> Option<Duration> {
         let phase = match &self.phase {
@@ -103,8 +105,8 @@ impl Lease {
         [phase, claims, releasing].into_iter().flatten().min()
     }
 
-    /// Until when it is held, if it is. Whoever asks compares that with the time: this value learns
-    /// of the end only with the next thing that it is told.
+    /// Until when the lock is held, or `None` if it is not. The caller has to compare this with the time,
+    /// because the lease notices the end only at its next call.
     #[must_use]
     pub const fn held_until(&self) -> Option<Duration> {
         match self.phase {
@@ -113,14 +115,14 @@ impl Lease {
         }
     }
 
-    /// Whether nothing is left to do.
+    /// Returns `true` if nothing is left to do.
     #[must_use]
     pub fn is_over(&self) -> bool {
         let idle = self.told.is_empty() && self.out.asks.is_empty() && self.past.is_empty();
         idle && self.releasing.is_none() && matches!(self.phase, Phase::Over)
     }
 
-    /// Time has passed.
+    /// Reports that time has passed.
     pub fn tick(&mut self, now: Duration) {
         self.pass(now);
         if let Some(verdict) = self.current.as_mut().and_then(|it| it.tick(self.now, &mut self.out))
@@ -140,7 +142,7 @@ impl Lease {
         self.tidy();
     }
 
-    /// Takes in what became of a question.
+    /// Reports the answer to a request.
     pub fn hear(&mut self, now: Duration, ask: &Ask, answer: Answer) {
         self.pass(now);
         let claims = self.current.iter_mut().chain(&mut self.past);
@@ -152,7 +154,7 @@ impl Lease {
         self.tidy();
     }
 
-    /// From now on it prolongs itself, each time a third of its time to live has passed.
+    /// Makes the lease extend itself from now on, each time a third of its time to live has passed.
     pub fn keep(&mut self, now: Duration) {
         self.pass(now);
         self.keeps = true;
@@ -161,7 +163,7 @@ impl Lease {
         }
     }
 
-    /// Prolongs it now. The holder is told what came of it.
+    /// Extends the lock now. A reply gives the holder the result.
     pub fn extend(&mut self, now: Duration) {
         self.pass(now);
         match &mut self.phase {
@@ -177,7 +179,7 @@ impl Lease {
         }
     }
 
-    /// Gives it back, or gives up trying.
+    /// Releases the lock, or stops trying.
     pub fn release(&mut self, now: Duration) {
         self.pass(now);
         if let (Phase::Held(_), Some(claim)) = (&self.phase, &self.current) {
@@ -187,7 +189,7 @@ impl Lease {
         self.tidy();
     }
 
-    /// Where the validity has ended, the holder is told before anything else happens.
+    /// If the validity has ended, queues [`Reply::Lost`] before anything else happens.
     fn pass(&mut self, now: Duration) {
         self.now = self.now.max(now);
         if let Phase::Held(held) = &self.phase
@@ -207,7 +209,7 @@ impl Lease {
         self.let_go();
     }
 
-    /// The current value is to go away everywhere.
+    /// Starts to delete the current value on all nodes.
     fn let_go(&mut self) {
         let Some(mut claim) = self.current.take() else { return };
         claim.let_go(self.now, &mut self.out);
@@ -263,7 +265,7 @@ impl Lease {
             (Phase::Held(held), Verdict::Not { taken, .. }) => {
                 let waited_for = std::mem::take(&mut held.waited_for);
                 held.extending = false;
-                // So many nodes have another's value that it may be had by another.
+                // So many nodes have another value that another client may hold the lock.
                 if taken > self.rules.nodes - self.rules.quorum {
                     return self.lose();
                 }
@@ -279,7 +281,7 @@ impl Lease {
         }
     }
 
-    /// Forgets what is clean, and says so to a holder who waits for it.
+    /// Replies to a holder that waits for the release, and forgets the values that are gone.
     fn tidy(&mut self) {
         if let Some((attempt, by)) = self.releasing {
             let claim = self.past.iter().find(|claim| claim.attempt == attempt);
@@ -292,7 +294,7 @@ impl Lease {
         self.past.retain(|claim| !claim.is_over());
     }
 
-    /// From half to twice the time that an answer may take.
+    /// A random wait, from half to twice the time limit of an answer.
     fn wait(&mut self) -> Duration {
         let share = (self.random.bits() % 1_024) as u32;
         self.rules.patience / 2 + self.rules.patience * 3 / 2 * share / 1_024

@@ -1,4 +1,4 @@
-//! How long it takes to have a lock and to give it back.
+//! Measures how long it takes to acquire and to release a lock.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use super::clock::{Clock as _, MachineClock};
 use super::error::RedlockError;
 use super::handle::Redlock;
 
-/// What one lock took.
+/// The times of one lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LockTimes {
-    /// Until it was ours.
+    /// How long it took to acquire.
     pub lock: Duration,
-    /// Until enough nodes were free again.
+    /// How long it took until enough nodes were free again.
     pub unlock: Duration,
 }
 
-/// Takes a lock and gives it back, so many times, and says how long each took.
+/// Acquires and releases a lock this many times, and returns how long each took.
 ///
 /// # Errors
-/// The first one.
+/// Returns the first error.
 pub fn measure_locks(
     redlock: &Redlock,
     name: &str,
@@ -30,7 +30,7 @@ pub fn measure_locks(
         let begun = MachineClock.now();
         let held = redlock.try_lock(name, ttl)?;
         let had = MachineClock.now();
-        // Where it is not free everywhere the next one finds out.
+        // If too few nodes are free, the next attempt finds out.
         let _ = held.release();
         all.push(LockTimes { lock: had - begun, unlock: MachineClock.now() - had });
     }

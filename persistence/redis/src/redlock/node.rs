@@ -1,8 +1,8 @@
 //! One node: a thread with a connection of its own.
 //!
-//! A connection on which an answer is late is kept, and what is asked next is asked behind it: the
-//! server carries both out in this order, so what frees a value cannot overtake what took it. Only
-//! after a second of silence is the connection given up.
+//! A connection on which a reply is late is kept, and further requests are sent on it. The server carries
+//! them out in order, so a request to delete a value cannot overtake the one that wrote it. Only after a
+//! second without any reply is the connection dropped.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -19,22 +19,22 @@ use crate::{Address, Peer, RedisError, RedisOptions, Wire, fault};
 /// Deletes the value if it is ours.
 const FREE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then \
     return redis.call('DEL', KEYS[1]) end return 0";
-/// Prolongs the value if it is ours, and writes it if there is none.
+/// Extends the value if it is ours, and writes it if there is none.
 const EXTEND: &str = "local found = redis.call('GET', KEYS[1]) \
     if found == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end \
     if not found then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1 end return 0";
 
-/// After so long without any answer a connection is made anew.
+/// A connection without any reply for longer than this is replaced.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
-/// The shortest wait for an answer that the socket is told of.
+/// The shortest time limit of a reply.
 const WAIT_MIN: Duration = Duration::from_millis(1);
-/// So many questions are sent before the first answer is read.
+/// How many further requests are sent before the first reply is read.
 const BATCH: usize = 64;
 
 impl Request {
     fn words(&self) -> Vec<u8> {
         let value = format!("{}:{}", self.owner, self.ask.attempt);
-        // The rules bound it to a day.
+        // The rules limit it to a day.
         let ttl = u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX);
         let key = &*self.key;
         let mut command = match self.ask.deed {
@@ -57,7 +57,7 @@ pub(super) struct Node {
     clock: Arc<dyn Clock>,
     driver: Sender<Message>,
     wire: Option<Wire>,
-    /// Since when there has been no answer, where one is overdue.
+    /// Since when no reply has come, if one is overdue.
     silent: Option<Duration>,
 }
 
@@ -71,15 +71,14 @@ impl Node {
         Self { options, address, clock, driver, wire: None, silent: None }
     }
 
-    /// Says whether the server will do, and then asks it what is to be asked, until nobody can ask
-    /// any more.
+    /// Reports whether the server can be used, and then carries out requests until all senders are gone.
     pub(super) fn run(mut self, requests: &Receiver<Request>) {
         let fit = match self.connect() {
-            // Nobody is there yet. That is for a quorum to say.
+            // The server does not answer yet. That is for the quorum to judge.
             Err(RedlockError::Unreachable { .. }) | Ok(()) => Ok(()),
             Err(error) => Err(error),
         };
-        // Where nobody listens any more, nobody asks.
+        // If the receiver is gone, no requests follow.
         drop(self.driver.send(Message::Fit(fit)));
         while let Ok(first) = requests.recv() {
             let more = requests.try_iter().take(BATCH);
@@ -165,7 +164,7 @@ impl Node {
         }
     }
 
-    /// Sees to it that there is a connection, and on a new one that scripts can be run.
+    /// Makes sure that there is a connection. On a new one it checks that the server runs scripts.
     fn connect(&mut self) -> Result<(), RedlockError> {
         let now = self.clock.now();
         if self.silent.is_some_and(|since| now.saturating_sub(since) > SILENCE_MAX) {
@@ -194,7 +193,7 @@ impl Node {
         let server = self.address.to_string();
         match error {
             RedisError::Refused { code, why, .. } => match code.as_str() {
-                // What passes by itself.
+                // These pass by themselves.
                 "LOADING" | "BUSY" | "MASTERDOWN" | "TRYAGAIN" | "CLUSTERDOWN" => {
                     RedlockError::Unreachable { server, why }
                 }

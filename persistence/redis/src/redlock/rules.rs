@@ -1,54 +1,54 @@
-//! How many nodes are enough, and how long things may take.
+//! The quorum and the time limits of a lock.
 
 use std::time::Duration;
 
-/// The shortest time to live: below it nothing is left of it when the nodes have answered.
+/// The shortest time to live. With less, nothing of it would be left when the nodes have answered.
 pub const TTL_MIN: Duration = Duration::from_millis(20);
-/// The longest.
+/// The longest time to live.
 pub const TTL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
-/// More nodes than this make nothing safer.
+/// The most nodes. More would make nothing safer.
 pub const NODES_MAX: usize = 15;
 
-/// What one lock goes by.
+/// The quorum and the time limits of one lock.
 ///
-/// [`Rules::new`] makes them. The fields are open so that a test can spoil one and see that it
-/// mattered.
+/// [`Rules::new`] makes them. The fields are public so that a test can change one and see that it
+/// matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// How many nodes there are.
     pub nodes: usize,
-    /// How many of them must say yes.
+    /// How many of them must grant a request.
     pub quorum: usize,
     /// How long a node keeps what it granted.
     pub ttl: Duration,
-    /// How long the answer of a node may take.
+    /// How long a node may take to answer.
     pub patience: Duration,
-    /// What is taken off for clocks that do not run alike.
+    /// The margin for clocks that do not run alike.
     pub drift: Duration,
 }
 
-/// Why there are no rules for this.
+/// Why there are no such rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRules {
-    /// Not an odd number of nodes.
+    /// The number of nodes is not odd, or is too large.
     #[error("a lock needs an odd number of nodes, from 1 to {NODES_MAX}, and not {0}")]
     Nodes(
-        /// How many there are.
+        /// The number of nodes.
         usize,
     ),
-    /// A time to live that is no use.
+    /// The time to live is too short or too long.
     #[error("a lock lives from {TTL_MIN:?} to {TTL_MAX:?}, and not {0:?}")]
     Ttl(
-        /// How long.
+        /// The time to live.
         Duration,
     ),
 }
 
 impl Rules {
-    /// The rules for so many nodes and this time to live, of which whole milliseconds count.
+    /// The rules for this number of nodes and this time to live, which is cut to whole milliseconds.
     ///
     /// # Errors
-    /// [`BadRules`] where there are none.
+    /// Returns [`BadRules`] if the number of nodes or the time to live is not allowed.
     pub fn new(nodes: usize, ttl: Duration) -> Result<Self, BadRules> {
         if nodes.is_multiple_of(2) || nodes > NODES_MAX {
             return Err(BadRules::Nodes(nodes));
@@ -63,7 +63,7 @@ impl Rules {
         Ok(Self { nodes, quorum: nodes / 2 + 1, ttl, patience, drift })
     }
 
-    /// Until when what was asked for at this time holds, if enough nodes said yes.
+    /// Until when a lock that was requested at this time is valid, if enough nodes granted it.
     #[must_use]
     pub fn until(&self, asked: Duration) -> Duration {
         (asked + self.ttl).saturating_sub(self.drift)

@@ -1,40 +1,40 @@
-//! What is asked of nodes and answered by them, and what a holder is told.
+//! Requests to nodes, their answers, and replies to a holder.
 
 use std::time::Duration;
 
 /// What a node is asked to do with the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// Write our value, with its time to live, if nothing is there.
+    /// Write our value with its time to live, if the key does not exist.
     Take,
-    /// Prolong it if it is there; write it if nothing is there.
+    /// Extend our value if it is there; write it if the key does not exist.
     Extend,
-    /// Delete it if it is there.
+    /// Delete our value if it is there.
     Free,
 }
 
-/// A question to a node. Each one is answered exactly once, by [`Answer::Unknown`] at worst.
+/// A request to a node. Each is answered exactly once, by [`Answer::Unknown`] at worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Which node.
+    /// The index of the node.
     pub node: usize,
-    /// Whose value it is about: each attempt has a value of its own, so that what is still on its way
-    /// for an earlier one cannot touch a later one.
+    /// The attempt whose value this is about. Each attempt has a value of its own, so that a late request
+    /// of an earlier attempt cannot touch the value of a later one.
     pub attempt: u64,
-    /// The number of this question.
+    /// The number of this request.
     pub number: u64,
-    /// What it is to do.
+    /// What to do.
     pub deed: Deed,
-    /// When nobody waits for the answer any more. What has not been sent by then need not be.
+    /// The deadline of the answer. A request that has not been sent by then need not be sent.
     pub by: Duration,
 }
 
-/// What became of a question.
+/// The result of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It was done.
     Yes,
-    /// It was not: another's value is there, or, where ours was to go, it is not there.
+    /// It was not done: the key has another value or, for [`Deed::Free`], no value.
     No,
     /// It was not done and will not be: it was never sent, or the node refused.
     Failed,
@@ -42,43 +42,43 @@ pub enum Answer {
     Unknown,
 }
 
-/// What a holder is told.
+/// A reply to the holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The lock is ours until then.
+    /// The lock is ours until the given time.
     Held {
         /// The end of its validity.
         until: Duration,
     },
-    /// It was not had.
+    /// The lock was not acquired.
     Refused {
-        /// How many nodes have another's value.
+        /// How many nodes have another holder's value.
         taken: usize,
-        /// How many did not answer, or not in time, or with an error.
+        /// How many nodes failed or did not answer in time.
         failed: usize,
     },
-    /// It is ours for longer.
+    /// The lock was extended.
     Extended {
         /// The new end of its validity.
         until: Duration,
     },
-    /// It is ours no longer than before.
+    /// The lock was not extended. It is ours only as long as before.
     NotExtended,
-    /// It is not ours any more.
+    /// The lock is no longer ours.
     Lost,
-    /// It was given back.
+    /// The lock was released.
     Released {
-        /// Whether enough nodes are known to be free for somebody else to have it now. The others
-        /// are freed when they answer, or the value expires there.
+        /// Whether enough nodes are known to be free that another client can have the lock now. The other
+        /// nodes are freed when they answer, or when the value expires there.
         free: bool,
     },
 }
 
-/// What the shell is to do next.
+/// The next thing for the driver to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Tell the holder, before anything else is done.
+    /// Pass this reply to the holder before anything else is done.
     Tell(Reply),
-    /// Ask a node.
+    /// Send this request.
     Ask(Ask),
 }

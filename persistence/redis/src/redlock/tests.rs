@@ -1,4 +1,4 @@
-//! What a lease says, word for word.
+//! The exact steps of a lease.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ const fn ms(time: u64) -> Duration {
     Duration::from_millis(time)
 }
 
-/// Five nodes, a second to live: 50 ms for an answer, 12 ms for drift.
+/// Five nodes and a time to live of one second: 50 ms for an answer, 12 ms for drift.
 fn rules() -> Rules {
     Rules::new(5, ms(1_000)).unwrap()
 }
@@ -25,7 +25,7 @@ fn asks(steps: &[Step], deed: Deed) -> Vec<Ask> {
     steps.iter().filter_map(ask).collect()
 }
 
-/// One that three nodes granted in 10 ms, while two say nothing.
+/// A lease that three nodes granted in 10 ms, while the other two have not answered.
 fn held() -> (Lease, Vec<Ask>) {
     let mut lease = Lease::new(rules(), ms(0), ms(0), 7);
     let takes = asks(&steps(&mut lease), Deed::Take);
@@ -41,7 +41,7 @@ fn held() -> (Lease, Vec<Ask>) {
 #[test]
 fn a_quorum_is_enough_and_nobody_waits_for_the_rest() {
     let (mut lease, _) = held();
-    // Counted from the question, not from the answer.
+    // The validity counts from the request, not from the answer.
     assert_eq!(steps(&mut lease), [Step::Tell(Reply::Held { until: ms(988) })]);
     assert_eq!(lease.held_until(), Some(ms(988)));
 }
@@ -57,12 +57,12 @@ fn what_cannot_be_had_is_given_up_at_once_and_freed() {
     lease.hear(ms(4), &takes[3], Answer::Failed);
     let said = steps(&mut lease);
     assert_eq!(said[0], Step::Tell(Reply::Refused { taken: 2, failed: 1 }));
-    // The one that granted it, and the one that may yet.
+    // The node that granted it, and the node that still may.
     let frees = asks(&said, Deed::Free);
     assert_eq!(frees.iter().map(|ask| ask.node).collect::<Vec<_>>(), [0, 4]);
     lease.hear(ms(5), &frees[0], Answer::Yes);
     lease.hear(ms(5), &frees[1], Answer::No);
-    // It was freed before it was granted, for all that is known: so once more.
+    // As far as is known, that node was freed before it granted. So it is freed once more.
     assert_eq!(steps(&mut lease), []);
     lease.hear(ms(400), &takes[4], Answer::Yes);
     let again = asks(&steps(&mut lease), Deed::Free);
@@ -76,7 +76,7 @@ fn what_cannot_be_had_is_given_up_at_once_and_freed() {
 fn its_end_is_told_before_anything_else() {
     let (mut lease, takes) = held();
     steps(&mut lease);
-    // The news of the end comes with something else, and late.
+    // The lease notices its end late, with another answer.
     lease.hear(ms(1_500), &takes[2], Answer::Yes);
     let said = steps(&mut lease);
     assert_eq!(said[0], Step::Tell(Reply::Lost));
@@ -93,7 +93,7 @@ fn kept_it_asks_for_more_after_a_third() {
     assert_eq!(lease.wakes_at(), Some(Duration::from_secs(1) / 3));
     lease.tick(ms(334));
     let more = asks(&steps(&mut lease), Deed::Extend);
-    // One has still not said what it did with the first question.
+    // One node has not answered the first request yet.
     assert_eq!(more.iter().map(|ask| ask.node).collect::<Vec<_>>(), [0, 1, 2, 4]);
     for ask in &more[1..] {
         lease.hear(ms(340), ask, Answer::Yes);

@@ -1,10 +1,10 @@
-//! How streams and channels are named.
+//! The names of streams and channels.
 
 use super::{Entry, Stream};
 use crate::keys::KeyNames;
 
-/// How streams and channels are named: `<prefix>` and `<env>` as in all keys, `<stream>` for the name
-/// of the stream itself, `<account>` for an account.
+/// The names of streams and channels. `<prefix>` and `<env>` are replaced as in all keys, `<stream>` by
+/// the name of the stream, and `<account>` by an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamNames {
     /// The stream of trades.
@@ -13,15 +13,15 @@ pub struct StreamNames {
     pub orders: String,
     /// The stream of markets and their epochs.
     pub epochs: String,
-    /// How far a stream goes; in the same slot as the stream.
+    /// The key that says how far a stream is complete. It is in the same slot as the stream.
     pub published: String,
-    /// The channel of what everybody may hear.
+    /// The channel of public entries.
     pub market_events: String,
     /// The channel of an account's trades.
     pub account_trades: String,
-    /// The channel of what becomes of an account's orders.
+    /// The channel of the events of an account's orders.
     pub account_orders: String,
-    /// The channel of what an operator should hear at once.
+    /// The channel of alerts for operators.
     pub alerts: String,
 }
 
@@ -52,20 +52,21 @@ impl KeyNames {
         })
     }
 
-    /// The key that says how far a stream goes.
+    /// The key that says how far a stream is complete.
     #[must_use]
     pub fn published(&self, stream: Stream) -> String {
         self.fill(&self.streams.published).replace("<stream>", &self.stream(stream))
     }
 
-    /// The channel of what an operator should hear.
+    /// The channel of alerts for operators.
     #[must_use]
     pub fn alerts(&self) -> String {
         self.fill(&self.streams.alerts)
     }
 
-    /// The channels that say an entry of this stream: what is public to everybody, what is not to its
-    /// account alone. An account's trades are said with its orders, and by themselves.
+    /// The channels that carry an entry of this stream. Public entries have one channel, and other
+    /// entries have channels of their account. An account's trades appear among its orders and on a
+    /// channel of their own.
     #[must_use]
     pub fn channels(&self, stream: Stream, entry: &Entry) -> Vec<String> {
         let StreamNames { market_events, account_trades, account_orders, .. } = &self.streams;

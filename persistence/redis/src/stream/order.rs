@@ -1,4 +1,4 @@
-//! What becomes of orders, for who may know whose they are.
+//! The entries of the stream of orders, which name accounts.
 
 use pricetime_engine::{
     AccountId, Event, Header, MarketSpec, OrderId, OrderKind, Party, Place, Quantity, Side,
@@ -7,16 +7,16 @@ use pricetime_engine::{
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Names and texts.
+/// Field names and values.
 pub(super) type Fields = Vec<(&'static str, String)>;
 
-/// The name of something, as it is spelled everywhere else.
+/// The name of a value, spelled as it is everywhere else.
 pub(super) fn word(of: &impl Serialize) -> String {
     serde_json::to_string(of).unwrap_or_default().trim_matches('"').to_owned()
 }
 
-/// The entries of an event in the stream of orders: their names and what they say. A trade is two,
-/// the order's that was there first and the one's that came to it.
+/// The entries of an event in the stream of orders: event names and fields. A trade gives two entries,
+/// one for the maker and one for the taker.
 pub(super) fn worded(
     header: &Header,
     spec: Option<MarketSpec>,
@@ -41,7 +41,7 @@ fn whose(order: OrderId, account: AccountId) -> Fields {
 
 fn party(party: &Party) -> Fields {
     let mut fields = whose(party.order, party.account);
-    // Zero says that its owner gave it no number.
+    // Zero means that the owner gave the order no number.
     if party.reference != 0 {
         fields.push(("reference", party.reference.to_string()));
     }
@@ -85,7 +85,7 @@ fn traded(header: &Header, spec: &MarketSpec, event: &Event) -> Vec<(&'static st
     ]
 }
 
-/// What is said of an event of one order.
+/// The entry for an event of a single order.
 fn of_one(spec: &MarketSpec, event: &Event) -> Option<(&'static str, Fields)> {
     let quantity = |lots: Quantity| spec.show_quantity(lots);
     let mut fields = party(&event.parties().next()?);
@@ -156,7 +156,7 @@ fn accepted(fields: &mut Fields, spec: &MarketSpec, place: &Place) {
     fields.extend(display.map(|part| ("display_quantity", spec.show_quantity(part))));
 }
 
-/// Says which kind of order it is, with its prices.
+/// Adds the type of the order and its prices.
 fn say_kind(fields: &mut Fields, spec: &MarketSpec, kind: OrderKind) {
     let name = match kind {
         OrderKind::Limit { .. } => "limit",

@@ -1,65 +1,65 @@
-//! Where to go on in a stream, decided from what stands there. Nothing here asks anybody.
+//! Decides where to continue a stream, from what it contains. Nothing here does I/O.
 
 use super::{Entry, EntryId};
 
-/// What stands in a stream and beside it.
+/// What a stream and the key beside it contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Whether there is a stream at all.
+    /// Whether the stream exists.
     pub exists: bool,
-    /// The highest id that was ever given in it.
+    /// The highest id that was ever assigned in it.
     pub last: EntryId,
     /// The last entry that is still there, and its history.
     pub tail: Option<(EntryId, String)>,
-    /// What is said beside it.
+    /// What the key beside it contains.
     pub said: Option<Said>,
 }
 
-/// What is said beside a stream.
+/// What the key beside a stream contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// Of which history it tells.
+    /// The history of the stream.
     pub history: String,
-    /// Everything up to this command is there.
+    /// The stream is complete up to this command.
     pub sequence: u64,
-    /// The last entry when that was said.
+    /// The last entry when this was written.
     pub last: EntryId,
 }
 
-/// What is known here.
+/// What this process knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// From this command on everything can be told again.
+    /// The first command that can be replayed.
     pub oldest: u64,
-    /// No command above this one can have been told by us.
+    /// No command above this one can have been published by us.
     pub told_max: u64,
     /// The last durable command.
     pub durable: u64,
-    /// So many commands back goes a stream that is begun anew.
+    /// How many commands a stream goes back when it begins anew.
     pub keep: u64,
 }
 
-/// Where to go on.
+/// Where to continue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The highest id that was given: every new one is above it.
+    /// The highest id that was assigned. Every new id is above it.
     pub last: EntryId,
-    /// Everything up to this command is there, or was given up.
+    /// Everything up to this command is in the stream or was given up.
     pub through: u64,
-    /// Why there has to be a marker, if there has to be one.
+    /// Why a marker is needed, if one is.
     pub because: Option<Because>,
 }
 
-/// Why there is a marker.
+/// Why a marker is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Because {
-    /// There was no stream.
+    /// The stream did not exist.
     Begun,
-    /// Its last entries were taken away.
+    /// Its last entries were deleted.
     Taken,
-    /// What was there is of another history.
+    /// Its entries belong to another history.
     History(String),
-    /// The commands in between cannot be told any more.
+    /// The commands in between can no longer be replayed.
     Gap,
 }
 
@@ -73,12 +73,12 @@ pub enum Barred {
          one, or delete the stream, and it begins anew"
     )]
     Ahead {
-        /// The last command that it tells of.
+        /// The last command in the stream.
         there: u64,
-        /// The last one that we can have told.
+        /// The last command that we can have published.
         ours: u64,
     },
-    /// The stream is of another history whose numbers reach into ours.
+    /// The stream belongs to another history, whose numbers overlap with ours.
     #[error(
         "it tells of commands up to {there} of history {history}, and ours begins with command \
          {ours}: run with the folder of that history, name the stream otherwise, or delete it, and \
@@ -87,20 +87,20 @@ pub enum Barred {
     Elsewhere {
         /// Its history.
         history: String,
-        /// The last command that it tells of.
+        /// The last command in the stream.
         there: u64,
-        /// The first one that we can tell.
+        /// The first command that we can publish.
         ours: u64,
     },
 }
 
-/// Where to go on in a stream for this history.
+/// Decides where to continue a stream of this history.
 ///
 /// # Errors
-/// Where what stands there is not ours and in the way.
+/// Returns [`Barred`] if the stream has entries that are not ours and that collide with ours.
 pub fn plan(seen: &Seen, history: &str, bounds: &Bounds) -> Result<Plan, Barred> {
     let last = seen.last;
-    // As far back as it keeps entries, and as can be told.
+    // As far back as the stream keeps entries and commands can be replayed.
     let far = bounds.oldest.max(bounds.durable.saturating_sub(bounds.keep).saturating_add(1));
     if !seen.exists {
         let through = far.saturating_sub(1);
@@ -117,7 +117,7 @@ pub fn plan(seen: &Seen, history: &str, bounds: &Bounds) -> Result<Plan, Barred>
         let because = Some(Because::History(theirs.clone()));
         return Ok(Plan { last, through: far.saturating_sub(1), because });
     }
-    // A marker stands in front of what its command did, and tells nothing of it.
+    // A marker comes before the entries of its command and says nothing about them.
     let there = last.sequence.saturating_sub(u64::from(last.number == 0));
     if there > bounds.told_max {
         return Err(Barred::Ahead { there, ours: bounds.told_max });
@@ -139,13 +139,13 @@ pub fn plan(seen: &Seen, history: &str, bounds: &Bounds) -> Result<Plan, Barred>
 }
 
 impl Plan {
-    /// Whether an entry is still to be written.
+    /// Returns `true` if the entry still has to be written.
     #[must_use]
     pub fn lacks(&self, id: EntryId) -> bool {
         id > self.last && id.sequence > self.through
     }
 
-    /// The marker that says from where it goes on.
+    /// The marker that says where the stream continues, if one is needed.
     #[must_use]
     pub fn marker(&self, history: &str) -> Option<Entry> {
         let because = self.because.as_ref()?;
@@ -201,13 +201,13 @@ mod tests {
     #[test]
     fn it_goes_on_behind_the_last_entry() {
         let whole = seen(id(40, 2), Some((id(40, 2), OURS)), None);
-        // What else command 40 did may be missing.
+        // Other entries of command 40 may be missing.
         assert_eq!(through(&whole, BOUNDS), (39, None));
         let plan = plan(&whole, OURS, &BOUNDS).unwrap();
         assert!(!plan.lacks(id(40, 2)) && plan.lacks(id(40, 3)) && plan.lacks(id(41, 1)));
         let said = seen(id(40, 2), Some((id(40, 2), OURS)), Some((90, id(40, 2))));
         assert_eq!(through(&said, BOUNDS), (90, None));
-        // What was said of another end, or of commands that are lost, does not count.
+        // A statement about another last entry, or about commands that are lost, does not count.
         let other = seen(id(40, 2), Some((id(40, 2), OURS)), Some((90, id(41, 1))));
         assert_eq!(through(&other, BOUNDS), (39, None));
         let lost = seen(id(40, 2), Some((id(40, 2), OURS)), Some((101, id(40, 2))));
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_marker_tells_nothing_of_its_command() {
-        // Behind everything that is durable, and then the process, or the way there, was lost.
+        // The marker came after everything that was durable. Then the process or the connection was lost.
         let marker = seen(id(101, 0), Some((id(101, 0), OURS)), None);
         assert_eq!(through(&marker, BOUNDS), (100, None));
         let new = Bounds { told_max: 0, durable: 0, ..BOUNDS };

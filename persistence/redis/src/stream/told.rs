@@ -1,4 +1,4 @@
-//! What the streams have told already: the numbers of a new history begin above that.
+//! The highest numbers that the streams have published. A new history begins above them.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ use crate::options::RedisError;
 use crate::wire::Wire;
 use pricetime_journal::keyed_engine;
 
-/// An entry as the server gives it: its id, and fields and texts in turns.
+/// An entry as the server returns it: its id, then field names and values in turn.
 type Fields = (String, Vec<String>);
 
 /// How many entries are read at a time.
 const PAGE: usize = 1_000;
 
-/// What was told of what came after a state, whatever history it was of.
+/// What was published after a state, in whatever history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// The last command.
@@ -36,20 +36,20 @@ pub struct Told {
 /// The highest numbers of a market.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Market {
-    /// What came up to this command is in the state.
+    /// Commands up to this one are already in the state.
     after: Sequence,
     epoch: EpochNumber,
     trade: TradeNumber,
-    /// The price of that trade, as it was told.
+    /// The price of that trade, as it was published.
     price: String,
 }
 
-/// What the streams of trades and epochs tell of what came after this state, market for market: one
-/// may be there as of much earlier than another.
+/// Reads what the streams of trades and epochs published after this state. For each market, only entries
+/// after its own last command count, because one market's state may be much older than another's.
 ///
 /// # Errors
-/// Returns an error if the server does not answer or refuses, and [`RedisError::Count`] if a stream tells
-/// of a command that no engine comes to.
+/// Returns an error if the server refuses or does not answer, and [`RedisError::Count`] if a stream names
+/// a command that no engine reaches.
 pub fn told_after(
     link: &mut Link,
     names: &KeyNames,
@@ -72,7 +72,7 @@ pub fn told_after(
     Ok(told)
 }
 
-/// Entries from the last one back; none where there is no stream.
+/// A page of entries, newest first. Empty if there is no stream.
 fn page(wire: &mut Wire, key: &str, last: &str, first: &str) -> RedisResult<Vec<Fields>> {
     let kind: String = redis::cmd("TYPE").arg(key).query(wire)?;
     if kind != "stream" {
@@ -81,11 +81,11 @@ fn page(wire: &mut Wire, key: &str, last: &str, first: &str) -> RedisResult<Vec<
     redis::cmd("XREVRANGE").arg(key).arg(last).arg(first).arg("COUNT").arg(PAGE).query(wire)
 }
 
-/// The last command that any stream tells of.
+/// The last command that any stream names.
 ///
 /// # Errors
-/// Returns an error if the server does not answer or refuses, and [`RedisError::Count`] if a stream tells
-/// of a command that no engine comes to.
+/// Returns an error if the server refuses or does not answer, and [`RedisError::Count`] if a stream names
+/// a command that no engine reaches.
 pub fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisError> {
     let mut last = 0;
     for stream in Stream::ALL {
@@ -114,7 +114,7 @@ pub fn last_told(link: &mut Link, names: &KeyNames) -> Result<Sequence, RedisErr
 }
 
 impl Told {
-    /// Nothing after this state.
+    /// Begins with this state and without any entry.
     fn after(state: &EngineSnapshot) -> Self {
         let heads = state.markets.iter().map(|market| market.head);
         let markets = heads
@@ -131,7 +131,7 @@ impl Told {
             })
         };
         let number = |name: &str| says(name).and_then(|text| text.parse::<u64>().ok());
-        // A marker is of no market.
+        // A marker has no market.
         let Some(id) = says("market").and_then(|text| text.parse().ok()).map(MarketId) else {
             return;
         };
@@ -152,12 +152,12 @@ impl Told {
         }
     }
 
-    /// Raises the numbers of the state with which a new history begins: the sequence, and the highest
-    /// market; and each market goes on with a trade and in an epoch above those that were told of,
-    /// where orders for so many epochs keep as many.
+    /// Raises the numbers of the state that a new history begins with: the sequence and the highest
+    /// market. Each market continues with a trade number and an epoch above those that were published.
+    /// Orders that last for a number of epochs keep that number.
     ///
-    /// What no engine could have come to was not told by us. Says of which markets that is so: they
-    /// stay as they are.
+    /// Numbers that no engine can reach were not published by us. Returns the markets that have such
+    /// numbers; they stay as they are.
     pub fn raise(&self, state: &mut EngineSnapshot) -> Vec<MarketId> {
         state.last_sequence = state.last_sequence.max(self.sequence);
         state.last_market = state.last_market.max(self.added);

@@ -1,4 +1,4 @@
-//! From events to entries. Whatever is public is built from fields that name nobody.
+//! Turns events into entries. Public entries are built from fields that name no order and no account.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::order::{self, Fields, word};
 use super::{Entries, Entry, EntryId, Stream};
 use pricetime_journal::History;
 
-/// Makes entries of events. It knows of each market what a reader wants to have said.
+/// Turns events into entries. It keeps what entries say about each market.
 #[derive(Clone, Debug)]
 pub struct Wording {
     history: String,
@@ -25,7 +25,7 @@ struct Known {
     epoch: EpochNumber,
 }
 
-/// How many entries of the same command each stream has.
+/// How many entries each stream has of the current command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Numbers([u64; 3]);
 
@@ -42,7 +42,7 @@ impl Numbers {
     }
 }
 
-/// The event that is being worded, and where its entries go.
+/// The current event, and where its entries go.
 struct Telling<'a> {
     history: &'a str,
     header: &'a Header,
@@ -52,7 +52,7 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// Adds an entry: what it says, and then what every one says.
+    /// Adds an entry: its own fields, and then those that every entry has.
     fn tell(&mut self, stream: Stream, event: &str, own: Fields) {
         let sequence = self.header.sequence.0;
         let mut fields: Fields = Vec::with_capacity(own.len() + 7);
@@ -72,14 +72,14 @@ impl Telling<'_> {
 }
 
 impl Wording {
-    /// One that knows these markets.
+    /// Creates a wording that knows these markets.
     #[must_use]
     pub fn new(history: History, heads: impl IntoIterator<Item = MarketHead>) -> Self {
         let known = |head: MarketHead| (head.market, Known { spec: head.spec, epoch: head.epoch });
         Self { history: history.to_string(), markets: heads.into_iter().map(known).collect() }
     }
 
-    /// Adds the entries of the next event. `numbers` are those of its command.
+    /// Adds the entries of the next event. `numbers` counts the entries of its command.
     pub fn tell(
         &mut self,
         header: &Header,
@@ -129,7 +129,7 @@ impl Wording {
     }
 }
 
-/// What everybody may know of an event.
+/// Adds the public entries of an event.
 fn public(telling: &mut Telling<'_>, spec: &MarketSpec, event: &Event) {
     let price = |price: Price| spec.show_price(price);
     match event {
@@ -181,7 +181,7 @@ fn public(telling: &mut Telling<'_>, spec: &MarketSpec, event: &Event) {
     }
 }
 
-/// What an epoch came to. What there was none of is left out.
+/// The fields of a closed epoch. A price that does not exist is left out.
 fn epoch(spec: &MarketSpec, summary: &EpochSummary) -> Fields {
     let turnover = summary.turnover;
     let volume = i128::try_from(turnover.volume).unwrap_or(i128::MAX);
@@ -208,7 +208,7 @@ fn epoch(spec: &MarketSpec, summary: &EpochSummary) -> Fields {
     price("best_ask", summary.asks.best);
     let mut side = |orders, quantity, side: &SideSummary| {
         fields.push((orders, side.resting.to_string()));
-        // Anyone may read this: what icebergs hide is not counted.
+        // Every client may read this, so the hidden quantity of icebergs is not counted.
         let (all, hidden) = (side.resting_quantity.0, side.hidden_quantity.0);
         let shown = Quantity(all.saturating_sub(hidden));
         fields.push((quantity, spec.show_quantity(shown)));

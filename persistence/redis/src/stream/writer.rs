@@ -1,8 +1,7 @@
-//! Writes streams, and proves before each transaction that they end where they are believed to.
+//! Writes streams. Before each transaction the writer checks that the stream ends where it should.
 //!
-//! Whoever begins to write takes the next term, as with images: what is still on its way of an
-//! earlier one is then carried out no more, because every transaction watches the stream and what is
-//! said beside it.
+//! As with images, a writer that begins takes the next term. From then on no request of an earlier term
+//! takes effect, because every transaction watches the stream and the key beside it.
 
 use pricetime_engine::Sequence;
 use redis::Value;
@@ -16,24 +15,24 @@ use crate::options::RedisError;
 use crate::wire::Wire;
 use pricetime_journal::History;
 
-/// How many entries go in one transaction: more would keep everybody else waiting.
+/// The most entries in one transaction. With more, other clients would wait too long.
 const PIECE: usize = 500;
-/// How often it is tried to take a stream over while somebody writes in it.
+/// How many times a takeover is tried while another writer changes the stream.
 const TRIES: usize = 5;
 
 /// Why a stream could not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StreamError {
-    /// The server, or the way there.
+    /// The server refused or could not be reached.
     #[error(transparent)]
     Redis(#[from] RedisError),
-    /// It does not end where it is believed to: it has to be looked at anew.
+    /// The stream does not end where the writer expected. It has to be taken over again.
     #[error("{key} is not as it was left")]
     Moved {
         /// The stream.
         key: String,
     },
-    /// Another process publishes there.
+    /// Another process publishes in this stream.
     #[error(
         "another process (term {theirs}) publishes in {key} in our place (term {ours}): we never do \
          again; end one of the two"
@@ -43,44 +42,44 @@ pub enum StreamError {
         key: String,
         /// Our term.
         ours: u64,
-        /// The one that is stored.
+        /// The stored term.
         theirs: u64,
     },
-    /// Under the name of a stream stands something else.
+    /// The key holds a value of another type.
     #[error("under {key} stands a {kind}: name the stream otherwise, or take that away")]
     Odd {
-        /// The name.
+        /// The key.
         key: String,
-        /// What it is.
+        /// The type of its value.
         kind: String,
     },
 }
 
-/// Writes streams. One of them for a history, on one thread.
+/// Writes streams. A history has one writer, on one thread.
 #[derive(Debug)]
 pub struct StreamWriter {
     link: Link,
     history: String,
-    /// This writer's name, by chance unlike any other.
+    /// This writer's name, random and therefore unique.
     name: String,
     keep: u64,
     held: [Held; 3],
 }
 
-/// What is known of a stream.
+/// What the writer knows of a stream.
 #[derive(Clone, Debug)]
 struct Held {
     key: String,
     published: String,
-    /// The last term in which it was ours; zero before the first.
+    /// The last term in which the stream was ours; zero before the first.
     term: u64,
-    /// The last entry that is there.
+    /// The last entry of the stream.
     tail: EntryId,
-    /// What is said beside it.
+    /// The stream is complete up to this command, according to the key beside it.
     through: Sequence,
 }
 
-/// What came of a look before a transaction.
+/// The result of the check before a transaction.
 enum Look {
     Done,
     Moved,
@@ -89,7 +88,8 @@ enum Look {
 }
 
 impl StreamWriter {
-    /// A writer that connects when it is first used. The options say whether and how.
+    /// Creates a writer that connects when it is first used. The link's options say how events are
+    /// published.
     #[must_use]
     pub fn new(link: Link, history: History) -> Self {
         let options = link.options();
@@ -111,7 +111,7 @@ impl StreamWriter {
         &self.link.options().names
     }
 
-    /// How far every stream is said to go: after a crash nothing before that is told again.
+    /// Every stream is complete up to this command. After a crash nothing before it is published again.
     #[must_use]
     pub fn published(&self) -> Sequence {
         self.held.iter().map(|held| held.through).min().unwrap_or_default()
@@ -138,11 +138,11 @@ impl StreamWriter {
         (link, held)
     }
 
-    /// Takes a stream over and looks what stands there. After it nothing that was sent before can
-    /// get in any more.
+    /// Takes a stream over and returns what it contains. After that no earlier request can take effect.
     ///
     /// # Errors
-    /// Where the server does not answer or refuses, and where another process has taken it over.
+    /// Returns an error if the server refuses or does not answer, or if another process has taken the
+    /// stream over.
     pub fn resume(&mut self, stream: Stream) -> Result<Seen, StreamError> {
         let name = self.name.clone();
         let (link, held) = self.split(stream);
@@ -164,12 +164,13 @@ impl StreamWriter {
         Err(StreamError::Moved { key: held.key.clone() })
     }
 
-    /// Appends entries, all of them or the first of them, and says that everything up to `through` is
-    /// there. Without any it looks whether the stream is as it was left.
+    /// Appends entries in pieces and records that the stream is complete up to `through`. Without entries
+    /// it still checks that the stream is as this writer left it.
     ///
     /// # Errors
-    /// Where the server does not answer or refuses, and where the stream is not as it was left.
-    /// What was appended of it is seen when the stream is taken over anew.
+    /// Returns an error if the server refuses or does not answer, or if the stream is not as this writer
+    /// left it. Some of the entries may have been appended; the next [`resume`](Self::resume) shows
+    /// which.
     pub fn append(
         &mut self,
         stream: Stream,
@@ -224,10 +225,11 @@ impl StreamWriter {
         }
     }
 
-    /// Tells channels: each a name and what is said. Who does not listen does not hear of it.
+    /// Publishes messages, each a channel and a text. A client that is not subscribed at that moment
+    /// misses them.
     ///
     /// # Errors
-    /// Where the server does not answer or refuses. Some may have been told.
+    /// Returns an error if the server refuses or does not answer. Some messages may have been published.
     pub fn tell(&mut self, messages: &[(String, String)]) -> Result<(), RedisError> {
         for piece in messages.chunks(PIECE) {
             let Some((first, _)) = piece.first() else { continue };
@@ -259,8 +261,8 @@ fn add(command: &mut redis::Pipeline, key: &str, keep: u64, entry: &Entry) {
     }
 }
 
-/// Takes the next term, if another writer has not taken one above ours, and says which, and what
-/// stands there.
+/// Takes the next term unless another writer has taken one that is not below ours. Returns that term and
+/// what the stream contains.
 fn take_over(
     connection: &mut Wire,
     held: &Held,
@@ -301,7 +303,7 @@ fn take_over(
     Ok((if answer.is_some() { Look::Done } else { Look::Moved }, term, seen))
 }
 
-/// Watches a stream and looks whether it is ours and ends where it should.
+/// Watches a stream and checks that it is ours and ends where it should.
 fn look(connection: &mut Wire, held: &Held, name: &str) -> redis::RedisResult<Look> {
     let mut look = redis::pipe();
     look.cmd("WATCH").arg(&held.key).arg(&held.published).ignore();
@@ -326,11 +328,11 @@ fn read_entry(entry: Value) -> Option<(EntryId, String)> {
         [field, text] if field == b"history" => Some(String::from_utf8_lossy(text).into_owned()),
         _ => None,
     });
-    // What is not of any history is not ours.
+    // An entry without a history is not ours.
     Some((id.parse().ok()?, history.unwrap_or_default()))
 }
 
-/// Takes from what the server says of a stream what is wanted here.
+/// Takes the last id and the last entry from a reply of `XINFO STREAM`.
 pub(super) fn read_stream(says: Value, seen: &mut Seen) {
     let Value::Array(parts) = says else { return };
     let mut parts = parts.into_iter();

@@ -1,23 +1,23 @@
-//! Where an answer ends, and the texts in it.
+//! Finds the end of a reply, and the texts in it.
 
 use std::io::{Error, ErrorKind, Result};
 
-/// The longest answer, in bytes. Most are pages of a few megabytes. A batch of a ledger may have 100 MB, and
-/// some of them are asked for at once.
+/// The longest reply, in bytes. Most are pages of a few megabytes. A batch of a ledger may have 100 MB,
+/// and several of them are requested at once.
 const ANSWER_MAX: usize = 1 << 30;
-/// The most values of an answer.
+/// The most values in a reply.
 const VALUES_MAX: u64 = 1 << 22;
-/// The longest line of an answer: a length, a number, or what an error says.
+/// The longest line of a reply: a length, a number, or an error message.
 const LINE_MAX: usize = 1 << 16;
 
-/// An answer on its way: how far it is understood where it ends.
+/// A reply that is still coming in: how far it has been scanned for its end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
-    /// So many of its bytes belong to what has been passed.
+    /// How many of its bytes have been scanned.
     at: usize,
-    /// So many values are still to be passed.
+    /// How many values are still to be scanned.
     open: u64,
-    /// So many values it has as far as is known.
+    /// How many values it has, as far as is known.
     values: u64,
 }
 
@@ -28,11 +28,11 @@ impl Default for Frame {
 }
 
 impl Frame {
-    /// Goes on through what has come of the answer. How long all of it is, once that is there.
+    /// Scans what has come of the reply. Returns its length once it is complete.
     ///
     /// # Errors
-    /// Returns an error if this is no answer of a server, or one that is longer than any that is asked for:
-    /// as soon as it says so, and not when all of it has come.
+    /// Returns an error if this is not a reply of a server, or if it is longer than any that is
+    /// requested. The error comes as soon as the reply announces its length, not when all of it has come.
     pub(crate) fn end(&mut self, come: &[u8]) -> Result<Option<usize>> {
         while self.open > 0 {
             let Some((kind, line, behind)) = line(come, self.at) else {
@@ -40,7 +40,7 @@ impl Frame {
                 return if begun > LINE_MAX { Err(long("a line", LINE_MAX)) } else { Ok(None) };
             };
             let (length, values) = match kind {
-                // Nothing comes as an array, or a text, of length -1.
+                // A null array or text has the length -1.
                 b'*' => (0, number(line)?.unwrap_or(0)),
                 b'$' => (number(line)?.map_or(0, |length| length.saturating_add(2)), 0),
                 b'+' | b'-' | b':' => (0, 0),
@@ -64,7 +64,7 @@ impl Frame {
     }
 }
 
-/// The texts of a whole answer, in order, however they are put together in it.
+/// The texts of a complete reply, in order, however they are nested.
 pub(crate) struct Texts<'a> {
     answer: &'a [u8],
     at: usize,
@@ -94,7 +94,7 @@ impl<'a> Iterator for Texts<'a> {
     }
 }
 
-/// The line that begins here: what kind of value it begins, what it says, and where the next begins.
+/// The line that begins here: the kind of value, the text, and where the next line begins.
 fn line(bytes: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
     let (kind, rest) = bytes.get(at..)?.split_first()?;
     let end = rest.iter().position(|byte| *byte == b'\n')?;
@@ -102,7 +102,7 @@ fn line(bytes: &[u8], at: usize) -> Option<(u8, &[u8], usize)> {
     Some((*kind, said.strip_suffix(b"\r").unwrap_or(said), at + end + 2))
 }
 
-/// A length; none for what is not there.
+/// A length, or `None` for null.
 fn number(line: &[u8]) -> Result<Option<u64>> {
     if line == b"-1" {
         return Ok(None);

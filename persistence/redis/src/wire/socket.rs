@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::options::{Address, Tls};
 use crate::redlock::clock::{Clock as _, MachineClock};
 
-/// The moment after so long a time, on the clock of this machine.
+/// The moment this long from now, on the clock of this machine.
 pub(super) fn after(time: Duration) -> Duration {
     MachineClock.now().saturating_add(time)
 }
@@ -51,8 +51,8 @@ impl Write for Timed {
 }
 
 impl Socket {
-    /// Connects, encryption included. That takes no longer than `limit` for each address that the name of
-    /// the server has.
+    /// Connects, with encryption if there is any. This takes no longer than `limit` for each address that
+    /// the server's name has.
     pub(super) fn connect(address: &Address, tls: Option<&Tls>, limit: Duration) -> Result<Self> {
         let mut last = None;
         for place in (address.host.as_str(), address.port).to_socket_addrs()? {
@@ -79,7 +79,7 @@ impl Socket {
             .map_err(Error::other)?;
         let name = address.host.clone().try_into().map_err(Error::other)?;
         let mut talk = rustls::ClientConnection::new(config.into(), name).map_err(Error::other)?;
-        // Now, while there is as much time as connecting may take.
+        // The handshake happens now, within the time limit of connecting.
         while talk.is_handshaking() {
             talk.complete_io(&mut stream)?;
         }
@@ -91,7 +91,7 @@ impl Socket {
         Err(Error::other("this build cannot encrypt: feature `tls`"))
     }
 
-    /// Until when it is read from and written to.
+    /// Sets the deadline of reads and writes.
     pub(super) fn work_until(&mut self, until: Duration) {
         match self {
             Self::Plain(stream) => stream.until = until,

@@ -1,4 +1,4 @@
-//! Servers that answer without end.
+//! Servers that send replies without end.
 
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use super::*;
 /// Far longer than anything here takes.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A connection to a server that does this with it.
+/// A connection to a server that serves it in this way.
 fn connected(serve: impl FnOnce(TcpStream) + Send + 'static) -> Wire {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -21,7 +21,7 @@ fn connected(serve: impl FnOnce(TcpStream) + Send + 'static) -> Wire {
     Wire::connect(&options, &address, Peer::Server).unwrap()
 }
 
-/// Sends the beginning of a long text, and then a byte at a time until nobody listens.
+/// Sends the beginning of a long text, and then one byte at a time until the client hangs up.
 fn trickle(mut stream: TcpStream) {
     let mut sent = stream.write_all(b"$200000000\r\n");
     while sent.is_ok() {

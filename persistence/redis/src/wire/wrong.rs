@@ -1,13 +1,13 @@
-//! Names the key that holds a value of another type: the server's `WRONGTYPE` does not.
+//! Names the key that holds a value of another type, because the server's `WRONGTYPE` error does not.
 
 use redis::{RedisError, RedisResult, Value, make_extension_error};
 
 use super::frame::{Frame, Texts};
 
-/// The server's word for it.
+/// The server's code for that error.
 const WRONG: &str = "WRONGTYPE";
 
-/// The error with the command and its key, if it is about the type of a key.
+/// Adds the command and its key to an error about the type of a key.
 pub(crate) fn with_key(error: RedisError, command: &str, key: &str) -> RedisError {
     if error.code() != Some(WRONG) {
         return error;
@@ -16,10 +16,10 @@ pub(crate) fn with_key(error: RedisError, command: &str, key: &str) -> RedisErro
     make_extension_error(WRONG.to_owned(), Some(detail))
 }
 
-/// Looks at the answer to this command of a request.
+/// Checks the reply to one command of a request.
 ///
 /// # Errors
-/// The answer, with the command and its key, if it is an error about the type of a key.
+/// Returns an error with the command and its key if the reply is an error about the type of a key.
 pub(super) fn check(answer: &Value, request: &[u8], command: usize) -> RedisResult<()> {
     let Value::ServerError(error) = answer else { return Ok(()) };
     if error.code() != WRONG {
@@ -32,7 +32,7 @@ pub(super) fn check(answer: &Value, request: &[u8], command: usize) -> RedisResu
     })
 }
 
-/// A command of a request and its key.
+/// The name of a command in a request, and its key.
 fn named(request: &[u8], command: usize) -> Option<(String, String)> {
     let mut rest = request;
     for _ in 0..command {
@@ -43,7 +43,7 @@ fn named(request: &[u8], command: usize) -> Option<(String, String)> {
     let mut texts = Texts::of(rest).map(text);
     let name = texts.next()?;
     match name.as_str() {
-        // A script has many.
+        // A script has many keys.
         "EVAL" => None,
         "XINFO" => Some((name, texts.nth(1)?)),
         _ => Some((name, texts.next()?)),

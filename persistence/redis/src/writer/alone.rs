@@ -1,10 +1,10 @@
-//! A writer where nothing but Redis knows the state: it takes over what stands there before it reads
-//! it, and looks from time to time whether it is still the one.
+//! A writer for hosts without a journal, where only Redis has the state. It claims every market before it
+//! reads it, and checks from time to time that it is still the owner.
 //!
-//! Each market says who writes it, but a market that is new says nothing yet. So there is a key that
-//! names the owner of them all. Who takes over names himself there first and looks for markets then;
-//! who adds a market lists it first and looks for the owner then, and claims no market that another has
-//! claimed. One of the two sees the other, so nobody adds a market behind the back of his successor.
+//! Each market names its writer, but a new market has no writer yet. So an owner key names the writer of
+//! all markets. A writer that takes over writes its name there before it lists the markets. A writer that
+//! adds a market lists it before it reads the owner key, and does not claim a market that another writer
+//! has claimed. One of the two sees the other, so a replaced writer cannot add a market unnoticed.
 
 use pricetime_engine::MarketId;
 
@@ -18,11 +18,12 @@ use crate::whole::{Whole, read_whole};
 use pricetime_journal::History;
 
 impl ImageWriter {
-    /// A writer of what stands there, and what that is; of a fresh history where there is nothing.
-    /// Everything is claimed before it is read, so what was read nobody else changes any more.
+    /// Takes over the stored images. Returns a writer of them and what they contain, or a writer of a
+    /// fresh history if there is nothing. Every market is claimed before it is read, so no other writer
+    /// changes what was read.
     ///
     /// # Errors
-    /// Where the servers do not answer, and where what stands there cannot be read.
+    /// Returns an error if the servers do not answer, or if what they have cannot be read.
     pub fn take_over(link: Link) -> Result<(Self, Option<Whole>), ReadError> {
         let mut writer = Self::new(link, History::fresh(), 0).with_trades();
         let names = writer.link.options().names.clone();
@@ -43,49 +44,50 @@ impl ImageWriter {
         Ok((writer, whole))
     }
 
-    /// Says that all of this is ours.
+    /// Names this writer in the owner key.
     fn own(&mut self, key: &str) -> Result<(), RedisError> {
         let name = self.name.as_str();
         self.link.with(key, Patience::Control, |connection| {
             let mut anew = redis::pipe();
-            // Under our name may stand what no owner is.
+            // The key may hold a value of another type.
             anew.atomic().cmd("UNLINK").arg(key).ignore();
             anew.cmd("HSET").arg(key).arg("writer").arg(name).ignore();
             anew.exec(connection)
         })
     }
 
-    /// One that writes trades too.
+    /// Makes this writer write trades too.
     #[must_use]
     pub const fn with_trades(mut self) -> Self {
         self.trades = true;
         self
     }
 
-    /// Whose images it writes.
+    /// The history of the images that it writes.
     #[must_use]
     pub const fn history(&self) -> History {
         self.history
     }
 
-    /// Looks whether all of this is still ours, and whether the servers are there at all.
+    /// Checks that this writer is still the owner and that the servers answer.
     ///
     /// # Errors
-    /// [`RedisError::Replaced`] where it is another's, and where the servers do not answer.
+    /// Returns [`RedisError::Replaced`] if another writer is the owner, and an error if the servers do
+    /// not answer.
     pub fn look(&mut self) -> Result<(), RedisError> {
         let key = self.link.options().names.owner();
         let fields: Vec<Option<Vec<u8>>> =
             self.link.with(&key, Patience::Control, |connection| {
                 redis::cmd("HMGET").arg(&key).arg("term").arg("writer").query(connection)
             })?;
-        // Where nobody says so it is ours: what is missing was lost, not claimed.
+        // If no owner is stored, this writer is still the owner: the key was lost, not claimed.
         match term_and_writer(&mut texts(fields).into_iter()) {
             (_, Some(writer)) if writer != self.name => Err(RedisError::Replaced { writer }),
             _ => Ok(()),
         }
     }
 
-    /// Lists a market that was not there, and looks then whether we are the ones to add it.
+    /// Adds a new market to the list, and then checks that this writer may add it.
     pub(super) fn announce(&mut self, market: MarketId) -> Result<(), RedisError> {
         let mut task: Task<'_> = self.task(market);
         if task.market.held > 0 {

@@ -1,4 +1,4 @@
-//! What has to be said so that one state becomes the next.
+//! The commands that turn the stored state into the next one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::trades::{Trades, trade_text};
 use pricetime_journal::History;
 use pricetime_journal::image::MarketState;
 
-/// The way from what stands there to a state.
+/// The change from the stored state to the next one.
 pub(super) struct Change<'a> {
     pub(super) next: Next<'a>,
-    /// What it makes of what stands there.
+    /// How the stored state changes.
     pub(super) difference: Difference,
     pub(super) digest: u128,
-    /// What the changed orders were before.
+    /// The changed orders as they were before.
     pub(super) before: BTreeMap<OrderId, Option<Known>>,
     pub(super) requests_before: Arc<[Sequence]>,
     pub(super) blocked_before: BTreeSet<AccountId>,
@@ -74,7 +74,7 @@ impl<'a> Change<'a> {
 }
 
 impl Task<'_> {
-    /// Writes a few changes in one transaction on the current keys.
+    /// Writes the changes in one transaction on the current keys.
     pub(super) fn write_changes(
         &mut self,
         change: &Change<'_>,
@@ -98,7 +98,7 @@ impl Task<'_> {
         let attempt = Attempt::Changed(change.difference.clone());
         let done = self.commit(attempt, &transaction, self.counts(change.next))?;
         if done.is_some() {
-            // What changed here lags behind in the second generation.
+            // The second generation now lags behind with these orders.
             if let Some(spare) = &mut self.market.spare {
                 spare.fall_behind(&change.before);
             }
@@ -107,7 +107,7 @@ impl Task<'_> {
     }
 }
 
-/// Takes orders out as they were, and puts them in as they are.
+/// Removes orders as they were, and adds them as they are now.
 pub(super) fn say_orders<'a>(
     to: &mut Pipeline,
     key: &impl Fn(Part) -> String,
@@ -149,7 +149,7 @@ pub(super) fn say_orders<'a>(
     }
 }
 
-/// The member of an order as it was.
+/// The member of an order in its sorted set, as it was.
 fn member(known: Known, order: OrderId) -> [u8; 24] {
     let priority = match known.part {
         Part::Bids => !known.priority.0,
@@ -164,8 +164,8 @@ fn member(known: Known, order: OrderId) -> [u8; 24] {
     member
 }
 
-/// Takes out the requests of `before` that the window forgot, and adds those after them. Both are
-/// oldest first.
+/// Removes the requests of `before` that have left the window, and adds those after them. Both are oldest
+/// first.
 pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, before: &[Sequence]) {
     for (first, last) in forgotten(before, state.requests.iter().map(|request| request.sequence)) {
         to.cmd("ZREMRANGEBYSCORE").arg(key).arg(first.0).arg(last.0).ignore();
@@ -181,7 +181,7 @@ pub(super) fn say_requests(to: &mut Pipeline, key: &str, state: &MarketState, be
     }
 }
 
-/// The sequences of `before` that are not there `now`, as runs from the first to the last.
+/// The sequences of `before` that are not in `now`, as runs from the first to the last.
 fn forgotten(
     before: &[Sequence],
     now: impl Iterator<Item = Sequence>,
@@ -201,7 +201,7 @@ fn forgotten(
     runs
 }
 
-/// Forgets the trades that are no longer kept, and adds those after `before`.
+/// Removes the trades that are no longer kept, and adds those after `before`.
 pub(super) fn say_trades(to: &mut Pipeline, key: &str, trades: &Trades, before: TradeNumber) {
     let first = trades.first().map_or(u64::MAX, |first| first.0);
     to.cmd("ZREMRANGEBYSCORE").arg(key).arg("-inf").arg(format!("({first}")).ignore();
@@ -215,7 +215,7 @@ pub(super) fn say_trades(to: &mut Pipeline, key: &str, trades: &Trades, before: 
     }
 }
 
-/// Takes out who is no longer blocked, and puts in who is.
+/// Removes the accounts that are no longer blocked, and adds the new ones.
 pub(super) fn say_blocked(
     to: &mut Pipeline,
     key: &str,

@@ -1,4 +1,4 @@
-//! Whose a market is.
+//! Which writer a market belongs to.
 
 use pricetime_engine::MarketId;
 use redis::{Pipeline, Value};
@@ -8,18 +8,18 @@ use crate::keys::Part;
 use crate::link::Patience;
 use crate::options::RedisError;
 
-/// What stands in a market's keys.
+/// What the keys of a market contain.
 pub(super) struct Stored {
-    /// None where there is no image.
+    /// The version of the image, or `None` if there is no image.
     pub(super) version: Option<Version>,
 }
 
-/// The fields that say who wrote what.
+/// The fields that identify the writer and the state.
 const WHO: [&str; 6] = ["term", "writer", "history", "epoch", "sequence", "digest"];
 
 impl Task<'_> {
-    /// Claims the market, if it is not ours at this moment: takes the next term. One that was ours
-    /// before and is another's now is not taken back while the other's claim stands.
+    /// Claims the market with the next term, unless it is ours already. A market that another writer has
+    /// taken from us is not taken back while that writer's claim stands.
     pub(super) fn claim(&mut self, id: MarketId) -> Result<(), RedisError> {
         if self.market.term.is_some() {
             return Ok(());
@@ -34,7 +34,7 @@ impl Task<'_> {
                 format!("{base}-{}", self.market.comebacks)
             }
         };
-        // A market that was not there when all was claimed is whoever claims it first.
+        // A market that did not exist at the takeover belongs to the first writer that claims it.
         let (parts, strange) = (self.parts(), self.careful && held == 0);
         let ours = rank.or((held > 0).then_some(held));
         let claimed = self.link.with(&keys.metadata, Patience::Control, |connection| {
@@ -50,7 +50,7 @@ impl Task<'_> {
                 term_and_writer(&mut texts(who).into_iter())
             } else {
                 if kind != "none" {
-                    // Under our name stands what no image is: it is in the way.
+                    // The key holds something that is not an image, which is in the way.
                     transaction.cmd("UNLINK").arg(&keys.metadata).ignore();
                 }
                 (None, None)
@@ -58,7 +58,7 @@ impl Task<'_> {
             let before = term.unwrap_or_default();
             let other = writer.as_ref().filter(|writer| !writer.starts_with(base));
             // Only a writer with a name can have replaced us. Once one has, an image with half a claim
-            // may still be its own: it is over only if there is no image.
+            // may still belong to that writer. The claim is over only if there is no image.
             let replaced = ours.is_some_and(|ours| before >= ours) && other.is_some();
             let half = other.map_or(writer.is_none(), |_| term.is_none());
             let orphaned = rank.is_some() && kind == "hash" && half;
@@ -69,7 +69,7 @@ impl Task<'_> {
             transaction.cmd("HSET").arg(&keys.metadata).arg("term").arg(term);
             transaction.arg("writer").arg(&name).ignore();
             if let Some(writer) = writer {
-                // What our predecessor left unfinished.
+                // What the previous writer left unfinished.
                 unlink_spare(&mut transaction, &keys, parts, (&writer, before));
             }
             let done: Value = transaction.query(connection)?;
@@ -88,8 +88,8 @@ impl Task<'_> {
         }
     }
 
-    /// The market is another's, and nothing of what stands there is known any more. It may become
-    /// ours again, but only under a term below the other's.
+    /// The market belongs to another writer, and its contents are no longer known. It may become ours
+    /// again, but only under a term below the other writer's.
     fn fenced(&mut self, id: MarketId, (theirs, writer): (u64, String)) -> RedisError {
         let ours = self.market.rank.unwrap_or(self.market.held);
         // Zero stands for a term that cannot be read.
@@ -99,8 +99,8 @@ impl Task<'_> {
         RedisError::Fenced { market: id.0, ours, theirs, writer }
     }
 
-    /// Watches the keys of the market and looks at what stands there. None where it is not ours
-    /// (any more) and has to be claimed anew.
+    /// Watches the keys of the market and reads the version that they contain. Returns `None` if the
+    /// market is not ours, or no longer, and has to be claimed again.
     pub(super) fn stored(&mut self, id: MarketId) -> Result<Option<Stored>, RedisError> {
         let Some(ours) = self.market.term else { return Ok(None) };
         let keys = self.market.keys.clone();
@@ -124,7 +124,7 @@ impl Task<'_> {
             let who = redis::cmd("HMGET").arg(&keys.metadata).arg(&WHO).query(connection)?;
             Ok(Some((texts(who), sound)))
         })?;
-        // Where there is nothing, or nothing of ours, the market is claimed anew.
+        // Without metadata the market has to be claimed again.
         let Some((who, sound)) = who else { return Ok(self.give_up()) };
         let mut who = who.into_iter();
         match term_and_writer(&mut who) {
@@ -132,7 +132,7 @@ impl Task<'_> {
             (Some(theirs), Some(writer)) if theirs >= ours && !writer.starts_with(self.name) => {
                 return Err(self.fenced(id, (theirs, writer)));
             }
-            // An older state of the server came back, or somebody edited who it is.
+            // An older state of the server came back, or another client edited the claim.
             _ => return Ok(self.give_up()),
         }
         let mut next = || who.next().flatten();
@@ -149,9 +149,9 @@ impl Task<'_> {
         None
     }
 
-    /// Something went wrong, and what was asked for may still be carried out. The next claim changes
-    /// the metadata, which every transaction watches, and the names of the second generation: after
-    /// it nothing of this term can touch anything.
+    /// Gives up the term after a failure, because the last request may still be carried out. The next
+    /// claim changes the metadata, which every transaction watches, and the names of the second
+    /// generation. After that no request of this term can change anything.
     pub(super) fn give_up_term(&mut self) {
         self.market.spare = None;
         if let Some(term) = self.market.term.take() {
@@ -161,7 +161,7 @@ impl Task<'_> {
     }
 }
 
-/// Takes away what a writer left of its second generation.
+/// Deletes what a writer left of its second generation.
 pub(super) fn unlink_spare(
     to: &mut Pipeline,
     keys: &crate::keys::Keys,
@@ -174,13 +174,13 @@ pub(super) fn unlink_spare(
     }
 }
 
-/// What stands in fields, whoever wrote it.
+/// The texts of fields. Bytes that are not UTF-8 are replaced.
 pub(super) fn texts(fields: Vec<Option<Vec<u8>>>) -> Vec<Option<String>> {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     fields.into_iter().map(|field| field.map(text)).collect()
 }
 
-/// The first two of the fields.
+/// The term and the writer, the first two of the fields.
 pub(super) fn term_and_writer(
     fields: &mut impl Iterator<Item = Option<String>>,
 ) -> (Option<u64>, Option<String>) {

@@ -1,4 +1,5 @@
-//! The second generation: brought up in pieces that nobody sees, then put in the place of the first.
+//! The second generation: written in pieces under names that no reader uses, then swapped with the
+//! current one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,22 +22,22 @@ use crate::options::RedisError;
 use pricetime_journal::History;
 use pricetime_journal::image::MarketState;
 
-/// How many pieces are on their way at a time.
+/// How many pieces are sent at a time.
 const PIECES: usize = 8;
-/// More orders than this may not lag behind: then it is no use any more.
+/// A second generation is given up when this many orders lag behind.
 const LAG_MAX: usize = 1 << 20;
 
 /// A generation that was the current one some states ago.
 #[derive(Clone, Debug)]
 pub(super) struct Spare {
-    /// What stands in it of the orders that are different by now.
+    /// The orders that differ by now, as this generation has them.
     lag: BTreeMap<OrderId, Option<Known>>,
     requests: Arc<[Sequence]>,
     blocked: BTreeSet<AccountId>,
     trades: TradeNumber,
 }
 
-/// What stands already in the window, the set and the trades of a generation that is brought up.
+/// The requests, accounts and trades that a generation already has before it is brought up to date.
 #[derive(Clone, Debug, Default)]
 struct Base {
     requests: Arc<[Sequence]>,
@@ -44,10 +45,9 @@ struct Base {
     trades: TradeNumber,
 }
 
-/// All orders, as those of a generation that is made from nothing. They come as they will stand in
-/// its sorted sets: a server puts an entry behind the one before much faster than it finds its place
-/// among a million. In this order the image is written at 0.76 to 0.92 of the rate of `ZADD`, otherwise
-/// at 0.61.
+/// All orders, for a generation that is made from nothing. They come in the order of its sorted sets,
+/// because a server puts an entry after the one before much faster than it finds its place among a
+/// million. In this order the image is written at 0.76 to 0.92 of the rate of `ZADD`, otherwise at 0.61.
 fn all(
     state: &MarketState,
 ) -> impl Iterator<Item = (OrderId, Option<Known>, Option<&OrderRecord>)> {
@@ -69,7 +69,7 @@ fn count(state: &MarketState) -> usize {
 }
 
 impl There {
-    /// What stands there once all of a state does.
+    /// What the keys contain after a whole state was written.
     fn all(history: History, next: Next<'_>) -> Self {
         let state = next.state;
         let mut there = Self {
@@ -89,14 +89,14 @@ impl There {
         there
     }
 
-    /// The digest of a state whose orders stand there.
+    /// The digest of a state whose orders these are.
     fn digest(&self, state: &MarketState) -> u128 {
         state.digest_without_orders().wrapping_add(self.sum)
     }
 }
 
 impl Spare {
-    /// The current generation changes; this one keeps what was before.
+    /// The current generation changes, and this one keeps the orders as they were before.
     pub(super) fn fall_behind(&mut self, before: &BTreeMap<OrderId, Option<Known>>) {
         for (order, known) in before {
             self.lag.entry(*order).or_insert(*known);
@@ -105,14 +105,14 @@ impl Spare {
 }
 
 impl Task<'_> {
-    /// Writes everything anew.
+    /// Writes all keys from nothing.
     pub(super) fn write_whole(
         &mut self,
         history: History,
         next: Next<'_>,
     ) -> Result<Option<Wrote>, RedisError> {
         self.drop_spare()?;
-        // What will stand there is summed up while it is written.
+        // The record of what the keys contain is made while they are written.
         let (there, brought) = std::thread::scope(|scope| {
             let there = scope.spawn(|| There::all(history, next));
             let brought = self.bring_up(all(next.state), next, Base::default());
@@ -128,14 +128,14 @@ impl Task<'_> {
         Ok(done.map(|()| Wrote { how: How::Whole, orders }))
     }
 
-    /// Brings the second generation up to the state, and puts it in the place of the first.
+    /// Brings the second generation up to the state, and swaps it with the current one.
     pub(super) fn write_spare(&mut self, change: &Change<'_>) -> Result<Option<Wrote>, RedisError> {
         let state = change.next.state;
         let Some(mut spare) = self.market.spare.take().filter(|it| it.lag.len() < LAG_MAX) else {
             return self.write_first_spare(change);
         };
-        // What differs is what lags behind and what changes now; before it was as it lagged, or as
-        // it still stands in the current one.
+        // The orders to write are those that lag behind and those that change now. This generation has
+        // them as they lagged or, if they did not, as the current one still has them.
         spare.fall_behind(&change.before);
         let now: HashMap<OrderId, &OrderRecord> = state
             .orders
@@ -150,7 +150,7 @@ impl Task<'_> {
         self.turned(change, How::Spare, count)
     }
 
-    /// Makes a second generation from nothing.
+    /// Makes a second generation from nothing, and swaps it with the current one.
     fn write_first_spare(&mut self, change: &Change<'_>) -> Result<Option<Wrote>, RedisError> {
         let state = change.next.state;
         self.drop_spare()?;
@@ -158,7 +158,7 @@ impl Task<'_> {
         self.turned(change, How::Whole, count(state))
     }
 
-    /// Turns to the second generation; the first is the second one from now on.
+    /// Swaps the generations. What was the current one is the second one from now on.
     fn turned(
         &mut self,
         change: &Change<'_>,
@@ -178,7 +178,7 @@ impl Task<'_> {
         Ok(done.map(|()| Wrote { how, orders }))
     }
 
-    /// Says in pieces, under names that nobody reads, how these orders are now.
+    /// Writes these orders in pieces to the second generation, under names that no reader uses.
     fn bring_up<'a>(
         &mut self,
         orders: impl Iterator<Item = (OrderId, Option<Known>, Option<&'a OrderRecord>)> + Send,
@@ -195,7 +195,7 @@ impl Task<'_> {
         if self.trades {
             say_trades(&mut pieces, &key(Part::Trades), next.trades, base.trades);
         }
-        // While the server takes some pieces in, the next are spelled.
+        // While the server takes some pieces, the next ones are encoded.
         let (spelled, ready) = sync_channel::<Pipeline>(2);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -208,7 +208,7 @@ impl Task<'_> {
                         }
                     }
                     let full = std::mem::replace(&mut pieces, redis::pipe());
-                    // Where it cannot be sent any more, who sends has given up.
+                    // If sending fails, the receiver has given up.
                     if full.is_empty() || spelled.send(full).is_err() {
                         return;
                     }
@@ -221,7 +221,7 @@ impl Task<'_> {
         })
     }
 
-    /// Puts the second generation in the place of the first, in one transaction of renames.
+    /// Swaps the second generation with the current one, in one transaction of renames.
     fn turn(
         &mut self,
         next: Next<'_>,
@@ -229,8 +229,8 @@ impl Task<'_> {
         digest: u128,
     ) -> Result<Option<()>, RedisError> {
         let (id, parts) = (next.state.head.market, self.parts());
-        // The pieces took their time: whose the market is has to be looked at again, and whether
-        // what becomes the second generation is what we believe.
+        // The pieces took their time. So this checks again whether the market is ours, and whether the
+        // generation that becomes the second one is as expected.
         let Some(stored) = self.stored(id)? else { return Ok(None) };
         let expected = self.market.there.as_ref().map(|there| &there.version);
         if matches!(attempt, Attempt::Changed(_)) && stored.version.as_ref() != expected {
@@ -248,7 +248,7 @@ impl Task<'_> {
         let found: Vec<u64> =
             self.link.with(&keys.metadata, Patience::Control, |it| ask.query(it))?;
         if !found.iter().skip(1).step_by(2).eq(&self.counts(next)) {
-            // Somebody was at it: it takes nobody's place.
+            // Another client changed the second generation, so it must not become the current one.
             self.market.there = None;
             return Ok(None);
         }
@@ -275,7 +275,7 @@ impl Task<'_> {
         self.commit(attempt, &transaction, self.counts(next))
     }
 
-    /// Forgets the second generation, there and here.
+    /// Deletes the second generation and forgets it.
     fn drop_spare(&mut self) -> Result<(), RedisError> {
         self.market.spare = None;
         let mut pipeline: Pipeline = redis::pipe();

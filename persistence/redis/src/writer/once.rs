@@ -1,4 +1,4 @@
-//! What every transaction says once, and asks in the end.
+//! What every transaction has once: the metadata, and the counts at its end.
 
 use redis::Pipeline;
 
@@ -6,7 +6,7 @@ use super::{Next, Task, Version};
 use crate::layout;
 
 impl Task<'_> {
-    /// How many entries each part is to have.
+    /// How many entries each part should have.
     pub(super) fn counts(&self, next: Next<'_>) -> Vec<u64> {
         let (state, bids, asks) = (next.state, &next.state.bids, &next.state.asks);
         let mut counts = vec![
@@ -23,14 +23,14 @@ impl Task<'_> {
         counts
     }
 
-    /// Asks for the counts of the current keys.
+    /// Requests the counts of the current keys.
     pub(super) fn ask_counts(&self, transaction: &mut Pipeline) {
         for part in self.parts() {
             transaction.cmd(part.count()).arg(self.market.keys.part(*part));
         }
     }
 
-    /// Says in a transaction what a market has once.
+    /// Adds the metadata of a market to a transaction.
     pub(super) fn say_metadata(
         &self,
         transaction: &mut Pipeline,

@@ -1,5 +1,5 @@
-//! What has to be in order besides the image: no market that is gone, none that nobody knows of, and
-//! nothing left over.
+//! What has to be in order besides the images: markets that are gone have no keys, all others are listed,
+//! and nothing is left over.
 
 use pricetime_engine::MarketId;
 
@@ -9,7 +9,7 @@ use crate::link::Patience;
 use crate::options::RedisError;
 
 impl Task<'_> {
-    /// Takes all keys away, if the market is still ours.
+    /// Removes all keys of the market, if it is still ours.
     pub(super) fn try_remove(&mut self, id: MarketId) -> Result<Option<()>, RedisError> {
         let Some(_) = self.stored(id)? else { return Ok(None) };
         let keys = self.market.keys.clone();
@@ -20,13 +20,14 @@ impl Task<'_> {
         }
         let held = (self.market.name.as_str(), self.market.held);
         unlink_spare(&mut transaction, &keys, self.parts(), held);
-        // How many were taken away does not matter; none says that somebody was there in between.
+        // How many keys were removed does not matter. Nil means that another client changed them in
+        // between.
         let done: redis::Value =
             self.link.with(&keys.metadata, Patience::Control, |it| transaction.query(it))?;
         Ok((done != redis::Value::Nil).then_some(()))
     }
 
-    /// Says in the set of all markets that there is this one.
+    /// Adds the market to the set of all markets.
     pub(super) fn enrol(&mut self, id: MarketId) -> Result<(), RedisError> {
         let set = self.link.options().names.markets();
         let enrolled = self.link.with(&set, Patience::Control, |connection| {
@@ -34,7 +35,7 @@ impl Task<'_> {
         });
         match enrolled {
             Err(RedisError::Refused { code, .. }) if code == "WRONGTYPE" => {
-                // Under our name stands what no set of markets is: it is in the way.
+                // The key holds something that is not a set, which is in the way.
                 let mut anew = redis::pipe();
                 anew.atomic();
                 anew.cmd("UNLINK").arg(&set).ignore();
@@ -45,8 +46,8 @@ impl Task<'_> {
         }
     }
 
-    /// Takes away what came in late for terms that were given up. It is looked for after two
-    /// successes, because it may come in later than the first one.
+    /// Deletes what came in late from terms that were given up. It is deleted after two successes,
+    /// because it may come in later than the first one.
     pub(super) fn unlink_late(&mut self) {
         let [fresh, older] = &self.market.late;
         if fresh.is_empty() && older.is_empty() {
@@ -57,7 +58,7 @@ impl Task<'_> {
             unlink_spare(&mut pipeline, &self.market.keys, self.parts(), (name, *term));
         }
         let metadata = &self.market.keys.metadata;
-        // Where it fails it is tried again after the next success.
+        // If this fails, it is tried again after the next success.
         if self.link.with(metadata, Patience::Control, |it| pipeline.exec(it)).is_ok() {
             let [fresh, older] = &mut self.market.late;
             *older = std::mem::take(fresh);

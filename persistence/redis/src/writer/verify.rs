@@ -1,4 +1,4 @@
-//! Holds what stands in Redis against what was written there.
+//! Compares what Redis contains with what was written there.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ use crate::read::{ReadError, read_image};
 const PAGE: usize = 2_000;
 
 impl ImageWriter {
-    /// Reads a market whole and holds every record and every place in the queues against what was
-    /// written last. Says what is different, if anything is; then the next write of this market
-    /// writes everything anew. A market of which it is not known what stands there is not looked at.
+    /// Reads a market as a whole and compares every record and every place in the queues with what was
+    /// written last. Returns the difference, if there is one; then the next write of this market writes
+    /// everything anew. A market whose contents are not known is not checked.
     ///
     /// # Errors
-    /// Where it could not be read.
+    /// Returns an error if the market could not be read.
     pub fn verify(&mut self, id: MarketId) -> Result<Option<String>, RedisError> {
         let mut task = self.task(id);
         if task.market.term.is_none()
@@ -54,7 +54,7 @@ impl Task<'_> {
             Ok(Some(image)) => side_differs(self.link, &keys, &image.state),
             Ok(None) => Ok(Some(String::from("it is gone"))),
             Err(ReadError::Redis(error)) => Err(error),
-            // Somebody is at it just now: next time.
+            // Another client is writing there right now. The check is repeated next time.
             Err(ReadError::Moving) => Ok(None),
             Err(
                 error @ (ReadError::Bad(_)
@@ -67,7 +67,7 @@ impl Task<'_> {
     }
 }
 
-/// Whether a side has other members, or other scores, than the orders have.
+/// Compares the members and scores of the sides with those of the orders. Returns the first difference.
 fn side_differs(
     link: &mut Link,
     keys: &Keys,
