@@ -1,4 +1,4 @@
-//! A batch: what the trades of one epoch of one market come to.
+//! A batch: the net result of the trades of one epoch of one market.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::digest::Digest;
 use pricetime_journal::History;
 
-/// The name of a batch, for ever: the same for whoever makes it.
+/// The permanent id of a batch. Every runner derives the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchId(pub Uuid);
 
@@ -19,64 +19,64 @@ impl fmt::Display for BatchId {
     }
 }
 
-/// What an account gets; what it gives is negative. In a market's own units: lots of what is traded,
-/// and ticks times lots of what it is paid with.
+/// What an account receives; what it gives is negative. Amounts are in the market's own units: lots for
+/// the base, and ticks times lots for the quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfer {
-    /// Whose.
+    /// The account.
     pub account: AccountId,
-    /// Of what is traded.
+    /// The amount of what is traded.
     pub base: i128,
-    /// Of what it is paid with.
+    /// The amount of what it is paid with.
     pub quote: i128,
 }
 
-/// Everything that an epoch of a market comes to.
+/// The net result of an epoch of a market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// The history in which the numbers mean something.
+    /// The history that the epoch belongs to.
     pub history: History,
     /// The market.
     pub market: MarketId,
     /// The epoch.
     pub epoch: EpochNumber,
-    /// How many trades.
+    /// The number of trades.
     pub trades: u64,
     /// The sum of their quantities.
     pub volume: u128,
     /// The sum of price times quantity.
     pub notional: i128,
-    /// What the platform gets in fees.
+    /// The sum of the fees, which the platform receives.
     pub fees: i128,
     /// The platform's account.
     pub platform: AccountId,
-    /// Over the trades, one after the other.
+    /// A digest over all trades, in order.
     pub trades_digest: Digest,
-    /// One for each account that gets or gives anything, in the order of the accounts. Those of each
-    /// asset sum to zero.
+    /// One transfer for each account that receives or gives anything, in the order of the accounts. For
+    /// each asset they sum to zero.
     pub transfers: Vec<Transfer>,
 }
 
-/// Why a batch is none that a ledger may take.
+/// Why a ledger must not take a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsound {
     /// Money appears or disappears.
     #[error("the transfers of an asset do not sum to zero")]
     Sum,
-    /// An account stands twice, out of order, or for nothing.
+    /// An account appears twice, out of order, or with nothing to transfer.
     #[error("transfers stand once for each account, in order, and are not empty")]
     Order,
 }
 
 impl Batch {
-    /// Its name.
+    /// Returns the id of this batch.
     #[must_use]
     pub fn id(&self) -> BatchId {
         Self::id_of(self.history, self.market, self.epoch)
     }
 
-    /// The name of the batch of an epoch: a UUID of version 5, its namespace the history, its name
-    /// the market and the epoch in sixteen bytes.
+    /// Returns the id of an epoch's batch: a UUID of version 5. Its namespace is the history, and its
+    /// name is the market and the epoch in sixteen bytes.
     #[must_use]
     pub fn id_of(history: History, market: MarketId, epoch: EpochNumber) -> BatchId {
         let mut name = [0; 16];
@@ -86,7 +86,7 @@ impl Batch {
         BatchId(Uuid::new_v5(&Uuid::from_u128(history.0), &name))
     }
 
-    /// What tells it from any other: over everything in it.
+    /// Returns a digest over the whole content of the batch.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut sum = Sha256::new();
@@ -108,10 +108,10 @@ impl Batch {
         Digest(sum.finalize().into())
     }
 
-    /// Whether a ledger may take it.
+    /// Checks that a ledger may take this batch.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns [`Unsound`] if the transfers do not sum to zero, or if one is out of order or empty.
     pub fn check(&self) -> Result<(), Unsound> {
         let mut sums = (0_i128, 0_i128);
         let mut last = None;
@@ -120,7 +120,7 @@ impl Batch {
                 return Err(Unsound::Order);
             }
             last = Some(*account);
-            // Beyond the type nothing sums to zero that anybody owns.
+            // No real amounts overflow this type, so an overflow counts as a wrong sum.
             sums.0 = sums.0.checked_add(*base).ok_or(Unsound::Sum)?;
             sums.1 = sums.1.checked_add(*quote).ok_or(Unsound::Sum)?;
         }

@@ -1,4 +1,4 @@
-//! Makes batches out of events.
+//! Makes batches from events.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use super::digest::Digest;
 use super::fees::fee;
 use pricetime_journal::History;
 
-/// What an epoch came to when it closed.
+/// The result of an epoch when it closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closed {
-    /// All of it.
+    /// The whole epoch.
     Whole(Batch),
-    /// It had traded before anybody listened: its batch has to be made from further back.
+    /// The epoch had trades before the collector started. Its batch must be made from an earlier state.
     Part {
         /// The market.
         market: MarketId,
@@ -28,7 +28,7 @@ pub enum Closed {
     },
 }
 
-/// Listens to the events of all markets, and makes a batch of each epoch.
+/// Follows the events of all markets and makes a batch of each epoch.
 #[derive(Debug)]
 pub struct Collector {
     history: History,
@@ -41,7 +41,7 @@ pub struct Collector {
 struct Open {
     epoch: EpochNumber,
     fees: Fees,
-    /// Whether all of its trades were heard.
+    /// Whether the collector has seen all of its trades.
     whole: bool,
     trades: u64,
     volume: u128,
@@ -51,7 +51,7 @@ struct Open {
     net: HashMap<AccountId, (i128, i128)>,
 }
 
-/// A trade, as far as it matters here.
+/// The parts of a trade that matter here.
 struct Trade<'a> {
     maker: &'a Party,
     taker: &'a Party,
@@ -75,8 +75,8 @@ impl Open {
         }
     }
 
-    /// Takes in a trade. Sums are held at the ends of their types, where only more than 2^33 trades
-    /// of the largest size get; such a batch does not sum to zero, and no ledger takes it.
+    /// Adds a trade. Sums saturate at the ends of their types, which takes more than 2^33 trades of the
+    /// largest size. Such a batch does not sum to zero, and no ledger takes it.
     fn trade(&mut self, trade: &Trade<'_>) -> (i128, i128) {
         let maker_fee = fee(trade.notional, self.fees.maker_ppm);
         let taker_fee = fee(trade.notional, self.fees.taker_ppm);
@@ -98,7 +98,7 @@ impl Open {
         (maker_fee, taker_fee)
     }
 
-    /// What it came to. The next epoch opens with the same fees.
+    /// Closes the epoch and returns its result. The next epoch opens with the same fees.
     fn close(&mut self, history: History, market: MarketId, platform: AccountId) -> Closed {
         let next = Self::new(self.epoch.next(), self.fees, true);
         let mut open = std::mem::replace(self, next);
@@ -131,8 +131,8 @@ impl Open {
 }
 
 impl Collector {
-    /// One that listens from a state on. An epoch that has traded there already is none that it can
-    /// know whole.
+    /// Creates a collector that starts from this state. An open epoch that has trades already is
+    /// reported as [`Closed::Part`].
     #[must_use]
     pub fn new(history: History, platform: AccountId, markets: &[MarketHead]) -> Self {
         let open = |head: &MarketHead| {
@@ -142,7 +142,7 @@ impl Collector {
         Self { history, platform, markets: markets.iter().map(open).collect() }
     }
 
-    /// Takes in a group. What closed in it.
+    /// Takes a group. Returns the epoch that closed in it, if one did.
     pub fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome) -> Option<Closed> {
         if outcome != Outcome::Accepted {
             return None;
@@ -186,7 +186,7 @@ impl Collector {
                 self.markets.get_mut(&market)?.fees = terms.fees;
                 None
             }
-            // What had traded in its last epoch is settled like any other.
+            // The trades of its last epoch are settled like any others.
             Event::MarketRemoved => {
                 let mut open = self.markets.remove(&market)?;
                 (open.trades > 0 || !open.whole).then(|| open.close(history, market, platform))

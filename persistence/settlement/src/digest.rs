@@ -1,13 +1,13 @@
-//! What tells one batch from another.
+//! The digest that tells one batch from another.
 
 use core::fmt;
 use core::str::FromStr;
 
-/// SHA-256 over what something is.
+/// A SHA-256 digest.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
-/// A text is no [`Digest`].
+/// The text is not a [`Digest`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits in lower case")]
 pub struct BadDigest;
@@ -36,7 +36,7 @@ impl FromStr for Digest {
             let pair = text.get(at..at + 2).ok_or(BadDigest)?;
             *byte = u8::from_str_radix(pair, 16).map_err(|_| BadDigest)?;
         }
-        // Whatever we would spell another way is not ours.
+        // Only the spelling that we write is accepted.
         if digest.to_string() == text { Ok(digest) } else { Err(BadDigest) }
     }
 }

@@ -1,16 +1,16 @@
-//! What a trade costs.
+//! The fee of a trade.
 
 use pricetime_engine::Notional;
 
 const MILLION: i128 = 1_000_000;
 
-/// The fee for one side of a trade: so many millionths of what it is worth, rounded toward the
+/// Returns the fee for one side of a trade: `ppm` millionths of its notional, rounded toward the
 /// platform. A rebate is negative.
 #[must_use]
 pub const fn fee(notional: Notional, ppm: i32) -> i128 {
     // A notional has at most 94 bits and a fee at most a million millionths.
     let exact = notional.0.abs() * ppm as i128;
-    // Most are small enough for one division of the processor.
+    // Most products fit in 64 bits, for which the processor needs one division.
     if exact.unsigned_abs() >> 63 == 0 {
         let exact = exact as i64;
         return (exact.div_euclid(MILLION as i64) + (exact.rem_euclid(MILLION as i64) != 0) as i64)

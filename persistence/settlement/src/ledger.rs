@@ -1,14 +1,14 @@
-//! Ledgers: who has what in a market, and which batches have been posted.
+//! Ledgers: the balances of accounts in a market, and which batches have been posted.
 //!
-//! A batch is posted at most once, whoever asks, however often, and whatever was lost on the way:
-//! that is decided here, in one atomic step, and by no lock. Each market is a ledger of its own: its
-//! epochs are posted in order, each under a token that was claimed, and a claim fences whoever claimed
-//! before.
+//! A batch is posted at most once, whichever runner asks, however often, and whatever was lost on the
+//! way. The ledger decides this in one atomic step, without a lock. Each market is a ledger of its own.
+//! Its epochs are posted in order, each under a token that was claimed. A claim fences every earlier
+//! claimant.
 //!
-//! A ledger posts without asking for funds: balances may be negative. Its amounts are those of a
+//! A ledger posts without asking for funds: balances may be negative. Its amounts are in the units of a
 //! [`Transfer`](crate::Transfer).
 //!
-//! What this page says is put to the proof by `conformance`, a feature, for every ledger alike.
+//! The feature `conformance` tests everything on this page, in the same way for every ledger.
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -33,25 +33,25 @@ pub use self::redis::fuzzing;
 #[cfg(feature = "redb")]
 pub use embedded::EmbeddedLedger;
 
-/// The right to post in a market, until somebody claims a higher one.
+/// A fencing token: the right to post in a market, until a higher token is claimed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
 
 /// How far a market's ledger has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The history whose epochs it posts.
+    /// The history whose epochs the ledger posts.
     pub history: History,
-    /// The last epoch that has an outcome; the one before the first where none has.
+    /// The last epoch that has an outcome, or the one before the first if none has.
     pub last: EpochNumber,
 }
 
-/// What a claim gives.
+/// The result of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The token: above every one before it, and above the floor that was given.
+    /// The token. It is higher than every earlier one and than the given floor.
     pub token: Token,
-    /// How far the ledger has come; none where it was never seeded.
+    /// How far the ledger has come. `None` if it was never seeded.
     pub position: Option<Position>,
 }
 
@@ -60,52 +60,52 @@ pub struct Claim {
 pub struct Seed {
     /// The market.
     pub market: MarketId,
-    /// Its next epoch is the one behind this.
+    /// The position to begin at. The next epoch is the one after it.
     pub position: Position,
-    /// The position that this one takes the place of; none where there is to be none yet.
+    /// The position that this one replaces. `None` if the market must not have one yet.
     pub instead: Option<Position>,
-    /// What is added to what accounts have: from another ledger, or from before this one.
+    /// Amounts to add to the balances, from another ledger or from before this one.
     pub balances: Vec<Balance>,
 }
 
-/// What becomes of a batch in the inbox.
+/// The result of depositing a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deposited {
-    /// It is there now.
+    /// The batch is in the inbox now.
     Fresh,
-    /// It was there before, or has an outcome already.
+    /// The batch was in the inbox before, or has an outcome already.
     Known,
-    /// Another one of the same name is there, or was settled: of this digest.
+    /// Another batch with this id and with this digest is in the inbox or was settled.
     Conflict(Digest),
 }
 
-/// Whether a batch is posted, or an operator has given it up.
+/// Whether to post a batch or to drop it, as an operator has decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Deed {
-    /// Its transfers are posted.
+    /// Post its transfers.
     Post,
-    /// It counts as done without them.
+    /// Count it as done without its transfers.
     Drop,
 }
 
-/// What came of applying a batch.
+/// The result of applying a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// It was carried out, just now.
+    /// It was carried out now.
     Done,
-    /// It has this outcome, from before.
+    /// It was carried out before, with this outcome.
     Duplicate(Deed),
-    /// A batch of the same name and of this digest has an outcome.
+    /// A batch with this id and with this digest has an outcome.
     Conflict(Digest),
-    /// Somebody has claimed this higher token.
+    /// Another runner has claimed this higher token.
     Fenced(Token),
     /// The market was never seeded, or with another history.
     Unseeded,
-    /// It is not the epoch after this one, the last that has an outcome.
+    /// The epoch does not follow this one, the last that has an outcome.
     Gap(EpochNumber),
 }
 
-/// What stands for ever of an epoch.
+/// The permanent outcome of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The batch.
@@ -114,79 +114,80 @@ pub struct Outcome {
     pub epoch: EpochNumber,
     /// Its digest.
     pub digest: Digest,
-    /// What was done.
+    /// Whether it was posted or dropped.
     pub deed: Deed,
-    /// Under which token.
+    /// The token under which that was done.
     pub token: Token,
 }
 
-/// What an account has in a market.
+/// The balance of an account in a market.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Balance {
-    /// Whose.
+    /// The account.
     pub account: AccountId,
-    /// Of what is traded.
+    /// The amount of what is traded.
     pub base: i128,
-    /// Of what it is paid with.
+    /// The amount of what it is paid with.
     pub quote: i128,
 }
 
-/// An outcome that others are to hear of, with the batch's id as their key against doubles.
+/// An outcome to report to other systems. The batch's id is the key by which they recognize duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
     /// The outcome.
     pub outcome: Outcome,
-    /// What was posted, or given up.
+    /// The batch that was posted or dropped.
     pub batch: Batch,
 }
 
 /// Why a ledger did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    /// It does not answer, or not in time: nobody knows whether it was done. To be asked again.
+    /// The ledger did not answer in time, so it is unknown whether the request was carried out. Ask
+    /// again.
     #[error("the ledger {ledger} does not answer: {why}")]
     Unreachable {
-        /// Which one.
+        /// The ledger.
         ledger: String,
-        /// What is wrong.
+        /// The error.
         why: String,
     },
-    /// It has answered that it does not do this. Nothing was done.
+    /// The ledger has refused, and nothing was done.
     #[error("the ledger {ledger} refuses: {why}")]
     Refused {
-        /// Which one.
+        /// The ledger.
         ledger: String,
-        /// Why.
+        /// The reason.
         why: String,
     },
-    /// What it holds makes no sense: somebody else wrote there.
+    /// The content of the ledger makes no sense: another program has written to it.
     #[error("the ledger {ledger} is damaged: {what}")]
     Damaged {
-        /// Which one.
+        /// The ledger.
         ledger: String,
         /// What is wrong, and where.
         what: String,
     },
 }
 
-/// A ledger. One of them is used from one thread; several, in several processes, may stand before the
-/// same books.
+/// A ledger. A handle is used from one thread at a time. Several handles, in several processes, may use
+/// the same ledger.
 pub trait Ledger: Send {
-    /// What it is and where, for people.
+    /// Returns what the ledger is and where, to show to people.
     fn name(&self) -> String;
 
-    /// Puts a batch into the inbox, whole and once, so that whoever claims next can settle it without
-    /// the journal that it was made from. Asked for again it changes nothing.
+    /// Puts a batch into the inbox, whole and once. The runner that claims next can settle it without
+    /// the journal that it was made from. A repeat changes nothing.
     ///
     /// # Errors
-    /// As [`LedgerError`] says; a batch that is not sound is refused.
+    /// Returns a [`LedgerError`] if the ledger fails. A batch that is not sound is refused.
     fn deposit(&mut self, batch: &Batch) -> Result<Deposited, LedgerError>;
 
-    /// The first batches of a market's inbox that have no outcome, of this history, in the order of
-    /// their epochs.
+    /// Returns the first batches of a market's inbox that have no outcome, for this history and in the
+    /// order of their epochs.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// Returns a [`LedgerError`] if the ledger fails.
     fn pending(
         &mut self,
         market: MarketId,
@@ -194,56 +195,56 @@ pub trait Ledger: Send {
         limit: usize,
     ) -> Result<Vec<Batch>, LedgerError>;
 
-    /// Claims a market: the token is one above the highest of those that it has seen and of `floor`.
-    /// Whoever claimed before can post no more.
+    /// Claims a market. The new token is one above the highest of `floor` and those that the ledger has
+    /// seen. Earlier claimants can no longer post.
     ///
     /// # Errors
-    /// As [`LedgerError`] says; above the highest number there is no token, which is refused.
+    /// Returns a [`LedgerError`] if the ledger fails. A claim is refused if there is no higher token.
     fn claim(&mut self, market: MarketId, floor: Token) -> Result<Claim, LedgerError>;
 
-    /// Posts a batch, or gives it up, in one atomic step, unless, in this order: it has an outcome; a
-    /// higher token was claimed; the market is not seeded with its history; it is not the next epoch.
-    /// With the transfers it writes outcome, position, token and a notice for the outbox, and takes
-    /// the batch of that name out of the inbox. A token above all that were claimed is from then on
-    /// the highest.
+    /// Posts or drops a batch in one atomic step. It does not if, in this order: the batch has an
+    /// outcome; a higher token was claimed; the market is not seeded with the batch's history; it is not
+    /// the next epoch. The same step writes the outcome, the position, the token and a notice in the
+    /// outbox. It removes the batch with that id from the inbox. A token above all that were claimed
+    /// becomes the highest one.
     ///
     /// # Errors
-    /// As [`LedgerError`] says; a batch that is not sound is refused, and so is one that makes a
-    /// balance larger than its type.
+    /// Returns a [`LedgerError`] if the ledger fails. A batch is refused if it is not sound, or if it
+    /// makes a balance larger than its type.
     fn apply(&mut self, batch: &Batch, token: Token, deed: Deed) -> Result<Applied, LedgerError>;
 
-    /// Makes a market ready for the epochs behind a position, under a token, as posting is. Where that
-    /// position stands already it changes nothing, whatever the token.
+    /// Prepares a market for the epochs after a position, under a token as for posting. If the market
+    /// has that position already, nothing changes, whatever the token.
     ///
     /// # Errors
-    /// As [`LedgerError`] says; it is refused where a higher token was claimed, where the position that
-    /// stands is neither this one nor the one that is to be replaced, and where a balance gets larger
-    /// than its type.
+    /// Returns a [`LedgerError`] if the ledger fails. A seed is refused if a higher token was claimed,
+    /// if the market's position is neither this one nor the one to replace, or if a balance becomes
+    /// larger than its type.
     fn seed(&mut self, seed: &Seed, token: Token) -> Result<(), LedgerError>;
 
-    /// How far a market has come, and the highest token that was claimed there.
+    /// Returns the highest token that was claimed in a market, and how far the market has come.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// Returns a [`LedgerError`] if the ledger fails.
     fn position(&mut self, market: MarketId) -> Result<(Token, Option<Position>), LedgerError>;
 
-    /// The markets that have a batch, a claim, a position or an outcome, in any order.
+    /// Returns the markets that have a batch, a claim, a position or an outcome, in any order.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// Returns a [`LedgerError`] if the ledger fails.
     fn markets(&mut self) -> Result<Vec<MarketId>, LedgerError>;
 
-    /// The outcome of a batch, if it has one.
+    /// Returns the outcome of a batch, if it has one.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// Returns a [`LedgerError`] if the ledger fails.
     fn outcome(&mut self, market: MarketId, id: BatchId) -> Result<Option<Outcome>, LedgerError>;
 
-    /// What accounts have in a market, in the order of the accounts, those after `after`. Whoever has
-    /// nothing is left out.
+    /// Returns the balances of a market in the order of the accounts, for those after `after`. Accounts
+    /// with nothing are left out.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// Returns a [`LedgerError`] if the ledger fails.
     fn balances(
         &mut self,
         market: MarketId,
@@ -251,11 +252,12 @@ pub trait Ledger: Send {
         limit: usize,
     ) -> Result<Vec<Balance>, LedgerError>;
 
-    /// The outbox of a market: notices in the order in which they came about, those after `after`,
-    /// each with its number, which is above zero, above the one before it, and never given again.
+    /// Returns the notices of a market's outbox after number `after`, in the order in which they were
+    /// written. The number of a notice is above zero and above the one before it, and is never used
+    /// again.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// Returns a [`LedgerError`] if the ledger fails.
     fn outbox(
         &mut self,
         market: MarketId,
@@ -263,9 +265,9 @@ pub trait Ledger: Send {
         limit: usize,
     ) -> Result<Vec<(u64, Notice)>, LedgerError>;
 
-    /// Lets the notices of an outbox go, up to and with this number. Outcomes stay.
+    /// Deletes the notices of an outbox up to and including this number. Outcomes stay.
     ///
     /// # Errors
-    /// As [`LedgerError`] says.
+    /// Returns a [`LedgerError`] if the ledger fails.
     fn forget(&mut self, market: MarketId, up_to: u64) -> Result<(), LedgerError>;
 }

@@ -1,11 +1,11 @@
 //! Settlement: each epoch's trades are posted to a ledger exactly once, in order.
 //!
-//! The [`Collector`] listens to events and makes one [`Batch`] for each epoch of each market. A batch
-//! follows from the journal alone, so making it again gives the same batch. A
-//! [`Ledger`](crate::ledger::Ledger) posts a batch at most once. A [`Settler`] for each market stands
-//! between them: it asks for steps and is told what came of them.
+//! The [`Collector`] follows the events and makes one [`Batch`] for each epoch of each market. A batch
+//! depends on the journal alone, so making it again gives the same batch. A
+//! [`Ledger`](crate::ledger::Ledger) posts a batch at most once. A [`Settler`] for each market connects
+//! the two: it asks for one step at a time and takes the result.
 //!
-//! Only the ledgers reach files and servers. The rest knows no clock, no file and no network.
+//! Only the ledgers use files and servers. The rest uses no clock, no file and no network.
 
 mod batch;
 mod collector;

@@ -1,4 +1,4 @@
-//! Epochs made again from a data folder: what was traded in them, and their batches.
+//! Trades and batches of past epochs, made again from a data folder.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use pricetime_engine::{
 use crate::{Closed, Collector};
 use pricetime_journal::{FolderReader, JournalError, Replay, SnapshotError};
 
-/// Replays a folder for the sake of its batches.
+/// Replays a folder to make its batches again.
 #[derive(Debug)]
 pub struct Recount<'a> {
     look: &'a FolderReader,
@@ -22,31 +22,31 @@ pub struct Recount<'a> {
 /// Why epochs cannot be made again.
 #[derive(Debug, thiserror::Error)]
 pub enum RecountError {
-    /// The journal.
+    /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A snapshot.
+    /// A snapshot cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// What they begin with is not kept any more.
+    /// The first epoch begins before everything that is kept.
     #[error("the journal and the snapshots that are kept do not reach back to the first of them")]
     Gone,
 }
 
-/// Hears each group, and what closed in it.
+/// Called with each group, and with the epoch that closed in it.
 pub type Listener<'a> = &'a mut dyn FnMut(&Header, &[Event], Option<Closed>) -> ControlFlow<()>;
 
 impl<'a> Recount<'a> {
-    /// Of this folder, which may be in use.
+    /// Creates a recount of this folder, which may be in use.
     #[must_use]
     pub const fn new(look: &'a FolderReader, markets_max: u32, platform: AccountId) -> Self {
         Self { look, markets_max, platform }
     }
 
-    /// Replays from where these epochs of these markets begin, at the latest, through this command.
+    /// Replays from the start of these epochs of these markets, or from earlier, through this command.
     ///
     /// # Errors
-    /// Where that cannot be read, or is not kept any more.
+    /// Returns a [`RecountError`] if the folder cannot be read or no longer reaches back that far.
     pub fn replay(
         &self,
         wanted: &BTreeMap<MarketId, EpochNumber>,
@@ -56,10 +56,11 @@ impl<'a> Recount<'a> {
         self.replay_from(wanted, through, &mut |_| (), each)
     }
 
-    /// The same, and says first with which markets it begins.
+    /// Like [`replay`](Self::replay), but first calls `begins` with the markets as they are at the
+    /// start.
     ///
     /// # Errors
-    /// As [`replay`](Self::replay).
+    /// As for [`replay`](Self::replay).
     pub fn replay_from(
         &self,
         wanted: &BTreeMap<MarketId, EpochNumber>,
@@ -75,11 +76,11 @@ impl<'a> Recount<'a> {
         self.go(engine, through, each)
     }
 
-    /// Replays from the newest state that holds no command behind `after`, or the oldest that there is,
-    /// through another command. Says with which markets it began.
+    /// Replays from the newest state with no command after `after`, or from the oldest state that is
+    /// kept, through another command. Returns the markets as they were at the start.
     ///
     /// # Errors
-    /// As [`replay`](Self::replay).
+    /// As for [`replay`](Self::replay).
     pub fn replay_behind(
         &self,
         after: Sequence,
@@ -115,11 +116,11 @@ fn heads(engine: &Engine) -> Vec<MarketHead> {
     engine.markets().map(|book| *book.head()).collect()
 }
 
-/// Whether all that these epochs traded is still to come.
+/// Returns `true` if no trade of these epochs is in the state yet.
 fn is_early(state: &EngineSnapshot, wanted: &BTreeMap<MarketId, EpochNumber>) -> bool {
     wanted.iter().all(|(market, epoch)| {
         let there = state.markets.iter().find(|it| it.head.market == *market);
-        // One that is not there is still to come, or was there before.
+        // A market that is not there was not added yet, or was removed.
         there.map_or(state.last_market < *market, |market| {
             let MarketHead { epoch: open, turnover, .. } = market.head;
             open < *epoch || (open == *epoch && turnover.trades == 0)

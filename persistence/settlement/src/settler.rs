@@ -1,9 +1,9 @@
-//! The settlement of one market, as a value: it asks for one step at a time and is told what came of
-//! it.
+//! The settlement of one market, as a state machine without I/O. It asks for one step at a time and
+//! takes the result.
 //!
-//! It brings the market's batches into the ledger's inbox, and while anything is pending there, be it
-//! ours or not, it takes the lock, claims the market and has batch after batch applied. What makes
-//! that safe is the ledger's; here it is made to end, whatever fails on the way.
+//! It deposits the market's batches in the ledger's inbox. While batches are pending there, its own or
+//! another runner's, it takes the lock, claims the market and applies one batch after another. The
+//! ledger makes this safe. The settler makes sure that it completes, whatever fails on the way.
 
 mod drops;
 mod feed;
@@ -37,20 +37,21 @@ pub use remark::Remark;
 pub use standing::{Halt, Standing};
 pub use step::{Ask, Kept, Locked, Refusals, Reply, Step};
 
-/// What a settler begins with.
+/// The state that a settler starts with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     /// The market.
     pub market: MarketId,
     /// The history whose epochs it settles.
     pub history: History,
-    /// The last epoch that has closed by now; zero where none has.
+    /// The last epoch that has closed by now, or zero if none has.
     pub closed: EpochNumber,
-    /// What the last settler of this market wanted to find again.
+    /// What the last settler of this market stored.
     pub kept: Kept,
-    /// What was dropped in this history, or why that cannot be read. Then nothing is settled.
+    /// The epochs that were dropped in this history, or why they cannot be read. Then nothing is
+    /// settled.
     pub drops: Result<Drops, String>,
-    /// Any number, another one for each settler, so that not all wait equally long.
+    /// Any number, a different one for each settler, so that not all wait equally long.
     pub chance: u64,
 }
 
@@ -62,58 +63,59 @@ pub struct Settler {
     patience: RetryPolicy,
     chance: Chance,
     kept: Kept,
-    /// Whether that is news to whoever keeps it.
+    /// Whether `kept` has changed since it was last stored.
     unkept: bool,
     feed: Feed,
     under_way: Option<UnderWay>,
     held: bool,
     halted: Option<Halt>,
-    /// Whether something may be pending.
+    /// Whether batches may be pending.
     due: bool,
-    /// When to look, where nothing is known to be pending.
+    /// When to look again if no batch is known to be pending.
     watch: Pause,
-    /// What is pending, as far as it was read.
+    /// The pending batches, as far as they were read.
     inbox: VecDeque<Batch>,
-    /// How many of those that are read first can never be applied: the ledger begins behind them.
+    /// How many of the first pending batches can never be applied, because the ledger begins after them.
     stale: usize,
-    /// How far the ledger has come, as far as it has told.
+    /// The ledger's last epoch, as far as the ledger has reported it.
     last: Option<EpochNumber>,
-    /// The lock, until then.
+    /// Until when the lock is held, if it is.
     lock: Option<Duration>,
-    /// Whether to give it back.
+    /// Whether to release the lock.
     leave: bool,
     claim: Option<Claim>,
-    /// What operators have given up, and whether that is to be stored before anything else is done.
+    /// The epochs that operators have dropped, and whether they must be stored before anything else is
+    /// done.
     drops: Drops,
     unnoted: bool,
-    /// Why that cannot be read.
+    /// Why the drops cannot be read.
     unread: Option<String>,
-    /// The one of them that is tried now, until the ledger refuses that too.
+    /// The drop that is being tried, until the ledger refuses it too.
     drop: Option<EpochNumber>,
-    /// While the ledger has not come as far as it had.
+    /// Set while a ledger that was put back has not caught up.
     back: Option<PutBack>,
-    /// The next settled epoch that is to be looked up, and the one that this began with.
+    /// The next settled epoch to look up, and the one that the lookup began with.
     cursor: Option<(EpochNumber, EpochNumber)>,
-    /// Whether more is known to be settled than is kept.
+    /// Whether more epochs are known to be settled than is stored.
     advanced: bool,
-    /// When to see how far others have come.
+    /// When to check how far other runners have come.
     glance: Option<Pause>,
-    /// What people are to hear of.
+    /// What operators should be shown.
     remarks: Vec<Remark>,
-    /// The position behind which something was missing, and has been deposited since.
+    /// The position after which epochs were missing that have been deposited since.
     gap: Option<EpochNumber>,
-    /// While the ledger is given time.
+    /// A wait for the ledger.
     rest: Option<Pause>,
-    /// While somebody else is given time.
+    /// A wait for another runner.
     aside: Option<Pause>,
     /// Failures in a row, of the ledger and of the lock.
     failures: u32,
     lock_failures: u32,
-    /// Refusals in a row of what is no batch's fault.
+    /// Refusals in a row that are not about a batch.
     refused: u32,
 }
 
-/// The step that has been asked for.
+/// The step that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UnderWay {
     Keep,
@@ -131,7 +133,7 @@ enum UnderWay {
 }
 
 impl Settler {
-    /// One that knows nothing yet of the ledger.
+    /// Creates a settler that does not know the ledger's position yet.
     #[must_use]
     pub fn new(start: Start, patience: RetryPolicy) -> Self {
         let mut settler = Self {
@@ -173,8 +175,8 @@ impl Settler {
         settler
     }
 
-    /// Takes in what an epoch of this market came to. Epochs come in order; one that was told before
-    /// changes nothing.
+    /// Takes the result of a closed epoch of this market. Epochs come in order. A result that was passed
+    /// before changes nothing.
     pub fn closed(&mut self, closed: Closed) {
         match closed {
             Closed::Whole(batch) => self.feed.closed(batch.epoch, Some(batch)),
@@ -182,7 +184,7 @@ impl Settler {
         }
     }
 
-    /// What is to be done next. While a step is under way there is nothing.
+    /// Returns what to do next. While a step is under way there is nothing to do.
     pub fn poll(&mut self, now: Duration) -> Ask {
         if self.under_way.is_some() {
             return Ask::Rest(None);
@@ -209,13 +211,13 @@ impl Settler {
         }
     }
 
-    /// The next step, or until when there is none.
+    /// Returns the next step, or until when there is none.
     fn choose(&mut self, now: Duration) -> Result<Step, Option<Duration>> {
         if self.unkept {
             return Ok(Step::Keep(self.kept.clone()));
         }
         if self.unnoted && wait(&mut self.rest, now).is_ok() {
-            // Set again if it fails, or if more is dropped meanwhile.
+            // This is set again if the step fails, or if another epoch is dropped in the meantime.
             self.unnoted = false;
             return Ok(Step::Note(self.drops.clone()));
         }
@@ -238,7 +240,7 @@ impl Settler {
         }
         wait(&mut self.aside, now).map_err(|until| until.map(|it| self.earlier(it)))?;
         if !self.due && self.watch.over(now) {
-            // Another one may have settled what we brought, or somebody has put the ledger back.
+            // Another runner may have settled our batches, or the ledger may have been put back.
             self.due = true;
             self.feed.anew();
             return Ok(Step::Look);
@@ -266,18 +268,18 @@ impl Settler {
         Ok(Step::Apply { batch: batch.clone(), token: claim.token, deed })
     }
 
-    /// When there is something to be done again, at this time at the latest.
+    /// Returns the next time at which something is to be done, which is `until` at the latest.
     fn earlier(&self, until: Duration) -> Duration {
         let others = [self.feed.lacking(), self.glance.as_ref()];
         others.into_iter().flatten().map(|it| it.until).fold(until, Duration::min)
     }
 
-    /// Stops, but for the step that is under way, until [`Settler::resume`].
+    /// Stops until [`Settler::resume`]. A step that is under way is completed.
     pub fn hold(&mut self) {
         self.held = true;
     }
 
-    /// Goes on after a hold or a halt, from what the ledger says.
+    /// Continues after a hold or a halt, from the ledger's current position.
     pub fn resume(&mut self) {
         self.held = false;
         self.halted = None;
@@ -285,7 +287,7 @@ impl Settler {
         self.retry_now();
     }
 
-    /// Does at once what waits to be done again, be it a dead letter.
+    /// Ends all waits and retries at once, even a dead letter.
     pub fn retry(&mut self) {
         if self.kept.refusals.take().is_some() {
             self.unkept = true;
@@ -301,24 +303,24 @@ impl Settler {
         self.gap = None;
     }
 
-    /// The last epoch that has closed, as far as it was told here.
+    /// Returns the last closed epoch that was passed to this settler.
     #[must_use]
     pub fn last_closed(&self) -> EpochNumber {
         self.feed.made
     }
 
-    /// The last epoch that the ledger has an outcome of, as far as it was told here.
+    /// Returns the last epoch that has an outcome in the ledger, as far as this settler knows.
     #[must_use]
     pub fn last_settled(&self) -> Option<EpochNumber> {
         self.last
     }
 
-    /// Takes what people are to hear of since the last time.
+    /// Takes the remarks since the last call, which operators should be shown.
     pub fn remarks(&mut self) -> Vec<Remark> {
         core::mem::take(&mut self.remarks)
     }
 
-    /// How it stands.
+    /// Returns what the settler is doing.
     #[must_use]
     pub fn standing(&self) -> Standing {
         if let Some(why) = &self.unread {
@@ -355,14 +357,14 @@ impl Settler {
         self.feed.lacking().map_or(Standing::Idle, waits)
     }
 
-    /// Whether an epoch waits for an operator who has not said yet what is to become of it.
+    /// Returns `true` if the epoch is a dead letter about which no operator has decided yet.
     fn is_dead(&self, epoch: EpochNumber) -> bool {
         let max = self.patience.refusals_max;
         let refused = |it: &Refusals| it.epoch == epoch && it.tries >= max;
         self.drop != Some(epoch) && self.kept.refusals.as_ref().is_some_and(refused)
     }
 
-    /// Nothing is pending that we could settle.
+    /// Stops looking for pending batches for a while: there are none that this settler could apply.
     fn idle(&mut self, now: Duration) {
         self.due = false;
         self.inbox.clear();
@@ -371,7 +373,7 @@ impl Settler {
     }
 }
 
-/// Until when a pause lasts, unless it is over.
+/// Returns until when a pause lasts, unless it is over.
 fn wait(pause: &mut Option<Pause>, now: Duration) -> Result<(), Option<Duration>> {
     if pause.as_mut().is_some_and(|pause| pause.over(now)) {
         *pause = None;

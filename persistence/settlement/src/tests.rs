@@ -36,7 +36,7 @@ fn a_text_gives_the_batch_back_and_nothing_else_does() {
         let (digit, after) = after.split_at(1);
         let other = if digit == "9" { "1" } else { "9" };
         let changed = format!("{before}{other}{after}");
-        // The id is a function of the rest; nobody reads it.
+        // The id is a function of the rest and is not read.
         let read = Batch::from_text(&changed);
         assert!(read.is_err() || read.is_ok_and(|read| read == batch()), "{changed}");
     }

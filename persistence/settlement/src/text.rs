@@ -1,6 +1,6 @@
-//! A batch as JSON: what stands in a ledger's inbox, for people and for programs.
+//! A batch as JSON, as it is stored in a ledger's inbox, for people and for programs.
 //!
-//! Amounts are texts, because what reads JSON elsewhere reads numbers as doubles.
+//! Amounts are strings, because many JSON readers read numbers as doubles.
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 use serde::{Deserialize, Serialize};
@@ -10,30 +10,30 @@ use super::batch::{Batch, Transfer};
 use pricetime_journal::History;
 use pricetime_journal::echo::shorten;
 
-/// The version of the text.
+/// The version of the format.
 const FORMAT: u32 = 1;
 
-/// Why a text is no batch.
+/// Why a text is not a batch.
 #[derive(Debug, thiserror::Error)]
 pub enum BadBatch {
-    /// It cannot be read.
+    /// It is not the expected JSON.
     #[error("a batch cannot be read: {}", shorten(&.0.to_string()))]
     Text(#[from] serde_json::Error),
-    /// It is of a later version.
+    /// It has a later version.
     #[error("a batch of format {0} is not known here, only format {FORMAT}: use a later version")]
     Format(u32),
-    /// It is not the one that was written.
+    /// The batch is not the one that was written.
     #[error(
         "a batch states digest {}, it is {found}: it was changed, put back what was there",
         shorten(.stated)
     )]
     Digest {
-        /// What it states.
+        /// The digest in the text.
         stated: String,
-        /// What it is.
+        /// The digest of the batch in the text.
         found: String,
     },
-    /// A number is none.
+    /// This text is not a number.
     #[error("a batch cannot be read: {:?} is no whole number in its place", shorten(.0))]
     Number(String),
 }
@@ -57,7 +57,7 @@ struct Text {
 }
 
 impl Batch {
-    /// As JSON.
+    /// Returns the batch as JSON.
     #[must_use]
     pub fn to_text(&self) -> String {
         let transfer = |it: &Transfer| {
@@ -78,14 +78,14 @@ impl Batch {
             trades_digest: self.trades_digest.to_string(),
             transfers: self.transfers.iter().map(transfer).collect(),
         };
-        // Texts and numbers always become JSON.
+        // Strings and numbers always become JSON.
         serde_json::to_string(&text).unwrap_or_default()
     }
 
-    /// From JSON. Whether it may be taken is another question: [`check`](Self::check).
+    /// Reads a batch from JSON. It does not [`check`](Self::check) whether a ledger may take the batch.
     ///
     /// # Errors
-    /// Where the text is none of ours, or was changed.
+    /// Returns [`BadBatch`] if the text is not a batch in our format, or was changed.
     pub fn from_text(text: &str) -> Result<Self, BadBatch> {
         let text: Text = serde_json::from_str(text)?;
         if text.format != FORMAT {

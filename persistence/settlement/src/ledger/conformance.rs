@@ -1,5 +1,5 @@
-//! What every ledger has to do, sentence by sentence of [`Ledger`], for whoever
-//! writes one: [`conform`] puts questions to it and says the first answer that is wrong.
+//! Tests for everything that [`Ledger`] documents, for authors of ledgers: [`conform`] queries a ledger
+//! and returns the first answer that is wrong.
 //!
 //! ```
 //! # use pricetime_settlement::ledger::{Ledger, conformance::{Memory, conform}};
@@ -8,8 +8,8 @@
 //! assert_eq!(conform(&mut make), Ok(()));
 //! ```
 //!
-//! [`Memory`] is the ledger that the others are held against: it keeps nothing over the end of the
-//! process, and is so naive that it is easily seen to be right.
+//! [`Memory`] is the reference ledger. It keeps nothing when the process ends, and is so simple that it
+//! is easily seen to be right.
 
 mod batches;
 mod entries;
@@ -31,24 +31,24 @@ use pricetime_journal::History;
 pub use memory::Memory;
 pub use walk::walk;
 
-/// Gives a new handle on the same books, as often as it is asked: each is one more runner.
+/// Creates a new handle on the same ledger each time it is called. Each handle acts as one more runner.
 pub type Make<'a> = &'a mut dyn FnMut() -> Box<dyn Ledger>;
 
 /// What is wrong, as a sentence.
 type Held = Result<(), String>;
 
-/// Two lines of commands.
+/// Two histories.
 const HISTORY: History = History(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
 const OTHER: History = History(0xfedc_ba98_7654_4210_9edc_ba98_7654_3210);
 
-/// Puts a ledger to the proof. `make` gives handles on the same books, which are empty at first; they
-/// are used from several threads, dropped, and made again. A few thousand questions are asked.
+/// Tests a ledger. `make` creates handles on one ledger, which must be empty at first. The handles are
+/// used from several threads, dropped and created again. The test asks a few thousand questions.
 ///
-/// Its markets are numbered below 1,000, and those of [`walk`] above: both may follow each other on
-/// the same books.
+/// It uses markets with numbers below 1,000, and [`walk`] uses higher ones. So both can run one after
+/// the other on the same ledger.
 ///
 /// # Errors
-/// The first thing that is not as it has to be.
+/// Returns the first answer that is wrong.
 pub fn conform(make: Make<'_>) -> Result<(), String> {
     let mut number = 0;
     let mut next = || {
@@ -88,12 +88,12 @@ fn sight(ledger: &mut dyn Ledger, market: MarketId) -> Result<Sight, String> {
     })
 }
 
-/// What was answered, where it was no error.
+/// Returns an answer that must not be an error.
 fn got<T>(what: &str, answer: Result<T, LedgerError>) -> Result<T, String> {
     answer.map_err(|error| format!("{what}: {error}"))
 }
 
-/// The answer is this one.
+/// Expects this answer.
 fn same<T: PartialEq + Debug>(what: &str, answer: Result<T, LedgerError>, expected: &T) -> Held {
     equal(what, &got(what, answer)?, expected)
 }
@@ -105,7 +105,7 @@ fn equal<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Held {
     Err(format!("{what}: it is {found:?}, it has to be {expected:?}"))
 }
 
-/// It was refused.
+/// Expects a refusal.
 fn refused<T: Debug>(what: &str, answer: Result<T, LedgerError>) -> Held {
     match answer {
         Err(LedgerError::Refused { .. }) => Ok(()),

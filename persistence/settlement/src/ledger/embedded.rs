@@ -1,8 +1,8 @@
-//! A ledger in one file on this machine: no server, no set-up.
+//! A ledger in one file on this machine, without a server or any setup.
 //!
-//! The file is a [redb](https://docs.rs/redb) store. Each call is one transaction of it, on disk
-//! before it is answered. One process has it open at a time; within that one, as many handles as are
-//! wanted.
+//! The file is a [redb](https://docs.rs/redb) database. Each call is one transaction, which is on disk
+//! before the call returns. One process at a time can have the file open. Within it there can be any
+//! number of handles.
 
 mod posting;
 mod rows;
@@ -27,12 +27,12 @@ use crate::{Batch, BatchId};
 use pricetime_journal::History;
 use pricetime_journal::private;
 
-/// The file in its folder.
+/// The name of the file in its folder.
 const FILE: &str = "ledger.redb";
-/// How the name of one ends that is being made.
+/// The suffix of a file that is still being made.
 const UNFINISHED: &str = ".new";
 
-/// A ledger in a folder. Its clones are handles on the same books.
+/// A ledger in a folder. Its clones are handles on the same ledger.
 ///
 /// ```
 /// use pricetime_engine::MarketId;
@@ -62,11 +62,12 @@ impl core::fmt::Debug for EmbeddedLedger {
 }
 
 impl EmbeddedLedger {
-    /// Opens the ledger in this folder, and makes both where there is none. All of the file is read
-    /// and its checksums are compared, so that damage is found here.
+    /// Opens the ledger in this folder, and creates the folder and the ledger if they do not exist. The
+    /// whole file is read and its checksums are verified, so that damage is found here.
     ///
     /// # Errors
-    /// Where another process has it open, where it is damaged, and where it cannot be read or made.
+    /// Returns a [`LedgerError`] if another process has the file open, if the file is damaged, or if it
+    /// cannot be read or created.
     pub fn open(folder: &Path) -> Result<Self, LedgerError> {
         let path = folder.join(FILE);
         let name = path.display().to_string();
@@ -105,7 +106,7 @@ fn open(folder: &Path, path: &Path) -> Result<Database, Trouble> {
         make(folder, path)?;
     }
     let store = Builder::new().set_check_integrity_on_open(true).create(path)?;
-    // The entry of a new file in its folder, and that of a new folder, have to be on disk too.
+    // The directory entries of a new file and of a new folder must be on disk too.
     for folder in [Some(folder), folder.parent()].into_iter().flatten() {
         if folder.as_os_str().is_empty() {
             continue;
@@ -117,8 +118,9 @@ fn open(folder: &Path, path: &Path) -> Result<Database, Trouble> {
     Ok(store)
 }
 
-/// Makes a ledger beside its place and links it there when it is whole, so that a crash leaves none or
-/// a whole one. A link replaces no file, so if several processes do this at the same time, the first one wins.
+/// Makes a ledger under another name and links it into place when it is complete, so a crash leaves
+/// either none or a complete one. A link replaces no file, so if several processes do this at once, the
+/// first one wins.
 fn make(folder: &Path, path: &Path) -> Result<(), Trouble> {
     let own = RandomState::new().hash_one(path);
     let unfinished = folder.join(format!("{FILE}.{own:016x}{UNFINISHED}"));
@@ -129,13 +131,13 @@ fn make(folder: &Path, path: &Path) -> Result<(), Trouble> {
         Ok::<_, Trouble>(hard_link(&unfinished, path)?)
     };
     match made() {
-        // Another one is there, and may have swept ours away.
+        // Another process made the ledger first, and may have removed our file.
         Err(_) if path.try_exists()? => Ok(()),
         made => made,
     }
 }
 
-/// Takes away what was not finished. A ledger is there, so nobody needs it.
+/// Removes unfinished files. The ledger exists, so they are not needed.
 fn sweep(folder: &Path) -> Result<(), Trouble> {
     for entry in read_dir(folder)? {
         let name = entry?.file_name();
@@ -150,7 +152,7 @@ fn sweep(folder: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Writes down how the rows are laid out, or looks whether they are so.
+/// Writes the version of the tables, or checks it.
 fn format(store: &Database) -> Result<(), Trouble> {
     write(store, |transaction| {
         let fresh = rows::check_format(transaction)?;
@@ -163,7 +165,7 @@ fn write<T>(
     work: impl FnOnce(&WriteTransaction) -> Result<Then<T>, Trouble>,
 ) -> Result<T, Trouble> {
     let mut transaction = store.begin_write()?;
-    // What was committed is never taken back after a crash, and nothing has to be searched for it.
+    // A commit is never rolled back after a crash, and the file need not be searched for it.
     transaction.set_quick_repair(true);
     match work(&transaction)? {
         Then::Keep(answer) => {

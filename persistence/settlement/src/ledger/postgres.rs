@@ -1,15 +1,15 @@
-//! A ledger in PostgreSQL, in a schema of its own, beside whatever else a platform has there.
+//! A ledger in PostgreSQL, in a schema of its own, next to a platform's other data.
 //!
-//! Each call is one transaction, and each that changes something begins with a lock on the market's
-//! row: whoever comes second waits and then sees what the first has done. So `READ COMMITTED` is
-//! enough, whatever else runs there, and nothing is tried in vain as it would be under
-//! `SERIALIZABLE`. What keys and checks the tables have is a second fence, behind ours.
+//! Each call is one transaction. A transaction that changes something first locks the market's row, so
+//! a concurrent one waits and then sees what the first one did. So `READ COMMITTED` is enough, whatever
+//! else runs there, and no work is wasted on serialization failures as under `SERIALIZABLE`. The keys
+//! and checks of the tables are a second safeguard.
 //!
-//! One connection, on the thread that asks. Whatever goes wrong, it is thrown away, and the server
-//! undoes what it was about to do. Nothing is waited for longer than the options say: not by us,
-//! whatever becomes of the server, and not by the server, whatever becomes of us. Where the answer to
-//! a `COMMIT` is lost, the ledger is [`Unreachable`](LedgerError::Unreachable), and asking again
-//! tells what became of it.
+//! There is one connection, on the calling thread. After any error the connection is closed, and the
+//! server rolls the transaction back. No wait is longer than the options allow: neither ours if the
+//! server hangs, nor the server's if we do. If the answer to a `COMMIT` is lost, the ledger is
+//! [`Unreachable`](LedgerError::Unreachable). Asking again then shows whether the transaction was
+//! committed.
 
 mod fault;
 mod link;
@@ -35,7 +35,7 @@ use pricetime_journal::History;
 
 pub use options::PostgresOptions;
 
-/// A ledger in PostgreSQL. It is used from a thread of its own, not from within an asynchronous
+/// A ledger in PostgreSQL. It must be used from a thread of its own, not from within an asynchronous
 /// runtime.
 ///
 /// ```no_run
@@ -61,11 +61,11 @@ impl fmt::Debug for PostgresLedger {
 }
 
 impl PostgresLedger {
-    /// Connects, and makes or completes the tables, where somebody has not done so by hand.
+    /// Connects, and creates or upgrades the tables unless that was done by hand.
     ///
     /// # Errors
-    /// As [`LedgerError`] says; tables of a later version are refused, and what
-    /// [`PostgresOptions::check`] refuses.
+    /// Returns a [`LedgerError`] if the ledger fails. Tables of a later version are refused, and so is
+    /// what [`PostgresOptions::check`] refuses.
     pub fn open(options: PostgresOptions) -> Result<Self, LedgerError> {
         options.check()?;
         let mut link = Link::new(options)?;

@@ -1,8 +1,8 @@
-//! A ledger in Redis: the keys of a market stand under one hash tag, and whatever changes them is one
-//! script, which counts everything before it writes anything.
+//! A ledger in Redis. The keys of a market share one hash tag. Every change is one script, which
+//! computes everything before it writes anything.
 //!
-//! Scripts are sent whole each time: the server knows them by what they say, and one way is enough.
-//! Where scripts are forbidden there is no such ledger.
+//! Scripts are sent in full each time: the server caches them by their text, so one code path is enough.
+//! The ledger cannot be used if scripts are forbidden.
 
 mod ask;
 #[cfg(any(test, fuzzing))]
@@ -23,9 +23,9 @@ use crate::{Batch, BatchId};
 use pricetime_journal::History;
 use pricetime_redis::{Link, RedisOptions, Server};
 
-/// How many transfers a batch may have: the server takes no more words at once.
+/// How many transfers a batch may have. The server takes no more arguments in one command.
 const TRANSFERS_MAX: usize = 1_000_000;
-/// How many entries are asked for at once.
+/// How many entries are read at once.
 const PAGE: usize = 2_000;
 
 /// A ledger in Redis. Its handles are independent of each other: each has its own connection.
@@ -48,16 +48,16 @@ pub struct RedisLedger {
 }
 
 impl RedisLedger {
-    /// A ledger there, of which nobody knows yet whether it answers.
+    /// Creates a handle without asking the server.
     #[must_use]
     pub fn new(options: RedisOptions) -> Self {
         Self { link: Link::new(options) }
     }
 
-    /// A ledger there that answers.
+    /// Opens a ledger and checks that the server answers.
     ///
     /// # Errors
-    /// Where it does not, and where scripts are not allowed.
+    /// Returns a [`LedgerError`] if the server does not answer or does not allow scripts.
     pub fn open(options: RedisOptions) -> Result<Self, LedgerError> {
         let mut ledger = Self::new(options);
         let keys = ledger.keys(MarketId(0));
@@ -69,7 +69,8 @@ impl RedisLedger {
         LedgerKeys::of(&self.link.options().names, market)
     }
 
-    /// Says beforehand that a market has a ledger: the set of them is on another node.
+    /// Adds the market to the set of all markets. This comes first, because the set may be on another
+    /// node.
     fn enter(&mut self, market: MarketId) -> Result<(), LedgerError> {
         let key = keys::markets(&self.link.options().names);
         let mut command = redis::cmd("SADD");
@@ -101,7 +102,7 @@ impl RedisLedger {
         LedgerError::Refused { ledger: self.name(), why }
     }
 
-    /// A text that was read, or damage.
+    /// Turns a text that makes no sense into an error.
     fn read<T>(&self, read: Result<T, text::Odd>) -> Result<T, LedgerError> {
         read.map_err(|what| LedgerError::Damaged { ledger: self.name(), what })
     }
@@ -175,7 +176,7 @@ impl Ledger for RedisLedger {
                 let key = keys.batch(id);
                 let mut command = redis::cmd("HGET");
                 command.arg(&key).arg("batch");
-                // One that is gone was settled meanwhile.
+                // A batch that is gone was settled in the meantime.
                 let Some(text) = self.command::<Option<String>>(&key, &command)? else { continue };
                 let batch = self.batch(&text)?;
                 if text::place(batch.history, batch.epoch, batch.id()) != *place {
@@ -271,7 +272,7 @@ impl Ledger for RedisLedger {
         let mut markets = Vec::new();
         for text in self.command::<Vec<String>>(&key, &command)? {
             let market = MarketId(self.read(text::read("a market", &text))?);
-            // Somebody may have got no further than to enter it.
+            // A runner may have failed right after it added the market to the set.
             let key = self.keys(market).state;
             let mut command = redis::cmd("EXISTS");
             command.arg(&key);

@@ -1,8 +1,8 @@
-//! Epochs that operators have given up.
+//! Epochs that operators have dropped.
 //!
-//! A ledger may be put back to a state from before it dropped an epoch, or another one takes its
-//! place. So what was dropped is kept with the settler, not only in the ledger, and every ledger is
-//! asked to drop it. It is stored before the first ledger is asked: see [`Step::Note`].
+//! A ledger may be put back to a state from before it dropped an epoch, or another ledger may take its
+//! place. So the settler keeps the drops too, and asks every ledger to drop these epochs. A drop is stored
+//! before the first ledger is asked: see [`Step::Note`].
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -19,18 +19,18 @@ use super::Step;
 /// How far a drop has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dropping {
-    /// An operator wants it. The ledger may have taken it, or may have posted the epoch before.
+    /// An operator wants it. The ledger may have dropped the epoch by now, or may have posted it before.
     Wanted,
-    /// A ledger has taken it.
+    /// A ledger has dropped the epoch.
     Done,
 }
 
-/// The epochs of a market's history that operators have given up.
+/// The epochs of a market's history that operators have dropped.
 pub type Drops = BTreeMap<EpochNumber, Dropping>;
 
 impl Settler {
-    /// Gives up an epoch that is a dead letter: it is to count as done without its transfers, in this
-    /// ledger and in every later one. Returns `false` if the epoch is no dead letter.
+    /// Drops an epoch that is a dead letter: it counts as done without its transfers, in this ledger and
+    /// in every later one. Returns `false` if the epoch is no dead letter.
     pub fn give_up(&mut self, epoch: EpochNumber) -> bool {
         let dead = self.is_dead(epoch);
         if dead {
@@ -42,7 +42,7 @@ impl Settler {
         dead
     }
 
-    /// Returns `true` while an epoch that was given up still has no outcome and was not refused.
+    /// Returns `true` while a drop of this epoch has no outcome and was not refused.
     #[must_use]
     pub fn gives_up(&self, epoch: EpochNumber) -> bool {
         self.drop == Some(epoch) && self.last.is_none_or(|last| last < epoch)
@@ -60,11 +60,11 @@ impl Settler {
         self.unread.is_some()
     }
 
-    /// Takes the drops as they are stored, or why they cannot be read.
+    /// Takes the stored drops, or the error if they cannot be read.
     pub fn learn_drops(&mut self, drops: Result<Drops, String>) {
         match drops {
             Ok(drops) => {
-                // At most one epoch is tried at a time. One below it that has an outcome is looked up.
+                // At most one drop is tried at a time. An earlier one that has an outcome is looked up.
                 let wanted = drops.iter().rfind(|(_, state)| **state == Dropping::Wanted);
                 self.drop = wanted.map(|(epoch, _)| *epoch);
                 self.drops = drops;
@@ -74,12 +74,12 @@ impl Settler {
         }
     }
 
-    /// What the ledger is asked to do with an epoch.
+    /// Returns what the ledger is asked to do with an epoch.
     pub(super) fn deed(&self, epoch: EpochNumber) -> Deed {
         if self.drops.contains_key(&epoch) { Deed::Drop } else { Deed::Post }
     }
 
-    /// The drops were stored, or not.
+    /// Takes the result of storing the drops.
     pub(super) fn noted(&mut self, now: Duration, came: Reply) {
         if came == Reply::Noted(Ok(())) {
             return;
@@ -91,7 +91,7 @@ impl Settler {
         self.rest = Some(Pause::new(now, wait, why));
     }
 
-    /// The ledger has said what became of an epoch.
+    /// Takes the outcome of an epoch from the ledger.
     pub(super) fn became(&mut self, epoch: EpochNumber, deed: Deed) {
         match (deed, self.drops.get(&epoch)) {
             (Deed::Drop, Some(Dropping::Done)) | (Deed::Post, None) => {}

@@ -1,4 +1,4 @@
-//! The way of our own batches into the inbox, in the order of their epochs.
+//! Brings our own batches into the inbox, in the order of their epochs.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -13,11 +13,11 @@ use crate::Batch;
 pub(super) struct Feed {
     /// The last epoch that has closed in our journal.
     pub(super) made: EpochNumber,
-    /// The next one to go into the inbox; none until the ledger's position is known.
+    /// The next epoch to deposit. `None` until the ledger's position is known.
     next: Option<EpochNumber>,
-    /// Batches without a gap between them, `next` or later.
+    /// Batches without a gap between them, from `next` on or later.
     queue: VecDeque<Batch>,
-    /// While our journal does not give what it was asked for.
+    /// Set while our journal lacks the epoch that it was asked for.
     lacking: Option<Pause>,
     batches_max: usize,
 }
@@ -28,7 +28,7 @@ impl Feed {
         Self { made, next: None, queue: VecDeque::new(), lacking: None, batches_max }
     }
 
-    /// Takes in what an epoch came to, if that is known. What does not fit is asked for later.
+    /// Takes the batch of a closed epoch, if it is known. A batch that does not fit is asked for later.
     pub(super) fn closed(&mut self, epoch: EpochNumber, batch: Option<Batch>) {
         if epoch <= self.made {
             return;
@@ -41,26 +41,26 @@ impl Feed {
         }
     }
 
-    /// Forgets how far it has come.
+    /// Forgets the position, so that the ledger is asked for it.
     pub(super) fn anew(&mut self) {
         self.next = None;
         self.lacking = None;
     }
 
-    /// Goes on with this epoch, where it was elsewhere.
+    /// Continues with this epoch.
     pub(super) fn go_on_with(&mut self, epoch: EpochNumber) {
         self.next = Some(epoch);
         self.lacking = None;
     }
 
-    /// Leaves out what is before this epoch.
+    /// Skips the epochs before this one.
     pub(super) fn skip_to(&mut self, epoch: EpochNumber) {
         if self.next.is_some_and(|next| next < epoch) {
             self.go_on_with(epoch);
         }
     }
 
-    /// What is to be done now, if anything.
+    /// Returns the step to take now, if there is one.
     pub(super) fn step(&mut self, now: Duration) -> Option<Step> {
         let Some(next) = self.next else { return Some(Step::Look) };
         if next > self.made {
@@ -78,7 +78,7 @@ impl Feed {
             if !lacking.over(now) {
                 return None;
             }
-            // Meanwhile somebody else may have brought it.
+            // Another runner may have deposited it by now.
             self.anew();
             return Some(Step::Look);
         }
@@ -86,8 +86,8 @@ impl Feed {
         Some(Step::Need { from: next, to: EpochNumber(next.0.saturating_add(many)).min(last) })
     }
 
-    /// Takes in batches that were asked for, up to this epoch. Where the first is not among them, it
-    /// waits so long.
+    /// Takes the batches that were asked for, up to this epoch. If the first is not among them, the feed
+    /// waits before it asks again.
     pub(super) fn given(
         &mut self,
         to: EpochNumber,
@@ -109,7 +109,7 @@ impl Feed {
         }
     }
 
-    /// This one is in the inbox.
+    /// Notes that the batch of this epoch is in the inbox.
     pub(super) fn deposited(&mut self, epoch: EpochNumber) {
         if self.next == Some(epoch) {
             self.next = Some(epoch.next());
@@ -120,22 +120,22 @@ impl Feed {
         self.next.is_none()
     }
 
-    /// The batch that is on its way, if any.
+    /// Returns the first batch of the queue.
     pub(super) fn front(&self) -> Option<&Batch> {
         self.queue.front()
     }
 
-    /// The first epoch that can be had here.
+    /// Returns the first epoch that can be deposited from here.
     pub(super) fn first(&self) -> EpochNumber {
         self.queue.front().map_or(self.made.next(), |batch| batch.epoch)
     }
 
-    /// Whether all of ours are in the inbox.
+    /// Returns `true` if all our batches are in the inbox.
     pub(super) fn is_done(&self) -> bool {
         self.next.is_some_and(|next| next > self.made)
     }
 
-    /// For what it waits, if it does.
+    /// Returns the wait for the journal, if there is one.
     pub(super) fn lacking(&self) -> Option<&Pause> {
         self.lacking.as_ref().filter(|_| !self.is_done())
     }

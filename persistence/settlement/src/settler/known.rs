@@ -1,5 +1,5 @@
-//! What a settler knows of the ledger from before: how far it had come, and which of its epochs were
-//! dropped by others.
+//! What a settler knows about the ledger's past: how far it had come, and which epochs other runners
+//! dropped.
 
 use pricetime_engine::EpochNumber;
 
@@ -11,25 +11,25 @@ use crate::ledger::{Deed, Position, Token};
 /// No epoch.
 pub(super) const NONE: EpochNumber = EpochNumber(0);
 
-/// A ledger that has not come as far as it had.
+/// How far a ledger was put back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutBack {
-    /// The last epoch that had an outcome.
+    /// The last epoch that had an outcome before.
     pub knew: EpochNumber,
-    /// The last one that had one when that was noticed; zero if the ledger knew nothing of the market.
+    /// The last epoch that had one when this was noticed. Zero if the ledger knew nothing of the market.
     pub stood: EpochNumber,
     /// The epochs in between that are dropped again. The others are posted again.
     pub dropped: Vec<EpochNumber>,
 }
 
 impl Settler {
-    /// The ledger was put back, and has not yet come as far again.
+    /// Returns how far the ledger was put back, until it has caught up again.
     #[must_use]
     pub const fn put_back(&self) -> Option<&PutBack> {
         self.back.as_ref()
     }
 
-    /// The ledger has said how far it has come.
+    /// Takes the ledger's position. Remarks if the ledger was put back.
     pub(super) fn stands(&mut self, last: Option<EpochNumber>) {
         let stood = last.unwrap_or(NONE);
         let knew = self.back.as_ref().map_or(NONE, |back| back.knew);
@@ -47,7 +47,7 @@ impl Settler {
         self.catch_up();
     }
 
-    /// Looks whether a ledger that was put back has come as far again.
+    /// Remarks if a ledger that was put back has caught up.
     pub(super) fn catch_up(&mut self) {
         let last = self.last.unwrap_or(NONE);
         if let Some(back) = self.back.take_if(|back| back.knew <= last) {
@@ -55,7 +55,8 @@ impl Settler {
         }
     }
 
-    /// Whether to ask how far the ledger has come, because another runner may settle what we brought.
+    /// Returns `true` if the ledger's position is to be read, because another runner may settle our
+    /// batches.
     pub(super) fn glances(&mut self, now: core::time::Duration) -> bool {
         let idle = self.lock.is_none() && self.inbox.is_empty() && self.failures == 0;
         if !idle || self.last.unwrap_or(NONE) >= self.feed.made {
@@ -72,7 +73,7 @@ impl Settler {
         over
     }
 
-    /// The answer to that, or to the first look.
+    /// Takes the position that was read for that, or at the first look.
     pub(super) fn glanced(&mut self, token: Token, position: Option<Position>) {
         let last = position.map(|it| it.last);
         let is_ours = position.is_none_or(|it| it.history == self.history);
@@ -87,9 +88,9 @@ impl Settler {
         }
     }
 
-    /// The next epoch of which it is to be asked what became of it: one that was to be dropped, or one
-    /// that was settled by another runner or before this one kept what was dropped. They are asked
-    /// for from the last one down, because before the first of a ledger there is none.
+    /// Returns the next epoch whose outcome must be looked up: one that was to be dropped, one that
+    /// another runner settled, or one that was settled before this settler stored drops. They are looked
+    /// up from the last one down, because a ledger has none before its first.
     pub(super) fn unknown(&mut self) -> Option<EpochNumber> {
         let last = self.last?;
         let wanted = |(_, state): &(&EpochNumber, &Dropping)| **state == Dropping::Wanted;
@@ -103,11 +104,11 @@ impl Settler {
         Some(self.cursor.get_or_insert((last, last)).0)
     }
 
-    /// What became of it.
+    /// Takes the outcome that was looked up.
     pub(super) fn recalled(&mut self, epoch: EpochNumber, deed: Option<Deed>) {
         match deed {
             Some(deed) => self.became(epoch, deed),
-            // The ledger begins behind it, so nothing of it is posted there.
+            // The ledger begins after this epoch, so nothing of it is posted there.
             None if self.drops.contains_key(&epoch) => self.became(epoch, Deed::Drop),
             None => {}
         }
@@ -122,7 +123,7 @@ impl Settler {
         }
     }
 
-    /// An epoch was settled here.
+    /// Takes the outcome of an epoch that was settled here.
     pub(super) fn settled(&mut self, epoch: EpochNumber, deed: Deed) {
         self.became(epoch, deed);
         if self.cursor.is_none() && self.kept.settled.next() == epoch {

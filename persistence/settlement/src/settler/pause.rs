@@ -1,23 +1,23 @@
-//! How long to wait before something is done again.
+//! How long to wait before a retry.
 
 use core::time::Duration;
 
 use pricetime_journal::random::Random;
 
-/// How patient a settler is.
+/// How long a settler waits, and how often it retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The first wait for a ledger that does not answer; each one is twice the one before.
+    /// The first wait for a ledger that does not answer. Each further wait is twice the one before.
     pub backoff_min: Duration,
     /// The longest such wait.
     pub backoff_max: Duration,
-    /// The wait for somebody else to be done.
+    /// The wait for another runner to finish.
     pub lock_wait: Duration,
-    /// How often to look into the inbox for what others have left there.
+    /// How often to check the inbox for batches of other runners.
     pub watch: Duration,
-    /// How often the ledger may refuse something before an operator is asked.
+    /// How often the ledger may refuse something before an operator has to decide.
     pub refusals_max: u32,
-    /// How many batches are read or asked for at once, and how many wait here for the inbox.
+    /// How many batches are read or asked for at once, and how many are queued for the inbox.
     pub batches_max: usize,
 }
 
@@ -35,14 +35,14 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The wait after so many failures in a row, before chance has its say.
+    /// Returns the wait after this many failures in a row, without jitter.
     pub(super) fn backoff(&self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(30);
         self.backoff_min.saturating_mul(1 << doublings).min(self.backoff_max)
     }
 }
 
-/// A wait that neither ends later nor sooner where the clock goes back.
+/// A wait that keeps its length if the clock goes back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pause {
     since: Duration,
@@ -55,7 +55,7 @@ impl Pause {
         Self { since: now, until: now.saturating_add(length), why }
     }
 
-    /// Whether it is over.
+    /// Returns `true` if it is over.
     pub(super) fn over(&mut self, now: Duration) -> bool {
         let back = self.since.saturating_sub(now);
         self.since = self.since.saturating_sub(back);
@@ -64,12 +64,12 @@ impl Pause {
     }
 }
 
-/// Spreads waits, so that not all settlers wait equally long.
+/// Adds jitter to waits, so that not all settlers wait equally long.
 #[derive(Clone, Debug)]
 pub(super) struct Chance(pub(super) Random);
 
 impl Chance {
-    /// From half of this length to all of it.
+    /// Returns a random wait between half and all of this length.
     pub(super) fn of(&mut self, length: Duration) -> Duration {
         let sixteen = (self.0.bits() & 0xffff) as u32;
         let half = length / 2;

@@ -1,4 +1,4 @@
-//! How a settler stands, for people.
+//! The state of a settler, as operators see it.
 
 use core::time::Duration;
 
@@ -7,16 +7,16 @@ use pricetime_engine::EpochNumber;
 use crate::Digest;
 use pricetime_journal::History;
 
-/// What a settler is about.
+/// What a settler is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It does not know yet how far the ledger has come.
+    /// It does not know the ledger's position yet.
     Starting,
     /// Nothing is pending.
     Idle,
-    /// It puts this epoch's batch into the inbox.
+    /// It deposits this epoch's batch in the inbox.
     Depositing(EpochNumber),
-    /// Something is pending, and somebody else settles it, or may.
+    /// Something is pending, and another runner settles it or may settle it.
     Waiting {
         /// When it looks again.
         at: Duration,
@@ -25,33 +25,32 @@ pub enum Standing {
     },
     /// It settles this epoch.
     Applying(EpochNumber),
-    /// Something failed, and is done again.
+    /// Something failed and will be retried.
     Retry {
-        /// When.
+        /// When it is retried.
         at: Duration,
-        /// Why.
+        /// The error.
         why: String,
     },
-    /// The ledger refuses this epoch, and those behind it wait: an operator retries it or gives it
-    /// up.
+    /// The ledger refuses this epoch, and later epochs wait. An operator must retry or drop it.
     DeadLetter {
         /// The epoch.
         epoch: EpochNumber,
         /// How often it was refused.
         tries: u32,
-        /// What the ledger said last.
+        /// The ledger's last answer.
         why: String,
     },
-    /// It does nothing until an operator has looked at this.
+    /// It does nothing until an operator has solved this.
     Halted(Halt),
     /// An operator holds it.
     Held,
 }
 
-/// Why a market's settlement does not go on by itself.
+/// Why the settlement of a market cannot continue by itself.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Halt {
-    /// Two journals, or two programs, made something else of the same epoch.
+    /// Two journals, or two programs, made different batches of the same epoch.
     #[error(
         "epoch {} came to something else where the ledger's batch was made: ours is {ours}, theirs \
          is {theirs}; find out which trades are the right ones before anything is settled",
@@ -60,21 +59,21 @@ pub enum Halt {
     Conflict {
         /// The epoch.
         epoch: EpochNumber,
-        /// The digest of ours.
+        /// The digest of our batch.
         ours: Digest,
-        /// The digest of theirs.
+        /// The digest of the ledger's batch.
         theirs: Digest,
     },
-    /// The ledger has never heard of the market, and this is not its first epoch.
+    /// The ledger has no position for the market, and this is not the market's first epoch.
     #[error("the ledger does not know where this market begins: seed it from epoch {}", epoch.0)]
     Unseeded {
-        /// The first epoch that is there to settle.
+        /// The first epoch that can be settled from here.
         epoch: EpochNumber,
     },
     /// The ledger posts the epochs of another history.
     #[error("the ledger holds this market's epochs of history {0}: seed it anew for this one")]
     History(History),
-    /// What stands behind the ledger's position has been settled before.
+    /// Epochs after the ledger's position have outcomes already.
     #[error(
         "the ledger says that epoch {} is the last one settled, but later ones have outcomes: \
          somebody has put its position back",
@@ -84,10 +83,10 @@ pub enum Halt {
         /// The ledger's position.
         last: EpochNumber,
     },
-    /// The ledger will not have something that is no batch's fault.
+    /// The ledger refuses something that is not about a batch.
     #[error("{0}")]
     Refused(String),
-    /// What the ledger holds makes no sense.
+    /// The content of the ledger makes no sense.
     #[error("{0}")]
     Damaged(String),
 }

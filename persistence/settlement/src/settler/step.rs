@@ -1,4 +1,4 @@
-//! What a settler asks for, and what it is told.
+//! The steps that a settler asks for, and their results.
 
 use core::time::Duration;
 
@@ -9,120 +9,120 @@ use crate::Batch;
 use crate::ledger::{Applied, Claim, Deed, Deposited, Ledger, LedgerError, Position, Seed, Token};
 use pricetime_journal::History;
 
-/// What is to be done now.
+/// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// This, and then what came of it is to be told.
+    /// Carry out this step and pass its result to [`Settler::told`](crate::Settler::told).
     Step(Step),
-    /// Nothing until then, or until the settler is told something.
+    /// Do nothing until this time, or until the settler is passed something.
     Rest(Option<Duration>),
 }
 
-/// One step. Whoever carries it out may be gone in its midst, and may do it late or twice.
+/// One step. A caller may crash while it carries out a step, and may carry it out late or twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Store this where a restart finds it. What is lost costs work, never money.
+    /// Store this so that it survives a restart. Losing it costs work, never money.
     Keep(Kept),
     /// Ask the ledger for the market's position.
     Look,
-    /// Make the batches of these epochs from the journal once more.
+    /// Make the batches of these epochs again from the journal.
     Need {
-        /// The first.
+        /// The first epoch.
         from: EpochNumber,
-        /// The last. Fewer will do, as long as they begin with the first.
+        /// The last epoch. Fewer batches are enough, as long as they begin with the first.
         to: EpochNumber,
     },
-    /// Put a batch into the inbox.
+    /// Deposit a batch in the inbox.
     Deposit(Batch),
-    /// Read what is pending in the inbox.
+    /// Read the pending batches of the inbox.
     Read {
-        /// So many at most.
+        /// How many at most.
         limit: usize,
     },
-    /// Take the market's lock, or prolong it where it is held.
+    /// Take the market's lock, or extend it if it is held.
     Lock,
-    /// Give the lock back.
+    /// Release the lock.
     Unlock,
     /// Claim the market.
     Claim {
-        /// The highest token that is known here.
+        /// The highest token that the settler knows.
         floor: Token,
     },
     /// Seed the market.
     Seed {
-        /// Where it begins.
+        /// Where the market begins.
         seed: Seed,
-        /// Under this token.
+        /// The token to seed under.
         token: Token,
     },
-    /// Post a batch or give it up.
+    /// Post or drop a batch.
     Apply {
         /// The batch.
         batch: Batch,
-        /// Under this token.
+        /// The token to post under.
         token: Token,
-        /// Which of the two.
+        /// Whether to post the batch or to drop it.
         deed: Deed,
     },
-    /// Store what was dropped where a restart finds it, on disk, in the place of what was stored
-    /// before. What is lost of it may be posted by a ledger that is put back.
+    /// Store the dropped epochs on disk so that they survive a restart, in place of what was stored
+    /// before. If a drop is lost, a ledger that is put back may post the epoch.
     Note(Drops),
-    /// Ask the ledger what became of an epoch.
+    /// Ask the ledger for the outcome of an epoch.
     Recall(EpochNumber),
 }
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Of [`Step::Keep`], whether it worked or not.
+    /// The result of [`Step::Keep`], whether it worked or not.
     Kept,
-    /// Of [`Step::Look`].
+    /// The result of [`Step::Look`].
     Looked(Result<(Token, Option<Position>), LedgerError>),
-    /// Of [`Step::Need`]: none where the journal does not give the first yet.
+    /// A result of [`Step::Need`]. It is empty if the journal does not have the first epoch yet.
     Given(Vec<Batch>),
-    /// Of [`Step::Need`]: the journal will never give the first.
+    /// A result of [`Step::Need`]: the journal will never have the first epoch.
     Gone,
-    /// Of [`Step::Deposit`].
+    /// The result of [`Step::Deposit`].
     Deposited(Result<Deposited, LedgerError>),
-    /// Of [`Step::Read`].
+    /// The result of [`Step::Read`].
     Read(Result<Vec<Batch>, LedgerError>),
-    /// Of [`Step::Lock`].
+    /// The result of [`Step::Lock`].
     Locked(Locked),
-    /// Of [`Step::Unlock`], whether it worked or not.
+    /// The result of [`Step::Unlock`], whether it worked or not.
     Unlocked,
-    /// Of [`Step::Claim`].
+    /// The result of [`Step::Claim`].
     Claimed(Result<Claim, LedgerError>),
-    /// Of [`Step::Seed`].
+    /// The result of [`Step::Seed`].
     Seeded(Result<(), LedgerError>),
-    /// Of [`Step::Apply`].
+    /// The result of [`Step::Apply`].
     Applied(Result<Applied, LedgerError>),
-    /// Of [`Step::Note`]: stored, or why not.
+    /// The result of [`Step::Note`]: stored, or why not.
     Noted(Result<(), String>),
-    /// Of [`Step::Recall`].
+    /// The result of [`Step::Recall`].
     Recalled(Result<Option<Deed>, LedgerError>),
-    /// Of any step that asks the ledger: it could not be opened, so it was not asked.
+    /// A result of any step that asks the ledger: the ledger could not be opened and was not asked.
     Shut(LedgerError),
 }
 
-/// What came of asking for the lock.
+/// The result of asking for the lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Locked {
-    /// It is ours until then.
+    /// The lock is ours until this time.
     Until(Duration),
-    /// Somebody else has it.
+    /// Another runner has the lock.
     Elsewhere,
-    /// Too few of those who keep it answer.
+    /// Too few of the lock's servers answer.
     Unreachable,
 }
 
-/// What a settler wants to find again after a restart.
+/// What a settler needs again after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// The highest token that it has seen.
     pub floor: Token,
-    /// How often the ledger has refused an epoch.
+    /// The epoch that the ledger refuses, if it refuses one.
     pub refusals: Option<Refusals>,
-    /// Up to this epoch of the history the ledger had outcomes, and what was dropped is known.
+    /// Up to this epoch the ledger had outcomes, and every drop is known.
     pub settled: EpochNumber,
 }
 
@@ -139,13 +139,13 @@ pub struct Refusals {
     pub epoch: EpochNumber,
     /// How often it was refused.
     pub tries: u32,
-    /// What the ledger said last.
+    /// The ledger's last answer.
     pub why: String,
 }
 
 impl Step {
-    /// Carries out a step that a ledger can carry out, for a market of a history; `None` is for
-    /// those that are somebody else's.
+    /// Carries out a step on a ledger, for a market of a history. Returns `None` for steps that do not
+    /// ask the ledger.
     pub fn carry_out(
         &self,
         market: MarketId,
@@ -169,7 +169,8 @@ impl Step {
         }
     }
 
-    /// What came of it where the ledger did not answer; `None` is for steps that ask no ledger.
+    /// Returns the result of a step that the ledger did not answer. Returns `None` for steps that do not
+    /// ask the ledger.
     #[must_use]
     pub fn unanswered(&self, error: LedgerError) -> Option<Reply> {
         match self {

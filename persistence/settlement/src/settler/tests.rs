@@ -51,11 +51,11 @@ fn silent() -> LedgerError {
 struct Desk {
     settler: Settler,
     now: Duration,
-    /// What the ledger has said last of its position, for whenever it is asked in between.
+    /// The ledger's last position, for when it is asked in between.
     position: Reply,
 }
 
-/// What is kept where this epoch is the last one settled.
+/// What is stored if this epoch is the last one settled.
 fn settled(epoch: u64) -> Kept {
     Kept { settled: EpochNumber(epoch), ..Kept::default() }
 }
@@ -77,7 +77,7 @@ impl Desk {
         self.settler.closed(Closed::Whole(batch(epoch)));
     }
 
-    /// The next step, for which it may have to wait.
+    /// Returns the next step, and waits for it if necessary.
     fn step(&mut self) -> Step {
         for _ in 0..10 {
             match self.settler.poll(self.now) {
@@ -95,7 +95,7 @@ impl Desk {
         }
     }
 
-    /// It asks for this next, and this comes of it.
+    /// Expects this step next, and passes this result.
     fn asks(&mut self, step: &Step, came: Reply) {
         let mut next = self.step();
         while next == Step::Look && *step != Step::Look {
@@ -115,14 +115,14 @@ impl Desk {
         self.settler.told(self.now, Reply::Kept);
     }
 
-    /// It finds these in the inbox and claims the market under this token.
+    /// Passes these batches from the inbox and a claim under this token.
     fn claims(&mut self, batches: Vec<Batch>, token: u64, position: Option<Position>) {
         self.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(batches)));
         self.asks(&Step::Lock, Reply::Locked(LATER));
         self.asks(&Step::Claim { floor: Token(token - 1) }, claim(token, position));
     }
 
-    /// It stores that these were given up.
+    /// Expects that it stores these drops.
     fn notes(&mut self, drops: &[(u64, Dropping)]) {
         let drops = drops.iter().map(|(epoch, state)| (EpochNumber(*epoch), *state)).collect();
         self.asks(&Step::Note(drops), Reply::Noted(Ok(())));
@@ -140,7 +140,7 @@ impl Desk {
         self.asks(&Step::Deposit(batch(epoch)), deposited);
     }
 
-    /// One that is about to apply an epoch under token 2.
+    /// Returns one that is about to apply an epoch under token 2.
     fn applying(epoch: u64) -> Self {
         let mut desk = Self::new(epoch - 1, settled(epoch - 1));
         desk.looks(1, Some(at(epoch - 1)));
@@ -189,7 +189,7 @@ fn what_closed_while_nobody_ran_is_asked_for() {
     (95..=96).for_each(|epoch| desk.deposits(epoch));
     let (from, to) = (EpochNumber(97), EpochNumber(100));
     desk.asks(&Step::Need { from, to }, Reply::Given(Vec::new()));
-    // What is there is settled meanwhile.
+    // The pending batch is settled in the meantime.
     desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(31)])));
     desk.asks(&Step::Lock, Reply::Locked(LATER));
     desk.asks(&Step::Claim { floor: Token(7) }, claim(8, Some(at(30))));
@@ -255,12 +255,12 @@ fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
     desk.asks(&Step::Unlock, Reply::Unlocked);
     let (epoch, tries, why) = (EpochNumber(4), 5, refused().to_string());
     assert_eq!(desk.settler.standing(), Standing::DeadLetter { epoch, tries, why });
-    // Later ones go into the inbox and wait there.
+    // Later batches go into the inbox and wait there.
     desk.closes(5);
     desk.deposits(5);
     desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(vec![batch(4), batch(5)])));
     assert!(desk.rests() > Some(desk.now));
-    // A restart does not try again by itself.
+    // A restart does not retry by itself.
     let mut again = Desk::new(5, refusals(5));
     again.asks(&Step::Look, Reply::Looked(Ok((Token(2), Some(at(3))))));
     again.asks(
@@ -273,7 +273,7 @@ fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
 
     assert!(!desk.settler.give_up(EpochNumber(5)));
     assert!(desk.settler.give_up(EpochNumber(4)));
-    // That is stored before the ledger is asked, and again when it has answered.
+    // The drop is stored before the ledger is asked, and again when it has answered.
     desk.notes(&[(4, Dropping::Wanted)]);
     desk.claims(vec![batch(4), batch(5)], 3, Some(at(3)));
     desk.asks(&Step::Keep(Kept { floor: Token(3), ..refusals(5) }), Reply::Kept);
@@ -311,7 +311,7 @@ fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
         desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Err(silent())));
         waits.push(desk.now - before);
     }
-    // Somebody else may reach it.
+    // Another runner may reach it.
     desk.asks(&Step::Unlock, Reply::Unlocked);
     for _ in 0..100 {
         let before = desk.now;
@@ -319,7 +319,7 @@ fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
         waits.push(desk.now - before);
     }
     assert!(matches!(desk.settler.standing(), Standing::Retry { .. }));
-    // The first of them is asked at once.
+    // The first one is asked at once.
     let whole = RetryPolicy::default().backoff_max;
     assert_eq!(waits[0], Duration::ZERO);
     assert!(waits[1] >= Duration::from_millis(250) && waits[1] <= Duration::from_millis(500));
@@ -359,7 +359,7 @@ fn what_nobody_asked_for_is_not_listened_to() {
 fn a_ledger_that_begins_later_leaves_what_is_before() {
     let mut desk = Desk::new(9, settled(9));
     desk.looks(1, Some(at(9)));
-    // Seventy that another ledger has settled stand before the one that is pending.
+    // Seventy batches that another ledger has settled precede the pending one.
     let old = |limit| (1..=9).cycle().take(limit).map(batch).collect::<Vec<_>>();
     desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(old(64))));
     let mut some = old(70);

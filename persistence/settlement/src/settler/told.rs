@@ -1,4 +1,4 @@
-//! What a settler makes of what it is told.
+//! How a settler handles the results of its steps.
 
 use core::time::Duration;
 
@@ -11,12 +11,12 @@ use super::{Settler, UnderWay};
 use crate::ledger::{Applied, Claim, Deed, Deposited, LedgerError, Position, Token};
 use crate::{Batch, Digest};
 
-/// After so many failures in a row somebody else may try, who perhaps reaches the ledger.
+/// After more failures in a row than this, the lock is released: another runner may reach the ledger.
 const FAILURES_WITH_LOCK: u32 = 2;
 
 impl Settler {
-    /// Takes in what came of the step that was asked for. Anything else is not listened to, and the
-    /// step is asked for again.
+    /// Takes the result of the step that was asked for. Any other result is ignored, and the step is
+    /// asked for again.
     pub fn told(&mut self, now: Duration, came: Reply) {
         match (self.under_way.take(), came) {
             (Some(UnderWay::Keep), Reply::Kept) => self.unkept = false,
@@ -64,7 +64,7 @@ impl Settler {
                 self.letter(now, epoch, error.to_string());
             }
             (Some(UnderWay::Seed), Reply::Seeded(Err(error))) => {
-                // Somebody else may have seeded it or claimed it: the next claim will tell.
+                // Another runner may have seeded or claimed the market. The next claim shows it.
                 self.claim = None;
                 self.failed(now, &error);
             }
@@ -84,7 +84,7 @@ impl Settler {
         }
     }
 
-    /// The ledger has answered. That it also takes what it refused before is another thing.
+    /// Notes that the ledger has answered. It may still refuse what it refused before.
     fn well(&mut self) {
         self.failures = 0;
     }
@@ -104,7 +104,7 @@ impl Settler {
         self.feed.go_on_with(last.next());
     }
 
-    /// The journal does not reach back to what is needed.
+    /// Handles a journal that does not reach back to what is needed.
     fn gone(&mut self, now: Duration, to: EpochNumber) {
         if self.last.is_none() {
             return self.halt(Halt::Unseeded { epoch: self.feed.first() });
@@ -119,7 +119,7 @@ impl Settler {
                 self.feed.deposited(epoch);
                 self.due = true;
                 if self.gap.is_some() {
-                    // What was read before does not say whether this one is pending.
+                    // What was read before does not show whether this batch is pending.
                     self.inbox.clear();
                 }
             }
@@ -136,7 +136,8 @@ impl Settler {
         batches.retain(|batch| !settled(batch.epoch));
         self.stale = many - batches.len();
         self.inbox = batches.into();
-        // Nothing leaves the inbox without an outcome, so what is not first any more has one.
+        // A batch leaves the inbox only with an outcome, so a refused batch that is no longer first has
+        // one.
         let front = self.inbox.front().map(|batch| batch.epoch);
         if self.inbox.is_empty() && many >= limit {
             return;
@@ -157,7 +158,7 @@ impl Settler {
             Locked::Until(until) => {
                 self.lock_failures = 0;
                 self.lock = Some(*until);
-                // A lock that is over before it has come would be taken for ever.
+                // A lock that has expired already would otherwise be taken over and over.
                 if *until <= now {
                     self.step_aside(now, self.patience.lock_wait, "the lock came too late");
                 }
@@ -192,11 +193,12 @@ impl Settler {
             None if first == EpochNumber(1) => self.stands(None),
             None => {
                 if self.last.is_some() || self.feed.is_done() {
-                    // It was put back, and what comes before this one has to be brought again.
+                    // The ledger was put back, so the epochs before this one must be deposited again.
                     self.stands(None);
                     self.feed.anew();
                 }
-                // Epoch 1 may be on its way; whose journal does not have it is told when it is asked.
+                // Epoch 1 may still be deposited. If our journal lacks it, that shows when it is asked
+                // for.
                 let why =
                     "the ledger does not know where the market begins, and epoch 1 is missing";
                 self.step_aside(now, self.patience.watch, why);
@@ -216,7 +218,7 @@ impl Settler {
                     self.unkept = true;
                 }
                 self.drop.take_if(|it| *it <= epoch);
-                // An outcome may lie ahead of where the ledger stands.
+                // An outcome may be ahead of the ledger's position.
                 self.last = self.last.max(Some(epoch));
                 self.inbox.retain(|batch| batch.epoch > epoch);
                 let known = if let Applied::Duplicate(known) = applied { known } else { deed };
@@ -231,7 +233,8 @@ impl Settler {
                 self.step_aside(now, self.patience.lock_wait, "somebody else has claimed it");
             }
             Applied::Unseeded => {
-                // Somebody has put it back to before it began. A look says where to begin again.
+                // The ledger was put back to before it was seeded. The next look shows where to begin
+                // again.
                 self.stands(None);
                 self.feed.anew();
                 let why = "the ledger does not know where the market begins";
@@ -242,7 +245,7 @@ impl Settler {
         }
     }
 
-    /// Something is missing behind this epoch, the ledger's last one.
+    /// Handles a gap after this epoch, the ledger's last one.
     fn behind(&mut self, now: Duration, last: EpochNumber) {
         self.stands(Some(last));
         self.inbox.clear();
@@ -250,7 +253,7 @@ impl Settler {
         if self.feed.made > last && !again {
             self.feed.go_on_with(last.next());
         } else if self.feed.made > last && self.feed.is_done() {
-            // All of it is in the inbox, and yet not pending.
+            // Everything is in the inbox, and yet it is not pending.
             self.halt(Halt::Astray { last });
         } else {
             self.gap = None;
@@ -259,7 +262,7 @@ impl Settler {
         }
     }
 
-    /// The ledger has come as far as this.
+    /// Notes that the ledger's last epoch is this one.
     pub(super) fn stands_at(&mut self, last: EpochNumber) {
         self.stands(Some(last));
         self.inbox.retain(|batch| batch.epoch > last);
@@ -278,13 +281,13 @@ impl Settler {
     }
 
     fn conflict(&mut self, epoch: EpochNumber, ours: Option<Digest>, theirs: Digest) {
-        // Without ours the question was left alone meanwhile, and will be asked again.
+        // If our batch is not queued any more, the ledger will be asked again.
         if let Some(ours) = ours {
             self.halt(Halt::Conflict { epoch, ours, theirs });
         }
     }
 
-    /// Leaves the market to others for a while.
+    /// Leaves the market to other runners for a while.
     fn step_aside(&mut self, now: Duration, wait: Duration, why: &str) {
         self.leave = self.lock.is_some();
         self.inbox.clear();
@@ -293,13 +296,13 @@ impl Settler {
         self.aside = Some(Pause::new(now, self.chance.of(wait), why.to_owned()));
     }
 
-    /// The ledger refuses a batch.
+    /// Counts a batch that the ledger refused.
     fn letter(&mut self, now: Duration, epoch: EpochNumber, why: String) {
         let before = self.kept.refusals.take().filter(|it| it.epoch == epoch);
         let tries = before.map_or(0, |it| it.tries).saturating_add(1);
         self.kept.refusals = Some(Refusals { epoch, tries, why: why.clone() });
         self.unkept = true;
-        // Where it was to be given up it waits for an operator again.
+        // If it was to be dropped, it waits for an operator again.
         self.drop = None;
         if tries < self.patience.refusals_max {
             let wait = self.chance.of(self.patience.backoff(tries));
@@ -307,7 +310,7 @@ impl Settler {
         }
     }
 
-    /// The ledger could not be opened. What is wrong with it is nobody's batch, so it is tried for ever.
+    /// Handles a ledger that could not be opened. No batch is at fault, so it is retried without limit.
     fn shut(&mut self, now: Duration, error: &LedgerError) {
         if let LedgerError::Damaged { .. } = error {
             return self.halt(Halt::Damaged(error.to_string()));
@@ -316,7 +319,7 @@ impl Settler {
         self.wait_for_ledger(now, self.failures, error.to_string());
     }
 
-    /// The ledger has not done what it was asked for.
+    /// Handles a ledger that did not do what was asked.
     fn failed(&mut self, now: Duration, error: &LedgerError) {
         let why = error.to_string();
         let tries = match error {

@@ -1,4 +1,4 @@
-//! Batches, positions and seeds to ask with.
+//! Batches, positions and seeds for the tests.
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
@@ -12,14 +12,14 @@ use pricetime_journal::random::Random;
 pub(super) const ACCOUNTS: [u128; 8] =
     [0, 1, 0x0a, 0xff, 1 << 63, 1 << 64, (1 << 127) + 5, u128::MAX];
 
-/// Of any width up to 2^100, on either side of zero.
+/// Returns an amount of any width up to 2^100, positive or negative.
 fn amount(random: &mut Random) -> i128 {
     let wide = u128::from(random.bits()) << 64 | u128::from(random.bits());
     let narrow = (wide >> (28 + random.below(100))).cast_signed();
     if random.chance(50) { narrow } else { -narrow }
 }
 
-/// Transfers that sum to zero, none now and then.
+/// Returns transfers that sum to zero, sometimes none.
 pub(super) fn legs(random: &mut Random) -> Vec<(u128, i128, i128)> {
     let mut chosen = ACCOUNTS.to_vec();
     chosen.retain(|_| random.chance(50));
@@ -40,7 +40,7 @@ pub(super) fn legs(random: &mut Random) -> Vec<(u128, i128, i128)> {
     legs
 }
 
-/// A batch with these transfers.
+/// Returns a batch with these transfers.
 pub(super) fn of(
     history: History,
     market: MarketId,
@@ -62,33 +62,33 @@ pub(super) fn of(
     }
 }
 
-/// One that moves something small between two accounts.
+/// Returns a batch that moves a small amount between two accounts.
 pub(super) fn small(market: MarketId, epoch: u64) -> Batch {
     of(HISTORY, market, epoch, &[(1, 5, -50), (2, -5, 50)])
 }
 
-/// Another one of the same name.
+/// Returns another batch with the same id.
 pub(super) fn other(batch: &Batch) -> Batch {
     Batch { trades_digest: Digest([0xa5; 32]), ..batch.clone() }
 }
 
-/// Two that are not sound, for two reasons.
+/// Returns two batches that are not sound, for different reasons.
 pub(super) fn unsound(market: MarketId, epoch: u64) -> [Batch; 2] {
     [&[(1, 5, -50), (2, -5, 51)], &[(2, 5, -50), (1, -5, 50)]]
         .map(|legs| of(HISTORY, market, epoch, legs))
 }
 
-/// What an account has, written shortly.
+/// Returns the balance of an account.
 pub(super) const fn balance(account: u128, base: i128, quote: i128) -> Balance {
     Balance { account: AccountId(account), base, quote }
 }
 
-/// The position behind an epoch of a history.
+/// Returns the position after an epoch of a history.
 pub(super) fn at(history: History, last: u64) -> Option<Position> {
     Some(Position { history, last: EpochNumber(last) })
 }
 
-/// A seed of a market that has none.
+/// Returns the seed of a market that has no position.
 pub(super) const fn seed(market: MarketId, history: History, last: u64) -> Seed {
     let position = Position { history, last: EpochNumber(last) };
     Seed { market, position, instead: None, balances: Vec::new() }

@@ -1,4 +1,4 @@
-//! The inbox, and which markets there are.
+//! The inbox, and the list of markets.
 
 use pricetime_engine::MarketId;
 
@@ -45,7 +45,7 @@ fn unsound_ones(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     equal("the books after deposits that are not sound", &sight(ledger, market)?, &before)
 }
 
-/// Epochs whose order neither texts nor doubles have.
+/// Epochs that are ordered differently as text, and some that are equal as doubles.
 const EPOCHS: [u64; 8] = [9, 1, 10, 100, 2, (1 << 53) + 1, 1 << 53, 1 << 62];
 
 fn order(ledger: &mut dyn Ledger, market: MarketId) -> Held {

@@ -1,4 +1,4 @@
-//! The naive ledger.
+//! The reference ledger.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::ledger::{
 use crate::{Batch, BatchId};
 use pricetime_journal::History;
 
-/// A ledger in memory, for tests. Its clones stand before the same books.
+/// A ledger in memory, for tests. Its clones are handles on the same ledger.
 #[derive(Clone, Debug, Default)]
 pub struct Memory(Arc<Mutex<BTreeMap<MarketId, Book>>>);
 
@@ -36,19 +36,19 @@ impl Memory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The highest epoch that has an outcome or stands as a position.
+    /// Returns the highest epoch that has an outcome or is a position.
     pub(super) fn furthest(&self, market: MarketId) -> EpochNumber {
         let stands = |book: &Book| book.position.map(|it| it.last);
         let posted = |book: &Book| book.outcomes.iter().map(|it| it.epoch).max();
         self.look(market, |book| stands(book).max(posted(book)).unwrap_or(EpochNumber(3)))
     }
 
-    /// Looks at a market without making one.
+    /// Reads a market without creating it.
     fn look<T>(&self, market: MarketId, look: impl FnOnce(&Book) -> T) -> T {
         look(self.books().get(&market).unwrap_or(&Book::default()))
     }
 
-    /// Works on a copy of a market, which takes its place where nothing was refused.
+    /// Works on a copy of a market, which replaces the market if nothing was refused.
     fn work<T>(
         &self,
         market: MarketId,
@@ -57,7 +57,7 @@ impl Memory {
         let mut books = self.books();
         let mut book = books.get(&market).cloned().unwrap_or_default();
         let done = work(&mut book)?;
-        // Whoever was only told no has left nothing.
+        // A market without any change is not created.
         if book != Book::default() {
             books.insert(market, book);
         }

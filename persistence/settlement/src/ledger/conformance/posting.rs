@@ -33,7 +33,7 @@ fn claims(make: Make<'_>, market: MarketId) -> Held {
     claim("a claim below what stands", 3, 13)
 }
 
-/// A market with a claim, seeded behind epoch 0.
+/// Claims a market and seeds it at epoch 0.
 fn open(ledger: &mut dyn Ledger, market: MarketId) -> Result<Token, String> {
     let token = got("a claim", ledger.claim(market, Token(0)))?.token;
     got("a seed", ledger.seed(&seed(market, HISTORY, 0), token))?;
@@ -97,7 +97,7 @@ fn drops(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     same("giving up what was posted", again, &Applied::Duplicate(Deed::Post))
 }
 
-/// Whatever was not done has changed nothing.
+/// Expects this answer. If nothing was done, nothing may have changed.
 fn ask(ledger: &mut dyn Ledger, what: &str, batch: &Batch, token: u64, expected: Applied) -> Held {
     let before = sight(ledger, batch.market)?;
     same(what, ledger.apply(batch, Token(token), Deed::Post), &expected)?;
@@ -107,7 +107,7 @@ fn ask(ledger: &mut dyn Ledger, what: &str, batch: &Batch, token: u64, expected:
     equal(&format!("the books after {what}"), &sight(ledger, batch.market)?, &before)
 }
 
-/// Each question has more than one reason to be answered no: the first of them counts.
+/// Each request has more than one reason to fail. The first of them must be reported.
 fn in_this_order(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     ask(
         ledger,
@@ -160,7 +160,7 @@ fn fences(ledger: &mut dyn Ledger, make: Make<'_>, market: MarketId) -> Held {
     }
     let done = beside.apply(&small(market, 2), claim.token, Deed::Post);
     same("posting under the new token", done, &Applied::Done)?;
-    // Who has a higher token than any that was claimed here claimed it somewhere: it counts.
+    // A token above every one that was claimed here was claimed elsewhere, so it is valid.
     let higher = Token(claim.token.0 + 5);
     same("a higher token", ledger.apply(&small(market, 3), higher, Deed::Post), &Applied::Done)?;
     same("the position after it", beside.position(market), &(higher, at(HISTORY, 3)))?;

@@ -1,4 +1,4 @@
-//! Several runners at once.
+//! Several runners at the same time.
 
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +11,11 @@ use super::{HISTORY, Held, Make, equal, got, same, sight};
 use crate::Batch;
 use crate::ledger::{Applied, Deed, Deposited, Ledger, Token};
 
-/// How many run.
+/// The number of runners.
 const RUNNERS: u64 = 3;
-/// How many epochs they have.
+/// The number of epochs.
 const EPOCHS: u64 = 24;
-/// How often each of them claims.
+/// How often each runner claims.
 const CLAIMS: u64 = 100;
 
 pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
@@ -28,7 +28,7 @@ pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
     all_epochs(&mut runners, make, next())
 }
 
-/// Everybody does this at once.
+/// Runs this in all runners at the same time.
 fn at_once<T: Send>(
     runners: &mut [Box<dyn Ledger>],
     work: impl Fn(u64, &mut dyn Ledger) -> Result<T, String> + Sync,
@@ -49,7 +49,7 @@ fn at_once<T: Send>(
     })
 }
 
-/// Batches of one name, one for each runner.
+/// Returns a batch with the same id and other content for each runner.
 fn rival(market: MarketId, epoch: u64, number: u64) -> Batch {
     let moved = i128::from(number) + 1;
     of(HISTORY, market, epoch, &[(1, moved, -moved), (2, -moved, moved)])
@@ -101,7 +101,7 @@ fn one_token(runners: &mut [Box<dyn Ledger>], market: MarketId) -> Held {
     equal("the tokens of claims beside each other", &tokens, &expected)
 }
 
-/// All runners deposit and settle the same epochs, and fence each other meanwhile.
+/// All runners deposit and settle the same epochs, and fence each other.
 fn all_epochs(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) -> Held {
     let mut ledger = make();
     got("a seed", ledger.seed(&seed(market, HISTORY, 0), Token(1)))?;
@@ -122,7 +122,7 @@ fn all_epochs(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId)
     equal("the inbox after them", &seen.pending, &[Vec::new(), Vec::new()])
 }
 
-/// Says that a runner has ended, however it did.
+/// Reports that a runner has ended, even after an error or a panic.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -131,8 +131,9 @@ impl Drop for End<'_> {
     }
 }
 
-/// Settles all epochs beside others. How many of them were done here. Each epoch is one runner's to
-/// claim for: if all did so whenever they are fenced, none might ever get anything done.
+/// Settles all epochs next to other runners. Returns how many of them were settled here. For each epoch
+/// only one runner claims again: if all of them did when they are fenced, perhaps none would ever make
+/// progress.
 fn settle(
     ledger: &mut dyn Ledger,
     market: MarketId,
@@ -145,7 +146,7 @@ fn settle(
         let moved = i128::from(epoch);
         let batch = of(HISTORY, market, epoch, &[(1, moved, 0), (2, -moved, 0)]);
         let _known = got("a deposit", ledger.deposit(&batch))?;
-        // Who has ended in peace has seen all of them posted.
+        // A runner that ended without an error has seen all epochs posted.
         let alone = ended.load(Ordering::SeqCst);
         match got("posting", ledger.apply(&batch, token, Deed::Post))? {
             Applied::Done => done += 1,

@@ -23,7 +23,7 @@ fn post(ledger: &mut dyn Ledger, market: MarketId, batches: &[Batch]) -> Held {
     Ok(())
 }
 
-/// Amounts with every number of digits, carries and borrows through all of them, and back to zero.
+/// Tests amounts with every number of digits, carries and borrows through all of them, and back to zero.
 fn wide(make: Make<'_>, market: MarketId) -> Held {
     let mut ledger = make();
     let wide = 1_i128 << 100;
@@ -133,7 +133,7 @@ fn outbox(make: Make<'_>, market: MarketId) -> Held {
     Ok(())
 }
 
-/// What comes after everything was let go has a number above it.
+/// After all notices were deleted, the next one has a higher number.
 fn later(make: Make<'_>, market: MarketId, last: u64) -> Held {
     let mut ledger = make();
     let token = got("a claim", ledger.claim(market, Token(0)))?.token;

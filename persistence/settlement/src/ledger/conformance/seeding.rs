@@ -1,4 +1,4 @@
-//! Where ledgers begin, and begin anew.
+//! Seeds: how ledgers begin, and how a new seed replaces an old one.
 
 use pricetime_engine::{EpochNumber, MarketId};
 
@@ -95,7 +95,7 @@ fn instead(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     same("the epoch behind it", ledger.apply(&next, token, Deed::Post), &Applied::Done)
 }
 
-/// Epochs that doubles do not tell apart.
+/// Tests epochs that are equal as doubles.
 fn far(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     let token = got("a claim", ledger.claim(market, Token(0)))?.token;
     let mut stands = None;

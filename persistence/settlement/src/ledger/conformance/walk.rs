@@ -1,4 +1,4 @@
-//! A walk at random, beside the naive ledger.
+//! A random test against the reference ledger.
 
 use pricetime_engine::{AccountId, MarketId};
 
@@ -10,18 +10,18 @@ use crate::ledger::{Deed, Ledger, LedgerError, Position, Seed, Token};
 use pricetime_journal::History;
 use pricetime_journal::random::Random;
 
-/// Asks a ledger, and one that is easily seen to be right, the same questions at random, and says
-/// where they part. Its markets are named after the seed, so that walks from different seeds may
-/// follow each other on the same books.
+/// Asks a ledger and the reference ledger the same random questions and reports the first difference.
+/// The market numbers depend on the seed, so walks with different seeds can run one after the other on
+/// the same ledger.
 ///
 /// # Errors
-/// The first answer that is not as it has to be, with the seed and the step.
+/// Returns the first answer that is wrong, with the seed and the step.
 pub fn walk(make: Make<'_>, seed: u64, steps: usize) -> Result<(), String> {
     let first = 1_000 + u32::try_from(seed % 1_000_000).unwrap_or_default() * 4;
     walk_in(make, first, (seed, steps))
 }
 
-/// A walk in three markets from this one on.
+/// Runs a walk in three markets, of which this is the first.
 pub(super) fn walk_in(make: Make<'_>, first: u32, (seed, steps): (u64, usize)) -> Held {
     let mut walk = Walk {
         random: Random::new(seed),
@@ -43,7 +43,7 @@ struct Walk {
     naive: Memory,
 }
 
-/// An answer, of which nobody compares the sentence with which something is refused.
+/// Returns an answer without the text of a refusal, which is not compared.
 fn plain<T>(answer: Result<T, LedgerError>) -> Result<Option<T>, String> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -54,7 +54,7 @@ fn plain<T>(answer: Result<T, LedgerError>) -> Result<Option<T>, String> {
     }
 }
 
-/// Asks both, and holds one answer against the other.
+/// Asks both ledgers and compares the answers.
 macro_rules! both {
     ($walk:ident, $ledger:ident, $what:expr, $($ask:tt)+) => {{
         let found = plain($ledger.$($ask)+)?;
@@ -111,7 +111,7 @@ impl Walk {
         self.naive.position(market).unwrap_or_default()
     }
 
-    /// The epoch that comes next, mostly.
+    /// Returns the next epoch, mostly.
     fn epoch(&mut self, history: History, market: MarketId) -> u64 {
         let at = self.position(market).1.filter(|it| it.history == history);
         let last = at.map_or(3, |it| it.last.0);
@@ -123,7 +123,7 @@ impl Walk {
         }
     }
 
-    /// One that is the same each time for its epoch, mostly.
+    /// Returns a batch, which is mostly the same each time for its epoch.
     fn batch(&mut self, history: History, market: MarketId) -> Batch {
         let epoch = self.epoch(history, market);
         let legs = legs(&mut Random::new(epoch ^ u64::from(market.0) << 32));
@@ -135,7 +135,7 @@ impl Walk {
         }
     }
 
-    /// The one that stands, mostly.
+    /// Returns the current token, mostly.
     fn token(&mut self, market: MarketId, most: u64) -> Result<Token, String> {
         let token = self.position(market).0.0;
         Ok(Token(match self.random.below(12) {
@@ -146,7 +146,7 @@ impl Walk {
         }))
     }
 
-    /// Never behind what was posted: no epoch would follow there.
+    /// Seeds at or after the furthest epoch: before it, no epoch could follow.
     fn seed(&mut self, ledger: &mut dyn Ledger, history: History, market: MarketId) -> Held {
         let stands = self.position(market).1;
         let last = self.naive.furthest(market).0 + self.random.below(3);
@@ -167,7 +167,7 @@ impl Walk {
         both!(self, ledger, format!("{seed:?} under {token:?}"), seed(&seed, token))
     }
 
-    /// Lets notices go by the number that each of the two has for them.
+    /// Deletes notices, by the number that each of the two ledgers has for them.
     fn forget(&mut self, ledger: &mut dyn Ledger, market: MarketId) -> Held {
         let many = self.random.below(4) as usize;
         let theirs = got("the outbox", ledger.outbox(market, 0, many))?;
@@ -181,7 +181,7 @@ impl Walk {
 }
 
 impl Memory {
-    /// Whether another ledger shows the same.
+    /// Expects that another ledger shows the same.
     fn sees(&mut self, ledger: &mut dyn Ledger, market: MarketId) -> Held {
         let (found, expected) = (super::sight(ledger, market)?, super::sight(self, market)?);
         let rise = found.notices.is_sorted_by(|(one, _), (next, _)| one < next);

@@ -1,4 +1,4 @@
-//! What changes what accounts have.
+//! The transactions that change balances.
 
 use pricetime_engine::MarketId;
 use redb::{ReadableTable as _, WriteTransaction};
@@ -8,7 +8,7 @@ use super::trouble::Trouble;
 use crate::Batch;
 use crate::ledger::{Applied, Balance, Deed, Outcome, Position, Seed, Token};
 
-/// Adds to what an account has.
+/// Adds to the balance of an account.
 fn add(
     balances: &mut redb::Table<'_, (u32, u128), (i128, i128)>,
     market: MarketId,
@@ -24,7 +24,7 @@ fn add(
     Ok(())
 }
 
-/// Carries a batch out, or says why not.
+/// Applies a batch, or returns why not.
 pub(super) fn apply(
     transaction: &WriteTransaction,
     batch: &Batch,
@@ -70,7 +70,7 @@ pub(super) fn apply(
     Ok(Then::Keep(Applied::Done))
 }
 
-/// Makes a market ready, or says why not.
+/// Prepares a market, or returns why not.
 pub(super) fn seed(
     transaction: &WriteTransaction,
     seed: &Seed,

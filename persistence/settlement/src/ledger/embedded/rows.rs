@@ -1,4 +1,4 @@
-//! What stands in the file.
+//! The tables of the file.
 
 use pricetime_engine::{AccountId, EpochNumber, MarketId};
 use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
@@ -31,13 +31,13 @@ pub(super) const BALANCES: TableDefinition<'_, (u32, u128), (i128, i128)> =
 /// By market and number: the batch as JSON.
 pub(super) const OUTBOX: TableDefinition<'_, (u32, u64), &str> = TableDefinition::new("outbox");
 
-/// An answer, and whether anything was written for it.
+/// An answer, and whether to commit what was written for it.
 pub(super) enum Then<T> {
     Keep(T),
     Leave(T),
 }
 
-/// Makes the tables where there are none. Whether it did.
+/// Creates the tables if there are none. Returns `true` if it did.
 pub(super) fn check_format(transaction: &WriteTransaction) -> Result<bool, Trouble> {
     let mut about = transaction.open_table(ABOUT)?;
     let format = about.get("format")?.map(|row| row.value());
@@ -58,7 +58,7 @@ pub(super) fn check_format(transaction: &WriteTransaction) -> Result<bool, Troub
     Ok(true)
 }
 
-/// What a market has once.
+/// The row of a market.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Market {
     pub(super) token: Token,
@@ -102,7 +102,7 @@ pub(super) fn batch(text: &str) -> Result<Batch, Trouble> {
     Batch::from_text(text).map_err(|why| Trouble::Damaged(why.to_string()))
 }
 
-/// The batch of the inbox that stands under this key.
+/// Returns the batch that the inbox holds under this key.
 pub(super) fn waiting(key: (u32, u128, u64), text: &str) -> Result<Batch, Trouble> {
     let batch = batch(text)?;
     if (batch.market.0, batch.history.0, batch.epoch.0) == key {

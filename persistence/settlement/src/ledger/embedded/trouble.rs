@@ -1,4 +1,4 @@
-//! What goes wrong with the file, and how a ledger says it.
+//! Errors of the file, and how a ledger reports them.
 
 use std::io::ErrorKind;
 
@@ -6,7 +6,7 @@ use redb::Error;
 
 use crate::ledger::LedgerError;
 
-/// What went wrong, without the name of the ledger.
+/// An error, without the name of the ledger.
 #[derive(Debug)]
 pub(super) enum Trouble {
     Store(Error),
@@ -48,7 +48,7 @@ const fn in_use(error: &Error) -> bool {
 }
 
 fn damaged(error: &Error) -> bool {
-    // So it says of a file that is not its own, or too short.
+    // redb reports a file that is not its own, or too short, in this way.
     if let Error::Io(error) = error {
         return matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof);
     }

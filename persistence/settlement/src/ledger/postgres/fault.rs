@@ -1,4 +1,4 @@
-//! What may go wrong, and what is known of it then.
+//! What can go wrong, and what is known then.
 
 use core::error::Error as _;
 
@@ -10,13 +10,13 @@ use super::LedgerError;
 /// Why a transaction was not carried out, or may not have been.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The client or the server says so.
+    /// An error of the client or the server.
     Sql(Error),
     /// There was no answer in time.
     Late,
-    /// What is asked for is refused by us.
+    /// We refuse the request.
     Refused(String),
-    /// What is there makes no sense.
+    /// The content of the tables makes no sense.
     Damaged(String),
 }
 
@@ -26,7 +26,7 @@ impl From<Error> for Fault {
     }
 }
 
-/// A text of an error and of what caused it.
+/// Returns the text of an error and of its causes.
 pub(super) fn chain(error: &dyn core::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -41,7 +41,7 @@ pub(super) fn chain(error: &dyn core::error::Error) -> String {
 }
 
 impl Fault {
-    /// Whether the server has undone everything because somebody else was in the way.
+    /// Returns `true` if the server rolled back because of a conflict with another transaction.
     pub(super) fn again(&self) -> bool {
         let Self::Sql(error) = self else { return false };
         matches!(
@@ -50,13 +50,13 @@ impl Fault {
         )
     }
 
-    /// Whether the connection was gone, so that nobody has read what was asked first on it.
+    /// Returns `true` if the connection was lost, so that the first request on it was not carried out.
     pub(super) fn gone(&self) -> bool {
         let Self::Sql(error) = self else { return false };
         error.is_closed() || error.as_db_error().is_none_or(|it| passes(it.code()))
     }
 
-    /// What the ledger's user is told.
+    /// Converts this into the error that the ledger reports.
     pub(super) fn tell(self, ledger: String, seconds: u64) -> LedgerError {
         match self {
             Self::Late => {
@@ -78,7 +78,7 @@ impl Fault {
                         LedgerError::Refused { ledger, why }
                     }
                 }
-                // A password that is asked for and not there: no server changes that.
+                // The server asks for a password and none is given. Waiting does not change that.
                 None if error.source().is_some_and(|it| it.to_string() == "password missing") => {
                     LedgerError::Refused { ledger, why: chain(&error) }
                 }
@@ -88,12 +88,12 @@ impl Fault {
     }
 }
 
-/// Whether this passes by itself, or with whoever looks after the server, and nobody has to look at
-/// the batch: too much of something, a lock that is held, a server that goes down or only follows,
-/// and what became of a transaction in between.
+/// Returns `true` if the error passes by itself or is for the server's administrator, and does not
+/// concern the batch: a resource has run out, a lock is held, the server shuts down or is a replica, or
+/// the transaction was rolled back in between.
 fn passes(code: &SqlState) -> bool {
     let class = code.code().get(..2).unwrap_or_default();
-    // Connection, transaction rolled back, out of something, somebody intervenes, system.
+    // Connection, transaction rollback, insufficient resources, operator intervention, system error.
     ["08", "40", "53", "57", "58"].contains(&class)
         || [
             SqlState::LOCK_NOT_AVAILABLE,
@@ -103,7 +103,7 @@ fn passes(code: &SqlState) -> bool {
         .contains(code)
 }
 
-/// What to do about it.
+/// Returns what to do about an error.
 fn cure(code: &SqlState) -> &'static str {
     if *code == SqlState::INSUFFICIENT_PRIVILEGE {
         "; grant what the page on settlement lists"

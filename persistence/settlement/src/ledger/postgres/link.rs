@@ -1,4 +1,4 @@
-//! The connection: one transaction a call, and never longer than was said.
+//! The connection. Each call is one transaction and takes no longer than the options allow.
 //!
 //! The connection has a runtime of its own, because the blocking client has no deadlines.
 
@@ -14,13 +14,13 @@ use super::migrate;
 use super::options::PostgresOptions;
 use super::wire::{Wire, connect, hang_up};
 
-/// How often a transaction is begun again because somebody else was in the way.
+/// How often a transaction is tried if it conflicts with another one.
 const TRIES: u32 = 10;
 
-/// The way to the server.
+/// The connection to the server.
 pub(super) struct Link {
     pub(super) options: PostgresOptions,
-    /// Runs on the thread that asks, while it asks.
+    /// Runs on the calling thread, during a call.
     runtime: Runtime,
     wire: Option<Wire>,
 }
@@ -33,7 +33,7 @@ impl Link {
         Ok(Self { options, runtime, wire: None })
     }
 
-    /// Prepares the schema, where it is not.
+    /// Creates or upgrades the tables, if necessary.
     pub(super) fn prepare(&mut self) -> Result<(), LedgerError> {
         self.wait(0, async |options, wire| match connected(options, wire).await {
             Ok(client) => migrate::migrate(client, options).await,
@@ -41,8 +41,8 @@ impl Link {
         })
     }
 
-    /// One transaction, about so many accounts. Where anything goes wrong but what we refuse ourselves, the connection is not
-    /// used again: the next call makes a new one.
+    /// Runs one transaction about this many accounts. After any error but our own refusals the
+    /// connection is closed, and the next call makes a new one.
     pub(super) fn transact<T>(
         &mut self,
         accounts: usize,
@@ -62,7 +62,7 @@ impl Link {
         done.map_err(|why| LedgerError::Refused { ledger: self.options.name(), why })
     }
 
-    /// Does something with the connection, as long as it may take.
+    /// Does something with the connection, within the time limit.
     fn wait<T>(
         &mut self,
         accounts: usize,
@@ -94,7 +94,7 @@ async fn within<T>(
     tokio::time::timeout(limit, work).await.unwrap_or(Err(Fault::Late))
 }
 
-/// The transaction, from its beginning to its end. What we refuse ourselves is no fault of it.
+/// Runs one whole transaction. Our own refusals are not errors of the connection.
 async fn once<T>(
     options: &PostgresOptions,
     wire: &mut Option<Wire>,
@@ -110,8 +110,8 @@ async fn once<T>(
     Ok(found)
 }
 
-/// A connection with a transaction on it. One that was there, and turns out to be gone before
-/// anything was asked, is made anew.
+/// Begins a transaction and returns its connection. If an existing connection turns out to be lost
+/// before anything was asked on it, it is replaced.
 async fn begun<'a>(
     options: &PostgresOptions,
     wire: &'a mut Option<Wire>,

@@ -1,4 +1,4 @@
-//! The tables, from one version to the next.
+//! Creates and upgrades the tables.
 
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -6,18 +6,18 @@ use tokio_postgres::types::Type;
 use super::fault::Fault;
 use super::options::PostgresOptions;
 
-/// What has to be done for each version, from the first one on.
+/// The migration to each version, from the first one on.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/0001_ledger.sql")];
 
-/// The oldest server that has what we ask for.
+/// The oldest server that has the features we need.
 const SERVER_MIN: i32 = 120_000;
 
-/// The version that we speak.
+/// Returns the version that this program uses.
 fn ours() -> i32 {
     i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
 }
 
-/// Brings the schema to our version. A user who may not do that finds it done, or is refused.
+/// Upgrades the schema to our version. If the user has no right to do that, it must be done already.
 pub(super) async fn migrate(client: &Client, options: &PostgresOptions) -> Result<(), Fault> {
     let server = client.query_typed_one("SELECT current_setting('server_version_num')::int", &[]);
     let server: i32 = server.await?.try_get(0)?;
@@ -32,7 +32,7 @@ pub(super) async fn migrate(client: &Client, options: &PostgresOptions) -> Resul
         return Ok(());
     }
     client.batch_execute(&options.begin()).await?;
-    // Of several that come at once, the others wait here and then find it done.
+    // If several processes get here at once, the others wait and then find the migration done.
     let lock = "SELECT pg_advisory_xact_lock(hashtextextended('pricetime ' || $1, 0))";
     client.query_typed_one(lock, &[(&options.schema, Type::TEXT)]).await?;
     if !there(client, options, "SELECT FROM pg_namespace WHERE nspname = $1").await? {
@@ -47,7 +47,7 @@ pub(super) async fn migrate(client: &Client, options: &PostgresOptions) -> Resul
     Ok(())
 }
 
-/// Refuses a schema that is not of our version.
+/// Refuses a schema of another version.
 pub(super) async fn check(client: &Client, options: &PostgresOptions) -> Result<(), Fault> {
     match version(client, options).await? {
         Some(found) if found == ours() => Ok(()),
@@ -68,7 +68,7 @@ fn known(found: i32) -> Result<(), Fault> {
     )))
 }
 
-/// The version of the tables, where there are any.
+/// Returns the version of the tables, if there are any.
 async fn version(client: &Client, options: &PostgresOptions) -> Result<Option<i32>, Fault> {
     let table =
         "SELECT FROM pg_tables WHERE schemaname = $1 AND tablename = 'pricetime_migrations'";

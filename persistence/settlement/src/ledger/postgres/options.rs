@@ -1,4 +1,4 @@
-//! Where PostgreSQL is, who we are there, and how long it may take.
+//! The address, user and timeouts of a ledger in PostgreSQL.
 
 use core::fmt;
 use core::str::FromStr as _;
@@ -10,47 +10,49 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::LedgerError;
 
-/// What a ledger in PostgreSQL is like.
+/// The settings of a ledger in PostgreSQL.
 #[derive(Clone)]
 pub struct PostgresOptions {
-    /// The server, the database and who we are.
+    /// The server, the database and the user.
     pub(super) config: Config,
-    /// The schema in which the tables stand. It is ours alone.
+    /// The schema of the tables. It must be used for nothing else.
     pub schema: String,
-    /// How long a connection may take.
+    /// How long connecting may take.
     pub connect: Duration,
-    /// How long an answer may take, once there is a connection: everything that one call asks. Each
-    /// transfer of a batch adds a thousandth of a second.
+    /// How long one call may take once there is a connection, with all its statements. Each transfer of
+    /// a batch adds a millisecond.
     pub answer: Duration,
-    /// Who may sign the server's certificate, as PEM, where it is not for the system to say.
+    /// The certificate authority for the server's certificate, as PEM, instead of those of the system.
     pub authority: Option<Vec<u8>>,
-    /// Whether a connection to another machine may go without encryption.
+    /// Whether a connection to another machine may be unencrypted.
     pub insecure: bool,
 }
 
 impl fmt::Debug for PostgresOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The password stays where it is.
+        // The password is not shown.
         f.debug_struct("PostgresOptions").field("name", &self.name()).finish_non_exhaustive()
     }
 }
 
 impl PostgresOptions {
-    /// Of an address, in a schema: `postgres://user:password@host[:port]/database[?sslmode=require]`,
-    /// or `host=… port=… user=… password=… dbname=…`.
+    /// Parses an address, for tables in a schema. The address is
+    /// `postgres://user:password@host[:port]/database[?sslmode=require]` or
+    /// `host=… port=… user=… password=… dbname=…`.
     ///
     /// With `sslmode=require`, `verify-ca` or `verify-full` the connection is encrypted, and the
     /// server's certificate is checked with its name. With `prefer` it is encrypted in the same way if
-    /// the server can encrypt. With `disable`, or without `sslmode`, it is not encrypted.
-    /// [`check`](Self::check) refuses what is not certain to be encrypted, beyond this machine.
+    /// the server can encrypt. With `disable`, or without `sslmode`, it is not encrypted. For a server
+    /// on another machine, [`check`](Self::check) refuses a connection that is not certain to be
+    /// encrypted.
     ///
     /// # Errors
-    /// [`LedgerError::Refused`] where the address or the schema's name is none. The error does not
-    /// show the address.
+    /// Returns [`LedgerError::Refused`] if the address or the schema's name is not valid. The error does
+    /// not show the address.
     pub fn parse(address: &str, schema: &str) -> Result<Self, LedgerError> {
         let refused =
             |why: String| Err(LedgerError::Refused { ledger: String::from("in PostgreSQL"), why });
-        // We check as much in any case.
+        // With `require` we check as much.
         let plain =
             ["verify-full", "verify-ca"].iter().fold(address.to_owned(), |address, mode| {
                 address.replace(&format!("sslmode={mode}"), "sslmode=require")
@@ -77,14 +79,14 @@ impl PostgresOptions {
         if schema.is_empty() || schema.len() > 63 || schema.contains('\0') {
             return refused(format!("{schema:?} is no name of a schema: it has 1 to 63 bytes"));
         }
-        // Where nothing is said, the client takes "prefer".
+        // Without `sslmode`, the client defaults to `prefer`.
         if config.get_ssl_mode() == SslMode::Prefer && !address.contains("sslmode") {
             config.ssl_mode(SslMode::Disable);
         }
         if config.get_application_name().is_none() {
             config.application_name("pricetime");
         }
-        // A server that only follows another one takes no batches.
+        // A read-only replica takes no batches.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         let connect = config.get_connect_timeout().copied().unwrap_or(Duration::from_secs(5));
         let answer = Duration::from_secs(10);
@@ -92,13 +94,13 @@ impl PostgresOptions {
         Ok(Self { config, schema, connect, answer, authority: None, insecure: false })
     }
 
-    /// Whether the connection is encrypted, at least if the server can encrypt.
+    /// Returns `true` if the connection is encrypted, at least if the server can encrypt.
     #[must_use]
     pub fn encrypts(&self) -> bool {
         self.config.get_ssl_mode() != SslMode::Disable
     }
 
-    /// Checks that nobody between this machine and the server can read or change what is sent.
+    /// Checks that the connection to a server on another machine is certain to be encrypted.
     ///
     /// # Errors
     /// Returns [`LedgerError::Refused`] if a server is on another machine and its connection may go
@@ -119,7 +121,7 @@ impl PostgresOptions {
         Err(LedgerError::Refused { ledger: self.name(), why })
     }
 
-    /// Whether every server is on this machine, as far as the address tells.
+    /// Returns `true` if every server is on this machine, according to the address.
     fn stays_on_this_machine(&self) -> bool {
         let addresses = self.config.get_hostaddrs();
         if !addresses.is_empty() {
@@ -134,7 +136,7 @@ impl PostgresOptions {
         })
     }
 
-    /// The server and the schema, for people.
+    /// Returns the server and the schema, to show to people.
     pub(super) fn name(&self) -> String {
         let mut name = String::from("in PostgreSQL at ");
         for (at, host) in self.config.get_hosts().iter().enumerate() {
@@ -151,21 +153,21 @@ impl PostgresOptions {
         format!("{name}/{database}, schema {}", self.schema)
     }
 
-    /// The schema's name as SQL has it.
+    /// Returns the schema's name as a quoted SQL identifier.
     pub(super) fn quoted(&self) -> String {
         format!("\"{}\"", self.schema.replace('"', "\"\""))
     }
 
-    /// The same, where an answer takes so many accounts into it.
+    /// Returns these options with more time to answer, for a call about this many accounts.
     pub(super) fn with(&self, accounts: usize) -> Self {
         let more = Duration::from_millis(accounts.try_into().unwrap_or(u64::MAX));
         Self { answer: self.answer.saturating_add(more), ..self.clone() }
     }
 
-    /// What every transaction begins with. It holds for that one alone, so a pool between us and the
-    /// server takes nothing from it.
+    /// Returns the statements that begin every transaction. The settings hold for that transaction only,
+    /// so they also work behind a connection pooler.
     pub(super) fn begin(&self) -> String {
-        // The server counts in 31 bits.
+        // The server's timeouts have 31 bits.
         let answer = self.answer.as_millis().clamp(1, 2_000_000_000);
         let lock = (answer / 2).max(1);
         let schema = self.quoted();
@@ -180,7 +182,7 @@ impl PostgresOptions {
     }
 }
 
-/// What is wrong with an address, without what it says: that may be a piece of a password.
+/// Returns the error of an address without the values in it, which may be a piece of a password.
 fn without_values(why: String) -> String {
     for shown in [" but got", " `"] {
         if let Some((before, _)) = why.split_once(shown)

@@ -1,5 +1,5 @@
-//! What changes something. Each begins with a lock on the market's row, so two of them in one market
-//! never run side by side.
+//! The transactions that change something. Each begins with a lock on the market's row, so two of them
+//! in one market never run concurrently.
 
 use pricetime_engine::MarketId;
 use tokio_postgres::Client;
@@ -12,7 +12,7 @@ use super::rows::{self, Columns, MARKET, Market, OUTCOME};
 use crate::{Batch, BatchId, Digest};
 use pricetime_journal::History;
 
-/// A batch with everything that statements need of it, made once.
+/// A batch with everything that the statements need of it, computed once.
 pub(super) struct Posting {
     pub(super) batch: Batch,
     pub(super) id: BatchId,
@@ -22,7 +22,7 @@ pub(super) struct Posting {
 }
 
 impl Posting {
-    /// Of a batch, if it is sound.
+    /// Prepares a batch, if it is sound.
     pub(super) fn of(batch: &Batch, deed: Deed) -> Result<Self, Fault> {
         batch.check().map_err(|unsound| {
             Fault::Refused(format!("batch {} is not sound: {unsound}", batch.id()))
@@ -49,14 +49,14 @@ fn uuid(history: History) -> Uuid {
     Uuid::from_u128(history.0)
 }
 
-/// The market's row, locked; none where there is none.
+/// Locks the market's row and returns it, if there is one.
 async fn lock(client: &Client, market: MarketId) -> Result<Option<Market>, Fault> {
     let sql = format!("SELECT {MARKET} FROM markets WHERE market = $1 FOR UPDATE");
     let row = client.query_typed_opt(&sql, &[(&of(market), Type::INT8)]).await?;
     row.as_ref().map(rows::market).transpose()
 }
 
-/// The market's row, locked, and made where there is none.
+/// Locks the market's row and returns it. Creates it if there is none.
 async fn lock_or_make(client: &Client, market: MarketId) -> Result<Market, Fault> {
     if let Some(there) = lock(client, market).await? {
         return Ok(there);
@@ -67,7 +67,7 @@ async fn lock_or_make(client: &Client, market: MarketId) -> Result<Market, Fault
     made.ok_or_else(|| Fault::Damaged(format!("the row of market {} goes away", market.0)))
 }
 
-/// The outcome of a batch, if it has one.
+/// Returns the outcome of a batch, if it has one.
 pub(super) async fn outcome(
     client: &Client,
     market: MarketId,
@@ -118,7 +118,7 @@ pub(super) async fn claim(client: &Client, market: MarketId, floor: Token) -> Re
     Ok(Claim { token: Token(token), position: there.position })
 }
 
-/// Everything that an outcome comes to, in one statement. `$6` to `$8` are lists of the same length.
+/// Everything that belongs to an outcome, in one statement. `$6` to `$8` are lists of the same length.
 const POST: &str = "\
 WITH settled AS (
     INSERT INTO outcomes (market, batch, history, epoch, digest, deed, token)
@@ -186,7 +186,7 @@ pub(super) async fn apply(
     Ok(Applied::Done)
 }
 
-/// An account may stand in a list more than once.
+/// An account may be in a list more than once.
 const OPEN: &str = "\
 WITH opened AS (
     INSERT INTO openings (market, history, epoch, account, base, quote)

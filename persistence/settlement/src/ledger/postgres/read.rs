@@ -1,4 +1,4 @@
-//! What only looks.
+//! The transactions that only read.
 
 use pricetime_engine::{AccountId, MarketId};
 use tokio_postgres::Client;
@@ -12,7 +12,7 @@ use super::rows::{self, MARKET, OUTCOME};
 use crate::{Batch, BatchId};
 use pricetime_journal::History;
 
-/// So many rows, as the server counts them.
+/// Returns a limit on rows in the server's type.
 fn rows_max(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }

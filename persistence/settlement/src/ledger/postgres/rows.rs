@@ -1,4 +1,4 @@
-//! Rows, as what they mean. Numbers come and go as texts: no type of the wire holds ours.
+//! Converts rows. Numbers are sent as text, because no type of the protocol holds ours.
 
 use core::fmt::Display;
 use core::str::FromStr;
@@ -13,7 +13,7 @@ use super::fault::Fault;
 use crate::{Batch, BatchId, Digest};
 use pricetime_journal::History;
 
-/// The columns of an outcome, as [`outcome`] reads them, of the table `o`.
+/// The columns of an outcome in the table `o`, as [`outcome`] reads them.
 pub(super) const OUTCOME: &str = "o.batch, o.epoch::text, o.digest, o.deed, o.token::text";
 /// The columns of a market, as [`market`] reads them.
 pub(super) const MARKET: &str = "token::text, history, last_epoch::text, notices::text";
@@ -88,7 +88,7 @@ pub(super) fn balance(row: &Row) -> Result<Balance, Fault> {
     Ok(Balance { account, base: number_at(row, 1)?, quote: number_at(row, 2)? })
 }
 
-/// A batch that has to be this one.
+/// Reads a batch that must have this id.
 pub(super) fn batch(row: &Row, at: usize, id: BatchId) -> Result<Batch, Fault> {
     let batch = Batch::from_text(get(row, at)?);
     let batch = batch.map_err(|error| Fault::Damaged(format!("batch {id}: {error}")))?;
@@ -98,14 +98,14 @@ pub(super) fn batch(row: &Row, at: usize, id: BatchId) -> Result<Batch, Fault> {
     Err(Fault::Damaged(format!("in the place of batch {id} stands {}", batch.id())))
 }
 
-/// A notice: the columns of its outcome, its number and its batch.
+/// Reads a notice: the columns of its outcome, its number and its batch.
 pub(super) fn notice(row: &Row) -> Result<(u64, Notice), Fault> {
     let outcome = outcome(row)?;
     let batch = batch(row, 6, outcome.id)?;
     Ok((number_at(row, 5)?, Notice { outcome, batch }))
 }
 
-/// Lists of accounts and of what they get, as the server takes them.
+/// Lists of accounts and of their amounts, as the server takes them.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     pub(super) accounts: Vec<Uuid>,

@@ -13,7 +13,7 @@ use super::options::PostgresOptions;
 /// One connection.
 pub(super) struct Wire {
     pub(super) client: Client,
-    /// What reads and writes for the client.
+    /// The task that reads and writes for the client.
     task: JoinHandle<()>,
 }
 
@@ -22,7 +22,7 @@ impl Wire {
     where
         F: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
     {
-        // Whatever becomes of it, whoever asks next is told.
+        // If the connection fails, the next request reports it.
         Self { client, task: tokio::spawn(async { drop(connection.await) }) }
     }
 }
@@ -58,7 +58,7 @@ async fn encrypted(config: &Config, options: &PostgresOptions) -> Result<Wire, F
     Ok(Wire::new(client, connection))
 }
 
-/// Lets the connection go, now and not when the thread comes by again.
+/// Closes the connection now, and not the next time that the runtime runs.
 pub(super) async fn hang_up(wire: &mut Option<Wire>) {
     if let Some(Wire { client, task }) = wire.take() {
         drop(client);

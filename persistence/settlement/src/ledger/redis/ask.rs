@@ -1,4 +1,4 @@
-//! Scripts, what they answer, and which errors are for whom.
+//! The scripts, their answers, and how errors are reported.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::ledger::{Balance, Ledger as _, LedgerError, Notice, Outcome, Token};
 use crate::{BatchId, Transfer};
 use pricetime_redis::RedisError;
 
-/// What is asked.
+/// The scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Script {
-    /// Whether scripts are allowed.
+    /// Checks that scripts are allowed.
     Probe,
     Claim,
     Deposit,
@@ -34,10 +34,10 @@ impl Script {
     }
 }
 
-/// For each key that a script is given a command that fails if it holds a value of another type.
+/// For each key that a script is given, a command that fails if the key holds a value of another type.
 const COUNTS: [&str; 7] = ["HLEN", "ZCARD", "HLEN", "HLEN", "ZCARD", "XRANGE", "HLEN"];
 
-/// What a script answers: its first word, and the others.
+/// The answer of a script: its first word, and the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) word: String,
@@ -51,7 +51,7 @@ impl Answer {
 }
 
 impl RedisLedger {
-    /// Carries out a script, and says what of it was no answer but an error.
+    /// Runs a script. An answer that reports an error is returned as an error.
     pub(super) fn ask(
         &mut self,
         script: Script,
@@ -78,7 +78,7 @@ impl RedisLedger {
         }
     }
 
-    /// The error of the first of these keys that holds a value of another type.
+    /// Returns the error of the first of these keys that holds a value of another type.
     fn of_another_type(&mut self, keys: &[String; 7]) -> Option<LedgerError> {
         keys.iter().zip(COUNTS).find_map(|(key, count)| {
             let mut command = redis::cmd(count);
@@ -91,15 +91,15 @@ impl RedisLedger {
         })
     }
 
-    /// An answer that none of the scripts gives.
+    /// Returns the error for an answer that no script gives.
     pub(super) fn odd(&self, answer: &Answer) -> LedgerError {
         let what = format!("a script answers {:?} {:?}", answer.word, answer.words);
         LedgerError::Damaged { ledger: self.name(), what }
     }
 }
 
-/// What a server says that cannot do it now and may be able to later: nothing is wrong with what was
-/// asked, so it is to be asked again.
+/// The error codes of a server that may be able to do it later. The request itself is not at fault, so
+/// it is repeated.
 const LATER: [&str; 13] = [
     "ASK",
     "BUSY",
@@ -116,13 +116,13 @@ const LATER: [&str; 13] = [
     "UNKILLABLE",
 ];
 
-/// Whether the server says this word: before version 7 it is within the sentence, where the error is
-/// that of a script.
+/// Returns `true` if the server's error has this code. Before version 7, the error of a script has it
+/// inside the message.
 fn says(word: &str, code: &str, why: &str) -> bool {
     code == word || (code == "ERR" && why.contains(&format!("-{word} ")))
 }
 
-/// An error, as a ledger says it.
+/// Converts an error into that of a ledger.
 pub(super) fn fault(ledger: String, error: RedisError) -> LedgerError {
     match error {
         RedisError::Refused { code, why, .. } if LATER.iter().any(|it| says(it, &code, &why)) => {
@@ -142,7 +142,7 @@ pub(super) fn fault(ledger: String, error: RedisError) -> LedgerError {
     }
 }
 
-/// The error of a script, which may be that scripts are forbidden.
+/// Converts the error of a script. It may mean that scripts are forbidden.
 fn no_script(ledger: String, error: RedisError) -> LedgerError {
     match error {
         RedisError::Refused { code, why, .. }
@@ -164,7 +164,7 @@ fn no_script(ledger: String, error: RedisError) -> LedgerError {
     }
 }
 
-/// One transfer for each account, of what is added to it.
+/// Sums the balances into one transfer for each account.
 pub(super) fn sums(balances: &[Balance]) -> Result<Vec<Transfer>, String> {
     let mut sums: BTreeMap<AccountId, (i128, i128)> = BTreeMap::new();
     for Balance { account, base, quote } in balances {
@@ -178,7 +178,7 @@ pub(super) fn sums(balances: &[Balance]) -> Result<Vec<Transfer>, String> {
     Ok(sums.into_iter().map(transfer).collect())
 }
 
-/// A notice, of the fields and values of its entry.
+/// Reads a notice from the fields and values of its entry.
 pub(super) fn notice(words: &[String]) -> Result<Notice, text::Odd> {
     let value = |name: &str| {
         let mut pairs = words.chunks_exact(2);

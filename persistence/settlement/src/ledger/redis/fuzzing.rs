@@ -1,4 +1,4 @@
-//! What stands in a ledger's keys, read and spelled again.
+//! Reads the values of a ledger's keys and writes them again.
 
 use super::{ask, text};
 use crate::ledger::{Balance, Notice, Outcome, Position};
@@ -7,7 +7,7 @@ use crate::{BatchId, Transfer};
 /// Reads the balance of an account. Returns it, and its three words as they are written.
 ///
 /// # Errors
-/// Returns the words that are none, shortened.
+/// Returns the words that are not valid, shortened.
 pub fn balance(account: &str, has: &str) -> Result<(Balance, String), String> {
     let found = text::read_balance(account, has)?;
     let Balance { account, base, quote } = found;
@@ -17,7 +17,7 @@ pub fn balance(account: &str, has: &str) -> Result<(Balance, String), String> {
 /// Reads an outcome.
 ///
 /// # Errors
-/// As [`balance`].
+/// As for [`balance`].
 pub fn outcome(id: BatchId, said: &str) -> Result<Outcome, String> {
     text::read_outcome(id, said)
 }
@@ -25,7 +25,7 @@ pub fn outcome(id: BatchId, said: &str) -> Result<Outcome, String> {
 /// Reads a position. Returns it, and how it is written.
 ///
 /// # Errors
-/// As [`balance`].
+/// As for [`balance`].
 pub fn position(history: &str, last: &str) -> Result<(Option<Position>, [String; 2]), String> {
     text::read_position(history, last).map(|found| (found, text::position(found)))
 }
@@ -33,7 +33,7 @@ pub fn position(history: &str, last: &str) -> Result<(Option<Position>, [String;
 /// Reads an entry of the outbox.
 ///
 /// # Errors
-/// As [`balance`].
+/// As for [`balance`].
 pub fn notice(words: &[String]) -> Result<Notice, String> {
     ask::notice(words)
 }

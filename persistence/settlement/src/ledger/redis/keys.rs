@@ -9,9 +9,9 @@ use pricetime_redis::KeyNames;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct LedgerKeys {
     stem: String,
-    /// What the market has once.
+    /// The token, the position and the number of the last notice.
     pub(super) state: String,
-    /// Which batches wait, in the order of history and epoch.
+    /// The ids of the batches in the inbox, in the order of history and epoch.
     pub(super) pending: String,
     /// Batch → outcome.
     pub(super) outcomes: String,
@@ -38,19 +38,19 @@ impl LedgerKeys {
         }
     }
 
-    /// A batch that waits.
+    /// Returns the key of a batch in the inbox.
     pub(super) fn batch(&self, id: &str) -> String {
         format!("{}:settlement:{id}", self.stem)
     }
 
-    /// All that a script is given, in its order.
+    /// Returns all keys that a script is given, in its order.
     pub(super) fn all(&self, id: BatchId) -> [String; 7] {
         let Self { stem: _, state, pending, outcomes, balances, accounts, stream } = self.clone();
         [state, pending, outcomes, balances, accounts, stream, self.batch(&id.to_string())]
     }
 }
 
-/// The set of all markets that have a ledger.
+/// Returns the key of the set of all markets that have a ledger.
 pub(super) fn markets(names: &KeyNames) -> String {
     format!("{}:{}:settlement:markets", names.prefix, names.env)
 }

@@ -1,4 +1,4 @@
-//! What stands in the keys of a ledger, and what its scripts answer, as texts.
+//! The values of a ledger's keys and the answers of its scripts, as text.
 
 use core::fmt::Display;
 use core::str::FromStr;
@@ -63,12 +63,13 @@ pub(super) fn read_outcome(id: BatchId, text: &str) -> Result<Outcome, Odd> {
     Ok(Outcome { id, epoch, digest: read("a digest", next())?, deed, token })
 }
 
-/// The place of a batch in the order of the inbox: texts of one length sort as their numbers.
+/// Returns the place of a batch in the order of the inbox. Texts of the same length sort like their
+/// numbers.
 pub(super) fn place(history: History, epoch: EpochNumber, id: BatchId) -> String {
     format!("{history}:{:020}:{id}", epoch.0)
 }
 
-/// History and last epoch; empty where there are none.
+/// Returns history and last epoch, both empty if there is no position.
 pub(super) fn position(position: Option<Position>) -> [String; 2] {
     position.map_or_else(<[String; 2]>::default, |Position { history, last }| {
         [history.to_string(), last.0.to_string()]

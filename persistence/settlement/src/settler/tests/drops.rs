@@ -1,9 +1,9 @@
-//! What was dropped stays dropped, and a ledger that was put back is noticed.
+//! A dropped epoch stays dropped, and a ledger that was put back is noticed.
 
 use super::super::{PutBack, Remark};
 use super::*;
 
-/// A settler for which epoch 4 is a dead letter that an operator gives up.
+/// Returns a settler for which epoch 4 is a dead letter that an operator drops.
 fn given_up() -> Desk {
     let (epoch, tries, why) = (EpochNumber(4), 5, refused().to_string());
     let kept = Kept { refusals: Some(Refusals { epoch, tries, why }), ..settled(3) };
@@ -18,7 +18,7 @@ fn given_up() -> Desk {
     desk
 }
 
-/// The next step that is neither about tokens and refusals nor about the way of batches to the inbox.
+/// Returns the next step to apply, past steps for tokens, refusals and deposits.
 fn applies(desk: &mut Desk) -> (EpochNumber, Deed) {
     loop {
         let step = desk.step();
@@ -141,7 +141,7 @@ fn what_another_runner_settles_is_shown_within_a_second() {
     desk.asks(&Step::Look, Reply::Looked(Ok((Token(0), Some(at(4))))));
     assert!(desk.now - before <= Duration::from_secs(1));
     assert_eq!(desk.settler.last_settled(), Some(EpochNumber(4)));
-    // What the other one has dropped is dropped here too.
+    // The other runner's drops are dropped here too.
     desk.asks(&Step::Read { limit: 64 }, Reply::Read(Ok(Vec::new())));
     desk.asks(&Step::Recall(EpochNumber(4)), Reply::Recalled(Ok(Some(Deed::Drop))));
     desk.keeps(0);
