@@ -1,8 +1,8 @@
-//! What a connection may do, and what it sees of what happens.
+//! Access rules: what a connection may do, and what it may see.
 //!
-//! Every interface asks here before it submits a command or answers a question, and cuts each group
-//! of events with [`Principal::seen`] before it shows it. `docs/json.md`, "What a connection may
-//! see", states the rules.
+//! Every interface checks here before it submits a command or answers a question. It reduces each group of
+//! events with [`Principal::seen`] before it shows it. `docs/json.md`, "What a connection may see", states
+//! the rules.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -16,14 +16,14 @@ use uuid::Uuid;
 
 use crate::draft::Draft;
 
-/// On whose behalf a connection speaks.
+/// On whose behalf a connection acts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// An operator: does everything and sees everything.
+    /// An operator, who may do and see everything.
     Operator,
-    /// A client that acts for these accounts and sees public data and what concerns them.
+    /// A client that acts for these accounts. It sees public data and what concerns its accounts.
     Accounts(Arc<BTreeSet<AccountId>>),
-    /// A client without an account: sees public data and changes nothing.
+    /// A client without an account. It sees public data and may change nothing.
     Public,
 }
 
@@ -39,25 +39,25 @@ pub enum Denied {
          first line"
     )]
     NoToken,
-    /// The connection acts for other accounts.
+    /// The account is not one of the connection's accounts.
     #[error("account {} is not one of this connection's accounts", Uuid::from(*.0))]
     OtherAccount(AccountId),
 }
 
 impl Principal {
-    /// A client that acts for these accounts.
+    /// Returns a client that acts for these accounts.
     #[must_use]
     pub fn accounts(accounts: impl IntoIterator<Item = AccountId>) -> Self {
         Self::Accounts(Arc::new(accounts.into_iter().collect()))
     }
 
-    /// Whether it may do what only operators may.
+    /// Returns `true` for an operator.
     #[must_use]
     pub const fn is_operator(&self) -> bool {
         matches!(self, Self::Operator)
     }
 
-    /// Whether it sees what only this account and operators may see.
+    /// Returns `true` if the principal may see what only this account and operators may see.
     #[must_use]
     pub fn sees(&self, account: AccountId) -> bool {
         match self {
@@ -67,10 +67,10 @@ impl Principal {
         }
     }
 
-    /// Checks whether it may act for this account.
+    /// Checks whether the principal may act for this account.
     ///
     /// # Errors
-    /// Returns [`Denied`] if it acts for no account or for others.
+    /// Returns [`Denied`] if the principal has no account, or if this one is not among its accounts.
     pub fn may_act_for(&self, account: AccountId) -> Result<(), Denied> {
         match self {
             Self::Public => Err(Denied::NoToken),
@@ -79,7 +79,7 @@ impl Principal {
         }
     }
 
-    /// Checks whether it may submit this command.
+    /// Checks whether the principal may submit this command.
     ///
     /// # Errors
     /// Returns [`Denied`] if the command needs an operator or acts for another account.
@@ -90,14 +90,14 @@ impl Principal {
         self.may_act_for(draft.account)
     }
 
-    /// The order, if the principal may see it.
+    /// Returns the order if the principal may see it.
     #[must_use]
     pub fn order(&self, order: OrderRecord) -> Option<OrderRecord> {
         self.sees(order.party.account).then_some(order)
     }
 
-    /// What the principal sees of a group: an operator all of it, a client what concerns its
-    /// accounts, without the other side of a trade.
+    /// Returns what the principal may see of a group. An operator sees all of it. A client sees what
+    /// concerns its accounts, without the other side of a trade.
     #[must_use]
     pub fn seen(&self, group: Group) -> Group {
         if self.is_operator() {
@@ -106,25 +106,25 @@ impl Principal {
         seen(&group.header, &group.events, group.outcome, |account| self.sees(account))
     }
 
-    /// Why the host has stopped, as far as the principal may read it.
+    /// Returns the reason the host has stopped, as far as the principal may see it.
     #[must_use]
     pub fn reason<'a>(&self, reason: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
         if self.is_operator() { reason.into() } else { "operators see the reason".into() }
     }
 }
 
-/// Which accounts an event concerns.
+/// The accounts that an event concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Concerned {
-    /// These, which may be one and the same.
+    /// These two, which may be the same.
     Accounts([AccountId; 2]),
-    /// The one that sent the command.
+    /// The account that sent the command.
     Sender,
     /// Every account of the market.
     All,
 }
 
-/// Which accounts an event concerns: only they see it.
+/// Returns the accounts that an event concerns. Only they and operators see it.
 pub(crate) fn concerned(event: &Event) -> Concerned {
     let mut accounts = event.parties().map(|party| party.account);
     if let Some(one) = accounts.next() {
@@ -141,12 +141,12 @@ pub(crate) fn concerned(event: &Event) -> Concerned {
             | Event::MarketSet(_)
             | Event::MarketRemoved
     );
-    // Anything else that names no account, as a refusal does, is for the sender alone.
+    // Any other event that names no account, such as a refusal, is only for the sender.
     if is_public { Concerned::All } else { Concerned::Sender }
 }
 
-/// What the owner of these accounts sees of a group. If another account sent the command, the group
-/// does not say which one, nor under which request.
+/// Returns what the owner of these accounts may see of a group. If another account sent the command, the
+/// group shows neither that account nor its request id.
 pub(crate) fn seen<'a>(
     header: &Header,
     events: impl IntoIterator<Item = &'a Event>,
@@ -162,8 +162,8 @@ pub(crate) fn seen<'a>(
     Group { header, events, outcome: Outcome::Accepted }
 }
 
-/// An epoch's close as everyone may see it: what the book shows. Hidden parts and stops are for
-/// operators.
+/// Returns an epoch's close as everyone may see it: what the book shows. Only operators see hidden parts
+/// and stops.
 pub(crate) fn public_epoch(summary: &EpochSummary) -> EpochSummary {
     let shown = |side: SideSummary| SideSummary {
         best: side.best,
@@ -174,8 +174,8 @@ pub(crate) fn public_epoch(summary: &EpochSummary) -> EpochSummary {
     EpochSummary { bids: shown(summary.bids), asks: shown(summary.asks), ..*summary }
 }
 
-/// The event as the owner of these accounts sees it, or `None` if it does not concern them. `speaks`
-/// says whether one of them sent the command.
+/// Returns the event as the owner of these accounts may see it, or `None` if it does not concern them.
+/// `speaks` is `true` if one of them sent the command.
 fn seen_event(event: &Event, own: impl Fn(AccountId) -> bool, speaks: bool) -> Option<Event> {
     let seen = match concerned(event) {
         Concerned::Accounts([one, other]) => own(one) || own(other),

@@ -1,4 +1,4 @@
-//! What the core hands on at a time: commands, what became of them, and who wants to know.
+//! Batches, which the core passes on: commands, their events, and the callers that wait for them.
 
 use pricetime_engine::Sequence;
 use pricetime_engine::{Command, Event, Group, Header, Outcome, Sink};
@@ -6,14 +6,14 @@ use tokio::sync::oneshot;
 
 use crate::question::Asked;
 
-/// What the core did in one step. It travels to the journal's thread, which makes it durable, and
-/// from there to the publisher, which tells of it.
+/// The work of one step of the core. It goes to the journal thread, which makes it durable, and from there
+/// to the publisher.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) commands: Vec<Command>,
     /// One for each command.
     groups: Groups,
-    /// Who waits for which of the groups, ascending.
+    /// Callers that wait for a group, each with its index, ascending.
     pub(crate) waiting: Vec<(usize, oneshot::Sender<Group>)>,
     /// Questions between the commands, in order.
     pub(crate) asked: Vec<Asked>,
@@ -27,7 +27,7 @@ pub(crate) struct Groups {
     events: Vec<Event>,
 }
 
-/// A group that is closed: its events end here.
+/// A complete group. Its events end at `end`.
 #[derive(Clone, Copy, Debug)]
 struct Closed {
     header: Header,
@@ -44,12 +44,12 @@ impl Batch {
         self.commands.len()
     }
 
-    /// For how many commands it has room.
+    /// Returns the number of commands that it has room for.
     pub(crate) fn room(&self) -> usize {
         self.commands.capacity()
     }
 
-    /// The groups in their order.
+    /// Returns the groups in order.
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&Header, &[Event], Outcome)> {
         let mut from = 0;
         self.groups.closed.iter().map(move |closed| {
@@ -59,12 +59,12 @@ impl Batch {
         })
     }
 
-    /// The groups, to be copied.
+    /// Returns the groups, to be copied.
     pub(crate) const fn told(&self) -> &Groups {
         &self.groups
     }
 
-    /// Tells everybody who waits.
+    /// Answers all waiting callers.
     pub(crate) fn answer(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting).into_iter().peekable();
         for (at, (header, events, outcome)) in self.groups().enumerate() {
@@ -72,13 +72,13 @@ impl Batch {
                 continue;
             }
             if let Some((_, ticket)) = waiting.next() {
-                // A ticket that was thrown away wants no answer.
+                // The caller may have dropped its ticket.
                 let _ = ticket.send(Group { header: *header, events: events.to_vec(), outcome });
             }
         }
     }
 
-    /// Empties it and keeps its room.
+    /// Empties the batch and keeps its capacity.
     pub(crate) fn clear(&mut self) {
         self.commands.clear();
         self.groups.closed.clear();
@@ -89,7 +89,7 @@ impl Batch {
 }
 
 impl Groups {
-    /// The header of a group and where its events are.
+    /// Returns the header and the events of a group.
     pub(crate) fn at(&self, group: usize) -> Option<(&Header, &[Event])> {
         let closed = self.closed.get(group)?;
         let before = group.checked_sub(1).and_then(|before| self.closed.get(before));
@@ -97,13 +97,13 @@ impl Groups {
         Some((&closed.header, self.events.get(from..closed.end).unwrap_or_default()))
     }
 
-    /// The sequences of the first and the last group.
+    /// Returns the sequences of the first and the last group.
     pub(crate) fn ends(&self) -> Option<(Sequence, Sequence)> {
         let (first, last) = (self.closed.first()?, self.closed.last()?);
         Some((first.header.sequence, last.header.sequence))
     }
 
-    /// How many events there are.
+    /// Returns the number of events.
     pub(crate) fn events(&self) -> usize {
         self.events.len()
     }

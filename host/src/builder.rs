@@ -1,4 +1,4 @@
-//! Opens a host with what production wants, and what a caller asks for besides.
+//! Opens a host with defaults for production.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::options::{Options, Policy, Retention};
 use crate::sequencer::Clock;
 use crate::settle::Settlement;
 
-/// How long an epoch is if nothing else is said.
+/// The default length of an epoch.
 const EPOCH: Duration = Duration::from_secs(15 * 60);
 
 /// Opens a [`Host`]. Its defaults are for production:
@@ -37,14 +37,15 @@ const EPOCH: Duration = Duration::from_secs(15 * 60);
 /// # }
 /// ```
 ///
-/// A builder sets fields of an [`Options`]; [`into_options`](Self::into_options) returns it for what has
-/// no method here. [`Options::new`] itself differs in one default: its epochs do not close by themselves.
+/// A builder sets the fields of an [`Options`]. For a field that has no method here, use
+/// [`into_options`](Self::into_options). [`Options::new`] itself differs in one default: its epochs do not
+/// close by themselves.
 #[derive(Debug)]
 #[must_use = "nothing is opened before `open` is called"]
 pub struct Builder(Options);
 
 impl Host {
-    /// Returns a builder with defaults for production. The data folder is made if it is missing.
+    /// Returns a builder with defaults for production. The data folder is created if it is missing.
     pub fn builder(folder: impl Into<PathBuf>) -> Builder {
         Builder(Options { gates: EpochSchedule::Aligned(EPOCH), ..Options::new(folder) })
     }
@@ -52,13 +53,13 @@ impl Host {
 
 impl Builder {
     /// Closes the epochs of all markets whenever the clock shows a multiple of this length since
-    /// 1970-01-01T00:00Z: with an hour, at every full hour UTC.
+    /// 1970-01-01T00:00Z. With one hour, they close at every full hour UTC.
     pub fn epochs_every(mut self, length: Duration) -> Self {
         self.0.gates = EpochSchedule::Aligned(length);
         self
     }
 
-    /// Closes epochs only when [`Operator::close_epoch`](crate::Operator::close_epoch) does.
+    /// Closes epochs only when [`Operator::close_epoch`](crate::Operator::close_epoch) is called.
     pub fn epochs_by_hand(mut self) -> Self {
         self.0.gates = EpochSchedule::OnRequest;
         self
@@ -76,13 +77,13 @@ impl Builder {
         self
     }
 
-    /// Sets how many local snapshots are kept. At least two are.
+    /// Sets how many local snapshots are kept, at least two.
     pub fn snapshots(mut self, kept: usize) -> Self {
         self.0.snapshots = kept;
         self
     }
 
-    /// Sets how many markets there may be at a time; 10,000 if nothing is said.
+    /// Sets the maximum number of markets at a time. The default is 10,000.
     pub fn markets_max(mut self, most: u32) -> Self {
         self.0.markets_max = most;
         self
@@ -106,30 +107,30 @@ impl Builder {
         self
     }
 
-    /// Calls this with how far the replay has come while the host is opened.
+    /// Calls this with the progress of the replay while the host is opened.
     pub fn progress(mut self, progress: impl FnMut(Progress) + Send + 'static) -> Self {
         self.0.progress = Some(Box::new(progress));
         self
     }
 
     /// Opens a folder that would otherwise be refused because part of what it held is lost. What is left
-    /// goes on under a new history.
+    /// continues under a new history.
     pub fn accept_loss(mut self) -> Self {
         self.0.accept_loss = true;
         self
     }
 
-    /// Returns the options, to set what has no method here. [`Host::open`] opens them.
+    /// Returns the options, to set what has no method here. Pass them to [`Host::open`].
     #[must_use]
     pub fn into_options(self) -> Options {
         self.0
     }
 
-    /// Opens the data folder, brings back what it holds, and starts the host.
+    /// Opens the data folder, restores its state and starts the host.
     ///
     /// # Errors
-    /// Returns an error if the folder cannot be opened, or if something that was acknowledged cannot be
-    /// brought back. The error names the file and what can be done.
+    /// Returns [`OpenError`] if the folder cannot be opened, or if something that was acknowledged cannot
+    /// be restored. The error names the file and what you can do.
     pub fn open(self) -> Result<Host, OpenError> {
         Host::open(self.0)
     }
@@ -142,7 +143,7 @@ impl Builder {
         self
     }
 
-    /// Opens only when this process has the lock, and acknowledges only while it has it, so that two
+    /// Opens only once this process holds the lock, and acknowledges only while it holds it, so that two
     /// processes do not drive the same markets.
     pub fn lock(mut self, lock: crate::lease::RunnerLock) -> Self {
         self.0.lock = Some(lock);

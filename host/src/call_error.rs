@@ -1,11 +1,11 @@
-//! Why a command that was submitted and waited for did nothing.
+//! The error of a command that was submitted and waited for.
 
 use pricetime_engine::{NotAccepted, Reason};
 
 use crate::refused::Refused;
 use crate::stopped::Stopped;
 
-/// Why a command did not do what it was to do: one error for submitting it, waiting for its answer and
+/// Why a command is not known to be accepted: one error for submitting it, waiting for its answer and
 /// [`accepted`](pricetime_engine::Group::accepted).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -14,13 +14,13 @@ pub enum CallError {
     #[error("the command was not taken: {0}")]
     Refused(#[from] Refused),
     /// The host took the command and stopped before it answered. If the command has a request id, send it
-    /// again under that id after a restart: it is carried out at most once.
+    /// again with that id after a restart: it is carried out at most once.
     #[error("the command may or may not have been carried out: {0}")]
     Stopped(#[from] Stopped),
-    /// The rules refuse the command for this reason. It changed nothing.
+    /// The engine's rules refused the command for this reason. It changed nothing.
     #[error("the command was refused: {0:?}")]
     Rejected(Reason),
-    /// The command repeats an earlier one of the same request id and did nothing.
+    /// The command repeats an earlier one with the same request id and did nothing.
     #[error("the command repeats an earlier one and did nothing")]
     Duplicate,
 }

@@ -1,11 +1,11 @@
-//! The core's thread: many submit, one works, batch by batch.
+//! The core thread: many threads submit, one works, batch by batch.
 //!
-//! The work is a [`Work`]: the sequencer with its engine. A caller that has a [`Submitter`] may submit, from any
-//! thread and without waiting; if there is no room, the submitter is told so. If the work fails or panics,
-//! the thread ends, the reason is kept, and everybody who submits from then on is told that it has stopped.
+//! The work is a [`Work`]: the sequencer with its engine. Any thread that has a [`Submitter`] may submit
+//! without waiting. If there is no room, it gets the item back. If the work fails or panics, the thread
+//! ends, the reason is kept, and later items are refused as stopped.
 //!
 //! Nothing here reads a clock: the work says how long it may be left alone, and is called in time even if
-//! nobody submits.
+//! nothing is submitted.
 
 use core::time::Duration;
 use std::any::Any;
@@ -16,32 +16,32 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, TryRecvError, TrySendError};
 
-/// What is done on the thread.
+/// The work of the thread.
 pub(crate) trait Work: Send + 'static {
-    /// What is submitted.
+    /// An item that is submitted.
     type Item: Send + 'static;
 
-    /// Carries out a batch and leaves it empty. It comes empty when there is nothing but time that
-    /// has passed. Says after how long it wants to be called again at the latest.
+    /// Handles a batch and leaves it empty. The batch comes empty if only time has passed. Returns the time
+    /// after which the work must be called again, if there is such a time.
     ///
     /// # Errors
-    /// It cannot go on: the thread ends, and this is the reason.
+    /// Returns the reason if the work cannot continue. The thread then ends.
     fn step(&mut self, batch: &mut Vec<Self::Item>) -> Result<Option<Duration>, String>;
 }
 
 /// How the thread waits for work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// It looks again at once: the quickest, and a whole core for ever.
+    /// It polls without a pause: the lowest latency, at the price of a whole core.
     Spin,
-    /// It lets others have the core and looks again.
+    /// It yields the core to other threads and polls again.
     Yield,
     /// It sleeps until there is work.
     Park,
 }
 
 impl Default for Wait {
-    /// Parks where there are two cores or fewer, else yields.
+    /// Returns [`Wait::Park`] if there are two cores or fewer, otherwise [`Wait::Yield`].
     fn default() -> Self {
         match std::thread::available_parallelism() {
             Ok(cores) if cores.get() > 2 => Self::Yield,
@@ -50,18 +50,18 @@ impl Default for Wait {
     }
 }
 
-/// What a thread is like.
+/// The options of the core thread.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Its name.
     pub name: String,
-    /// How much may wait for it.
+    /// How many items may wait for it.
     pub capacity: usize,
-    /// How much of that is kept for what is urgent.
+    /// How many of those places are reserved for urgent items.
     pub reserve: usize,
-    /// How much it takes at a time.
+    /// How many items it takes at a time.
     pub batch: usize,
-    /// How it waits.
+    /// How it waits for work.
     pub wait: Wait,
 }
 
@@ -72,7 +72,7 @@ impl Default for Options {
     }
 }
 
-/// Why something was not taken, with the thing itself.
+/// Why an item was not taken, with the item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused<T> {
     /// There is no room now.
@@ -81,25 +81,25 @@ pub(crate) enum Refused<T> {
     Stopped(T),
 }
 
-/// What waits for the thread.
+/// An entry of the thread's queue.
 enum Waiting<T> {
     Item(T),
-    /// Nothing behind this is looked at.
+    /// Entries after this one are not read.
     Close,
 }
 
-/// Where work is submitted.
+/// The sending side of the thread's queue.
 #[derive(Debug)]
 pub(crate) struct Submitter<T> {
     sender: Sender<Waiting<T>>,
-    /// Only to empty the ring once the thread has ended.
+    /// Only used to empty the queue once the thread has ended.
     receiver: Receiver<Waiting<T>>,
-    /// What is not urgent is refused where this much waits.
+    /// Items that are not urgent are refused while this many wait.
     room: usize,
     end: Arc<End>,
 }
 
-/// How the thread ended, once it has: in order, or with the reason why not.
+/// How the thread ended, once it has: in order, or with the reason.
 type End = OnceLock<Result<(), String>>;
 
 impl<T> Clone for Submitter<T> {
@@ -110,12 +110,12 @@ impl<T> Clone for Submitter<T> {
 }
 
 impl<T> Submitter<T> {
-    /// Whether the thread has ended.
+    /// Returns `true` if the thread has ended.
     pub(crate) fn has_ended(&self) -> bool {
         self.end.get().is_some()
     }
 
-    /// Whether there is room for what is not urgent.
+    /// Returns `true` if there is room for an item that is not urgent.
     pub(crate) fn has_room(&self) -> bool {
         self.sender.len() < self.room
     }
@@ -123,9 +123,9 @@ impl<T> Submitter<T> {
     /// Submits without waiting.
     ///
     /// # Errors
-    /// There is no room, or the thread has ended; the item comes back.
+    /// Returns the item if there is no room or the thread has ended.
     pub(crate) fn submit(&self, item: T) -> Result<(), Refused<T>> {
-        // Others may come between the question and the answer: the reserve is then that much smaller.
+        // Others may submit between this check and the send. They then use a little of the reserve.
         if self.has_room() || self.has_ended() {
             self.submit_urgently(item)
         } else {
@@ -133,10 +133,10 @@ impl<T> Submitter<T> {
         }
     }
 
-    /// Submits without waiting, into the reserve too.
+    /// Submits an urgent item without waiting. It may use the reserve.
     ///
     /// # Errors
-    /// There is no room, or the thread has ended; the item comes back.
+    /// Returns the item if there is no room or the thread has ended.
     pub(crate) fn submit_urgently(&self, item: T) -> Result<(), Refused<T>> {
         if self.end.get().is_some() {
             return Err(Refused::Stopped(item));
@@ -144,10 +144,10 @@ impl<T> Submitter<T> {
         match self.sender.try_send(Waiting::Item(item)) {
             Ok(()) | Err(TrySendError::Full(Waiting::Close)) => {}
             Err(TrySendError::Full(Waiting::Item(item))) => return Err(Refused::Busy(item)),
-            // This submitter is a receiver itself.
+            // Cannot happen, because this submitter holds a receiver itself.
             Err(TrySendError::Disconnected(_)) => {}
         }
-        // It may have ended in between and never look again. Then nobody may wait for the item.
+        // The thread may have ended in between and never read the item. Then no caller may wait for it.
         if self.end.get().is_some() {
             empty(&self.receiver);
         }
@@ -155,7 +155,7 @@ impl<T> Submitter<T> {
     }
 }
 
-/// Drops all that waits.
+/// Drops everything that waits.
 fn empty<T>(receiver: &Receiver<T>) {
     while receiver.try_recv().is_ok() {}
 }
@@ -169,10 +169,10 @@ pub(crate) struct Thread<W: Work> {
 }
 
 impl<W: Work> Thread<W> {
-    /// Lets the thread do what was submitted so far, ends it, and gives the work back.
+    /// Lets the thread handle what was submitted so far, ends it, and returns the work.
     ///
     /// # Errors
-    /// The work failed or panicked: the reason.
+    /// Returns the reason if the work failed or panicked.
     pub(crate) fn close(self) -> Result<W, String> {
         let soon = Duration::from_millis(10);
         while self.end.get().is_none() {
@@ -188,11 +188,11 @@ impl<W: Work> Thread<W> {
     }
 }
 
-/// Starts a thread for this work. When the thread ends, `ended` is called with the reason if the work
-/// failed or panicked, before anything is dropped that waits for an answer.
+/// Starts a thread for this work. When the thread ends, it calls `ended`, with the reason if the work
+/// failed or panicked. It does so before it drops anything that waits for an answer.
 ///
 /// # Errors
-/// Returns the system's error if it gives no thread.
+/// Returns the system's error if it cannot start a thread.
 pub(crate) fn spawn<W: Work>(
     options: &Options,
     mut work: W,
@@ -216,7 +216,7 @@ pub(crate) fn spawn<W: Work>(
     Ok((submitter, Thread { handle, sender, end }))
 }
 
-/// How often a thread that does not sleep looks in vain before the work is called for nothing.
+/// How many times a thread that does not sleep polls in vain before it calls the work with an empty batch.
 const LOOKS: u32 = 1_024;
 
 fn run<W: Work>(
@@ -249,7 +249,7 @@ fn run<W: Work>(
     }
 }
 
-/// The next that waits, or nothing where the work wants to be called without.
+/// Returns the next entry, or `None` if the work is to be called without one.
 fn next<T>(receiver: &Receiver<T>, wait: Wait, alone: Option<Duration>) -> Option<T> {
     if wait == Wait::Park {
         return match alone {
@@ -286,7 +286,7 @@ mod tests {
 
     use super::*;
 
-    /// Sends on what it gets, and panics at zero.
+    /// Passes on each item, and panics at zero.
     struct Echo(mpsc::Sender<u64>);
 
     impl Work for Echo {
@@ -336,7 +336,7 @@ mod tests {
         }
     }
 
-    /// Works only when it is let.
+    /// Waits for a message before it handles a batch.
     struct Held(mpsc::Receiver<()>, usize);
 
     impl Work for Held {
@@ -344,7 +344,7 @@ mod tests {
 
         fn step(&mut self, batch: &mut Vec<u64>) -> Result<Option<Duration>, String> {
             if !batch.is_empty() {
-                // A sender that is gone lets everything through.
+                // Once the test has dropped the sender, nothing blocks here.
                 let _ = self.0.recv();
             }
             self.1 += batch.len();
@@ -372,7 +372,7 @@ mod tests {
         assert_eq!(thread.close().expect("it ends in order").1, taken + urgent);
     }
 
-    /// Says when it is dropped.
+    /// Reports when it is dropped.
     struct Dropped(mpsc::Sender<()>);
 
     impl Drop for Dropped {
@@ -441,7 +441,7 @@ mod tests {
         assert!(thread.close().is_err_and(|why| why.contains("zero came")));
     }
 
-    /// Counts how often it is called for nothing.
+    /// Counts how often it is called without work.
     struct Idle(mpsc::Sender<()>);
 
     impl Work for Idle {
@@ -449,7 +449,7 @@ mod tests {
 
         fn step(&mut self, batch: &mut Vec<()>) -> Result<Option<Duration>, String> {
             batch.clear();
-            // Nobody may listen any more when it ends.
+            // The test may have dropped the receiver.
             let _ = self.0.send(());
             Ok(Some(Duration::from_millis(1)))
         }

@@ -1,4 +1,4 @@
-//! What is submitted to the core's thread.
+//! Items that are submitted to the core thread.
 
 use pricetime_engine::{AccountId, Action, Group, MarketId, RequestId, SessionId, Timestamp};
 use tokio::sync::oneshot;
@@ -9,30 +9,31 @@ use crate::view::MarketView;
 /// A command before it has a number and a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Draft {
-    /// The market it speaks to.
+    /// The market that the command is for.
     pub market: MarketId,
-    /// Who speaks.
+    /// The account that sends it.
     pub account: AccountId,
-    /// Whether the speaker may do what only operators may.
+    /// Whether the sender may do what only operators may.
     pub operator: bool,
-    /// The idempotency key: who repeats a command under the same one is told what became of the
-    /// first.
+    /// The idempotency key. A command that repeats an earlier one with the same key is not carried out, and
+    /// its answer has the outcome of the first one.
     pub request: Option<RequestId>,
-    /// The session that an order placed by it ends with; [`Session`](crate::Session) fills this in.
+    /// The session that an order placed by it ends with. [`Host::submit_in`](crate::Host::submit_in) fills
+    /// this in.
     pub session: Option<SessionId>,
-    /// What is to be done.
+    /// The action to carry out.
     pub action: Action,
 }
 
-/// What is submitted to the core's thread.
+/// An item in the core thread's ring.
 #[derive(Debug)]
 pub(crate) enum Item {
-    /// A command, when it happened if it is of a recording, and who waits for its answer.
+    /// A command, its time if it comes from a recording, and the sender for its answer.
     Draft(Draft, Option<Timestamp>, Option<oneshot::Sender<Group>>),
-    /// There may be something to do besides.
+    /// Wakes the core, because there may be other work.
     Wake,
-    /// The book as the core has it now, durable or not.
+    /// A request for the book as the core has it now, durable or not.
     Latest(MarketId, usize, oneshot::Sender<Option<MarketView>>),
-    /// A question that travels with the commands around it and is answered where they are told.
+    /// A question that is answered in its place among the commands around it.
     Ask(Question, oneshot::Sender<Found>),
 }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use pricetime_engine::Timestamp;
 
-/// When the epochs of all markets close by themselves. One more may be closed at any time by an
-/// operator's `CloseEpoch`.
+/// When the epochs of all markets close by themselves. An operator can close one at any other time with
+/// `CloseEpoch`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EpochSchedule {
-    /// Never by themselves.
+    /// Never.
     #[default]
     OnRequest,
-    /// Whenever the clock shows a multiple of this since 1970-01-01T00:00Z: with 15 minutes at :00,
-    /// :15, :30 and :45 UTC.
+    /// Whenever the clock shows a multiple of this length since 1970-01-01T00:00Z. With 15 minutes, they
+    /// close at :00, :15, :30 and :45 UTC.
     Aligned(Duration),
     /// This long after the last close, or after the start.
     Every(Duration),
@@ -21,17 +21,17 @@ pub enum EpochSchedule {
     Commands(u64),
 }
 
-/// The gates of a running host.
+/// The schedule of a running host. A gate is a time at which epochs close.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schedule {
     gates: EpochSchedule,
-    /// When the next one is due, for those that go by time.
+    /// When the next gate is due, if gates depend on time.
     due: Option<Timestamp>,
-    /// How many commands came since the last one.
+    /// How many commands came since the last gate.
     commands: u64,
 }
 
-/// The longest pause of a recording, in epochs, in which each epoch is closed.
+/// The longest pause of a recording, in epochs, during which each epoch is closed.
 const PAUSE_MAX: u64 = 10_000;
 
 fn nanoseconds(duration: Duration) -> u64 {
@@ -39,14 +39,14 @@ fn nanoseconds(duration: Duration) -> u64 {
 }
 
 impl Schedule {
-    /// The gates from here on. `last` is the time of the last thing that happened: the first gate
-    /// after it is due, even where that is long ago.
+    /// Returns a schedule that starts here. `last` is the time of the last command: the first gate after it
+    /// is due, even if that was long ago.
     pub(crate) fn new(gates: EpochSchedule, last: Timestamp) -> Self {
         Self { gates, due: next(gates, last), commands: 0 }
     }
 
-    /// The gate that is due at `now`, if one is, and with it all that were missed: only the first of
-    /// several is closed, and the epoch that opens with it runs to the next gate from now.
+    /// Returns the gate that is due at `now`, if there is one. If several were missed, only the first is
+    /// closed, and the epoch that opens with it runs to the next gate after `now`.
     pub(crate) fn pass(&mut self, now: Timestamp) -> Option<Timestamp> {
         let due = self.due.filter(|due| *due <= now)?;
         self.due = next(self.gates, now);
@@ -54,8 +54,8 @@ impl Schedule {
         Some(due)
     }
 
-    /// The next gate that is due at `now`, without those that were missed behind it, so that each of
-    /// them closes an epoch. Behind so long a gap that it is no pause, only one is closed.
+    /// Returns the next gate that is due at `now`, without skipping the missed ones after it, so that each
+    /// of them closes an epoch. If the gap is too long to be a pause, only one is closed.
     pub(crate) fn pass_one(&mut self, now: Timestamp) -> Option<Timestamp> {
         let due = self.due.filter(|due| *due <= now)?;
         let following = next(self.gates, due);
@@ -68,7 +68,7 @@ impl Schedule {
         Some(due)
     }
 
-    /// Counts a command. Says whether it was the last of its epoch.
+    /// Counts a command. Returns `true` if it was the last of its epoch.
     pub(crate) fn count(&mut self) -> bool {
         let EpochSchedule::Commands(most) = self.gates else { return false };
         self.commands = self.commands.saturating_add(1);
@@ -79,7 +79,7 @@ impl Schedule {
         true
     }
 
-    /// How long it is until the next gate.
+    /// Returns the time until the next gate.
     pub(crate) fn left(&self, now: Timestamp) -> Option<Duration> {
         self.due.map(|due| Duration::from_nanos(due.0.saturating_sub(now.0)))
     }

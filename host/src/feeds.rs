@@ -1,8 +1,8 @@
-//! What is durable, told: the image that views read, and the subscribers.
+//! The publisher's state: the image that views read, and the subscribers.
 //!
-//! The image is folded from events that are durable and from nothing else, so a view never shows
-//! what a crash could take back. Folding, subscribing and looking take turns at one lock: who
-//! subscribes gets a book as of some sequence and is served from the very next one.
+//! The image is folded only from durable events, so a view never shows what a crash could take back.
+//! Folding, subscribing and reading take turns at one lock. So a subscriber gets a book as of some
+//! sequence, and its updates begin with the very next command.
 
 mod accounts;
 
@@ -22,21 +22,21 @@ use crate::question::{Asked, Found, Question};
 use crate::subscription::{AccountFeed, MarketFeed, MarketUpdate, TradeView, Updates};
 use crate::view::MarketView;
 
-/// A level's place.
+/// The side and price of a level.
 type Touched = (Side, Price);
 
-/// The image, and who wants to hear of it.
+/// The image and its subscribers.
 #[derive(Debug)]
 pub(crate) struct Feeds {
     pub(crate) image: Image,
     markets: BTreeMap<MarketId, Vec<mpsc::Sender<Arc<MarketUpdate>>>>,
     accounts: Accounts,
-    /// The last update of each watched market in call: the end of the batch adds to it what an uncross
-    /// would do then.
+    /// The last update of each watched market in Call. The end of the batch adds what an uncross would do
+    /// then.
     held: BTreeMap<MarketId, MarketUpdate>,
 }
 
-/// A book as of a command. It is made a view without the publisher's lock.
+/// A book as of a command. It is turned into a view without the publisher's lock.
 #[derive(Debug)]
 pub(crate) struct AsOf {
     sequence: Sequence,
@@ -44,14 +44,14 @@ pub(crate) struct AsOf {
 }
 
 impl AsOf {
-    /// The best levels of each side, so many.
+    /// Returns the best `depth` levels of each side.
     pub(crate) fn view(&self, depth: usize) -> MarketView {
         MarketView::of_frozen(&self.book, self.sequence, depth)
     }
 }
 
-/// A subscription of a market that has begun. Its book is as it was then, and it is made a feed without
-/// the publisher's lock.
+/// A market subscription that has begun. Its book is frozen as of that moment, and is turned into a feed
+/// without the publisher's lock.
 #[derive(Debug)]
 pub(crate) struct BegunMarket {
     book: AsOf,
@@ -65,8 +65,8 @@ impl BegunMarket {
     }
 }
 
-/// A subscription of an account that has begun. Its orders are as they were then, and it is made a feed
-/// without the publisher's lock.
+/// An account subscription that has begun. Its orders are frozen as of that moment, and are turned into a
+/// feed without the publisher's lock.
 #[derive(Debug)]
 pub(crate) struct Begun {
     sequence: Sequence,
@@ -86,7 +86,7 @@ impl Feeds {
         Self { image, markets: BTreeMap::new(), accounts: Accounts::new(), held: BTreeMap::new() }
     }
 
-    /// Takes a durable group in and tells of it.
+    /// Folds a durable group into the image and sends it to subscribers.
     pub(crate) fn publish(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
         let watched = self.markets.contains_key(&header.market);
         let mut touched = if watched { self.touched(header.market, events) } else { Vec::new() };
@@ -100,7 +100,7 @@ impl Feeds {
         self.accounts.tell(header, events, outcome);
     }
 
-    /// Where the orders that these events name stand now.
+    /// Returns the levels where the orders that these events name rest now.
     fn touched(&self, market: MarketId, events: &[Event]) -> Vec<Touched> {
         let Some(market) = self.image.market(market) else { return Vec::new() };
         let parties = events.iter().flat_map(Event::parties);
@@ -122,7 +122,7 @@ impl Feeds {
             && !update.removed
             && !(in_call && events.iter().any(moves_call));
         if nothing {
-            // A reader who went away is noticed in quiet times too.
+            // Nothing to send, but readers that were dropped are removed.
             self.tell_readers(header.market, None);
             return;
         }
@@ -133,8 +133,8 @@ impl Feeds {
         }
     }
 
-    /// Tells what is held back: a batch has ended. An uncross is computed once for each market in call
-    /// that changed in the batch and is watched, however many commands and subscribers there are.
+    /// Sends the updates that were held back, at the end of a batch. An uncross is computed once for each
+    /// watched market in Call that changed in the batch, however many commands and subscribers there are.
     pub(crate) fn end_batch(&mut self) {
         for (market, mut update) in std::mem::take(&mut self.held) {
             update.call = self.image.market(market).and_then(MarketImage::call);
@@ -142,7 +142,7 @@ impl Feeds {
         }
     }
 
-    /// Sends an update to who watches the market, and lets those go who do not read.
+    /// Sends an update to the readers of a market. Readers whose queue is full are disconnected.
     fn tell_readers(&mut self, market: MarketId, update: Option<MarketUpdate>) {
         let Some(readers) = self.markets.get_mut(&market) else { return };
         match update.map(Arc::new) {
@@ -154,19 +154,19 @@ impl Feeds {
         }
     }
 
-    /// A market as of now. Takes time with the depth.
+    /// Returns a market as of now. Takes time in proportion to the depth.
     pub(crate) fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
         let image = self.image.market(market)?;
         Some(MarketView::of_image(image, self.image.last_sequence(), depth))
     }
 
-    /// A market's book as of now, without a copy of it.
+    /// Returns a market's book as of now, without copying it.
     pub(crate) fn freeze(&self, market: MarketId) -> Option<AsOf> {
         let book = self.image.market(market)?.freeze_book();
         Some(AsOf { sequence: self.image.last_sequence(), book })
     }
 
-    /// Answers a question that came between commands.
+    /// Answers a question that was asked between commands.
     pub(crate) fn answer(&self, asked: Asked) {
         // The caller may have dropped its ticket.
         let _ = asked.reply.send(self.find(asked.question));
@@ -194,9 +194,9 @@ impl Feeds {
         }
     }
 
-    /// Begins a subscription of a market. Under the publisher's lock it copies no level.
+    /// Begins a market subscription. Copies no level under the publisher's lock.
     pub(crate) fn subscribe(&mut self, market: MarketId, room: usize) -> Option<BegunMarket> {
-        // What is held back is older than the book.
+        // The updates that were held back are older than the book.
         self.end_batch();
         let book = self.freeze(market)?;
         let (sender, receiver) = mpsc::channel(room.max(1));
@@ -204,8 +204,8 @@ impl Feeds {
         Some(BegunMarket { book, updates: Updates::of(receiver) })
     }
 
-    /// Begins a subscription of an account. Under the publisher's lock it costs what the account's orders
-    /// or the pages of all orders cost, whichever are fewer.
+    /// Begins an account subscription. Under the publisher's lock, this copies the account's orders, or
+    /// takes the pages of all orders if those are fewer.
     pub(crate) fn subscribe_account(
         &mut self,
         market: MarketId,
@@ -217,24 +217,24 @@ impl Feeds {
         Some(Begun { sequence: self.image.last_sequence(), orders, updates })
     }
 
-    /// Whether anybody is subscribed.
+    /// Returns `true` if there is any subscriber.
     pub(crate) fn is_heard(&self) -> bool {
         !self.markets.is_empty() || !self.accounts.is_empty()
     }
 
-    /// Lets every subscriber go.
+    /// Ends every subscription.
     pub(crate) fn let_go(&mut self) {
         self.markets.clear();
         self.accounts.clear();
     }
 
-    /// Every command up to this one is in the image.
+    /// Returns the last command that is in the image.
     pub(crate) const fn sequence(&self) -> Sequence {
         self.image.last_sequence()
     }
 }
 
-/// Whether an event may change what an uncross would do.
+/// Returns `true` if an event may change what an uncross would do.
 fn moves_call(event: &Event) -> bool {
     matches!(event, Event::MarketSet(_)) || event.parties().next().is_some()
 }
@@ -298,7 +298,7 @@ mod tests {
 
     use super::*;
 
-    /// A publisher, and the engine whose groups it is told.
+    /// A publisher, and the engine whose groups it receives.
     struct Told {
         engine: Engine,
         public: Feeds,

@@ -1,4 +1,4 @@
-//! A folder with a journal and snapshots, beside which Redis may have an image.
+//! The store of a host with a data folder: journal and snapshots, and optionally an image in Redis.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ struct FolderStore {
     journal: Journal,
     snapshots: LocalSnapshots,
     history: History,
-    /// Whether nobody knows what Redis holds.
+    /// Whether Redis did not answer, so that it is unknown what it holds.
     unasked: bool,
 }
 
-/// Brings back what the folder holds.
+/// Restores what the folder holds.
 pub(crate) fn open(options: &mut Options, mut folder: Folder) -> Result<Opened, OpenError> {
     let how = RecoveryOptions {
         journal: options.journal,
@@ -114,8 +114,8 @@ impl Store for FolderStore {
     }
 }
 
-/// Replays what is to be replayed. A short way is folded into the image that is there; after a long
-/// one it is made anew from the state at its end, which is quicker than to fold so many events.
+/// Replays the journal. A short replay is folded into the existing image. After a long one, the image is
+/// built from the final state, because that is quicker than folding so many events.
 fn bring_back(
     recovery: Recovery,
     mut image: Image,
@@ -132,10 +132,10 @@ fn bring_back(
     Ok((recovered, image))
 }
 
-/// Who listens, who settles and who delivers.
+/// The follower of the settlement, its thread, and the thread that delivers.
 type Ends = (Option<Box<dyn Follower>>, Option<SettlementThread>, Option<DeliveryThread>);
 
-/// The ends of the settlement, where there is to be one.
+/// Creates the parts of the settlement, if there is one.
 fn settle(
     settlement: Option<Settlement>,
     place: Place,

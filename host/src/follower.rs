@@ -1,15 +1,15 @@
-//! Who hears of everything.
+//! Followers, which receive everything that becomes durable.
 
 use pricetime_engine::{Event, Header, MarketHead, Outcome};
 
-/// Hears of everything that is durable, in order and without a gap, on the publisher's thread.
+/// Receives everything that becomes durable, in order and without a gap, on the publisher thread.
 ///
-/// It is never let go: while it works, answers wait, and in the end the ring is full. So it does
-/// what is quick, and hands on what is not. What the process had made durable but not yet told when
-/// it was killed, a follower never hears of: the journal has it, and a replay tells it again.
+/// A follower is never disconnected. While it works, answers wait, and eventually the ring is full. So it
+/// should do only what is quick, and pass the rest on. If the process is killed, a follower never receives
+/// what was durable but not yet published. The journal has it, and a replay yields it again.
 ///
-/// A command counts as durable ([`Status::durable`](crate::Status::durable)) before a
-/// follower gets its group, and its ticket is answered afterwards.
+/// A command counts as durable ([`Status::durable`](crate::Status::durable)) before a follower receives its
+/// group. Its ticket resolves after that.
 ///
 /// ```
 /// use pricetime::engine::{Event, Header, MarketHead, Outcome};
@@ -38,10 +38,10 @@ use pricetime_engine::{Event, Header, MarketHead, Outcome};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Follower: Send + 'static {
-    /// The markets as they are before the first group.
+    /// Receives the markets as they are before the first group.
     fn start(&mut self, _markets: &[MarketHead]) {}
-    /// What a command did.
+    /// Receives the events of a command.
     fn group(&mut self, header: &Header, events: &[Event], outcome: Outcome);
-    /// There is nothing more for now.
+    /// Called when nothing more waits to be published.
     fn pause(&mut self) {}
 }

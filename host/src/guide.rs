@@ -1,7 +1,7 @@
 //! How to embed Pricetime in a program, from `Cargo.toml` to the backup.
 //!
-//! The examples block a thread with [`Pending::wait`], so that they are short. In a task write `.await`
-//! in its place: a [`Pending`] is a future, on any runtime. `host/examples/gateway.rs` is a complete
+//! The examples block a thread with [`Pending::wait`], to keep them short. In a task, use `.await`
+//! instead: a [`Pending`] is a future that works on any runtime. `host/examples/gateway.rs` is a complete
 //! program, an HTTP and WebSocket server.
 //!
 //! # Add the dependency
@@ -21,7 +21,7 @@
 //!
 //! The engine is re-exported as [`pricetime::engine`](crate::engine), the journal and the ledgers as
 //! [`pricetime::persistence`](crate::persistence). To settle trades, depend on `pricetime-settlement` too,
-//! with a feature for each ledger besides that in Redis: `redb` (a file), `postgres`, `postgres-tls`.
+//! with a feature for each ledger except the one in Redis: `redb` (a file), `postgres`, `postgres-tls`.
 //!
 //! # Open a host
 //!
@@ -42,9 +42,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A [`Builder`](crate::Builder) has defaults for production, and [`Options`] every setting. FolderReader at
+//! A [`Builder`](crate::Builder) has defaults for production, and [`Options`] has every setting. Look at
 //! [`Policy`] (when a command counts as durable), [`Retention`] (how much of the journal is kept) and
-//! [`EpochSchedule`] (when epochs close). [`OpenError`] says which file is in the way and what to do.
+//! [`EpochSchedule`] (when epochs close). An [`OpenError`] names the file at fault and says
+//! what to do.
 //!
 //! # Add a market
 //!
@@ -100,22 +101,22 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! A group names both sides of a trade. Cut it with [`Principal::seen`] before you show it to a client.
+//! A group names both sides of a trade. Filter it with [`Principal::seen`] before you show it to a client.
 //! To cancel a client's orders when its connection ends, place them in a [`Session`]
 //! ([`Host::session`], [`Host::submit_in`]).
 //!
 //! # Refusals and retries
 //!
-//! A command can fail in three ways, and each asks for something else:
+//! A command can fail in three ways, and each needs a different response:
 //!
 //! | what you get | what it means | what to do |
 //! |---|---|---|
 //! | [`CallError::Refused`] | the command was not submitted | on `Busy` wait for [`Host::ready`] and send it again |
-//! | [`CallError::Stopped`] | nobody knows yet what became of it | after a restart send it again with the same request id |
+//! | [`CallError::Stopped`] | the outcome is not known yet | after a restart send it again with the same request id |
 //! | [`Outcome::Rejected`] in the group | the rules refused it; it changed nothing | read the [`Reason`] |
 //!
 //! A command with a request id is carried out at most once for each account and market. A repeat
-//! returns [`Outcome::Duplicate`], and [`Host::outcome`] says what became of the first. A market
+//! returns [`Outcome::Duplicate`], and [`Host::outcome`] returns the outcome of the first. A market
 //! remembers its last [`Limits::requests_max`] requests.
 //!
 //! ```
@@ -148,7 +149,7 @@
 //! so anyone may see them.
 //!
 //! A subscriber that falls too far behind is disconnected ([`Ended`]) and delays no one else. Keep the
-//! sequence of the last update that you processed: [`Host::subscribe_from`] continues behind it, also
+//! sequence of the last update that you processed: [`Host::subscribe_from`] continues after it, also
 //! after a restart of the process.
 //!
 //! ```
@@ -176,7 +177,7 @@
 //! # Followers
 //!
 //! A [`Follower`] runs in the host and receives every durable group of every market, in order. Use it
-//! to feed your own projections. It must be quick: commands are answered after it.
+//! to feed your own projections. It must be quick: a command is answered only after it.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -219,9 +220,9 @@
 //!
 //! # Epochs and auctions
 //!
-//! An epoch is the period that is settled at once. [`EpochSchedule`] close epochs by the clock; an operator can
-//! close one at any time. In [`Phase::Continuous`] orders match as they come. In [`Phase::Call`] they
-//! gather, and the close of the epoch matches them at one price. Until then
+//! An epoch is the period that is settled as one batch. An [`EpochSchedule`] closes epochs by the clock,
+//! and an operator can close one at any time. In [`Phase::Continuous`] orders match as they arrive. In
+//! [`Phase::Call`] they rest, and the close of the epoch matches them at one price. Until then
 //! [`MarketView::call`](crate::MarketView::call) shows the indicative price.
 //!
 //! ```
@@ -247,8 +248,8 @@
 //! # Settlement
 //!
 //! With a [`Settlement`] each closed epoch is posted to a ledger as one batch, exactly once and in
-//! order: what each account receives and pays, with fees. If the ledger is away, matching goes on and
-//! the batches follow. [`Host::settlement`] says how far each market is.
+//! order: what each account receives and pays, with fees. If the ledger is down, matching continues
+//! and the batches are posted later. [`Host::settlement`] returns how far each market is.
 //!
 //! ```
 //! use pricetime::persistence::settlement::ledger::{EmbeddedLedger, Ledger as _};
@@ -281,13 +282,13 @@
 //! ```
 //!
 //! If a ledger refuses a batch, the batch becomes a dead letter and the market's later epochs wait until
-//! an operator decides ([`OperatorRequest`], [`OperatorRequests`]). A [`Delivery`] also brings each posted
-//! batch to an [`Outlet`] of yours, at least once and in order.
+//! an operator decides ([`OperatorRequest`], [`OperatorRequests`]). A [`Delivery`] also delivers each
+//! posted batch to an [`Outlet`] of yours, at least once and in order.
 //!
 //! # The image in Redis
 //!
-//! Each market's book is written to Redis after each epoch, if you name a server, for readers in any
-//! language. It is a copy: if Redis is away, matching goes on. `docs/redis.md` lists the keys.
+//! If you name a server, each market's book is written to Redis after each epoch, for readers in any
+//! language. It is a copy: if Redis is down, matching continues. `docs/redis.md` lists the keys.
 //!
 //! ```no_run
 //! # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -303,9 +304,9 @@
 //!
 //! # Shut down
 //!
-//! Stop your own server first, then close the host: [`Host::close`] carries out what was submitted,
-//! makes it durable, writes a last snapshot and ends every feed. It waits at most four seconds for Redis
-//! and the ledger; the next start does what is left. It blocks, so call it outside of your tasks.
+//! Stop your own server first, then close the host: [`Host::close`] carries out the submitted
+//! commands, makes them durable, writes a last snapshot and ends every feed. It waits at most four seconds
+//! for Redis and the ledger; the next start does what is left. It blocks, so call it outside of your tasks.
 //!
 //! ```
 //! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
@@ -322,11 +323,11 @@
 //!
 //! # What a crash leaves
 //!
-//! With [`Policy::Sync`], the default, everything that a ticket, a view or a feed has told is on disk.
-//! After a crash or a power cut open the same folder: the newest snapshot is restored and the journal
-//! behind it replayed. Commands whose tickets had not resolved may or may not be there; send them again
-//! with their request ids. Orders of a [`Session`] are cancelled. Of the epochs that should have closed
-//! meanwhile, the first is closed at the start.
+//! With [`Policy::Sync`], the default, everything that a ticket, a view or a feed has shown is on disk.
+//! After a crash or a power cut, open the same folder: the newest snapshot is restored and the journal
+//! after it is replayed. Commands whose tickets had not resolved may or may not be there; send them again
+//! with their request ids. Orders of a [`Session`] are cancelled. If epochs should have closed in the
+//! meantime, the first of them is closed at the start.
 //!
 //! ```
 //! use pricetime::{Host, Options};
@@ -348,14 +349,14 @@
 //! ```
 //!
 //! If a file is damaged or lost, the host does not open and the error names it. Put back a copy of the
-//! file or restore a backup. [`Options::accept_loss`] goes on without what is lost, under a new history.
+//! file or restore a backup. [`Options::accept_loss`] continues without the lost data, under a new history.
 //! If the disk fails under a running host, the host stops: restart the process.
 //!
 //! # Back up and restore
 //!
-//! Do not copy the folder of a running process. [`FolderReader::pack`] writes an archive of it, beside the
-//! process or from another one, and checks every record. [`unpack`] makes a folder of an archive.
-//! Only one of the two folders may go on: both have the same history.
+//! Do not copy the folder of a running process. [`FolderReader::pack`] writes an archive of it, in the same
+//! process or another one, and checks every record. [`unpack`] makes a folder from an archive. Only one of
+//! the two folders may be used from then on: both have the same history.
 //!
 //! ```
 //! use std::fs::File;
@@ -388,7 +389,7 @@
 //!
 //! The host logs through the crate `tracing` and counts through the crate `metrics`. Install a
 //! subscriber and a recorder of your choice before you open it; `docs/runbook.md` explains each line and
-//! each metric. [`Host::status`] says how the host is. Raise an alarm if one of these is set:
+//! each metric. [`Host::status`] returns the host's status. Raise an alarm if one of these is set:
 //!
 //! ```
 //! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
@@ -404,7 +405,7 @@
 //!
 //! # Limits
 //!
-//! Everything in memory that a caller can fill has a limit. `docs/security.md` lists all limits.
+//! Everything in memory that a caller can make grow has a limit. `docs/security.md` lists all limits.
 //!
 //! | what | where | default | at the limit |
 //! |---|---|---|---|

@@ -1,4 +1,4 @@
-//! Whose commands a caller sends: those of an account, or those of an operator.
+//! Handles that send commands as an account or as an operator.
 
 use pricetime_engine::{
     AccountId, Action, Amend, EpochNumber, MarketId, MarketSpec, OrderId, Phase, Place, RequestId,
@@ -9,7 +9,7 @@ use crate::draft::Draft;
 use crate::host::Host;
 use crate::pending::Pending;
 
-/// An account in a market. What is sent here never has an operator's rights.
+/// An account in a market. Commands sent through it never have operator rights.
 ///
 /// ```no_run
 /// use pricetime::engine::{AccountId, MarketId, OrderId, Place, Price, Quantity, Side};
@@ -33,7 +33,7 @@ pub struct Account {
     request: Option<RequestId>,
 }
 
-/// An operator of a market: may do what no account may, and cancels everybody's orders.
+/// An operator of a market. It may do what accounts may not, and may cancel the orders of any account.
 ///
 /// ```no_run
 /// use pricetime::engine::{MarketId, MarketSpec, Phase};
@@ -50,13 +50,13 @@ pub struct Account {
 pub struct Operator(Account);
 
 impl Host {
-    /// Returns an account in a market. Nothing is checked before it sends something.
+    /// Returns a handle to an account in a market. Nothing is checked before it sends a command.
     #[must_use]
     pub fn account(&self, market: MarketId, account: AccountId) -> Account {
         Account { host: self.clone(), market, account, request: None }
     }
 
-    /// Returns the operator of a market. Its commands come from the account 0.
+    /// Returns a handle to the operator of a market. Its commands come from account 0.
     #[must_use]
     pub fn operator(&self, market: MarketId) -> Operator {
         Operator(self.account(market, AccountId(0)))
@@ -64,7 +64,8 @@ impl Host {
 }
 
 impl Account {
-    /// Gives the next command a request id: whoever repeats it is told what became of the first.
+    /// Returns a handle that sends its commands with this request id. A command that repeats an earlier one
+    /// with the same id is not carried out, and its answer has the outcome of the first one.
     #[must_use]
     pub fn with_request(&self, request: RequestId) -> Self {
         Self { request: Some(request), ..self.clone() }
@@ -102,7 +103,7 @@ impl Operator {
         self.0.submit(true, action)
     }
 
-    /// Opens the market. Its phase is Closed.
+    /// Adds the market, in the phase Closed.
     pub fn add(&self, spec: MarketSpec) -> Pending {
         self.submit(Action::AddMarket(spec))
     }
@@ -122,27 +123,27 @@ impl Operator {
         self.submit(Action::SetPhase(phase))
     }
 
-    /// Closes the current epoch, which has this number.
+    /// Closes the current epoch, which must have this number.
     pub fn close_epoch(&self, number: EpochNumber) -> Pending {
         self.submit(Action::CloseEpoch { number })
     }
 
-    /// Refuses new orders of an account.
+    /// Blocks an account: its new orders are refused.
     pub fn block(&self, account: AccountId) -> Pending {
         self.submit(Action::BlockAccount(account))
     }
 
-    /// Takes new orders of an account again.
+    /// Unblocks an account: its new orders are accepted again.
     pub fn unblock(&self, account: AccountId) -> Pending {
         self.submit(Action::UnblockAccount(account))
     }
 
-    /// Cancels a live order of anybody.
+    /// Cancels a live order of any account.
     pub fn cancel(&self, order: OrderId) -> Pending {
         self.submit(Action::Cancel { order })
     }
 
-    /// Cancels the live orders of an account or of everybody, on one side or on both.
+    /// Cancels the live orders of one account or of all accounts, on one side or on both.
     pub fn cancel_all(&self, account: Option<AccountId>, side: Option<Side>) -> Pending {
         self.submit(Action::CancelAll { account, side })
     }

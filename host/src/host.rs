@@ -1,4 +1,4 @@
-//! The host: threads put together, and what can be asked of them.
+//! The public interface of a running host.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -30,10 +30,11 @@ use crate::threads::Threads;
 use crate::ticket::Ticket;
 use crate::view::MarketView;
 
-/// A running engine with everything around it. Its methods may be called from any thread, and a clone is
-/// another handle of the same host.
+/// A running engine with its threads, journal and subscriptions. Its methods may be called from any thread.
+/// A clone is another handle to the same host.
 ///
-/// [`close`](Self::close) ends it in order. Dropping the last handle does the same and hides what went wrong.
+/// [`close`](Self::close) shuts it down in order. Dropping the last handle does the same, but discards any
+/// error.
 ///
 /// ```
 /// use pricetime::engine::{AccountId, MarketId, MarketSpec, OrderId, Phase, Place, Side};
@@ -60,38 +61,39 @@ pub struct Host(Arc<Inner>);
 struct Inner {
     submitter: Submitter<Item>,
     public: Arc<Mutex<Feeds>>,
-    /// Held by the caller that locks the publisher next.
+    /// Held by the caller that is next to lock `public`.
     turn: Mutex<()>,
     shared: Arc<Shared>,
     sessions: Arc<Sessions>,
-    /// What a subscription has room for.
+    /// The limits of a subscription.
     room: Room,
     folder: Option<PathBuf>,
-    /// What the journal still tells, where there is one. Who begins there takes his turn: each has an
-    /// engine of his own while he looks.
+    /// Replays the journal, if there is one. Subscriptions from an older command take turns, because each
+    /// builds an engine of its own.
     past: Option<Mutex<JournalReplay>>,
     policy: Policy,
-    /// Whether prices are to become scores in Redis.
+    /// Whether Redis is used. It stores prices as sorted-set scores, which must be exact.
     scored: bool,
-    /// How it came back.
+    /// How the state was restored.
     start: Start,
     threads: Mutex<Option<Threads>>,
 }
 
-/// A view of no more levels is made of the image at once. A larger one takes the levels as they are, which
-/// costs less than to copy them, and is made when commands can go on.
+/// A view with at most this many levels is built while the publisher is locked. For a larger one, the lock
+/// only covers a freeze of the book, which costs less than copying its levels. The view is then built
+/// without the lock, while commands continue.
 const DIRECT_MAX: usize = 1_000;
 
-/// Folders whose disk failed under this process.
+/// Data folders whose disk failed in this process.
 static POISONED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 impl Host {
-    /// Opens a data folder, brings back what it holds, and starts. An empty or missing folder
-    /// becomes a new one.
+    /// Opens a data folder, restores its state and starts the host. An empty or missing folder becomes a
+    /// new one.
     ///
     /// # Errors
-    /// Where the folder cannot be had, and where there is no way back to everything that was
-    /// acknowledged; the error names the file and what can be done.
+    /// Returns [`OpenError`] if the folder cannot be opened, or if something that was acknowledged cannot
+    /// be restored. The error names the file and what you can do.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let (folder, policy) = (options.folder.clone(), options.policy);
         let room = Room { updates: options.subscription, replay: options.subscription_replay };
@@ -120,57 +122,57 @@ impl Host {
         })))
     }
 
-    /// Locks the publisher. Callers take turns, so the publisher's thread as a rule waits for one or two of
-    /// them, however many there are.
+    /// Locks the publisher. Callers first queue on `turn`, so the publisher thread usually competes with
+    /// only one or two of them.
     fn public(&self) -> MutexGuard<'_, Feeds> {
         let _turn = locked(&self.0.turn);
         locked(&self.0.public)
     }
 
-    /// How it came back when it was opened.
+    /// Returns how the state was restored when the host was opened.
     #[must_use]
     pub fn start(&self) -> &Start {
         &self.0.start
     }
 
-    /// When a command counts as durable, and with it what an answer promises.
+    /// Returns when a command counts as durable, which decides what an answer promises.
     #[must_use]
     pub fn policy(&self) -> Policy {
         self.0.policy
     }
 
-    /// Whether what a ticket tells outlives a crash of this process. Where it does not, what was told
-    /// after [`Status::durable`] may be taken back.
+    /// Returns `true` if an acknowledged command survives a crash of this process. If not, commands after
+    /// [`Status::durable`] may be lost although they were acknowledged.
     #[must_use]
     pub fn is_durable(&self) -> bool {
         self.0.policy.is_durable()
     }
 
-    /// Submits a command, and never waits. The ticket resolves when what it did is durable;
-    /// under [`Policy::Epoch`] at once.
+    /// Submits a command without waiting. The ticket resolves once the command's effects are durable. Under
+    /// [`Policy::Epoch`] it does not wait for that.
     ///
     /// # Errors
-    /// `Busy` where as much waits as there is room for (cancels have a reserve), `Stopped` where the
-    /// host has ended, `Scores` where a market's prices are more than Redis can tell apart. Without a
-    /// folder `Busy` too where as many trades as there may be wait for Redis: only cancels and
-    /// `CloseEpoch` are taken then.
+    /// Returns [`Refused::Busy`] if the ring is full (cancels may use a reserve), [`Refused::Stopped`] if
+    /// the host has ended, and [`Refused::Scores`] if the market's prices are too large for Redis to tell
+    /// apart. Without a data folder, also returns `Busy` while [`Options::trades_max`] trades wait for
+    /// Redis; only cancels and `CloseEpoch` are accepted then.
     pub fn submit(&self, draft: Draft) -> Result<Ticket, Refused> {
         self.submit_at(None, draft)
     }
 
-    /// Submits a command of a recording with the time at which it happened; without one it happens at
-    /// the time of the command before. Only a host without a clock ([`Options::clock`]) follows that
+    /// Submits a command of a recording with the time at which it happened. Without a time, it happens at
+    /// the time of the previous command. Only a host without a clock ([`Options::clock`]) uses the given
     /// time.
     ///
     /// # Errors
-    /// As [`submit`](Self::submit).
+    /// Returns the same errors as [`submit`](Self::submit).
     pub fn submit_at(&self, time: Option<Timestamp>, draft: Draft) -> Result<Ticket, Refused> {
         let (sender, answer) = oneshot::channel();
         self.enter(draft, time, Some(sender))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
-    /// Begins a session: what is placed in it with [`submit_in`](Self::submit_in) is cancelled when it is
+    /// Begins a session. Orders placed in it with [`submit_in`](Self::submit_in) are cancelled when it is
     /// dropped.
     #[must_use]
     pub fn session(&self) -> Session {
@@ -180,7 +182,7 @@ impl Host {
     /// Submits a command. If it places an order, the order ends with the session.
     ///
     /// # Errors
-    /// As [`submit`](Self::submit).
+    /// Returns the same errors as [`submit`](Self::submit).
     pub fn submit_in(&self, session: &mut Session, draft: Draft) -> Result<Ticket, Refused> {
         if !matches!(draft.action, Action::Place(_)) {
             return self.submit(draft);
@@ -189,11 +191,11 @@ impl Host {
         self.submit(Draft { session: Some(session.id), ..draft })
     }
 
-    /// Submits a command without wanting an answer: it comes with a subscription, or with
-    /// [`outcome`](Self::outcome).
+    /// Submits a command without a ticket. Read the outcome from a subscription, or with
+    /// [`outcome`](Self::outcome) if the command has a request id.
     ///
     /// # Errors
-    /// As [`submit`](Self::submit).
+    /// Returns the same errors as [`submit`](Self::submit).
     pub fn tell(&self, draft: Draft) -> Result<(), Refused> {
         self.enter(draft, None, None)
     }
@@ -223,8 +225,9 @@ impl Host {
         Ok(entered?)
     }
 
-    /// Refuses where another has taken over, and what may trade where as many trades as there may be
-    /// wait to stand in Redis.
+    /// For a host without a data folder. Refuses all commands once the host has stopped, for example
+    /// because another process has taken over. Refuses commands that may trade while too many trades wait
+    /// for Redis.
     fn may_enter(&self, action: &Action) -> Result<(), Refused> {
         if !self.0.shared.is_well() {
             return Err(Refused::Stopped);
@@ -242,8 +245,8 @@ impl Host {
         Ok(())
     }
 
-    /// What became of an account's request, for who lost the answer: known as long as the market's
-    /// window of requests reaches back, and never before it is durable.
+    /// Returns the outcome of an account's request, for a caller that lost the answer. It is known once it
+    /// is durable, for as long as the market's request window keeps the request.
     #[must_use]
     pub fn outcome(
         &self,
@@ -254,8 +257,8 @@ impl Host {
         self.public().image.market(market)?.request(account, request).copied()
     }
 
-    /// A market's book as everybody may know it, best levels first, `depth` of them. However many they are,
-    /// no command waits until they are copied.
+    /// Returns a market's public book with the best `depth` levels of each side, or `None` if there is no
+    /// such market. Commands do not wait for a large view to be copied.
     #[must_use]
     pub fn view(&self, market: MarketId, depth: usize) -> Option<MarketView> {
         if depth <= DIRECT_MAX {
@@ -265,12 +268,12 @@ impl Host {
         Some(book.view(depth))
     }
 
-    /// A market's book as the core has it at this moment: a crash may still take it back. Resolves
-    /// from the core's thread, behind what was submitted before. In call it takes the core time with the
-    /// number of levels.
+    /// Requests a market's book as the core has it at this moment. A crash may still take this state back.
+    /// The ticket resolves after everything that was submitted before. In Call, this takes the core time in
+    /// proportion to the number of levels.
     ///
     /// # Errors
-    /// As [`submit`](Self::submit).
+    /// Returns [`Refused::Busy`] if the ring is full, and [`Refused::Stopped`] if the host has ended.
     pub fn latest(
         &self,
         market: MarketId,
@@ -281,7 +284,7 @@ impl Host {
         Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
-    /// Answers a question from the durable state as it is now.
+    /// Answers a question from the durable state as of now.
     #[must_use]
     pub fn find(&self, question: Question) -> Found {
         let Question::View { market, depth } = question else {
@@ -294,61 +297,65 @@ impl Host {
         Found::View(market, book.map(|it| (it.view(depth), it.book.head().spec)))
     }
 
-    /// Asks a question in the order of the commands, and never waits. The ticket resolves with the
-    /// state right behind every command that was submitted before, once that is durable; no command
-    /// that is submitted later is in it. The question needs no sync of its own. The levels of a view are
-    /// copied on the thread that answers commands, so ask for no more of them than you need.
+    /// Asks a question in the order of the commands, without waiting. The ticket resolves with the state
+    /// right after every command that was submitted before, once that state is durable. No later command is
+    /// included. The question needs no sync of its own. The levels of a view are copied on the thread that
+    /// answers commands, so ask for no more of them than you need.
     ///
     /// # Errors
-    /// Returns `Busy` if the ring is full, and `Stopped` if the host has ended.
+    /// Returns [`Refused::Busy`] if the ring is full, and [`Refused::Stopped`] if the host has ended.
     pub fn ask(&self, question: Question) -> Result<Ticket<Found>, Refused> {
         let (reply, answer) = oneshot::channel();
         self.0.submitter.submit(Item::Ask(question, reply))?;
         Ok(Ticket { answer, shared: Arc::clone(&self.0.shared) })
     }
 
-    /// The markets that there are.
+    /// Returns the ids of all markets.
     #[must_use]
     pub fn markets(&self) -> Vec<MarketId> {
         self.public().image.markets().map(|market| market.head().market).collect()
     }
 
-    /// What a market is, with its terms as they are now.
+    /// Returns a market's spec with its current terms, or `None` if there is no such market.
     #[must_use]
     pub fn spec(&self, market: MarketId) -> Option<MarketSpec> {
         Some(self.public().image.market(market)?.head().spec)
     }
 
-    /// A live order.
+    /// Returns a live order, or `None` if no live order has this id.
     #[must_use]
     pub fn order(&self, market: MarketId, order: OrderId) -> Option<OrderRecord> {
         self.public().image.market(market)?.order(order).copied()
     }
 
-    /// A market's book as of now, and everything behind it without a gap: what anybody may see.
+    /// Subscribes to a market's public data: its book as of now, and every later update without a gap.
+    /// Returns `None` if there is no such market.
     #[must_use]
     pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
         let begun = self.public().subscribe(market, self.0.room.updates)?;
         Some(begun.into_feed())
     }
 
-    /// An account's orders in a market as of now, and everything behind that without a gap: what
-    /// only it may see.
+    /// Subscribes to an account in a market: its live orders as of now, and every later event that concerns
+    /// it, without a gap. Only the account and operators may see these. Returns `None` if there is no such
+    /// market.
     #[must_use]
     pub fn subscribe_account(&self, market: MarketId, account: AccountId) -> Option<AccountFeed> {
         let begun = self.public().subscribe_account(market, account, self.0.room.updates)?;
         Some(begun.into_feed())
     }
 
-    /// A market's book as of an older command, and everything behind that without a gap: for who was
-    /// away since then. What happened meanwhile is made again from the journal, on this thread: that
-    /// takes as long as a replay from the last snapshot before it that is kept (from the first command
-    /// where there is none), and the memory of two more states meanwhile; one at a time. Where it is more
-    /// than 16,384 updates the subscription ends after so many, and the next one goes on from the last
-    /// of them.
+    /// Subscribes to a market from an older command, for a reader that was disconnected: the book as of
+    /// that command, and every later update without a gap.
+    ///
+    /// The missed updates are rebuilt from the journal on the calling thread, for one caller at a time.
+    /// This takes as long as a replay from the last kept snapshot before that command, or from the first
+    /// command if there is none. It also takes the memory of two more states. After 16,384 missed updates
+    /// the subscription ends, and the next one can resume from the last of them.
     ///
     /// # Errors
-    /// Where nothing tells what came behind that command: the error says from where one can begin.
+    /// Returns [`SubscribeError`] if the updates after that command cannot be rebuilt. The error says where
+    /// a subscription can begin.
     pub fn subscribe_from(
         &self,
         market: MarketId,
@@ -361,11 +368,11 @@ impl Host {
         Ok(MarketFeed { updates, ..first })
     }
 
-    /// An account's orders in a market as of an older command, and everything behind that without a
-    /// gap, as [`subscribe_from`](Self::subscribe_from) has it.
+    /// Subscribes to an account in a market from an older command, as
+    /// [`subscribe_from`](Self::subscribe_from) does for a market.
     ///
     /// # Errors
-    /// As there.
+    /// Returns the same errors as [`subscribe_from`](Self::subscribe_from).
     pub fn subscribe_account_from(
         &self,
         market: MarketId,
@@ -389,29 +396,29 @@ impl Host {
         resume(&past, &self.0.public, (market, from), self.0.room, ask)
     }
 
-    /// One number for the whole durable state as it is now. Takes time with the number of all orders;
-    /// commands go on meanwhile.
+    /// Returns one number for the whole durable state as of now. Takes time in proportion to the number of
+    /// orders, while commands continue.
     #[must_use]
     pub fn digest(&self) -> u128 {
         let state = self.public().image.freeze();
         state.into_snapshot().digest()
     }
 
-    /// How the settlement of each market stands; nothing where there is none.
+    /// Returns the settlement status of each market, or nothing if the host does not settle.
     #[must_use]
     pub fn settlement(&self) -> Vec<MarketSettlement> {
         self.0.shared.settlement()
     }
 
-    /// How it is.
+    /// Returns the current status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.0.shared.status()
     }
 
-    /// Returns a future that resolves when a command may be taken again after `Busy`: submit again then, and
-    /// wait again if others were quicker. It resolves at once if there is room. Without a data folder it
-    /// also waits until Redis has taken enough trades; cancels may be taken before that.
+    /// Returns a future that resolves when commands may be accepted again after `Busy`. Submit again then,
+    /// and wait again if other callers were quicker. It resolves at once if there is room. Without a data
+    /// folder, it also waits until Redis has stored enough trades; cancels may be accepted before that.
     ///
     /// ```
     /// use pricetime::{Draft, Host, Refused, Ticket};
@@ -427,7 +434,8 @@ impl Host {
     /// ```
     ///
     /// # Errors
-    /// Returns why, if the host has stopped or was closed: no command is taken any more.
+    /// Returns [`Stopped`] with the reason if the host has stopped or was closed. No command is accepted
+    /// after that.
     pub fn ready(&self) -> impl Future<Output = Result<(), Stopped>> + Send + use<> {
         let (submitter, shared) = (self.0.submitter.clone(), Arc::clone(&self.0.shared));
         async move {
@@ -439,26 +447,26 @@ impl Host {
     }
 
     /// Returns a future that resolves when the host has stopped by itself, or when [`close`](Self::close)
-    /// has ended it. It keeps no handle, so it also resolves when the last handle is dropped.
+    /// has ended it. It holds no handle, so it also resolves when the last handle is dropped.
     ///
     /// # Errors
-    /// Returns why the host has stopped, unless it was closed in order.
+    /// Returns [`Stopped`] with the reason, unless the host was closed in order.
     pub fn stopped(&self) -> impl Future<Output = Result<(), Stopped>> + Send + use<> {
         let shared = Arc::clone(&self.0.shared);
         async move { shared.until_ended().await }
     }
 
-    /// Ends in order: what was submitted so far is carried out, made durable and told; the journal
-    /// is sealed and a last snapshot written. Without a folder the state as it is goes to Redis, in the
-    /// middle of its epoch.
+    /// Shuts the host down in order. Everything submitted so far is carried out, made durable and answered.
+    /// Then the journal is sealed and a last snapshot is written. Without a data folder, the current state
+    /// is written to Redis, in the middle of its epoch.
     ///
-    /// Redis, the ledger and the outlet get four seconds in all. Their threads are left behind if a
-    /// server does not answer by then; they end with its answer or their timeout and start nothing
-    /// more. The next start does what they left out.
+    /// Redis, the ledger and the outlet get four seconds in all. If a server does not answer by then, its
+    /// thread is left behind. That thread ends with the server's answer or its timeout, and starts nothing
+    /// more. The next start does the rest.
     ///
     /// # Errors
-    /// Something had stopped before: the reason. Without a folder also that Redis did not take the
-    /// last state.
+    /// Returns the reason if the host had stopped before. Without a data folder, also returns an error if
+    /// Redis did not store the last state.
     pub fn close(&self) -> Result<(), Stopped> {
         self.0.end();
         self.0.shared.end()
@@ -466,7 +474,7 @@ impl Host {
 }
 
 impl Inner {
-    /// Ends the threads, once. Whoever calls this meanwhile waits until they have ended.
+    /// Ends the threads, once. Concurrent callers wait until they have ended.
     fn end(&self) {
         let mut threads = locked(&self.threads);
         let Some(threads) = threads.take() else { return };

@@ -1,4 +1,4 @@
-//! What the folder still tells: a state to begin with, and the commands after it.
+//! Replays the journal of a running host: a state to begin with, and the commands after it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pricetime_engine::{Engine, Sequence};
 use pricetime_journal::{Disk, FolderError, FolderReader, JournalError, Replay, SnapshotError};
 
-/// The folder of a running host, looked at.
+/// Reads the folder of a running host.
 #[derive(Clone, Debug)]
 pub(crate) struct JournalReplay {
     pub(crate) disk: Arc<dyn Disk>,
@@ -14,31 +14,31 @@ pub(crate) struct JournalReplay {
     pub(crate) markets_max: u32,
 }
 
-/// Why the past cannot be told.
+/// Why past commands cannot be replayed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// The folder.
+    /// The folder cannot be opened.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The journal.
+    /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A snapshot.
+    /// A snapshot cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
-    /// Nothing that the journal continues can be read.
+    /// No snapshot can be read that the journal continues.
     #[error("no snapshot can be read that the journal continues")]
     Nothing,
 }
 
 impl JournalReplay {
-    /// The folder as it is at this moment.
+    /// Opens the folder as it is at this moment.
     pub(crate) fn look(&self) -> Result<FolderReader, FolderError> {
         FolderReader::open(Arc::clone(&self.disk), &self.folder)
     }
 
-    /// The first command that can be told again.
+    /// Returns the first command that can be replayed.
     pub(crate) fn oldest(&self) -> Result<Sequence, ReplayError> {
         let look = self.look()?;
         let first = look.first()?;
@@ -49,15 +49,15 @@ impl JournalReplay {
         base.map(|it| Sequence(it.0.saturating_add(1))).ok_or(ReplayError::Nothing)
     }
 
-    /// An engine as it was at or before this command, as near as may be; after it where nothing older
-    /// can be read any more.
+    /// Returns an engine in the newest state at or before this command. If nothing that old can be read,
+    /// its state is a later one.
     pub(crate) fn engine_at(&self, sequence: Sequence) -> Result<Engine, ReplayError> {
         let look = self.look()?;
         let engine = look.engine_near(look.first()?, sequence, self.markets_max)?;
         engine.ok_or(ReplayError::Nothing)
     }
 
-    /// The commands after the state of an engine, as far as they are durable.
+    /// Returns a replay of the commands after the engine's state, up to `through`.
     pub(crate) fn replay(&self, engine: Engine, through: Sequence) -> Result<Replay, ReplayError> {
         Ok(Replay::of(&self.look()?, engine, through)?)
     }

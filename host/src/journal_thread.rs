@@ -1,4 +1,4 @@
-//! The journal's thread: one write and one sync for all that waits, then on to the publisher.
+//! The journal thread: one write and one sync for all waiting batches, which then go to the publisher.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,12 +11,12 @@ use crate::options::Policy;
 use crate::status::Shared;
 use crate::stopped::Stopped;
 
-/// After this long without work the mark is written that says how far the journal is durable.
+/// After this long without work, the thread writes the mark that says how far the journal is durable.
 const QUIET: Duration = Duration::from_millis(1);
-/// Batches that share one sync at most.
+/// The maximum number of batches that share one sync.
 const GROUP_MAX: usize = 256;
 
-/// Why it cannot go on.
+/// Why the thread cannot continue.
 enum End {
     Journal(JournalError),
     Publisher,
@@ -28,21 +28,21 @@ impl From<JournalError> for End {
     }
 }
 
-/// Keeps the journal.
+/// Writes the journal.
 pub(crate) struct JournalThread {
     /// None under [`Policy::None`] and [`Policy::Epoch`].
     pub(crate) journal: Option<Journal>,
     pub(crate) policy: Policy,
     pub(crate) incoming: Receiver<Batch>,
-    /// To the publisher.
+    /// To the publisher thread.
     pub(crate) next: Sender<Batch>,
-    /// Below what the journal may be dropped, as the snapshot thread says.
+    /// From the snapshot thread: the sequence below which the journal may be dropped.
     pub(crate) floors: Receiver<pricetime_engine::Sequence>,
     pub(crate) shared: Arc<Shared>,
 }
 
 impl JournalThread {
-    /// Works until the core hands on nothing any more; then closes the journal in order.
+    /// Works until the core sends no more batches, then closes the journal in order.
     pub(crate) fn run(mut self) {
         let mut group = Vec::with_capacity(GROUP_MAX);
         let kept = match self.journal.take() {
@@ -56,18 +56,19 @@ impl JournalThread {
             Err(End::Journal(error)) => self.shared.fail_disk(error),
             Err(End::Publisher) => self.shared.stop(Stopped::Publisher),
         }
-        // Its tickets are dropped only now, so they say why.
+        // Its tickets are dropped only now, so they report the reason.
         drop(group);
-        // Nothing more goes on. What still comes is dropped here and now: a batch that stayed in the
-        // queue would let its tickets wait for ever. The core sees in its next step that it is over.
+        // No batch is passed on any more. Those that still arrive are dropped here, because the tickets of
+        // a batch left in the queue would wait forever. The core notices in its next step that the host has
+        // stopped.
         let Self { incoming, next, .. } = self;
         drop(next);
         incoming.iter().for_each(drop);
     }
 
-    /// Hands on without a journal.
+    /// Passes batches on without a journal.
     fn pass_on(&self) -> Result<(), End> {
-        // Where another has taken over, nothing that was not told of yet has happened.
+        // If another process has taken over, commands that are not yet published never happened.
         let lost = || self.policy == Policy::Epoch && !self.shared.is_well();
         self.incoming.iter().filter(|_| !lost()).try_for_each(|batch| self.hand_on(batch))
     }
@@ -77,7 +78,8 @@ impl JournalThread {
     }
 
     fn keep(&self, journal: &mut Journal, group: &mut Vec<Batch>) -> Result<(), End> {
-        // What a crash left unmarked is durable by now, and whoever looks at the folder is to know.
+        // Commands that a crash left unmarked are durable by now. The mark tells this to readers of the
+        // folder.
         let opened = journal.opened();
         if !opened.sealed && opened.last >= journal.oldest() {
             journal.mark()?;
@@ -118,10 +120,10 @@ impl JournalThread {
             for batch in group.drain(..) {
                 self.hand_on(batch)?;
             }
-            // A market that never rests must not keep everything for ever.
+            // Also under constant load, because otherwise the journal would keep everything forever.
             self.drop_old(journal);
             if wrote {
-                // If it cannot be made now, it is made when it is needed.
+                // If the next segment cannot be created now, it is created when it is needed.
                 let _ = journal.prepare();
             }
         }
@@ -134,7 +136,7 @@ impl JournalThread {
         }
     }
 
-    /// How long it may wait for the next batch.
+    /// Returns how long the thread may wait for the next batch.
     fn patience(&self, synced: Instant, marked: bool) -> Duration {
         match self.policy {
             Policy::Interval(interval) if !marked => interval.saturating_sub(synced.elapsed()),
@@ -143,7 +145,7 @@ impl JournalThread {
         }
     }
 
-    /// Drops what nobody needs any more. What cannot be dropped now is dropped the next time.
+    /// Drops segments that are no longer needed. What cannot be dropped now is dropped the next time.
     fn drop_old(&self, journal: &mut Journal) {
         if let Some(floor) = self.floors.try_iter().last() {
             let _ = journal.retain_from(floor);

@@ -1,8 +1,8 @@
-//! The lock of the runner: one process drives a set of markets, others may stand by.
+//! The runner's lock: one process drives a set of markets, others may stand by.
 //!
-//! It is taken before the data folder, and both are needed. While it is not held, nothing leaves the
-//! host: what becomes durable waits for it, on the publisher's thread. The lock alone does not prevent
-//! two from believing that it is theirs for a moment; that of the folder does, where both have the same.
+//! The lock is taken before the data folder, and both are needed. While it is not held, nothing leaves the
+//! host: durable batches wait for it on the publisher thread. The lock alone cannot prevent two processes
+//! from believing for a moment that they hold it. The lock of the folder does, if both use the same folder.
 
 mod hold;
 mod renewal;
@@ -21,47 +21,48 @@ use crate::serial::as_seconds;
 pub(crate) use hold::Lease;
 pub(crate) use renewal::{Kept, LeaseRenewal};
 
-/// What is locked.
+/// The purpose of the lock, as a part of its key.
 const WHAT: &str = "order_matching";
-/// A standby says so often that it still waits.
+/// How often a standby logs that it still waits.
 const SAY: Duration = Duration::from_secs(60);
 
-/// The lock of who drives a set of markets, over an odd number of servers of their own.
+/// The lock for driving a set of markets, over an odd number of independent Redis servers.
 #[derive(Clone, Debug)]
 pub struct RunnerLock {
-    /// The servers. The names of the first say how the key is named.
+    /// The lock servers. The key names of the first one are used.
     pub nodes: Vec<RedisOptions>,
-    /// The name of the set of markets: all who may drive it say the same.
+    /// The name of the set of markets. All processes that may drive it use the same name.
     pub set: String,
-    /// How long it lives if nobody extends it. A standby takes over so long after the other died.
+    /// How long the lock lives unless it is extended. After a crash, a standby takes over once this time
+    /// has passed.
     pub ttl: Duration,
-    /// What becomes of a process that does not get it.
+    /// The behavior if the lock or the folder is taken.
     pub standby: Standby,
 }
 
-/// What becomes of a process that finds the lock or the folder taken.
+/// The behavior of a process that finds the lock or the folder taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Standby {
-    /// It waits until it has both.
+    /// Waits until it has both.
     #[default]
     Wait,
-    /// It is told, and is not opened.
+    /// Fails instead of opening.
     Exit,
 }
 
-/// How it is with the lock of the runner.
+/// The status of the runner's lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct LockStatus {
-    /// Whether it is held at this moment. While it is not, nothing is told of.
+    /// Whether it is held at this moment. While it is not, nothing is acknowledged or published.
     pub held: bool,
-    /// Since when it has been held, or has not.
+    /// Since when it has been held, or has not been.
     #[serde(rename = "for_seconds", serialize_with = "as_seconds")]
     pub since: Instant,
 }
 
-/// Takes the lock and then the folder. Where the folder is in use the lock is given back meanwhile:
-/// whoever has the folder may need it.
+/// Takes the lock and then the folder. If the folder is in use, releases the lock until the next attempt,
+/// because the process that has the folder may need it.
 pub(crate) fn take(
     lock: &RunnerLock,
     mut open: impl FnMut() -> Result<Folder, FolderError>,
@@ -101,7 +102,7 @@ pub(crate) fn take(
     }
 }
 
-/// Tries once to have the lock, and keeps it from then on.
+/// Tries once to take the lock, and keeps extending it from then on.
 fn begin(nodes: &Redlock, key: &str, ttl: Duration) -> Result<Held, RedlockError> {
     let held = nodes.try_lock(key, ttl)?;
     held.keep()?;

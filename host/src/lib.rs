@@ -1,11 +1,12 @@
-//! The process around a matching core, to embed.
+//! An embeddable price-time order-matching engine: the matching core with its clock, journal, subscriptions
+//! and threads.
 //!
-//! A [`Host`] runs the engine on a thread of its own and loses nothing. You submit commands from any
-//! thread or task, without waiting. The core's thread numbers and stamps each command and carries it
-//! out. The journal's thread makes it durable. Only then is it visible: in the answer to its sender, in
-//! views and to subscribers. After a crash the same folder opens with all that was ever visible.
+//! A [`Host`] runs the engine on a thread of its own. You submit commands from any thread or task, without
+//! waiting. The core thread numbers and timestamps each command and applies it. The journal thread makes it
+//! durable. Only then are its effects visible: in the answer to the sender, in views and to subscribers.
+//! After a crash, opening the same folder restores everything that was ever visible.
 //!
-//! [`guide`] leads from `Cargo.toml` to the backup.
+//! The [`guide`] covers everything from `Cargo.toml` to backups.
 //!
 //! ```text
 //!  submit ──▶ ring ──▶ core ──▶ journal ──▶ publisher ──▶ tickets, views, subscribers
@@ -13,8 +14,8 @@
 //!                      apply     sync                        └▶ snapshot thread: local snapshots
 //! ```
 //!
-//! Each arrow is a bounded queue. A slow disk fills the ring, and then commands are refused with `Busy`. A
-//! subscriber that is too slow is disconnected. The core waits only for the journal.
+//! Each arrow is a bounded queue. If the disk is slow, the ring fills up and commands are refused with
+//! `Busy`. A subscriber that is too slow is disconnected. The core waits only for the journal.
 
 mod access;
 mod batch;
@@ -59,7 +60,7 @@ mod view;
 
 pub use pricetime_engine as engine;
 
-/// The crates that store something: in a folder, in Redis, in a ledger.
+/// The crates that store something: in a data folder, in Redis or in a ledger.
 pub mod persistence {
     pub use pricetime_journal as journal;
     pub use pricetime_redis as redis;

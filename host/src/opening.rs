@@ -1,4 +1,4 @@
-//! How a host is opened: what can stand against it, and how it came back.
+//! How a host is opened: what can fail, and how its state was restored.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,13 +12,13 @@ use pricetime_redis::redlock::RedlockError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The data folder.
+    /// The data folder cannot be opened.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// There is no way back to what it held.
+    /// The state of the folder cannot be restored.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
-    /// Redis holds what the folder does not come from, and what may not be lost.
+    /// Redis holds an image that the folder does not come from and must not overwrite.
     #[error(
         "{} {own}, but Redis holds an image of history {history} up to command {sequence} (market \
          {market}): name the folder of that history; or, in a new folder, restore from the image by \
@@ -28,13 +28,13 @@ pub enum OpenError {
     ImageElsewhere {
         /// The folder.
         folder: PathBuf,
-        /// What it is: new, or of which history.
+        /// Whether the folder is new or of another history, as text.
         own: String,
-        /// The image's history.
+        /// The history of the image.
         history: String,
-        /// Its sequence.
+        /// The last command in the image.
         sequence: String,
-        /// A market that is in it.
+        /// A market in the image.
         market: MarketId,
     },
     /// A market of the folder has prices that Redis cannot tell apart.
@@ -49,51 +49,52 @@ pub enum OpenError {
     /// The image in Redis cannot be restored.
     #[error("nothing can be restored from Redis: {0}")]
     Image(#[from] ReadError),
-    /// Without a folder: the state cannot be had from where alone it stands.
+    /// Without a data folder: the state cannot be read from Redis, its only store.
     #[error(
         "there is no data folder, so only Redis knows the state, and it cannot be had from there: \
          {0}; start again when that is mended"
     )]
     StateUnreadable(
-        /// Why.
+        /// The reason.
         ReadError,
     ),
-    /// The options say nowhere where the state is to be, or twice.
+    /// The options do not name exactly one store for the state.
     #[error(
         "a host has a data folder and any policy but `epoch`, or no folder, Redis, and policy \
          `epoch`: Options::new and Options::redis_only give the one and the other"
     )]
     NoSingleStore,
-    /// Something needs a journal, and there is none.
+    /// Publishing or settlement needs a journal, and there is none.
     #[error(
         "events are published and trades settled from the journal: that needs a data folder and \
          another policy than none"
     )]
     NoJournal,
-    /// Another process drives these markets, and this one was not to wait.
+    /// Another process drives these markets, and this one is not to wait for it
+    /// ([`Standby::Exit`](crate::Standby::Exit)).
     #[error(
         "another process drives the set of markets {set:?}, or nobody knows: {by}; stop that one, or \
          stand by until it has ended"
     )]
     Locked {
-        /// The set.
+        /// The set of markets.
         set: String,
-        /// What keeps this process out.
+        /// The lock or the folder that keeps this process out.
         by: LockedBy,
     },
-    /// The servers of the lock will not do.
+    /// The lock servers cannot be used.
     #[error("the lock of the runner: {0}")]
     Lock(#[from] RedlockError),
-    /// There is a lock and no folder.
+    /// There is a lock but no data folder.
     #[error(
         "the lock of the runner is for a data folder: a standby takes over with its predecessor's, \
          and only an operator takes over what stands in Redis alone"
     )]
     LockAlone,
-    /// The system gives no thread.
+    /// The system cannot start a thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] io::Error),
-    /// In this process a disk error befell it.
+    /// The disk of the folder failed earlier in this process.
     #[error(
         "the disk of {} failed under this process, so nobody knows what it holds: start a new \
          process", .0.display()
@@ -104,37 +105,37 @@ pub enum OpenError {
     ),
 }
 
-/// What keeps a process from driving a set of markets.
+/// The reason that a process may not drive a set of markets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockedBy {
-    /// The lock: another process has it, or too few of its servers answer.
+    /// The lock: another process holds it, or too few of its servers answer.
     #[error(transparent)]
     Lock(RedlockError),
     /// The data folder: a process without the lock has it open.
     #[error("nobody holds {key}, but a process that runs has {} open", folder.display())]
     Folder {
-        /// The name of the lock.
+        /// The key of the lock.
         key: String,
         /// The folder.
         folder: PathBuf,
     },
 }
 
-/// How a host came back.
+/// How the state of a host was restored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Start {
     /// The name of the history that it continues.
     pub history: String,
-    /// The sequence of the snapshot that it began with, zero where there was none.
+    /// The sequence of the snapshot that it began with; zero if there was none.
     pub snapshot: u64,
-    /// How many commands it replayed after that.
+    /// How many commands were replayed after that.
     pub replayed: u64,
-    /// Snapshots that could not be read and were not needed: somebody should look at that disk.
+    /// Snapshots that could not be read and were not needed. Check that disk.
     pub damaged: Vec<String>,
-    /// The history that was given up, where a loss was accepted.
+    /// The history that was given up, if a loss was accepted.
     pub lost: Option<String>,
-    /// The history of the image in Redis that this folder was made from, where it was.
+    /// The history of the image in Redis that this folder was restored from, if it was.
     pub image: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What a host is like.
+//! The options of a host.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,22 +19,22 @@ use crate::settle::Settlement;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Policy {
-    /// When its record is on disk. Nothing is ever taken back.
+    /// When its record is on disk. Nothing that was acknowledged is lost.
     #[default]
     Sync,
-    /// When it is written, with a sync at these intervals. A crash of the process loses nothing; a
-    /// power cut may take back the last interval, told or not.
+    /// When it is written; the journal is synced at this interval. A crash of the process loses nothing. A
+    /// power cut may lose the last interval, acknowledged or not.
     Interval(Duration),
-    /// At once, without a journal: everything is gone with the process. For benchmarks.
+    /// At once, without a journal. Everything is lost when the process ends. For benchmarks.
     None,
-    /// At the end of its epoch, when that stands in Redis; who asks is answered at once. Without a
-    /// data folder, and only so: what came after the last epoch that stands there is gone with the
-    /// process.
+    /// When its epoch has ended and is stored in Redis. Commands are acknowledged before that. This is the
+    /// only policy without a data folder, and is not available with one. If the process dies, everything
+    /// after the last epoch stored in Redis is lost.
     Epoch,
 }
 
 impl Policy {
-    /// Whether what an answer says outlives a crash of the process.
+    /// Returns `true` if an acknowledged command survives a crash of the process.
     #[must_use]
     pub const fn is_durable(self) -> bool {
         match self {
@@ -48,70 +48,71 @@ impl Policy {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Retention {
-    /// All of it: everything that ever happened can be replayed and looked into.
+    /// All of it: everything that ever happened can be replayed and inspected.
     #[default]
     All,
-    /// What the oldest kept snapshot needs to be replayed from.
+    /// The part that a replay from the oldest kept snapshot needs.
     Snapshots,
 }
 
-/// What a host is like. [`Options::new`] gives what is meant for production.
+/// The options of a host. [`Options::new`] returns defaults that are meant for production.
 pub struct Options {
-    /// The data folder: journal, snapshots and the name of their history. Without one the state
-    /// stands in Redis alone, and the policy is [`Policy::Epoch`].
+    /// The data folder: journal, snapshots and the name of their history. Without one, the state is stored
+    /// only in Redis, and the policy is [`Policy::Epoch`].
     pub folder: Option<PathBuf>,
-    /// How many markets there may be at a time.
+    /// The maximum number of markets at a time.
     pub markets_max: u32,
     /// When epochs close by themselves.
     pub gates: EpochSchedule,
     /// When a command counts as durable.
     pub policy: Policy,
-    /// The core's thread and its ring.
+    /// The core thread and its ring.
     pub core: core_thread::Options,
-    /// Called on the core's thread before it does anything else, to pin it for instance.
+    /// Called on the core thread before anything else, for example to pin the thread to a CPU.
     pub on_start: Option<Box<dyn FnOnce() + Send>>,
-    /// How many batches may wait for the journal before they grow instead. The core itself waits where
-    /// it is ahead of the disk by as many commands as its ring has room for.
+    /// How many batches may wait for the journal. Beyond that, the core's current batch grows instead. The
+    /// core waits once it is ahead of the disk by as many commands as its ring holds.
     pub batches: usize,
-    /// How many updates a subscription has room for. One that a whole market sees is kept once for all its
-    /// subscribers.
+    /// How many unread updates a subscription may hold. An update of a whole market is stored once for all
+    /// its subscribers.
     pub subscription: usize,
-    /// How many commands are replayed at most for a subscription that begins at an older one: from the
-    /// last snapshot before it that is kept, or from the first command.
+    /// How many commands may be replayed for a subscription that begins at an older command. The replay
+    /// begins at the last kept snapshot before it, or at the first command.
     pub subscription_replay: u64,
-    /// How many local snapshots are kept, two at least.
+    /// How many local snapshots are kept, at least two.
     pub snapshots: usize,
     /// How much of the journal is kept.
     pub retention: Retention,
-    /// The journal's files.
+    /// Options of the journal's files.
     pub journal: JournalOptions,
-    /// Opens what would otherwise be refused because its end is lost: under a new history.
+    /// Opens a folder that would otherwise be refused because its end is lost. It continues under a new
+    /// history.
     pub accept_loss: bool,
-    /// Where the image of every market is brought after each epoch.
+    /// The Redis server that receives the image of every market after each epoch.
     pub redis: Option<RedisOptions>,
-    /// What keeps two processes from driving the same markets. Needs a data folder.
+    /// The lock that keeps two processes from driving the same markets. Needs a data folder.
     pub lock: Option<RunnerLock>,
-    /// Where each epoch's trades are settled.
+    /// How the trades of each epoch are settled.
     pub settlement: Option<Settlement>,
-    /// Without a folder: of how many closed epochs the trades stay in Redis.
+    /// Without a data folder: for how many closed epochs trades are kept in Redis.
     pub trades_epochs: u64,
-    /// Without a folder: how many trades of all markets may wait to stand in Redis before no more
-    /// commands are taken. So many of those that stand there are kept in memory too.
+    /// Without a data folder: how many trades of all markets may wait to be stored in Redis before commands
+    /// are refused. Up to as many stored trades are kept in memory too.
     pub trades_max: usize,
-    /// Hears of everything that is durable.
+    /// Receives everything that becomes durable.
     pub follower: Option<Box<dyn Follower>>,
-    /// Hears how far the replay has come while the host is opened.
+    /// Receives the progress of the replay while the host is opened.
     pub progress: Option<Box<dyn FnMut(Progress) + Send>>,
-    /// What time it is. Without a clock the host follows the times of a recording: each command comes
-    /// with its own ([`Host::submit_at`](crate::Host::submit_at)), epochs close and orders expire by
-    /// them, and nothing happens while no command comes.
+    /// The source of the time. Without a clock the host follows the times of a recording: each command
+    /// comes with its own time ([`Host::submit_at`](crate::Host::submit_at)). Epochs close and orders
+    /// expire by those times, and nothing happens while no command comes.
     pub clock: Option<Box<dyn Clock>>,
-    /// Where files are.
+    /// The disk that the data folder is on.
     pub disk: Arc<dyn Disk>,
 }
 
 impl Options {
-    /// The defaults, with this data folder.
+    /// Returns the defaults, with this data folder.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: Some(folder.into()),
@@ -139,15 +140,15 @@ impl Options {
         }
     }
 
-    /// The defaults without a data folder: the state stands in Redis alone, as of the end of the last
-    /// epoch that was brought there. What was answered after that is gone with the process.
+    /// Returns the defaults without a data folder. The state is stored only in Redis, as of the end of the
+    /// last epoch that was written there. If the process dies, everything acknowledged after that is lost.
     #[must_use]
     pub fn redis_only(redis: RedisOptions) -> Self {
         let (folder, policy) = (None, Policy::Epoch);
         Self { folder, policy, redis: Some(redis), ..Self::new("") }
     }
 
-    /// Whether the state stands in Redis alone.
+    /// Returns `true` if the state is stored only in Redis.
     #[must_use]
     pub const fn is_redis_only(&self) -> bool {
         self.folder.is_none()

@@ -1,4 +1,4 @@
-//! A command that was submitted and is still to be answered.
+//! A command that was submitted and is not answered yet.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,12 +9,12 @@ use crate::call_error::CallError;
 use crate::refused::Refused;
 use crate::ticket::Ticket;
 
-/// A command that was submitted. It resolves with what the command did once that is durable: `.await` it in
-/// any runtime, or [`wait`](Self::wait) for it. It fails with [`CallError::Refused`] if the host did not
+/// A command that was submitted. It resolves with the command's events once they are durable: `.await` it
+/// in any runtime, or [`wait`](Self::wait) for it. It fails with [`CallError::Refused`] if the host did not
 /// take the command, and with [`CallError::Stopped`] if the host stops before it answers.
 ///
-/// The command is submitted before this is returned, so commands are carried out in the order of the
-/// calls, and dropping this does not cancel the command.
+/// The command is submitted before this is returned, so commands are carried out in the order of the calls.
+/// Dropping this does not cancel the command.
 #[derive(Debug)]
 #[must_use = "whether the command was taken, and what it did, is lost"]
 pub struct Pending(Result<Ticket, Refused>);
@@ -24,7 +24,7 @@ impl Pending {
         Self(submitted)
     }
 
-    /// Waits on this thread.
+    /// Waits for the answer on this thread.
     ///
     /// # Errors
     /// Returns an error if the host did not take the command or stops before it answers.
@@ -38,7 +38,7 @@ impl Pending {
     /// Returns the ticket of a command that was taken, without waiting.
     ///
     /// # Errors
-    /// Returns why the command was not taken: after `Busy`, wait for
+    /// Returns [`Refused`] if the command was not taken. After `Busy`, wait for
     /// [`Host::ready`](crate::Host::ready) and submit it again.
     pub fn ticket(self) -> Result<Ticket, Refused> {
         self.0

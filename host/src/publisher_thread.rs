@@ -1,4 +1,4 @@
-//! The publisher's thread.
+//! The publisher thread.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,22 +13,22 @@ use crate::redis::{Mailbox, Recorder};
 use crate::status::{Shared, locked};
 use crate::stopped::Stopped;
 
-/// A batch with room for more commands is not filled again.
+/// A batch with room for more commands than this is not reused.
 const ROOM_MAX: usize = 4_096;
 
-/// The publisher's thread: takes batches that are durable, tells of them, and hands the state to
-/// the snapshot thread when an epoch has closed.
+/// Takes durable batches, publishes them, and passes the state to the snapshot thread when an epoch has
+/// closed.
 pub(crate) struct PublisherThread {
     pub(crate) public: Arc<Mutex<Feeds>>,
     /// Each gets all groups of a batch before the next one does: first the embedder's, then the
     /// settlement's.
     pub(crate) followers: Vec<Box<dyn Follower>>,
     pub(crate) durable: Receiver<Batch>,
-    /// To the core, which fills it again.
+    /// Back to the core, to be filled again.
     pub(crate) give_back: Sender<Batch>,
     pub(crate) to_snapshots: Option<Sender<Frozen>>,
     pub(crate) to_redis: Option<Mailbox>,
-    /// To who publishes events.
+    /// To the thread that publishes events to streams.
     pub(crate) recorder: Option<Recorder>,
     pub(crate) shared: Arc<Shared>,
 }
@@ -40,7 +40,7 @@ impl PublisherThread {
         let mut untold = Vec::new();
         for mut batch in &durable {
             if !self.may_tell(!untold.is_empty()) {
-                // Who waits for an answer hears at the end why there is none.
+                // The tickets are kept until the end, so that they resolve with the reason.
                 untold.push((std::mem::take(&mut batch.waiting), std::mem::take(&mut batch.asked)));
                 continue;
             }
@@ -51,7 +51,8 @@ impl PublisherThread {
             if let Some(last) = batch.commands.last() {
                 self.shared.set_durable(last.sequence);
             }
-            // A follower may read the journal for what it is told, as far as that counts as durable.
+            // After `set_durable`, because a follower may read the journal for its groups, up to what
+            // counts as durable.
             for follower in &mut self.followers {
                 batch.groups().for_each(|(header, events, outcome)| {
                     follower.group(header, events, outcome);
@@ -62,12 +63,11 @@ impl PublisherThread {
             }
             batch.answer();
             batch.clear();
-            // Where enough empty batches wait already, this one goes, and so does one that grew large
-            // while the disk stalled.
+            // Dropped if enough empty batches wait already, or if it grew large while the disk stalled.
             if batch.room() <= ROOM_MAX {
                 let _ = self.give_back.try_send(batch);
             }
-            // A snapshot thread that is still at the last one is left alone.
+            // Skipped if a state still waits for the snapshot thread.
             if closed
                 && self
                     .to_snapshots
@@ -93,13 +93,13 @@ impl PublisherThread {
         public.let_go();
     }
 
-    /// Waits until anything may leave the host. Says whether it may: it may not where the host ends
-    /// without its lock, and then nothing more does.
+    /// Waits until answers and events may leave the host. Returns `false` if the host ends without its
+    /// lock. After that, nothing more leaves it.
     fn may_tell(&self, gave_up: bool) -> bool {
         !gave_up && self.shared.lease.as_ref().is_none_or(|lease| lease.wait())
     }
 
-    /// Tells of a batch, and answers each question in its place. Says whether an epoch closed in it.
+    /// Publishes a batch, and answers each question in its place. Returns `true` if an epoch closed in it.
     fn tell(&self, batch: &mut Batch) -> bool {
         let mut public = locked(&self.public);
         let mut closed = false;
@@ -122,7 +122,7 @@ impl PublisherThread {
         }
         if let Some(fault) = public.image.fault() {
             if self.to_redis.as_ref().is_some_and(Mailbox::is_alone) {
-                // What is wrong is carried nowhere, and nothing else knows what is right.
+                // A faulty image must not be written to Redis, and there is no other store.
                 self.shared.stop(Stopped::Image(fault.to_string()));
             }
             self.shared.fault(fault.to_string());
@@ -136,7 +136,7 @@ impl PublisherThread {
         }
         let Some(snapshot_thread) = &self.to_snapshots else { return };
         let state = locked(&self.public).image.freeze();
-        // A snapshot thread that has ended has said why.
+        // If the snapshot thread has ended, the reason has been reported.
         let _ = snapshot_thread.send(state);
     }
 }

@@ -1,4 +1,4 @@
-//! Questions about the durable state, and what they find.
+//! Questions about the durable state, and their answers.
 
 use pricetime_engine::{
     AccountId, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
@@ -18,7 +18,7 @@ pub enum Question {
         /// How many levels of each side, best first.
         depth: usize,
     },
-    /// What a market is.
+    /// A market's spec.
     Market {
         /// The market.
         market: MarketId,
@@ -30,7 +30,7 @@ pub enum Question {
         /// The order.
         order: OrderId,
     },
-    /// What became of an account's request.
+    /// The outcome of an account's request.
     Outcome {
         /// The market.
         market: MarketId,
@@ -41,21 +41,21 @@ pub enum Question {
     },
 }
 
-/// What a [`Question`] found, and where.
+/// The answer to a [`Question`], with the market that it was about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Found {
-    /// The book and what its market is, or `None` if there is no such market.
+    /// The book and the spec of its market, or `None` if there is no such market.
     View(MarketId, Option<(MarketView, MarketSpec)>),
-    /// What the market is, with its terms as they are, or `None` if there is no such market.
+    /// The market's spec with its current terms, or `None` if there is no such market.
     Market(MarketId, Option<MarketSpec>),
-    /// The order and what its market is, or `None` if it is not live.
+    /// The order and the spec of its market, or `None` if the order is not live.
     Order(MarketId, Option<(OrderRecord, MarketSpec)>),
-    /// The request, and what became of it, or `None` if the market does not know it.
+    /// The request and its outcome, or `None` if the market does not know the request.
     Outcome(MarketId, RequestId, Option<RequestRecord>),
 }
 
-/// A question on its way between the commands of a batch.
+/// A question among the commands of a batch.
 #[derive(Debug)]
 pub(crate) struct Asked {
     /// How many commands of the batch come before it.

@@ -1,11 +1,11 @@
-//! The image in Redis: a thread that brings it there, and cannot hold anybody up.
+//! The image in Redis. A thread of its own writes it, so that Redis never delays the publisher.
 //!
-//! The publisher puts a market's state into a [`Mailbox`] when an epoch has closed, on top of what
-//! the image thread has not fetched yet: an outage of any length costs one change in the end, and no more
-//! memory than the book has orders. The [`ImageThread`] writes, and where it cannot, waits and tries
-//! again, for ever.
+//! When an epoch has closed, the publisher puts the market's state into a [`Mailbox`]. It merges the
+//! state into what the image thread has not fetched yet. So an outage of any length leaves one change
+//! per market to write, and takes no more memory than the book has orders. The [`ImageThread`] writes.
+//! If a write fails, it waits and retries, without limit.
 //!
-//! What happens goes to streams as well, where that is wanted: see [`StreamThread`].
+//! If enabled, events go to Redis streams as well: see [`StreamThread`].
 
 mod alerts;
 mod alone;
@@ -52,20 +52,20 @@ pub(crate) use stream_thread::StreamThread;
 pub(crate) use tape::Recorder;
 use unasked::Unasked;
 
-/// How long who writes waits where the host does not have its lock.
+/// How long a thread that writes to Redis waits before it checks again whether the host holds its lease.
 const UNHELD: Duration = Duration::from_millis(50);
 
-/// What Redis says to a folder before it is opened.
+/// What Redis holds when a folder is opened.
 pub(crate) enum Asked {
     /// There is no image, or one that the folder may replace.
     Nothing,
-    /// It does not answer: what is there is asked for before anything is written.
+    /// Redis does not answer. The image thread asks again before it writes anything.
     Nobody,
-    /// There is an image, and it was to be restored.
+    /// There is an image, and the operator asked to restore it.
     Image(Whole),
 }
 
-/// Asks Redis on behalf of a folder whether an image stands there that it must not replace.
+/// Asks Redis whether it holds an image that this folder must not replace.
 pub(crate) fn ask(
     options: Option<&RedisOptions>,
     folder: &Folder,
@@ -91,7 +91,7 @@ pub(crate) fn ask(
     Err(OpenError::ImageElsewhere { folder, own, history, sequence, market })
 }
 
-/// Whether the prices of all these markets can stand there.
+/// Returns [`OpenError::Scores`] if Redis cannot store every price of each market exactly.
 pub(crate) fn fits(options: Option<&RedisOptions>, image: &Image) -> Result<(), OpenError> {
     if options.is_none() {
         return Ok(());
@@ -100,9 +100,9 @@ pub(crate) fn fits(options: Option<&RedisOptions>, image: &Image) -> Result<(), 
     far.map_or(Ok(()), |far| Err(OpenError::Scores(far.head().market)))
 }
 
-/// Raises the numbers of a state with which a new history begins above those that streams have told,
-/// where events are published and somebody answers. Where nobody does, nothing is published later
-/// before somebody has looked.
+/// Raises the numbers of a state that begins a new history above those already published in the streams.
+/// Does nothing unless events are published. If Redis does not answer, the stream thread reads the
+/// streams before it publishes anything.
 pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) {
     let Some(options) = options.filter(|it| it.publish.is_some()) else { return };
     let mut link = Link::new(options.clone());
@@ -124,7 +124,7 @@ pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) 
     }
 }
 
-/// Makes what publishes events, where that is wanted: the publisher's end, and the thread's.
+/// Creates the publisher's end and the thread that publishes events, if publishing is enabled.
 pub(crate) fn publish(
     options: &Options,
     place: &Place,
@@ -164,11 +164,12 @@ pub(crate) fn spawn(
     image_thread.into_iter().chain(stream_thread).collect()
 }
 
-/// Ends the use of Redis with the host: a thread that is left behind must not claim what a successor may
-/// have claimed by then.
+/// Ends the use of Redis when the host ends. A thread that is left behind must not claim a market that a
+/// successor may have claimed by then.
 pub(crate) struct Ending {
     pub(crate) shared: Arc<Shared>,
-    /// Whether the state stands in Redis alone: then the threads have time as long as it answers.
+    /// Whether Redis is the only place that has the state. The threads then get more time at shutdown
+    /// for as long as Redis answers.
     pub(crate) alone: bool,
 }
 
@@ -184,25 +185,26 @@ impl Bound for Ending {
     }
 }
 
-/// A link that ends with the host.
+/// Creates a link that ends with the host.
 fn ending(options: RedisOptions, shared: &Arc<Shared>) -> Link {
     let mut link = Link::new(options);
     link.bound_by(Ending { shared: Arc::clone(shared), alone: false });
     link
 }
 
-/// What the writer of a host with a folder begins with.
+/// What the image thread of a host with a folder needs.
 pub(crate) struct Beside {
     pub(crate) options: RedisOptions,
     pub(crate) terms: Terms,
-    /// Where nobody knows what Redis holds: the histories whose image may be replaced.
+    /// The histories whose image may be replaced. Set if Redis did not answer when the folder was
+    /// opened.
     pub(crate) unasked: Option<Vec<String>>,
 }
 
-/// The two ends.
+/// The publisher's end and the image thread.
 pub(crate) type Ends = (Option<Mailbox>, Option<ImageThread>);
 
-/// Puts the two ends together. Everything that is in the image now goes first.
+/// Creates both ends. All markets that are in the image now are queued first.
 pub(crate) fn start(
     beside: Option<Beside>,
     image: &mut Image,

@@ -1,19 +1,19 @@
-//! Why a command is not taken.
+//! Why a command was not taken.
 
 use core::error::Error;
 use core::fmt;
 
 use crate::core_thread;
 
-/// Why a command was not taken: nothing of it is known anywhere.
+/// Why a command was not taken. It is not stored anywhere and has no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refused {
-    /// There is no room now.
+    /// There is no room at the moment. Try again.
     Busy,
     /// The host has ended.
     Stopped,
-    /// The market's prices go beyond what Redis can tell apart, and there is a Redis.
+    /// The market's prices are too large for Redis to tell apart, and the host uses Redis.
     Scores,
 }
 

@@ -1,9 +1,9 @@
-//! Subscriptions that begin at an older command: what happened since is made again from the journal,
-//! and from there on the publisher tells.
+//! Subscriptions that begin at an older command. Missed updates are rebuilt from the journal, then the live
+//! publisher takes over.
 //!
 //! A second publisher folds the journal over an image as of that command. When it has nearly caught up, the
-//! live publisher adds a subscription too, and the reader drains the first channel before it reads the
-//! second. So a returning subscriber delays no one, and its updates come from the same code.
+//! live publisher adds a subscription too. The reader drains the first channel before it reads the second.
+//! So a returning subscriber delays no one, and its updates come from the same code.
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -17,76 +17,78 @@ use crate::feeds::Feeds;
 use crate::journal_replay::{JournalReplay, ReplayError};
 use crate::status::locked;
 
-/// So many updates of the past a subscription brings. Who was away for longer goes on from the last.
+/// The maximum number of missed updates that one subscription delivers. A reader that missed more resumes
+/// from the last of them.
 const PAST_MAX: usize = 16_384;
-/// So often it is tried, while the journal is made shorter.
+/// How many attempts are made, because the journal may be truncated during one.
 const TRIES: usize = 3;
-/// So many may be missing when the publisher takes over, and so often is that tried.
+/// How many commands may be missing when the live publisher takes over, and how many replays may be made to
+/// get that close.
 const NEAR: (u64, usize) = (1_000, 8);
 
-/// Why a subscription cannot begin where it was to.
+/// Why a subscription cannot begin at the requested command.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The market was not there then.
+    /// The market did not exist then.
     #[error("there is no market {market} as of command {from}")]
     NoMarket {
         /// The market.
         market: MarketId,
-        /// Where it was to begin.
+        /// The requested command.
         from: Sequence,
     },
-    /// It was to begin in the future.
+    /// The requested command is not durable yet.
     #[error(
         "command {from} is not durable yet: the last one that is has the number {durable}; subscribe from that, or from now"
     )]
     Ahead {
-        /// Where it was to begin.
+        /// The requested command.
         from: Sequence,
         /// The last durable command.
         durable: Sequence,
     },
-    /// The journal begins later.
+    /// The journal no longer reaches back to the requested command.
     #[error(
         "what came right behind command {from} cannot be told any more: subscribe from {oldest} or \
          later, or from now"
     )]
     Gone {
-        /// Where it was to begin.
+        /// The requested command.
         from: Sequence,
-        /// Where one can.
+        /// The first command from which a subscription can begin.
         oldest: Sequence,
     },
-    /// It would take long.
+    /// Too many commands would have to be replayed.
     #[error(
         "command {from} is too far back: {commands} commands would have to be replayed; subscribe from \
          now, and look at what happened before with `replay` or `inspect`"
     )]
     Far {
-        /// Where it was to begin.
+        /// The requested command.
         from: Sequence,
-        /// How many commands.
+        /// How many commands would have to be replayed.
         commands: u64,
     },
-    /// Nothing keeps what happened.
+    /// The host has no journal.
     #[error("without a journal a subscription can begin now, and not earlier")]
     NoJournal,
-    /// The journal or its snapshots.
+    /// The journal or a snapshot cannot be read.
     #[error("what happened cannot be read again: {0}; subscribe from now")]
     Replay(#[from] ReplayError),
 }
 
-/// For how much there is room.
+/// The limits of a subscription.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
-    /// Updates that a subscription holds.
+    /// How many unread updates a subscription may hold.
     pub(crate) updates: usize,
-    /// Commands that are replayed for one.
+    /// How many commands may be replayed for a subscription.
     pub(crate) replay: u64,
 }
 
-/// Asks a publisher of the past for a feed, and the one of now for what follows it; none where the
-/// first is more than a reader has room for, or ends by itself.
+/// Returns a feed from a publisher of the past, and a feed from the live one that follows it. The second is
+/// `None` if the first has more than a reader has room for, or has ended by itself.
 pub(crate) fn resume<F>(
     past: &JournalReplay,
     public: &Mutex<Feeds>,
@@ -97,7 +99,7 @@ pub(crate) fn resume<F>(
     let mut more = 1..TRIES;
     loop {
         match look(past, public, (market, from), room, &ask) {
-            // What it was reading may have been dropped meanwhile, and then it begins elsewhere.
+            // A file that it was reading may have been deleted. The next attempt reads other files.
             Err(SubscribeError::Replay(_)) if more.next().is_some() => {}
             found => return found,
         }
@@ -111,7 +113,7 @@ fn look<F>(
     room: Room,
     ask: &impl Fn(&mut Feeds, usize) -> Option<F>,
 ) -> Result<(F, Option<F>), SubscribeError> {
-    // What a publisher has told of is durable, and written down.
+    // Everything that the publisher has published is durable and in the journal.
     let durable = locked(public).sequence();
     if from > durable {
         return Err(SubscribeError::Ahead { from, durable });
@@ -146,13 +148,13 @@ fn look<F>(
         let mut public = locked(public);
         (ask(&mut public, room.updates), public.sequence())
     };
-    // The publisher is ahead of us by now, and fills another channel, which is read after this one.
+    // The live feed continues after `through`. The first feed still needs everything up to it.
     then.tell(through)?;
     let live = live.filter(|_| !then.is_over());
     Ok((first, live))
 }
 
-/// An engine that carries out again what the journal says, and who is told.
+/// A replay of the journal, and the publisher that receives it.
 struct Then {
     replay: Replay,
     public: Feeds,
@@ -160,12 +162,12 @@ struct Then {
 }
 
 impl Then {
-    /// Whether nobody listens any more.
+    /// Returns `true` if no subscription is left.
     fn is_over(&self) -> bool {
         !self.public.is_heard()
     }
 
-    /// Carries out what comes next, and tells of it, while anybody listens.
+    /// Replays the commands up to `through` and publishes their events, as long as a subscription is left.
     fn tell(&mut self, through: Sequence) -> Result<(), ReplayError> {
         let Self { replay, public, batch } = self;
         replay.commands.extend(through);

@@ -1,4 +1,4 @@
-//! Texts that are not shown.
+//! Text that must not be shown.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 pub struct Secret(String);
 
 impl Secret {
-    /// The text itself. It belongs into no log, error or file.
+    /// Returns the text. Do not put it into a log, an error or a file.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is no text.
+    /// Returns `true` if there is no text.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()

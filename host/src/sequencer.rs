@@ -1,8 +1,9 @@
-//! What runs on the core's thread: it stamps, inserts what is due, applies, and hands on.
+//! The work of the core thread: it stamps commands, inserts those that are due, applies them and passes
+//! batches on.
 //!
-//! It alone reads the wall clock, once a step. Time never goes back: where the clock does, the last
-//! time seen holds until the clock has caught up. Without a clock the commands bring their times, and
-//! nothing happens between them.
+//! In the host, only this file reads the wall clock, once per step. Time never goes back: if the clock
+//! does, the last time holds until the clock has caught up. Without a clock the commands bring their times,
+//! and nothing happens between them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,58 +21,59 @@ use crate::session::{Ending, Sessions};
 use crate::status::Shared;
 use crate::view::MarketView;
 
-/// Says what time it is, in nanoseconds since 1970-01-01T00:00Z.
+/// A source of the time, in nanoseconds since 1970-01-01T00:00Z.
 pub trait Clock: Send + 'static {
-    /// The time now. It may go back.
+    /// Returns the current time. It may go back.
     fn now(&mut self) -> Timestamp;
 }
 
-/// The clock on the wall.
+/// The system's wall clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WallClock;
 
 impl Clock for WallClock {
     fn now(&mut self) -> Timestamp {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        // Before 1970 it is 1970.
+        // A time before 1970 counts as 1970.
         let nanoseconds = since.map_or(0, |since| since.as_nanos());
         Timestamp(u64::try_from(nanoseconds).unwrap_or(u64::MAX))
     }
 }
 
-/// How long the core sleeps at most while an order waits for its end.
+/// The longest sleep of the core while an order may expire.
 const LAPSE: Duration = Duration::from_millis(250);
 
-/// How long the core waits for the journal before it goes on without it, and how long it sleeps at
-/// most before it tries again.
+/// How long the core waits for the journal before it continues without it, and the longest sleep before it
+/// tries again.
 const PATIENCE: Duration = Duration::from_micros(200);
 
-/// The sessions that have ended and are still to be carried out.
+/// Sessions that have ended and whose orders are still to be cancelled.
 #[derive(Debug, Default)]
 pub(crate) struct Endings {
-    /// Where sessions say that they end.
+    /// The host's sessions, which report their end here.
     pub(crate) sessions: Arc<Sessions>,
-    /// How many items were carried out.
+    /// How many items have been handled.
     handled: u64,
-    /// Each with how many items are carried out by when all of the session's are.
+    /// Sessions that have ended. All items of a session are handled once `handled` reaches the number
+    /// beside it.
     noticed: Vec<(u64, Ending)>,
 }
 
-/// The core's work.
+/// The work of the core thread.
 pub(crate) struct Sequencer {
     pub(crate) engine: Engine,
     pub(crate) clock: Option<Box<dyn Clock>>,
     pub(crate) schedule: Schedule,
     pub(crate) batch: Batch,
-    /// To the journal.
+    /// To the journal thread.
     pub(crate) next: Sender<Batch>,
-    /// How many commands the core may be ahead of what is durable without waiting for it.
+    /// How many commands the core may be ahead of the durable ones before it waits.
     pub(crate) ahead_max: u64,
-    /// Called once, first of all.
+    /// Called once, before anything else.
     pub(crate) on_start: Option<Box<dyn FnOnce() + Send>>,
-    /// Whether the others are still there.
+    /// Shows whether the other threads are still running.
     pub(crate) shared: Arc<Shared>,
-    /// Batches that were told of come back to be filled again.
+    /// Published batches come back here to be filled again.
     pub(crate) used: Receiver<Batch>,
     pub(crate) endings: Endings,
 }
@@ -111,7 +113,7 @@ impl Work for Sequencer {
                 Item::Latest(market, depth, reply) => {
                     let sequence = self.engine.last_sequence();
                     let book = self.engine.market(market);
-                    // Who does not wait any more needs no answer.
+                    // The caller may have dropped its ticket.
                     let _ = reply.send(book.map(|book| MarketView::of_book(book, sequence, depth)));
                 }
                 Item::Ask(question, reply) => {
@@ -134,20 +136,21 @@ impl Work for Sequencer {
             return Ok(None);
         }
         let left = self.schedule.left(now);
-        // Who has nothing to do looks whether an order will end; who has, looks when it has not.
+        // After an idle step, checks whether an order will expire. After any other step, assumes that one
+        // will.
         let ends = !idle || self.engine.markets().any(|book| book.next_expiry().is_some());
         Ok(if ends { Some(left.map_or(LAPSE, |left| left.min(LAPSE))) } else { left })
     }
 }
 
 impl Sequencer {
-    /// The time now. It does not go back.
+    /// Returns the current time, which never goes back.
     fn now(&mut self) -> Timestamp {
         let last = self.engine.last_timestamp();
         self.clock.as_mut().map_or(last, |clock| last.max(clock.now()))
     }
 
-    /// Lets the clock bring what is due, and returns the time now.
+    /// Closes the epochs that are due. In an idle step, also expires orders. Returns the current time.
     fn pass_time(&mut self, idle: bool) -> Timestamp {
         let now = self.now();
         if self.clock.is_some() {
@@ -161,7 +164,7 @@ impl Sequencer {
         now
     }
 
-    /// When a recorded command happened. The epochs that ended before it are closed.
+    /// Returns the time of a recorded command, after closing the epochs that ended before it.
     fn recorded(&mut self, time: Option<Timestamp>) -> Timestamp {
         let last = self.engine.last_timestamp();
         let at = time.map_or(last, |time| last.max(time));
@@ -180,7 +183,7 @@ impl Sequencer {
         self.engine.apply(&command, &mut self.batch);
     }
 
-    /// Says something to a market in the host's own name.
+    /// Sends a command to a market in the host's own name.
     fn command(&mut self, market: MarketId, action: Action, timestamp: Timestamp) {
         let account = AccountId(0);
         let (request, session) = (None, None);
@@ -188,8 +191,8 @@ impl Sequencer {
         self.carry_out(draft, timestamp);
     }
 
-    /// Cancels what is left of earlier sessions: they ended with the process that they were with. Then
-    /// time passes to the present, before any command comes.
+    /// Cancels what is left of earlier sessions, because they ended with their process. Then lets time pass
+    /// to the present, before the first command.
     pub(crate) fn begin(mut self) -> Self {
         let ended = self.engine.last_timestamp();
         let holding = self.engine.markets().filter(|book| book.holds_sessions());
@@ -201,16 +204,17 @@ impl Sequencer {
         self
     }
 
-    /// Takes note of the sessions that have ended. What was submitted in them before is in the ring at
-    /// most: it is carried out once the ring has been empty, or as many items as it holds have been.
+    /// Takes note of the sessions that have ended. Their last commands are at most still in the ring. They
+    /// have been carried out once the ring has been empty, or once as many items as it holds have been
+    /// handled.
     fn notice_endings(&mut self) {
         let by = self.endings.handled.saturating_add(self.ahead_max);
         let ended = self.endings.sessions.take_ended();
         self.endings.noticed.extend(ended.into_iter().map(|ending| (by, ending)));
     }
 
-    /// Cancels the orders of the sessions that were noticed earlier, as far as all that was submitted in
-    /// them has been carried out. `empty` says that the ring has been empty since.
+    /// Cancels the orders of sessions that were noticed earlier, if all their commands have been carried
+    /// out. `empty` means that the ring has been empty since then.
     fn end_sessions(&mut self, empty: bool, now: Timestamp) {
         let handled = self.endings.handled;
         let due = |(by, _): &mut (u64, Ending)| empty || *by <= handled;
@@ -231,7 +235,7 @@ impl Sequencer {
         }
     }
 
-    /// Lets orders expire where nobody says anything.
+    /// Expires orders in markets that receive no commands.
     fn let_time_pass(&mut self, now: Timestamp) {
         let due = |expiry: Option<Timestamp>| expiry.is_some_and(|expiry| expiry <= now);
         let markets: Vec<_> = self
@@ -245,10 +249,10 @@ impl Sequencer {
         }
     }
 
-    /// Hands the batch on. Where the journal is behind, this waits a moment for it; then the batch
-    /// stays and grows, so that the core does not stand still while a disk stalls. Only where too much
-    /// is not durable yet it waits for as long as it takes, and what is submitted meanwhile fills the
-    /// ring until it answers `Busy`. Says whether nothing stayed.
+    /// Passes the batch on to the journal thread, and waits briefly if that is behind. After that the batch
+    /// stays and grows, so that the core does not stop while a disk stalls. If too many commands are not
+    /// durable yet, it waits for as long as it takes, and new submissions fill the ring until they are
+    /// refused as `Busy`. Returns `true` if no batch stayed.
     fn hand_on(&mut self) -> Result<bool, String> {
         if self.batch.is_empty() {
             return Ok(true);
@@ -270,8 +274,8 @@ impl Sequencer {
         Ok(self.batch.is_empty())
     }
 
-    /// Hands on what stayed, for good. Where the journal's thread has ended, it has said why, and who
-    /// waits hears that.
+    /// Passes on what is left, for the last time. If the journal thread has ended, it has set the reason,
+    /// which the waiting callers receive.
     pub(crate) fn end(mut self) {
         self.notice_endings();
         let now = self.now();

@@ -1,8 +1,8 @@
 //! Sessions: orders that end with the client that placed them.
 //!
-//! An order keeps the number of its session, so one command ends all of them, whatever became of them
-//! meanwhile. A session ends after everything that was submitted in it, also if the core's ring is full
-//! at that moment: its end does not go through the ring.
+//! An order keeps the number of its session, so one command cancels all of them, whatever happened to them
+//! since. A session ends after everything that was submitted in it. Its end does not go through the core's
+//! ring, so it also works if the ring is full at that moment.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -15,19 +15,19 @@ use crate::core_thread::Submitter;
 use crate::draft::Item;
 use crate::status::locked;
 
-/// A client's session: the live orders that were placed in it are cancelled when it is dropped, and at
-/// the next start if the process dies first. [`Host::session`](crate::Host::session) begins one,
+/// A client's session. The live orders that were placed in it are cancelled when it is dropped, and at the
+/// next start if the process dies first. [`Host::session`](crate::Host::session) begins one, and
 /// [`Host::submit_in`](crate::Host::submit_in) places orders in it.
 #[derive(Debug)]
 pub struct Session {
     pub(crate) id: SessionId,
-    /// Where an order was placed in it.
+    /// The markets in which it placed orders.
     pub(crate) markets: BTreeSet<MarketId>,
     submitter: Submitter<Item>,
     sessions: Arc<Sessions>,
 }
 
-/// What is left to do for a session that has ended.
+/// A session that has ended, and the markets where its orders are still to be cancelled.
 #[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) session: SessionId,
@@ -39,7 +39,7 @@ pub(crate) struct Ending {
 pub(crate) struct Sessions {
     begun: AtomicU32,
     ended: Mutex<Vec<Ending>>,
-    /// Whether there is anything in `ended`.
+    /// Whether `ended` has any entries.
     any: AtomicBool,
 }
 
@@ -56,13 +56,14 @@ impl Drop for Session {
             return;
         }
         self.sessions.end(Ending { session: self.id, markets });
-        // A core that sleeps is woken. One whose ring is full looks by itself.
+        // Wakes a sleeping core. A core whose ring is full checks by itself.
         drop(self.submitter.submit_urgently(Item::Wake));
     }
 }
 
 impl Sessions {
-    /// The number of a new session. They begin at 1 with each start, when no order has one any more.
+    /// Returns the number of a new session. Numbers begin at 1 with each start, because no order has a
+    /// session then.
     fn begin(&self) -> SessionId {
         loop {
             let number = self.begun.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
@@ -77,7 +78,7 @@ impl Sessions {
         self.any.store(true, Ordering::Release);
     }
 
-    /// The sessions that ended since this was last asked.
+    /// Returns the sessions that ended since the last call.
     pub(crate) fn take_ended(&self) -> Vec<Ending> {
         if self.any.swap(false, Ordering::AcqRel) {
             std::mem::take(&mut *locked(&self.ended))

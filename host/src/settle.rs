@@ -1,11 +1,12 @@
-//! Settlement: a thread that brings each epoch's batch into a ledger, exactly once and in order.
+//! Settlement: a thread that posts each epoch's batch to a ledger, exactly once and in order.
 //!
-//! The publisher's thread collects what epochs come to and hands it to the [`SettlementThread`], which drives a
-//! [`Settler`](pricetime_settlement::Settler) for each market. A ledger that hangs or is
-//! gone holds nobody else up: what it has not posted is made again from the journal.
+//! The publisher's thread collects the trades of each epoch and hands the batches to the
+//! [`SettlementThread`], which drives a [`Settler`](pricetime_settlement::Settler) for each market. A
+//! ledger that hangs or is down delays no other thread: batches that were not posted are made again from
+//! the journal.
 //!
-//! What is posted can be delivered outside by an [`Outlet`], at least once and in order, on a thread
-//! of its own: a slow outside does not hold the ledger up.
+//! An [`Outlet`] can deliver posted batches to an external system, at least once and in order. It runs
+//! on a thread of its own, so that a slow outlet does not delay the ledger.
 
 mod again;
 mod delivery_thread;
@@ -42,31 +43,33 @@ pub use outlet::{Delivery, MarketDelivery, NotDelivered, Outlet, Receipt, Undeli
 pub(crate) use settlement_thread::SettlementThread;
 pub use store::{OperatorRequest, OperatorRequests};
 
-/// How often a thread of settlement looks for work if nothing else wakes it.
+/// How often the settlement and delivery threads look for work if nothing else wakes them.
 const LOOK: Duration = Duration::from_secs(1);
-/// How long it waits while the host does not have its lock, so that nothing may leave it.
+/// How long they wait while the host does not hold its lease. Nothing may leave the host without it.
 const WITHOUT_LOCK: Duration = Duration::from_millis(50);
 
-/// Opens a ledger. It is asked again until it can, and where something is delivered once more: for a
-/// handle of that thread's own.
+/// Opens a ledger. It is called again until it succeeds. With a delivery it is called once more, because
+/// the delivery thread has a handle of its own.
 pub type OpenLedger = Box<dyn FnMut() -> Result<Box<dyn Ledger>, LedgerError> + Send>;
 
 /// Where and how trades are settled.
 pub struct Settlement {
     /// Opens the ledger.
     pub ledger: OpenLedger,
-    /// Who gets the fees.
+    /// The account that receives the fees.
     pub platform: AccountId,
-    /// What spares runners who share a ledger from doing the same work; none where nobody shares it.
+    /// A lock that saves runners that share a ledger from doing the same work. `None` if no other runner
+    /// uses the ledger.
     pub lock: Option<SettlementLock>,
-    /// How patient it is.
+    /// How long to wait before retries, and how often to retry.
     pub patience: RetryPolicy,
-    /// What is delivered outside, where anything is. Of runners who share a ledger one has it.
+    /// What is delivered to an external system, if anything is. If several runners share a ledger, only
+    /// one of them should deliver.
     pub delivery: Option<Delivery>,
 }
 
 impl Settlement {
-    /// Into this ledger, without a lock, the fees to the account zero.
+    /// Settles into this ledger, without a lock and with the fees going to account zero.
     pub fn new(
         ledger: impl FnMut() -> Result<Box<dyn Ledger>, LedgerError> + Send + 'static,
     ) -> Self {
@@ -79,7 +82,8 @@ impl Settlement {
         }
     }
 
-    /// The same into a ledger that is opened once, and whose clones are handles on the same books.
+    /// Like [`new`](Self::new), for a ledger that is opened once and whose clones are handles on the
+    /// same data.
     pub fn shared<L: Ledger + Clone + 'static>(
         mut open: impl FnMut() -> Result<L, LedgerError> + Send + 'static,
     ) -> Self {
@@ -100,33 +104,33 @@ impl fmt::Debug for Settlement {
     }
 }
 
-/// A lock over servers of their own, one for each market.
+/// A lock over several servers of its own, one lock for each market.
 #[derive(Clone, Debug)]
 pub struct SettlementLock {
     /// The servers.
     pub nodes: Vec<RedisOptions>,
-    /// How long it lives if nobody extends it.
+    /// How long the lock lives unless it is extended.
     pub ttl: Duration,
 }
 
-/// How a market's settlement stands.
+/// The settlement status of a market.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MarketSettlement {
     /// The market.
     pub market: MarketId,
     /// The last epoch that has closed.
     pub closed: EpochNumber,
-    /// The last one that is settled, as far as the ledger has said.
+    /// The last epoch that is settled, as far as the ledger has reported.
     pub settled: Option<EpochNumber>,
-    /// What it is about.
+    /// What the settlement of the market is doing.
     pub standing: Standing,
-    /// How far the ledger was put back, while it has not come as far again.
+    /// How far the ledger was put back. Set until the ledger has caught up again.
     pub put_back: Option<PutBack>,
-    /// How its delivery stands, where anything is delivered.
+    /// The status of the market's delivery, if batches are delivered.
     pub delivery: Option<MarketDelivery>,
 }
 
-/// Listens to events, on the publisher's thread.
+/// Collects the events for settlement, on the publisher's thread.
 #[derive(Debug)]
 pub(crate) struct Listener {
     collector: Collector,

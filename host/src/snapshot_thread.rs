@@ -1,10 +1,10 @@
-//! The snapshot thread: writes local snapshots while all other threads go on.
+//! The snapshot thread: writes local snapshots while all other threads continue.
 //!
 //! It writes a snapshot when an epoch has closed and it is idle, and one at the end.
 //!
-//! The thread receives the pages of the image as they are, 64 orders each. A page that changes while this
-//! thread has it is copied then. Copying all orders at once delayed every other thread, and so did a niceness
-//! of 19 and a sync after each piece of the file.
+//! The thread receives the pages of the image as they are, 64 orders each. A page is copied only if it
+//! changes while this thread has it. Copying all orders at once delayed every other thread, and so did a
+//! niceness of 19 and a sync after each piece of the file.
 
 use std::sync::Arc;
 
@@ -16,32 +16,32 @@ use tracing::{error, info};
 
 use crate::status::Shared;
 
-/// How far behind all others its thread stands. Not last of all: what it holds in the allocator and in
-/// the kernel others wait for, and at 19 they waited longest.
+/// The niceness of this thread. At 19, other threads waited longest for what this thread held in the
+/// allocator and in the kernel.
 const NICE: i32 = 5;
 
-/// Keeps snapshots.
+/// Writes and keeps snapshots.
 pub(crate) struct SnapshotThread {
     pub(crate) snapshots: LocalSnapshots,
     pub(crate) incoming: Receiver<Frozen>,
-    /// To the journal: below what it may be dropped. None where it is kept whole.
+    /// To the journal thread: the sequence below which the journal may be dropped. `None` if all of it is
+    /// kept.
     pub(crate) floors: Option<Sender<Sequence>>,
     pub(crate) shared: Arc<Shared>,
 }
 
 impl SnapshotThread {
-    /// Works until there are no more states to come. A failed snapshot is logged, counted and shown in
-    /// the status. The next state is the next try: the journal alone is enough to come back.
+    /// Works until no more states arrive. A failed snapshot is logged, counted and shown in the status. The
+    /// next state is the next attempt. Until then the journal alone is enough to recover.
     pub(crate) fn run(mut self) {
-        // Whoever matches or makes durable goes first. Where the system refuses, it is no worse than
-        // it was.
+        // Matching and durability take precedence. If the system refuses, the priority stays as it was.
         let _ = rustix::process::nice(NICE);
         while let Ok(state) = self.incoming.recv() {
             let why = self.keep(state).err().map(Arc::new);
             if why.is_some() {
                 metrics::counter!("pricetime_snapshot_errors_total").increment(1);
             }
-            // Once for a row of failures: each names another file.
+            // Logged once for a series of failures, because each names another file.
             match (self.shared.set_snapshot_failure(why.clone()), why) {
                 (None, Some(why)) => error!(
                     "snapshots fail: {why}; matching goes on, the next epoch tries again, and until \
@@ -60,7 +60,7 @@ impl SnapshotThread {
         if let Some(floors) = &self.floors
             && let Some(oldest) = self.snapshots.list()?.first()
         {
-            // Where the journal has not come to it yet, the next one says it again.
+            // If the queue is full, the next snapshot sends a newer value.
             let _ = floors.try_send(Sequence(oldest.0.saturating_add(1)));
         }
         Ok(())

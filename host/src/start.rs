@@ -1,4 +1,4 @@
-//! Starting and ending: which thread hears what from whom.
+//! Starts a host: restores its state and connects its threads.
 
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -28,7 +28,7 @@ use crate::store::Opened;
 use crate::threads::{Outward, Threads, named};
 use crate::{folder_store, redis_store};
 
-/// What a host is made of.
+/// The parts of a started host.
 pub(crate) struct Started {
     pub(crate) submitter: Submitter<Item>,
     pub(crate) public: Arc<Mutex<Feeds>>,
@@ -36,11 +36,11 @@ pub(crate) struct Started {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) threads: Threads,
     pub(crate) start: Start,
-    /// What the journal tells, where there is one.
+    /// Replays the journal, if there is one.
     pub(crate) past: Option<JournalReplay>,
 }
 
-/// Brings back what there is.
+/// Restores the state from the folder, or from Redis if there is no folder.
 fn open(options: &mut Options, folder: Option<Folder>) -> Result<Opened, OpenError> {
     let opened = match folder {
         Some(folder) => folder_store::open(options, folder)?,
@@ -53,13 +53,13 @@ fn open(options: &mut Options, folder: Option<Folder>) -> Result<Opened, OpenErr
     Ok(opened)
 }
 
-/// Opens the folder, where there is one.
+/// Opens the folder, if there is one.
 fn first(options: &Options) -> Result<Option<Folder>, FolderError> {
     let Some(path) = &options.folder else { return Ok(None) };
     Folder::open_on(Arc::clone(&options.disk), path, History::fresh()).map(Some)
 }
 
-/// The same, behind the lock of the runner.
+/// Does the same, after it has taken the runner's lock if there is one.
 fn first_of_all(
     options: &mut Options,
 ) -> Result<(Option<Folder>, Option<LeaseRenewal>), OpenError> {
@@ -70,14 +70,14 @@ fn first_of_all(
     Ok((Some(folder), Some(keeping)))
 }
 
-/// Opens the folder, brings back what it holds, and starts the threads.
+/// Opens the folder, restores its state, and starts the threads.
 pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     let (folder, keeping) = first_of_all(&mut options)?;
     let Opened { engine, mut image, start, base, store } = open(&mut options, folder)?;
     let shared = share(&engine, base, keeping.as_ref());
     let kept = store.keep(&mut options, &mut image, &shared)?;
     let ((mailbox, image_thread), (recorder, stream_thread)) = (kept.redis, kept.streams);
-    // A damaged snapshot is replaced at once: until then fewer can be restored than are to be kept.
+    // A damaged snapshot is replaced at once, because until then fewer are intact than are to be kept.
     let repair = (!start.damaged.is_empty()).then(|| image.freeze());
     let public = Arc::new(Mutex::new(Feeds::new(image)));
 
@@ -108,7 +108,7 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
         floors,
         shared: Arc::clone(&shared),
     };
-    // There is room for one. A host without snapshots drops it.
+    // The channel has room for one state. A host without snapshots drops it.
     let _ = repair.map(|state| to_snapshots.try_send(state));
     let snapshot_thread = kept.snapshots.map(|snapshots| SnapshotThread {
         snapshots,
@@ -144,7 +144,8 @@ pub(crate) fn start(mut options: Options) -> Result<Started, OpenError> {
     Ok(Started { submitter, public, shared, sessions, threads, start, past: kept.past })
 }
 
-/// Returns what the core's thread does when it ends: it says why, and wakes the tasks that wait for room.
+/// Returns what the core thread does when it ends: it sets the reason, and wakes the tasks that wait for
+/// room.
 fn core_ended(shared: &Arc<Shared>) -> impl FnOnce(Option<&str>) + Send + use<> {
     let shared = Arc::clone(shared);
     move |failure| match failure {
@@ -153,7 +154,7 @@ fn core_ended(shared: &Arc<Shared>) -> impl FnOnce(Option<&str>) + Send + use<> 
     }
 }
 
-/// Starts the threads right behind the core.
+/// Starts the two threads after the core: journal and publisher.
 fn behind_core(
     journal_thread: JournalThread,
     publisher_thread: PublisherThread,
@@ -164,7 +165,7 @@ fn behind_core(
     ])
 }
 
-/// Starts who settles and who delivers.
+/// Starts the threads for settlement and delivery.
 fn settlers(
     settlement_thread: Option<SettlementThread>,
     delivery_thread: Option<DeliveryThread>,
@@ -176,7 +177,7 @@ fn settlers(
     settlement_thread.into_iter().chain(delivery_thread).collect()
 }
 
-/// What the threads share, at the beginning.
+/// Returns the state that the threads share at the start.
 fn share(engine: &Engine, base: Sequence, keeping: Option<&LeaseRenewal>) -> Arc<Shared> {
     let shared = Shared::behind(keeping.map(LeaseRenewal::lease));
     shared.set_durable(engine.last_sequence());

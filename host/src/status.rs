@@ -1,4 +1,4 @@
-//! What the threads of a host tell each other, and how it is with it.
+//! The state that the threads of a host share, and its public status.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,33 +13,33 @@ use crate::settle::MarketSettlement;
 use crate::signal::Signal;
 use crate::stopped::Stopped;
 
-/// How it is with a host. Points in time serialize as `for_seconds`, the seconds that have passed since.
+/// A host's current status. Points in time serialize as `for_seconds`, the seconds that have passed since.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Status {
-    /// Every command up to this one is durable, and everybody may know of it. Without a data folder:
-    /// stands in Redis, in the image of its market.
+    /// Every command up to this one is durable and may be visible to clients. Without a data folder: every
+    /// command up to this one is stored in Redis, in the image of its market.
     pub durable: Sequence,
     /// Every command up to this one is in the newest local snapshot.
     pub snapshot: Sequence,
-    /// Why the host has stopped, if it has.
+    /// The reason the host has stopped, if it has.
     pub stopped: Option<Stopped>,
-    /// Why the last snapshot could not be written, if it could not. The journal is enough to come
-    /// back; it only takes longer.
+    /// Why the last snapshot could not be written, if it failed. The journal is enough to recover; it only
+    /// takes longer.
     #[serde(serialize_with = "as_text")]
     pub snapshot_failure: Option<Arc<SnapshotError>>,
-    /// What is wrong with the image, if anything is: snapshots have stopped, matching goes on.
+    /// The fault of the image, if it has one. Snapshots have stopped then; matching continues.
     pub faulty: Option<String>,
-    /// How it is with Redis; unknown where there is none.
+    /// The status of Redis; unknown if the host does not use it.
     pub redis: crate::redis::status::RedisStatus,
-    /// How it is with the lock of the runner, where there is one.
+    /// The status of the runner's lock, if there is one.
     pub lock: Option<crate::lease::LockStatus>,
 }
 
-/// How long the threads that wait for a server may take at the end if it answers.
+/// How long threads that wait for a server may take to end while it still answers.
 const ENDS_MAX: Duration = Duration::from_secs(60);
 
-/// When the threads that wait for servers have to be done.
+/// The deadline for threads that wait for servers.
 #[derive(Debug)]
 struct Ends {
     at: Instant,
@@ -48,49 +48,50 @@ struct Ends {
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What a panic may have left half done under a lock is told of as stopped, not as locked.
+    // A panic under a lock is reported as `Stopped`, not as a poisoned mutex.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Shared by the threads of a host and by those who hold a ticket.
+/// Shared by the threads of a host and the holders of tickets.
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     durable: AtomicU64,
     snapshot: AtomicU64,
-    /// One more than the last command that is known to be published; zero where nothing is.
+    /// One more than the last command up to which nothing is left to be published to streams; zero if the
+    /// host publishes nothing there.
     published: AtomicU64,
     stopped: OnceLock<Stopped>,
     /// Whether the host was closed and its threads have ended.
     closed: AtomicBool,
     /// Woken when the host stops or has been closed.
     ended: Signal,
-    /// Woken when a command may be taken again, and when no more will be.
+    /// Woken when commands may be accepted again, and when no more will be.
     pub(crate) room: Signal,
     snapshot_failure: Mutex<Option<Arc<SnapshotError>>>,
     disk_failed: AtomicBool,
-    /// Without a folder: one above what stands in Redis; zero where there is a folder.
+    /// Without a data folder: one more than the last command that is stored in Redis. Zero with one.
     stands: AtomicU64,
-    /// Without a folder: whether as many trades as there may be wait for Redis.
+    /// Without a data folder: whether too many trades wait for Redis.
     trades_full: AtomicBool,
     faulty: OnceLock<String>,
-    /// Unset while the host runs.
+    /// The deadline of the threads that wait for servers. Unset while the host runs.
     ends: Mutex<Option<Ends>>,
-    /// One more than the last command up to which all that closed is settled; zero where nothing is to
-    /// be settled.
+    /// One more than the last command up to which every closed epoch is settled; zero if the host does not
+    /// settle.
     settled: AtomicU64,
     settlement: Mutex<Vec<MarketSettlement>>,
     pub(crate) redis: crate::redis::status::Board,
-    /// The lock of the runner, where there is one.
+    /// The runner's lock, if there is one.
     pub(crate) lease: Option<std::sync::Arc<crate::lease::Lease>>,
 }
 
 impl Shared {
-    /// With this lock.
+    /// Returns the state of a host with this lock.
     pub(crate) fn behind(lease: Option<std::sync::Arc<crate::lease::Lease>>) -> Self {
         Self { lease, ..Self::default() }
     }
 
-    /// Whoever sees this number sees everything that was done before it was set.
+    /// A thread that reads this number sees everything that was done before it was set.
     pub(crate) fn set_durable(&self, sequence: Sequence) {
         self.durable.store(sequence.0, Ordering::Release);
     }
@@ -107,17 +108,17 @@ impl Shared {
         Sequence(self.snapshot.load(Ordering::Acquire))
     }
 
-    /// Up to this command everything that had closed is settled.
+    /// Records that every epoch that closed up to this command is settled.
     pub(crate) fn set_settled(&self, sequence: Sequence) {
         self.settled.store(sequence.0.saturating_add(1), Ordering::Release);
     }
 
-    /// Up to which command it is, where there is a settlement.
+    /// Returns the last command up to which every closed epoch is settled, if the host settles.
     fn settled(&self) -> Option<Sequence> {
         self.settled.load(Ordering::Acquire).checked_sub(1).map(Sequence)
     }
 
-    /// The last command that nobody needs to be told of again, where somebody may.
+    /// Returns the last command that neither the streams nor the settlement must replay, if either is used.
     pub(crate) fn needed(&self) -> Option<Sequence> {
         self.published().into_iter().chain(self.settled()).min()
     }
@@ -126,41 +127,41 @@ impl Shared {
         *locked(&self.settlement) = now;
     }
 
-    /// How each market's settlement stands.
+    /// Returns the settlement status of each market.
     pub(crate) fn settlement(&self) -> Vec<MarketSettlement> {
         locked(&self.settlement).clone()
     }
 
-    /// Whether anything may leave the host at this moment.
+    /// Returns `true` if answers and events may leave the host at this moment.
     pub(crate) fn may_release(&self) -> bool {
         self.lease.as_ref().is_none_or(|lease| lease.holds())
     }
 
-    /// Up to this command nothing has to be published any more; None where nothing ever has to.
+    /// Records that nothing up to this command is left to be published; `None` if nothing ever is.
     pub(crate) fn set_published(&self, sequence: Option<Sequence>) {
         let next = sequence.map_or(0, |sequence| sequence.0.saturating_add(1));
         self.published.store(next, Ordering::Release);
     }
 
-    /// Up to which command nothing has to be published any more, where something has to.
+    /// Returns the last command up to which nothing is left to be published, if the host publishes events.
     pub(crate) fn published(&self) -> Option<Sequence> {
         self.published.load(Ordering::Acquire).checked_sub(1).map(Sequence)
     }
 
-    /// Keeps the first reason.
+    /// Stops the host. Only the first reason is kept.
     pub(crate) fn stop(&self, why: Stopped) {
         let _ = self.stopped.set(why);
         self.ended.wake();
         self.room.wake();
     }
 
-    /// The journal's disk failed: nobody knows what it holds.
+    /// Records that the journal's disk failed, so it is unknown what it holds.
     pub(crate) fn fail_disk(&self, error: JournalError) {
         self.disk_failed.store(true, Ordering::Release);
         self.stop(Stopped::Journal(Arc::new(error)));
     }
 
-    /// The host was closed, and its threads have ended.
+    /// Records that the host was closed and its threads have ended.
     pub(crate) fn set_closed(&self) {
         self.closed.store(true, Ordering::Release);
         self.ended.wake();
@@ -169,23 +170,23 @@ impl Shared {
     /// Waits until the host has stopped or has been closed.
     ///
     /// # Errors
-    /// Returns why it stopped, if not because it was closed in order.
+    /// Returns the reason unless the host was closed in order.
     pub(crate) async fn until_ended(&self) -> Result<(), Stopped> {
         self.ended.until(|| !self.is_well() || self.closed.load(Ordering::Acquire)).await;
         self.end()
     }
 
-    /// Returns why the host has stopped, if it has, as an error.
+    /// Returns the reason the host has stopped as an error, if it has.
     pub(crate) fn end(&self) -> Result<(), Stopped> {
         self.stopped.get().cloned().map_or(Ok(()), Err)
     }
 
-    /// Without a folder: every command up to this one stands in Redis.
+    /// Without a data folder: records that every command up to this one is stored in Redis.
     pub(crate) fn set_stands(&self, sequence: Sequence) {
         self.stands.store(sequence.0.saturating_add(1), Ordering::Release);
     }
 
-    /// Says whether as many trades as there may be wait for Redis.
+    /// Records whether too many trades wait for Redis.
     pub(crate) fn set_trades_full(&self, full: bool) {
         if self.trades_full.swap(full, Ordering::AcqRel) && !full {
             self.room.wake();
@@ -204,7 +205,7 @@ impl Shared {
         self.stopped.get().is_none()
     }
 
-    /// Sets why the last snapshot failed, if it did. Returns what was set before.
+    /// Sets why the last snapshot failed, or clears it. Returns the previous value.
     pub(crate) fn set_snapshot_failure(
         &self,
         why: Option<Arc<SnapshotError>>,
@@ -218,8 +219,8 @@ impl Shared {
         *self.ends() = Some(Ends { at: now + most, latest: now + ENDS_MAX, most });
     }
 
-    /// Gives them as long again, if their time has begun and is not over: a server that answers is not
-    /// one that hangs.
+    /// Gives them as long again, if they have a deadline that has not passed, but at most `ENDS_MAX` in
+    /// all. A server that answers does not hang.
     pub(crate) fn prolong(&self) {
         let now = Instant::now();
         if let Some(ends) = self.ends().as_mut().filter(|ends| now < ends.at) {
@@ -231,23 +232,23 @@ impl Shared {
         locked(&self.ends)
     }
 
-    /// Whether the time of these threads is over once this much more has passed. What they do after
-    /// that nobody waits for.
+    /// Returns `true` if the deadline will have passed after this much more time. The host does not wait
+    /// for what these threads do after that.
     pub(crate) fn is_over_in(&self, more: Duration) -> bool {
         self.ends().as_ref().is_some_and(|ends| Instant::now() + more >= ends.at)
     }
 
-    /// Whether the time of these threads is over.
+    /// Returns `true` if the deadline of these threads has passed.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over_in(Duration::ZERO)
     }
 
-    /// Whether it has been over for this long.
+    /// Returns `true` if it passed at least this long ago.
     pub(crate) fn is_over_since(&self, long: Duration) -> bool {
         self.ends().as_ref().is_some_and(|ends| ends.at.elapsed() >= long)
     }
 
-    /// Keeps the first fault.
+    /// Records a fault of the image. Only the first one is kept.
     pub(crate) fn fault(&self, what: String) {
         let _ = self.faulty.set(what);
     }

@@ -6,31 +6,31 @@ use std::sync::Arc;
 use pricetime_journal::JournalError;
 use serde::{Serialize, Serializer};
 
-/// The host takes nothing any more. Displays as "the host has stopped: " and the [`reason`](Self::reason),
-/// and serializes as the reason.
+/// The host accepts no more commands. Displays as "the host has stopped: " and the
+/// [`reason`](Self::reason), and serializes as the reason.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Stopped {
-    /// It was closed before it answered. A ticket may also say so if the thread that had its command has
-    /// just failed; then [`Status::stopped`](crate::Status::stopped) has the cause.
+    /// The host was closed before it answered. A ticket may also report this if the thread that had its
+    /// command has just failed. Then [`Status::stopped`](crate::Status::stopped) has the cause.
     Closed,
-    /// The core's thread panicked, with this message.
+    /// The core thread panicked, with this message.
     Core(String),
-    /// The journal failed. This process does not open the folder again.
+    /// The journal failed. This process cannot open the folder again.
     Journal(Arc<JournalError>),
-    /// The publisher's thread panicked.
+    /// The publisher thread panicked.
     Publisher,
-    /// The host was closed while it did not hold the runner's lock. What was carried out last is in the
-    /// journal, and was not answered.
+    /// The host was closed while it did not hold the runner's lock. The last commands are in the journal
+    /// but were not answered.
     LockLost,
-    /// Without a data folder: the image differs from the core in this.
+    /// Without a data folder: the image differs from the core in this way.
     Image(String),
-    /// Without a data folder: Redis did not take the state, for this reason.
+    /// Without a data folder: Redis did not store the state, for this reason.
     Redis(String),
 }
 
 impl Stopped {
-    /// Returns the reason in words.
+    /// Returns the reason as text.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! Where the state of a host comes from, and where what comes is kept.
+//! The store of a host: it restores the state and keeps what happens from then on.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::redis::{Ends, Recorder, StreamThread};
 use crate::settle::{DeliveryThread, SettlementThread};
 use crate::status::Shared;
 
-/// A folder with a journal and snapshots, or Redis alone.
+/// A data folder with a journal and snapshots, or Redis alone.
 pub(crate) trait Store {
-    /// Hands over what the threads need that keep what comes.
+    /// Returns what the threads need to keep new commands and states.
     fn keep(
         self: Box<Self>,
         options: &mut Options,
@@ -25,7 +25,7 @@ pub(crate) trait Store {
     ) -> Result<Kept, OpenError>;
 }
 
-/// What a store held.
+/// The state that a store held.
 pub(crate) struct Opened {
     pub(crate) engine: Engine,
     pub(crate) image: Image,
@@ -35,7 +35,7 @@ pub(crate) struct Opened {
     pub(crate) store: Box<dyn Store>,
 }
 
-/// Where what comes is kept, as the threads take it.
+/// Everything that the threads need to keep new commands and states.
 #[derive(Default)]
 pub(crate) struct Kept {
     pub(crate) folder: Option<Folder>,

@@ -1,4 +1,4 @@
-//! What subscribers get: a book as of a sequence, and then everything behind it without a gap.
+//! Subscriptions: a book as of a sequence, and then every later update without a gap.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,21 +14,21 @@ use tokio::sync::mpsc;
 
 use crate::view::MarketView;
 
-/// A trade as everybody may see it.
+/// The public part of a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct TradeView {
     /// Its number in the market.
     pub number: TradeNumber,
-    /// At which price.
+    /// Its price.
     pub price: Price,
-    /// How much.
+    /// Its quantity.
     pub quantity: Quantity,
-    /// What the one who came did.
+    /// The side of the taker.
     pub taker_side: Side,
 }
 
-/// What one command changed of a market, as far as everybody may see it.
+/// The public changes that one command made to a market.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct MarketUpdate {
@@ -38,23 +38,23 @@ pub struct MarketUpdate {
     pub sequence: Sequence,
     /// The command's time.
     pub timestamp: Timestamp,
-    /// What traded, in order.
+    /// The trades, in order.
     pub trades: Vec<TradeView>,
-    /// The levels that changed, as they are now. One without orders is gone.
+    /// The levels that changed, with their new totals. A level without orders is gone.
     pub levels: Vec<(Side, Level)>,
-    /// The phase, where it changed.
+    /// The new phase, if it changed.
     pub phase: Option<Phase>,
-    /// What an uncross would find and do right behind this command, while the market is in Call. The
-    /// last update of each batch of commands has it; those before it have none.
+    /// The result that an uncross right after this command would have, while the market is in Call. Only
+    /// the last update of each batch of commands has it.
     pub call: Option<Call>,
-    /// The epoch that closed, where one did.
+    /// The epoch that closed, if one did.
     pub closed: Option<EpochSummary>,
-    /// Whether the market is gone.
+    /// Whether the market was removed.
     pub removed: bool,
 }
 
-/// A market's book and what happens to it from then on. As a [`Stream`] it gives the updates, and ends
-/// after the last one.
+/// A market's book and every later update. As a [`Stream`] it yields the updates, and ends after the last
+/// one.
 ///
 /// ```
 /// use pricetime::engine::{MarketId, MarketSpec, Phase};
@@ -78,11 +78,11 @@ pub struct MarketUpdate {
 pub struct MarketFeed {
     /// The book as of its sequence.
     pub book: MarketView,
-    /// Everything behind that.
+    /// Every later update.
     pub updates: Updates<Arc<MarketUpdate>>,
 }
 
-/// An account's orders in a market and what happens to it from then on. As a [`Stream`] it gives the
+/// An account's orders in a market and every later event that concerns it. As a [`Stream`] it yields the
 /// account's own events, and ends after the last ones. It serializes as the sequence and the orders.
 #[derive(Debug, Serialize)]
 #[non_exhaustive]
@@ -91,13 +91,12 @@ pub struct AccountFeed {
     pub sequence: Sequence,
     /// The live orders, by priority.
     pub orders: Vec<OrderRecord>,
-    /// Everything behind that: the account's own events, as
-    /// [`Principal::seen`](crate::Principal::seen) cuts them.
+    /// Every later event of the account, as [`Principal::seen`](crate::Principal::seen) shows it.
     #[serde(skip)]
     pub updates: Updates<Arc<Group>>,
 }
 
-/// Why a subscription gives nothing more.
+/// The error of a subscription that yields nothing more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the subscription has ended: the reader was too slow or too far behind, or the host was closed"
@@ -106,13 +105,13 @@ pub struct Ended;
 
 /// A subscription's updates, in sequence order. As a [`Stream`] it ends after the last one.
 ///
-/// Each has room for a fixed number that are not read yet. A reader who lets it fill up is let go:
-/// he gets what is in it and then [`Ended`], and subscribes anew, or from the last one that he got.
-/// Nobody else waits for him.
+/// Each subscription holds a fixed number of unread updates. If the reader lets it fill up, it is
+/// disconnected: it still receives what is queued, and then [`Ended`]. It can subscribe anew, or from the
+/// last update that it received. A slow reader delays no one else.
 #[derive(Debug)]
 pub struct Updates<T> {
     now: mpsc::Receiver<T>,
-    /// What goes on where that one ends.
+    /// The channel that follows when `now` ends.
     then: Option<mpsc::Receiver<T>>,
 }
 
@@ -121,27 +120,27 @@ impl<T> Updates<T> {
         Self { now, then: None }
     }
 
-    /// These, and behind them those.
+    /// Appends the updates of another subscription.
     pub(crate) fn followed_by(self, then: Option<Self>) -> Self {
         Self { then: then.map(|it| it.now), ..self }
     }
 
-    /// Turns to what follows.
+    /// Switches to the channel that follows.
     fn turn(&mut self) -> Result<(), Ended> {
         self.now = self.then.take().ok_or(Ended)?;
         Ok(())
     }
 
-    /// How many updates can be read without waiting.
+    /// Returns how many updates can be read without waiting.
     #[must_use]
     pub fn ready(&self) -> usize {
         self.now.len() + self.then.as_ref().map_or(0, mpsc::Receiver::len)
     }
 
-    /// The next one, waiting for it in an asynchronous task.
+    /// Returns the next update, waiting for it in an asynchronous task.
     ///
     /// # Errors
-    /// The subscription has ended.
+    /// Returns [`Ended`] if the subscription has ended.
     pub async fn next(&mut self) -> Result<T, Ended> {
         loop {
             match self.now.recv().await {
@@ -151,13 +150,13 @@ impl<T> Updates<T> {
         }
     }
 
-    /// The next one, waiting for it on this thread.
+    /// Returns the next update, waiting for it on this thread.
     ///
     /// # Errors
-    /// The subscription has ended.
+    /// Returns [`Ended`] if the subscription has ended.
     ///
     /// # Panics
-    /// In an asynchronous task.
+    /// Panics in an asynchronous task, which must not block.
     pub fn wait(&mut self) -> Result<T, Ended> {
         loop {
             match self.now.blocking_recv() {
@@ -167,10 +166,10 @@ impl<T> Updates<T> {
         }
     }
 
-    /// The next one if it is there already.
+    /// Returns the next update if one is queued already.
     ///
     /// # Errors
-    /// The subscription has ended.
+    /// Returns [`Ended`] if the subscription has ended.
     pub fn try_next(&mut self) -> Result<Option<T>, Ended> {
         loop {
             match self.now.try_recv() {
@@ -215,7 +214,7 @@ impl Stream for AccountFeed {
 mod tests {
     use super::*;
 
-    /// What a stream gives until it ends or would have to wait.
+    /// Reads a stream until it ends or would have to wait.
     fn read<S: Stream + Unpin>(stream: &mut S) -> (Vec<S::Item>, Poll<()>) {
         let mut read = Vec::new();
         let mut context = Context::from_waker(std::task::Waker::noop());

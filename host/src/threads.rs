@@ -1,4 +1,4 @@
-//! The threads of a host: how they are started and how they end.
+//! The threads of a host: how they start and how they end.
 
 use std::io;
 use std::thread::{Builder, JoinHandle, sleep};
@@ -12,23 +12,23 @@ use crate::sequencer::Sequencer;
 use crate::status::Shared;
 use crate::stopped::Stopped;
 
-/// How long threads that wait for servers may take at the end, all of them together.
+/// How long the threads that wait for servers may take to end, all of them together.
 const LAST: Duration = Duration::from_millis(3_800);
-/// How much longer they are waited for: one may just be between two questions.
+/// How much longer the host waits for them, because one may be between two requests.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// The threads of a host, in the order in which they end.
 #[derive(Debug)]
 pub(crate) struct Threads {
     pub(crate) core: Thread<Sequencer>,
-    /// The journal's and the publisher's.
+    /// The journal thread and the publisher thread.
     pub(crate) rest: [JoinHandle<()>; 2],
-    /// Those that wait for servers.
+    /// The threads that wait for servers.
     pub(crate) outward: Vec<Outward>,
     pub(crate) snapshot_thread: Option<JoinHandle<()>>,
     /// Held until the last thread has ended.
     pub(crate) folder: Option<Folder>,
-    /// Given back after that.
+    /// Released after that.
     pub(crate) kept: Option<crate::lease::Kept>,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Threads {
 #[derive(Debug)]
 pub(crate) struct Outward {
     thread: JoinHandle<()>,
-    /// What is logged if it is left behind.
+    /// The log message if it is left behind.
     left: &'static str,
 }
 
@@ -49,8 +49,8 @@ impl Outward {
         Ok(Self { thread: named(name).spawn(work)?, left })
     }
 
-    /// Waits for it. Returns `false` if its time is over first: then it does nothing more once the
-    /// server has answered or its timeout has passed.
+    /// Waits for the thread. Returns `false` if its time runs out first. Then the thread does nothing more
+    /// once the server has answered or its timeout has passed.
     fn end(self, shared: &Shared) -> bool {
         while !self.thread.is_finished() {
             if shared.is_over_since(GRACE) {
@@ -59,24 +59,24 @@ impl Outward {
             }
             sleep(Duration::from_millis(2));
         }
-        // A thread that panicked has said so.
+        // If the thread panicked, that has been reported.
         let _ = self.thread.join();
         true
     }
 }
 
 impl Threads {
-    /// Ends one after the other: each hears of nothing more once the one before it has ended.
+    /// Ends the threads one after the other. Each receives nothing more once the one before it has ended.
     pub(crate) fn end(self, shared: &Shared) {
         if let Some(lease) = &shared.lease {
             lease.close();
         }
-        // A core that failed has said so.
+        // If the core failed, that has been reported.
         if let Ok(core) = self.core.close() {
             core.end();
         }
         for thread in self.rest {
-            // A thread that panicked has said so.
+            // If the thread panicked, that has been reported.
             let _ = thread.join();
         }
         shared.end_within(LAST);
@@ -89,7 +89,7 @@ impl Threads {
         if let Some(snapshot_thread) = self.snapshot_thread {
             let _ = snapshot_thread.join();
         }
-        // Who stands by and gets the lock finds the folder free.
+        // The folder is unlocked first, so that a standby that gets the lock finds it free.
         drop(self.folder);
         if let Some(kept) = self.kept {
             kept.end();
@@ -97,7 +97,7 @@ impl Threads {
     }
 }
 
-/// A thread of this name.
+/// Returns a builder of a thread with this name.
 pub(crate) fn named(name: &str) -> Builder {
     Builder::new().name(format!("pt-{name}"))
 }

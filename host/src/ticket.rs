@@ -1,4 +1,4 @@
-//! What `submit` and `ask` return: the promise of an answer.
+//! The future that `submit` and `ask` return.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tokio::sync::oneshot;
 use crate::status::Shared;
 use crate::stopped::Stopped;
 
-/// Resolves with a command's events once they are durable, or with what a question found: `.await` it
-/// in any runtime, or [`wait`](Self::wait) for it. Dropping it does not cancel the command.
+/// Resolves with a command's events once they are durable, or with the answer to a question: `.await` it in
+/// any runtime, or [`wait`](Self::wait) for it. Dropping it does not cancel the command.
 ///
 /// ```
 /// use pricetime::engine::{MarketId, MarketSpec, Outcome};
@@ -36,14 +36,14 @@ pub struct Ticket<T = Group> {
 }
 
 impl<T> Ticket<T> {
-    /// Waits on this thread.
+    /// Waits for the answer on this thread.
     ///
     /// # Errors
-    /// The host has stopped: whether the command was carried out is known after a restart, under
-    /// its request id.
+    /// Returns [`Stopped`] if the host stops before it answers. After a restart, the request id tells
+    /// whether the command was carried out.
     ///
     /// # Panics
-    /// In an asynchronous task, which must not block: `.await` it there.
+    /// Panics in an asynchronous task, which must not block: `.await` it there.
     pub fn wait(self) -> Result<T, Stopped> {
         self.answer.blocking_recv().map_err(|_| self.shared.stopped())
     }

@@ -1,5 +1,5 @@
-//! The promise: the example gateway is a market over HTTP and WebSocket that ends in order and shows no
-//! counterparty. Its clients here are `ureq` and `tungstenite`.
+//! The example gateway is a market over HTTP and WebSocket that shuts down cleanly and shows no
+//! counterparty. The clients here are `ureq` and `tungstenite`.
 
 use std::fs;
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use tungstenite::{Message, WebSocket};
 const SELLER: u64 = 70_070_070_071;
 const BUYER: u64 = 80_080_080_082;
 
-/// Where Cargo put the example: beside this test's folder.
+/// Returns the path of the example, which Cargo puts next to this test's folder.
 fn program() -> PathBuf {
     let own = std::env::current_exe().expect("this test");
     let target = own.parent().and_then(Path::parent).expect("the profile's folder");
@@ -35,7 +35,7 @@ impl Gateway {
         command.arg(data).arg("127.0.0.1:0");
         let process =
             Process::start(command, log.clone(), "listening on ").expect("port 0 is free");
-        // The line is written piece by piece.
+        // The line is not written all at once.
         let mut address = String::new();
         until("the address is in the log", || {
             let text = fs::read_to_string(&log).expect("the log");
@@ -68,7 +68,7 @@ impl Gateway {
         self.send("DELETE", &format!("/orders/{account}/{order}"), "")
     }
 
-    /// The levels of the book.
+    /// Returns the levels of the book.
     fn levels(&self) -> Value {
         let (status, body) = self.send("GET", "/book", "");
         assert_eq!(status, 200, "{body}");
@@ -82,7 +82,7 @@ impl Gateway {
         tungstenite::client(url, stream).expect("it speaks WebSocket").0
     }
 
-    /// Ends the process in order.
+    /// Shuts the process down cleanly.
     fn end(self) -> ExitStatus {
         signal(self.process.id(), "TERM");
         let mut ended = None;
@@ -102,7 +102,7 @@ fn order(side: &str, price: &str, quantity: &str) -> Value {
     json!({ "side": side, "price": price, "quantity": quantity })
 }
 
-/// The next message that is not only about an epoch that closed meanwhile. It names no account.
+/// Returns the next message that is not only about a closed epoch, and checks that it names no account.
 fn next(feed: &mut WebSocket<TcpStream>) -> Value {
     loop {
         let message = feed.read().expect("a message");
@@ -166,7 +166,7 @@ fn sigterm_closes_in_order_and_a_restart_has_the_orders() {
     let mut feed = gateway.feed();
     let resting = json!([["sell", "0.3000", "2.000"]]);
     assert_eq!(next(&mut feed)["levels"], resting);
-    // The client answers the close, as a client does, while the gateway ends.
+    // The client answers the close frame, as clients do, while the gateway shuts down.
     let listening = std::thread::spawn(move || {
         while !matches!(feed.read().expect("a close before the end"), Message::Close(_)) {}
         drop(feed.read());

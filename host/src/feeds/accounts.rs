@@ -1,10 +1,9 @@
-//! The subscriptions of accounts, found by account: a command visits those of the accounts that its
-//! events concern, and all of its market only if an event concerns all.
+//! The subscriptions of accounts, indexed by account.
 //!
 //! A command visits only the subscriptions of accounts that its events concern. An event that concerns the
-//! whole market visits all subscriptions, which share one message. A queue holds pointers; a group belongs to
-//! the reader that leaves it waiting, and is freed with its subscription. If nothing happens to an account,
-//! its dropped subscriptions are removed by a sweep once there are twice as many subscriptions.
+//! whole market visits all subscriptions, which share one message. Queues hold pointers: a group that a
+//! reader leaves unread is freed with its subscription. If nothing happens to an account, its dropped
+//! subscriptions are removed by a sweep once there are twice as many subscriptions.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -14,21 +13,21 @@ use tokio::sync::mpsc;
 
 use crate::access::{Concerned, concerned, seen};
 
-/// Below so many subscriptions none is looked for that its subscriber has dropped.
+/// Below this number of subscriptions, there is no sweep for dropped ones.
 const SWEEP_MIN: usize = 64;
 
 /// One account's subscriptions in one market.
 type Subscriptions = Vec<mpsc::Sender<Arc<Group>>>;
 
-/// Who is told of which account.
+/// The subscriptions, by market and account.
 #[derive(Debug)]
 pub(super) struct Accounts {
     markets: BTreeMap<MarketId, HashMap<AccountId, Subscriptions>>,
-    /// No more than so many subscriptions, those included that were dropped.
+    /// An upper bound on the number of subscriptions. It includes dropped ones until a sweep.
     count: usize,
-    /// When there are so many, dropped ones are removed.
+    /// The count at which dropped subscriptions are removed.
     sweep_at: usize,
-    /// The subscribed accounts that a command concerns, each with the place of an event.
+    /// The subscribed accounts that a command concerns, each with the index of an event.
     own: Vec<(AccountId, usize)>,
 }
 
@@ -37,7 +36,7 @@ impl Accounts {
         Self { markets: BTreeMap::new(), count: 0, sweep_at: SWEEP_MIN, own: Vec::new() }
     }
 
-    /// Whether there is no subscription.
+    /// Returns `true` if there is no subscription.
     pub(super) fn is_empty(&self) -> bool {
         self.markets.is_empty()
     }
@@ -47,7 +46,8 @@ impl Accounts {
         *self = Self::new();
     }
 
-    /// Adds a subscription with room for so many updates. It is told of every command from now on.
+    /// Adds a subscription with room for `room` updates. It receives every later command that concerns the
+    /// account.
     pub(super) fn add(
         &mut self,
         market: MarketId,
@@ -63,9 +63,9 @@ impl Accounts {
         receiver
     }
 
-    /// Removes what subscribers have dropped. A subscription to which nothing happens is not noticed
-    /// otherwise. The next sweep is due when there are twice as many as now, so a new subscription costs
-    /// a constant time on average.
+    /// Removes dropped subscriptions. If nothing happens to an account, its dropped subscriptions are not
+    /// noticed otherwise. The next sweep is due when there are twice as many as now, so adding a
+    /// subscription takes constant time on average.
     fn sweep(&mut self) {
         self.count = 0;
         self.markets.retain(|_, market| {
@@ -79,7 +79,7 @@ impl Accounts {
         self.sweep_at = SWEEP_MIN.max(self.count.saturating_mul(2));
     }
 
-    /// Tells each account that a command concerns what it may see of it.
+    /// Sends each account that a command concerns what it may see of it.
     pub(super) fn tell(&mut self, header: &Header, events: &[Event], outcome: Outcome) {
         let Self { markets, own, .. } = self;
         let Some(market) = markets.get_mut(&header.market) else { return };
@@ -115,8 +115,8 @@ impl Accounts {
     }
 }
 
-/// Finds the subscribed accounts that a command concerns, sorted, each with the places of its events.
-/// Returns the places of the events that concern all accounts.
+/// Collects the subscribed accounts that a command concerns, sorted, each with the indexes of its events.
+/// Returns the indexes of the events that concern all accounts.
 fn concern(
     header: &Header,
     events: &[Event],
@@ -125,7 +125,7 @@ fn concern(
 ) -> Vec<usize> {
     own.clear();
     let mut all = Vec::new();
-    // Nearly all events concern the sender, so it is looked up once.
+    // Nearly all events concern the sender, so it is looked up only once.
     let sender = market.contains_key(&header.account);
     let mut add = |account: AccountId, at: usize| {
         let is_told =
@@ -134,7 +134,7 @@ fn concern(
             own.push((account, at));
         }
     };
-    // The sender hears of its command even if there is no event: no event has this place.
+    // The sender receives its command even if no event concerns it. No event has this index.
     add(header.account, events.len());
     for (at, event) in events.iter().enumerate() {
         match concerned(event) {
@@ -152,7 +152,7 @@ fn concern(
     all
 }
 
-/// Sends a group. A subscription that is full or dropped ends.
+/// Sends a group. Subscriptions that are full or dropped are removed.
 fn send(subscriptions: &mut Subscriptions, group: &Arc<Group>) {
     subscriptions.retain(|subscription| subscription.try_send(Arc::clone(group)).is_ok());
 }
@@ -166,7 +166,7 @@ mod tests {
     const MARKET: MarketId = MarketId(1);
     const ROOM: usize = 4;
 
-    /// A command of an account that did this.
+    /// Publishes a command of an account with these events.
     fn tell(accounts: &mut Accounts, account: AccountId, events: &[Event]) {
         let header = Header {
             sequence: Sequence(1),
@@ -192,7 +192,7 @@ mod tests {
             let of = |market| Some(accounts.markets.get(&market)?.len());
             [MARKET, MarketId(2)].map(of)
         };
-        // A visit to a subscription that was dropped removes it.
+        // A visit to a dropped subscription removes it.
         tell(&mut accounts, one, &[]);
         assert_eq!(left(&accounts), [Some(1), Some(1)]);
         let (from, to) = (Phase::Closed, Phase::Call);

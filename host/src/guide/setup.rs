@@ -15,7 +15,7 @@ pub fn add_sun(host: &pricetime::Host) -> Result<pricetime::engine::MarketSpec, 
     Ok(spec)
 }
 
-/// A host with that market, in a folder that goes with the example.
+/// Opens a host with that market, in a temporary folder that is deleted after the example.
 pub fn sun() -> Result<(tempfile::TempDir, pricetime::Host, pricetime::engine::MarketSpec), Error> {
     let folder = tempfile::tempdir()?;
     let host = pricetime::Host::open(pricetime::Options::new(folder.path()))?;

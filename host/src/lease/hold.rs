@@ -1,4 +1,4 @@
-//! What the threads of a host see of its lock.
+//! The runner's lock as the threads of a host see it.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use pricetime_redis::redlock::Held;
 
 use super::LockStatus;
 
-/// Who waits looks so often by itself.
+/// How often a waiting thread checks the lock without being woken.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The lock as it stands. To look at it asks nobody.
+/// The current state of the lock. Reading it contacts no server.
 #[derive(Debug)]
 pub(crate) struct Lease {
     state: Mutex<State>,
@@ -21,9 +21,9 @@ pub(crate) struct Lease {
 struct State {
     held: Option<Held>,
     since: Instant,
-    /// Whether nobody waits for it any more.
+    /// Whether threads should stop waiting for the lock.
     closing: bool,
-    /// Whether it is to be given back.
+    /// Whether the lock is to be released.
     ended: bool,
 }
 
@@ -44,12 +44,12 @@ impl Lease {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is ours at this moment.
+    /// Returns `true` if the lock is held at this moment.
     pub(crate) fn holds(&self) -> bool {
         self.lock().holds()
     }
 
-    /// Waits until it is ours. Says whether it is; it is not where the host ends without it.
+    /// Waits until the lock is held. Returns `false` if the host shuts down first.
     pub(crate) fn wait(&self) -> bool {
         let mut state = self.lock();
         loop {
@@ -69,19 +69,19 @@ impl Lease {
         LockStatus { held: state.holds(), since: state.since }
     }
 
-    /// From now on nobody waits for it.
+    /// From now on, [`wait`](Self::wait) does not block.
     pub(crate) fn close(&self) {
         self.lock().closing = true;
         self.changed.notify_all();
     }
 
-    /// Nobody needs it any more.
+    /// Tells the renewal thread to release the lock.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.changed.notify_all();
     }
 
-    /// It is ours, or it is not.
+    /// Sets whether the lock is held. Returns what was set before.
     pub(super) fn set(&self, held: Option<Held>) -> Option<Held> {
         let mut state = self.lock();
         state.since = Instant::now();
@@ -90,7 +90,7 @@ impl Lease {
         before
     }
 
-    /// Waits so long at most. Says whether nobody needs it any more.
+    /// Waits for at most this long. Returns `true` if the lock is to be released.
     pub(super) fn has_ended(&self, most: Duration) -> bool {
         let ended = self.changed.wait_timeout_while(self.lock(), most, |state| !state.ended);
         ended.unwrap_or_else(PoisonError::into_inner).0.ended

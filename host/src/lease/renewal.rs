@@ -1,4 +1,4 @@
-//! The thread that has the lock, loses it, and tries to have it again, for ever.
+//! The thread that keeps the lock and, if it is lost, tries to take it again until the host ends.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tracing::{error, info, warn};
 
 use super::hold::Lease;
 
-/// So often it looks whether the lock is still ours. Who tells of something looks each time.
+/// How often the thread checks that the lock is still held. The publisher checks each time by itself.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Has the lock for a host.
+/// Keeps the lock for a host.
 #[derive(Debug)]
 pub(crate) struct LeaseRenewal {
     lease: Arc<Lease>,
@@ -22,7 +22,7 @@ pub(crate) struct LeaseRenewal {
     ttl: Duration,
 }
 
-/// Its thread.
+/// The running thread.
 #[derive(Debug)]
 pub(crate) struct Kept {
     lease: Arc<Lease>,
@@ -30,10 +30,10 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Gives the lock back and waits until that is done.
+    /// Releases the lock and waits until that is done.
     pub(crate) fn end(self) {
         self.lease.end();
-        // A thread that panicked has said so.
+        // If the thread panicked, that has been reported.
         let _ = self.thread.join();
     }
 }
@@ -44,7 +44,7 @@ impl LeaseRenewal {
         Self { lease: Arc::new(Lease::new(held)), nodes, key, ttl }
     }
 
-    /// What the other threads look at.
+    /// Returns the state of the lock for the other threads.
     pub(crate) fn lease(&self) -> Arc<Lease> {
         Arc::clone(&self.lease)
     }
@@ -62,7 +62,7 @@ impl LeaseRenewal {
             if self.lease.holds() {
                 continue;
             }
-            // What is left of it on a server is cleared away.
+            // Dropping it releases what is left of it on the servers.
             drop(self.lease.set(None));
             say(false);
             error!(
@@ -82,7 +82,7 @@ impl LeaseRenewal {
         say(false);
     }
 
-    /// Tries until it is ours again. Says whether it is, and not that nobody needs it any more.
+    /// Tries until the lock is held again. Returns `false` if it is to be released first.
     fn try_again(&self) -> bool {
         let pause = (self.ttl / 20).clamp(Duration::from_millis(5), Duration::from_millis(250));
         let mut said = String::new();

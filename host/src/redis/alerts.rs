@@ -1,4 +1,4 @@
-//! What an operator should hear at once, told from how it is now and how it was before.
+//! Alerts for operators, found by comparing the current status with the previous one.
 
 use std::collections::VecDeque;
 
@@ -8,17 +8,17 @@ use super::{FencedMarket, RedisState, image_thread::BEHIND_MAX};
 use crate::status::Status;
 use crate::stopped::Stopped;
 
-/// How many wait at most for a server that answers.
+/// How many alerts are kept at most while Redis does not answer.
 const WAITING_MAX: usize = 64;
 
-/// Alerts that nobody has been told of.
+/// Alerts that have not been published yet.
 #[derive(Debug, Default)]
 pub(super) struct Alerts {
     before: Option<Status>,
     waiting: VecDeque<String>,
 }
 
-/// An alert as a channel says it.
+/// An alert as it is published in a channel.
 #[derive(Serialize)]
 struct Alert<'a> {
     alert: &'a str,
@@ -26,7 +26,7 @@ struct Alert<'a> {
 }
 
 impl Alerts {
-    /// Says something at once.
+    /// Queues an alert.
     pub(super) fn say(&mut self, alert: &str, text: &str) {
         self.waiting.extend(serde_json::to_string(&Alert { alert, text }));
         while self.waiting.len() > WAITING_MAX {
@@ -34,7 +34,7 @@ impl Alerts {
         }
     }
 
-    /// Sees what has changed.
+    /// Queues an alert for each change since the last call.
     pub(super) fn look(&mut self, now: Status) {
         let before = self.before.take();
         let was = before.as_ref();
@@ -89,7 +89,7 @@ impl Alerts {
         }
     }
 
-    /// What waits, to be told to this channel.
+    /// Takes all queued alerts, as messages for this channel.
     pub(super) fn take(&mut self, channel: &str) -> Vec<(String, String)> {
         self.waiting.drain(..).map(|text| (channel.to_owned(), text)).collect()
     }

@@ -1,4 +1,4 @@
-//! A host without a data folder: Redis alone knows its state.
+//! A host without a data folder: its state is in Redis only.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,15 +15,15 @@ use crate::opening::OpenError;
 use crate::status::Shared;
 use crate::stopped::Stopped;
 
-/// The claim to what was taken over, and the trades that stand there.
+/// A claimed image, and the trades that Redis holds.
 #[derive(Debug)]
 pub(crate) struct Taken {
     writer: ImageWriter,
     trades: BTreeMap<MarketId, Trades>,
 }
 
-/// Takes over what stands in Redis: from here on nobody else writes there. Where there is nothing, a
-/// history begins.
+/// Claims the image in Redis and restores the state from it. From here on no other process can write
+/// there. If Redis holds no image, a new history begins.
 pub(crate) fn take_over(
     options: RedisOptions,
     markets_max: u32,
@@ -41,12 +41,12 @@ pub(crate) fn take_over(
 }
 
 impl Taken {
-    /// Whose it is.
+    /// Returns the history of the image.
     pub(crate) const fn history(&self) -> History {
         self.writer.history()
     }
 
-    /// Puts the two ends together. Everything that is in the image now goes first.
+    /// Creates both ends. All markets that are in the image now are queued first.
     pub(crate) fn start(self, image: &mut Image, room: Room, shared: &Arc<Shared>) -> Ends {
         let Self { mut writer, trades } = self;
         writer.link().bound_by(Ending { shared: Arc::clone(shared), alone: true });
@@ -64,24 +64,24 @@ impl Taken {
     }
 }
 
-/// What the image thread has to see to where nobody else keeps the state.
+/// What the image thread tracks if Redis is the only place that has the state.
 #[derive(Debug)]
 pub(super) struct Alone {
     ledger: Arc<Mutex<Ledger>>,
-    /// Up to where each market stands in Redis.
+    /// The last command of each market that is stored in Redis.
     stands: BTreeMap<MarketId, Sequence>,
     shared: Arc<Shared>,
 }
 
 impl Alone {
-    /// A market stands in Redis up to this command and this trade.
+    /// Records that Redis has a market up to this command and this trade.
     pub(super) fn wrote(&mut self, market: MarketId, sequence: Sequence, last: TradeNumber) {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner).wrote(market, last);
         self.stands.insert(market, sequence);
         self.say();
     }
 
-    /// A market is gone from there.
+    /// Records that a market was removed from Redis.
     pub(super) fn removed(&mut self, market: MarketId) {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner).removed(market);
         self.stands.remove(&market);
@@ -94,7 +94,7 @@ impl Alone {
         }
     }
 
-    /// Nothing goes on: what would be done now nobody would ever know of.
+    /// Stops the host: later commands could not be stored anywhere.
     pub(super) fn stop(&self, why: &str) {
         self.shared.stop(Stopped::Redis(why.to_owned()));
     }

@@ -8,10 +8,10 @@ use pricetime_redis::RedisError;
 
 use super::FencedMarket;
 
-/// How often it is asked whether a claim still stands.
+/// How often a claim is checked.
 const ASK: Duration = Duration::from_secs(1);
 
-/// Each with the claim that stands there.
+/// Each fenced market with the claim that Redis holds.
 #[derive(Debug, Default)]
 pub(super) struct Fenced {
     markets: BTreeMap<MarketId, FencedMarket>,
@@ -27,7 +27,7 @@ impl Fenced {
         self.markets.contains_key(&market)
     }
 
-    /// Notes what stands there now.
+    /// Records the claim that Redis holds now.
     pub(super) fn insert(&mut self, market: MarketId, error: &RedisError) {
         let (ours, theirs, writer) = match error {
             RedisError::Fenced { ours, theirs, writer, .. } => (*ours, *theirs, writer.clone()),
@@ -43,7 +43,7 @@ impl Fenced {
         self.markets.insert(market, FencedMarket { market, ours, theirs, writer });
     }
 
-    /// Returns whether it was there.
+    /// Returns `true` if it was fenced.
     pub(super) fn remove(&mut self, market: MarketId) -> bool {
         self.markets.remove(&market).is_some()
     }
@@ -52,13 +52,13 @@ impl Fenced {
         self.markets.values().cloned().collect()
     }
 
-    /// Their numbers, for the log.
+    /// Returns the market numbers, for the log.
     pub(super) fn names(&self) -> String {
         let names: Vec<String> = self.markets.keys().map(ToString::to_string).collect();
         names.join(", ")
     }
 
-    /// The markets whose claim is to be asked for at this moment.
+    /// Returns the markets whose claim is to be checked now.
     pub(super) fn due(&mut self, now: Instant) -> Vec<MarketId> {
         if self.asked.is_some_and(|asked| now.saturating_duration_since(asked) < ASK) {
             return Vec::new();

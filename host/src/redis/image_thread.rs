@@ -1,4 +1,4 @@
-//! The thread that writes to Redis.
+//! The thread that writes the image to Redis.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,31 +20,31 @@ use super::unasked::Unasked;
 use super::{RedisState, UNHELD};
 use crate::status::Shared;
 
-/// After so long without work it looks whether Redis is there.
+/// How long the thread sleeps without work before it checks whether Redis answers.
 const LOOK: Duration = Duration::from_secs(1);
 /// The first wait after a failure, and the longest.
 pub(super) const WAIT: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
-/// An image that is more epochs behind than this is an alert.
+/// The image is reported as behind if it lags by more than this many epochs.
 pub(super) const BEHIND_MAX: u64 = 2;
 
-/// Brings to Redis what it is owed.
+/// Writes the queued states to Redis.
 pub(crate) struct ImageThread {
     writer: ImageWriter,
-    /// Where the highest term is kept, if anywhere but in Redis.
+    /// Where the highest term is kept, if it is kept anywhere but in Redis.
     terms: Option<Terms>,
     incoming: Owing,
     woken: Receiver<()>,
     shared: Arc<Shared>,
     owed: BTreeMap<MarketId, Owed>,
-    /// The epoch of each market as it stands in Redis.
+    /// The epoch of each market's image in Redis.
     written: BTreeMap<MarketId, u64>,
     fenced: Fenced,
-    /// The market that could not be written: next time it is the others' turn first.
+    /// The market at which the last attempt broke off. The next attempt begins with the markets after it.
     failed: Option<MarketId>,
     pub(super) unasked: Option<Unasked>,
-    /// Set where nobody else keeps the state.
+    /// Set if Redis alone keeps the state.
     pub(super) alone: Option<Alone>,
-    /// Whose image is looked at when nothing is owed.
+    /// Which image is verified when nothing waits to be written.
     pub(super) looks: Looks,
     wait: Duration,
     well: bool,
@@ -84,7 +84,7 @@ impl ImageThread {
         }
     }
 
-    /// Works until the publisher has ended, and then a little longer if Redis is still owed.
+    /// Runs until the publisher has ended, and then a little longer if something is still to be written.
     pub(crate) fn run(mut self) {
         let mut patience = Duration::ZERO;
         loop {
@@ -121,12 +121,12 @@ impl ImageThread {
         }
     }
 
-    /// The markets of which something is owed that another writer does not keep from being written.
+    /// Returns the markets that wait to be written and that no other writer has taken over.
     fn due(&self) -> impl Iterator<Item = MarketId> {
         self.owed.keys().copied().filter(|market| !self.fenced.contains(*market))
     }
 
-    /// Writes what is owed. Says how long it may be left alone.
+    /// Writes what is due. Returns how long the thread may sleep.
     fn work(&mut self) -> Duration {
         let fresh =
             std::mem::take(&mut *self.incoming.lock().unwrap_or_else(PoisonError::into_inner));
@@ -137,7 +137,7 @@ impl ImageThread {
                 self.keep_whole(market);
             }
         }
-        // A state that is known to be wrong is not carried anywhere.
+        // Nothing is written without the lease, and no state that is known to be wrong.
         if !self.shared.may_release() {
             return UNHELD;
         }
@@ -160,8 +160,8 @@ impl ImageThread {
         wait
     }
 
-    /// Looks before the first write whether an image stands there that is not ours to replace:
-    /// nobody answered when the folder was opened.
+    /// Checks before the first write whether Redis holds an image that this folder must not replace. It
+    /// could not be checked when the folder was opened, because Redis did not answer.
     fn look_first(&mut self) -> Result<(), RedisError> {
         if let Some(unasked) = &mut self.unasked {
             unasked.ask()?;
@@ -170,7 +170,8 @@ impl ImageThread {
         Ok(())
     }
 
-    /// Looks whether Redis is there, and where that matters also whether it is still ours.
+    /// Checks whether Redis answers and, if Redis alone keeps the state, whether the claim is still
+    /// ours.
     fn look(&mut self) -> Result<(), RedisError> {
         let Some(alone) = &self.alone else { return self.writer.ping() };
         match self.writer.look() {
@@ -183,8 +184,8 @@ impl ImageThread {
         }
     }
 
-    /// The market is another's while that claim stands. Where nobody else keeps the state, that is
-    /// the end.
+    /// Stops writing a market because another writer has claimed it. If Redis alone keeps the state, the
+    /// host stops.
     fn step_down(&mut self, market: MarketId, error: &RedisError) {
         if let Some(alone) = &self.alone {
             error!("{error}");
@@ -200,8 +201,9 @@ impl ImageThread {
         self.say_fenced();
     }
 
-    /// Keeps of a fenced market what has to be written once it is ours again: all of it, so what
-    /// changed does not matter. A market that is gone is left to the other writer.
+    /// Keeps the whole state of a fenced market, to be written once the market is ours again. Which
+    /// orders changed no longer matters then. If the market was removed, its image is left to the other
+    /// writer.
     fn keep_whole(&mut self, market: MarketId) {
         match self.owed.get_mut(&market) {
             Some(Owed::State { changed, .. }) => *changed = None,
@@ -217,13 +219,13 @@ impl ImageThread {
         self.shared.redis.change(|status| status.fenced = self.fenced.list());
     }
 
-    /// Looks whether what stands there is still what was written, of the market that is due.
+    /// Verifies the image of the market that is due: it must be what was written.
     fn look_over(&mut self) -> Result<(), RedisError> {
         let markets = self.written.keys().copied().filter(|it| !self.fenced.contains(*it));
         let Some(market) = self.looks.next(markets, Instant::now()) else { return Ok(()) };
         let why = match self.writer.verify(market) {
             Ok(Some(why)) => why,
-            // Whose the market is now is said when it is to be written.
+            // The next write reports the market's new owner.
             Ok(None) | Err(RedisError::Fenced { .. }) => return Ok(()),
             Err(error) => return Err(error),
         };
@@ -277,7 +279,7 @@ impl ImageThread {
                         return Ok(());
                     }
                 }
-                // Somebody is there who says no to this one: the others are still to be asked for.
+                // The server answers and refuses this market. Try the other markets too.
                 Err(
                     error @ (RedisError::Refused { .. }
                     | RedisError::Contended { .. }
@@ -294,7 +296,7 @@ impl ImageThread {
 
     fn write(&mut self, market: MarketId) -> Result<(), RedisError> {
         if self.fenced.contains(market) {
-            // What changed meanwhile was not noted.
+            // Changes made while the market was fenced were not recorded, so write it whole.
             self.writer.forget(market);
         }
         let (begun, floor) = (Instant::now(), self.writer.floor());
@@ -320,8 +322,8 @@ impl ImageThread {
             }
         };
         if self.writer.floor() > floor && !self.shared.is_over() {
-            // Without it a later start may claim a term that was used before; it is written again
-            // with the next claim.
+            // If this fails, a later start may claim a term that was used before. The term is written
+            // again with the next claim.
             let floor = self.writer.floor();
             self.terms.iter().for_each(|terms| _ = terms.keep(floor));
         }
@@ -361,7 +363,7 @@ impl ImageThread {
         }
     }
 
-    /// Says how far the image is behind.
+    /// Reports how far the image is behind.
     fn say_behind(&self) {
         let owed = self.owed.iter().filter(|(market, _)| !self.fenced.contains(**market));
         let behind = owed.map(|(market, owed)| match owed {

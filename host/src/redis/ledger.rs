@@ -1,8 +1,8 @@
-//! The trades of a host without a journal, until they are let go of.
+//! The trades of a host without a journal.
 //!
-//! The publisher notes each trade and hands all that are kept on with the state at the end of an
-//! epoch; the image thread says which stand in Redis. Those that do not are never let go of: where there are
-//! too many of them, no more commands are taken.
+//! The publisher records each trade. At the end of an epoch it hands over all trades that are kept,
+//! together with the state. The image thread reports which trades Redis has. A trade that Redis does not
+//! have is never dropped: if there are too many of them, the host takes no more commands.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use pricetime_redis::{TradeRecord, Trades};
 
 use crate::status::Shared;
 
-/// How many trades there may be.
+/// How many trades are kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
-    /// Of how many closed epochs they are kept.
+    /// For how many closed epochs trades are kept.
     pub(crate) epochs: u64,
-    /// How many may wait to stand in Redis, and how many are kept of those that stand there.
+    /// How many trades may wait to be written to Redis, and how many written ones are kept.
     pub(crate) most: usize,
 }
 
@@ -27,9 +27,9 @@ pub(crate) struct Room {
 pub(crate) struct Ledger {
     markets: BTreeMap<MarketId, Kept>,
     room: Room,
-    /// How many are held.
+    /// How many trades are held in memory.
     held: usize,
-    /// How many of them do not stand in Redis.
+    /// How many of them are not in Redis yet.
     unwritten: usize,
     shared: Arc<Shared>,
 }
@@ -38,14 +38,14 @@ pub(crate) struct Ledger {
 #[derive(Debug, Default)]
 struct Kept {
     trades: Trades,
-    /// Those since the last state.
+    /// The trades since the last state was sealed.
     fresh: Vec<TradeRecord>,
-    /// The last one that stands in Redis.
+    /// The last trade that is in Redis.
     written: TradeNumber,
 }
 
 impl Ledger {
-    /// One that begins with what stands in Redis.
+    /// Creates a ledger that begins with the trades in Redis.
     pub(crate) fn new(there: BTreeMap<MarketId, Trades>, room: Room, shared: Arc<Shared>) -> Self {
         let held = there.values().map(Trades::len).sum();
         let kept = |trades: Trades| Kept { written: trades.last(), trades, fresh: Vec::new() };
@@ -53,10 +53,10 @@ impl Ledger {
         Self { markets, room, held, unwritten: 0, shared }
     }
 
-    /// Notes the trades of a group that is in the image.
+    /// Records the trades of a group that is already in the image.
     pub(crate) fn note(&mut self, header: &Header, events: &[Event], image: &Image) {
         let Some(head) = image.market(header.market).map(|market| *market.head()) else { return };
-        // What trades where an epoch closes belongs to it.
+        // Trades made by the close of an epoch belong to that epoch.
         let closed = events.iter().find_map(|event| {
             if let Event::EpochClosed(summary) = event { Some(summary.number) } else { None }
         });
@@ -71,7 +71,8 @@ impl Ledger {
         self.say();
     }
 
-    /// The trades that are to stand in Redis with a market's state of now, whose epoch is this one.
+    /// Returns the trades to write to Redis with a market's current state, and drops those that are too
+    /// old. `epoch` is the market's current epoch.
     pub(crate) fn seal(&mut self, market: MarketId, epoch: EpochNumber) -> Trades {
         let Room { epochs, most } = self.room;
         let Some(kept) = self.markets.get_mut(&market) else { return Trades::default() };
@@ -86,7 +87,7 @@ impl Ledger {
         kept.trades.clone()
     }
 
-    /// Every trade of a market up to this one stands in Redis.
+    /// Records that Redis has every trade of a market up to this one.
     pub(crate) fn wrote(&mut self, market: MarketId, last: TradeNumber) {
         if let Some(kept) = self.markets.get_mut(&market) {
             let wrote = kept.trades.after(kept.written).take_while(|it| it.number <= last).count();
@@ -96,7 +97,7 @@ impl Ledger {
         self.say();
     }
 
-    /// A market is gone, and its trades with it.
+    /// Drops the trades of a market that was removed.
     pub(crate) fn removed(&mut self, market: MarketId) {
         if let Some(kept) = self.markets.remove(&market) {
             let unwritten = kept.trades.after(kept.written).count() + kept.fresh.len();

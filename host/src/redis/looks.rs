@@ -1,14 +1,14 @@
-//! Which market's image is to be looked at next.
+//! Chooses the market whose image is verified next.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pricetime_engine::MarketId;
 
-/// When each market's image was looked at; one at a time, the longest not looked at first.
+/// When each market's image is due. One image is verified at a time, the longest overdue first.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
-    /// How often each; never where there is none.
+    /// How often each image is verified. `None` means never.
     every: Option<Duration>,
     due: BTreeMap<MarketId, Instant>,
 }
@@ -18,16 +18,16 @@ impl Looks {
         Self { every, due: BTreeMap::new() }
     }
 
-    /// The market that is due, of these, if one is. It is due again after the whole time.
+    /// Returns the market that is due, if one is. It is due again after the full interval.
     pub(super) fn next(
         &mut self,
         markets: impl Iterator<Item = MarketId>,
         now: Instant,
     ) -> Option<MarketId> {
-        // A time that is too long for the clock is as good as never.
+        // An interval that overflows the clock means never.
         let again = now.checked_add(self.every?)?;
         let before = std::mem::take(&mut self.due);
-        // One that is new has just been written.
+        // A new market's image has just been written.
         self.due =
             markets.map(|market| (market, before.get(&market).copied().unwrap_or(again))).collect();
         let (market, due) = self.due.iter_mut().min_by_key(|(_, due)| **due)?;

@@ -1,4 +1,4 @@
-//! What Redis is owed.
+//! What is still to be written to Redis.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,26 +10,27 @@ use pricetime_redis::{CHANGES_MAX, Trades};
 
 use super::ledger::Ledger;
 
-/// A market as it is to stand in Redis, and what may be different there.
+/// A market as it is to be stored in Redis, and what may differ there.
 #[derive(Debug)]
 pub(crate) enum Owed {
-    /// Its state.
+    /// The market exists.
     State {
-        /// The state.
+        /// Its state.
         state: Box<MarketState>,
-        /// The orders that changed since the state that was last written. `None` if they are too many: the market is
-        /// then written whole.
+        /// The orders that changed since the state that was last written. `None` if they are too many:
+        /// the market is then written whole.
         changed: Option<BTreeMap<OrderId, Option<OrderRecord>>>,
-        /// The trades that are to stand there, where they are to.
+        /// The trades to store with it. Empty unless Redis alone keeps the state.
         trades: Trades,
     },
-    /// It is gone.
+    /// The market was removed.
     Gone,
 }
 
 impl Owed {
-    /// What is owed if this comes on top of something older. While Redis is away, the changes of many epochs add
-    /// up. If there are more of them than orders, they are given up.
+    /// Merges this into an older entry of the same market. While Redis is down, the changes of many
+    /// epochs add up. If there are more changes than orders, they are dropped and the market is written
+    /// whole.
     pub(crate) fn on_top_of(self, older: Option<Self>) -> Self {
         match (self, older) {
             (Self::State { state, changed, trades }, Some(Self::State { changed: all, .. })) => {
@@ -47,7 +48,7 @@ impl Owed {
     }
 }
 
-/// What is owed of each market.
+/// What is still to be written, by market.
 pub(crate) type Owing = Arc<Mutex<BTreeMap<MarketId, Owed>>>;
 
 /// The publisher's end.
@@ -57,7 +58,7 @@ pub(crate) struct Mailbox {
     /// The markets whose state is due.
     due: Mutex<BTreeSet<MarketId>>,
     wake: Sender<()>,
-    /// The trades, where nobody else keeps them.
+    /// The trades, if Redis alone keeps the state.
     ledger: Option<Arc<Mutex<Ledger>>>,
 }
 
@@ -70,14 +71,15 @@ impl Mailbox {
         Arc::clone(&self.owing)
     }
 
-    /// Whether nobody else keeps the state.
+    /// Returns `true` if Redis alone keeps the state.
     pub(crate) const fn is_alone(&self) -> bool {
         self.ledger.is_some()
     }
 
-    /// Notes whether a group that is in the image makes a state due: an epoch that closed, a market
-    /// that came or went. Where nobody else keeps the state, it is taken here and now: what comes
-    /// back after a crash is the end of an epoch and not what happened to be done a little later.
+    /// Marks a market as due if the group closes an epoch, or adds or removes the market. The group must
+    /// already be in the image. If Redis alone keeps the state, the state is taken at once: after a
+    /// crash the market must come back exactly as it was when the epoch closed, not as it was a little
+    /// later.
     pub(crate) fn note(&self, header: &Header, events: &[Event], image: &mut Image) {
         if let Some(ledger) = &self.ledger {
             ledger.lock().unwrap_or_else(PoisonError::into_inner).note(header, events, image);
@@ -97,7 +99,7 @@ impl Mailbox {
         }
     }
 
-    /// Puts in what is due, as it is now.
+    /// Queues the current state of every market that is due.
     pub(crate) fn fill(&self, image: &mut Image) {
         let due = std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner));
         if due.is_empty() {
@@ -121,11 +123,11 @@ impl Mailbox {
             owing.insert(market, owed.on_top_of(older));
         }
         drop(owing);
-        // One that is awake already will see it too.
+        // A thread that is already awake takes this too.
         let _ = self.wake.try_send(());
     }
 
-    /// Puts everything in, as it is now.
+    /// Queues the current state of every market.
     pub(crate) fn fill_all(&self, image: &mut Image) {
         let all = image.markets().map(|market| market.head().market).collect();
         *self.due.lock().unwrap_or_else(PoisonError::into_inner) = all;
@@ -139,7 +141,7 @@ mod tests {
 
     use super::*;
 
-    /// A market without orders, and removals of the orders with these numbers.
+    /// Returns a market without orders, and removals of the orders with these numbers.
     fn removed(orders: std::ops::Range<u128>) -> Owed {
         let mut engine = Engine::new(1);
         let add = Command {

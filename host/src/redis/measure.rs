@@ -1,13 +1,13 @@
-//! What is counted of the way to Redis.
+//! Metrics about the connection to Redis.
 
 use std::time::{Duration, Instant};
 
 use pricetime_redis::{How, Link, Traffic, Wrote, memory};
 
-/// How often the servers are asked how much they hold.
+/// How often the servers are asked how much memory they use.
 const MEMORY: Duration = Duration::from_secs(60);
 
-/// Counts what a link does.
+/// Counts the traffic of a link.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     counted: Traffic,
@@ -15,11 +15,11 @@ pub(super) struct Meter {
 }
 
 impl Meter {
-    /// Counts what was done since the last time, and now and then asks what the servers hold.
+    /// Counts the traffic since the last call, and asks for the servers' memory use once per interval.
     pub(super) fn look(&mut self, link: &mut Link, well: bool) {
         if well && self.asked.is_none_or(|asked| asked.elapsed() >= MEMORY) {
             self.asked = Some(Instant::now());
-            // Whoever may not ask has no such figure.
+            // Without permission to ask there is no such figure.
             if let Ok(Some(bytes)) = memory(link) {
                 metrics::gauge!("pricetime_redis_memory_bytes").set(gauge(bytes));
             }
@@ -43,7 +43,7 @@ pub(super) fn wrote(took: Duration, wrote: Wrote) {
     metrics::counter!("pricetime_redis_orders_written_total").increment(wrote.orders as u64);
 }
 
-/// A number for a gauge.
+/// Converts a number for a gauge.
 #[expect(clippy::cast_precision_loss, reason = "nobody reads so many digits of a gauge")]
 pub(super) const fn gauge(number: u64) -> f64 {
     number as f64

@@ -1,11 +1,11 @@
-//! What is logged at most once a minute.
+//! Limits a log message to one line a minute.
 
 use std::time::{Duration, Instant};
 
 /// The shortest time between two lines.
 const APART: Duration = Duration::from_secs(60);
 
-/// Counts what happens between two lines of the log.
+/// Counts what happens between two log lines.
 #[derive(Debug, Default)]
 pub(super) struct Seldom {
     said: Option<Instant>,
@@ -13,8 +13,8 @@ pub(super) struct Seldom {
 }
 
 impl Seldom {
-    /// Notes that something happened so many times. Returns how many of them no line has told of
-    /// before, if there may be a line now.
+    /// Counts `many` more occurrences. If a line may be logged now, returns how many earlier ones were
+    /// not logged.
     pub(super) fn add(&mut self, many: u64, now: Instant) -> Option<u64> {
         if many == 0 {
             return None;

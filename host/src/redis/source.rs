@@ -1,5 +1,5 @@
-//! Everything that became durable, in order and without a gap: from the tape while that reaches far
-//! enough, and from the journal where it does not.
+//! Every durable group, in order and without a gap. Groups come from the tape, or from the journal if
+//! the tape no longer holds them.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use crate::batch::Groups;
 use crate::journal_replay::{JournalReplay, ReplayError};
 use crate::status::Shared;
 
-/// So many entries are gathered at a time.
+/// How many entries are gathered at a time.
 const FULL: usize = 1_000;
-/// So many events are made of commands at a time, and so many commands are carried out.
+/// How many events are replayed at a time, and how many commands.
 const STEP: (usize, u64) = (1_000, 16_384);
-/// After so many pieces without much in them it comes back, for there may be an end.
+/// After this many pieces `fill` returns even if it found few entries, because the host may be ending.
 const PIECES: usize = 64;
 
 /// Where entries come from.
@@ -27,17 +27,17 @@ pub(super) struct Source {
     shared: Arc<Shared>,
     history: History,
     wording: Wording,
-    /// Every command up to this one is used up.
+    /// Every command up to this one is consumed.
     at: u64,
-    /// Up to this command nobody wants to hear anything.
+    /// The entries of commands up to this one are not needed.
     quiet: u64,
     replay: Option<Replay>,
     cursor: Option<Cursor>,
-    /// Whether it failed on the way, so that nobody knows where it stands.
+    /// Whether an operation failed halfway, so that the position is unknown.
     lost: bool,
 }
 
-/// Groups, and how far they are used up.
+/// Groups, and how much of them is consumed.
 struct Cursor {
     groups: Groups,
     group: usize,
@@ -48,13 +48,13 @@ struct Cursor {
 /// What comes next.
 enum Next {
     Groups(Groups),
-    /// Nothing yet, but there is more to do.
+    /// Nothing yet, but there is more to read.
     Working,
     Nothing,
 }
 
 impl Source {
-    /// One that begins after this command, when markets were like this.
+    /// Creates a source that begins after this command, when the markets were as `heads` says.
     pub(super) fn new(
         (past, tape): (JournalReplay, Tape),
         shared: Arc<Shared>,
@@ -78,23 +78,23 @@ impl Source {
         }
     }
 
-    /// Every command up to this one is used up, whole.
+    /// Every command up to this one is completely consumed.
     pub(super) const fn at(&self) -> u64 {
         self.at
     }
 
-    /// Whether no part of the command after that is.
+    /// Returns `true` if no part of the next command is consumed.
     pub(super) const fn is_whole(&self) -> bool {
         self.cursor.is_none() && !self.lost
     }
 
-    /// The first command that can be told again.
+    /// Returns the first command whose events can be read again.
     pub(super) fn oldest(&self) -> Result<Sequence, ReplayError> {
         self.past.oldest()
     }
 
-    /// Goes back to where everything up to this command is used up, and nothing more; or to the first
-    /// place after it where that is not possible any more.
+    /// Goes back so that exactly the commands up to this one are consumed. If the journal no longer
+    /// reaches back that far, the source continues at the first place after it.
     pub(super) fn go_back(&mut self, sequence: u64) -> Result<(), ReplayError> {
         self.replay = None;
         self.cursor = None;
@@ -109,12 +109,12 @@ impl Source {
         Ok(())
     }
 
-    /// Where it will stand once what nobody wants to hear is behind it.
+    /// Returns the command after which entries begin, once the unneeded commands are skipped.
     pub(super) fn begins(&self) -> u64 {
         self.at.max(self.quiet)
     }
 
-    /// Adds entries until there are many. Says whether there is nothing more for now.
+    /// Adds entries until there are many. Returns `true` if there is nothing more for now.
     pub(super) fn fill(&mut self, into: &mut Entries) -> Result<bool, ReplayError> {
         for _ in 0..PIECES {
             if let Some(cursor) = &mut self.cursor {
@@ -144,7 +144,7 @@ impl Source {
                 return Ok(next);
             }
         }
-        // Before the tape is looked at: what is durable then is on it, or was.
+        // Read this before the tape: what is durable by now is on the tape, or was.
         let durable = self.shared.durable();
         match self.tape.after(self.at) {
             Played::Groups(groups) => {
@@ -159,10 +159,10 @@ impl Source {
         }
     }
 
-    /// Reads on in the journal.
+    /// Continues to read in the journal.
     fn read_on(&mut self, durable: Sequence) -> Result<Next, ReplayError> {
         if durable.0 <= self.at {
-            // What was taken off the tape is durable in a moment.
+            // What was dropped from the tape becomes durable in a moment.
             return Ok(Next::Nothing);
         }
         if self.replay.is_none() {
@@ -175,12 +175,12 @@ impl Source {
     }
 }
 
-/// What is known of markets in an engine.
+/// Returns the wording for the markets of an engine.
 fn known(history: History, engine: &Engine) -> Wording {
     Wording::new(history, engine.markets().map(|book| *book.head()))
 }
 
-/// Carries out some more commands, without their events up to `quiet`. None where there are none left.
+/// Replays some more commands, without their events up to `quiet`. Returns `None` if none are left.
 fn replay_some(replay: &mut Replay, at: &mut u64, quiet: u64) -> Result<Option<Next>, ReplayError> {
     let stop =
         |is_enough| if is_enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
@@ -206,8 +206,8 @@ impl Cursor {
         Self { groups, group: 0, event: 0, numbers: Numbers::default() }
     }
 
-    /// Adds the entries of groups behind `at`, which goes on with every group that is used up. Says
-    /// whether all are.
+    /// Adds the entries of the groups after `at`, and moves `at` past each consumed group. Returns
+    /// `true` if all groups are consumed.
     fn tell(&mut self, wording: &mut Wording, at: &mut u64, into: &mut Entries) -> bool {
         while let Some((header, events)) = self.groups.at(self.group) {
             if header.sequence.0 > *at {

@@ -1,4 +1,4 @@
-//! The state of Redis, as its threads report it and the status of the host shows it.
+//! The state of Redis, as its threads report it and as the host's status shows it.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -8,25 +8,25 @@ use serde::Serialize;
 
 use crate::serial::as_seconds;
 
-/// How it is with Redis.
+/// The status of Redis.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RedisStatus {
-    /// Whether it answers.
+    /// Whether Redis answers.
     pub state: RedisState,
-    /// By how many epochs the market that is furthest behind is behind.
+    /// By how many epochs the image of the market that lags most is behind.
     pub behind: u64,
-    /// The markets that another writer has taken over. Each is written again once nothing holds its
-    /// claim any more.
+    /// The markets that another writer has taken over. Each is written again once no other writer claims
+    /// it.
     pub fenced: Vec<FencedMarket>,
-    /// The markets whose image was found to differ from what was written: somebody edited it. Each
-    /// is written anew with its next epoch.
+    /// The markets whose image was found to differ from what was written, because another client edited
+    /// it. Each is written again with its next epoch.
     pub differs: Vec<MarketId>,
-    /// How it is with the streams of events, where they are published.
+    /// The status of the event streams, if events are published.
     pub events: Option<EventsStatus>,
 }
 
-/// A market that another writer has taken over, and the claim that stands in its metadata.
+/// A market that another writer has taken over, and the claim in the market's metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FencedMarket {
@@ -40,15 +40,15 @@ pub struct FencedMarket {
     pub writer: String,
 }
 
-/// How it is with the streams of events.
+/// The status of the event streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct EventsStatus {
-    /// Whether they can be written.
+    /// Whether the streams can be written.
     pub state: RedisState,
-    /// Every command up to this one is in them, as far as is known.
+    /// Every command up to this one is in the streams, as far as is known.
     pub through: Sequence,
-    /// How many durable commands are not.
+    /// How many durable commands are not in the streams.
     pub behind: u64,
 }
 
@@ -57,27 +57,27 @@ pub struct EventsStatus {
 #[non_exhaustive]
 #[serde(rename_all = "snake_case")]
 pub enum RedisState {
-    /// It has not been asked yet.
+    /// Redis has not been asked yet.
     #[default]
     Unknown,
-    /// It does.
+    /// Redis answers.
     Connected,
-    /// It does not, or refuses.
+    /// Redis does not answer, or it refuses.
     Degraded {
         /// Since when.
         #[serde(rename = "for_seconds", serialize_with = "as_seconds")]
         since: Instant,
-        /// Why.
+        /// The error.
         why: String,
     },
 }
 
-/// Where the image thread says how it is.
+/// The status that the threads of Redis report.
 #[derive(Debug, Default)]
 pub(crate) struct Board(Mutex<RedisStatus>);
 
 impl Board {
-    /// How it is, where everything up to this command is durable.
+    /// Returns the status, if everything up to this command is durable.
     pub(crate) fn read(&self, durable: Sequence) -> RedisStatus {
         let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(events) = &mut status.events {

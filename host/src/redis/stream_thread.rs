@@ -1,7 +1,7 @@
-//! The thread that publishes what happens: streams first, then channels.
+//! The thread that publishes events: to streams first, then to channels.
 //!
-//! It holds nobody up. Where Redis is away or slow, the tape loses what is oldest, and it is read
-//! again from the journal. What stands in a stream decides where it goes on, and nothing else.
+//! It delays no other thread. If Redis is down or slow, the tape drops its oldest groups, and they are
+//! read again from the journal. Only the contents of a stream decide where publishing resumes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,10 +23,10 @@ use super::{EventsStatus, RedisState, UNHELD};
 use crate::journal_replay::ReplayError;
 use crate::status::Shared;
 
-/// After so long it looks whether the streams are as it left them, and says how far they go.
+/// How often the thread checks that the streams are as it left them, and stores their position.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Why it cannot go on for now, or never.
+/// Why nothing can be published, for now or at all.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
@@ -37,41 +37,41 @@ enum Failure {
     JournalReplay(#[from] ReplayError),
 }
 
-/// Entries that are to be published.
+/// Entries to publish.
 struct Batch {
     entries: Entries,
-    /// Once they are, everything up to this command is.
+    /// Every command up to this one is published once the entries are.
     through: u64,
-    /// Whether there was nothing more behind them.
+    /// Whether nothing followed these entries when they were read.
     last: bool,
 }
 
-/// How far the streams go, as far as we know.
+/// How far the streams go, as far as is known.
 #[derive(Clone, Copy)]
 struct Known {
     ends: [EntryId; 3],
     through: u64,
 }
 
-/// Publishes what happens.
+/// Publishes events.
 pub(crate) struct StreamThread {
     writer: StreamWriter,
     source: Source,
     shared: Arc<Shared>,
     history: String,
     publish: Publish,
-    /// No command above this one can have been told in this history.
+    /// No command above this one can have been published in this history.
     told_max: u64,
-    /// Where each stream goes on; None where that has to be asked.
+    /// The position at which each stream resumes. `None` if the streams have to be read first.
     plans: Option<[Plan; 3]>,
     known: Option<Known>,
     batch: Option<Batch>,
-    /// What channels were told of.
+    /// The last entry that was sent to the channels of each stream.
     told: [EntryId; 3],
     looked: Instant,
     fenced: bool,
     alerts: Alerts,
-    /// The markers that were written.
+    /// Limits how often new markers are logged.
     markers: Seldom,
     wait: Duration,
     well: bool,
@@ -93,7 +93,8 @@ impl StreamThread {
         history: String,
         publish: Publish,
     ) -> Self {
-        // What an earlier process told of channels nobody knows: nothing is told there twice.
+        // It is unknown which messages an earlier process sent, so the channels get only events from
+        // after the start. No message is sent twice.
         let opened = source.at();
         let told = [EntryId { sequence: opened, number: u64::MAX }; 3];
         shared.set_published(Some(Sequence(0)));
@@ -119,7 +120,7 @@ impl StreamThread {
         }
     }
 
-    /// Works until the publisher has ended, and then a little longer if something is left.
+    /// Runs until the publisher has ended, and then a little longer if something is left to publish.
     pub(crate) fn run(mut self) {
         let mut patience = Duration::ZERO;
         loop {
@@ -134,7 +135,7 @@ impl StreamThread {
         while !self.fenced && !self.shared.is_over() {
             let wait = self.work();
             if self.idle {
-                // Nothing more will come. How far it goes is said, to spare the next start a replay.
+                // Nothing more will come. Storing the position spares the next start a replay.
                 let all = self.say_how_far(Sequence(self.source.at()));
                 if all.is_ok() || self.shared.is_over() {
                     return;
@@ -151,14 +152,14 @@ impl StreamThread {
         }
     }
 
-    /// Publishes some. Says how long it may be left alone.
+    /// Publishes one batch. Returns how long the thread may sleep.
     fn work(&mut self) -> Duration {
         if !self.shared.may_release() {
             self.idle = false;
             return UNHELD;
         }
         if self.fenced {
-            // The streams are another's; what an operator should hear is told all the same.
+            // Another writer has the streams. The channels still get alerts.
             self.alerts.look(self.shared.status());
             self.tell(&Entries::default());
             return LOOK;
@@ -180,7 +181,7 @@ impl StreamThread {
         wait
     }
 
-    /// Says whether there is nothing more for now.
+    /// Publishes a batch. Returns `true` if there is nothing more for now.
     fn step(&mut self) -> Result<bool, Failure> {
         let plans = match self.plans.take() {
             Some(plans) => plans,
@@ -205,7 +206,7 @@ impl StreamThread {
         Ok(batch.last)
     }
 
-    /// Looks where each stream goes on, and goes back to there.
+    /// Reads where each stream resumes, and moves the source back to the earliest of these positions.
     fn attach(&mut self) -> Result<[Plan; 3], Failure> {
         let bounds = Bounds {
             oldest: self.source.oldest()?.0,
@@ -250,7 +251,7 @@ impl StreamThread {
     }
 
     /// Logs which streams get a marker, in one line, at most once a minute: a server that evicts keys
-    /// takes streams away all the time.
+    /// may delete streams all the time.
     fn say_markers(&mut self, markers: &[Option<Entry>; 3]) {
         let each = Stream::ALL.into_iter().zip(markers).filter_map(|(stream, marker)| {
             let (key, marker) = (self.writer.key(stream), marker.as_ref()?);
@@ -264,7 +265,8 @@ impl StreamThread {
         }
     }
 
-    /// Whether everything is there that we know of, so that what we have comes next.
+    /// Returns `true` if the streams hold everything that was published, so that the source can
+    /// continue.
     fn is_as_known(&self, plans: &mut [Plan; 3]) -> bool {
         let Some(known) = self.known else { return false };
         let there = plans
@@ -308,13 +310,13 @@ impl StreamThread {
         Ok(())
     }
 
-    /// Says of every stream how far it goes.
+    /// Stores in every stream how far it goes.
     fn say_how_far(&mut self, through: Sequence) -> Result<(), StreamError> {
         Stream::ALL.into_iter().try_for_each(|stream| self.writer.append(stream, &[], through))
     }
 
-    /// Tells channels what they have not been told of, and what an operator should hear. Who cannot
-    /// be told now is not told: it stands in the streams.
+    /// Sends the new entries and the alerts to the channels. A message that cannot be sent now is
+    /// dropped: the streams hold the events.
     fn tell(&mut self, entries: &Entries) {
         if !self.publish.channels {
             return;
@@ -372,7 +374,7 @@ impl StreamThread {
         self.well = true;
     }
 
-    /// Says that it failed, and how long it waits.
+    /// Reports a failure. Returns how long to wait before the next attempt.
     fn say_failed(&mut self, failure: &Failure) -> Duration {
         if let Failure::Stream(StreamError::Moved { .. }) = failure {
             return WAIT.0 / 10;

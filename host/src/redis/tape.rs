@@ -1,5 +1,5 @@
-//! What became durable lately, for who publishes it. It has room for so many events; what is oldest
-//! goes when there are more, and the publisher's thread never waits.
+//! The groups that became durable lately, for the stream thread. The tape holds a limited number of
+//! events. If there are more, it drops the oldest, so that the publisher's thread never waits.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::batch::Groups;
 
-/// How many events it has room for; a batch that is larger fits all the same.
+/// How many events the tape holds. A single larger batch is kept whole.
 const EVENTS_MAX: usize = 1 << 16;
 
 #[derive(Debug, Default)]
@@ -24,26 +24,26 @@ pub(crate) struct Recorder {
     wake: Sender<()>,
 }
 
-/// The end of who publishes.
+/// The stream thread's end.
 #[derive(Debug)]
 pub(super) struct Tape {
     spool: Arc<Mutex<Spool>>,
-    /// Hears when something comes, and that nothing will come any more.
+    /// Signals that something was recorded. It is disconnected when nothing more will come.
     pub(super) woken: Receiver<()>,
 }
 
 /// What comes next on the tape.
 #[derive(Debug)]
 pub(super) enum Played {
-    /// These groups, of which the first may be known.
+    /// These groups, of which the first may be known already.
     Groups(Groups),
-    /// Nothing has come yet.
+    /// Nothing has been recorded yet.
     Nothing,
-    /// What comes next is not there any more.
+    /// The next groups were dropped from the tape.
     Torn,
 }
 
-/// Both ends.
+/// Creates both ends.
 pub(super) fn tape() -> (Recorder, Tape) {
     let (wake, woken) = bounded(1);
     let spool = Arc::default();
@@ -51,7 +51,7 @@ pub(super) fn tape() -> (Recorder, Tape) {
 }
 
 impl Recorder {
-    /// Keeps what became durable. Called before anybody is told that it is.
+    /// Records what became durable. Call it before any other thread can see that it is durable.
     pub(crate) fn record(&self, groups: &Groups) {
         let groups = groups.clone();
         let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,13 +62,13 @@ impl Recorder {
             spool.events -= gone.map_or(0, |groups| groups.events());
         }
         drop(spool);
-        // Who is awake already will see it too.
+        // A thread that is already awake takes this too.
         let _ = self.wake.try_send(());
     }
 }
 
 impl Tape {
-    /// What comes after this command.
+    /// Returns what comes after this command.
     pub(super) fn after(&self, sequence: u64) -> Played {
         let mut spool = self.spool.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

@@ -1,14 +1,14 @@
-//! Whose image stands in Redis, asked when it can be.
+//! Asks whose image Redis holds, as soon as Redis answers.
 
 use pricetime_redis::{Found, Link, RedisError, find_image};
 use tracing::error;
 
-/// Kept as long as nobody knows whether an image stands there that is not ours to replace.
+/// Kept while it is unknown whether Redis holds an image that this folder must not replace.
 pub(crate) struct Unasked {
     link: Link,
     /// The histories whose image may be replaced.
     ours: Vec<String>,
-    /// Whether one of another history does stand there, and that has been said.
+    /// Whether Redis does hold an image of another history, which has been logged.
     barred: bool,
 }
 
@@ -17,7 +17,7 @@ impl Unasked {
         Self { link, ours, barred: false }
     }
 
-    /// Asks. An image of another history is an error until it is gone.
+    /// Asks Redis. Returns an error for as long as it holds an image of another history.
     pub(super) fn ask(&mut self) -> Result<(), RedisError> {
         let names = self.link.options().names.clone();
         let Some(Found { market, history, sequence }) = find_image(&mut self.link, &names)? else {

@@ -1,4 +1,4 @@
-//! Batches made again from the journal.
+//! Batches that are made again from the journal.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -11,10 +11,10 @@ use tracing::warn;
 
 use crate::journal_replay::JournalReplay;
 
-/// So many batches are kept for those who need them next.
+/// How many batches are kept for later requests.
 const MADE_MAX: usize = 4_096;
 
-/// Where the settlement works.
+/// The journal to make batches from, and its history.
 pub(crate) struct Place {
     pub(crate) past: JournalReplay,
     pub(crate) history: History,
@@ -27,18 +27,18 @@ pub(super) struct Again {
     made: BTreeMap<(MarketId, EpochNumber), Batch>,
 }
 
-/// What came of making some.
+/// The result of making batches again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
-    /// They are there, as far as they have closed.
+    /// The batches are there, as far as their epochs have closed.
     Whole,
     /// The journal does not reach back to them.
     Gone,
-    /// It could not be read, and may be later.
+    /// The journal could not be read. It may be readable later.
     Failed,
 }
 
-/// Why it could not be done.
+/// Why batches could not be made.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
     #[error(transparent)]
@@ -52,7 +52,8 @@ impl Again {
         Self { place, platform, made: BTreeMap::new() }
     }
 
-    /// The markets that were removed after this command, each with the last epoch that it had closed.
+    /// Returns the markets that were removed after this command, each with the last epoch that it had
+    /// closed.
     pub(super) fn gone(
         &self,
         after: Sequence,
@@ -110,7 +111,7 @@ impl Again {
         Ok(gone)
     }
 
-    /// Makes these epochs and those behind them again, in the place of what was made before.
+    /// Makes the batches of these epochs and of the later ones, and replaces those made before.
     pub(super) fn make(
         &mut self,
         wanted: &BTreeMap<MarketId, EpochNumber>,
@@ -121,7 +122,7 @@ impl Again {
             Err(why) => {
                 warn!("settlement: epochs cannot be made again: {why}");
                 match why {
-                    // Commands of other rules are as good as gone: they are never replayed here.
+                    // Commands of other rules are never replayed here, so they count as gone.
                     Trouble::Recount(
                         RecountError::Gone | RecountError::Journal(JournalError::OtherRules { .. }),
                     ) => Made::Gone,
@@ -155,7 +156,7 @@ impl Again {
         self.made.contains_key(&(market, epoch))
     }
 
-    /// Those of a market that follow one another.
+    /// Returns a market's consecutive batches from one epoch to another, as far as they are kept.
     pub(super) fn give(&self, market: MarketId, from: EpochNumber, to: EpochNumber) -> Vec<Batch> {
         let mut next = from;
         let mut follows = |epoch: EpochNumber| {

@@ -1,7 +1,7 @@
-//! The delivery's thread: it reads the outboxes of the ledger and hands each notice to the outlet.
+//! The delivery thread: it reads the ledger's outboxes and hands each notice to the outlet.
 //!
-//! It has a ledger handle of its own, so that a slow outside holds no settlement up. A receipt is on
-//! disk before the position moves, and the position before the next notice is taken.
+//! It has its own handle on the ledger, so that a slow outlet does not delay settlement. The receipt is
+//! on disk before the position moves, and the position is on disk before the next notice is taken.
 
 mod round;
 
@@ -24,12 +24,12 @@ use crate::status::Shared;
 use crate::threads::Outward;
 use round::{Round, Trouble, backoff, stands};
 
-/// So many notices of a market are read at once, and delivered before it is the next one's turn.
+/// How many notices of a market are read and delivered before the next market is served.
 const NOTICES_MAX: usize = 16;
 
-/// Opens ledgers for two threads, one after the other.
+/// Opens ledgers for two threads, one at a time.
 pub(super) type Opener = Arc<Mutex<OpenLedger>>;
-/// How deliveries stand.
+/// The delivery status of each market.
 pub(super) type Deliveries = Arc<Mutex<BTreeMap<MarketId, MarketDelivery>>>;
 
 /// Opens a ledger.
@@ -37,7 +37,7 @@ pub(super) fn open(opener: &Opener) -> Result<Box<dyn Ledger>, LedgerError> {
     (opener.lock().unwrap_or_else(PoisonError::into_inner))()
 }
 
-/// What the settlement thread has of it.
+/// The settlement thread's end.
 #[derive(Debug)]
 pub(super) struct Wakeup {
     wake: Sender<()>,
@@ -45,20 +45,20 @@ pub(super) struct Wakeup {
 }
 
 impl Wakeup {
-    /// There may be something in an outbox.
+    /// Wakes the delivery thread: an outbox may have a new notice.
     pub(super) fn ring(&self) {
-        // Whoever is awake need not be woken.
+        // A thread that is already awake need not be woken.
         let _ = self.wake.try_send(());
     }
 
-    /// How a market's delivery stands.
+    /// Returns the delivery status of a market.
     pub(super) fn of(&self, market: MarketId) -> Option<MarketDelivery> {
         let deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
         deliveries.get(&market).cloned()
     }
 }
 
-/// Delivers.
+/// Delivers notices.
 pub(crate) struct DeliveryThread {
     delivery: Delivery,
     opener: Opener,
@@ -69,7 +69,7 @@ pub(crate) struct DeliveryThread {
     wake: Receiver<()>,
     deliveries: Deliveries,
     begun: Instant,
-    /// What was said last of a ledger or a disk that does not do it.
+    /// The error of a ledger or a disk that was logged last.
     said: Option<String>,
     shared: Arc<Shared>,
 }
@@ -100,13 +100,13 @@ impl DeliveryThread {
         (delivery_thread, wakeup)
     }
 
-    /// Starts its thread.
+    /// Starts the thread.
     pub(crate) fn spawn(self) -> std::io::Result<Outward> {
         let left = "a delivery is still under way; the next start makes it again";
         Outward::spawn("delivery", left, move || self.run())
     }
 
-    /// Works until the settlement thread has ended, and then once more.
+    /// Runs until the settlement thread has ended, and then once more.
     fn run(mut self) {
         let mut patience = Duration::ZERO;
         loop {
@@ -114,7 +114,7 @@ impl DeliveryThread {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
-            // The settlement thread may hang, and then it does not say that it has ended.
+            // The settlement thread may hang, and then this channel is never disconnected.
             if self.is_over() {
                 return;
             }
@@ -129,7 +129,7 @@ impl DeliveryThread {
         self.shared.is_over()
     }
 
-    /// Delivers what there is. Says how long it may be left alone.
+    /// Delivers what is due. Returns how long the thread may sleep.
     fn work(&mut self) -> Duration {
         if !self.shared.may_release() {
             return WITHOUT_LOCK;
@@ -137,8 +137,7 @@ impl DeliveryThread {
         let (mut wait, mut troubles) = (LOOK, Vec::new());
         if let Err(trouble) = self.visit(&mut wait, &mut troubles) {
             if !trouble.is_of_one() {
-                // Some can do nothing more after a failure before they are opened anew, and then
-                // another ledger may stand there.
+                // Some ledgers must be opened again after a failure. It may be another ledger then.
                 self.ledger = None;
                 self.rounds.values_mut().for_each(|round| round.fits = false);
             }
@@ -153,7 +152,8 @@ impl DeliveryThread {
         wait
     }
 
-    /// Goes from market to market. What is wrong with one holds none of the others up.
+    /// Carries out the operators' requests and serves each market. An error of one market does not hold
+    /// up the others.
     fn visit(&mut self, wait: &mut Duration, troubles: &mut Vec<String>) -> Result<(), Trouble> {
         let mut bear = |trouble: Trouble| match trouble.is_of_one() {
             true => {
@@ -188,7 +188,7 @@ impl DeliveryThread {
         }
     }
 
-    /// What is known of a market, from the disk where it is new.
+    /// Returns what is known of a market. Reads its position from disk if the market is new here.
     fn sit(&mut self, market: MarketId) -> Result<&mut Round, Trouble> {
         if !self.rounds.contains_key(&market) {
             let mark = self.receipts.mark(market);
@@ -199,8 +199,8 @@ impl DeliveryThread {
         Ok(self.rounds.entry(market).or_default())
     }
 
-    /// Sees whether the number up to which a market was delivered is one of this ledger. Where another
-    /// one stands there, or the same as it was before, its numbers begin anew.
+    /// Checks whether the number up to which a market was delivered belongs to this ledger. In another
+    /// ledger, or in one that was restored to an earlier state, the numbers start again.
     fn fit(&mut self, market: MarketId) -> Result<(), Trouble> {
         let round = self.sit(market)?;
         if round.fits {
@@ -228,7 +228,7 @@ impl DeliveryThread {
         Ok(())
     }
 
-    /// Delivers a market's notices, in order. Says how long there is nothing to be done.
+    /// Delivers a market's notices, in order. Returns how long there is nothing to do.
     fn serve(&mut self, market: MarketId) -> Result<Duration, Trouble> {
         let now = self.begun.elapsed();
         self.fit(market)?;
@@ -251,7 +251,7 @@ impl DeliveryThread {
                 return Ok(if after < round.mark.number { Duration::ZERO } else { LOOK });
             };
             if round.anew && round.mark.has_had(&notice) {
-                // Another ledger has told of it.
+                // It was delivered already, from another ledger.
                 let epoch = round.mark.epoch;
                 round.mark = Mark { epoch, ..Mark::behind((number, &notice)) };
                 round.waiting.pop_front();
@@ -284,7 +284,7 @@ impl DeliveryThread {
         Ok(LOOK)
     }
 
-    /// It is done with.
+    /// Records that a notice is done with, and moves the position past it.
     fn pass(&mut self, at: (u64, &Notice), done: &Done<'_>) -> Result<(), Trouble> {
         let (number, market) = (at.0, at.1.batch.market);
         let mark = Mark::behind(at);
@@ -306,7 +306,7 @@ impl DeliveryThread {
         Ok(())
     }
 
-    /// It was not delivered. Says how long it is left alone.
+    /// Records that a notice was not delivered. Returns how long to wait before the next attempt.
     fn fail(
         &mut self,
         market: MarketId,
@@ -349,7 +349,7 @@ impl DeliveryThread {
         Ok(wait)
     }
 
-    /// Does what an operator wants.
+    /// Carries out a request of an operator.
     fn obey(&mut self, market: MarketId, order: OperatorRequest) -> Result<(), Trouble> {
         match order {
             OperatorRequest::Hold
@@ -370,7 +370,7 @@ impl DeliveryThread {
                 }
             }
         }
-        // Where it cannot be taken away it is obeyed again: none of them does harm twice.
+        // If the removal fails, the request is carried out again. None of them does harm twice.
         let _ = self.orders.remove(market, order);
         Ok(())
     }
@@ -380,8 +380,8 @@ impl DeliveryThread {
         kept.map_err(|why| Trouble::Disk(format!("how delivery of market {market} stands"), why))
     }
 
-    /// Leaves an epoch out that could not be delivered. Says whether that is decided: one that was not
-    /// tried since the start is tried first.
+    /// Skips an epoch that could not be delivered. Returns `false` if that is not decided yet: an epoch
+    /// that was not tried since the start is tried first.
     fn skip(&mut self, market: MarketId, epoch: EpochNumber) -> Result<bool, Trouble> {
         self.fit(market)?;
         let after = self.sit(market)?.mark.number;
@@ -413,7 +413,7 @@ impl DeliveryThread {
         Ok(true)
     }
 
-    /// Says how it stands.
+    /// Publishes the delivery status of every market.
     fn say(&self) {
         let of = |(market, round): (&MarketId, &Round)| {
             let (delivered, trouble) = (round.mark.delivered(), round.trouble.clone());

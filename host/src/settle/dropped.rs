@@ -1,10 +1,10 @@
-//! What operators have given up, as it is kept in the data folder.
+//! The epochs that operators have dropped, as they are kept in the data folder.
 //!
 //! ```text
 //! settlement/dropped-7.json   the epochs of market 7 that were given up, of every history
 //! ```
 //!
-//! It is on disk before the ledger is asked to drop an epoch.
+//! An epoch is in the file, on disk, before the ledger is asked to drop it.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -40,7 +40,7 @@ enum State {
 }
 
 impl Dropped {
-    /// Those of this data folder.
+    /// Returns the dropped epochs of this data folder.
     #[must_use]
     pub fn of(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
@@ -81,7 +81,7 @@ impl Dropped {
         file.write_all(&serde_json::to_vec(&lines)?)?;
         file.sync_all()?;
         fs::rename(unfinished, path)?;
-        // The folder itself may be as new as the file.
+        // The folder may be as new as the file.
         File::open(self.folder.join(FOLDER))?.sync_all()?;
         File::open(&self.folder)?.sync_all()
     }

@@ -7,10 +7,10 @@ use pricetime_settlement::Locked;
 
 use super::SettlementLock;
 
-/// For ever.
+/// The expiry of a lock that is not needed.
 const EVER: Duration = Duration::MAX;
 
-/// Takes locks and gives them back.
+/// Takes locks and releases them.
 #[derive(Debug)]
 pub(super) struct Locks {
     kept: Option<kept::Kept>,
@@ -21,7 +21,7 @@ impl Locks {
         Self { kept: lock.map(kept::Kept::new) }
     }
 
-    /// Takes the lock of a market, or prolongs it.
+    /// Takes the lock of a market, or extends it.
     pub(super) fn take(&mut self, now: Duration, market: MarketId) -> Locked {
         if let Some(kept) = &mut self.kept {
             return kept.take(now, market);
@@ -30,7 +30,7 @@ impl Locks {
         Locked::Until(EVER)
     }
 
-    /// Gives it back.
+    /// Releases the lock of a market.
     pub(super) fn give_back(&mut self, market: MarketId) {
         if let Some(kept) = &mut self.kept {
             kept.give_back(market);
@@ -47,16 +47,16 @@ mod kept {
 
     use super::{Duration, Locked, MarketId, SettlementLock};
 
-    /// What is locked.
+    /// The name of what is locked.
     const WHAT: &str = "settlement_processing";
 
     #[derive(Debug)]
     pub(super) struct Kept {
         lock: SettlementLock,
-        /// The way to the nodes, once enough of them have answered.
+        /// The connection to the nodes, once enough of them have answered.
         nodes: Option<Redlock>,
         held: BTreeMap<MarketId, Held>,
-        /// What was said last of what is wrong.
+        /// The error that was logged last.
         said: Option<String>,
     }
 
@@ -104,7 +104,7 @@ mod kept {
 
         pub(super) fn give_back(&mut self, market: MarketId) {
             if let Some(held) = self.held.remove(&market) {
-                // Where it is not known to be free it expires.
+                // If the release fails, the lock expires.
                 let _ = held.release();
             }
         }

@@ -1,4 +1,4 @@
-//! What the settlement thread has of one market.
+//! The state of one market in the settlement thread.
 
 use pricetime_engine::{EpochNumber, MarketId, Sequence};
 use pricetime_settlement::{Settler, Standing};
@@ -11,9 +11,10 @@ use super::{History, News};
 #[derive(Debug)]
 pub(super) struct MarketSettler {
     pub(super) settler: Settler,
-    /// Where its open epoch begins; none where the market is gone.
+    /// The command at which the open epoch begins. `None` if the market was removed.
     pub(super) from: Option<Sequence>,
-    /// The epoch that is given up as an operator wants it: his order stays until the ledger has it.
+    /// The epoch that is being dropped. The operator's request stays until the ledger has taken the
+    /// drop.
     pub(super) dropping: Option<EpochNumber>,
 }
 
@@ -25,7 +26,7 @@ impl MarketSettler {
         self.from = news.next;
     }
 
-    /// An operator wants the market to go on.
+    /// Resumes the market at an operator's request.
     pub(super) fn resume(&mut self, market: MarketId, history: History, store: &Store) {
         if self.settler.is_unread() {
             let drops = store.dropped.read(market, history).map_err(|why| why.to_string());
@@ -37,7 +38,7 @@ impl MarketSettler {
         self.settler.resume();
     }
 
-    /// An operator wants what waits to be done at once.
+    /// Retries at once what is waiting, at an operator's request.
     pub(super) fn retry(&mut self, market: MarketId) {
         if let Standing::Halted(why) = self.settler.standing() {
             let market = market.0;
@@ -50,16 +51,16 @@ impl MarketSettler {
         self.settler.retry();
     }
 
-    /// An operator wants this epoch to be given up. Says whether his order is to stay, because it is
+    /// Drops this epoch at an operator's request. Returns `true` if the request must stay, because it is
     /// not carried out yet.
     pub(super) fn give_up(&mut self, market: MarketId, epoch: EpochNumber) -> bool {
         if self.dropping == Some(epoch) {
-            // Where the ledger has refused that too, he has to say so again.
+            // If the ledger has refused the drop too, the operator has to ask again.
             let stays = self.settler.gives_up(epoch);
             self.dropping = self.dropping.filter(|_| stays);
             return stays;
         }
-        // After a restart it goes on with what was begun.
+        // After a restart, a drop that was begun continues.
         if self.settler.gives_up(epoch) {
             self.dropping = Some(epoch);
             return true;
@@ -83,7 +84,7 @@ impl MarketSettler {
         begins
     }
 
-    /// Whether everything that has closed is settled.
+    /// Returns `true` if every closed epoch is settled.
     pub(super) fn is_done(&self) -> bool {
         let closed = self.settler.last_closed();
         closed == EpochNumber(0) || self.settler.last_settled().is_some_and(|last| last >= closed)

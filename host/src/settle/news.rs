@@ -1,5 +1,5 @@
-//! What the settlement's thread is told. The publisher's thread tells it and never waits, however long a
-//! ledger hangs, so what waits has a bound: some whole batches, and one entry for each market.
+//! The queue to the settlement thread. The publisher's thread writes to it and never waits, even if a
+//! ledger hangs. So the queue is bounded: some whole batches, and one entry for each market.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,24 +9,23 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pricetime_engine::{MarketId, Sequence};
 use pricetime_settlement::Closed;
 
-/// So many batches may wait for the settlement's thread. Those behind them are made again from the
-/// journal.
+/// How many batches may wait for the settlement thread. Later ones are made again from the journal.
 const BATCHES_MAX: usize = 256;
 
-/// What the settlement's thread is told of a market.
+/// What happened to a market.
 #[derive(Debug)]
 pub(crate) struct News {
     pub(crate) market: MarketId,
-    /// What closed; none where the market is new.
+    /// The epoch that closed. `None` if the market is new.
     pub(crate) closed: Option<Closed>,
-    /// Where its next epoch begins; none where it is gone.
+    /// The command at which the market's next epoch begins. `None` if the market was removed.
     pub(crate) next: Option<Sequence>,
 }
 
-/// What waits of a market.
+/// What is queued for a market.
 #[derive(Debug)]
 struct Waiting {
-    /// Whole batches, and behind them the last epoch that has closed.
+    /// Whole batches, and after them the last epoch that has closed.
     closed: VecDeque<Closed>,
     next: Option<Sequence>,
 }
@@ -50,7 +49,7 @@ impl All {
             Some(closed) => closed,
         };
         self.batches += usize::from(matches!(closed, Closed::Whole(_)));
-        // The journal gives an epoch together with those before it.
+        // The journal gives the batch of an epoch together with those before it.
         if matches!(waiting.closed.back(), Some(Closed::Part { .. })) {
             waiting.closed.pop_back();
         }
@@ -76,14 +75,14 @@ pub(crate) struct Outgoing {
     wake: Sender<()>,
 }
 
-/// The settlement's end.
+/// The settlement thread's end.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     all: Arc<Mutex<All>>,
     wake: Receiver<()>,
 }
 
-/// Both ends.
+/// Creates both ends.
 pub(crate) fn news() -> (Outgoing, Incoming) {
     let (wake, waking) = bounded(1);
     let all = Arc::<Mutex<All>>::default();
@@ -93,13 +92,13 @@ pub(crate) fn news() -> (Outgoing, Incoming) {
 impl Outgoing {
     pub(crate) fn tell(&self, news: News) {
         self.all.lock().unwrap_or_else(PoisonError::into_inner).add(news);
-        // A thread that is awake already takes this too. One that has ended has said why.
+        // A thread that is already awake takes this too. One that has ended has logged why.
         let _ = self.wake.try_send(());
     }
 }
 
 impl Incoming {
-    /// Waits so long for news, and takes what there is. Returns `None` if nothing more will come.
+    /// Waits for news, up to `patience`, and takes all of it. Returns `None` if nothing more will come.
     pub(crate) fn wait(&self, patience: Duration) -> Option<Vec<News>> {
         let waited = self.wake.recv_timeout(patience);
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -1,4 +1,4 @@
-//! Outlets: what is to happen outside once a batch is posted, on a chain for instance.
+//! Outlets: deliver each posted batch to an external system, for instance a blockchain.
 
 #[cfg(feature = "outlets")]
 mod address;
@@ -24,60 +24,61 @@ pub use program::ProgramOutlet;
 #[cfg(feature = "outlets")]
 pub use web::WebOutlet;
 
-/// So much of what the outside has said is kept.
+/// How much of an external system's answer is kept.
 #[cfg(feature = "outlets")]
 const SAID_MAX: usize = 64 << 10;
-/// No delivery takes longer: what is added to a clock must not overflow.
+/// The longest timeout. A longer one could overflow when it is added to a clock.
 #[cfg(feature = "outlets")]
 const TIMEOUT_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
 
-/// What the outside has said to it, to be kept.
+/// The answer to a delivery, which is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Receipt(pub String);
 
-/// Why something was not delivered.
+/// Why a batch was not delivered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDelivered {
-    /// Nobody knows, or it was not possible now: it is tried again, for ever.
+    /// It is unknown whether it was delivered, or it was not possible now. It is retried without limit.
     #[error("not now: {0}")]
     Later(String),
-    /// The outside does not want it: after some tries an operator is asked.
+    /// The external system refuses it. After some tries an operator has to decide.
     #[error("refused: {0}")]
     Refused(String),
 }
 
-/// Brings what was posted to the outside.
+/// Delivers posted batches to an external system.
 ///
-/// Each notice of a market is delivered at least once, in order, the next one after the receipt of
-/// the one before: whoever hears the same [`BatchId`](pricetime_settlement::BatchId)
-/// again must do nothing and answer as before. A notice whose deed is a drop was given up in the
-/// ledger; nothing was posted. One call may take long: others of this outlet wait, settlement does
-/// not.
+/// The notices of a market are delivered in order and at least once, each after the receipt of the one
+/// before. An implementation that gets the same [`BatchId`](pricetime_settlement::BatchId) again must do
+/// nothing and return the same answer as before. If a notice's deed is a drop, the epoch was dropped in
+/// the ledger and nothing was posted. A call may take long: it delays other deliveries to this outlet,
+/// but not settlement.
 pub trait Outlet: Send {
-    /// Delivers one.
+    /// Delivers one notice.
     ///
     /// # Errors
-    /// Why it was not, and whether time may change that.
+    /// Returns the reason why it was not delivered, and whether a later attempt may succeed.
     fn deliver(&mut self, notice: &Notice) -> Result<Receipt, NotDelivered>;
 }
 
-/// What is delivered where, and how patiently.
+/// What is delivered where, and how often it is retried.
 pub struct Delivery {
-    /// Where to.
+    /// The outlet to deliver to.
     pub outlet: Box<dyn Outlet>,
-    /// The first wait before something is tried again; each one is twice the one before.
+    /// The wait before the first retry. Each further wait is twice the one before.
     pub backoff_min: Duration,
-    /// The longest such wait.
+    /// The longest wait between two tries.
     pub backoff_max: Duration,
-    /// How often something may be refused before an operator is asked.
+    /// How often a batch may be refused before an operator has to decide.
     pub refusals_max: u32,
-    /// Whether the ledger may forget the notices that were delivered.
+    /// Whether the ledger may delete the notices that were delivered.
     pub forget: bool,
 }
 
 impl Delivery {
-    /// To this outlet: a second between the first two tries and ten minutes at most; after five
-    /// refusals an operator is asked; the ledger forgets nothing.
+    /// Delivers to this outlet with the default settings: the first retry after a second, later ones at
+    /// most ten minutes apart. After five refusals an operator has to decide. The ledger deletes no
+    /// notices.
     pub fn to(outlet: impl Outlet + 'static) -> Self {
         Self {
             outlet: Box::new(outlet),
@@ -98,33 +99,33 @@ impl fmt::Debug for Delivery {
 /// How far the delivery of a market has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MarketDelivery {
-    /// The last epoch that was delivered, or skipped.
+    /// The last epoch that was delivered or skipped.
     pub delivered: Option<EpochNumber>,
-    /// What is wrong with the next one, if anything is.
+    /// What is wrong with the next epoch, if anything is.
     pub trouble: Option<Undelivered>,
 }
 
-/// What could not be delivered so far.
+/// An epoch that could not be delivered so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undelivered {
     /// The epoch.
     pub epoch: EpochNumber,
     /// How often it was refused.
     pub refusals: u32,
-    /// Whether an operator has to say what is to become of it.
+    /// Whether an operator has to decide about it.
     pub stands: bool,
-    /// What is wrong.
+    /// The error.
     pub why: String,
 }
 
-/// The beginning of what was said.
+/// Returns the beginning of an answer, as text.
 #[cfg(feature = "outlets")]
 fn bounded(said: &[u8]) -> String {
     let said = said.get(..SAID_MAX).unwrap_or(said);
     String::from_utf8_lossy(said).trim().to_owned()
 }
 
-/// What a drop is answered with by outlets that know nothing but batches.
+/// The receipt for a drop, for outlets that deliver only batches.
 #[cfg(feature = "outlets")]
 fn dropped() -> Receipt {
     Receipt(String::from("given up in the ledger, so nothing was delivered"))

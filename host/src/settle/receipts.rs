@@ -1,11 +1,11 @@
-//! What is kept of deliveries: files in the settlement's folder.
+//! The files that record deliveries, in the settlement folder.
 //!
 //! ```text
 //! settlement/receipts-7.jsonl   a line for each notice of market 7 that was delivered or skipped
 //! settlement/delivered-7.json   up to which notice, and what is refused
 //! ```
 //!
-//! A receipt is on disk before the position moves, so what is lost is delivered again.
+//! A receipt is on disk before the position moves, so a notice without a receipt is delivered again.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -19,27 +19,27 @@ use uuid::Uuid;
 
 use super::outlet::Receipt;
 
-/// How far a market has come.
+/// How far the delivery of a market has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Mark {
-    /// The number of the last notice that is done with.
+    /// The number of the last notice that is delivered or skipped.
     pub(super) number: u64,
-    /// Its epoch.
+    /// The epoch of that notice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) epoch: Option<u64>,
-    /// Its batch, by which it is seen whether the number is one of the ledger that is there now.
+    /// The batch of that notice. It shows whether the number belongs to the ledger that is open now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) batch: Option<Uuid>,
-    /// The history of that batch, as it is spelled.
+    /// The history of that batch, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) history: Option<String>,
-    /// How often the next one was refused, and why.
+    /// The number of the next notice, how often it was refused, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) refused: Option<(u64, u32, String)>,
 }
 
 impl Mark {
-    /// Behind this notice.
+    /// Returns the position after this notice.
     pub(super) fn behind((number, notice): (u64, &Notice)) -> Self {
         Self {
             number,
@@ -50,7 +50,7 @@ impl Mark {
         }
     }
 
-    /// Whether this notice is of an epoch that was done with under another number.
+    /// Returns `true` if this notice is of an epoch that was done with under another number.
     pub(super) fn has_had(&self, notice: &Notice) -> bool {
         self.history.as_ref().is_some_and(|it| *it == notice.batch.history.to_string())
             && self.epoch.is_some_and(|last| notice.outcome.epoch.0 <= last)
@@ -61,7 +61,7 @@ impl Mark {
     }
 }
 
-/// A line of receipts.
+/// A line of the receipts.
 #[derive(Serialize)]
 struct Line<'a> {
     number: u64,
@@ -72,15 +72,15 @@ struct Line<'a> {
     deed: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<&'a str>,
-    /// Why an operator has skipped it.
+    /// The error for which an operator skipped the notice.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<&'a str>,
 }
 
-/// What became of a notice.
+/// What was done with a notice.
 pub(super) enum Done<'a> {
     Delivered(&'a Receipt),
-    /// An operator has skipped what failed for this reason.
+    /// An operator skipped a notice that failed for this reason.
     Skipped(&'a str),
 }
 
@@ -89,12 +89,12 @@ pub(super) enum Done<'a> {
 pub(super) struct Receipts(PathBuf);
 
 impl Receipts {
-    /// In the settlement's folder.
+    /// Returns the files in this settlement folder.
     pub(super) fn of(folder: &Path) -> Self {
         Self(folder.to_owned())
     }
 
-    /// How far a market has come. Where nothing is there it begins at the first notice.
+    /// Returns how far a market has come. Without a file it begins at the first notice.
     pub(super) fn mark(&self, market: MarketId) -> io::Result<Mark> {
         let path = self.0.join(format!("delivered-{market}.json"));
         let text = match fs::read(&path) {

@@ -1,4 +1,4 @@
-//! What is said of how it stands.
+//! Log lines about the settlement of each market.
 
 use pricetime_engine::MarketId;
 use pricetime_settlement::{Remark, Standing};
@@ -6,7 +6,7 @@ use tracing::{error, info, warn};
 
 use super::MarketSettlement;
 
-/// Whether time alone may bring it further.
+/// Returns `true` if the settlement may continue without an operator.
 pub(super) fn can_go_on(standing: &Standing) -> bool {
     match standing {
         Standing::Starting
@@ -43,7 +43,7 @@ pub(super) fn tell(before: &[MarketSettlement], now: &[MarketSettlement]) {
     }
 }
 
-/// Logs what a settler has noticed.
+/// Logs a remark of a settler.
 pub(super) fn remark(market: MarketId, remark: &Remark) {
     let market = market.0;
     match remark {

@@ -1,4 +1,4 @@
-//! The settlement's thread.
+//! The settlement thread.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -20,20 +20,21 @@ use super::{DeliveryThread, Incoming, LOOK, MarketSettlement, News, Settlement, 
 use crate::status::Shared;
 use crate::threads::Outward;
 
-/// After so many steps of a market it is the next one's turn.
+/// How many steps of a market are carried out before the next market is served.
 const STEPS_MAX: u32 = 256;
 
-/// What the settlement thread works on.
+/// Settles the epochs of all markets.
 pub(crate) struct SettlementThread {
     open: Opener,
-    /// Wakes who delivers.
+    /// Wakes the delivery thread.
     wakeup: Option<Wakeup>,
     patience: RetryPolicy,
     history: History,
     incoming: Incoming,
     shared: Arc<Shared>,
     ledger: Option<Box<dyn Ledger>>,
-    /// What the ledger answered in this round, where it did not: it is not asked again before the next.
+    /// The error of a ledger that did not answer in this round. It is not asked again before the next
+    /// round.
     silent: Option<LedgerError>,
     desks: BTreeMap<MarketId, MarketSettler>,
     again: Again,
@@ -41,9 +42,9 @@ pub(crate) struct SettlementThread {
     locks: Locks,
     begun: Instant,
     floor: Sequence,
-    /// Why orders cannot be read.
+    /// Why the operators' requests cannot be read.
     unread: Option<String>,
-    /// What was said last of each market.
+    /// The status of each market as it was last reported.
     said: Vec<MarketSettlement>,
 }
 
@@ -88,14 +89,14 @@ impl SettlementThread {
         Ok((settlement_thread, delivery_thread))
     }
 
-    /// Starts its thread.
+    /// Starts the thread.
     pub(crate) fn spawn(self) -> std::io::Result<Outward> {
         let left = "the ledger does not answer: epochs are not settled yet; the next start goes on with \
                     them";
         Outward::spawn("settlement", left, move || self.run())
     }
 
-    /// Works until the publisher has ended, and then a little longer if something is to be settled.
+    /// Runs until the publisher has ended, and then a little longer if something is still to be settled.
     fn run(mut self) {
         self.find_gone();
         let mut patience = Duration::ZERO;
@@ -127,7 +128,7 @@ impl SettlementThread {
         self.begun.elapsed()
     }
 
-    /// Makes room for a market.
+    /// Adds a market.
     fn sit(&mut self, market: MarketId, closed: EpochNumber, from: Option<Sequence>) {
         let chance = u64::from(market.0) ^ Arc::as_ptr(&self.shared).addr() as u64;
         let history = self.history;
@@ -147,8 +148,8 @@ impl SettlementThread {
         }
     }
 
-    /// Looks for markets that went away while their last epoch was not known to be settled: nobody
-    /// else knows of them any more.
+    /// Adds the markets that were removed while their last epoch was not known to be settled. No other
+    /// part of the host knows of them any more.
     fn find_gone(&mut self) {
         for (market, closed) in self.again.gone(self.floor, self.shared.durable()) {
             if !self.desks.contains_key(&market) {
@@ -157,14 +158,14 @@ impl SettlementThread {
         }
     }
 
-    /// Does what there is to be done. Says how long it may be left alone.
+    /// Does what is due. Returns how long the thread may sleep.
     fn work(&mut self) -> Duration {
         if !self.shared.may_release() || self.shared.is_over() {
             return WITHOUT_LOCK;
         }
         self.silent = None;
         if let Err(why) = self.obey() {
-            // Perhaps a market is to be held.
+            // One of the requests may be a hold.
             let why = why.to_string();
             if self.unread.as_ref() != Some(&why) {
                 warn!("settlement: orders cannot be read, so nothing is done: {why}");
@@ -193,12 +194,12 @@ impl SettlementThread {
         wait
     }
 
-    /// Does what a market asks for. Says how long it has nothing to ask for.
+    /// Carries out the steps that a market asks for. Returns how long it has none.
     fn serve(&mut self, market: MarketId) -> Duration {
         for _ in 0..STEPS_MAX {
             let now = self.now();
             let Some(market_settler) = self.desks.get_mut(&market) else { return LOOK };
-            // What is left now is for the next start, which may have the folder already.
+            // The rest is left to the next start. The next process may have the folder already.
             if !self.shared.may_release() || self.shared.is_over() {
                 return WITHOUT_LOCK;
             }
@@ -253,7 +254,7 @@ impl SettlementThread {
         }
         let history = self.history;
         match self.opened() {
-            // All that come here are a ledger's.
+            // Only steps for a ledger get here.
             Ok(ledger) => {
                 let came = step.carry_out(market, history, ledger).unwrap_or(Reply::Unlocked);
                 self.heard(came)
@@ -265,7 +266,7 @@ impl SettlementThread {
         }
     }
 
-    /// The ledger; it is opened where it is not.
+    /// Returns the ledger, and opens it if it is not open.
     fn opened(&mut self) -> Result<&mut dyn Ledger, LedgerError> {
         match &mut self.ledger {
             Some(ledger) => Ok(ledger.as_mut()),
@@ -277,7 +278,8 @@ impl SettlementThread {
         }
     }
 
-    /// Whoever has not answered is not asked again in this round: others would wait as long.
+    /// Remembers a ledger that did not answer. It is not asked again in this round, because each further
+    /// market would wait as long.
     fn heard(&mut self, came: Reply) -> Reply {
         let error = match &came {
             Reply::Looked(Err(error))
@@ -309,7 +311,7 @@ impl SettlementThread {
         };
         if let LedgerError::Unreachable { .. } = error {
             self.silent = Some(error.clone());
-            // Some can do nothing more after a failure before they are opened anew.
+            // Some ledgers must be opened again after a failure.
             self.ledger = None;
         }
         came
@@ -327,10 +329,11 @@ impl SettlementThread {
         Reply::Kept
     }
 
-    /// Batches that are needed again.
+    /// Returns batches that are needed again.
     fn need(&mut self, market: MarketId, from: EpochNumber, to: EpochNumber) -> Reply {
         if !self.again.has(market, from) {
-            // Whoever needs something next probably needs it from the same stretch.
+            // Other markets probably need batches from the same part of the journal, so one replay
+            // serves all.
             let owed = |(market, market_settler): (&MarketId, &MarketSettler)| {
                 let settled = market_settler.settler.last_settled();
                 let next = settled.map_or(EpochNumber(1), EpochNumber::next);
@@ -340,7 +343,7 @@ impl SettlementThread {
             wanted.insert(market, from);
             let through = self.shared.durable();
             let mut made = self.again.make(&wanted, through);
-            // Others may want more than can be kept, or more than there is.
+            // Together they may need more batches than are kept, or older ones than the journal has.
             if made == Made::Gone || (made == Made::Whole && !self.again.has(market, from)) {
                 made = self.again.make(&BTreeMap::from([(market, from)]), through);
             }
@@ -351,7 +354,7 @@ impl SettlementThread {
         Reply::Given(self.again.give(market, from, to))
     }
 
-    /// Does what operators want.
+    /// Carries out the operators' requests.
     fn obey(&mut self) -> std::io::Result<()> {
         let orders = self.store.orders.left()?;
         for (market, market_settler) in &mut self.desks {
@@ -367,24 +370,25 @@ impl SettlementThread {
             let (market, order) = (*market, *order);
             let Some(market_settler) = self.desks.get_mut(&market) else { continue };
             match order {
-                // The last two are for who delivers.
+                // These two are for the delivery thread.
                 OperatorRequest::Hold
                 | OperatorRequest::DeliverRetry
                 | OperatorRequest::DeliverSkip(_) => continue,
-                // Whoever says resume takes the hold away first: this one was said before it.
+                // Leaving a resume removes the hold. So this hold is newer, and the resume no longer
+                // counts.
                 OperatorRequest::Resume if orders.contains(&(market, OperatorRequest::Hold)) => {}
                 OperatorRequest::Resume => market_settler.resume(market, self.history, &self.store),
                 OperatorRequest::Retry => market_settler.retry(market),
                 OperatorRequest::Drop(epoch) if market_settler.give_up(market, epoch) => continue,
                 OperatorRequest::Drop(_) => {}
             }
-            // Where it cannot be taken away it is obeyed again: none of them does harm twice.
+            // If the removal fails, the request is carried out again. None of them does harm twice.
             let _ = self.store.orders.remove(market, order);
         }
         Ok(())
     }
 
-    /// Says how it stands, where that has changed.
+    /// Reports the status of the markets if it has changed.
     fn say(&mut self) {
         let now: Vec<MarketSettlement> = self
             .desks
@@ -413,7 +417,7 @@ impl SettlementThread {
             if let Some(floor) = last.filter(|floor| *floor > self.floor) {
                 self.floor = floor;
                 self.shared.set_settled(floor);
-                // What is lost of it is found out again.
+                // If this is lost, it is found out again.
                 let _ = self.store.keep_floor(floor);
             }
         }

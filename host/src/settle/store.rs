@@ -1,4 +1,5 @@
-//! What the settlement thread finds again after a restart, and what operators want of it: small files in a folder.
+//! What the settlement thread needs after a restart, and the requests of operators: small files in a
+//! folder.
 //!
 //! ```text
 //! settlement/market-7.json     of market 7: the highest token, what the ledger refuses, how far it came
@@ -12,7 +13,7 @@
 //! settlement/orders/7.deliver-skip-42  epoch 42 is not to be delivered, once
 //! ```
 //!
-//! What is lost of the first three costs work, never money. What must not be lost is in `dropped`.
+//! Losing one of the first three files costs work, never money. What must not be lost is in `dropped`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,41 +29,41 @@ use serde::{Deserialize, Serialize};
 
 use super::{Dropped, MarketDelivery, MarketSettlement};
 
-/// The folder in the data folder.
+/// The name of the folder, inside the data folder.
 pub(super) const FOLDER: &str = "settlement";
 
-/// What an operator wants of a market's settlement.
+/// What an operator asks of a market's settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OperatorRequest {
-    /// To stand still.
+    /// Stop settling.
     Hold,
-    /// To go on, after a hold or a halt.
+    /// Continue after a hold or a halt.
     Resume,
-    /// To do at once what waits.
+    /// Do what is waiting now, without further delay.
     Retry,
-    /// To give up an epoch that the ledger refuses.
+    /// Drop an epoch that the ledger refuses.
     Drop(EpochNumber),
-    /// To deliver at once what waits, or what the outside refuses.
+    /// Deliver now what is waiting or was refused.
     DeliverRetry,
-    /// To leave out an epoch that could not be delivered.
+    /// Skip an epoch that could not be delivered.
     DeliverSkip(EpochNumber),
 }
 
-/// The orders that operators leave in a data folder.
+/// The requests that operators leave in a data folder.
 #[derive(Clone, Debug)]
 pub struct OperatorRequests(PathBuf);
 
 impl OperatorRequests {
-    /// Of this data folder.
+    /// Returns the requests of this data folder.
     #[must_use]
     pub fn of(folder: &Path) -> Self {
         Self(folder.join(FOLDER).join("orders"))
     }
 
-    /// Leaves an order.
+    /// Leaves a request.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if the request cannot be written.
     pub fn leave(&self, market: MarketId, order: OperatorRequest) -> io::Result<()> {
         create_folders(&self.0)?;
         if order == OperatorRequest::Resume {
@@ -74,10 +75,10 @@ impl OperatorRequests {
         private::write(&self.0.join(name(market, order)), b"")
     }
 
-    /// The orders that were left.
+    /// Returns the requests that were left.
     ///
     /// # Errors
-    /// Where the disk refuses.
+    /// Returns an error if the folder cannot be read.
     pub fn left(&self) -> io::Result<BTreeSet<(MarketId, OperatorRequest)>> {
         let mut orders = BTreeSet::new();
         let files = match fs::read_dir(&self.0) {
@@ -90,10 +91,10 @@ impl OperatorRequests {
         Ok(orders)
     }
 
-    /// Takes an order away.
+    /// Removes a request. It is no error if there is none.
     ///
     /// # Errors
-    /// Where the disk refuses; there need not be one.
+    /// Returns an error if the file cannot be removed.
     pub fn remove(&self, market: MarketId, order: OperatorRequest) -> io::Result<()> {
         match fs::remove_file(self.0.join(name(market, order))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -134,7 +135,7 @@ struct Note {
     floor: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refused: Option<(u64, u32, String)>,
-    /// Up to which epoch of which history the ledger came.
+    /// The history, and the last epoch of it for which the ledger had an outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     settled: Option<(String, u64)>,
 }
@@ -156,7 +157,7 @@ struct Line<'a> {
     delivery: Option<Told<'a>>,
 }
 
-/// A ledger that was put back.
+/// How far a ledger was put back.
 #[derive(Serialize)]
 struct Back {
     knew: u64,
@@ -164,7 +165,7 @@ struct Back {
     dropped: Vec<u64>,
 }
 
-/// Its delivery.
+/// The delivery status of a market.
 #[derive(Serialize)]
 struct Told<'a> {
     delivered: Option<u64>,
@@ -175,7 +176,7 @@ struct Told<'a> {
     why: Option<&'a str>,
 }
 
-/// The folder.
+/// The settlement folder.
 #[derive(Debug)]
 pub(super) struct Store {
     folder: PathBuf,
@@ -190,7 +191,7 @@ impl Store {
         Ok(Self { folder: folder.join(FOLDER), orders, dropped: Dropped::of(folder) })
     }
 
-    /// What was kept of a market; nothing where it cannot be read.
+    /// Returns what was kept of a market, or the default if it cannot be read.
     pub(super) fn kept(&self, market: MarketId, history: History) -> Kept {
         let text = fs::read(self.folder.join(format!("market-{market}.json")));
         let note: Note =
@@ -222,7 +223,7 @@ impl Store {
         self.write("status.json", &serde_json::to_vec(&lines)?)
     }
 
-    /// Nobody ever reads half of it.
+    /// Replaces a file. No reader ever sees half of it.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let unfinished = self.folder.join(format!("{name}.tmp"));
         private::write(&unfinished, bytes)?;
@@ -230,7 +231,7 @@ impl Store {
     }
 }
 
-/// Creates the folder of orders, and the one that it is in.
+/// Creates the folder of requests and its parent.
 fn create_folders(orders: &Path) -> io::Result<()> {
     orders.parent().map_or(Ok(()), private::create_folder)?;
     private::create_folder(orders)

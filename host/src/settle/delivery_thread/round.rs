@@ -1,4 +1,4 @@
-//! What the delivery thread knows of a market, and what may be wrong with one.
+//! What the delivery thread knows of a market, and what can go wrong with one.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
@@ -13,19 +13,20 @@ use super::super::receipts::Mark;
 #[derive(Debug, Default)]
 pub(super) struct Round {
     pub(super) mark: Mark,
-    /// Whether the mark's number is known to be one of the ledger that is open.
+    /// Whether the mark's number is known to belong to the open ledger.
     pub(super) fits: bool,
-    /// Whether it was not, and this ledger may tell of what another one has told.
+    /// Whether the number belongs to another ledger, so that this one may repeat notices that were
+    /// delivered.
     pub(super) anew: bool,
-    /// What was read and is to be delivered.
+    /// The notices that were read and not delivered yet.
     pub(super) waiting: VecDeque<(u64, Notice)>,
-    /// Failures in a row, and until when nothing is tried.
+    /// How many failures there were in a row, and until when nothing is tried.
     pub(super) failures: u32,
     pub(super) until: Duration,
     pub(super) trouble: Option<Undelivered>,
-    /// What was delivered and said, where the disk has not taken it yet.
+    /// A delivered notice's receipt that could not be written to disk yet.
     pub(super) unkept: Option<(u64, Receipt)>,
-    /// What stands in the receipts by now, where the position has not followed.
+    /// The notice whose receipt is on disk while the position is not.
     pub(super) noted: Option<u64>,
 }
 
@@ -39,18 +40,18 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// Whether others can be served all the same.
+    /// Returns `true` if other markets can still be served.
     pub(super) const fn is_of_one(&self) -> bool {
         !matches!(self, Self::Ledger(LedgerError::Unreachable { .. }))
     }
 }
 
-/// What was refused so often that an operator has to say what is to become of it.
+/// Returns the refusals of a notice that was refused so often that an operator has to decide.
 pub(super) fn stands(mark: &Mark, number: u64, limit: u32) -> Option<(u64, u32, String)> {
     mark.refused.clone().filter(|(of, tries, _)| *of == number && *tries >= limit)
 }
 
-/// From half of a wait that doubles to all of it.
+/// Returns a random wait between half and all of a length that doubles with each failure.
 pub(super) fn backoff(least: Duration, most: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(30);
     let length = least.saturating_mul(1 << doublings).min(most);

@@ -1,5 +1,4 @@
-//! Addresses of the web, which may hold secrets: a user and a password, and often the path or the
-//! query too.
+//! HTTP addresses. They may contain secrets: a user and a password, and often the path or the query too.
 
 use std::fmt;
 
@@ -8,23 +7,23 @@ use ureq::http::Uri;
 
 use crate::secret::Secret;
 
-/// An address that nothing can be delivered to, or through.
+/// An address that cannot be delivered to, or through.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{address} is no address to deliver to ({why}): write https://host/path or http://host/path"
 )]
 pub struct BadAddress {
-    /// What was given, without what may be secret in it.
+    /// The given address, without the parts that may be secret.
     pub address: String,
     /// What is wrong with it.
     pub why: String,
 }
 
-/// An address that shows itself without what may be secret in it: `https://host:port/…`.
+/// An address that is displayed without the parts that may be secret: `https://host:port/…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WebAddress {
     whole: Secret,
-    /// What a text must not show of it: all of it, and its path and query.
+    /// The parts that a text must not show: the whole address, and its path and query.
     hidden: Vec<Secret>,
     shown: String,
     encrypts: bool,
@@ -51,7 +50,7 @@ impl WebAddress {
         Ok(Self { whole: address.into(), hidden: hidden.collect(), shown, encrypts })
     }
 
-    /// The address as it was given. It belongs into no log, error or file.
+    /// Returns the address as it was given. It must not get into a log, an error or a file.
     pub(super) fn expose(&self) -> &str {
         self.whole.expose()
     }
@@ -60,7 +59,7 @@ impl WebAddress {
         self.encrypts
     }
 
-    /// The text with `…` in place of this address, and of its path and query.
+    /// Returns the text with `…` in place of this address, and of its path and query.
     pub(super) fn redacted(&self, text: &str) -> String {
         self.hidden.iter().fold(text.to_owned(), |text, it| text.replace(it.expose(), "…"))
     }
@@ -72,14 +71,14 @@ impl fmt::Display for WebAddress {
     }
 }
 
-/// The address of a proxy.
+/// Parses the address of a proxy.
 pub(super) fn proxy(address: &str) -> Result<Proxy, BadAddress> {
     let shown = WebAddress::parse(address)?.to_string();
     let bad = |_| BadAddress { address: shown, why: String::from("it is no proxy") };
     Proxy::new(address).map_err(bad)
 }
 
-/// What may be shown of an address.
+/// Returns the part of an address that may be shown.
 fn shown(uri: &Uri, path: &str) -> String {
     let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else {
         return String::from("the given text");

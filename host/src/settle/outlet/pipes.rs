@@ -1,6 +1,6 @@
 //! The pipes to a program. One thread serves all three and never waits for one of them alone, and they
-//! are closed with this value. So a process that keeps its ends open for longer holds nothing here. With a
-//! thread for each pipe, such a process held those threads for as long as it ran.
+//! are closed when this value is dropped. So a process that keeps its ends open for longer holds nothing
+//! here. With a thread for each pipe, such a process would hold those threads for as long as it runs.
 
 use std::io::{self, ErrorKind, Read, Write as _};
 use std::os::fd::AsFd;
@@ -13,27 +13,27 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::SAID_MAX;
 
-/// How long the end of a program may take to be noticed.
+/// How long it may take to notice that a program has ended.
 const LOOK: Duration = Duration::from_millis(10);
-/// How much is read from one pipe before it is the next one's turn.
+/// How much is read from one pipe before the next one is served.
 const PIECE: usize = 1 << 13;
 const PIECES: usize = SAID_MAX / PIECE;
 
-/// A program's pipes. One that has come to its end is `None`.
+/// A program's pipes. A pipe that was closed is `None`.
 #[derive(Debug)]
 pub(super) struct Pipes<'a> {
     input: Option<ChildStdin>,
     text: &'a [u8],
     output: Option<ChildStdout>,
     errors: Option<ChildStderr>,
-    /// The beginning of what it has printed.
+    /// The beginning of the program's standard output.
     pub(super) printed: Vec<u8>,
-    /// The beginning of what it has said on standard error.
+    /// The beginning of the program's standard error.
     pub(super) complained: Vec<u8>,
 }
 
 impl<'a> Pipes<'a> {
-    /// The pipes of a program that is to read this text.
+    /// Takes the pipes of a program that is to read this text.
     pub(super) fn of(child: &mut Child, text: &'a [u8]) -> io::Result<Self> {
         let (input, output, errors) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take());
@@ -49,12 +49,13 @@ impl<'a> Pipes<'a> {
         Ok(Self { input, text, output, errors, printed, complained })
     }
 
-    /// Talks to the program until it has ended and its standard output too, which others may hold, but
-    /// no longer than this. Returns whether each of them has ended.
+    /// Serves the pipes until the program has ended and its standard output is closed, but no longer
+    /// than `limit`. Other processes may keep the standard output open. Returns whether each of the two
+    /// has happened.
     pub(super) fn talk(&mut self, child: &Child, limit: Duration) -> io::Result<(bool, bool)> {
         let begun = Instant::now();
         loop {
-            // In this order: what a program that has ended said before is there.
+            // Check this first: once the program has ended, everything that it printed can be read.
             let ended = has_ended(child)?;
             self.move_on();
             let left = limit.saturating_sub(begun.elapsed());
@@ -65,13 +66,13 @@ impl<'a> Pipes<'a> {
         }
     }
 
-    /// Writes and reads what is possible without waiting.
+    /// Writes and reads as much as is possible without waiting.
     fn move_on(&mut self) {
         if let Some(input) = &mut self.input {
             match input.write(self.text) {
                 Ok(length) => self.text = self.text.get(length..).unwrap_or_default(),
                 Err(error) if is_passing(&error) => {}
-                // A program need not read it.
+                // A program need not read its input.
                 Err(_) => self.text = &[],
             }
         }
@@ -82,7 +83,7 @@ impl<'a> Pipes<'a> {
         read(&mut self.errors, &mut self.complained);
     }
 
-    /// Waits until something more is possible, but no longer than this.
+    /// Waits until a pipe is ready, but no longer than `limit`.
     fn wait(&self, limit: Duration) -> io::Result<()> {
         let mut ends = Vec::with_capacity(3);
         ends.extend(self.input.as_ref().map(|it| PollFd::new(it, PollFlags::OUT)));
@@ -96,7 +97,7 @@ impl<'a> Pipes<'a> {
     }
 }
 
-/// Reads what is there and keeps the beginning of all. What cannot be read was not said.
+/// Reads what is available and keeps the beginning of it. A read error counts as the end of the pipe.
 fn read<R: Read>(pipe: &mut Option<R>, kept: &mut Vec<u8>) {
     let mut piece = [0; PIECE];
     for _ in 0..PIECES {
@@ -116,14 +117,14 @@ fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-/// Whether it has ended. It stays a zombie, so that no other process gets its id.
+/// Returns `true` if the program has ended. It stays a zombie, so that no other process gets its id.
 fn has_ended(child: &Child) -> io::Result<bool> {
     let Some(id) = id(child) else { return Ok(true) };
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     Ok(waitid(WaitId::Pid(id), look)?.is_some())
 }
 
-/// Its process id.
+/// Returns the process id.
 pub(super) fn id(child: &Child) -> Option<Pid> {
     i32::try_from(child.id()).ok().and_then(Pid::from_raw)
 }

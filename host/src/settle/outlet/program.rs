@@ -13,17 +13,18 @@ use rustix::process::{Signal, kill_process_group};
 use super::pipes::{self, Pipes};
 use super::{NotDelivered, Outlet, Receipt, TIMEOUT_MAX, bounded, dropped};
 
-/// The exit code of who wants to be asked again: `EX_TEMPFAIL`.
+/// The exit code by which a program asks for a retry: `EX_TEMPFAIL`.
 const LATER: i32 = 75;
-/// How the variables of this process begin: tokens, and addresses with passwords.
+/// The prefix of this process's own variables: tokens, and addresses with passwords.
 const OURS: &[u8] = b"PRICETIME_";
 
-/// Starts a program, without a shell: the batch as JSON on its standard input, the batch's id in
-/// `PRICETIME_SETTLEMENT_ID`. It gets no other environment variable whose name begins with
-/// `PRICETIME_`.
+/// Starts a program for each batch, without a shell. The program gets the batch as JSON on its standard
+/// input and the batch's id in `PRICETIME_SETTLEMENT_ID`. It gets no other environment variable whose
+/// name begins with `PRICETIME_`.
 ///
-/// Exit code 0 is a delivery, and what it has printed the receipt. 75 (`EX_TEMPFAIL`), a signal, and
-/// more time than it has mean later; every other code is a refusal.
+/// Exit code 0 means delivered, and the standard output is the receipt. The delivery is retried if the
+/// program exits with 75 (`EX_TEMPFAIL`), is ended by a signal, or exceeds the timeout. Every other exit
+/// code is a refusal.
 #[derive(Clone)]
 pub struct ProgramOutlet {
     program: String,
@@ -43,7 +44,7 @@ impl fmt::Debug for ProgramOutlet {
 }
 
 impl ProgramOutlet {
-    /// This program with these arguments, which may take so long: 366 days at most.
+    /// Creates an outlet that starts this program with these arguments. The timeout is at most 366 days.
     #[must_use]
     pub fn new(program: &str, arguments: &[String], timeout: Duration) -> Self {
         let (program, arguments) = (program.to_owned(), arguments.to_vec());
@@ -62,7 +63,7 @@ impl ProgramOutlet {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // If it is late, the processes that it has started are killed with it.
+            // On a timeout, the processes that it has started are killed with it.
             .process_group(0)
             .spawn()
     }
@@ -84,11 +85,11 @@ impl ProgramOutlet {
     }
 }
 
-/// What came of it.
+/// How a program ended.
 struct Ended {
-    /// None where it took too long.
+    /// `None` if the program exceeded the timeout.
     status: Option<ExitStatus>,
-    /// None where it never came to an end.
+    /// `None` if the standard output was never closed.
     printed: Option<Vec<u8>>,
     complained: Vec<u8>,
 }
@@ -114,10 +115,10 @@ impl Outlet for ProgramOutlet {
     }
 }
 
-/// Ends it, and what it has started in its process group.
+/// Kills the program and the processes in its process group.
 fn end(child: &Child) {
     if let Some(id) = pipes::id(child) {
-        // It may have ended.
+        // It may have ended by itself.
         let _ = kill_process_group(id, Signal::KILL);
     }
 }

@@ -1,4 +1,4 @@
-//! What proves to a receiver who sends: an HMAC over the time and the body.
+//! Request signatures, by which a receiver authenticates the sender: an HMAC over the time and the body.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;

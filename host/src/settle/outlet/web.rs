@@ -1,4 +1,4 @@
-//! An outlet that posts each batch to an address of the web.
+//! An outlet that posts each batch to an HTTP address.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::sequencer::{Clock as _, WallClock};
 
 /// Posts each batch as JSON, with its id as `Idempotency-Key`.
 ///
-/// An answer of 2xx is a delivery and its body the receipt. 408, 425, 429, 5xx and no answer mean
-/// later; everything else is a refusal, redirections too. Errors show no more of the address than its
-/// scheme, host and port.
+/// A 2xx response means delivered, and its body is the receipt. The delivery is retried after 408, 425,
+/// 429, 5xx or no response. Every other response is a refusal, including redirects. Errors show only the
+/// scheme, host and port of the address.
 pub struct WebOutlet {
     agent: Agent,
     address: WebAddress,
@@ -27,11 +27,11 @@ pub struct WebOutlet {
 }
 
 impl WebOutlet {
-    /// To this address, where an answer may take so long: 366 days at most. The proxies that the environment names
-    /// (`HTTPS_PROXY` and the like) are not used.
+    /// Creates an outlet that posts to this address. The timeout for a response is at most 366 days. The
+    /// proxies in the environment (`HTTPS_PROXY` and the like) are not used.
     ///
     /// # Errors
-    /// Where it is none.
+    /// Returns [`BadAddress`] if the address is not an HTTP address.
     pub fn new(address: &str, timeout: Duration) -> Result<Self, BadAddress> {
         let address = WebAddress::parse(address)?;
         let timeout = timeout.min(TIMEOUT_MAX);
@@ -39,7 +39,7 @@ impl WebOutlet {
         Ok(Self { agent, address, timeout, secret: None })
     }
 
-    /// The same through this proxy, `http://[user:password@]host:port`.
+    /// The same outlet through this proxy, `http://[user:password@]host:port`.
     ///
     /// # Errors
     /// Returns [`BadAddress`] if it is not the address of a proxy.
@@ -48,8 +48,8 @@ impl WebOutlet {
         Ok(Self { agent, ..self })
     }
 
-    /// The same, with a signature under this secret, by which the receiver knows who sends.
-    /// `docs/settlement.md` shows how to check it.
+    /// The same outlet with requests signed with this secret, so that the receiver can authenticate
+    /// them. `docs/settlement.md` shows how to check the signature.
     #[must_use]
     pub fn signed_with(self, secret: Secret) -> Self {
         Self { secret: Some(secret), ..self }
@@ -67,7 +67,7 @@ impl fmt::Debug for WebOutlet {
     }
 }
 
-/// What sends.
+/// Builds the HTTP client.
 fn agent(address: &WebAddress, timeout: Duration, proxy: Option<Proxy>) -> Agent {
     let encrypts = address.encrypts() || proxy.is_some();
     let config = Agent::config_builder()
@@ -81,7 +81,7 @@ fn agent(address: &WebAddress, timeout: Duration, proxy: Option<Proxy>) -> Agent
     config.build().into()
 }
 
-/// With the certificates of this machine.
+/// Returns the TLS settings, with the root certificates of this machine.
 fn encryption() -> TlsConfig {
     let found = rustls_native_certs::load_native_certs();
     let roots: Vec<_> = found.certs.iter().map(|it| Certificate::from_der(it).to_owned()).collect();
@@ -111,7 +111,7 @@ impl Outlet for WebOutlet {
         let later = |why: String| NotDelivered::Later(address.redacted(&why));
         let mut answer = request.send(text).map_err(|why| later(format!("{address}: {why}")))?;
         let status = answer.status();
-        // Whoever says more than that has still said yes or no.
+        // A longer body is cut off. The status still says whether the batch was accepted.
         let mut body = Vec::new();
         let mut reader = std::io::Read::take(answer.body_mut().as_reader(), SAID_MAX as u64);
         let read = std::io::Read::read_to_end(&mut reader, &mut body);
