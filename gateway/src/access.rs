@@ -1,12 +1,12 @@
-//! What a connection may ask in JSON lines, and what it sees of the answers.
+//! What a principal may ask in JSON lines, and what it sees of the answers.
 
 use pricetime::{Denied, Principal};
 
 use crate::json::{Line, Status};
 
 impl Line {
-    /// Checks whether this principal may ask this question. A command is checked with
-    /// [`Principal::may_submit`], and what an `order` finds with [`Principal::order`].
+    /// Checks whether this principal may ask this question. Commands are checked with
+    /// [`Principal::may_submit`], and the result of an `order` question with [`Principal::order`].
     ///
     /// # Errors
     /// Returns [`Denied`] if the question is about an account that the principal does not act for.
@@ -40,8 +40,8 @@ impl Line {
 }
 
 impl Status {
-    /// What the principal sees of a host's status. Reasons name files and servers, and may name
-    /// accounts, so only operators read them.
+    /// What the principal sees of a host's status. Reasons name files and servers, and may name accounts,
+    /// so only operators see them.
     #[must_use]
     pub fn seen_by(self, principal: &Principal) -> Self {
         if principal.is_operator() {

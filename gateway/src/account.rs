@@ -1,13 +1,13 @@
-//! The bytes of answers that connections are owed, counted for each and for all.
+//! The bytes of answers that connections are owed, counted for each connection and for all together.
 
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// Up to so many bytes a connection is owed answers even if others have used up the budget of all.
+/// A connection may be owed this many bytes even if others have used up the budget of all.
 const SHARE: usize = 1 << 16;
-/// The subscriptions of a connection may have ready so many times what it may be owed.
+/// The subscriptions of a connection may have this many times its limit ready.
 const READY: usize = 4;
 
 /// The bytes that all connections may be owed.
@@ -25,7 +25,7 @@ pub(crate) struct Account {
     most: usize,
     owed: Mutex<usize>,
     subscriptions: AtomicUsize,
-    /// What its subscriptions have ready.
+    /// The bytes that its subscriptions have ready.
     ready: AtomicUsize,
     freed: Notify,
 }
@@ -37,14 +37,14 @@ pub(crate) struct Charge {
     bytes: usize,
 }
 
-/// Bytes of a buffer. They count for the budget of all, not for what a connection is owed.
+/// The bytes of a buffer. They count for the budget of all, not for the limit of the connection.
 #[derive(Debug)]
 pub(crate) struct Held {
     budget: Arc<Budget>,
     bytes: usize,
 }
 
-/// A subscription, until this is dropped.
+/// A subscription, which counts until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscribed {
     account: Arc<Account>,
@@ -56,7 +56,7 @@ impl Budget {
         Arc::new(Self { most, used: AtomicUsize::new(0), freed: Notify::new() })
     }
 
-    /// An account of a connection that may be owed so many bytes.
+    /// The account of a connection that may be owed this many bytes.
     pub(crate) fn account(self: &Arc<Self>, most: usize) -> Arc<Account> {
         Arc::new(Account {
             budget: Arc::clone(self),
@@ -75,13 +75,14 @@ impl Budget {
 }
 
 impl Account {
-    /// Waits until so many bytes more may be owed. One charge always fits, however large it is.
+    /// Waits until this many more bytes may be owed. While nothing is owed, the connection's own limit
+    /// does not apply, so a large answer fits too.
     pub(crate) async fn charge(self: &Arc<Self>, bytes: usize) -> Charge {
         loop {
             if self.take(bytes) {
                 break;
             }
-            // Both hear of what is freed from here on.
+            // Both are notified of everything that is freed from here on.
             let (own, all) = (self.freed.notified(), self.budget.freed.notified());
             if self.take(bytes) {
                 break;
@@ -113,12 +114,12 @@ impl Account {
         self.owed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nothing is owed and nothing is subscribed to.
+    /// Returns `true` if nothing is owed and there is no subscription.
     pub(crate) fn is_idle(&self) -> bool {
         *self.owed() == 0 && self.subscriptions.load(Acquire) == 0
     }
 
-    /// Whether more is owed than may be.
+    /// Returns `true` if more is owed than may be.
     pub(crate) fn is_overdrawn(&self) -> bool {
         *self.owed() > self.most
     }
@@ -128,14 +129,14 @@ impl Account {
         Subscribed { account: Arc::clone(self), ready: self.held() }
     }
 
-    /// Counts a buffer of this connection.
+    /// Starts to count a buffer of this connection.
     pub(crate) fn held(&self) -> Held {
         Held { budget: Arc::clone(&self.budget), bytes: 0 }
     }
 }
 
 impl Charge {
-    /// Charges more, without waiting, for something that has turned out to be larger.
+    /// Charges more, without waiting, for an answer that has turned out to be larger.
     pub(crate) fn raise(&mut self, bytes: usize) {
         let more = bytes.saturating_sub(self.bytes);
         *self.account.owed() += more;
@@ -145,7 +146,7 @@ impl Charge {
 }
 
 impl Held {
-    /// Counts so many bytes from now on.
+    /// Sets how many bytes are counted.
     pub(crate) fn set(&mut self, bytes: usize) {
         if bytes > self.bytes {
             self.budget.used.fetch_add(bytes - self.bytes, AcqRel);
@@ -192,7 +193,7 @@ impl Drop for Subscribed {
 mod tests {
     use super::*;
 
-    /// Whether a charge goes through without waiting.
+    /// Charges bytes if that is possible without waiting.
     async fn charged(account: &Arc<Account>, bytes: usize) -> Option<Charge> {
         tokio::select! {
             biased;

@@ -1,4 +1,4 @@
-//! How many clients may be connected: in all, from one address, and with how many open files.
+//! Limits how many clients may be connected: in all, from one address, and by the number of open files.
 
 use std::collections::HashMap;
 use std::io;

@@ -1,39 +1,39 @@
-//! Amounts of a market in decimals, and back.
+//! Converts amounts of a market to decimals and back.
 
 use crate::json::Amount;
 use pricetime::engine::{MarketSpec, Notional, Step};
 
-/// Lots as people write them.
+/// Lots as a decimal.
 #[must_use]
 pub fn base(spec: &MarketSpec, lots: i128) -> Option<Amount> {
     Amount::new(spec.show_lots(lots))
 }
 
-/// Ticks times lots as people write them.
+/// Ticks times lots as a decimal.
 #[must_use]
 pub fn quote(spec: &MarketSpec, units: i128) -> Option<Amount> {
     Amount::new(spec.show_notional(Notional(units)))
 }
 
-/// An amount in a cell.
+/// An amount as the text of a table cell.
 #[must_use]
 pub fn cell(amount: Option<&Amount>) -> String {
     amount.map_or_else(|| String::from("?"), Amount::to_string)
 }
 
-/// The lots of a decimal; none where it is no whole number of them.
+/// The lots of a decimal, or `None` if it is not a whole number of lots.
 #[must_use]
 pub fn lots(spec: &MarketSpec, amount: &Amount) -> Option<i128> {
     units(amount, &[spec.lot])
 }
 
-/// The ticks times lots of a decimal.
+/// The ticks times lots of a decimal, or `None` if it is not a whole number of them.
 #[must_use]
 pub fn ticks_lots(spec: &MarketSpec, amount: &Amount) -> Option<i128> {
     units(amount, &[spec.tick, spec.lot])
 }
 
-/// How many of these steps, multiplied, a decimal is.
+/// How many times the product of these steps a decimal is.
 fn units(amount: &Amount, steps: &[Step]) -> Option<i128> {
     let text = amount.as_str();
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));

@@ -25,20 +25,20 @@ use crate::owed::{Item, Queue, Reply, Wanted};
 use crate::push::{Push, Pushed, Whose, push_account, push_market};
 use crate::turns::Client;
 
-/// Updates on their way from a subscription to the writer.
+/// How many updates may wait between the subscriptions and the writer.
 const PUSHED_MAX: usize = 256;
-/// Subscriptions that a connection may have.
+/// How many subscriptions a connection may have.
 const SUBSCRIPTIONS_MAX: usize = 64;
 
-/// Writes answers, and what the subscriptions bring in between.
+/// Writes answers, and between them the lines of subscriptions.
 #[derive(Debug)]
 pub(crate) struct Writer<W> {
     shared: Arc<Connected>,
-    /// Who reads the answers.
+    /// The principal that reads the answers.
     principal: Principal,
-    /// How many tickets have been told.
+    /// How many tickets have been resolved.
     told: Arc<AtomicU64>,
-    /// What became of the commands that were answered.
+    /// The outcomes of the commands that were answered.
     outcomes: Outcomes,
     owed: Queue,
     out: Outgoing<W>,
@@ -46,11 +46,11 @@ pub(crate) struct Writer<W> {
     pushed: mpsc::Receiver<Pushed>,
     push: mpsc::Sender<Pushed>,
     subscriptions: usize,
-    /// Turns true when the subscriptions are to come to an end.
+    /// Becomes `true` when the subscriptions have to end.
     closing: watch::Sender<bool>,
 }
 
-/// A spec for groups of markets that do not exist, in which no decimal stands. It breaks no bound.
+/// A spec for groups in markets that do not exist, which have no decimals. It breaks no bound.
 #[must_use]
 pub fn no_spec() -> MarketSpec {
     MarketSpec {
@@ -97,7 +97,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         }
     }
 
-    /// Works until nothing more can be owed. Returns what became of the commands.
+    /// Writes until no further answer can be owed. Returns the outcomes of the commands.
     pub(crate) async fn run(mut self) -> io::Result<Outcomes> {
         loop {
             let next = tokio::select! {
@@ -108,7 +108,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                 None => break,
                 Some(Ok(owed)) => {
                     self.settle(owed.item).await?;
-                    // It is in the buffer now, which is counted by itself.
+                    // The answer is in the buffer now, which is counted separately.
                     drop(owed.charge);
                 }
                 Some(Err(pushed)) => pushed.put(self.out.buffer()),
@@ -126,9 +126,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         Ok(outcomes)
     }
 
-    /// Writes what the subscriptions had brought by now, and ends them.
+    /// Writes what the subscriptions have sent by now, and ends them.
     async fn last_pushes(mut self) -> io::Result<()> {
-        // They all see it: each has a receiver of its own.
+        // All of them see this, because each has a receiver of its own.
         let _ = self.closing.send(true);
         let (push, _) = mpsc::channel(1);
         drop(std::mem::replace(&mut self.push, push));
@@ -205,7 +205,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
             }
             Item::Refused(refused) => self.put(&Answer::Refused(refused)),
             Item::Barrier(reached) => {
-                // Who waited may have gone.
+                // The reader may have ended.
                 let _ = reached.send(());
                 Ok(())
             }
@@ -231,7 +231,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         })
     }
 
-    /// Waits for a ticket. Before it really has to wait, it writes what it has.
+    /// Waits for a ticket. If it is not ready, this first writes what is in the buffer.
     async fn resolve<T>(
         &mut self,
         mut ticket: impl Future<Output = Result<T, Stopped>> + Unpin,
@@ -327,7 +327,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     ) -> io::Result<Result<Feed, String>> {
         let looking = feed_in_turn(Arc::clone(&self.shared), asked, client);
         tokio::pin!(looking);
-        // Meanwhile the other subscriptions bring what they have.
+        // In the meantime the other subscriptions continue.
         loop {
             tokio::select! {
                 found = &mut looking => return found,
@@ -342,8 +342,9 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 }
 
-/// Looks for what happened since: one at a time, because it takes a while, and in turns that are fair
-/// between clients. When the host is about to close, nobody waits for a turn any more.
+/// Replays what happened since an older command. Only one replay runs at a time, because it takes a
+/// while, and the turns are fair between clients. When the host is about to close, no client waits for a
+/// turn any more.
 async fn feed_in_turn(
     shared: Arc<Connected>,
     asked: Subscribe,
@@ -356,7 +357,7 @@ async fn feed_in_turn(
     };
     let looking = spawn_blocking(move || {
         let found = feed(&shared.host, &asked);
-        // Whoever has the turn next may be who closes the host.
+        // The next turn may belong to the task that closes the host.
         drop(shared);
         drop(turn);
         found
@@ -364,13 +365,13 @@ async fn feed_in_turn(
     looking.await.map_err(io::Error::other)
 }
 
-/// What was subscribed to.
+/// The feed of a subscription.
 enum Feed {
     Market(MarketFeed),
     Account(Uuid, AccountFeed),
 }
 
-/// Subscribes, or says why not.
+/// Subscribes, or returns the reason why it cannot.
 fn feed(host: &Host, asked: &Subscribe) -> Result<Feed, String> {
     let (id, from) = (MarketId(asked.market), asked.from.map(Sequence));
     let gone = || unknown(asked.market);
@@ -406,7 +407,7 @@ fn fenced(FencedMarket { market, ours, theirs, writer, .. }: FencedMarket) -> Fe
     FencedLine { market: market.0, term: ours, claim_term: theirs, claim_writer: writer }
 }
 
-/// What is wrong with images that somebody edited, where there are such.
+/// What is wrong with images in Redis that another client edited, if there are any.
 fn differs(markets: &[MarketId]) -> Option<String> {
     let market = markets.first()?;
     Some(format!(

@@ -1,4 +1,4 @@
-//! The lines of `settle balances --json`, as `settle start --balances` reads them.
+//! The lines that `settle balances --json` writes and `settle start --balances` reads.
 
 use std::collections::BTreeSet;
 use std::io::BufRead;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::amount;
 
-/// What an account has, as a line of a file.
+/// The balance of an account, as a line of a file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BalanceLine {
@@ -41,10 +41,10 @@ impl BalanceLine {
     }
 }
 
-/// Reads balances, a JSON object a line.
+/// Reads balances, one JSON object per line.
 ///
 /// # Errors
-/// Returns what is wrong, and in which line.
+/// Returns the first line that is wrong, and what is wrong with it.
 pub fn read_balances(mut from: impl BufRead, spec: &MarketSpec) -> Result<Vec<Balance>, String> {
     let (mut balances, mut known) = (Vec::new(), BTreeSet::new());
     let mut line = Vec::new();

@@ -6,37 +6,38 @@ use tokio::sync::watch;
 use crate::Tokens;
 use crate::turns::{Client, Turns};
 
-/// What becomes of the times that lines say.
+/// What happens to the times in lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
-    /// A running market has its own clock.
+    /// They are refused, because a running market has its own clock.
     Refused,
-    /// The lines happen now.
+    /// They are ignored, and the lines happen now.
     Ignored,
-    /// They are the host's clock.
+    /// They are the clock of the host.
     Followed,
 }
 
-/// What all connections share: the host, who may do what, and when they end.
+/// What all connections share: the host, the tokens, the limits, and the signal to end.
 #[derive(Debug)]
 pub struct Connected {
     pub(crate) host: Host,
     pub(crate) tokens: Tokens,
     pub(crate) line_max: usize,
     pub(crate) times: Times,
-    /// Turns true when every connection is to end.
+    /// Becomes `true` when all connections have to end.
     pub(crate) stop: watch::Receiver<bool>,
-    /// Whose turn it is to look for what happened while it was away.
+    /// The turns to replay what a subscription missed.
     pub(crate) resuming: Turns,
 }
 
-/// Waits until the value is true. If its sender has gone, that is an end too.
+/// Waits until the value is `true` or its sender is gone.
 pub(crate) async fn ended(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
 impl Connected {
-    /// Connections to this host. A line has at most `line_max` bytes. They end when `stop` turns true.
+    /// Creates the shared part of connections to this host. A line has at most `line_max` bytes. The
+    /// connections end when `stop` becomes `true`.
     #[must_use]
     pub fn new(
         host: Host,
@@ -54,14 +55,14 @@ impl Connected {
         &self.host
     }
 
-    /// Waits until no subscription looks for what happened while its client was away: it may go on when the
+    /// Waits until no subscription replays what its client missed. A replay may continue after its
     /// connection has ended.
     pub async fn resumed(&self) {
         let _ = self.resuming.take(Client::Operator).await;
     }
 
-    /// Whether answers are durable when they come. A journal that is switched off for a benchmark does
-    /// not count: nobody takes that for a market.
+    /// Returns `true` if answers are durable when they come. A host whose journal is switched off for a
+    /// benchmark counts as durable, because it is never a real market.
     pub(crate) fn is_durable(&self) -> bool {
         self.host.policy() != Policy::Epoch
     }

@@ -1,24 +1,24 @@
-//! What connections may take.
+//! The limits of connections.
 
 use std::time::Duration;
 
-/// What connections may take.
+/// The limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Connections {
-    /// How many there may be at a time, over TCP and the Unix socket.
+    /// How many there may be at a time, over TCP and the Unix socket together.
     pub most: usize,
     /// How many of those only the Unix socket may use.
     pub reserved: usize,
     /// How many there may be at a time from one address.
     pub per_address: usize,
-    /// How long the first line and each begun line may take over TCP.
+    /// How long the first line and each later line that has begun may take over TCP.
     pub line: Duration,
     /// How long a connection may be idle.
     pub idle: Duration,
-    /// How long a client may take none of the answers that are written.
+    /// How long a client may read none of the answers that are written.
     pub write: Duration,
-    /// The bytes of answers that one connection may be owed.
+    /// How many bytes of answers one connection may be owed.
     pub bytes: usize,
-    /// The bytes of answers that all connections may be owed.
+    /// How many bytes of answers all connections may be owed.
     pub bytes_of_all: usize,
 }

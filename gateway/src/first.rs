@@ -1,6 +1,6 @@
-//! The first line of what is to be JSON lines.
+//! The first line of a text that should be JSON lines.
 
-/// The first line that is not empty and has ended, without the white space around it.
+/// The first complete line that is not empty, without the white space around it.
 #[must_use]
 pub fn first_line(text: &[u8]) -> &[u8] {
     let mut lines = text.split_inclusive(|byte| *byte == b'\n');
@@ -8,7 +8,8 @@ pub fn first_line(text: &[u8]) -> &[u8] {
     ended.unwrap_or_default().trim_ascii()
 }
 
-/// Why this cannot be the beginning of JSON lines, if it cannot: every line of it would be refused.
+/// Returns the reason why this text cannot be the beginning of JSON lines, or `None` if it can. In the
+/// first case every line would be refused.
 #[must_use]
 pub fn why_not_json_lines(name: &str, begun: &[u8]) -> Option<String> {
     let text = begun.trim_ascii_start();

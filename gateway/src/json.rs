@@ -1,13 +1,13 @@
-//! Commands and events as JSON lines: one object a line, UTF-8, ended by a line feed.
+//! Commands and events as JSON lines: one object per line, UTF-8, ended by a line feed.
 //!
-//! A line is an object with one member, whose name says what it is: `{"place":{…}}`. Prices and
+//! A line is an object with one member, whose name is the kind of the line: `{"place":{…}}`. Prices and
 //! quantities are decimals in strings, in the market's own units; accounts, orders and requests are
-//! UUIDs; times are UTC with nanoseconds. What a line does not need may be left out; what nobody
-//! knows, and what stands there twice, is refused with its column. `docs/json.md` shows every line.
+//! UUIDs; times are UTC with nanoseconds. A member that a line does not need may be left out. A line with
+//! an unknown or a repeated member is refused, with the column. `docs/json.md` shows every line.
 //!
-//! These types are the format: what is read and written is exactly what they say, and so is the JSON
-//! Schema that is made from them. Between them and the core's types stand [`Line::draft`],
-//! [`Line::of`] and [`Done::of`], all exact.
+//! These types are the format: they define what is read and written, and the JSON Schema is made from
+//! them. [`Line::draft`], [`Line::of`] and [`Done::of`] convert between them and the core's types, all
+//! exactly.
 
 mod asked;
 mod convert;

@@ -1,8 +1,7 @@
 //! The client interface: JSON lines over sockets.
 //!
-//! [`json`] has the lines as types, [`Tokens`] says on whose behalf a connection speaks, and [`Listeners`]
-//! serves the sockets. Each connection is a [`Session`] of one principal; all of them share a
-//! [`Connected`].
+//! [`json`] has the lines as types, [`Tokens`] maps tokens to principals, and [`Listeners`] serves the
+//! sockets. Each connection is a [`Session`] of one principal. All sessions share a [`Connected`].
 
 mod access;
 mod account;

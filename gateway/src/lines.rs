@@ -1,4 +1,4 @@
-//! Lines as they come in, within their time.
+//! Reads lines, with time limits.
 
 use std::io;
 use std::sync::Arc;
@@ -9,35 +9,35 @@ use tokio::time::timeout;
 
 use crate::account::Account;
 
-/// How much is read at once from a file, and from a connection.
+/// How many bytes are read at once, from a file and from a connection.
 const FILE_BUFFER: usize = 1 << 16;
 const BUFFER: usize = 1 << 14;
 /// How much of a line's memory is kept for the next one.
 const LINE_KEPT: usize = 1 << 12;
 
-/// What a connection may take. A file has no such bounds.
+/// The limits of a connection. A file has none.
 #[derive(Clone, Debug)]
 pub(crate) struct Bounds {
-    /// How long the first line may take, and each line from its first byte on.
+    /// How long the first line may take, and every later line from its first byte on.
     pub(crate) line: Duration,
     /// How long a connection may be idle.
     pub(crate) idle: Duration,
-    /// How long a client may take none of what is written.
+    /// How long a client may read nothing of what is written.
     pub(crate) write: Duration,
-    /// What the connection is owed.
+    /// The bytes that the connection is owed.
     pub(crate) account: Arc<Account>,
 }
 
-/// What was read.
+/// The result of a read.
 #[derive(Debug)]
 pub(crate) enum Read {
     /// A line that is short enough.
     Line,
-    /// A line that was too long, and is left out.
+    /// A line that was too long and was skipped.
     Long,
     /// There are no more lines.
     End,
-    /// No line came in time, for this reason.
+    /// No line came in time. The text is the reason.
     Late(String),
 }
 
@@ -63,13 +63,13 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         self.line.trim_ascii()
     }
 
-    /// Reads the next line. If this is dropped before it is done, part of a line is lost.
+    /// Reads the next line. If the future is dropped before it is done, part of a line is lost.
     pub(crate) async fn next(&mut self) -> io::Result<Read> {
         self.line.clear();
         self.line.shrink_to(LINE_KEPT);
         let Some(bounds) = &self.bounds else { return self.read().await };
         if self.from.buffer().contains(&b'\n') {
-            // The whole line is there already, as nearly always.
+            // The whole line is there already, as it nearly always is.
             return self.read().await;
         }
         let bounds = bounds.clone();
@@ -107,7 +107,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Ok(Read::Line)
     }
 
-    /// Reads on to the end of the line, and keeps nothing of it.
+    /// Skips the rest of the line.
     async fn skip(&mut self) -> io::Result<()> {
         loop {
             let there = self.from.fill_buf().await?;

@@ -1,4 +1,4 @@
-//! The sockets.
+//! Listens on the sockets and serves their clients.
 
 use std::fmt::Display;
 use std::io;
@@ -22,12 +22,12 @@ use crate::lines::Bounds;
 use crate::session::Session;
 use crate::socket::Socket;
 
-/// How long connections may take to come to an end.
+/// How long connections may take to end.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long it waits after a connection could not be accepted.
+/// How long to wait after a connection could not be accepted.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Where to listen.
+/// The addresses to listen on.
 #[derive(Clone, Debug, Default)]
 pub struct Addresses {
     /// The path of a Unix socket.
@@ -37,16 +37,16 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Whether there is any.
+    /// Returns `true` if there is any.
     #[must_use]
     pub const fn any(&self) -> bool {
         self.unix.is_some() || self.tcp.is_some()
     }
 
-    /// Checks that the sockets can be bound, and gives them up again.
+    /// Checks that the sockets can be bound, and closes them again.
     ///
     /// # Errors
-    /// Returns which of them cannot be bound, and why.
+    /// Returns the address that cannot be bound, with the reason.
     pub async fn probe(&self) -> io::Result<()> {
         if let (Some(socket), _) = bind(self).await? {
             socket.remove();
@@ -55,7 +55,7 @@ impl Addresses {
     }
 }
 
-/// Where clients come in.
+/// The sockets that clients connect to.
 #[derive(Debug)]
 pub struct Listeners {
     unix: Option<Socket>,
@@ -63,7 +63,7 @@ pub struct Listeners {
     limits: Option<Limits>,
 }
 
-/// What connections may take, one by one and together.
+/// The limits of connections, of each one and of all together.
 #[derive(Debug)]
 struct Limits {
     connections: Connections,
@@ -91,7 +91,8 @@ impl Listeners {
     /// Binds the sockets.
     ///
     /// # Errors
-    /// Returns which of them cannot be bound, and why, or that too few files may be open for connections.
+    /// Returns the address that cannot be bound, with the reason, or an error if too few files may be
+    /// open for connections.
     pub async fn open(addresses: &Addresses, connections: Connections) -> io::Result<Self> {
         let limits = addresses.any().then(|| Limits::new(connections)).transpose()?;
         let (unix, tcp) = bind(addresses).await?;
@@ -104,7 +105,7 @@ impl Listeners {
         Ok(Self { unix, tcp, limits })
     }
 
-    /// Serves clients until everybody is to come to an end, and then those who are still there.
+    /// Serves clients until all connections have to end, and then waits for those that are still open.
     pub async fn serve(self, shared: Arc<Connected>) {
         let mut stop = shared.stop.clone();
         let mut sessions = JoinSet::new();
@@ -126,7 +127,7 @@ impl Listeners {
                 accepted = accept_tcp(self.tcp.as_ref()) => match accepted {
                     Ok((stream, address)) => match limits.admit(Some(address.ip())) {
                         Ok((seat, bounds)) => {
-                            // Without it an answer may wait for the next; it works all the same.
+                            // Without this an answer may wait for the next one. It still works.
                             let _ = stream.set_nodelay(true);
                             let (from, to) = stream.into_split();
                             let session = Session::new(Arc::clone(&shared), Principal::Public).on(bounds);
@@ -173,12 +174,12 @@ async fn bind(addresses: &Addresses) -> io::Result<(Option<Socket>, Option<TcpLi
     Ok((unix, tcp))
 }
 
-/// The error of this address.
+/// Adds the address to an error.
 fn of(address: &impl Display, why: &io::Error) -> io::Error {
     io::Error::new(why.kind(), format!("{address}: {why}"))
 }
 
-/// Serves a client to its end, and then gives its place to another.
+/// Serves a client until it ends, and then frees its place.
 async fn serve(
     session: Session,
     from: impl AsyncRead + Unpin,

@@ -1,4 +1,4 @@
-//! What became of many commands, counted.
+//! Counts the outcomes of commands.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use pricetime_engine::{Outcome, Reason};
 
 use crate::words::{grouped, word};
 
-/// How many commands ended how.
+/// How many commands had which outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Outcomes {
     /// Accepted commands.
@@ -27,7 +27,7 @@ impl Outcomes {
         }
     }
 
-    /// Adds other commands.
+    /// Adds the counts of other commands.
     pub fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;
         self.duplicates += other.duplicates;
@@ -42,7 +42,7 @@ impl Outcomes {
         self.rejected.values().sum()
     }
 
-    /// The reasons and their counts for people; nothing if no command was rejected.
+    /// The reasons and their counts as text, or `None` if no command was rejected.
     #[must_use]
     pub fn reasons_text(&self) -> Option<String> {
         let each = self.rejected.iter();
@@ -51,7 +51,7 @@ impl Outcomes {
         (!text.is_empty()).then_some(text)
     }
 
-    /// How many commands were rejected for which reason.
+    /// How many commands were rejected, for each reason.
     #[must_use]
     pub fn reasons(&self) -> BTreeMap<String, u64> {
         self.rejected.iter().map(|(reason, count)| (word(reason), *count)).collect()

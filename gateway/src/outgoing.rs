@@ -1,4 +1,4 @@
-//! Bytes on their way to a client.
+//! The output buffer of a connection.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -9,20 +9,20 @@ use tokio::time::timeout;
 use crate::account::Held;
 use crate::lines::Bounds;
 
-/// Above so many bytes answers are written at once.
+/// A buffer with this many bytes is written at once.
 const BUFFER: usize = 1 << 16;
 /// How much of the buffer a connection keeps while there is nothing to write.
 const BUFFER_KEPT: usize = 1 << 12;
-/// How often it is looked after a client that takes nothing.
+/// How often a client that reads nothing is checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The buffer in front of a client.
+/// The output buffer of a connection.
 #[derive(Debug)]
 pub(crate) struct Outgoing<W> {
     to: W,
     buffer: Vec<u8>,
     held: Option<Held>,
-    /// How long the client may take nothing.
+    /// How long the client may read nothing.
     patience: Option<Duration>,
 }
 
@@ -32,27 +32,28 @@ impl<W: AsyncWrite + Unpin> Outgoing<W> {
         Self { to, buffer: Vec::new(), held, patience: bounds.map(|bounds| bounds.write) }
     }
 
-    /// The buffer, to put whole lines behind what is there.
+    /// The buffer, to append whole lines to it.
     pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
     }
 
-    /// Whether there is so much that it is to be written now.
+    /// Returns `true` if the buffer is so full that it should be written now.
     pub(crate) const fn is_full(&self) -> bool {
         self.buffer.len() >= BUFFER
     }
 
-    /// Gives back memory that only many answers at once need.
+    /// Frees memory that only many answers at once need.
     pub(crate) fn rest(&mut self) {
         self.buffer.shrink_to(BUFFER_KEPT);
         self.count();
     }
 
-    /// Writes everything. While the client takes nothing, `look` says now and then whether to go on.
+    /// Writes everything. While the client reads nothing, `look` is called now and then, and decides
+    /// whether to continue.
     ///
     /// # Errors
-    /// Returns an error if the connection fails, if the client takes nothing for too long, and the one of
-    /// `look`.
+    /// Returns an error if the connection fails, if the client reads nothing for too long, or if `look`
+    /// returns one.
     pub(crate) async fn flush(&mut self, look: impl FnMut() -> io::Result<()>) -> io::Result<()> {
         self.count();
         match self.patience {

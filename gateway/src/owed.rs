@@ -1,4 +1,5 @@
-//! What is owed to a client, on its way from the reading end of a connection to the writing end.
+//! The answers that a client is owed, on their way from the reading end of a connection to the writing
+//! end.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,70 +18,70 @@ use crate::turns::Client;
 
 /// How many answers may be owed before no more lines are read.
 const OWED_MAX: usize = 8_192;
-/// What an answer is expected to take: most commands have two events at most.
+/// The expected size of an answer in bytes. Most commands have two events at most.
 const EXPECTED: usize = size_of::<Owed>() + size_of::<Group>() + 2 * size_of::<Event>();
 
-/// What is owed, in the order of the lines.
+/// An answer that is owed. Answers are in the order of their lines.
 #[derive(Debug)]
 pub(crate) enum Item {
-    /// A command's answer, once it is durable.
+    /// The answer to a command, once it is durable.
     Ticket { line: u64, request: Option<Uuid>, spec: Option<Arc<MarketSpec>>, ticket: Reply },
-    /// What a question found, or will find once the commands before it are durable.
+    /// The result of a question, now or once the commands before it are durable.
     Found { line: u64, found: Wanted, room: Option<OwnedSemaphorePermit> },
-    /// How the host is when its turn comes.
+    /// The status of the host when its turn comes.
     Status(u64),
-    /// A subscription that begins when its turn comes; the reader waits for that.
+    /// A subscription that begins when its turn comes. The reader waits for that.
     Subscribe { line: u64, asked: Subscribe, client: Client, answered: oneshot::Sender<()> },
-    /// The first answer: from here on the connection speaks for this principal.
+    /// The answer to `hello`. From here on the connection acts for this principal.
     Welcome(Principal),
-    /// A line that was not taken.
+    /// A line that was refused.
     Refused(Refused),
-    /// Somebody waits until everything before this is answered.
+    /// The reader waits until everything before this is answered.
     Barrier(oneshot::Sender<()>),
 }
 
-/// What a question found, now or later.
+/// The result of a question, now or later.
 #[derive(Debug)]
 pub(crate) enum Wanted {
     Now(Box<Found>),
     Later(Ticket<Found>),
 }
 
-/// Something that is owed, and the bytes that are charged for it.
+/// An answer that is owed, and the bytes that are charged for it.
 #[derive(Debug)]
 pub(crate) struct Owed {
     pub(crate) item: Item,
     pub(crate) charge: Option<Charge>,
 }
 
-/// The writing end has gone.
+/// The writing end has ended.
 #[derive(Debug)]
 pub(crate) struct Gone;
 
-/// Takes what is owed.
+/// The sending end.
 #[derive(Debug)]
 pub(crate) struct Items {
     to: mpsc::Sender<Owed>,
     account: Option<Arc<Account>>,
 }
 
-/// Gives what is owed, in the order of the lines.
+/// The receiving end, in the order of the lines.
 #[derive(Debug)]
 pub(crate) struct Queue {
     from: mpsc::Receiver<Owed>,
-    /// What was taken out of the channel to be weighed.
+    /// Answers that were taken out of the channel to be counted.
     weighed: VecDeque<Owed>,
     account: Option<Arc<Account>>,
 }
 
-/// The answer to a command, which may have come already.
+/// The answer to a command. It may have come already.
 #[derive(Debug)]
 pub(crate) struct Reply {
     ticket: Ticket,
     told: Option<Result<Group, Stopped>>,
 }
 
-/// The two ends of what a connection is owed.
+/// Creates the two ends for a connection.
 pub(crate) fn owed(account: Option<&Arc<Account>>) -> (Items, Queue) {
     let (to, from) = mpsc::channel(OWED_MAX);
     let items = Items { to, account: account.cloned() };
@@ -88,7 +89,7 @@ pub(crate) fn owed(account: Option<&Arc<Account>>) -> (Items, Queue) {
 }
 
 impl Items {
-    /// Waits until this may be owed too.
+    /// Waits until this answer may be owed too.
     pub(crate) async fn send(&self, item: Item) -> Result<(), Gone> {
         let charge = match &self.account {
             None => None,
@@ -101,14 +102,14 @@ impl Items {
         self.to.send(Owed { item, charge }).await.map_err(|_| Gone)
     }
 
-    /// Waits until the writing end has gone.
+    /// Waits until the writing end has ended.
     pub(crate) async fn gone(&self) {
         self.to.closed().await;
     }
 }
 
 impl Queue {
-    /// Waits for what is owed next. Returns none if nothing can be owed any more.
+    /// Waits for the next answer. Returns `None` if no further answer can be owed.
     pub(crate) async fn next(&mut self) -> Option<Owed> {
         match self.weighed.pop_front() {
             Some(owed) => Some(owed),
@@ -120,7 +121,7 @@ impl Queue {
         self.weighed.is_empty() && self.from.is_empty()
     }
 
-    /// Charges answers that have come at what they really take. For when the client reads nothing.
+    /// Charges answers that have come at their real size. This is called while the client reads nothing.
     ///
     /// # Errors
     /// Returns an error if the client is owed more than it may be.
@@ -145,12 +146,12 @@ impl Queue {
 }
 
 impl Item {
-    /// What it takes, or for an answer that is yet to come, what most take.
+    /// The size of an answer. If it has not come yet, this is the size of most answers.
     fn expected(&self) -> usize {
         match self {
             Self::Ticket { .. } => EXPECTED,
             Self::Refused(refused) => size_of::<Owed>() + refused.error.len(),
-            // What a question found is bounded by itself: `LEVELS_MAX` of `session.rs`.
+            // The result of a question has its own bound: `LEVELS_MAX` in `session.rs`.
             Self::Found { .. }
             | Self::Status(_)
             | Self::Subscribe { .. }
@@ -165,7 +166,7 @@ impl Reply {
         Self { ticket, told: None }
     }
 
-    /// The bytes of its events, if it has come.
+    /// The size of its events in bytes, if it has come.
     fn events_bytes(&mut self) -> usize {
         if self.told.is_none() {
             let mut context = Context::from_waker(Waker::noop());

@@ -1,4 +1,4 @@
-//! What subscriptions bring to a connection.
+//! Sends the lines of subscriptions to the writer of a connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,24 +14,24 @@ use uuid::Uuid;
 use crate::account::{Account, Charge, Subscribed};
 use crate::connected::ended;
 
-/// How often it is looked how much is ready for a slow client.
+/// How often the subscription checks how much is ready for a slow client.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A line that a subscription brings.
+/// A line of a subscription.
 pub(crate) struct Pushed {
     line: Vec<u8>,
     _charge: Option<Charge>,
 }
 
 impl Pushed {
-    /// Puts the line behind what is there.
+    /// Appends the line to the buffer.
     pub(crate) fn put(self, buffer: &mut Vec<u8>) {
         buffer.extend_from_slice(&self.line);
         buffer.push(b'\n');
     }
 }
 
-/// Where a subscription brings what it has.
+/// The sending end of a subscription.
 pub(crate) struct Push {
     to: mpsc::Sender<Pushed>,
     closing: watch::Receiver<bool>,
@@ -39,9 +39,9 @@ pub(crate) struct Push {
     subscribed: Option<Subscribed>,
 }
 
-/// Why a line was not brought.
+/// Why a line was not sent.
 enum Untold {
-    /// The writer has gone.
+    /// The writer has ended.
     Gone,
     /// The client is slow, and too much is ready for it.
     Slow,
@@ -57,7 +57,8 @@ impl Push {
         Self { to, closing, account: account.cloned(), subscribed }
     }
 
-    /// Brings a line as soon as the connection may be owed it. `ready` says how many more lines there are.
+    /// Sends a line as soon as the connection may be owed it. `ready` returns how many more lines there
+    /// are.
     async fn tell(&mut self, answer: &Answer, ready: impl Fn() -> usize) -> Result<(), Untold> {
         let Self { to, account, subscribed, .. } = self;
         let line = serde_json::to_vec(answer).map_err(|_| Untold::Gone)?;
@@ -87,7 +88,7 @@ impl Push {
         }
     }
 
-    /// What comes next; none where the connection ends.
+    /// The next update, or `None` if the connection ends.
     async fn next<T>(&mut self, updates: &mut Updates<T>) -> Option<Result<T, pricetime::Ended>> {
         tokio::select! {
             biased;
@@ -97,11 +98,11 @@ impl Push {
     }
 }
 
-/// Brings a market's updates until one of the two ends.
+/// Sends a market's updates until the subscription or the connection ends.
 pub(crate) async fn push_market(feed: MarketFeed, spec: MarketSpec, mut push: Push) {
     let MarketFeed { book, mut updates, .. } = feed;
     let market = book.market.0;
-    // The book has been told, and may be large.
+    // The book has been sent, and may be large.
     drop(book);
     let why = loop {
         match push.next(&mut updates).await {
@@ -118,18 +119,18 @@ pub(crate) async fn push_market(feed: MarketFeed, spec: MarketSpec, mut push: Pu
         }
     };
     drop(updates);
-    // Where the writer has gone nobody wants to know.
+    // If the writer has ended, the client cannot be reached.
     let _ = push.tell(&Answer::Ended(Ended { market, account: None, why }), || 0).await;
 }
 
-/// Whose events these are, and whether they are durable when they are told.
+/// The account of the events, and whether they are durable when they are sent.
 pub(crate) struct Whose {
     pub(crate) market: MarketId,
     pub(crate) account: Uuid,
     pub(crate) durable: bool,
 }
 
-/// Brings an account's own events until one of the two ends.
+/// Sends an account's own events until the subscription or the connection ends.
 pub(crate) async fn push_account(
     feed: AccountFeed,
     Whose { market, account, durable }: Whose,
@@ -137,7 +138,7 @@ pub(crate) async fn push_account(
     mut push: Push,
 ) {
     let AccountFeed { orders, mut updates, .. } = feed;
-    // They have been told, and may be many.
+    // The orders have been sent, and may be many.
     drop(orders);
     let why = loop {
         match push.next(&mut updates).await {

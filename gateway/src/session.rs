@@ -1,4 +1,4 @@
-//! A connection: lines come in, each is taken or refused, and its answer goes out in its turn.
+//! A connection: it reads lines, accepts or refuses each of them, and writes the answers in order.
 
 #[cfg(test)]
 mod tests;
@@ -25,24 +25,24 @@ use crate::outcomes::Outcomes;
 use crate::owed::{Item, Items, Reply, Wanted, owed};
 use crate::turns::Client;
 
-/// How long it waits where the core has no room.
+/// How long it waits if the core has no room.
 const BUSY: Duration = Duration::from_millis(1);
 /// How many levels of books may be owed before no more lines are read.
 const LEVELS_MAX: u32 = 1 << 16;
 
-/// How many lines came, how many of them were refused, and what became of the commands.
+/// How many lines were read and refused, and the outcomes of the commands.
 #[derive(Clone, Debug, Default)]
 pub struct Met {
-    /// Lines that came.
+    /// Lines that were read.
     pub lines: u64,
     /// Lines that were refused.
     pub refused: u64,
-    /// What became of the commands.
+    /// The outcomes of the commands.
     pub outcomes: Outcomes,
 }
 
 impl Met {
-    /// Adds what came by another session.
+    /// Adds the counts of another session.
     pub fn add(&mut self, other: &Self) {
         self.lines += other.lines;
         self.refused += other.refused;
@@ -55,20 +55,20 @@ impl Met {
 pub struct Session {
     shared: Arc<Connected>,
     principal: Principal,
-    /// Where the connection comes from, for the log.
+    /// The address of the client, for the log.
     peer: Option<SocketAddr>,
-    /// Whose refused lines are logged.
+    /// The name under which refused lines are logged.
     name: Option<String>,
-    /// What its orders end with, if they are to end with the connection.
+    /// The session that its orders end with, if they end with the connection.
     session: Option<pricetime::Session>,
-    /// What markets are; `None` after a line that removes the market, until that is known to be done.
+    /// The known markets. `None` after a line that removes the market, until that is done.
     specs: BTreeMap<MarketId, Option<Arc<MarketSpec>>>,
-    /// How many tickets the host has given, and how many of them the writer has told.
+    /// How many tickets the host has given, and how many of them the writer has resolved.
     tickets: u64,
     told: Arc<AtomicU64>,
     levels: Arc<Semaphore>,
     met: Met,
-    /// What it may take; none for a file.
+    /// The limits of a connection. `None` for a file.
     bounds: Option<Bounds>,
 }
 
@@ -85,7 +85,7 @@ impl<T: ToString> From<T> for Wrong {
 }
 
 impl Session {
-    /// A session of this principal.
+    /// Creates a session of this principal.
     #[must_use]
     pub fn new(shared: Arc<Connected>, principal: Principal) -> Self {
         Self {
@@ -103,7 +103,7 @@ impl Session {
         }
     }
 
-    /// Serves a client on these bounds, and not a file.
+    /// Sets the limits of a connection. A session without them reads a file.
     pub(crate) fn on(self, bounds: Bounds) -> Self {
         Self { bounds: Some(bounds), ..self }
     }
@@ -119,7 +119,7 @@ impl Session {
         Self { peer, ..self }
     }
 
-    /// Takes lines until there are no more, and answers all of them.
+    /// Reads lines until there are no more, and answers all of them.
     pub async fn run(
         mut self,
         from: impl AsyncRead + Unpin,
@@ -131,7 +131,7 @@ impl Session {
         let writer = Writer::new(shared, principal, told, (to, owed), bounds.as_ref());
         let reading = async {
             let read = self.read(from, &items).await;
-            // What it placed ends here, whatever is still on its way.
+            // The orders of this connection end now, even if answers are still on their way.
             drop(self.session.take());
             drop(items);
             read
@@ -140,7 +140,7 @@ impl Session {
         read?;
         match wrote {
             Ok(outcomes) => Ok(Met { outcomes, ..self.met }),
-            // A reader that has gone has what it wanted.
+            // A client that has disconnected has read what it wanted.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(self.met),
             Err(error) => Err(error),
         }
@@ -166,7 +166,7 @@ impl Session {
                 Read::Late(why) => {
                     let error = format!("{why}, so it is closed");
                     let refused = RefusedLine { line: 0, column: None, request: None, error };
-                    // If the writer has gone, there is nobody to tell.
+                    // If the writer has ended, the client cannot be reached.
                     let _ = items.send(Item::Refused(refused)).await;
                     return Ok(());
                 }
@@ -194,7 +194,7 @@ impl Session {
         }
     }
 
-    /// Takes a line: what is owed for it, if anything is.
+    /// Handles a line. Returns the answer that is owed for it, if any.
     async fn take(&mut self, text: &[u8], items: &Items) -> Result<Option<Item>, Wrong> {
         let line = Line::read(text).map_err(|Unreadable { column, why }| Wrong {
             column: Some(column as u64),
@@ -241,7 +241,7 @@ impl Session {
         }))
     }
 
-    /// Takes a line that is no command: what is owed for it, if anything is.
+    /// Handles a line that is not a command. Returns the answer that is owed for it, if any.
     async fn ask(&mut self, line: Line, items: &Items) -> Result<Option<Item>, Wrong> {
         line.may_be_asked_by(&self.principal)?;
         let number = self.met.lines;
@@ -255,19 +255,20 @@ impl Session {
             return Ok(Some(Item::Status(number)));
         }
         let Line::Subscribe(asked) = line else { return Err("this line asks nothing".into()) };
-        // It is to bring all that the lines behind it do.
+        // The subscription has to show everything that the lines after it do, so it begins before they
+        // are read.
         let (answered, done) = oneshot::channel();
         let client = Client::of(&self.principal, self.peer.map(|it| it.ip()));
         let item = Item::Subscribe { line: number, asked, client, answered };
         if items.send(item).await.is_ok() {
-            // If the writer has ended there is nothing to wait for.
+            // If the writer has ended, there is nothing to wait for.
             let _ = done.await;
         }
         Ok(None)
     }
 
-    /// Asks a question. The answer shows what the lines before it did, and nothing that a line behind
-    /// it does; those are read on meanwhile, and share the sync of what comes before.
+    /// Asks a question. The answer shows what the lines before it did, and nothing that a line after it
+    /// does. The lines after it are read in the meantime, and share the sync of those before it.
     async fn find(&mut self, question: Question) -> Result<Item, Wrong> {
         let levels = match question {
             Question::View { depth, .. } => u32::try_from(depth.saturating_mul(2)),
@@ -306,8 +307,8 @@ impl Session {
         Ok(Item::Welcome(self.principal.clone()))
     }
 
-    /// What a market is. Where nobody knows it yet, what was said before is waited for: it may be
-    /// what makes the market.
+    /// The spec of a market. If it is not known, this waits until all earlier lines are answered, because
+    /// one of them may add the market.
     async fn spec(&mut self, market: MarketId, items: &Items) -> Option<Arc<MarketSpec>> {
         let mut spec = match self.specs.get(&market) {
             Some(Some(spec)) => return Some(Arc::clone(spec)),
@@ -317,7 +318,7 @@ impl Session {
         if spec.is_none() {
             let (reached, answered) = oneshot::channel();
             if items.send(Item::Barrier(reached)).await.is_ok() {
-                // Where the writer has gone there is nothing to wait for.
+                // If the writer has ended, there is nothing to wait for.
                 let _ = answered.await;
             }
             spec = self.shared.host.spec(market);
@@ -336,7 +337,7 @@ impl Session {
         .await
     }
 
-    /// Submits something. While there is no room it waits, and no further line is read.
+    /// Submits something. While there is no room, it waits, and no further line is read.
     async fn enter<T>(
         &mut self,
         submit: impl Fn(&Host, Option<&mut pricetime::Session>) -> Result<Ticket<T>, Refused>,
@@ -344,7 +345,8 @@ impl Session {
         loop {
             match submit(&self.shared.host, self.session.as_mut()) {
                 Ok(ticket) => return Ok(ticket),
-                // There may be no room for long: without a folder, as long as Redis is not there.
+                // This may last. Without a data folder there is no room as long as Redis cannot be
+                // reached.
                 Err(Refused::Busy) if *self.shared.stop.borrow() => {
                     return Err("the host is closing, and there was no room".into());
                 }
@@ -371,7 +373,7 @@ impl Session {
     }
 }
 
-/// Whether this is a JSON object.
+/// Returns `true` if this is a JSON object.
 fn is_object(text: &[u8]) -> bool {
     serde_json::from_slice::<HashMap<String, IgnoredAny>>(text).is_ok()
 }

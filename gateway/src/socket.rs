@@ -1,8 +1,8 @@
 //! The Unix socket. It replaces only a dead socket of its own user, and removes only itself.
 //!
 //! `bind` creates a socket with the permissions that the umask of the process leaves. So it is bound in a
-//! folder that only its owner can enter, gets its own permissions there, and is then renamed. A tighter umask
-//! around `bind` would apply to all threads.
+//! folder that only its owner can enter, gets its own permissions there, and is then renamed. A tighter
+//! umask around `bind` would apply to all threads.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -20,7 +20,7 @@ use pricetime::persistence::journal::rename_new;
 /// A process that has bound its socket listens on it well within this time.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Which file it is, whatever its name: device and inode.
+/// Identifies a file, whatever its name: device and inode.
 type Identity = (u64, u64);
 
 /// A Unix socket that only its owner may use.
@@ -35,7 +35,7 @@ pub(crate) struct Socket {
 struct Private(PathBuf);
 
 impl Private {
-    /// Creates one beside this file.
+    /// Creates a folder beside this file.
     fn beside(path: &Path) -> io::Result<Self> {
         // The name is short because the path of a socket has room for some 100 bytes. It is random because
         // processes in two containers may have the same id.
@@ -125,8 +125,8 @@ async fn remove_dead(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a file if it is this one. It is moved aside first, so that no other file is removed that gets the
-/// name in the meantime.
+/// Removes a file if it is this one. It is moved aside first, so that no other file is removed that gets
+/// the name in the meantime.
 fn remove(path: &Path, which: Identity) -> io::Result<bool> {
     if identity(&fs::symlink_metadata(path)?) != which {
         return Ok(false);

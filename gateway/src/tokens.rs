@@ -7,14 +7,13 @@ use sha2::{Digest as _, Sha256};
 
 use pricetime::Principal;
 
-/// The SHA-256 of a token: what is stored in its place.
+/// The SHA-256 of a token, which is stored instead of the token.
 #[must_use]
 pub fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// Which token stands for which principal. It holds digests only, so whoever reads it learns no
-/// token.
+/// Maps tokens to principals. It holds only digests, so its contents reveal no token.
 #[derive(Clone, Default)]
 pub struct Tokens(Vec<([u8; 32], Principal)>);
 
@@ -29,8 +28,8 @@ impl Tokens {
         new
     }
 
-    /// Returns who this token stands for, or `None` if it is unknown. It compares the digest with
-    /// all known ones to their last byte, so the time it takes tells nothing about them.
+    /// Returns the principal of this token, or `None` if the token is unknown. The digest is compared
+    /// with all known ones to their last byte, so the time reveals nothing about them.
     #[must_use]
     pub fn principal(&self, token: &str) -> Option<Principal> {
         let given = digest(token);
@@ -66,7 +65,7 @@ mod tests {
         for wrong in ["", "ab", "abcd", "ABC"] {
             assert_eq!(tokens.principal(wrong), None, "{wrong:?}");
         }
-        // What the standard says of "abc".
+        // The value in the standard for "abc".
         let hex: String = digest("abc").iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert!(!format!("{tokens:?}").contains("ba7816"), "{tokens:?}");

@@ -1,5 +1,5 @@
-//! Turns for what takes long: one at a time, and fair between clients. A client that waits for many turns
-//! gets one of them for each that every other client gets.
+//! Turns for slow work: one at a time, and fair between clients. Waiting clients are served round-robin,
+//! however many turns each of them waits for.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
@@ -10,8 +10,8 @@ use pricetime::Principal;
 use pricetime::engine::AccountId;
 use tokio::sync::oneshot;
 
-/// What shares its turns: the connections of all operators, of the same accounts, or without a token of
-/// one address.
+/// The connections that share their turns: those of all operators, those of the same accounts, or those
+/// without a token from one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
     Operator,
@@ -29,7 +29,7 @@ impl Client {
     }
 }
 
-/// The turns.
+/// Hands out turns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turns(Arc<Mutex<State>>);
 
@@ -45,7 +45,7 @@ struct State {
 }
 
 impl Turns {
-    /// Waits for a turn. Dropping the future gives the place up.
+    /// Waits for a turn. Dropping the future gives up the place in the queue.
     pub(crate) async fn take(&self, client: Client) -> io::Result<Turn> {
         match self.enter(client) {
             Ok(turn) => Ok(turn),
@@ -53,7 +53,7 @@ impl Turns {
         }
     }
 
-    /// The turn if nobody has it, or else where it will come in.
+    /// Takes the turn if it is free. Otherwise returns the receiver that it will come through.
     fn enter(&self, client: Client) -> Result<Turn, oneshot::Receiver<Turn>> {
         let mut state = self.state();
         if !state.is_taken {
@@ -74,7 +74,7 @@ impl Turns {
 }
 
 impl State {
-    /// Returns what waits for the next turn. If nothing does, the turn is free.
+    /// Returns the sender of the next waiting client. If there is none, the turn is free.
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         while let Some((client, mut waiting)) = self.waiting.pop_front() {
             waiting.retain(|it| !it.is_closed());
@@ -94,7 +94,7 @@ impl Drop for Turn {
         // The lock is not held any more when the turn is passed on.
         let next = self.0.state().next();
         if let Some(next) = next {
-            // If the other side has gone meanwhile, the turn comes back here and is dropped again.
+            // If the receiver has gone by now, the turn comes back here and is dropped again.
             let _ = next.send(Turn(self.0.clone()));
         }
     }
@@ -143,7 +143,7 @@ mod tests {
         drop(first);
         let second = last.try_recv().expect("the turn");
         drop(second);
-        // It has the turn and has not noticed.
+        // It was sent the turn and has not noticed.
         drop(late);
         drop(later);
         assert!(turns.enter(account(1)).is_ok(), "it is free again");

@@ -1,4 +1,4 @@
-//! Numbers and names as people and lines have them.
+//! Numbers and names as text.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// The name of a variant as the JSON lines have it.
+/// The name of a variant in JSON lines.
 #[must_use]
 pub fn word(of: &impl Serialize) -> String {
     match serde_json::to_value(of) {

@@ -1,4 +1,4 @@
-//! Questions as lines have them, and the lines of what they found.
+//! Questions in lines, and the lines with their results.
 
 use pricetime_engine::MarketId;
 
@@ -10,7 +10,7 @@ use pricetime::Principal;
 use pricetime::{Found, Question};
 
 impl Line {
-    /// The question that this line asks about the durable state, if it asks one.
+    /// The question about the durable state in this line, if there is one.
     #[must_use]
     pub fn question(&self) -> Option<Question> {
         match self {
@@ -48,7 +48,7 @@ impl Line {
 }
 
 impl Answer {
-    /// The answer to the question in line `line`, as the principal sees it.
+    /// The answer to the question in line `line`, as the principal may see it.
     #[must_use]
     pub fn of_found(line: u64, found: Found, principal: &Principal) -> Self {
         match found {

@@ -1,4 +1,4 @@
-//! From lines to commands and back, exactly.
+//! Converts lines to commands and back, exactly.
 
 mod draft;
 mod line;
@@ -12,45 +12,45 @@ use super::value::{Amount, StepText, Time};
 
 pub(super) use line::{kind_line, time_in_force_line};
 
-/// Why a line is no command.
+/// Why a line is not a command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLine {
-    /// A question.
+    /// The line is a question.
     #[error("this line asks something; a command is wanted here")]
     NoCommand,
-    /// Its prices mean nothing without the market.
+    /// The market does not exist, so the prices have no meaning.
     #[error("there is no market {}", .0.0)]
     UnknownMarket(
         /// The market.
         MarketId,
     ),
-    /// A decimal that is none of the market's.
+    /// A decimal is not valid in the market.
     #[error("{field}: {} {why}", shorten(.text.as_str()))]
     Amount {
-        /// Where it stands.
+        /// The member.
         field: &'static str,
-        /// What stands there.
+        /// Its value.
         text: Amount,
         /// What is wrong with it.
         why: String,
     },
-    /// A price that its kind of order does not have, or none where it has one.
+    /// An order has a price that its kind does not have, or lacks one that it needs.
     #[error("a {0} order {1}")]
     Prices(&'static str, &'static str),
-    /// A tick or lot that is none.
+    /// A tick or a lot is not valid.
     #[error("{}: {} is not 1 to 10^9 times a power of ten from 10^-28 to 10^28", .0, shorten(&.1.to_string()))]
     Step(
-        /// Where it stands.
+        /// The member.
         &'static str,
-        /// What stands there.
+        /// Its value.
         StepText,
     ),
-    /// A symbol that is none.
+    /// A symbol is not valid.
     #[error("symbol: {0}")]
     Symbol(BadSymbol),
 }
 
-/// What a decimal means in a market.
+/// Converts the decimals of a market.
 pub(super) struct Units<'a>(pub(super) &'a MarketSpec);
 
 impl Units<'_> {
@@ -94,7 +94,7 @@ impl Units<'_> {
         shown(self.0.show_price(price))
     }
 
-    /// Lots of either sign, more of them than one order can have.
+    /// Lots of either sign, which may be more than one order can have.
     pub(super) fn show_lots(&self, lots: i128) -> Amount {
         shown(self.0.show_lots(lots))
     }
@@ -117,18 +117,18 @@ fn out_of_range(least: &str, most: &str) -> String {
     format!("is not from {least} to {most}")
 }
 
-/// Why a decimal is no multiple of a step, with the multiples around it.
+/// Why a decimal is not a multiple of a step, with the multiples around it.
 fn between(step: &str, size: &str, around: Option<(String, String)>) -> String {
     let around = around.map(|(below, above)| format!(" (nearest: {below}, {above})"));
     format!("is not a multiple of the {step} {size}{}", around.unwrap_or_default())
 }
 
-/// What the core prints is an amount.
+/// Makes an amount of what the core prints.
 pub(in crate::json) fn shown(text: String) -> Amount {
     Amount::new(text).unwrap_or_else(|| unreachable!("the core prints digits"))
 }
 
-/// Takes a command's head, which all of them have, out of whichever it is.
+/// Evaluates an expression on the members that all commands have, whichever command the line is.
 macro_rules! head {
     ($line:expr, $it:ident => $make:expr, else $other:expr) => {
         match $line {
@@ -178,7 +178,7 @@ impl Line {
     }
 }
 
-/// Whether only operators may do this.
+/// Returns `true` if only operators may do this.
 const fn is_for_operators(action: &Action) -> bool {
     !matches!(
         action,

@@ -1,4 +1,4 @@
-//! Events and orders as lines have them.
+//! Events and orders as lines.
 
 mod of;
 
@@ -10,13 +10,13 @@ use super::input::{OrderType, TimeInForce, is_default};
 use super::market::{MarketSpecLine, TermsLine};
 use super::value::{Amount, Time};
 
-/// One thing that happened.
+/// One event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "the fields are those of the core's event of the same name")]
 pub enum EventLine {
-    /// An order came in.
+    /// An order was accepted.
     Accepted {
         order: Uuid,
         account: Uuid,
@@ -48,7 +48,7 @@ pub enum EventLine {
     Traded {
         /// Its number in the market.
         number: u64,
-        /// Its name in the world: a UUID made of market and number.
+        /// Its global id: a UUID made of market and number.
         trade: Uuid,
         price: Amount,
         quantity: Amount,
@@ -56,10 +56,10 @@ pub enum EventLine {
         notional: Amount,
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::Side"))]
         taker_side: Side,
-        /// Who was there first; left out where it is not the reader's business.
+        /// The maker, whose order was there first. Left out if the reader may not see it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         maker: Option<PartyLine>,
-        /// Who came to it; left out where it is not the reader's business.
+        /// The taker, whose order came later. Left out if the reader may not see it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         taker: Option<PartyLine>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ pub enum EventLine {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         taker_remaining: Option<Amount>,
     },
-    /// An order shrank without a trade.
+    /// The quantity of an order was reduced without a trade.
     Reduced { order: PartyLine, by: Amount, remaining: Amount, shown: Amount },
     /// An order was changed.
     Amended {
@@ -81,7 +81,7 @@ pub enum EventLine {
         shown: Amount,
         priority: u64,
     },
-    /// An order is gone.
+    /// An order was cancelled.
     Cancelled {
         order: PartyLine,
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::Side"))]
@@ -92,18 +92,18 @@ pub enum EventLine {
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::CancelReason"))]
         reason: CancelReason,
     },
-    /// A stop was elected.
+    /// A stop order was triggered.
     Triggered { order: PartyLine, priority: u64 },
     /// An iceberg shows its next part.
     Replenished { order: PartyLine, remaining: Amount, shown: Amount, priority: u64 },
-    /// The market is in another phase.
+    /// The phase of the market changed.
     PhaseChanged {
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::Phase"))]
         from: Phase,
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::Phase"))]
         to: Phase,
     },
-    /// An epoch closed, and the next one is open.
+    /// An epoch closed, and the next one began.
     EpochClosed(Box<EpochLine>),
     /// A market was added.
     MarketAdded(MarketSpecLine),
@@ -111,22 +111,22 @@ pub enum EventLine {
     MarketSet(TermsLine),
     /// A market was removed.
     MarketRemoved {},
-    /// An account may place no orders any more.
+    /// An account may no longer place orders.
     AccountBlocked { account: Uuid },
     /// An account may place orders again.
     AccountUnblocked { account: Uuid },
     /// The command repeats an earlier one of the same account and request.
     Duplicate {
-        /// The earlier one.
+        /// The sequence of the earlier command.
         original: u64,
-        /// What became of it.
+        /// The outcome of the earlier command.
         outcome: OutcomeLine,
-        /// Whether it asked for the same thing.
+        /// Whether both ask for the same thing.
         same_content: bool,
     },
 }
 
-/// What became of a command.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -135,11 +135,11 @@ pub enum OutcomeLine {
     Accepted,
     /// It was refused.
     Rejected(#[cfg_attr(feature = "schema", schemars(with = "super::schema::Reason"))] Reason),
-    /// It repeats an earlier one and did nothing.
+    /// It repeats an earlier command and did nothing.
     Duplicate,
 }
 
-/// An order and whose it is.
+/// An order and its owner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -153,20 +153,20 @@ pub struct PartyLine {
     pub reference: u64,
 }
 
-/// What an epoch came to.
+/// The results of an epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EpochLine {
     /// Its number.
     pub number: u64,
-    /// The first sequence that belongs to it.
+    /// The first command that belongs to it.
     pub first_sequence: u64,
-    /// The last one: the close itself.
+    /// The last command that belongs to it: the close itself.
     pub last_sequence: u64,
-    /// How many trades.
+    /// The number of trades.
     pub trades: u64,
-    /// The sum of the quantities.
+    /// The sum of the traded quantities.
     pub volume: Amount,
     /// The sum of price times quantity.
     pub notional: Amount,
@@ -182,18 +182,18 @@ pub struct EpochLine {
     /// The last price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub close: Option<Amount>,
-    /// The uniform price, where this close uncrossed.
+    /// The uniform price, if this close uncrossed the book.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clearing: Option<ClearingLine>,
-    /// Orders accepted.
+    /// The number of accepted orders.
     pub accepted: u64,
-    /// Orders cancelled.
+    /// The number of cancelled orders.
     pub cancelled: u64,
-    /// The number of the market's last trade, zero before the first.
+    /// The number of the market's last trade. Zero if there is none.
     pub last_trade: u64,
-    /// The bids that are left.
+    /// The remaining bids.
     pub bids: SideLine,
-    /// The asks that are left.
+    /// The remaining asks.
     pub asks: SideLine,
 }
 
@@ -204,9 +204,9 @@ pub struct EpochLine {
 pub struct ClearingLine {
     /// The price of all trades.
     pub price: Amount,
-    /// What can trade at it.
+    /// The quantity that can trade at it.
     pub volume: Amount,
-    /// What the buyers want beyond what the sellers have; negative the other way.
+    /// The quantity to buy beyond the quantity to sell. Negative if there is more to sell.
     pub surplus: Amount,
 }
 
@@ -218,17 +218,18 @@ pub struct SideLine {
     /// The best limit price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best: Option<Amount>,
-    /// Orders in the book.
+    /// The number of orders in the book.
     pub resting: u32,
-    /// Their open quantity, as far as they show it; for operators all of it.
+    /// Their shown quantity; for operators their open quantity.
     pub resting_quantity: Amount,
-    /// What they hide of it. Left out if it is nothing, and for all but operators.
+    /// Their hidden quantity. Left out if there is none, and for clients that are not operators.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden_quantity: Option<Amount>,
-    /// Stops outside it. Left out if there are none, and for all but operators.
+    /// The number of stop orders, which are not in the book. Left out if there are none, and for clients
+    /// that are not operators.
     #[serde(default, skip_serializing_if = "is_default")]
     pub waiting: u32,
-    /// Their quantity, left out likewise.
+    /// Their quantity, left out in the same cases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_quantity: Option<Amount>,
 }
@@ -248,36 +249,36 @@ pub struct OrderLine {
     /// Buy or sell.
     #[cfg_attr(feature = "schema", schemars(with = "super::schema::Side"))]
     pub side: Side,
-    /// Limit or market in the book, stop or stop limit outside it.
+    /// Limit or market if it is in the book, stop or stop limit if not.
     pub r#type: OrderType,
-    /// The worst price it takes.
+    /// The worst price that it accepts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Amount>,
-    /// The price that elects it.
+    /// The price that triggers it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<Amount>,
-    /// What has not traded, hidden part included.
+    /// The quantity that has not traded, with the hidden part.
     pub open: Amount,
-    /// What it shows of that.
+    /// The part of it that is shown.
     pub shown: Amount,
-    /// When it ends by itself.
+    /// When it expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UntilLine>,
-    /// Whether it refuses to take.
+    /// Whether it must not take.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub post_only: bool,
-    /// Its place in time.
+    /// Its place in time priority.
     pub priority: u64,
 }
 
-/// When a live order ends by itself.
+/// When a live order expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UntilLine {
-    /// As soon as it is elected and has taken what it can.
+    /// As soon as it is triggered and has taken what it can.
     Immediate,
-    /// As soon as it is elected, unless it trades whole.
+    /// As soon as it is triggered, unless it trades in full.
     Filled,
     /// At this time.
     Time(Time),

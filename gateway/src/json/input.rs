@@ -1,4 +1,4 @@
-//! What goes in.
+//! The input lines.
 
 use std::num::NonZeroU32;
 
@@ -13,14 +13,14 @@ use pricetime::Secret;
 /// The most levels of each side that a `view` shows.
 pub const DEPTH_MAX: usize = 1_000;
 
-/// One line that goes in: a command, or something that is asked.
+/// One input line: a command or a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Line {
     /// Places an order.
     Place(Place),
-    /// Changes a live order of one's own.
+    /// Changes a live order of the same account.
     Amend(Amend),
     /// Cancels a live order.
     Cancel(Cancel),
@@ -28,7 +28,7 @@ pub enum Line {
     CancelAll(CancelAll),
     /// Cancels the orders of a session. For operators.
     CancelSession(CancelSession),
-    /// Opens a market, in phase closed. For operators.
+    /// Adds a market, in phase closed. For operators.
     AddMarket(AddMarket),
     /// Replaces the terms of a market. For operators.
     SetMarket(SetMarket),
@@ -38,25 +38,25 @@ pub enum Line {
     SetPhase(SetPhase),
     /// Closes a market's current epoch. For operators.
     CloseEpoch(CloseEpoch),
-    /// Lets what is due expire. For operators.
+    /// Expires what is due. For operators.
     AdvanceTime(AdvanceTime),
     /// Refuses new orders of an account. For operators.
     BlockAccount(BlockAccount),
-    /// Takes a block back. For operators.
+    /// Ends a block. For operators.
     UnblockAccount(UnblockAccount),
-    /// Says how a connection is meant. Only as its first line.
+    /// Sets up the connection. Only as its first line.
     Hello(Hello),
-    /// Asks for a market's book, and for everything that happens to it from then on.
+    /// Asks for a market's book, and for all its changes from then on.
     Subscribe(Subscribe),
     /// Asks for a market's book.
     View(View),
-    /// Asks what a market is.
+    /// Asks for the specification of a market.
     Market(MarketAsked),
     /// Asks for a live order.
     Order(OrderAsked),
-    /// Asks what became of an earlier request.
+    /// Asks for the outcome of an earlier request.
     Outcome(OutcomeAsked),
-    /// Asks how the host is.
+    /// Asks for the status of the host.
     Status(StatusAsked),
 }
 
@@ -85,15 +85,15 @@ macro_rules! commands {
             /// The market.
             market: u32,
             $($(#[$field_doc])* $field: $type,)*
-            /// The idempotency key: who repeats a command under the same one is told what became of
-            /// the first.
+            /// The idempotency key. A command that repeats it is not carried out again, and its answer
+            /// has the outcome of the first one.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             request: Option<Uuid>,
-            /// Whether the speaker acts as an operator: without saying so, for what only operators
-            /// may do.
+            /// Whether the sender acts as an operator. If this is left out, it does so for commands that
+            /// only operators may send.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             operator: Option<bool>,
-            /// When it happened. Only in a recording: a running market has its own clock.
+            /// When it happened. Only in a recording, because a running market has its own clock.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             time: Option<Time>,
         }
@@ -103,11 +103,11 @@ macro_rules! commands {
 commands! {
     /// A new order.
     Place {
-        /// Whose.
+        /// The account that owns the order.
         account: Uuid,
-        /// Its name; free again once the order is gone.
+        /// The order's id. It can be used again once the order is gone.
         order: Uuid,
-        /// The caller's own number, echoed in every event of the order.
+        /// The client's own number, which is repeated in every event of the order.
         #[serde(default, skip_serializing_if = "is_default")]
         reference: u64,
         /// Buy or sell.
@@ -115,39 +115,39 @@ commands! {
         side: Side,
         /// Limit, market, stop or stop limit.
         r#type: OrderType,
-        /// The worst price it takes: of a limit and a stop limit.
+        /// The worst price that it accepts. For limit and stop-limit orders.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         price: Option<Amount>,
-        /// The price that elects it: of a stop and a stop limit.
+        /// The price that triggers it. For stop and stop-limit orders.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stop: Option<Amount>,
-        /// How much.
+        /// The quantity.
         quantity: Amount,
-        /// How long.
+        /// How long the order stays.
         #[serde(default, skip_serializing_if = "is_default")]
         time_in_force: TimeInForce,
-        /// Refuse it rather than let it take.
+        /// Refuse the order if it would take.
         #[serde(default, skip_serializing_if = "is_default")]
         post_only: bool,
-        /// Trade at least this much at once or nothing (immediate or cancel only).
+        /// Trade at least this much at once, or nothing. For immediate-or-cancel orders only.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         minimum_quantity: Option<Amount>,
         /// Show only this much at a time.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         display_quantity: Option<Amount>,
-        /// What happens when it meets an order of its own account.
+        /// What happens if it meets an order of the same account.
         #[serde(default = "cancel_taker", skip_serializing_if = "is_cancel_taker")]
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::SelfTrade"))]
         self_trade: SelfTrade,
-        /// The session that it ends with. Only in a recording: a connection that is to cancel its
-        /// orders when it ends says so in its `hello`.
+        /// The session that it ends with. Only in a recording: a connection that cancels its orders when
+        /// it ends says so in its `hello`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<NonZeroU32>,
     }
 
-    /// A change to a live order. What is left out stays as it is.
+    /// A change to a live order. A member that is left out stays as it is.
     Amend {
-        /// Whose.
+        /// The account that owns the order.
         account: Uuid,
         /// The order.
         order: Uuid,
@@ -157,58 +157,58 @@ commands! {
         /// Its open quantity from now on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         quantity: Option<Amount>,
-        /// Its new stop price, while it waits.
+        /// Its new stop price, if it has not been triggered.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stop: Option<Amount>,
-        /// Refuse the change if the open quantity is another one by now.
+        /// Refuse the change if the open quantity is not this one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         if_open: Option<Amount>,
-        /// Give up the place in the queue even where the change would keep it.
+        /// Give up the place in the queue even if the change would keep it.
         #[serde(default, skip_serializing_if = "is_default")]
         requeue: bool,
     }
 
-    /// The end of a live order.
+    /// The cancellation of a live order.
     Cancel {
-        /// Whose.
+        /// The account that owns the order.
         account: Uuid,
         /// The order.
         order: Uuid,
     }
 
-    /// The end of many orders.
+    /// The cancellation of many orders.
     CancelAll {
-        /// Who asks.
+        /// The account that asks.
         account: Uuid,
-        /// Whose orders.
+        /// Whose orders to cancel.
         #[serde(default, skip_serializing_if = "is_default")]
         whose: Whose,
-        /// Only this side's.
+        /// Only orders on this side.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Side>"))]
         side: Option<Side>,
     }
 
-    /// The end of a session's orders.
+    /// The cancellation of the orders of a session.
     CancelSession {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
-        /// Only this session's; those of any session if it is left out.
+        /// Only orders of this session. If it is left out, the orders of every session.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<NonZeroU32>,
     }
 
     /// A new market.
     AddMarket {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
-        /// Its name for people: 1 to 24 of `A–Z a–z 0–9 - _ . /`.
+        /// Its display name: 1 to 24 of `A–Z a–z 0–9 - _ . /`.
         symbol: String,
-        /// What one tick of a price is worth.
+        /// The size of one tick of a price.
         tick: StepText,
-        /// What one lot of a quantity is worth.
+        /// The size of one lot of a quantity.
         lot: StepText,
         /// How a trade is priced while trading is continuous.
         #[serde(default = "maker", skip_serializing_if = "is_maker")]
@@ -223,19 +223,19 @@ commands! {
         /// How far from the best price a market order may trade, in ticks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         protection_ticks: Option<u64>,
-        /// The reference price until something has traded. `reference` is its older name.
+        /// The reference price until the first trade. `reference` is its older name.
         #[serde(default, alias = "reference", skip_serializing_if = "Option::is_none")]
         reference_price: Option<Amount>,
-        /// What the maker pays, in millionths of the notional; a rebate is negative.
+        /// The maker's fee, in millionths of the notional. A rebate is negative.
         #[serde(default, skip_serializing_if = "is_default")]
         maker_ppm: i32,
-        /// What the taker pays.
+        /// The taker's fee, in millionths of the notional. A rebate is negative.
         #[serde(default, skip_serializing_if = "is_default")]
         taker_ppm: i32,
         /// How many orders may be live. An iceberg counts once for each part.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         orders_max: Option<u32>,
-        /// How many of them may be one account's.
+        /// How many of them one account may have.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         orders_per_account_max: Option<u32>,
         /// How many requests are remembered, of all accounts together; 0 turns that off.
@@ -244,14 +244,14 @@ commands! {
         /// How many accounts may be blocked at once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blocked_max: Option<u32>,
-        /// How many parts an iceberg may come in.
+        /// How many parts an iceberg may have.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parts_max: Option<u32>,
     }
 
-    /// New terms for a market, as a whole.
+    /// New terms for a market. They replace all old ones.
     SetMarket {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
         /// The lowest price an order may have.
@@ -261,91 +261,91 @@ commands! {
         /// How far from the best price a market order may trade, in ticks.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         protection_ticks: Option<u64>,
-        /// The reference price until something has traded. `reference` is its older name.
+        /// The reference price until the first trade. `reference` is its older name.
         #[serde(default, alias = "reference", skip_serializing_if = "Option::is_none")]
         reference_price: Option<Amount>,
-        /// What the maker pays, in millionths of the notional; a rebate is negative.
+        /// The maker's fee, in millionths of the notional. A rebate is negative.
         #[serde(default, skip_serializing_if = "is_default")]
         maker_ppm: i32,
-        /// What the taker pays.
+        /// The taker's fee, in millionths of the notional. A rebate is negative.
         #[serde(default, skip_serializing_if = "is_default")]
         taker_ppm: i32,
     }
 
-    /// The end of a market.
+    /// The removal of a market.
     RemoveMarket {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
     }
 
-    /// Another phase.
+    /// A change of the phase.
     SetPhase {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
-        /// The phase.
+        /// The new phase.
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::Phase"))]
         phase: Phase,
     }
 
-    /// The end of an epoch.
+    /// The close of an epoch.
     CloseEpoch {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
-        /// The current number, as the sender knows it.
+        /// The number of the current epoch, as the sender knows it.
         number: u64,
     }
 
-    /// Nothing but the time.
+    /// A command that only passes the time.
     AdvanceTime {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
     }
 
-    /// A block.
+    /// A block of an account.
     BlockAccount {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
-        /// Who is blocked.
+        /// The account to block.
         blocked: Uuid,
     }
 
     /// The end of a block.
     UnblockAccount {
-        /// Who asks.
+        /// The account that asks.
         #[serde(default, skip_serializing_if = "is_default")]
         account: Uuid,
-        /// Who is not blocked any more.
+        /// The account to unblock.
         blocked: Uuid,
     }
 }
 
 bodies! {
-    /// How a connection is meant.
+    /// The first line of a connection: its format, its token and its options.
     Hello {
-        /// The version of the format that the sender speaks.
+        /// The version of the format that the client uses.
         format: u32,
-        /// The token that says who the sender is: an operator, or a client with accounts.
+        /// The token that identifies the client: an operator, or a client with accounts.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
         token: Option<Secret>,
-        /// Whether the orders that came in by this connection end with it.
+        /// Whether the orders that were placed over this connection are cancelled when it ends.
         #[serde(default, skip_serializing_if = "is_default")]
         cancel_on_disconnect: bool,
     }
 
-    /// A market's book, and what happens to it from then on.
+    /// A market's book, and all its changes from then on.
     Subscribe {
         /// The market.
         market: u32,
-        /// Only this account's own orders and trades, which nobody else sees.
+        /// Only this account's own orders and trades, which are not public.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<Uuid>,
-        /// As of this command, and not of now: for who was away since then.
+        /// Begin at this command instead of now, for a client that was disconnected since then.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<u64>,
     }
@@ -360,7 +360,7 @@ bodies! {
         depth: usize,
     }
 
-    /// What a market is.
+    /// The specification of a market.
     MarketAsked {
         /// The market.
         market: u32,
@@ -374,17 +374,17 @@ bodies! {
         order: Uuid,
     }
 
-    /// What became of a request.
+    /// The outcome of a request.
     OutcomeAsked {
         /// The market.
         market: u32,
-        /// Who asked.
+        /// The account of the request.
         account: Uuid,
-        /// Under which key.
+        /// Its idempotency key.
         request: Uuid,
     }
 
-    /// How the host is.
+    /// The status of the host.
     StatusAsked {}
 }
 
@@ -395,7 +395,7 @@ bodies! {
 pub enum OrderType {
     /// Trades at its price or better.
     Limit,
-    /// Trades at whatever price there is.
+    /// Trades at any price.
     Market,
     /// Becomes a market order once the stop price has traded.
     Stop,
@@ -411,9 +411,9 @@ pub enum TimeInForce {
     /// Until it is traded or cancelled.
     #[default]
     GoodTillCancel,
-    /// What does not trade at once goes.
+    /// What does not trade at once is cancelled.
     ImmediateOrCancel,
-    /// It trades whole and at once, or goes.
+    /// It trades in full at once, or is cancelled.
     FillOrKill,
     /// Until this time.
     GoodTillDate(Time),
@@ -421,17 +421,17 @@ pub enum TimeInForce {
     ForEpochs(u64),
 }
 
-/// Whose orders.
+/// Whose orders to cancel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Whose {
-    /// The speaker's.
+    /// Those of the sender.
     #[default]
     Own,
-    /// Everybody's.
+    /// Those of all accounts.
     Everybody,
-    /// This account's.
+    /// Those of this account.
     Account(Uuid),
 }
 

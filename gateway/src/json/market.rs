@@ -1,4 +1,4 @@
-//! What a market is and what it waits for, as lines; and what is wrong with one that was refused.
+//! A market's specification and its call as lines, and what is wrong with a refused market.
 
 use pricetime_engine::{
     BrokenBound, Call, Clearing, Fees, Limits, MarketId, MarketOrders, MarketSpec, Outcome, Price,
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::convert::Units;
 use super::value::{Amount, StepText};
 
-/// Everything that an operator says of a market: the members of `add_market`, all of them.
+/// Everything that an operator sets in a market: all members of `add_market`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -36,7 +36,7 @@ pub struct MarketSpecLine {
     pub parts_max: u32,
 }
 
-/// The terms of a market: the members of `set_market`, all of them.
+/// The terms of a market: all members of `set_market`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -52,17 +52,17 @@ pub struct TermsLine {
     pub taker_ppm: i32,
 }
 
-/// A market in call as an uncross would find it.
+/// A market in call, as an uncross would find it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CallLine {
-    /// What would trade; left out if nothing can.
+    /// What would trade. Left out if nothing can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub indicative: Option<IndicativeLine>,
-    /// The market orders that buy.
+    /// The market orders to buy.
     pub market_bids: MarketOrdersLine,
-    /// The market orders that sell.
+    /// The market orders to sell.
     pub market_asks: MarketOrdersLine,
 }
 
@@ -73,28 +73,28 @@ pub struct CallLine {
 pub struct IndicativeLine {
     /// The price of all trades.
     pub price: Amount,
-    /// What would trade at it.
+    /// The quantity that would trade at it.
     pub volume: Amount,
-    /// What the buyers want beyond what the sellers have; negative the other way.
+    /// The quantity to buy beyond the quantity to sell. Negative if there is more to sell.
     pub surplus: Amount,
-    /// The side that the surplus is on; left out if there is none.
+    /// The side with the surplus. Left out if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Side>"))]
     pub surplus_side: Option<Side>,
 }
 
-/// The market orders of one side that wait.
+/// The waiting market orders of one side.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct MarketOrdersLine {
-    /// How many.
+    /// The number of orders.
     pub orders: u32,
     /// Their open quantity.
     pub quantity: Amount,
 }
 
-/// What is wrong with a market that was refused.
+/// What is wrong with a refused market.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -141,7 +141,7 @@ impl MarketSpecLine {
 }
 
 impl TermsLine {
-    /// The line of terms of the market that is as `spec` says.
+    /// The line of terms in a market with this `spec`.
     #[must_use]
     pub fn of(terms: &Terms, spec: &MarketSpec) -> Self {
         let price = |price: Price| Units(spec).show_price(price);
@@ -158,7 +158,7 @@ impl TermsLine {
 }
 
 impl CallLine {
-    /// The line of a call of the market that is as `spec` says.
+    /// The line of a call in a market with this `spec`.
     #[must_use]
     pub fn of(call: &Call, spec: &MarketSpec) -> Self {
         let units = Units(spec);
@@ -186,7 +186,7 @@ impl CallLine {
 
 impl Detail {
     /// What is wrong with a market or its terms, if they were refused for their id or a bound. `spec` is
-    /// what was refused; the terms stand in it too.
+    /// what was refused, with the terms in it.
     #[must_use]
     pub fn of(outcome: Outcome, market: MarketId, spec: &MarketSpec) -> Option<Self> {
         let (field, why) = if outcome == Outcome::Rejected(Reason::ZeroMarketId) {
@@ -267,7 +267,7 @@ fn broken(bound: BrokenBound, spec: &MarketSpec) -> (&'static str, String) {
     }
 }
 
-/// Why a market that is as full as it may be would have too many lots.
+/// Why the market would have too many lots when it is full.
 fn too_many_lots(spec: &MarketSpec) -> String {
     let (orders_max, quantity_max) = (spec.limits.orders_max, spec.quantity_max);
     let lots = MarketSpec::LOTS_MAX / u128::from(orders_max.max(1));

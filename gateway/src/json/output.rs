@@ -1,4 +1,4 @@
-//! What comes out.
+//! The output lines.
 
 use pricetime_engine::{ActionKind, Event, Group, Header, Level, MarketSpec, Outcome, Phase, Side};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::value::{Amount, Time};
 use pricetime::MarketUpdate;
 use pricetime::MarketView;
 
-/// One line that comes out.
+/// One output line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -19,31 +19,31 @@ use pricetime::MarketView;
 pub enum Answer {
     /// The first line of a connection.
     Welcome(Welcome),
-    /// What became of a command; durable when it is said, unless it says otherwise.
+    /// The outcome of a command. The command is durable, unless the line says otherwise.
     Done(Done),
-    /// A line that was not taken: it changed nothing.
+    /// A line that was refused. It changed nothing.
     Refused(Refused),
     /// A market's book.
     Book(Book),
-    /// What changed in a market, for a subscriber.
+    /// A change in a market, for a subscriber.
     Update(Update),
     /// An account's live orders, for a subscriber.
     Orders(Orders),
-    /// What happened to an account, for a subscriber: as `done`, without what is not its business.
+    /// An event of an account, for a subscriber: like `done`, without what does not concern the account.
     Own(Done),
-    /// A subscription has ended; whoever wants more subscribes anew.
+    /// A subscription has ended. To continue, subscribe again.
     Ended(Ended),
-    /// What a market is, if there is such a one.
+    /// The specification of a market, if the market exists.
     Market(MarketFound),
-    /// A live order, if there is such a one.
+    /// A live order, if it exists.
     Order(OrderFound),
-    /// What became of a request, if it is known.
+    /// The outcome of a request, if it is known.
     Outcome(OutcomeFound),
-    /// How the host is.
+    /// The status of the host.
     Status(Status),
 }
 
-/// Nearly all answers are durable, and do not say so.
+/// Nearly all answers are durable, and leave this out.
 const fn yes() -> bool {
     true
 }
@@ -69,72 +69,72 @@ macro_rules! answers {
 }
 
 answers! {
-    /// Who answers.
+    /// The answer to `hello`.
     Welcome {
         /// The version of the format.
         format: u32,
-        /// The version of the rules of matching.
+        /// The version of the matching rules.
         rules: u32,
-        /// The history in which sequences, epochs and trade numbers mean something.
+        /// The history that sequences, epochs and trade numbers belong to.
         history: Uuid,
         /// Every command up to this one is durable.
         sequence: u64,
         /// Whether this connection may do what only operators may.
         operator: bool,
-        /// The accounts that this connection acts for, where a token binds it to some.
+        /// The accounts that this connection acts for, if its token has any.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         accounts: Vec<Uuid>,
-        /// False where answers are not durable when they come: without a data folder.
+        /// False if answers are not durable when they come, because there is no data folder.
         #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
         durable: bool,
     }
 
-    /// What became of a command.
+    /// The outcome of a command.
     Done {
-        /// The number of the line it came in, on this connection.
+        /// The number of its line on this connection.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         line: Option<u64>,
-        /// The command's number.
+        /// The sequence of the command.
         sequence: u64,
-        /// The command's time.
+        /// The time of the command.
         time: Time,
         /// The market.
         market: u32,
-        /// Who spoke.
+        /// The account that sent it.
         account: Uuid,
         /// The idempotency key, if there was one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<Uuid>,
-        /// What it was.
+        /// The kind of the command.
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::ActionKind"))]
         command: ActionKind,
-        /// What became of it.
+        /// The outcome.
         outcome: OutcomeLine,
         /// What is wrong with a market that was refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         detail: Option<Detail>,
-        /// What happened, in order.
+        /// The events, in order.
         events: Vec<EventLine>,
-        /// False where a crash may take it back: without a data folder.
+        /// False if a crash may take it back, because there is no data folder.
         #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
         durable: bool,
     }
 
-    /// Why a line was not taken.
+    /// The reason why a line was refused.
     Refused {
-        /// The line's number, from 1; 0 if the connection itself is refused or closed.
+        /// The line's number, from 1. It is 0 if the connection itself is refused or closed.
         line: u64,
-        /// The byte in it at which it is no longer understood, from 1.
+        /// The byte of the line at which it is no longer understood, from 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         column: Option<u64>,
-        /// Its request, where it had one.
+        /// Its request, if it had one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<Uuid>,
         /// What is wrong.
         error: String,
     }
 
-    /// A market's book as everybody may see it.
+    /// A market's book, as every client may see it.
     Book {
         /// The number of the line that asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,7 +143,7 @@ answers! {
         market: u32,
         /// Its name.
         symbol: String,
-        /// Every command up to this one is in it, and none behind.
+        /// Every command up to this one is in the book, and no later one.
         sequence: u64,
         /// The phase.
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::Phase"))]
@@ -168,58 +168,58 @@ answers! {
         more_asks: usize,
     }
 
-    /// What all the orders of one price show.
+    /// The orders at one price.
     LevelLine {
         /// The price.
         price: Amount,
         /// The sum of the shown quantities.
         quantity: Amount,
-        /// How many orders.
+        /// The number of orders.
         orders: u32,
     }
 
-    /// What one command changed of a market.
+    /// The changes that one command made in a market.
     Update {
         /// The market.
         market: u32,
-        /// The command's number.
+        /// The sequence of the command.
         sequence: u64,
-        /// The command's time.
+        /// The time of the command.
         time: Time,
-        /// What traded, in order.
+        /// The trades, in order.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         trades: Vec<TradeLine>,
-        /// The bids that changed, as they are now. One without orders is gone.
+        /// The bid levels that changed, as they are now. A level without orders is gone.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         bids: Vec<LevelLine>,
-        /// The asks that changed.
+        /// The ask levels that changed.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         asks: Vec<LevelLine>,
-        /// The phase, where it changed.
+        /// The new phase, if it changed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Phase>"))]
         phase: Option<Phase>,
-        /// What an uncross would find and do now, while the market is in call: in the last update of
-        /// each batch of commands.
+        /// What an uncross would find and do now, while the market is in call. It is in the last update
+        /// of each batch of commands.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         call: Option<CallLine>,
-        /// The epoch that closed, where one did.
+        /// The epoch that closed, if one did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         closed: Option<EpochLine>,
-        /// Whether the market is gone.
+        /// Whether the market was removed.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         removed: bool,
     }
 
-    /// A trade as everybody may see it.
+    /// A trade, as every client may see it.
     TradeLine {
         /// Its number in the market.
         number: u64,
-        /// At which price.
+        /// The price.
         price: Amount,
-        /// How much.
+        /// The quantity.
         quantity: Amount,
-        /// What the one who came did.
+        /// The side of the taker.
         #[cfg_attr(feature = "schema", schemars(with = "super::schema::Side"))]
         taker_side: Side,
     }
@@ -231,9 +231,9 @@ answers! {
         line: Option<u64>,
         /// The market.
         market: u32,
-        /// Whose.
+        /// The account.
         account: Uuid,
-        /// Every command up to this one is in it, and none behind.
+        /// Every command up to this one is in the list, and no later one.
         sequence: u64,
         /// The orders, by priority.
         orders: Vec<OrderLine>,
@@ -243,25 +243,25 @@ answers! {
     Ended {
         /// The market.
         market: u32,
-        /// The account, where it was an account's.
+        /// The account, if it was a subscription to one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         account: Option<Uuid>,
-        /// Why.
+        /// The reason.
         why: String,
     }
 
-    /// What a market is, if there is such a one.
+    /// The specification of a market, if the market exists.
     MarketFound {
         /// The number of the line that asked.
         line: u64,
         /// The market.
         market: u32,
-        /// Everything that `add_market` can say of it, with the terms as they are now.
+        /// Everything that `add_market` sets, with the current terms.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         found: Option<MarketSpecLine>,
     }
 
-    /// A live order, if there is such a one.
+    /// A live order, if it exists.
     OrderFound {
         /// The number of the line that asked.
         line: u64,
@@ -272,7 +272,7 @@ answers! {
         found: Option<OrderLine>,
     }
 
-    /// What became of a request, if it is known.
+    /// The outcome of a request, if it is known.
     OutcomeFound {
         /// The number of the line that asked.
         line: u64,
@@ -280,15 +280,15 @@ answers! {
         market: u32,
         /// The request.
         request: Uuid,
-        /// The command that it came with.
+        /// The command that had this request.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sequence: Option<u64>,
-        /// What became of it.
+        /// Its outcome.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         outcome: Option<OutcomeLine>,
     }
 
-    /// How the host is.
+    /// The status of the host.
     Status {
         /// The number of the line that asked.
         line: u64,
@@ -310,7 +310,7 @@ answers! {
         fenced: Vec<FencedLine>,
     }
 
-    /// A market that this process does not write in Redis, because the claim of another one stands there.
+    /// A market that this process does not write in Redis, because another process has claimed it.
     FencedLine {
         /// The market.
         market: u32,
@@ -324,8 +324,8 @@ answers! {
 }
 
 impl Done {
-    /// The line of a group of the market that is as `spec` says. If the group refuses a market or its terms,
-    /// `spec` may be what was refused: then the line says what is wrong with it.
+    /// The line of a group in a market with this `spec`. If the group refuses a market or its terms,
+    /// `spec` may be what was refused. Then the line says what is wrong with it.
     #[must_use]
     pub fn of(header: &Header, events: &[Event], outcome: Outcome, spec: &MarketSpec) -> Self {
         Self {
@@ -343,7 +343,7 @@ impl Done {
         }
     }
 
-    /// The line of a group as a value.
+    /// The line of a group.
     #[must_use]
     pub fn of_group(group: &Group, spec: &MarketSpec) -> Self {
         Self::of(&group.header, &group.events, group.outcome, spec)

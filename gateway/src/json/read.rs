@@ -1,7 +1,7 @@
-//! Reading a line, and saying in words why a text is none.
+//! Parses a line, and explains in words why a text is not a line.
 //!
-//! An error about a value reads the line a second time to find the member. So the fast path pays nothing for
-//! errors.
+//! After an error about a value, the line is parsed a second time to find the member. So the fast path
+//! pays nothing for errors.
 
 use pricetime::persistence::journal::echo::shorten;
 use serde_json::error::Category;
@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 
 use super::input::Line;
 
-/// Why a text is no line.
+/// Why a text is not a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub struct Unreadable {
@@ -21,14 +21,14 @@ pub struct Unreadable {
 }
 
 impl Line {
-    /// Reads a line.
+    /// Parses a line.
     ///
     /// # Errors
-    /// Returns [`Unreadable`] if the text is not JSON, or is none of the lines.
+    /// Returns [`Unreadable`] if the text is not JSON, or not one of the lines.
     pub fn read(text: &[u8]) -> Result<Self, Unreadable> {
         serde_json::from_slice(text).map_err(|error| {
             let said = error.to_string();
-            // The place stands beside it.
+            // The place is in `column`.
             let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
             let why = match error.classify() {
                 Category::Data => in_words(text, said),
@@ -44,7 +44,7 @@ impl Line {
 fn in_words(text: &[u8], said: &str) -> String {
     let Some((mut names, value)) = member(text) else { return said.to_owned() };
     if said.starts_with("unknown field ") || said.starts_with("duplicate field ") {
-        // It is named behind.
+        // The text names it already.
         names.pop();
     }
     let name = names.join(".");
@@ -60,8 +60,8 @@ fn in_words(text: &[u8], said: &str) -> String {
     }
 }
 
-/// The way to the member at which a line is no longer understood, without the line's own name, and the
-/// member's value.
+/// The path to the member at which a line is no longer understood, without the line's own name, and the
+/// value of the member.
 fn member(text: &[u8]) -> Option<(Vec<String>, String)> {
     let error =
         serde_path_to_error::deserialize::<_, Line>(&mut Deserializer::from_slice(text)).err()?;
@@ -81,7 +81,7 @@ fn member(text: &[u8]) -> Option<(Vec<String>, String)> {
     Some((names, value.map(Value::to_string).unwrap_or_default()))
 }
 
-/// What a type is called outside Rust.
+/// The name of a type in plain words instead of Rust's.
 fn words(expected: &str) -> String {
     let number = |least: i128, most: u64| format!("a whole number from {least} to {most}");
     match expected {

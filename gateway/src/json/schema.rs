@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use pricetime_engine as engine;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-/// Declares what stands for an enumeration of the core in a schema; a variant that is missing here
-/// does not compile.
+/// Declares how an enumeration of the core appears in a schema. If a variant is missing here, this does
+/// not compile.
 macro_rules! names {
     ($($name:ident { $($variant:ident),* $(,)? })*) => {$(
         #[derive(Debug)]

@@ -9,14 +9,14 @@ use rust_decimal::Decimal;
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A decimal as text: digits, with a point and a minus sign where need be. It may have more digits
-/// than any number type holds.
+/// A decimal as text: digits, with an optional minus sign and point. It may have more digits than any
+/// number type holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Amount(String);
 
 impl Amount {
-    /// The amount that this text spells.
+    /// The amount in this text, or `None` if the text is not a decimal.
     #[must_use]
     pub fn new(text: String) -> Option<Self> {
         let digits = text.strip_prefix('-').unwrap_or(&text);
@@ -25,7 +25,7 @@ impl Amount {
         (all(whole) && all(part)).then_some(Self(text))
     }
 
-    /// The number, where a `Decimal` can hold it exactly.
+    /// The number, or `None` if a `Decimal` cannot hold it exactly.
     #[must_use]
     pub fn decimal(&self) -> Option<Decimal> {
         Decimal::from_str_exact(&self.0).ok()
@@ -53,8 +53,8 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// The size of a tick or a lot: a decimal like `"0.0001"`, or its two parts where the decimal would
-/// not give them back.
+/// The size of a tick or a lot: a decimal like `"0.0001"`, or its two parts if they cannot be read back
+/// from the decimal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
@@ -80,7 +80,7 @@ pub struct StepParts {
 }
 
 impl StepText {
-    /// The step, with as few digits in its mantissa as it needs.
+    /// The step, or `None` if it is not valid. Of a decimal it has the shortest mantissa.
     #[must_use]
     pub fn step(&self) -> Option<Step> {
         let text = match self {
@@ -123,7 +123,7 @@ impl From<Step> for StepText {
     }
 }
 
-/// A step's digits.
+/// The digits of a step.
 fn show(step: Step) -> String {
     let digits = step.mantissa.to_string();
     let Some(places) = usize::try_from(-i32::from(step.exponent)).ok().filter(|n| *n > 0) else {
@@ -158,7 +158,7 @@ impl FromStr for Time {
     }
 }
 
-/// Reads an ISO 8601 time: with `Z` or an offset, the seconds may be left out, and a date alone is its
+/// Parses an ISO 8601 time with `Z` or an offset. The seconds may be left out, and a date alone is its
 /// first moment in UTC.
 fn parse(text: &str) -> Option<u64> {
     if let Ok(time) = humantime::parse_rfc3339(text) {
@@ -190,7 +190,7 @@ fn parse(text: &str) -> Option<u64> {
     since_1970(humantime::parse_rfc3339(&whole).ok()?, offset)
 }
 
-/// The nanoseconds since 1970 of a time that shows so many seconds more than UTC.
+/// The nanoseconds since 1970 of a time that is this many seconds ahead of UTC.
 fn since_1970(time: SystemTime, offset: i64) -> Option<u64> {
     let since = i128::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?;
     u64::try_from(since - i128::from(offset) * 1_000_000_000).ok()
@@ -208,7 +208,7 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// Says in a JSON Schema that a type is a string of this pattern.
+/// Declares in a JSON Schema that a type is a string with this pattern.
 #[cfg(feature = "schema")]
 macro_rules! pattern {
     ($($type:ident: $pattern:literal),*) => {$(

@@ -1,4 +1,5 @@
-//! Questions between commands: the reader goes on behind them, and each is answered in its place.
+//! Questions between commands: later lines are read in the meantime, and each question is answered in its
+//! place.
 
 use std::sync::{Condvar, Mutex};
 
@@ -15,7 +16,7 @@ use crate::turns::Turns;
 /// Longer than anything here takes, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// While it is shut nothing that is durable is told.
+/// While it is shut, no durable command is answered.
 #[derive(Debug, Default)]
 struct Gate {
     shut: Mutex<bool>,
@@ -47,7 +48,8 @@ fn place(number: u64) -> Value {
         "type": "limit", "price": "1", "quantity": "1" } })
 }
 
-/// Talks to a session of a host with a market. The lines are written while nothing is told.
+/// Sends lines to a session of a host with a market, and returns the answers. The lines are written while
+/// no command is answered.
 async fn talk(lines: &[Value]) -> Vec<Value> {
     let folder = tempfile::tempdir().expect("a folder");
     let gate = Arc::new(Gate::default());
@@ -105,7 +107,7 @@ async fn lines_behind_a_question_are_read_before_it_is_answered() {
         let line = 3 * number - 2;
         assert_eq!(three[0]["done"]["line"], line);
         assert_eq!(three[0]["done"]["sequence"], number + 2);
-        // All that was said before is in it, and nothing that was said behind it.
+        // The book shows all earlier lines and no later one.
         assert_eq!(three[1]["book"]["line"], line + 1);
         assert_eq!(three[1]["book"]["sequence"], number + 2);
         assert_eq!(three[1]["book"]["bids"][0]["orders"], number);

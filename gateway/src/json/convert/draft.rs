@@ -11,13 +11,12 @@ use super::{BadLine, Units, head, is_for_operators};
 use pricetime::Draft;
 
 impl Line {
-    /// The command that this line is. `spec` is what its market is, if there is such a market.
+    /// The command in this line. `spec` describes its market, if that exists.
     ///
-    /// Whether the speaker may be an operator is for the caller to judge: the draft says where the
-    /// line needs it.
+    /// The caller has to check that the sender may be an operator if the draft needs one.
     ///
     /// # Errors
-    /// [`BadLine`] where it is none.
+    /// Returns [`BadLine`] if the line is not a command, or not a valid one in this market.
     pub fn draft(&self, spec: Option<&MarketSpec>) -> Result<Draft, BadLine> {
         let (market, account, request, operator) = head!(
             self,
@@ -149,7 +148,7 @@ fn add_market(it: &input::AddMarket) -> Result<MarketSpec, BadLine> {
             fees: Fees { maker_ppm: it.maker_ppm, taker_ppm: it.taker_ppm },
         },
     };
-    // The rest is counted in ticks and lots, which the spec knows by now.
+    // The other values are in ticks and lots, whose sizes the spec has by now.
     let units = Units(&spec);
     let quantity_max = units.quantity("quantity_max", &it.quantity_max)?;
     let price_min = units.price("price_min", &it.price_min)?;
@@ -161,7 +160,7 @@ fn add_market(it: &input::AddMarket) -> Result<MarketSpec, BadLine> {
     Ok(spec)
 }
 
-/// Applies to what may be left out.
+/// Converts a value that may be left out.
 fn given<T, U>(
     value: Option<&T>,
     make: impl FnOnce(&T) -> Result<U, BadLine>,

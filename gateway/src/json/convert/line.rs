@@ -10,8 +10,8 @@ use super::super::value::{Amount, StepText, Time};
 use super::{Units, is_for_operators};
 
 impl Line {
-    /// The line of a command, with its time. `spec` is what its market is; where there is no such
-    /// market, a command with prices has no line.
+    /// The line of a command, with its time. `spec` describes its market. If the market does not exist, a
+    /// command with prices has no line.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "one arm for each action")]
     pub fn of(command: &Command, spec: Option<&MarketSpec>) -> Option<Self> {
@@ -124,7 +124,7 @@ impl Line {
     }
 }
 
-/// How an order of this kind is written: its type, its price and its stop.
+/// The type, the price and the stop of an order of this kind.
 pub(in crate::json) fn kind_line(
     kind: OrderKind,
     spec: &MarketSpec,
@@ -139,7 +139,7 @@ pub(in crate::json) fn kind_line(
     (r#type, kind.price().map(shown), kind.stop().map(shown))
 }
 
-/// How an order's end is written.
+/// How long an order stays, as a line has it.
 pub(in crate::json) const fn time_in_force_line(it: TimeInForce) -> input::TimeInForce {
     match it {
         TimeInForce::GoodTillCancel => input::TimeInForce::GoodTillCancel,
@@ -206,7 +206,7 @@ fn add_market_line(command: &Command, spec: &MarketSpec) -> input::AddMarket {
     }
 }
 
-/// Where nothing unusual is meant, nothing is said.
+/// Leaves out a value that is the usual one.
 fn unusual<T: PartialEq>(own: T, usual: T) -> Option<T> {
     (own != usual).then_some(own)
 }

@@ -14,7 +14,7 @@ use super::{
 };
 
 impl EventLine {
-    /// The line of an event of the market `market`, which is as `spec` says.
+    /// The line of an event in `market`, which `spec` describes.
     #[must_use]
     #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     pub fn of(event: &Event, market: MarketId, spec: &MarketSpec) -> Self {
@@ -138,7 +138,7 @@ impl From<&Party> for PartyLine {
     }
 }
 
-/// A party that was blotted out has no line.
+/// A party that was hidden from the reader has no line.
 fn party_seen(party: &Party) -> Option<PartyLine> {
     let nobody = party.order.0 == 0 && party.account.0 == 0 && party.reference == 0;
     (!nobody).then(|| PartyLine::from(party))
