@@ -1,4 +1,4 @@
-//! `pricetime archive`: a data folder in one file, and back.
+//! `pricetime archive`: packs a data folder into one file, and unpacks it.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Write as _};
@@ -16,10 +16,10 @@ use super::look::{self, Stop, grouped};
 
 /// Packs a data folder into one file, or unpacks such a file.
 ///
-/// The archive holds the current history: journal and snapshots, every part with a checksum. Packing
-/// checks every record, so damage is reported and not copied. It changes nothing in the folder. While
-/// a process has the folder open, commands that it has not marked as durable yet are left out, and
-/// their number is reported; after it ended or was killed, nothing is left out.
+/// The archive holds the journal and the snapshots of the current history, with a checksum for every part.
+/// Packing checks every record, so damage is reported and not copied. It changes nothing in the folder. If
+/// a process has the folder open, commands that are not durable yet are left out, and their number is
+/// reported. If the process has ended or was killed, nothing is left out.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,17 +32,17 @@ The copy carries the same history. Run a market in one of the two only: their co
 different ways under the same numbers. Nothing that exists is written over, and what an unpacking that
 fails has written is removed. Only its owner may read an archive.")]
 pub(super) struct Archive {
-    /// The data folder to pack; with --restore the archive
+    /// The data folder to pack; with --restore, the archive
     from: PathBuf,
-    /// The archive to write; with --restore the folder to unpack into
+    /// The archive to write; with --restore, the folder to unpack into
     to: Option<PathBuf>,
-    /// The data folder, if only the archive is named
+    /// The data folder, if only the archive is given
     #[arg(long, env = "PRICETIME_FOLDER", default_value = "./data", value_name = "DIR")]
     folder: PathBuf,
-    /// Unpack
+    /// Unpack an archive
     #[arg(long)]
     restore: bool,
-    /// Say what was done as one JSON line
+    /// Print the result as one JSON line
     #[arg(long)]
     json: bool,
 }
@@ -66,12 +66,12 @@ struct Body {
 }
 
 impl Archive {
-    /// Packs or unpacks, and says what.
+    /// Packs or unpacks, and prints the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
         look::ended(if self.restore { self.unpack() } else { self.pack() })
     }
 
-    /// What is read, and what is written.
+    /// The source and the target path.
     fn source_and_target(&self) -> (&Path, &Path) {
         match &self.to {
             Some(to) => (&self.from, to),
@@ -86,7 +86,7 @@ impl Archive {
         if to.symlink_metadata().is_ok() {
             return Err(taken(to).into());
         }
-        // It gets its name when it is whole.
+        // The file gets its final name when it is complete.
         let mut unfinished = to.as_os_str().to_owned();
         unfinished.push(".tmp");
         let unfinished = PathBuf::from(unfinished);
@@ -101,7 +101,7 @@ impl Archive {
             Ok(packed)
         });
         if packed.is_err() {
-            // What cannot be removed only takes room.
+            // If the file cannot be removed, it only wastes disk space.
             let _ = fs::remove_file(&unfinished);
         }
         let packed = packed?;
@@ -177,19 +177,19 @@ fn write(look: &FolderReader, file: File, to: &Path) -> Result<Packed, Stop> {
     Ok(packed)
 }
 
-/// Makes the name of a file durable.
+/// Syncs the parent directory, which makes the name of a file durable.
 fn sync_name(path: &Path) -> io::Result<()> {
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     File::open(above.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// The error if something has the archive's name.
+/// The error if the archive's name is already in use.
 fn taken(path: &Path) -> Failure {
     let text = format!("{} is there already: name a new file", path.display());
     Failure::new(Code::Usage, text)
 }
 
-/// The error if something has the name that an archive has until it is whole.
+/// The error if the name of the unfinished archive is already in use.
 fn begun(path: &Path) -> Failure {
     let text = format!(
         "{} is there already: another process writes this archive, or one was ended while it did; in \

@@ -1,4 +1,4 @@
-//! The configuration: a file, under the environment, under the command line.
+//! The configuration: a file, overridden by the environment, overridden by the command line.
 
 mod listen;
 mod lock;
@@ -28,10 +28,10 @@ use setting::{Epochs, Retained, Settings, Waiting, When};
 pub(crate) use market::ConfiguredMarket;
 pub(crate) use settlement::{Books, Settling};
 
-/// A file in which every setting stands with what holds without it.
+/// A file that lists every setting with its default.
 const DEFAULT: &str = include_str!("config/default.toml");
 
-/// The longest time that can be configured: what is added to any clock does not overflow.
+/// The longest time that can be configured, short enough that adding it to any clock does not overflow.
 const TIME_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
 
 /// Shows or checks a configuration.
@@ -42,16 +42,16 @@ const TIME_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
   pricetime run --config pricetime.toml         run with it")]
 #[group(required = true, multiple = false)]
 pub(crate) struct ConfigCommand {
-    /// Print a file in which every setting stands with what holds without it.
+    /// Print a file that lists every setting with its default.
     #[arg(long)]
     default: bool,
-    /// FolderReader a file over without starting anything.
+    /// Check a file without starting anything.
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
 }
 
 impl ConfigCommand {
-    /// Prints or checks.
+    /// Prints the default configuration or checks a file.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         use std::io::Write as _;
         let mut out = std::io::stdout().lock();
@@ -77,13 +77,13 @@ impl ConfigCommand {
     }
 }
 
-/// What the command line and the environment can say.
+/// Settings from the command line and the environment.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Layers {
-    /// The configuration file; without one the defaults hold.
+    /// The configuration file. Without one the defaults apply.
     #[arg(long, value_name = "FILE", env = "PRICETIME_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// Where journal and snapshots are kept [default: ./data].
+    /// The folder for journal and snapshots [default: ./data].
     #[arg(long, value_name = "DIR", env = "PRICETIME_FOLDER")]
     pub(crate) folder: Option<PathBuf>,
     /// When epochs close: "15m", 15 (minutes), or "never" [default: 15m, on the clock].
@@ -92,41 +92,41 @@ pub(crate) struct Layers {
     /// When a command counts as durable: sync, interval, none [default: sync].
     #[arg(long, value_name = "POLICY", env = "PRICETIME_POLICY")]
     pub(crate) policy: Option<String>,
-    /// A Unix socket to listen on, for operators too.
+    /// A Unix socket to listen on; clients there may be operators.
     #[arg(long, value_name = "PATH", env = "PRICETIME_UNIX")]
     pub(crate) unix: Option<String>,
-    /// An address of this machine to listen on, like localhost:7070. Without a token a connection sees
-    /// public data only.
+    /// A local address to listen on, like localhost:7070. A connection without a token sees public data
+    /// only.
     #[arg(long, value_name = "ADDRESS", env = "PRICETIME_TCP")]
     pub(crate) tcp: Option<String>,
-    /// A token that makes a client over TCP an operator. Better in the environment, which other users
-    /// cannot read; tokens for accounts are [[listen.tokens]] in the configuration.
+    /// A token that makes a TCP client an operator. Prefer the environment variable, which other users
+    /// cannot read. Tokens for accounts are [[listen.tokens]] in the configuration.
     #[arg(long, value_name = "TOKEN", env = "PRICETIME_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<Secret>,
-    /// Bring the image of every market there after each epoch: redis://host:port, rediss://,
+    /// Write the image of every market to this Redis after each epoch: redis://host:port, rediss://,
     /// redis+sentinel://host,host/master, redis+cluster://host,host.
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
     pub(crate) redis: Option<Secret>,
-    /// Append every durable event to streams in that Redis as well, and tell channels there.
+    /// Also append every durable event to streams in that Redis, and notify channels there.
     #[arg(long, env = "PRICETIME_PUBLISH")]
     pub(crate) publish: bool,
-    /// Without a data folder: the state stands in Redis alone, as of the last epoch that was brought
-    /// there. Answers come at once and are not durable.
+    /// Run without a data folder: Redis alone stores the state, as of the last epoch written there. Answers
+    /// come at once and are not durable.
     #[arg(long, env = "PRICETIME_REDIS_ONLY", value_parser = FalseyValueParser::new())]
     pub(crate) redis_only: bool,
-    /// Post what each epoch traded, once and in order: embedded (in the data folder), redis, postgres;
-    /// or none.
+    /// Post the trades of each epoch to a ledger, exactly once and in order: embedded (in the data folder),
+    /// redis, postgres; or none.
     #[arg(long, value_name = "LEDGER", env = "PRICETIME_SETTLE")]
     pub(crate) settle: Option<String>,
-    /// Where that ledger is, if it is on a server [default: for redis, that of --redis].
+    /// The URL of that ledger, if it is on a server [default: for redis, that of --redis].
     #[arg(long, value_name = "URL", env = "PRICETIME_SETTLE_URL", hide_env_values = true)]
     pub(crate) settle_url: Option<Secret>,
-    /// The secret that signs what is delivered over HTTP. Better in the environment, which other users
-    /// cannot read.
+    /// The secret that signs HTTP deliveries. Prefer the environment variable, which other users cannot
+    /// read.
     #[arg(long, value_name = "SECRET", env = "PRICETIME_DELIVER_SECRET", hide_env_values = true)]
     pub(crate) deliver_secret: Option<Secret>,
-    /// A server of the lock that keeps two processes from driving the same markets: redis://host:port.
-    /// Say it once, or for an odd number of servers that know nothing of each other.
+    /// A server of the lock that keeps two processes from running the same markets: redis://host:port. Give
+    /// it once, or an odd number of times for independent servers.
     #[arg(
         long,
         value_name = "URL",
@@ -135,19 +135,19 @@ pub(crate) struct Layers {
         value_delimiter = ','
     )]
     pub(crate) lock: Vec<Secret>,
-    /// What becomes of this process while another drives the markets: "wait" until that has ended, or
-    /// "exit" with code 5 [default: wait].
+    /// What this process does while another runs the markets: "wait" until the other has ended, or "exit"
+    /// with code 5 [default: wait].
     #[arg(long, value_name = "WHAT", env = "PRICETIME_STANDBY")]
     pub(crate) standby: Option<String>,
-    /// A file to append every durable command's events to.
+    /// A file to which the events of every durable command are appended.
     #[arg(long, value_name = "FILE", env = "PRICETIME_EVENTS")]
     pub(crate) events: Option<String>,
 }
 
-/// A configuration that makes sense.
+/// A configuration that has been checked.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// None where Redis alone keeps the state.
+    /// `None` if Redis alone stores the state.
     pub(crate) folder: Option<PathBuf>,
     pub(crate) gates: EpochSchedule,
     pub(crate) policy: Policy,
@@ -169,13 +169,13 @@ pub(crate) struct Config {
     pub(crate) trades_max: usize,
     pub(crate) accept_eviction: bool,
     pub(crate) settling: Option<Settling>,
-    /// Who gets the fees.
+    /// The account that receives the fees.
     pub(crate) platform: AccountId,
     pub(crate) markets: Vec<ConfiguredMarket>,
 }
 
 impl Config {
-    /// Puts the layers together.
+    /// Reads the file, or the default, and applies the command line and the environment.
     pub(crate) fn new(layers: &Layers) -> Result<Self, Failure> {
         let (name, text) = match &layers.config {
             None => (String::from("the default configuration"), DEFAULT.to_owned()),
@@ -184,7 +184,7 @@ impl Config {
         Self::of(&name, &text, layers)
     }
 
-    /// Puts the layers over the text of a file.
+    /// Applies the command line and the environment to the text of a file.
     pub(crate) fn of(name: &str, text: &str, layers: &Layers) -> Result<Self, Failure> {
         let mut settings = Settings::parse(name, text)?;
         layers.lay_over(&mut settings).map_err(|what| Failure::new(Code::Usage, what))?;
@@ -194,7 +194,7 @@ impl Config {
         })
     }
 
-    /// The options of a host of this configuration.
+    /// The host options of this configuration.
     pub(crate) fn options(&self) -> Options {
         Options {
             markets_max: self.markets_max,
@@ -202,7 +202,7 @@ impl Config {
             policy: self.policy,
             core: CoreOptions {
                 capacity: self.ring,
-                // A small ring keeps the same part of itself for cancels.
+                // A small ring reserves the same fraction of itself for cancels.
                 reserve: (self.ring / 64).max(1),
                 wait: self.wait,
                 ..CoreOptions::default()
@@ -223,7 +223,7 @@ impl Config {
 }
 
 impl Layers {
-    /// An error about a setting as one about the flag, if it was the flag that said it.
+    /// Rewrites an error about a setting to name the flag, if the flag set the value.
     fn flag_in(&self, what: &str) -> Option<String> {
         let flags = [
             ("epochs.every", "epoch", self.epoch.is_some()),
@@ -248,7 +248,7 @@ impl Layers {
         Some(format!("--{flag} (or PRICETIME_{variable}){rest}"))
     }
 
-    /// What is said outside the file holds.
+    /// Overrides the settings of the file with those of the command line and the environment.
     fn lay_over(&self, settings: &mut Settings) -> Result<(), String> {
         settings.redis.only |= self.redis_only;
         if let Some(folder) = &self.folder {
@@ -306,13 +306,13 @@ fn duration(key: &str, text: &str) -> Result<Duration, String> {
     }
 }
 
-/// None where nothing is said.
+/// Returns `None` if the text is empty.
 fn said<T>(text: &str, make: impl FnOnce(&str) -> T) -> Option<T> {
     (!text.is_empty()).then(|| make(text))
 }
 
 impl Epochs {
-    /// When epochs close.
+    /// The schedule on which epochs close.
     fn gates(&self) -> Result<EpochSchedule, String> {
         Ok(match (self.when()?, self.commands) {
             (When::Never, 0) => EpochSchedule::OnRequest,
@@ -329,7 +329,7 @@ impl Epochs {
 }
 
 impl Settings {
-    /// Makes of what is said what is meant.
+    /// Checks the settings and converts them to a configuration.
     fn check(self) -> Result<Config, String> {
         let gates = self.epochs.gates()?;
         let policy = policy(&self.journal)?;
@@ -394,7 +394,7 @@ impl Settings {
     }
 }
 
-/// When a command counts as durable.
+/// The durability policy.
 fn policy(journal: &setting::Journal) -> Result<Policy, String> {
     Ok(match journal.policy.as_str() {
         "sync" => Policy::Sync,
@@ -410,7 +410,7 @@ fn policy(journal: &setting::Journal) -> Result<Policy, String> {
     })
 }
 
-/// Where the state is, and under which policy.
+/// The data folder, if there is one, and the durability policy.
 fn home(
     folder: PathBuf,
     policy: Policy,
@@ -437,7 +437,7 @@ fn home(
         ));
     }
     match policy {
-        // That is what is said where nothing is said.
+        // `Sync` is also the default, if no policy was set.
         Policy::Sync | Policy::Epoch => Ok((None, Policy::Epoch)),
         Policy::Interval(_) | Policy::None | _ => {
             Err(String::from("journal.policy: with redis.only there is \"epoch\" and no other"))
@@ -445,7 +445,7 @@ fn home(
     }
 }
 
-/// An address of this machine.
+/// Parses a loopback address.
 fn local(text: &str) -> Result<SocketAddr, String> {
     let numbers = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let address: SocketAddr = numbers.as_deref().unwrap_or(text).parse().map_err(|_| {

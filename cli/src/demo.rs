@@ -1,10 +1,9 @@
 //! `pricetime demo`: a made-up energy market on the real core.
 //!
-//! The [`Crowd`] says commands, the engine carries them out, the [`Tape`] keeps what happened, and a
-//! face shows it: frames on a terminal, lines on a pipe. The wall clock decides when to stop (unless
-//! the number of commands is given), when to draw, and what the measured rate is; it never reaches a
-//! command. So the commands, the trades and the digest follow from the seed and the number of
-//! commands alone.
+//! The [`Crowd`] sends commands, the engine executes them, the [`Tape`] records events, and a face displays
+//! them: as frames on a terminal, as lines on a pipe. The wall clock decides when to stop (unless the
+//! number of commands is given), when to draw, and what rate is measured. It never enters a command. So the
+//! commands, the trades and the digest follow from the seed and the number of commands alone.
 
 mod crowd;
 mod dice;
@@ -28,25 +27,26 @@ use face::Face;
 use report::{Measured, Summary};
 use tape::Tape;
 
-/// Commands that are drawn up and then carried out in a row, so that the clock around them is read
-/// seldom and what the core needs is all that is timed.
+/// Commands are generated and then executed in batches of this size. The clock is read once around a batch,
+/// so the measured time is that of the core alone.
 const BATCH: u64 = 64;
 
 /// Runs a synthetic peer-to-peer energy market and shows its book, trades and epochs.
 ///
-/// Consumers buy, prosumers sell and batteries do both around a price that follows the sun. They
-/// place, amend and cancel limit and market orders, icebergs, stops, IOC, FOK and post-only orders,
-/// and some that last a few epochs. Each epoch trades continuously, then gathers orders in a call;
-/// its gate matches those at one price. Time is simulated: a quarter of an hour passes in a moment.
+/// Consumers buy, prosumers sell and batteries do both, around a price that follows the sun. They place,
+/// amend and cancel limit and market orders, icebergs, stops, IOC, FOK and post-only orders, and orders
+/// that last a few epochs. Each epoch trades continuously and then collects orders in a call phase; its
+/// gate, an auction at the end, matches those at one price. Time is simulated and runs much faster than the
+/// clock.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The same --seed and --commands give the same commands, trades and digest on every machine. A run
 that was ended by --seconds tells how many commands it had, so it can be repeated.")]
 pub(super) struct Demo {
-    /// Which of the possible markets
+    /// The seed of the market
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// How long to run, by the clock on the wall
+    /// How long to run, in seconds of real time
     #[arg(long, default_value_t = 5, value_name = "S", conflicts_with = "commands",
         value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
@@ -57,19 +57,19 @@ pub(super) struct Demo {
     #[arg(long, default_value_t = 900, value_name = "S",
         value_parser = clap::value_parser!(u64).range(5..=86_400))]
     epoch_seconds: u64,
-    /// One JSON object per line: every epoch, then the summary
+    /// Print one JSON object per line: every epoch, then the summary
     #[arg(long)]
     json: bool,
     /// Write the commands to a file of JSON lines, as a recording for `replay` and `run`
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
-    /// Lines instead of a redrawn screen (as on a pipe)
+    /// Print lines instead of a redrawn screen (the default on a pipe)
     #[arg(long, conflicts_with = "json")]
     plain: bool,
 }
 
 impl Demo {
-    /// Runs the market, shows it, and says at the end what it came to.
+    /// Runs and displays the market, then prints the summary.
     pub(super) fn run(&self) -> io::Result<()> {
         let out = io::stdout();
         self.show(if self.json {
@@ -111,7 +111,7 @@ impl Demo {
     }
 }
 
-/// The commands as a file.
+/// The file of commands that `--write` names.
 struct Recording(BufWriter<File>);
 
 impl Recording {
@@ -133,12 +133,12 @@ impl Recording {
     }
 }
 
-/// A terminal that cannot move its cursor says so by its name.
+/// Returns `true` if `TERM` names a terminal that cannot move its cursor, or is not set.
 fn is_dumb() -> bool {
     std::env::var_os("TERM").is_none_or(|term| term == "dumb")
 }
 
-/// The core with a crowd before it and a tape behind it.
+/// The core, between the crowd that sends commands and the tape that records events.
 struct Market {
     crowd: Crowd,
     engine: Engine,
@@ -156,7 +156,7 @@ impl Market {
         }
     }
 
-    /// Carries out so many more commands and tells how long the core took for them.
+    /// Executes `count` more commands and returns the time that the core took.
     fn advance(&mut self, count: u64) -> Duration {
         self.batch.clear();
         self.batch.extend((0..count).map(|_| self.crowd.command()));
@@ -195,7 +195,7 @@ mod tests {
         String::from_utf8(page.0.take()).expect("text")
     }
 
-    /// Keeps what is written to it.
+    /// A writer that keeps everything written to it.
     #[derive(Clone, Default)]
     struct Page(Rc<RefCell<Vec<u8>>>);
 
@@ -285,12 +285,12 @@ mod tests {
         for frame in frames {
             let frame = frame.replace("\x1b[K", "");
             assert!(frame.lines().all(|line| line.len() < 80), "{frame}");
-            // The last one is where the cursor comes to stand.
+            // The last line is where the cursor ends up.
             assert!(frame.lines().count() <= 24, "{frame}");
         }
     }
 
-    /// A reader who leaves after some bytes.
+    /// A reader that closes the pipe after this many bytes.
     struct Leaver(usize);
 
     impl Write for Leaver {

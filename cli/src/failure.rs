@@ -1,52 +1,52 @@
-//! How a command ends that did not do what it was to do.
+//! Errors and exit codes of the commands.
 
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
-/// What a shell is told.
+/// The exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
-    /// It failed: a file, a disk, a folder in use.
+    /// The command failed: a file, a disk, a folder in use.
     Failed = 1,
-    /// The command line or the configuration makes no sense.
+    /// The command line or the configuration is invalid.
     Usage = 2,
-    /// It was done, and what it looked at is damaged or not what it should be.
+    /// The command completed, but the data it checked is damaged or differs from what is expected.
     Unsound = 3,
-    /// It was done, but for some lines that were refused.
+    /// The command completed, but some lines were refused.
     Refused = 4,
-    /// Another process drives these markets, and this one was not to wait.
+    /// Another process holds the lock of these markets, and this one does not wait for it.
     Locked = 5,
 }
 
-/// Why a command ends before its time, in a sentence that says what, where and what to do.
+/// Why a command failed: a message that states what happened, where, and what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: Code,
-    /// Nothing where all has been said.
+    /// Empty if everything has already been printed.
     text: String,
 }
 
 impl Failure {
-    /// A failure of this kind. With an empty text nothing more is printed.
+    /// Makes a failure with this exit code. With an empty text, nothing more is printed.
     pub(crate) fn new(code: Code, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
     }
 
-    /// It failed.
+    /// Makes a failure with exit code 1.
     pub(crate) fn failed(error: impl fmt::Display) -> Self {
         Self::new(Code::Failed, error.to_string())
     }
 
-    /// Why, in words.
+    /// The error message.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// Says it on standard error and gives the exit code.
+    /// Prints the message on standard error and returns the exit code.
     pub(crate) fn end(self) -> ExitCode {
         if !self.text.is_empty() {
-            // Where not even standard error can be written to, the exit code has to say it.
+            // If standard error cannot be written, the exit code is all that is left to report the failure.
             let said = format_args!("pricetime: {}\n", self.text);
             let _ = io::Write::write_fmt(&mut io::stderr(), said);
         }

@@ -1,4 +1,4 @@
-//! `pricetime inspect`: what stands in a data folder, now or at any moment of its history.
+//! `pricetime inspect`: shows the content of a data folder, now or at any moment of its history.
 
 mod account;
 mod book;
@@ -17,10 +17,10 @@ use pricetime_engine::{MarketId, Sequence, Timestamp};
 use super::failure::{Code, Failure};
 use super::look::{self, At, Stop, Travel, Which};
 
-/// Looks into a data folder: its commands, books, orders and accounts, at any moment.
+/// Shows the commands, books, orders and accounts of a data folder, at any moment.
 ///
-/// The state of a moment is made by replaying from the nearest snapshot before it; nothing in the
-/// folder is changed, and the process that has it open goes on undisturbed.
+/// The state of a moment is replayed from the nearest snapshot before it. Nothing in the folder is changed,
+/// and a process that has it open is not disturbed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -49,21 +49,21 @@ enum What {
     Market(market::MarketAsked),
 }
 
-/// Which folder, which moment, and how it is to be said.
+/// The folder, the moment and the output format.
 #[derive(Debug, Args)]
 struct Moment {
     #[command(flatten)]
     which: Which,
-    /// At which moment: 1200, epoch:7, epoch:7@MARKET or 2026-11-21T10:15:00Z; without it, now
+    /// The moment: 1200, epoch:7, epoch:7@MARKET or 2026-11-21T10:15:00Z; without it, now
     #[arg(long, value_name = "MOMENT")]
     at: Option<At>,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
 
 impl Inspect {
-    /// Looks, and says what it saw.
+    /// Runs the subcommand and prints the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut out = BufWriter::new(io::stdout().lock());
         let done = match &self.what {
@@ -78,7 +78,7 @@ impl Inspect {
     }
 }
 
-/// Where it is said.
+/// The output.
 type Out = BufWriter<StdoutLock<'static>>;
 
 impl Moment {

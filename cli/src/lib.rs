@@ -1,6 +1,6 @@
-//! The program `pricetime`: what you can do with the engine from a shell.
+//! The `pricetime` command-line program.
 //!
-//! Each subcommand is a file. The exit codes are in `failure.rs` and at the end of `--help`.
+//! Each subcommand has its own module. The exit codes are in `failure.rs` and at the end of `--help`.
 
 mod archive;
 mod config;
@@ -24,7 +24,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use failure::Failure;
 
-/// Matches orders by price and time: a deterministic engine, and what surrounds it.
+/// A deterministic order-matching engine with price-time priority, and the tools around it.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES, disable_help_subcommand = true)]
 struct Cli {
@@ -70,7 +70,7 @@ Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configura
 5 another process drives these markets (`run --standby exit`).
 From the source tree, `cargo run --release -- demo` is the same as `pricetime demo`.";
 
-/// Does what the command line says; without a command, shows what it could say. Returns the exit code.
+/// Runs the command line and returns the exit code. Without a command, prints the help.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Some(Command::Run(run)) => run.run(),
@@ -93,7 +93,7 @@ pub fn main() -> ExitCode {
     done.map_or_else(Failure::end, |()| ExitCode::SUCCESS)
 }
 
-/// Who stops reading early, as `head` does, ends the program quietly.
+/// Ends quietly if the reader closes the pipe early, as `head` does.
 fn quiet(done: io::Result<()>) -> Result<(), Failure> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -107,7 +107,7 @@ fn completions(shell: clap_complete::Shell) -> io::Result<()> {
     io::Write::write_all(&mut io::stdout(), &script)
 }
 
-/// The manual page: that of the program, and behind it those of its commands.
+/// Prints the manual page of the program, followed by those of its commands.
 fn man() -> io::Result<()> {
     let mut page = Vec::new();
     let command = Cli::command();
@@ -119,10 +119,10 @@ fn man() -> io::Result<()> {
     io::Write::write_all(&mut io::stdout(), &page)
 }
 
-/// Reads a configuration, for the fuzz target. Returns what `Debug` shows of it.
+/// Parses a configuration, for the fuzz target. Returns its `Debug` output.
 ///
 /// # Errors
-/// Returns what is wrong, as the program says it.
+/// Returns the error message that the program would print.
 #[cfg(fuzzing)]
 pub fn configuration(text: &str) -> Result<String, String> {
     let config = config::Config::of("FILE", text, &config::Layers::default());

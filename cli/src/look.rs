@@ -1,5 +1,5 @@
-//! What the commands share that look at a data folder or a recording: where it is, which moment of
-//! it is meant, and the way from a snapshot to that moment.
+//! Shared code of the commands that read a data folder or a recording: the folder option, moments in its
+//! history, and replays from a snapshot to a moment.
 
 mod ahead;
 mod at;
@@ -32,7 +32,7 @@ pub(super) use pricetime_gateway::{grouped, word};
 
 use super::failure::{Code, Failure};
 
-/// Which data folder, and how many markets its engine may hold.
+/// The data folder, and how many markets its engine may hold.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Which {
     /// The data folder
@@ -42,46 +42,46 @@ pub(super) struct Which {
     pub(super) markets: Markets,
 }
 
-/// The data folder that a command is about.
+/// The data folder that a command works on.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Subject {
     /// The data folder
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER")]
     at: PathBuf,
-    /// The data folder; counts more than FOLDER
+    /// The data folder; overrides FOLDER
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
 }
 
 impl Subject {
-    /// Where it is.
+    /// The path of the folder.
     pub(super) fn folder(&self) -> &Path {
         self.folder.as_ref().unwrap_or(&self.at)
     }
 }
 
-/// How many markets an engine may hold: it decides whether an `add_market` was refused.
+/// The maximum number of markets of an engine. It decides whether an `add_market` is rejected.
 #[derive(Clone, Copy, Debug, Args)]
 pub(super) struct Markets {
-    /// How many markets the engine may hold, as it was when the journal was written
+    /// The maximum number of markets that the engine had when the journal was written
     #[arg(long, default_value_t = 10_000, value_name = "N", hide_short_help = true)]
     pub(super) markets_max: u32,
 }
 
-/// A data folder and its journal as they are now.
+/// A data folder and the current extent of its journal.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) look: FolderReader,
-    /// Of which commands there were snapshots, before the journal was looked at: so it reaches them,
-    /// whatever is written meanwhile.
+    /// The commands that have snapshots. They are listed before the journal is read, so the journal covers
+    /// them even if a process is writing.
     pub(super) snapshots: Vec<Sequence>,
     pub(super) journal: JournalSight,
-    /// What is wrong with the journal's last file. Then the journal ends before it.
+    /// The error in the journal's last file, if it is damaged. The journal then ends before that file.
     pub(super) damaged: Option<String>,
 }
 
 impl Seen {
-    /// Looks at a folder, beside whoever has it open.
+    /// Opens a folder for reading, even if a process has it open.
     pub(super) fn open(folder: &Path) -> Result<Self, Stop> {
         let look = FolderReader::open(Arc::new(RealDisk), folder)?;
         if look.is_new() {
@@ -103,8 +103,8 @@ impl Seen {
         }
     }
 
-    /// What a command that came to the journal's end has to end with: where its last file is damaged
-    /// that end is not what happened last.
+    /// The result of a command that has read to the journal's end. Returns an error if the last file is
+    /// damaged, because then that end is not the real one.
     pub(super) fn whole(&self) -> Result<(), Failure> {
         match &self.damaged {
             None => Ok(()),
@@ -113,7 +113,7 @@ impl Seen {
     }
 }
 
-/// A journal without its last file, which is damaged: what is before that can still be replayed.
+/// A journal without its last file, which is damaged. The files before it can still be replayed.
 pub(super) fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSight> {
     let damaged = segments.pop().filter(|_| !segments.is_empty())?;
     let durable = Sequence(damaged.first.0.saturating_sub(1));
@@ -122,13 +122,12 @@ pub(super) fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSig
     Some(JournalSight { replayable, segments, durable, last, in_use, sealed: false, torn: None })
 }
 
-/// A line on standard error that does not end anything. Where it cannot be written, what it is about
-/// goes on all the same.
+/// Prints a note on standard error. A failure to write it is ignored.
 pub(super) fn note(text: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "pricetime: {text}");
 }
 
-/// Notes how many commands are left out because a process has the folder open, if any are.
+/// Prints how many commands are left out because a process has the folder open, if any are.
 pub(super) fn note_left_out(commands: u64) {
     if commands > 0 {
         note(format_args!(
@@ -138,7 +137,7 @@ pub(super) fn note_left_out(commands: u64) {
     }
 }
 
-/// A bar on standard error, where that is a terminal; else nothing is drawn.
+/// A progress bar on standard error, or a hidden one if that is not a terminal.
 pub(super) fn bar(length: Option<u64>, what: &'static str) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -148,14 +147,14 @@ pub(super) fn bar(length: Option<u64>, what: &'static str) -> ProgressBar {
         Some(_) => "{msg} {bar:30} {percent} % {pos} of {len}, {per_sec}, {eta} to go",
         None => "{msg} {spinner} {pos}, {per_sec}",
     };
-    // A template that is not understood leaves the bar as indicatif draws it.
+    // If the template is invalid, indicatif's default style is used.
     let style = ProgressStyle::with_template(template);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar.set_message(what);
     bar
 }
 
-/// A file to write lines to; `-` is standard output.
+/// Creates a file for lines; `-` is standard output.
 pub(super) fn lines_to(path: &Path) -> Result<BufWriter<Box<dyn Write>>, Stop> {
     if path == Path::new("-") {
         return Ok(BufWriter::new(Box::new(io::stdout())));
@@ -165,7 +164,7 @@ pub(super) fn lines_to(path: &Path) -> Result<BufWriter<Box<dyn Write>>, Stop> {
     Ok(BufWriter::with_capacity(1 << 18, Box::new(file)))
 }
 
-/// Writes a value as one line.
+/// Writes a value as one JSON line.
 pub(super) fn json_line(out: &mut impl Write, value: &impl serde::Serialize) -> io::Result<()> {
     serde_json::to_writer(&mut *out, value)?;
     out.write_all(b"\n")

@@ -1,4 +1,4 @@
-//! `pricetime redis`: what stands in Redis, and the ways from there and back.
+//! `pricetime redis`: shows, checks, restores, copies and deletes the image in Redis.
 
 mod carry;
 mod check;
@@ -17,9 +17,9 @@ use super::config::{Config, Layers};
 use super::failure::{Code, Failure};
 use super::look::{self, Stop};
 
-/// Looks at the image in Redis, restores from it, copies it and takes it away.
+/// Shows the image in Redis, restores from it, copies it and deletes it.
 ///
-/// What is read is verified: counts and digest must be those that were written.
+/// Everything that is read is verified: counts and digest must match what was written.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,26 +48,26 @@ enum What {
     Drop(remove::Remove),
 }
 
-/// Which servers, and how it is to be said.
+/// The servers and the output format.
 #[derive(Debug, Args)]
 struct There {
     /// The servers: redis://host:port, rediss://, redis+sentinel://host,host/master,
     /// redis+cluster://host,host
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
     redis: Option<Secret>,
-    /// The configuration file: names of keys, certificates
+    /// The configuration file, for key names and certificates
     #[arg(long, value_name = "FILE", env = "PRICETIME_CONFIG")]
     config: Option<PathBuf>,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
 
-/// Where it is said.
+/// The output.
 type Out = BufWriter<StdoutLock<'static>>;
 
 impl Redis {
-    /// Does what was asked.
+    /// Runs the subcommand.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut out = BufWriter::new(io::stdout().lock());
         let done = match &self.what {
@@ -78,7 +78,7 @@ impl Redis {
             What::Import(it) => it.run(&mut out),
             What::Drop(it) => it.run(&mut out),
         };
-        // What was seen is said, whatever comes of it.
+        // The output is flushed even if the command failed.
         let said = out.flush();
         look::ended(done.and_then(|()| Ok(said?)))
     }
@@ -100,7 +100,7 @@ impl There {
     }
 }
 
-/// What the program says where an image cannot be read.
+/// The error for an image that cannot be read.
 fn unread(error: &ReadError) -> Failure {
     let code = match error {
         ReadError::Redis(_) | ReadError::Moving => Code::Failed,
@@ -113,13 +113,13 @@ fn unread(error: &ReadError) -> Failure {
     Failure::new(code, error.to_string())
 }
 
-/// What it says where something could not be done there.
+/// The error for a command that Redis did not execute.
 fn undone(error: &RedisError) -> Failure {
     let code = if matches!(error, RedisError::Options(_)) { Code::Usage } else { Code::Failed };
     Failure::new(code, error.to_string())
 }
 
-/// There is nothing.
+/// The error if there is no image.
 fn nothing(options: &RedisOptions) -> Stop {
     let set = options.names.markets();
     let text = format!("there is no image: no market of the set {set} has one");

@@ -1,7 +1,7 @@
-//! `pricetime replay`: what happened, once more, through a bare engine.
+//! `pricetime replay`: runs recorded commands through a bare engine.
 //!
-//! Commands come from a journal or from JSON lines; nothing but them decides what comes out, so a
-//! replay ends with the digest of the process that it repeats, on every machine.
+//! Commands come from a journal or from JSON lines. They alone determine the result, so a replay ends with
+//! the digest of the original process, on every machine.
 
 mod ear;
 mod files;
@@ -23,11 +23,11 @@ use pace::Pace;
 use report::{Report, Taken};
 use run::Run;
 
-/// Carries out a recording again: the journal of a data folder, or JSON lines of commands.
+/// Replays a recording: the journal of a data folder, or JSON lines of commands.
 ///
-/// The core runs bare and as fast as it can; no file is changed. At the end it says what the
-/// commands came to and the digest of the state, one number that two runs share only if everything
-/// in them is the same.
+/// The core runs alone and as fast as it can; no file is changed. At the end the outcomes of the commands
+/// are printed, and the digest of the state: one number that two runs share only if everything in them is
+/// the same.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,17 +48,17 @@ pub(super) struct Replay {
     /// A data folder, or files of JSON lines; - is standard input
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
     from: Vec<PathBuf>,
-    /// A data folder; counts more than FOLDER|FILE
+    /// A data folder; overrides FOLDER|FILE
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Stop after this command, an epoch's close or this time: 1200, epoch:7, epoch:7@MARKET,
+    /// Stop after this command, at the close of this epoch, or at this time: 1200, epoch:7, epoch:7@MARKET,
     /// 2026-11-21T10:15:00Z
     #[arg(long, value_name = "MOMENT")]
     until: Option<At>,
-    /// Compare with every snapshot, with the totals of each epoch and with the image of all events
+    /// Compare with every snapshot, with the totals of each epoch and with the image built from all events
     #[arg(long)]
     verify: bool,
-    /// How fast: 1x as it happened, 10x ten times that, max as fast as possible
+    /// The speed: 1x for the original speed, 10x for ten times that, max for as fast as possible
     #[arg(long, default_value = "max", value_name = "N")]
     speed: Pace,
     /// Write every group of events as a JSON line here; - is standard output
@@ -67,7 +67,7 @@ pub(super) struct Replay {
     /// Write every command as a JSON line here; - is standard output
     #[arg(long, value_name = "FILE")]
     commands: Option<PathBuf>,
-    /// Say what it came to as one JSON line
+    /// Print the result as one JSON line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -75,7 +75,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Replays, and says what it came to.
+    /// Replays and prints the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
         look::ended(self.replay())
     }
@@ -129,7 +129,7 @@ impl Replay {
         }
     }
 
-    /// Notes where the replay begins, if that is not the first command.
+    /// Reports where the replay begins, if that is not the first command.
     fn say_where(&self, seen: &Seen, after: Sequence) {
         let oldest = seen.journal.oldest();
         if after > Sequence(0) {
@@ -146,7 +146,7 @@ impl Replay {
         }
     }
 
-    /// Replays files of JSON lines, one after the other.
+    /// Replays files of JSON lines, in order.
     fn files(&self, files: &[PathBuf], is_out_taken: bool) -> Result<(), Stop> {
         if self.verify {
             let text = "--verify compares a data folder with its journal: name a folder";
@@ -165,7 +165,7 @@ impl Replay {
         Ok(())
     }
 
-    /// Says what it came to: on standard error where lines take standard output.
+    /// Prints the result: on standard error if standard output is taken by events or commands.
     fn end(&self, run: Run, taken: &Taken, refused: u64, is_out_taken: bool) -> Result<(), Stop> {
         let until = self.until.filter(|_| !run.is_there());
         let (report, judge) = Report::of(run, taken, refused)?;

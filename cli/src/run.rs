@@ -1,4 +1,4 @@
-//! The epoch runner: an engine on a data folder, fed with JSON lines.
+//! `pricetime run`: an engine on a data folder that reads JSON lines.
 
 mod input;
 mod markets;
@@ -22,7 +22,8 @@ use super::config::{Config, Layers};
 use super::failure::{Code, Failure};
 use input::Input;
 
-/// Runs markets on a data folder, or in Redis alone: takes commands as JSON lines, closes epochs, keeps everything.
+/// Runs markets on a data folder or on Redis alone: reads commands as JSON lines, closes epochs and stores
+/// everything.
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime run --config pricetime.toml --unix ./pricetime.sock
@@ -52,32 +53,32 @@ SIGTERM and Ctrl-C end in order. Exit codes: 0 done, 1 failed, 2 configuration, 
 pub(crate) struct Run {
     #[command(flatten)]
     layers: Layers,
-    /// A file of JSON lines, or - for standard input. Several are read one after the other.
+    /// A file of JSON lines, or - for standard input; may be repeated, the files are read in order.
     #[arg(long, value_name = "FILE")]
     input: Vec<PathBuf>,
-    /// Where the answers to --input go: - for standard output, or "none".
+    /// Where to write the answers to --input: - for standard output, or "none".
     #[arg(long, value_name = "WHERE", default_value = "-")]
     answers: String,
-    /// Take the lines of a recording as if they happened now.
+    /// Ignore the times in a recording and run its lines as if they happened now.
     #[arg(long)]
     ignore_times: bool,
-    /// End when the input has ended.
+    /// Exit when the input ends.
     #[arg(long)]
     once: bool,
-    /// Open a folder whose journal has lost its end, or make a new one from the image in Redis: under
+    /// Open a folder whose journal has lost its end, or create a new folder from the image in Redis. Starts
     /// a new history.
     #[arg(long)]
     accept_loss: bool,
     /// Write the log as JSON.
     #[arg(long)]
     json: bool,
-    /// Log nothing but warnings.
+    /// Log only warnings and errors.
     #[arg(long)]
     quiet: bool,
 }
 
 impl Run {
-    /// Runs until there is a reason to end.
+    /// Runs until the input ends, a signal arrives or the host stops.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         let mut config = Config::new(&self.layers)?;
         if self.answers != "-" && self.answers != "none" {
@@ -103,8 +104,8 @@ impl Run {
             let waits = reads_only && inputs.is_empty();
             inputs.push(Input::look(path, waits, config.line_max)?);
         }
-        // Without a folder a host takes no more commands while its trades wait for Redis. An epoch's end
-        // would make room, but in a recording it comes with the next command.
+        // Without a folder, a host accepts no more commands while its trades wait for Redis. The end of an
+        // epoch would free space, but in a recording that end comes only with the next command.
         let may_follow = reads_only && config.folder.is_some();
         let times = self.times(inputs.first().filter(|_| may_follow));
         if times == Times::Followed && self.layers.epoch.is_none() {
@@ -112,7 +113,7 @@ impl Run {
         }
         let runtime = tokio::runtime::Runtime::new()?;
         if config.folder.as_ref().is_some_and(|folder| !folder.exists()) {
-            // What another process drives may have the sockets until this one takes over.
+            // With a lock, another process may hold the sockets until this one takes over.
             if config.lock.is_none() {
                 runtime.block_on(config.addresses.probe())?;
             }
@@ -126,7 +127,7 @@ impl Run {
         runtime.block_on(self.serve(host, &config, (inputs, times)))
     }
 
-    /// What becomes of the times in lines. `first` is the input whose times may be followed.
+    /// How the times in lines are treated. `first` is the input whose times may be followed.
     fn times(&self, first: Option<&Input>) -> Times {
         if self.ignore_times {
             Times::Ignored
@@ -198,7 +199,7 @@ impl Run {
         Ok(host)
     }
 
-    /// Serves everybody until there is a reason to end, and ends in order.
+    /// Serves the inputs and connections until there is a reason to stop, then shuts down in order.
     async fn serve(
         &self,
         host: Host,
@@ -208,7 +209,8 @@ impl Run {
         let (stop, stopped) = watch::channel(false);
         let shared =
             Arc::new(Connected::new(host, config.tokens.clone(), config.line_max, times, stopped));
-        // A client that is answered may already send a signal.
+        // A client may send a signal as soon as it has an answer, so the signal handlers are installed
+        // first.
         let told = until_told();
         let listeners = Listeners::open(&config.addresses, config.connections).await?;
         let mut serving = tokio::spawn(listeners.serve(Arc::clone(&shared)));
@@ -225,12 +227,13 @@ impl Run {
             _ = shared.host().stopped() => Ok(Met::default()),
             Err(panic) = &mut serving => Err(Failure::failed(panic)),
         };
-        // Nobody waits for this where all have gone.
+        // Fails only if no receiver is left.
         let _ = stop.send(true);
         if !serving.is_finished() {
             let _ = serving.await;
         }
-        // Who was cut off may still be looking for what happened since he went away.
+        // A subscription whose connection was cut off may still be reading the events that its client
+        // missed.
         shared.resumed().await;
         let Some(shared) = Arc::into_inner(shared) else {
             return Err(Failure::failed("a connection did not end: the journal was not sealed"));
@@ -253,7 +256,7 @@ impl Run {
         }
     }
 
-    /// Reads the inputs, one after the other. Without `--once` it goes on until something else ends.
+    /// Reads the inputs in order. Without `--once` it then waits until something else ends the program.
     async fn read(&self, shared: &Arc<Connected>, inputs: Vec<Input>) -> Result<Met, Failure> {
         let mut met = Met::default();
         for input in inputs {
@@ -286,7 +289,7 @@ impl Run {
     }
 }
 
-/// Why a host does not open, and what to do about it.
+/// The error for a host that does not open, with advice on what to do.
 fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
     let more = match error {
         OpenError::Locked { .. } => return Failure::new(Code::Locked, error.to_string()),
@@ -317,14 +320,14 @@ fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
     Failure::failed(format!("{error}{more}"))
 }
 
-/// Shows on a terminal how far a long replay has come.
+/// Shows a progress bar on the terminal during a long replay.
 fn progress() -> impl FnMut(Progress) + Send {
     let mut bar: Option<ProgressBar> = None;
     move |at| {
         let bar = bar.get_or_insert_with(|| {
             let style = ProgressStyle::with_template("replaying {wide_bar} {pos}/{len} {eta}");
             let bar = ProgressBar::new(at.of);
-            // A template that cannot be read shows as the default one.
+            // If the template is invalid, the default style is used.
             if let Ok(style) = style { bar.with_style(style) } else { bar }
         });
         bar.set_position(at.replayed);
@@ -334,7 +337,8 @@ fn progress() -> impl FnMut(Progress) + Send {
     }
 }
 
-/// Waits for a signal to end. From this call on, even before the first poll, a signal ends the program in order.
+/// Waits for SIGTERM or SIGINT. The handlers are installed by the call itself, not by the first poll, so
+/// that a signal from then on leads to an orderly shutdown.
 fn until_told() -> impl Future<Output = &'static str> {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     async {

@@ -1,4 +1,4 @@
-//! The JSON Schema of the lines.
+//! The JSON Schema of the JSON lines format.
 
 use std::io::{self, Write as _};
 
@@ -6,24 +6,24 @@ use clap::{Args, ValueEnum};
 use pricetime_gateway::json::{Answer, Line};
 use schemars::schema_for;
 
-/// Prints a JSON Schema of the lines that go in, or of those that come out.
+/// Prints the JSON Schema of the input lines or of the output lines.
 #[derive(Debug, Args)]
 pub(crate) struct SchemaCommand {
-    /// Which lines.
+    /// The lines to describe.
     #[arg(value_enum, default_value = "input")]
     lines: Lines,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Lines {
-    /// What goes in: commands and questions.
+    /// Input: commands and queries.
     Input,
-    /// What comes out: answers.
+    /// Output: answers.
     Output,
 }
 
 impl SchemaCommand {
-    /// Prints it.
+    /// Prints the schema.
     pub(crate) fn run(&self) -> io::Result<()> {
         let schema = match self.lines {
             Lines::Input => schema_for!(Line),

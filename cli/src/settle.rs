@@ -1,4 +1,4 @@
-//! `pricetime settle`: what was posted where, what waits, and what an operator can do about it.
+//! `pricetime settle`: shows what was posted and what is pending, verifies it, and takes operator requests.
 
 mod balances;
 mod list;
@@ -25,10 +25,10 @@ use super::failure::{Code, Failure};
 use super::look::{self, Stop};
 use reading::Reading;
 
-/// Looks at settlement, proves it, and takes orders for it.
+/// Shows settlement, verifies it, and takes requests for it.
 ///
-/// What an epoch traded is one batch, posted once. Whatever only looks changes nothing, and works
-/// beside the process that has the folder.
+/// The trades of an epoch are one batch, which is posted exactly once. Commands that only read change
+/// nothing, and work while a process has the folder open.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -65,7 +65,7 @@ enum What {
     Start(start::Begin),
 }
 
-/// Which folder and which ledger, and how it is to be said.
+/// The folder, the ledger and the output format.
 #[derive(Debug, Args)]
 struct There {
     /// The data folder [default: that of the configuration, ./data]
@@ -74,25 +74,25 @@ struct There {
     /// The configuration file
     #[arg(long, value_name = "FILE", env = "PRICETIME_CONFIG")]
     config: Option<PathBuf>,
-    /// Which ledger: embedded, redis, postgres
+    /// The ledger: embedded, redis, postgres
     #[arg(long, value_name = "LEDGER", env = "PRICETIME_SETTLE")]
     settle: Option<String>,
-    /// Where it is, if it is on a server
+    /// The URL of the ledger, if it is on a server
     #[arg(long, value_name = "URL", env = "PRICETIME_SETTLE_URL", hide_env_values = true)]
     settle_url: Option<Secret>,
-    /// The Redis of the image, where the ledger stands too if nothing else is said
+    /// The Redis of the image; also holds the ledger if no other URL is given
     #[arg(long, value_name = "URL", env = "PRICETIME_REDIS", hide_env_values = true)]
     redis: Option<Secret>,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
 
-/// Where it is said.
+/// The output.
 type Out = BufWriter<StdoutLock<'static>>;
 
 impl Settle {
-    /// Does what was asked.
+    /// Runs the subcommand.
     pub(super) fn run(&self) -> Result<(), Failure> {
         let mut out = BufWriter::new(io::stdout().lock());
         let done = match &self.what {
@@ -108,7 +108,7 @@ impl Settle {
             What::Drop(it) => it.run(&mut out),
             What::Start(it) => it.run(&mut out),
         };
-        // What was seen is said, whatever comes of it.
+        // The output is flushed even if the command failed.
         let said = out.flush();
         look::ended(done.and_then(|()| Ok(said?)))
     }
@@ -137,7 +137,7 @@ impl There {
     }
 }
 
-/// A folder and what is configured for it.
+/// A folder and its configuration.
 #[derive(Debug)]
 struct Place {
     folder: PathBuf,
@@ -155,7 +155,7 @@ impl Place {
         Ok(look)
     }
 
-    /// The ledger's place.
+    /// The location of the ledger.
     fn books(&self) -> Result<Books, Failure> {
         if let Some(settling) = &self.config.settling {
             return Ok(settling.books.clone());
@@ -174,23 +174,23 @@ impl Place {
         }
     }
 
-    /// The ledger, to look at.
+    /// The ledger, for reading.
     fn read(&self) -> Result<Reading, Stop> {
         Reading::of(&self.books()?)
     }
 
-    /// The ledger, to change.
+    /// The ledger, for writing.
     fn write(&self) -> Result<Box<dyn Ledger>, Stop> {
         self.books()?.open().map_err(|error| unsettled(&error))
     }
 }
 
-/// Whether a process has the folder open; `None` if that cannot be determined.
+/// Returns `true` if a process has the folder open, or `None` if that cannot be determined.
 fn is_used(folder: &Path) -> Option<bool> {
     FolderReader::open(Arc::new(RealDisk), folder).ok()?.in_use().ok()
 }
 
-/// The name of an order, and the epoch that it is about.
+/// The name of a request, and its epoch if it has one.
 const fn order_name(order: OperatorRequest) -> (&'static str, Option<u64>) {
     match order {
         OperatorRequest::Hold => ("hold", None),
@@ -202,7 +202,7 @@ const fn order_name(order: OperatorRequest) -> (&'static str, Option<u64>) {
     }
 }
 
-/// What the program says where a ledger does not do what it is asked.
+/// The error for a ledger that fails.
 fn unsettled(error: &LedgerError) -> Stop {
     let code = match error {
         LedgerError::Unreachable { .. } | LedgerError::Refused { .. } => Code::Failed,

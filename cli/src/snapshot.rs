@@ -1,4 +1,4 @@
-//! `pricetime snapshot`: a state to start from, so that the next start replays nothing.
+//! `pricetime snapshot`: writes a snapshot, so that the next start replays nothing.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -12,9 +12,9 @@ use super::look::{self, Markets, Stop, Subject};
 
 /// Writes a snapshot of the end of the journal.
 ///
-/// The next start begins with it instead of replaying. A process that ends in order has written one
-/// itself; this is for one that was killed, and before a copy. The folder must not be in use. No
-/// earlier snapshot is dropped, and the journal stays whole.
+/// The next start loads it instead of replaying. A process that shuts down in order writes a snapshot
+/// itself; use this command after one was killed, or before you copy a folder. The folder must not be in
+/// use. No earlier snapshot is deleted, and the journal stays whole.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -23,7 +23,7 @@ Examples:
 pub(super) struct Snapshot {
     #[command(flatten)]
     subject: Subject,
-    /// Say what was written as one JSON line
+    /// Print the result as one JSON line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -37,13 +37,13 @@ enum Output {
 }
 
 impl Snapshot {
-    /// Writes it, and says where.
+    /// Writes the snapshot and prints its path.
     pub(super) fn run(&self) -> Result<(), Failure> {
         look::ended(self.save())
     }
 
     fn save(&self) -> Result<(), Stop> {
-        // Opening makes a data folder of an empty one; a mistyped path must not become one.
+        // Opening an empty folder turns it into a data folder. A mistyped path must not create one.
         let look = FolderReader::open(Arc::new(RealDisk), self.subject.folder())?;
         if look.is_new() {
             let text =
@@ -51,7 +51,7 @@ impl Snapshot {
             return Err(Failure::new(Code::Failed, text).into());
         }
         let mut folder = Folder::open(self.subject.folder())?;
-        // Which snapshots stay is for the process to say that runs here.
+        // The process that runs here decides which snapshots to keep.
         let how = RecoveryOptions { snapshots_keep: usize::MAX, ..RecoveryOptions::default() };
         let bar = look::bar(Some(0), "replaying");
         let recovered = recover(&mut folder, self.markets.markets_max, &how, &mut (), |progress| {
@@ -80,7 +80,7 @@ impl Snapshot {
     }
 }
 
-/// What the program says where there is no way back.
+/// The error for a failed recovery.
 fn failure(error: RecoveryError) -> Stop {
     match error {
         RecoveryError::Folder(error) => error.into(),

@@ -1,4 +1,4 @@
-//! New tokens.
+//! Makes tokens for TCP connections.
 
 use std::io::{self, Write};
 
@@ -6,8 +6,8 @@ use clap::Args;
 use pricetime_gateway::token_digest;
 use uuid::Uuid;
 
-/// Makes a token for connections over TCP: its lines for the configuration go to standard output, the
-/// token itself to standard error.
+/// Makes a token for TCP connections: its configuration lines go to standard output, the token itself to
+/// standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime token --account 00000000-0000-0000-0000-00000000000a >> pricetime.toml
@@ -17,7 +17,7 @@ The configuration keeps only the token's SHA-256. A client gives the token in it
   {\"hello\":{\"format\":1,\"token\":\"…\"}}")]
 #[group(required = true, multiple = false)]
 pub(crate) struct TokenCommand {
-    /// An account that the token acts for. Repeat it for several.
+    /// An account that the token acts for; may be repeated.
     #[arg(long, value_name = "UUID")]
     account: Vec<Uuid>,
     /// Make an operator's token.
@@ -28,7 +28,7 @@ pub(crate) struct TokenCommand {
 impl TokenCommand {
     /// Prints a new token.
     pub(crate) fn run(&self) -> io::Result<()> {
-        // Two of these are 244 random bits.
+        // Two version 4 UUIDs have 244 random bits.
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
         let digest: String =
             token_digest(&token).iter().map(|byte| format!("{byte:02x}")).collect();

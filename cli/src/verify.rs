@@ -1,4 +1,4 @@
-//! `pricetime verify`: whether everything in a data folder is what it should be.
+//! `pricetime verify`: checks everything in a data folder.
 
 mod checks;
 mod stretches;
@@ -14,12 +14,12 @@ use super::failure::{Code, Failure};
 use super::look::{self, Markets, Stop, Subject};
 use checks::Checks;
 
-/// Checks a whole data folder: journal, snapshots, epochs, and that they tell the same story.
+/// Checks a whole data folder: journal, snapshots and epochs, and whether they agree.
 ///
-/// Every record's checksum and number, every mark, every snapshot (its envelope, that an engine can
-/// hold it, that it has the digest it states, and that a replay comes to the same state), the totals
-/// of every epoch, and at the end the state that the events add up to. All that is wrong is named,
-/// not just the first.
+/// It checks the checksum and number of every record, and every durability mark. Of every snapshot it
+/// checks the envelope, whether an engine can load it, the digest it states, and whether a replay reaches
+/// the same state. It also checks the totals of every epoch, and at the end the state that the events add
+/// up to. All errors are reported, not just the first.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,14 +35,14 @@ clears them away.")]
 pub(super) struct Verify {
     #[command(flatten)]
     subject: Subject,
-    /// One JSON object per check, then the verdict
+    /// Print one JSON object per check, then the verdict
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     markets: Markets,
 }
 
-/// A line of what comes out.
+/// A line of output.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Output<'a> {
@@ -50,7 +50,7 @@ enum Output<'a> {
     Verified { right: bool, checks: u64, wrong: u64 },
 }
 
-/// Says what was found, as it is found.
+/// Prints each finding as soon as it is known.
 #[derive(Debug)]
 struct Voice {
     json: bool,
@@ -59,7 +59,7 @@ struct Voice {
 }
 
 impl Verify {
-    /// Checks, says what was found, and ends accordingly.
+    /// Runs the checks, prints the findings and returns an error if any check failed.
     pub(super) fn run(&self) -> Result<(), Failure> {
         look::ended(self.verify())
     }
@@ -88,7 +88,7 @@ impl Verify {
 }
 
 impl Voice {
-    /// Says the result of a check.
+    /// Prints the result of a check.
     fn say(&mut self, of: &str, found: Result<String, String>) -> io::Result<()> {
         self.checks += 1;
         let right = found.is_ok();
@@ -117,7 +117,8 @@ impl Voice {
     }
 }
 
-/// What was wrong: an error of the disk ends everything, for then nothing is known.
+/// The text of a failed check. If the journal cannot be read at all, nothing is known, and the error ends
+/// the whole verification.
 fn wrong(error: JournalError) -> Result<String, Stop> {
     match error {
         JournalError::Io { .. } | JournalError::Newer { .. } | JournalError::OtherRules { .. } => {

@@ -1,5 +1,5 @@
-//! The promise: over TCP a connection does and sees what its token allows, and never learns another
-//! account's or order's id.
+//! Over TCP, a connection can do and see only what its token allows, and never learns the id of another
+//! account or of another account's order.
 
 mod program;
 
@@ -12,7 +12,7 @@ const TWO: &str = "00000000-0000-0000-0000-000000000002";
 const THREE: &str = "00000000-0000-0000-0000-000000000003";
 const FOUR: &str = "00000000-0000-0000-0000-000000000004";
 
-/// An order's id; those of accounts begin otherwise.
+/// An order's id. The tests use other numbers than those of the accounts.
 fn order(number: u32) -> String {
     format!("00000000-0000-0000-0000-{number:012}")
 }
@@ -26,7 +26,7 @@ fn cancel(account: &str, of: u32) -> String {
     format!("{{\"cancel\":{{\"market\":1,\"account\":\"{account}\",\"order\":\"{order}\"}}}}\n")
 }
 
-/// A host with a market, and tokens of account 1 and of the accounts 2 and 3.
+/// A host with a market, a token for account 1, and a token for accounts 2 and 3.
 fn host() -> Running {
     let folder = folder();
     let tokens = token("of one", &[ONE]) + &token("of two and three", &[TWO, THREE]);
@@ -104,12 +104,12 @@ fn a_token_binds_a_connection_to_its_accounts() {
     assert_eq!(two.ask(&ask)["order"], serde_json::json!({ "line": 5, "market": 1 }));
     assert_eq!(one.ask(&ask)["order"]["found"]["account"], ONE);
     refused(&mut two, "{\"close_epoch\":{\"market\":1,\"number\":1}}\n", "only operators");
-    // A token on the Unix socket binds too.
+    // A token also restricts a connection on the Unix socket.
     let mut three = host.unix();
     three.say(&hello("of two and three"));
     assert_eq!(three.hear()["welcome"]["operator"], false);
     assert!(three.ask(&cancel(ONE, 11)).get("refused").is_some());
-    // An operator sees and does everything.
+    // An operator can see and do everything.
     assert_eq!(operator.ask(&ask)["order"]["found"]["account"], ONE);
     let all = format!("{{\"cancel_all\":{{\"market\":1,\"account\":\"{ONE}\"}}}}\n");
     let cancelled = operator.ask(&all);
@@ -127,7 +127,7 @@ fn replies_and_feeds_never_show_the_other_side_of_a_trade() {
         |account: &str| format!("{{\"subscribe\":{{\"market\":1,\"account\":\"{account}\"}}}}\n");
     refused(&mut two, &watch(ONE), "is not one of this connection's accounts");
     assert_eq!(one.ask(&watch(ONE))["orders"]["sequence"], 2);
-    // Account 4's stop is elected by the trade of the others, and takes from account 1 too.
+    // The trade of the other accounts triggers account 4's stop, which then also trades with account 1.
     one.ask(&place(1, 11, "sell", "2.00", 5));
     assert_eq!(one.hear()["own"]["sequence"], 3);
     let stop = place(4, 41, "buy", "2.00", 3)
@@ -152,7 +152,7 @@ fn replies_and_feeds_never_show_the_other_side_of_a_trade() {
             assert!(!text.contains(hidden), "{hidden} stands in {text}");
         }
     }
-    // Both sides of a trade of one's own are shown.
+    // If both sides of a trade are the connection's own, both are shown.
     two.ask(&place(3, 31, "sell", "1.00", 1));
     let reply = two.ask(&place(2, 22, "buy", "1.00", 1));
     let traded = &reply["done"]["events"][1]["traded"];

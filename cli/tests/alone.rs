@@ -1,5 +1,5 @@
-//! The promise: `pricetime run --redis-only` needs no folder, says what it does not promise, and comes
-//! back from Redis after a kill.
+//! `pricetime run --redis-only` needs no folder, states what it does not guarantee, and restores its state
+//! from Redis after a kill.
 
 mod program;
 
@@ -33,7 +33,7 @@ fn it_needs_no_folder_and_says_what_it_does_not_promise() {
     assert_eq!(answers[0]["welcome"]["durable"], false);
     assert_eq!(answers.len(), 7);
     assert!(answers[1..].iter().all(|answer| answer["done"]["durable"] == false), "{answers:?}");
-    // An end in order keeps the open epoch too.
+    // An orderly shutdown also stores the open epoch.
     let again = alone(folder.path(), &url, VIEW);
     let book = &lines(&out(&again))[0]["book"];
     assert_eq!((&book["epoch"], &book["asks"][0]["quantity"]), (&2.into(), &"1".into()));
@@ -42,7 +42,7 @@ fn it_needs_no_folder_and_says_what_it_does_not_promise() {
     assert_eq!(trades.len(), 2);
     assert_eq!((&trades[0]["epoch"], &trades[1]["epoch"]), (&1.into(), &2.into()));
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is here");
-    // They go into a file and back.
+    // Exports the trades to a file and imports them again.
     let redis = |words: &[&str]| run(folder.path(), &[words, &["--redis", &url]].concat(), "");
     let shown = || lines(&out(&redis(&["redis", "show", "--json"])))[0]["image"].clone();
     let before = shown();

@@ -1,4 +1,4 @@
-//! The promise: `pricetime bench` measures every workload, and compares what it measured.
+//! `pricetime bench` measures every workload and compares its measurements.
 //!
 //! Nothing here asserts a time.
 
@@ -22,7 +22,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
-/// What it printed, once it has ended well.
+/// The standard output of a run that succeeds.
 fn printed(arguments: &[&str]) -> String {
     let Output { status, stdout, stderr } = bench(arguments);
     assert!(status.success(), "{arguments:?}: {status}, {}", text(&stderr));
@@ -33,14 +33,14 @@ fn parsed(arguments: &[&str]) -> Value {
     serde_json::from_str(&printed(arguments)).expect("one JSON object")
 }
 
-/// The exit code of what was refused, and what was said.
+/// The exit code and standard error of a refused run.
 fn refused(arguments: &[&str]) -> (Option<i32>, String) {
     let Output { status, stdout, stderr } = bench(arguments);
     assert!(stdout.is_empty(), "{arguments:?}: {}", text(&stdout));
     (status.code(), text(&stderr))
 }
 
-/// A report of one small workload, as a file.
+/// Writes the report of one small workload to a file.
 fn report(folder: &Path) -> PathBuf {
     let path = folder.join("before.json");
     let core = ["core", "--workload", "sweep-storm", "--commands", "500", "--runs", "2", "--json"];
@@ -197,7 +197,7 @@ fn what_makes_no_sense_is_refused() {
     assert!(said.contains("/no/such/folder"), "{said}");
 }
 
-/// The image of a very small book.
+/// The arguments for the image of a very small book.
 const SMALL: [&str; 9] =
     ["redis", "--orders", "300,50", "--changes", "20", "--runs", "1", "--commands", "400"];
 
@@ -249,7 +249,7 @@ fn a_server_that_is_named_keeps_what_it_has() {
     let report = parsed(&[SMALL.as_slice(), &more].concat());
     assert!(!names(&report).contains(&"matching-hung"), "it is not ours to stop");
     assert_eq!(server.ask(&["KEYS", "*"]), "theirs");
-    // Where redis-benchmark is not there either, the program counts itself.
+    // If redis-benchmark is missing too, the program measures on its own.
     let alone = Command::new(env!("CARGO_BIN_EXE_pricetime"))
         .env("PATH", "")
         .arg("bench")
@@ -285,7 +285,7 @@ fn where_no_server_can_be_had_it_is_said_what_to_do() {
     }
 }
 
-/// Settlement of very small batches.
+/// The arguments for settlement with very small batches.
 const SETTLE: [&str; 11] = [
     "settle",
     "--trades",
@@ -304,7 +304,7 @@ const SETTLE: [&str; 11] = [
 fn settlement_is_measured_on_every_ledger() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path().to_str().expect("a path of text");
-    // A server of ours may have to read its folder as somebody else.
+    // A server started by the program may run as another user, which has to read this folder.
     let rights = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(folder.path(), rights).expect("its rights");
     let report = parsed(&[SETTLE.as_slice(), &["--folder", at, "--json"]].concat());
@@ -342,7 +342,7 @@ fn a_ledger_that_is_named_keeps_what_it_has() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path().to_str().expect("a path of text");
     let small = ["settle", "--trades", "3", "--small", "2", "--locks", "0", "--commands", "0"];
-    // Without a PATH there is no other server.
+    // With an empty PATH, the program cannot start another server.
     let run = Command::new(env!("CARGO_BIN_EXE_pricetime"))
         .env("PATH", "")
         .arg("bench")

@@ -1,4 +1,4 @@
-//! The promise: what the documentation shows is what the program does.
+//! The documentation shows what the program really does.
 
 mod program;
 
@@ -11,18 +11,18 @@ use serde_json::Value;
 
 const JSON: &str = include_str!("../../docs/json.md");
 
-/// The lines of the page that stand behind a comment of this name.
+/// The lines of the blocks that follow a comment with this name.
 fn lines(name: &str) -> Vec<&'static str> {
     let blocks = page::behind(JSON, &format!("<!-- {name} -->\n```json\n"));
     assert!(!blocks.is_empty(), "docs/json.md shows no {name}");
     blocks.into_iter().flat_map(str::lines).collect()
 }
 
-/// A line without what no two runs share.
+/// A line without the values that differ from run to run.
 fn plain(line: &str) -> String {
     let mut line: Value = serde_json::from_str(line).expect(line);
     for body in line.as_object_mut().expect("an object").values_mut() {
-        // A snapshot is written beside the matching: it is there by now, or not yet.
+        // A snapshot is written concurrently with matching, so it may or may not be complete.
         for own in ["time", "history", "snapshot"] {
             if let Some(value) = body.get_mut(own) {
                 *value = Value::Null;
@@ -39,7 +39,7 @@ fn the_conversation_of_the_format_is_a_real_one() {
     let output = run(folder().path(), &words, &said);
     assert_eq!(output.status.code(), Some(4), "three lines are refused");
     let text = out(&output);
-    // Subscriptions bring their lines in between.
+    // Lines of subscriptions come in between.
     let mut answers: Vec<String> = text.lines().map(plain).collect();
     let mut shown: Vec<String> = lines("out").into_iter().map(plain).collect();
     answers.sort();
@@ -72,7 +72,7 @@ fn the_conversations_of_clients_are_real_ones() {
     }
 }
 
-/// The names of a schema's lines, and of what is in them.
+/// The names of a schema's lines and of their members.
 fn names(schema: &Value, into: &mut BTreeSet<String>) {
     match schema {
         Value::Object(object) => {
@@ -91,8 +91,8 @@ fn the_format_shows_every_line_and_every_member() {
     for schema in [schema_for!(Line), schema_for!(Answer)] {
         let mut all = BTreeSet::new();
         names(schema.as_value(), &mut all);
-        // What only goes wrong in the host itself, and the prices of a market with neither bids nor
-        // asks, would make the conversation longer than it teaches.
+        // Members that appear only in internal failures, and prices of a market without bids and asks,
+        // would make the example conversation too long.
         let rare = ["stopped", "snapshot_failure", "faulty", "until", "post_only"];
         let missing: Vec<_> = all
             .iter()

@@ -1,4 +1,4 @@
-//! The promise: the command line understands what people write, and names the flag that it does not.
+//! The command line accepts the values that people write, and an error names the flag with the wrong value.
 
 mod program;
 

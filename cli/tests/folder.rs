@@ -1,4 +1,4 @@
-//! The promise: `pricetime run` says what goes wrong with its data folder.
+//! `pricetime run` reports problems with its data folder.
 
 mod program;
 

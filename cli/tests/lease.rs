@@ -1,5 +1,5 @@
-//! The promise: of two processes on one folder the second waits, takes over when the first has died, and
-//! does not while the first only hangs; and who comes to itself without the lock tells nothing.
+//! Of two processes on one folder, the second waits. It takes over if the first has died, but not while the
+//! first only hangs. A process that wakes up without the lock acknowledges nothing.
 
 mod program;
 
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 const KEY: &str = "pricetime:dev:lock:order_matching:default";
 
-/// A process on a folder that others have too.
+/// A process on a folder that it shares with others.
 struct Runner {
     child: Child,
     socket: PathBuf,
@@ -81,7 +81,7 @@ impl Runner {
 
 impl Drop for Runner {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -97,7 +97,7 @@ fn hear(client: &mut BufReader<UnixStream>) -> Value {
     serde_json::from_str(&line).expect(&line)
 }
 
-/// Says lines and hears an answer to each.
+/// Sends lines and reads an answer to each.
 fn ask(client: &mut BufReader<UnixStream>, lines: &str) -> Vec<Value> {
     say(client, lines);
     lines.lines().map(|_| hear(client)).collect()
@@ -108,17 +108,17 @@ fn durable(client: &mut BufReader<UnixStream>) -> u64 {
     answers[0]["status"]["durable"].as_u64().expect("a number")
 }
 
-/// What does not trade.
+/// Orders that do not trade.
 fn orders(numbers: std::ops::Range<u32>) -> String {
     numbers.map(|number| place(1, number, "buy", "10", 1)).collect()
 }
 
-/// How many of them nobody has a lock on.
+/// The number of servers on which the lock is free.
 fn free(servers: &[Server]) -> usize {
     servers.iter().filter(|server| server.ask(&["EXISTS", KEY]) == "0").count()
 }
 
-/// A first one that has carried something out, and one that stands by.
+/// Starts one process that executes commands, and a standby.
 fn two(folder: &Path, servers: &[Server]) -> (Runner, Runner) {
     let mut first = Runner::start(folder, "first", servers);
     let mut client = first.client();
@@ -141,7 +141,8 @@ fn a_standby_takes_over_from_one_that_was_killed() {
         ask(&mut client, &orders(20..30));
         assert_eq!(durable(&mut client), 31);
         assert_eq!(second.end(), Some(0));
-        // One whose lock lives so long that it is free only because it was given back.
+        // The lock of the third process expires only after 600 s, so it is free only if the process
+        // releases it.
         let mut third = Runner::start_with(folder.path(), "third", &servers, "600s");
         drop(third.client());
         assert_eq!(third.end(), Some(0));
@@ -188,7 +189,7 @@ fn who_comes_to_itself_without_the_lock_tells_nothing() {
         say(&mut client, &orders(20..30));
         first.signal("CONT");
         first.wait_for("somebody else holds");
-        // So often it would have had the time to tell.
+        // The loop gives the first process enough time to answer.
         for _ in 0..100 {
             assert_eq!(durable(&mut other), 21);
         }

@@ -1,4 +1,4 @@
-//! The promise: the listeners of `pricetime run` keep what is not theirs, and serve through floods.
+//! The listeners of `pricetime run` keep files that belong to others, and stay available during floods.
 
 mod program;
 
@@ -27,7 +27,7 @@ fn start(settings: &str) -> Running {
     Running::start_in(folder, &["--config", "c.toml", "--tcp", "127.0.0.1:0"])
 }
 
-/// A client from this address.
+/// A client that connects from this address.
 async fn from(address: &str, host: &mut Running) -> Client<TcpStream> {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(address.parse().expect("an address")).expect("an address of this machine");
@@ -43,7 +43,7 @@ fn refusal(answer: &serde_json::Value) -> (u64, &str) {
     (refused["line"].as_u64().expect("a line"), refused["error"].as_str().expect("an error"))
 }
 
-/// Which file has this name.
+/// The inode of the file at this path.
 fn inode(path: &Path) -> u64 {
     fs::symlink_metadata(path).expect("a file").ino()
 }
@@ -73,7 +73,7 @@ async fn unix_socket_with_full_backlog_is_not_replaced() {
     let socket = tokio::net::UnixSocket::new_stream().expect("a socket");
     socket.bind(&path).expect("a free name");
     let listener = socket.listen(0).expect("a listener");
-    // Nobody accepts, so the queue fills up and a connection would have to wait.
+    // The listener does not accept, so the queue fills up and a connection would have to wait.
     let mut queued = Vec::new();
     while let Ok(stream) = tokio::net::UnixStream::connect(&path).await {
         queued.push(stream);
@@ -96,7 +96,7 @@ fn process_that_ends_leaves_the_socket_of_another() {
     assert_eq!(code, Some(0), "{log}");
     assert!(folder.path().join("socket").exists(), "the other process still listens there");
     drop(other);
-    // That one is dead now, and of the same user: it is replaced, and removed at the end.
+    // The other process is dead now and had the same user. Its socket is replaced, and removed at the end.
     let host = Running::start_in(folder, &[]);
     assert!(host.unix().ask(VIEW).get("refused").is_some(), "there is no market");
     let (code, log, folder) = host.end();
@@ -123,7 +123,8 @@ fn connection_whose_first_line_is_no_json_object_is_closed() {
         format!("{{\"{}\"\n", "x".repeat(70_000)),
     ];
     for said in [browser].into_iter().chain(others.map(|line| line + &order)) {
-        // Here its order would be carried out: a connection over TCP may place none without a token.
+        // Over TCP, a connection without a token may place no order; on the Unix socket, the order would be
+        // executed.
         let mut client = host.unix();
         client.say(&said);
         let refused = client.hear();
@@ -167,7 +168,7 @@ async fn connections_are_limited_in_all_and_from_one_address_and_operators_get_i
     }
     let refused = host.unix().hear();
     assert_eq!(refusal(&refused).0, 0);
-    // When a client has gone, another one gets in.
+    // When a client disconnects, another can connect.
     clients.pop();
     until("free place", || host.tcp().try_ask(STATUS).is_some_and(|it| it.get("status").is_some()));
 }
@@ -203,13 +204,13 @@ fn silent_and_idle_connections_are_closed_and_subscribers_are_not() {
     assert_eq!(refusal(&closed), (0, "no line came within 300ms, so it is closed"));
     silent.closed();
     let mut half = host.tcp();
-    // It may be too late already.
+    // The write may come too late already.
     let _ = half.write(b"{\"status\":");
     assert_eq!(refusal(&half.hear()).0, 0, "half a line does not keep it open");
     half.closed();
 
     let mut host = start("idle_timeout = \"300ms\"\ntoken = \"sesame\"\n");
-    // On the Unix socket the first line has to come within that time too: operators come over TCP here.
+    // The time limit for the first line also applies to the Unix socket, so the operator uses TCP here.
     let mut operator = host.tcp();
     let hello = "{\"hello\":{\"format\":1,\"token\":\"sesame\"}}\n";
     operator.say(&format!("{hello}{MARKET}"));
@@ -259,7 +260,7 @@ fn clients_that_take_no_answers_do_not_stop_others() {
     for _ in 0..3 {
         let mut client = host.unix();
         client.write_timeout(Duration::from_secs(1));
-        // It is full, or nearly so.
+        // The buffer is now full, or nearly so.
         while client.write(line.as_bytes()).is_ok() {}
         deaf.push(client);
     }

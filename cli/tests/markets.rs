@@ -1,12 +1,12 @@
-//! The promise: what the program tells of a market can be sent back to it, a market that is refused is
-//! told why, and a market in call can be watched.
+//! The description of a market that the program returns can be sent back to it. The refusal of a market
+//! states its reason, and a market in a call phase can be watched.
 
 mod program;
 
 use program::{MARKET, Running, close, err, folder, lines, out, place, run};
 use serde_json::{Value, json};
 
-/// A market in which every member says something unusual.
+/// A market with an unusual value for every member.
 fn every() -> Value {
     json!({ "symbol": "SUN/EUR", "tick": { "mantissa": 10, "exponent": -3 }, "lot": "0.025",
         "pricing": "midpoint", "quantity_max": "250.000", "price_min": "-0.500",
@@ -15,7 +15,7 @@ fn every() -> Value {
         "blocked_max": 3, "parts_max": 9 })
 }
 
-/// Other terms for it.
+/// Other terms for the market.
 fn terms() -> Value {
     json!({ "price_min": "0.000", "price_max": "4.000", "protection_ticks": 9,
         "reference_price": "0.500", "maker_ppm": -10, "taker_ppm": 30 })
@@ -27,7 +27,7 @@ fn line(name: &str, mut body: Value) -> String {
     json!({ name: body }).to_string() + "\n"
 }
 
-/// What the program answers to these lines, in a new folder.
+/// The program's answers to these lines, in a new folder.
 fn answers(said: &str) -> Vec<Value> {
     lines(&out(&run(folder().path(), &["run", "--once", "--quiet"], said)))
 }
@@ -48,7 +48,7 @@ fn what_is_told_of_a_market_can_be_sent_back_unchanged() {
     }
     assert_eq!(all[3]["market"]["found"], changed);
 
-    // What was found makes the same market elsewhere, and its terms change nothing there.
+    // The market as returned creates the same market elsewhere, and its terms change nothing there.
     let found = line("add_market", all[3]["market"]["found"].clone());
     let again = answers(&[found, ask.clone(), line("set_market", told.clone())].concat());
     assert_eq!(again[1]["market"]["found"], changed);
@@ -89,7 +89,7 @@ fn older_name_of_the_reference_price_is_read() {
     }
 }
 
-/// A market, with other values for some members.
+/// A market with other values for some members.
 fn with(changes: Value) -> Value {
     let mut market = json!({ "symbol": "SUN", "tick": "0.01", "lot": "1", "quantity_max": "1000",
         "price_min": "0", "price_max": "100" });
@@ -99,7 +99,7 @@ fn with(changes: Value) -> Value {
     market
 }
 
-/// What is changed, the member that is wrong then, and what is said of it.
+/// The changes to a market, the member that is then wrong, and the message.
 fn refusals() -> Vec<(Value, &'static str, &'static str)> {
     let huge = json!({ "price_max": "1000000000000", "quantity_max": "1000000000000000" });
     let deep = json!({ "price_min": "-1000000000000", "quantity_max": "1000000000000000" });
@@ -212,7 +212,7 @@ fn used_and_zero_market_ids_are_refused_as_such() {
     let why = "4 is not above every id that was ever used: ids only go up, so that none is used \
                twice";
     assert_eq!(all[2]["done"]["detail"], json!({ "field": field, "why": why }));
-    // A market of the configuration is refused for the same reasons.
+    // A configured market is refused for the same reasons.
     let folder = folder();
     let market = "[[market]]\nmarket = 1\nsymbol = \"SUN\"\ntick = \"0.01\"\nlot = \"1\"\n\
                   quantity_max = \"1000\"\nprice_min = \"0\"\nprice_max = \"100\"\n\

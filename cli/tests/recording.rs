@@ -1,4 +1,4 @@
-//! The promise: `run --once` on a recording does what happened then, and ends with the digest of `replay`.
+//! `run --once` on a recording repeats what happened then, and ends with the digest of `replay`.
 
 mod program;
 
@@ -7,7 +7,7 @@ use std::path::Path;
 use program::{VIEW, err, folder, lines, out, place, run};
 use serde_json::{Value, json};
 
-/// The lines with a time each, so many minutes after the day began.
+/// The lines with a time, this many minutes after the start of the day.
 fn at(minute: u32, said: &str) -> String {
     let time = format!("2026-06-01T{:02}:{:02}:00Z", minute / 60, minute % 60);
     let mut all = String::new();
@@ -20,7 +20,7 @@ fn at(minute: u32, said: &str) -> String {
     all
 }
 
-/// An order that ends at this minute.
+/// An order that expires at this minute.
 fn until(minute: u32, order: u32) -> String {
     let mut line: Value = serde_json::from_str(&place(1, order, "buy", "1.00", 5)).expect("a line");
     let end = format!("2026-06-01T00:{minute:02}:00Z");
@@ -34,13 +34,13 @@ fn day() -> String {
         + &at(2, &until(50, 2))
         + "{\"place\":\n"
         + &at(3, &place(2, 9, "sell", "3.001", 1))
-        // Nothing but the clock of the recording ends the first order before this one comes.
+        // Only the clock of the recording expires the first order before this one arrives.
         + &at(10, &place(2, 3, "sell", "1.00", 6))
         + &at(15, &program::close(1))
         + &at(16, &place(2, 3, "sell", "2.00", 1))
 }
 
-/// The digest that a process names on its standard error or output.
+/// The digest that a process prints on its standard error or output.
 fn digest(text: &str) -> &str {
     let behind = text.rsplit_once("digest").expect(text).1;
     behind.trim_start_matches(|it: char| !it.is_ascii_hexdigit()).get(..32).expect(text)
@@ -75,7 +75,7 @@ fn run_and_replay_of_a_recording_come_to_one_digest() {
         "{log}"
     );
     assert!(log.contains("reasons=\"1 duplicate_order_id\""), "{log}");
-    // What the journal says of it is again such a recording.
+    // Commands exported from the journal are such a recording again.
     let written = run(folder.path(), &["replay", "./data", "--commands", "again.jsonl"], "");
     assert_eq!(written.status.code(), Some(0), "{}", err(&written));
     let (_, again) = once(folder.path(), &["--folder", "other", "--input", "again.jsonl"]);

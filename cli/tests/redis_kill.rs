@@ -1,9 +1,8 @@
-//! The promise: `kill -9` between any two words to Redis, within one or before its answer, leaves a
-//! state whole in Redis or none, loses nothing that was told, and the image is exact again after the
-//! next start.
+//! A `kill -9` between any two commands to Redis, within one, or before its reply, leaves either a complete
+//! state in Redis or none. Nothing acknowledged is lost, and the image is exact again after the next start.
 //!
-//! `PRICETIME_TRIALS` says how many kills, a hundredth of it, `PRICETIME_SEED` which ones. From 50,000 on
-//! all are tried that there are: each word, in each manner.
+//! `PRICETIME_TRIALS` sets the number of kills (a hundredth of it), `PRICETIME_SEED` selects them. From
+//! 50,000 on, every possible kill is tried: at each command, in each manner.
 
 mod program;
 #[path = "program/turnstile.rs"]
@@ -26,9 +25,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 use turnstile::{Manner, Turnstile};
 
-/// A folder that lives longer takes longer and longer.
+/// The number of kills per folder: the older a folder, the longer each trial takes.
 const KILLS_A_FOLDER: u64 = 5;
-/// Epochs of a process: changes in place, a second generation, and the turn back to the first.
+/// The number of orders in each epoch of a process: changes in place, a second generation, and the switch
+/// back to the first.
 const SIZES: [u32; 3] = [40, 1_050, 1_050];
 const MANNERS: [Manner; 3] = [Manner::Before, Manner::Half, Manner::NoReply];
 
@@ -37,13 +37,13 @@ fn number(name: &str, otherwise: u64) -> u64 {
     text.map_or(otherwise, |text| text.parse().expect("a number in the environment"))
 }
 
-/// What stands in Redis of the market.
+/// The image of the market in Redis.
 fn read(server: &Server) -> Option<ReadImage> {
     let mut link = Link::new(RedisOptions::parse(&server.url()).expect("an address"));
     read_image(&mut link, &KeyNames::default().of(MarketId(1))).expect("an image that is whole")
 }
 
-/// A process, fed with lines.
+/// A process that reads lines.
 struct Victim {
     child: Child,
     input: ChildStdin,
@@ -68,9 +68,9 @@ impl Victim {
         Self { child, input, answers, line: 0 }
     }
 
-    /// Says lines and hears their answers. None where it was killed meanwhile.
+    /// Sends lines and reads their answers. Returns `None` if the process was killed.
     fn ask(&mut self, lines: &str, told: &mut Vec<(u64, String)>) -> Option<u64> {
-        // What it has not read yet does not fill a pipe.
+        // The lines go in chunks, so that unread ones do not fill a pipe.
         for some in lines.lines().collect::<Vec<_>>().chunks(100) {
             let text: String = some.iter().map(|line| format!("{line}\n")).collect();
             self.input.write_all(text.as_bytes()).ok()?;
@@ -88,20 +88,20 @@ impl Victim {
     }
 
     fn kill(mut self) {
-        // It may have been killed.
+        // The process may have been killed already.
         drop(self.child.kill());
         self.child.wait().expect("it is dead");
     }
 }
 
-/// A market that processes are killed at, one after the other.
+/// A market whose processes are killed, one after the other.
 struct Trial {
     server: Server,
     way: Turnstile,
     folder: TempDir,
-    /// What was told: sequence and the line that it answers.
+    /// The acknowledged commands: each sequence number with its line.
     told: Vec<(u64, String)>,
-    /// Where the journal ended when a process began: that state is brought to Redis too.
+    /// The last sequence of the journal at each start of a process; that state is also written to Redis.
     starts: Vec<u64>,
     orders: u32,
 }
@@ -114,14 +114,14 @@ impl Trial {
         Self { server, way, folder, told: vec![], starts: vec![0], orders: 0 }
     }
 
-    /// Begins anew with an empty folder and an empty server.
+    /// Starts again with an empty folder and an empty server.
     fn clear(&mut self) {
         self.folder = tempfile::tempdir().expect("a folder");
         assert_eq!(self.server.ask(&["FLUSHALL"]), "OK");
         (self.told, self.starts) = (vec![], vec![0]);
     }
 
-    /// So many orders, and the end of the epoch.
+    /// This many orders, followed by the end of the epoch.
     fn epoch(&mut self, orders: u32, epoch: u64) -> String {
         let mut lines = String::new();
         for order in self.orders..self.orders + orders {
@@ -132,7 +132,7 @@ impl Trial {
         lines + &format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")
     }
 
-    /// Epochs of these sizes, each brought to Redis before the next. Whether nobody was killed.
+    /// Runs epochs of these sizes and waits until each is in Redis. Returns `true` if the process survived.
     fn epochs(&mut self, victim: &mut Victim, first: u64, sizes: &[u32]) -> bool {
         for (size, epoch) in sizes.iter().zip(first..) {
             let lines = self.epoch(*size, epoch);
@@ -149,7 +149,7 @@ impl Trial {
         true
     }
 
-    /// A process, from its start to its end or death. Whether nobody was killed on the way.
+    /// Runs a process from its start to its end or death. Returns `true` if it survived.
     fn run(&mut self, said: &str, epoch: u64, sizes: &[u32]) -> bool {
         let mut victim = Victim::start(self.folder.path(), &self.way);
         let all = (said.is_empty() || victim.ask(said, &mut self.told).is_some())
@@ -159,8 +159,8 @@ impl Trial {
         all
     }
 
-    /// Holds Redis against the journal, and the journal against what was told. Says which epoch is
-    /// next.
+    /// Compares Redis with the journal, and the journal with what was acknowledged. Returns the number of
+    /// the next epoch.
     fn judge(&mut self, what: &str) -> u64 {
         let image = read(&self.server);
         let folder = Folder::open(&self.folder.path().join("data")).expect("it can be opened");
@@ -204,8 +204,8 @@ impl Trial {
         engine.market(MarketId(1)).map_or(1, |book| book.head().epoch.0)
     }
 
-    /// A process that nobody kills closes an epoch, and that stands in Redis then. Says which epoch
-    /// is next.
+    /// Runs a process to the end of an epoch without a kill, and checks that Redis then has that epoch.
+    /// Returns the number of the next epoch.
     fn heal(&mut self, what: &str, said: &str, epoch: u64, orders: u32) -> u64 {
         self.way.arm(None);
         assert!(self.run(said, epoch, &[orders]), "{what}: nobody is killed");
@@ -222,8 +222,8 @@ fn a_kill_at_any_word_to_redis_leaves_a_whole_state() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     let mut trial = Trial::new();
     let mut epoch = trial.heal("at first", MARKET, 1, 700);
-    // How many words there are where nobody is killed: the claim, everything anew, some changes, a
-    // second generation, and a turn to it.
+    // Counts the commands of a process that is not killed: the claim, a full rewrite, some changes, a
+    // second generation, and the switch to it.
     trial.way.arm(None);
     assert!(trial.run("", epoch, &SIZES), "nobody is killed");
     epoch = trial.judge("nobody killed");
@@ -237,7 +237,7 @@ fn a_kill_at_any_word_to_redis_leaves_a_whole_state() {
             trial.clear();
             epoch = trial.heal("in a new folder", MARKET, 1, 700);
         }
-        // One of each stretch of the whole range.
+        // One kill in each section of the range.
         let (from, to) = (kill * points / trials, (kill + 1) * points / trials);
         let point = from + random.below(to - from);
         let manner = MANNERS[(point % MANNERS.len() as u64) as usize];

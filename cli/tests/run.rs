@@ -1,4 +1,4 @@
-//! The promise: `pricetime run` does what its help says, as a process.
+//! `pricetime run` does what its help says, as a process.
 
 mod program;
 
@@ -147,7 +147,7 @@ fn orders_end_with_their_connection_where_that_is_wanted() {
         trader.ask(&format!("{{\"hello\":{{\"format\":1,\"cancel_on_disconnect\":{cancel}}}}}\n"));
         trader.ask(&place(1, u32::from(cancel) + 1, "buy", "1.00", 1));
         drop(trader);
-        // The end of a connection is noticed in its own time.
+        // The host notices the end of a connection with some delay.
         for _ in 0..1_000 {
             let book = operator.ask(VIEW);
             if book["book"]["bids"][0]["orders"] == left
@@ -162,7 +162,7 @@ fn orders_end_with_their_connection_where_that_is_wanted() {
     }
 }
 
-/// Orders that were on their way when the connection broke are cancelled like the others.
+/// Cancel-on-disconnect also cancels orders that were still in transit when the connection broke.
 #[test]
 fn cancel_on_disconnect_ends_what_a_client_sent_without_reading() {
     let host = Running::start(&["--events", "events.jsonl"]);
@@ -211,7 +211,7 @@ fn a_kill_takes_nothing_back_that_was_answered() {
     trader.hear();
     trader.ask(&place(1, 1, "sell", "3.00", 9));
     host.signal("KILL");
-    // Nothing more is said.
+    // No answer follows.
     trader.rest();
     let folder = {
         let mut host = host;
@@ -347,7 +347,7 @@ fn what_is_printed_for_others_is_whole() {
 #[test]
 fn it_runs_on_a_terminal_too() {
     let folder = folder();
-    // A terminal of its own: `script` belongs to every Debian.
+    // `script` provides a terminal; it is part of every Debian.
     let command = format!("{} run --once --input /dev/null", env!("CARGO_BIN_EXE_pricetime"));
     let output = std::process::Command::new("script")
         .args(["-qec", &command, "/dev/null"])

@@ -1,5 +1,5 @@
-//! The promise: no error, log, status or receipt shows a token, a password or an address that may hold
-//! one; what is started gets none of them; and a receiver of deliveries can tell who sends.
+//! No error, log, status or receipt shows a token, a password or an address that may contain one. Child
+//! processes get none of them, and a receiver of deliveries can verify the sender.
 
 mod program;
 #[path = "program/settling.rs"]
@@ -22,7 +22,7 @@ use settling::{MARKET, asked, epoch};
 const PAGE: &str = include_str!("../../docs/settlement.md");
 /// Every secret here contains this.
 const SECRET: &str = "hunter2";
-/// The secret that signs.
+/// The signing secret.
 const SIGNING: &str = "hunter2 signs what is delivered";
 
 fn shows_nothing(text: &str, what: &str) {
@@ -136,7 +136,7 @@ fn a_secret_that_makes_no_sense_is_not_shown() {
     }
 }
 
-/// Starts it with deliveries configured so, and settles an epoch.
+/// Starts the program with this delivery configuration and settles an epoch.
 fn deliver(environment: &[(&str, &str)], settlement: &str) -> Running {
     let folder = folder();
     let text = format!("[settlement]\nledger = \"embedded\"\n{settlement}");
@@ -169,7 +169,7 @@ fn a_program_that_delivers_gets_no_secret_of_the_environment() {
     assert!(seen.contains("SOMETHING_ELSE=stays"), "{seen}");
 }
 
-/// What a server was asked: the head by name, in lower case, and the body.
+/// A request to the server: the headers by lower-case name, and the body.
 struct Request {
     first: String,
     head: BTreeMap<String, String>,
@@ -193,8 +193,8 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
     Some(Request { first, head, body: String::from_utf8(body).ok()? })
 }
 
-/// A server, and a proxy, that refuses the first request and takes the others. It sends on what it was
-/// asked.
+/// A server and proxy that refuses the first request and accepts the others. It sends each request to the
+/// channel.
 fn serve() -> (SocketAddr, Receiver<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -208,7 +208,7 @@ fn serve() -> (SocketAddr, Receiver<Request>) {
                 let text = if is_tunnel {
                     String::from("HTTP/1.1 200 OK\r\n\r\n")
                 } else {
-                    // Like many servers, it repeats the path that it does not take.
+                    // Like many servers, this one repeats the refused path in its answer.
                     let body = if answer == "200 OK" { "thanks" } else { request.first.as_str() };
                     let length = body.len();
                     format!(
@@ -216,7 +216,7 @@ fn serve() -> (SocketAddr, Receiver<Request>) {
                          {body}"
                     )
                 };
-                // A client that has gone asks again.
+                // If the client is gone, it retries.
                 let _ = reader.get_mut().write_all(text.as_bytes());
                 if say.send(request).is_err() {
                     return;
@@ -231,7 +231,7 @@ fn serve() -> (SocketAddr, Receiver<Request>) {
     (address, asked)
 }
 
-/// The signature that `openssl` computes.
+/// The signature as computed by `openssl`.
 fn signature(time: &str, body: &str) -> String {
     let mut openssl = Command::new("openssl")
         .args(["dgst", "-sha256", "-hmac", SIGNING])
@@ -278,7 +278,7 @@ fn a_delivery_over_http_is_signed_and_shows_no_secret() {
     }
 }
 
-/// The receiver of the page takes this, and nothing else.
+/// The example receiver in the documentation accepts this request and rejects every variation of it.
 fn the_page_takes(head: &BTreeMap<String, String>, body: &str) {
     let (time, signed) = (&head["pricetime-time"], &head["pricetime-signature"]);
     let example = page::blocks(PAGE, "python").concat();
@@ -302,7 +302,7 @@ fn the_page_takes(head: &BTreeMap<String, String>, body: &str) {
     assert_eq!(judged(time, signed, body, SIGNING), "True");
     assert_eq!(judged(time, signed, &body.replace('1', "2"), SIGNING), "False");
     assert_eq!(judged(time, signed, body, "another secret"), "False");
-    // What was sent long ago is not taken again, and its time cannot be changed.
+    // An old request is not accepted again, and its time cannot be changed.
     assert_eq!(judged("1000", &signature("1000", body), body, SIGNING), "False");
     assert_eq!(judged(&format!("{time}1"), signed, body, SIGNING), "False");
 }

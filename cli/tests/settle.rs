@@ -1,5 +1,5 @@
-//! The promise: what was traded is settled by the program, once; it can be looked at, proved, held and
-//! begun anew from a shell; and what `docs/settlement.md` shows is what the program says.
+//! The program settles trades exactly once. Settlement can be inspected, verified, held and started from a
+//! shell, and `docs/settlement.md` shows the program's real output.
 
 mod program;
 #[path = "program/settling.rs"]
@@ -49,7 +49,7 @@ fn look_at_the_day(folder: &Path, with: &[&str]) {
     assert_eq!((&head["volume"], &head["notional"]), (&json!("3.0"), &json!("29.700")));
     assert_eq!((&head["fees"], &head["outcome"]), (&json!("0.010"), &json!("posted")));
     assert_eq!(head["digest"], list[2]["batch"]["digest"]);
-    // The maker's rebate of 0.00297 is less than a unit: it is rounded toward the platform.
+    // The maker's rebate of 0.00297 is less than a unit, so it is rounded in favor of the platform.
     assert_eq!(show[2]["transfer"]["quote"], "-29.700");
     assert_eq!(show[3]["transfer"]["quote"], "29.690");
     let of_taker = ["statement", "--account", TAKER, "--market", "1", "--epoch", "1"];
@@ -165,7 +165,7 @@ fn a_ledger_that_is_not_there_stops_nothing_and_gets_everything_later() {
 fn a_ledger_that_says_something_else_is_found() {
     let folder = folder();
     settled(folder.path(), &["--settle", "embedded"]);
-    // Another platform: the same trades are other batches.
+    // With another platform account, the same trades make other batches.
     let other = "[settlement]\nplatform = \"00000000-0000-0000-0000-000000000009\"\n";
     std::fs::write(folder.path().join("other.toml"), other).expect("a file");
     let found = asked(folder.path(), &["verify", "--config", "other.toml"], 3);
@@ -178,7 +178,7 @@ fn a_ledger_that_says_something_else_is_found() {
         settle(folder.path(), &["show", "1", "1", "--config", "other.toml"]).status.code(),
         Some(3)
     );
-    // Somebody posts an epoch that never was.
+    // Posts an epoch that never existed.
     let mut ledger = EmbeddedLedger::open(&folder.path().join("data/ledger")).expect("a ledger");
     let claim = ledger.claim(MarketId(1), Token(0)).expect("a claim");
     let Some(Position { history, last }) = claim.position else { panic!("a position") };
@@ -201,7 +201,7 @@ fn a_ledger_that_says_something_else_is_found() {
     assert_eq!(wrong.status.code(), Some(3), "{}", out(&wrong));
     assert!(out(&wrong).contains("has not closed in the journal"), "{}", out(&wrong));
     assert!(out(&wrong).contains("and should have"), "{}", out(&wrong));
-    // And then the file is spoilt.
+    // Damages the ledger's file.
     std::fs::write(folder.path().join("data/ledger/ledger.redb"), "no ledger").expect("a file");
     let spoilt = settle(folder.path(), &["verify"]);
     assert_eq!(spoilt.status.code(), Some(3), "{}", err(&spoilt));
@@ -238,7 +238,7 @@ fn a_process_obeys_and_is_looked_at_while_it_runs() {
     assert_eq!(code, Some(0), "{log}");
     let waits = settle(kept.path(), &["retry", "1"]);
     assert!(out(&waits).contains("waits for the next start"), "{}", out(&waits));
-    // A hold outlives the process.
+    // A hold survives the end of the process.
     let running = Running::start_in(kept, &["--epoch", "never", "--settle", "embedded"]);
     until(running.folder.path(), &[], |it| it["standing"] == "held");
 }
@@ -249,7 +249,7 @@ fn a_ledger_begins_where_it_is_told() {
     settled(folder.path(), &["--settle", "embedded"]);
     let balances = settle(folder.path(), &["balances", "--market", "1", "--json"]);
     std::fs::write(folder.path().join("had.jsonl"), out(&balances)).expect("a file");
-    // Another folder, that was not settled so far, begins with what the first one's ledger says.
+    // Another folder, which was not settled so far, starts with the balances of the first one's ledger.
     settled(folder.path(), &["--folder", "second"]);
     let new = ["--folder", "second", "--settle", "embedded"];
     let start = |more: &[&str]| {

@@ -1,5 +1,5 @@
-//! The promise: a program that settles into a server is killed again and again, and in the end every
-//! epoch was posted once, in order, and money is conserved; each way to look says so.
+//! A program that settles into a server is killed repeatedly. In the end every epoch was posted once and in
+//! order, money is conserved, and every command that inspects settlement confirms it.
 
 mod program;
 #[path = "program/settling.rs"]
@@ -14,15 +14,15 @@ use program::Running;
 use serde_json::json;
 use settling::{MAKER, MARKET, TAKER, asked, epoch, printed, until};
 
-/// So often it is killed, and so many epochs have closed in the end.
+/// The number of kills, and the number of epochs that have closed in the end.
 const KILLS: u32 = 12;
 const EPOCHS: u32 = 2 * KILLS;
 
-/// Trades, and is killed while it settles what was traded.
+/// Trades, and kills the program while it settles the trades.
 fn killed_in_the_middle(with: &[&str]) -> Running {
     let words = [&["--epoch", "never"], with].concat();
     let folder = tempfile::tempdir().expect("a folder");
-    // Whoever was killed has the lock so long.
+    // A killed process keeps the lock for this time.
     let text = "settlement.lock_ttl = \"500ms\"\n";
     std::fs::write(folder.path().join("settle.toml"), text).expect("a file");
     let mut running = Running::start_in(folder, &words);
@@ -36,7 +36,7 @@ fn killed_in_the_middle(with: &[&str]) -> Running {
             }
         }
         if kill % 2 == 0 {
-            // From before anything is posted until after all of it is.
+            // The delays range from before anything is posted until after everything is.
             std::thread::sleep(Duration::from_millis(u64::from(kill) * 10));
         } else {
             let first = 2 * kill + 1;
@@ -51,7 +51,7 @@ fn killed_in_the_middle(with: &[&str]) -> Running {
     running
 }
 
-/// Each way to look, for people and for programs.
+/// Runs every inspection command, with text and with JSON output.
 fn look(folder: &Path, with: &[&str], ledger: &str) {
     let says = |words: &[&str]| printed(folder, &[words, with].concat(), 0);
     let asks = |words: &[&str]| asked(folder, &[words, with].concat(), 0);
@@ -78,7 +78,7 @@ fn look(folder: &Path, with: &[&str], ledger: &str) {
     let text = says(&["show", "1", "7"]);
     assert!(text.contains("outcome    posted, under token "), "{text}");
     assert!(text.contains(&format!("{TAKER}  -3.0   29.690")), "{text}");
-    // What 24 epochs come to: 72 for 712.80, and 0.24 in fees.
+    // The totals of 24 epochs: 72 for 712.80, and 0.24 in fees.
     let balances = asks(&["balances", "--market", "1"]);
     let has = |at: usize| [&balances[at]["base"], &balances[at]["quote"]];
     assert_eq!(balances.len(), 3);
@@ -106,7 +106,7 @@ fn look(folder: &Path, with: &[&str], ledger: &str) {
     assert!(text.contains("epochs 1 to 24 made again: 24 posted, 0 dropped, 0 wait"), "{text}");
 }
 
-/// Beside the process that runs, and when it has ended.
+/// Inspects while the process runs, and again after it has ended.
 fn look_twice(running: Running, with: &[&str], ledger: &str) {
     until(running.folder.path(), with, |it| it["settled"] == EPOCHS && it["standing"] == "idle");
     look(running.folder.path(), with, ledger);

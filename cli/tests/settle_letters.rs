@@ -1,5 +1,5 @@
-//! The promise: what a ledger or the outside refuses waits as a dead letter, over restarts, until an
-//! operator has it tried again or lets it go; and what was delivered may be forgotten.
+//! A posting or delivery that is refused waits as a dead letter, even across restarts, until an operator
+//! retries or drops it. Delivered batches can be deleted.
 
 mod program;
 #[path = "program/settling.rs"]
@@ -14,7 +14,7 @@ use program::{Client, Running, err};
 use serde_json::{Value, json};
 use settling::{MARKET, TAKER, asked, epoch, printed, settle, until};
 
-/// A program that settles market 1, and somebody who trades there.
+/// A program that settles market 1, and a client that trades there.
 struct Desk {
     running: Running,
     client: Client<std::os::unix::net::UnixStream>,
@@ -36,7 +36,7 @@ impl Desk {
         self.running.folder.path()
     }
 
-    /// It is killed, and starts again.
+    /// Kills the program and starts it again.
     fn again(self) -> Self {
         self.running.signal("KILL");
         let (_, _, folder) = self.running.end();
@@ -98,10 +98,10 @@ fn a_dead_letter_in_postgresql_is_posted_or_let_go() {
     assert!(status.contains("dead_letter 2") && status.contains("the books are shut"), "{status}");
     assert_eq!(desk.asks(&["verify"])[0]["market"]["waiting"], 2);
     assert_eq!(desk.asks(&["show", "1", "2"])[0]["batch"]["outcome"], "pending");
-    // One that is none is not given up.
+    // An epoch that is not a dead letter cannot be dropped.
     desk.says(&["drop", "1", "3"]);
     desk.running.wait_for("this epoch is no dead letter");
-    // It outlives the process.
+    // The dead letter survives the end of the process.
     let mut desk = desk.again();
     desk.until_dead(2);
     ask("ALTER TABLE transfers DISABLE TRIGGER shut");
@@ -117,7 +117,7 @@ fn a_dead_letter_in_postgresql_is_posted_or_let_go() {
     assert!(drop.starts_with("market 1: drop epoch 4; "), "{drop}");
     assert!(drop.contains("nothing of it is ever posted"), "{drop}");
     assert!(drop.contains("pricetime settle show 1 4"), "{drop}");
-    // The one behind it is refused like the one before it.
+    // The next epoch is refused too.
     desk.until_dead(5);
     ask("ALTER TABLE transfers DISABLE TRIGGER shut");
     desk.says(&["retry", "1"]);
@@ -149,11 +149,11 @@ fn a_drop_lasts_until_the_ledger_has_taken_it() {
     assert_eq!(server.ask(&["ACL", "SETUSER", "default", "-xadd"]), "OK");
     desk.say(&epoch(2));
     desk.until_dead(2);
-    // What the ledger does not take either waits for an operator again.
+    // If the ledger refuses the drop as well, the epoch waits for an operator again.
     desk.says(&["drop", "1", "2"]);
     desk.until(|it| it["standing"] == "dead_letter" && it.get("orders").is_none());
     assert_eq!(outcomes(), "1");
-    // The order is given while nobody can carry it out, and the process dies before anybody has.
+    // The request arrives while the ledger is stopped, and the process dies before it could execute it.
     server.signal("STOP");
     let left = settle(desk.folder(), &["drop", "1", "2"]);
     assert_eq!(left.status.code(), Some(0), "{}", err(&left));
@@ -171,14 +171,14 @@ fn a_drop_lasts_until_the_ledger_has_taken_it() {
     desk.until(|it| it.get("orders").is_none());
 }
 
-/// Takes what is delivered, unless the file `shut` is there.
+/// Accepts deliveries unless the file `shut` exists.
 const OUTSIDE: &str = "cat > /dev/null\n\
     echo \"$PRICETIME_SETTLEMENT_ID\" >> tried\n\
     test -e shut && { echo 'no room' >&2; exit 3; }\n\
     echo \"$PRICETIME_SETTLEMENT_ID\" >> heard\n\
     echo \"thanks for $PRICETIME_SETTLEMENT_ID\"\n";
 
-/// A folder with an outside, and with this in the configuration.
+/// A folder with a delivery program and additional configuration.
 fn outside(more: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("outside.sh"), OUTSIDE).expect("a script");
@@ -196,7 +196,7 @@ fn lines_of(folder: &Path, name: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// The name of an epoch's batch.
+/// The id of an epoch's batch.
 fn id(desk: &Desk, epoch: u32) -> String {
     let show = desk.asks(&["show", "1", &epoch.to_string()]);
     show[0]["batch"]["batch"].as_str().expect("a name").to_owned()
@@ -220,7 +220,7 @@ fn what_the_outside_refuses_is_delivered_or_let_go() {
     desk.running.wait_for("delivery is refused: ");
     let first = id(&desk, 1);
     assert_eq!(lines_of(desk.folder(), "tried"), vec![first.clone(); 5], "under one name");
-    // It outlives the process, and is not tried again by itself.
+    // A refused delivery survives the end of the process, and is not retried by itself.
     let mut desk = desk.again();
     desk.until(|it| it["delivery"]["standing"] == "refused");
     assert_eq!(lines_of(desk.folder(), "tried").len(), 5);
@@ -247,7 +247,7 @@ fn what_the_outside_refuses_is_delivered_or_let_go() {
     assert_eq!(receipts.len(), 4);
     assert_eq!(receipts[0]["receipt"], format!("thanks for {}", heard[0]));
     assert!(receipts[2]["skipped"].as_str().is_some_and(|it| it.contains("no room")));
-    // What is delivered or not is nothing to what is posted.
+    // Deliveries do not affect postings.
     assert_eq!(desk.asks(&["verify"])[0]["market"]["posted"], 4);
     let text = desk.says(&["status"]);
     assert!(text.contains("delivery of market 1: up to epoch 4\n"), "{text}");
@@ -267,7 +267,7 @@ fn what_was_delivered_is_forgotten_where_that_is_said() {
     desk.say(&epoch(4));
     desk.until_delivered(4);
     desk.until(|_| outbox() == "0");
-    // What was posted stays.
+    // Posted outcomes stay.
     assert_eq!(server.ask(&["HLEN", "pricetime:dev:{1}:settlement:outcomes"]), "4");
     assert_eq!(desk.asks(&["verify"])[0]["market"]["posted"], 4);
     configure(desk.folder(), "");

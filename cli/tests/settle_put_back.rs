@@ -1,6 +1,6 @@
-//! The promise: an epoch that was dropped is dropped again by a ledger that was put back to a state from
-//! before, and by a new one; that a ledger was put back is said; and `settle verify` finds an epoch that
-//! was dropped and stands as posted.
+//! If a ledger is restored to an earlier state or replaced by a new one, epochs that were dropped are
+//! dropped again. The restore is reported, and `settle verify` finds a dropped epoch that is recorded as
+//! posted.
 
 mod program;
 #[path = "program/settling.rs"]
@@ -14,12 +14,12 @@ use program::{Running, err, folder, out, run};
 use serde_json::json;
 use settling::{MARKET, asked, epoch, settle, until};
 
-/// A copy of a file, and back.
+/// Copies a file.
 fn exchange(from: &Path, to: &Path) {
     fs::copy(from, to).expect("a copy");
 }
 
-/// The program on this ledger, and what is to be said to it.
+/// The program on this ledger, with its arguments.
 struct Desk {
     running: Option<Running>,
     with: Vec<String>,
@@ -43,7 +43,7 @@ impl Desk {
         self.running.as_ref().expect("it runs")
     }
 
-    /// Ends it, does this to its folder, and starts it again.
+    /// Ends the program, runs `work` on its folder, and starts it again.
     fn ended(&mut self, work: impl FnOnce(&Path)) {
         let (code, log, folder) = self.running.take().expect("it runs").end();
         assert_eq!(code, Some(0), "{log}");
@@ -77,7 +77,7 @@ impl Desk {
         });
     }
 
-    /// Of five epochs the fourth is dropped, and the others are posted.
+    /// Asserts that of five epochs the fourth is dropped and the others are posted.
     fn fourth_is_dropped(&self) {
         assert_eq!(self.asks(&["show", "1", "4"], 0)[0]["batch"]["outcome"], "dropped");
         let verified = &self.asks(&["verify"], 0)[0]["market"];
@@ -88,7 +88,7 @@ impl Desk {
         );
     }
 
-    /// The fourth stands as posted, and that is found.
+    /// Asserts that the fourth epoch is posted, and that `verify` reports it.
     fn fourth_is_posted(&self) {
         assert_eq!(self.asks(&["show", "1", "4"], 0)[0]["batch"]["outcome"], "posted");
         let found = self.asks(&["verify"], 3);
@@ -98,7 +98,7 @@ impl Desk {
     }
 }
 
-/// Three epochs are settled, the fourth is refused and dropped, the fifth is settled.
+/// Settles three epochs, drops the fourth, which is refused, and settles the fifth.
 fn dropped(desk: &Desk, ask: &dyn Fn(&str) -> String, dump: impl FnOnce()) {
     desk.say(&(MARKET.to_owned() + &epoch(1) + &epoch(2) + &epoch(3)));
     desk.until_settled(3);
@@ -123,7 +123,8 @@ fn a_dropped_epoch_stays_dropped_whatever_becomes_of_a_ledger_in_postgresql() {
     let mut desk = Desk::start(&["--settle", "postgres", "--settle-url", &books.url()]);
     let mut from_epoch_3 = String::new();
     dropped(&desk, &ask, || from_epoch_3 = books.dump("pricetime"));
-    // The dump is put back under the process. It is held, so that nothing is asked in between.
+    // The dump is restored while the process runs. Settlement is held, so that it makes no query in
+    // between.
     desk.asks(&["hold", "1"], 0);
     desk.until(|it| it["standing"] == "held");
     books.restore("pricetime", &from_epoch_3);
@@ -133,13 +134,13 @@ fn a_dropped_epoch_stays_dropped_whatever_becomes_of_a_ledger_in_postgresql() {
     let log = desk.running().log();
     assert!(log.contains("it had settled epoch 5, and now stands behind epoch 3"), "{log}");
     assert!(log.contains("dropped=[4]"), "{log}");
-    // All of it is gone, and the process starts again.
+    // The whole ledger is deleted, and the process starts again.
     desk.ended(|_| drop(books.ask("DROP SCHEMA pricetime CASCADE")));
     desk.until_settled(5);
     desk.fourth_is_dropped();
     let log = desk.running().log();
     assert!(log.contains("it had settled epoch 5, and now stands behind epoch 0"), "{log}");
-    // A folder that does not know of the drop posts the epoch into an empty ledger.
+    // A folder without the record of the drop posts the epoch to an empty ledger.
     let mut record = Vec::new();
     let file = |folder: &Path| folder.join("data/settlement/dropped-1.json");
     desk.ended(|folder| {
@@ -152,7 +153,7 @@ fn a_dropped_epoch_stays_dropped_whatever_becomes_of_a_ledger_in_postgresql() {
     desk.ended(|folder| fs::write(file(folder), &record).expect("a record"));
     desk.until_settled(5);
     desk.fourth_is_posted();
-    // Without a record that can be read nothing is settled.
+    // If the record cannot be read, nothing is settled.
     desk.ended(|folder| fs::write(file(folder), "[{").expect("a file"));
     desk.until(|it| it["standing"] == "halted");
     let status = desk.asks(&["status"], 0);
@@ -165,7 +166,7 @@ fn a_dropped_epoch_stays_dropped_whatever_becomes_of_a_ledger_in_postgresql() {
     fs::write(file(desk.running().folder.path()), &record).expect("a record");
     desk.asks(&["resume", "1"], 0);
     desk.until_settled(5);
-    // A ledger of a later version refuses.
+    // A ledger of a later version refuses to work.
     desk.ended(|_| {
         drop(ask("INSERT INTO pricetime_migrations (version) VALUES (99)"));
     });

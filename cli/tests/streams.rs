@@ -1,5 +1,5 @@
-//! The promise: what `docs/redis.md` shows of streams and channels is what a server answers, with no
-//! more rights than it says, and without scripts.
+//! The examples of streams and channels in `docs/redis.md` match what a server answers, with no more
+//! permissions than the page lists, and without scripts.
 
 mod program;
 
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 const PAGE: &str = include_str!("../../docs/redis.md");
 
-/// The day that the page speaks of.
+/// The example day of the page.
 fn day() -> String {
     book() + &place(9, 11, "sell", "9.90", 6) + &close(2)
 }
@@ -27,12 +27,12 @@ fn publish(folder: &TempDir, url: &str, said: &str) {
     assert!(!log.contains("refuses") && !log.contains("ERROR"), "{log}");
 }
 
-/// A text without the time and the history, which no two runs share.
+/// A text without times and history, which differ from run to run.
 fn plain(text: &str) -> String {
     let apart = |c: char| !c.is_ascii_alphanumeric() && c != '-';
     let own = |word: &&str| {
         let time = word.len() == 19 && word.bytes().all(|byte| byte.is_ascii_digit());
-        // Of all names only this one is drawn by lot: version 4.
+        // The history is the only random id: version 4.
         time || (word.len() == 36 && word.as_bytes().get(14) == Some(&b'4'))
     };
     let mut plain = text.to_owned();

@@ -1,15 +1,16 @@
-//! What connections may take, in the configuration.
+//! The limits of connections in the configuration.
 
 use pricetime_gateway::Connections;
 
 use super::duration;
 use super::setting::Listen;
 
-/// The fewest bytes of answers that a connection may be owed.
+/// The smallest allowed limit on the unsent answers of a connection, in bytes.
 const BYTES_MIN: usize = 1 << 16;
 
 impl Listen {
-    /// Returns an error that names the setting if one makes no sense.
+    /// Converts the settings to connection limits. Returns an error that names the setting if one is
+    /// invalid.
     pub(super) fn connections(&self) -> Result<Connections, String> {
         let (most, reserved) = (self.connections, self.connections_reserved);
         if most <= reserved {

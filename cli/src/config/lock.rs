@@ -1,4 +1,4 @@
-//! The lock of the runner in the configuration.
+//! The runner's lock in the configuration.
 
 use pricetime::persistence::redis::{KeyNames, RedisOptions};
 use pricetime::{RunnerLock, Standby};
@@ -8,7 +8,7 @@ use super::redis::certificates;
 use super::setting::{Lock, Redis};
 
 impl Lock {
-    /// What the lock is like, where there is to be one.
+    /// The lock's options, or `None` if no lock is configured.
     pub(super) fn options(self, redis: &Redis) -> Result<Option<RunnerLock>, String> {
         let standby = match self.standby.as_str() {
             "wait" => Standby::Wait,

@@ -7,14 +7,14 @@ use serde::Deserialize as _;
 
 use super::setting::unknown;
 
-/// A market that a run is to have.
+/// A market from the configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfiguredMarket {
     /// The command that adds it.
     pub(crate) add: Draft,
-    /// What it is.
+    /// Its spec.
     pub(crate) spec: MarketSpec,
-    /// The phase in which it opens.
+    /// Its initial phase.
     pub(crate) phase: Phase,
 }
 

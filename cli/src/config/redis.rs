@@ -7,7 +7,7 @@ use pricetime::persistence::redis::{KeyNames, RedisOptions, Tls, scores_hold};
 use super::setting::{Publish, Redis};
 use super::{ConfiguredMarket, duration};
 
-/// What every server of Redis shares that is named: how keys begin, and certificates.
+/// The settings that all Redis servers share: key prefixes and certificates.
 #[derive(Debug)]
 pub(super) struct Manner {
     prefix: String,
@@ -18,7 +18,7 @@ pub(super) struct Manner {
 }
 
 impl Manner {
-    /// The server of this address.
+    /// The options of the server at this address.
     pub(super) fn server(&self, key: &str, url: &Secret) -> Result<RedisOptions, String> {
         let mut options =
             RedisOptions::parse(url.expose()).map_err(|why| format!("{key}: {why}"))?;
@@ -32,7 +32,7 @@ impl Manner {
 }
 
 impl Redis {
-    /// What holds for other servers too.
+    /// The settings that also apply to other servers.
     pub(super) fn manner(&self) -> Manner {
         Manner {
             prefix: self.prefix.clone(),
@@ -43,7 +43,7 @@ impl Redis {
         }
     }
 
-    /// What a link is like, where there is to be one.
+    /// The Redis options, or `None` if no server is configured.
     pub(super) fn options(
         self,
         markets: &[ConfiguredMarket],
@@ -93,7 +93,7 @@ impl Redis {
 }
 
 impl Publish {
-    /// Whether events are published, and how they are named.
+    /// The publishing options, or `None` if events are not published. Stores the stream names in `names`.
     fn options(self, names: &mut StreamNames) -> Result<Option<stream::Publish>, String> {
         *names = StreamNames {
             trades: self.trades,
@@ -113,7 +113,7 @@ impl Publish {
     }
 }
 
-/// The certificates in these files.
+/// Reads the certificates from these files.
 pub(super) fn certificates(authority: &str, certificate: &str, key: &str) -> Result<Tls, String> {
     let read = |file: &str| std::fs::read(file).map_err(|why| format!("redis: {file}: {why}"));
     let authority = if authority.is_empty() { None } else { Some(read(authority)?) };

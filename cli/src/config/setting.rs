@@ -1,4 +1,4 @@
-//! The file as it is written.
+//! The configuration file as it is parsed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,7 +62,7 @@ sections! {
     }
 }
 
-/// How much of the journal is kept.
+/// Which part of the journal is kept.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Retained {
@@ -70,7 +70,7 @@ pub(super) enum Retained {
     Snapshots,
 }
 
-/// How the core waits.
+/// How the core waits for work.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Waiting {
@@ -92,21 +92,21 @@ impl Epochs {
         if self.every == "never" {
             return Ok(When::Never);
         }
-        // A bare number is minutes.
+        // A number without a unit is in minutes.
         let minutes = self.every.parse::<u64>().map(|minutes| format!("{minutes}m"));
         duration("epochs.every", minutes.as_ref().unwrap_or(&self.every)).map(When::Every)
     }
 }
 
 impl Settings {
-    /// Reads a file; what it does not say is as in the default one.
+    /// Parses a file. Settings that it does not mention keep their defaults.
     pub(super) fn parse(name: &str, text: &str) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::new(Code::Usage, format!("{name}: {what}"));
         let own: toml::Table =
             toml::from_str(text).map_err(|error| wrong(without_values(&error, text)))?;
         let mut whole: toml::Table =
             toml::from_str(DEFAULT).map_err(|error| wrong(error.to_string()))?;
-        // What the file shows of lists of tables is an example.
+        // The tables in the default file's lists are only examples.
         whole.insert(String::from("market"), toml::Value::Array(Vec::new()));
         if let Some(toml::Value::Table(listen)) = whole.get_mut("listen") {
             listen.insert(String::from("tokens"), toml::Value::Array(Vec::new()));
@@ -116,8 +116,7 @@ impl Settings {
     }
 }
 
-/// What is wrong and where, without the line that is wrong and without its value: both may hold a
-/// token or a password.
+/// The error and its position, without the faulty line and its value: both may hold a token or a password.
 fn without_values(error: &toml::de::Error, text: &str) -> String {
     let before = error.span().and_then(|span| text.get(..span.start));
     let place = before.map_or_else(String::new, |before| {
@@ -125,7 +124,7 @@ fn without_values(error: &toml::de::Error, text: &str) -> String {
         let (line, column) = (before.matches('\n').count() + 1, line.chars().count() + 1);
         format!("line {line}, column {column}: ")
     });
-    // "invalid type: string "…", expected a sequence", and behind it where that stands.
+    // The message is like "invalid type: string "…", expected a sequence", followed by a position.
     let said = error.to_string();
     let said = if before.is_some() { error.message() } else { said.trim_end() };
     let shown = match (said.split_once(['"', '`']), said.rsplit_once(", expected")) {
@@ -139,7 +138,7 @@ fn without_values(error: &toml::de::Error, text: &str) -> String {
     format!("{place}{shown}")
 }
 
-/// Lays a table over another that has every key there is.
+/// Merges a table into one that has every known key.
 fn lay(under: &mut toml::Table, over: toml::Table, path: &str) -> Result<(), String> {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
@@ -158,7 +157,7 @@ fn lay(under: &mut toml::Table, over: toml::Table, path: &str) -> Result<(), Str
     Ok(())
 }
 
-/// Names a key that nobody knows, and the one that was probably meant.
+/// An error for an unknown key, with the most similar known key.
 pub(super) fn unknown<'a>(path: &str, key: &str, known: impl Iterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.collect();
     let likeness = |known: &&str| strsim::jaro_winkler(key, known);

@@ -18,12 +18,12 @@ use super::duration;
 use super::redis::Manner;
 use super::setting::Settlement;
 
-/// Where the ledger of a folder is that has one of its own.
+/// The name of a data folder's own ledger.
 const FOLDER: &str = "ledger";
-/// So many bytes a secret has at least that signs.
+/// The minimum length of a signing secret, in bytes.
 const SECRET_MIN: usize = 16;
 
-/// Where and how trades are settled.
+/// The ledger of a run, its lock, and the outlet for postings.
 #[derive(Clone, Debug)]
 pub(crate) struct Settling {
     pub(crate) books: Books,
@@ -31,7 +31,7 @@ pub(crate) struct Settling {
     outside: Outside,
 }
 
-/// Where what is posted is delivered.
+/// The outlet for postings, and its options.
 #[derive(Clone, Debug)]
 struct Outside {
     to: To,
@@ -50,7 +50,7 @@ impl Outside {
     fn delivery(&self) -> Option<Delivery> {
         let delivery = match &self.to {
             To::Nobody => return None,
-            // That it is an address was seen when the configuration was read.
+            // The address was checked when the configuration was read.
             To::Web { address, secret, proxy } => {
                 let outlet = web(address, proxy, self.timeout).ok()?;
                 let is_signed = !secret.is_empty();
@@ -66,28 +66,28 @@ impl Outside {
     }
 }
 
-/// Posts to this address, through a proxy if one is named.
+/// An outlet that posts to this address, through a proxy if one is given.
 fn web(address: &Secret, proxy: &Secret, timeout: Duration) -> Result<WebOutlet, BadAddress> {
     let outlet = WebOutlet::new(address.expose(), timeout)?;
     if proxy.is_empty() { Ok(outlet) } else { outlet.through(proxy.expose()) }
 }
 
-/// A ledger that is yet to be opened.
+/// The location of a ledger that is not open yet.
 #[derive(Clone, Debug)]
 pub(crate) enum Books {
-    /// A file, in this folder.
+    /// A file in this folder.
     Embedded(PathBuf),
     Redis(Box<RedisOptions>),
     Postgres(Box<PostgresOptions>),
 }
 
 impl Books {
-    /// Those of a folder that has its own.
+    /// The embedded ledger of a data folder.
     pub(crate) fn embedded(folder: &Path) -> Self {
         Self::Embedded(folder.join(FOLDER))
     }
 
-    /// Opens them.
+    /// Opens the ledger.
     pub(crate) fn open(&self) -> Result<Box<dyn Ledger>, LedgerError> {
         Ok(match self {
             Self::Embedded(folder) => Box::new(EmbeddedLedger::open(folder)?),
@@ -98,7 +98,7 @@ impl Books {
 }
 
 impl Settling {
-    /// What a host is to be told.
+    /// The settlement options of a host.
     pub(super) fn settlement(&self, platform: AccountId) -> pricetime::Settlement {
         let books = self.books.clone();
         let settlement = match self.books.clone() {
@@ -115,14 +115,14 @@ impl Settling {
 }
 
 impl Settlement {
-    /// Who gets the fees, wherever they are settled.
+    /// The account that receives the fees, whichever ledger is used.
     pub(super) fn platform(&self) -> Result<AccountId, String> {
         let uuid = Uuid::try_parse(&self.platform);
         let bad = |_| format!("settlement.platform = {:?}: an account is a UUID", self.platform);
         uuid.map(AccountId::from).map_err(bad)
     }
 
-    /// What is settled where, if anything is.
+    /// The settlement configuration, or `None` if nothing is settled.
     pub(super) fn settling(
         &self,
         folder: Option<&Path>,
@@ -153,7 +153,7 @@ impl Settlement {
             "redis" => Some(Books::Redis(Box::new(self.redis(manner, redis)?))),
             "postgres" => Some(Books::Postgres(Box::new(self.postgres()?))),
             other => {
-                // It may be an address, by mistake.
+                // The value may be an address by mistake, and an address may hold a password.
                 let other = if other.contains([':', '@']) { "…" } else { other };
                 return Err(format!(
                     "settlement.ledger = {other:?}: there are \"none\", \"embedded\", \"redis\" and \
@@ -177,7 +177,7 @@ impl Settlement {
         Ok(Some(Settling { books, lock, outside: self.outside()? }))
     }
 
-    /// Where what is posted is delivered.
+    /// The outlet for postings.
     fn outside(&self) -> Result<Outside, String> {
         let timeout = duration("settlement.deliver_timeout", &self.deliver_timeout)?;
         let is_web = !self.deliver.is_empty();
@@ -256,7 +256,7 @@ impl Settlement {
         Ok(options)
     }
 
-    /// The lock; none where nobody can share the ledger.
+    /// The lock's options, or `None` if no other process can use the ledger.
     fn lock(&self, books: &Books, manner: &Manner) -> Result<Option<SettlementLock>, String> {
         let ttl = duration("settlement.lock_ttl", &self.lock_ttl)?;
         let named = self.locks.iter().map(|url| manner.server("settlement.locks", url));

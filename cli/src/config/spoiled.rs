@@ -1,5 +1,5 @@
-//! Configurations that make sense, changed at random. The fuzz target `configuration` does the same for longer, and
-//! looks for secrets in what is said.
+//! Valid configurations with random changes. The fuzz target `configuration` runs the same for longer, and
+//! also searches the error messages for secrets.
 
 use pricetime_tests::generate::random::Random;
 
@@ -30,7 +30,7 @@ price_min = "-5"
 price_max = "5"
 "#;
 
-/// The text with a few bytes changed, taken away or put in.
+/// Returns the text with a few bytes changed, removed or inserted.
 fn spoiled(text: &str, random: &mut Random) -> String {
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..random.within(1, 4) {

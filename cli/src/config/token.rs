@@ -5,11 +5,11 @@ use pricetime_gateway::{Tokens, token_digest};
 use serde::Deserialize;
 use uuid::Uuid;
 
-/// A token as the file has it: its SHA-256, and who it stands for.
+/// A token in the file: its SHA-256, and whom it authenticates.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Token {
-    /// It may be the token itself, by mistake.
+    /// The user may have put the token itself here by mistake.
     sha256: Secret,
     #[serde(default)]
     accounts: Vec<Uuid>,
@@ -17,7 +17,7 @@ pub(super) struct Token {
     operator: bool,
 }
 
-/// The tokens that connections may give. `operator` is the operator's token itself, or empty.
+/// The tokens that connections may present. `operator` is the operator's token itself, or empty.
 pub(super) fn tokens(operator: &Secret, listed: Vec<Token>) -> Result<Tokens, String> {
     let mut tokens = Tokens::default();
     if !operator.is_empty() {

@@ -1,4 +1,4 @@
-//! The traders of the demo and the operator who opens and closes their epochs.
+//! The traders of the demo, and the operator that opens and closes their epochs.
 
 use pricetime_engine::{
     AccountId, Action, ActionKind, Amend, Command, EpochNumber, Event, Fees, Header, Limits,
@@ -12,8 +12,8 @@ use super::time::{SECOND, START, Utc};
 /// The only market.
 pub(super) const MARKET: MarketId = MarketId(1);
 
-/// What a kWh costs at each hour of the day, in ticks: dear in the evening, and for nothing or less
-/// when the sun stands high.
+/// The price of a kWh at each hour of the day, in ticks: high in the evening, near zero around noon when
+/// the sun is high.
 const HOURS: [i64; 24] = [
     1500, 1450, 1400, 1400, 1450, 1600, 1900, 2300, 2100, 1500, 900, 400, 60, 20, 300, 800, 1500,
     2200, 2800, 3000, 2700, 2300, 1900, 1700,
@@ -22,32 +22,32 @@ const HOURS: [i64; 24] = [
 const PRICE_MIN: i64 = -5_000;
 const PRICE_MAX: i64 = 20_000;
 const ACCOUNTS: u32 = 160;
-/// Above so many live orders the traders would rather cancel than place.
+/// With more live orders than this, the traders prefer to cancel rather than place.
 const LIVE_MANY: usize = 1_500;
-/// Between two commands pass up to twice as many nanoseconds.
+/// The mean time between two commands; the longest is twice as much.
 const PAUSE_NS: u32 = 2_000_000;
 
-/// Everybody who speaks to the market. What they say depends on the seed and on what they heard.
+/// All traders and the operator. Their commands depend on the seed and on the events they received.
 #[derive(Debug)]
 pub(super) struct Crowd {
     dice: Dice,
     sequence: u64,
     now: u64,
-    /// How far the price has strayed from the hour's.
+    /// The deviation of the price from the hour's base price.
     stray: i64,
     next: Stage,
     epoch: EpochNumber,
     epoch_ns: u64,
     gate: u64,
     orders: u128,
-    /// The orders that were placed and are not known to be gone. Their numbers here go along as
-    /// references, which come back with every event.
+    /// Orders that were placed and may still be open. An order's index here is its reference, which every
+    /// event about it carries.
     slots: Vec<Slot>,
     live: Vec<u32>,
     free: Vec<u32>,
 }
 
-/// What the operator does next.
+/// The operator's next action.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
     Add,
@@ -63,12 +63,12 @@ struct Slot {
     side: Side,
     priced: bool,
     open: Quantity,
-    /// Its place among the live ones, once it is.
+    /// Its index in `live`, once the order is open.
     at: usize,
 }
 
 impl Crowd {
-    /// The crowd of this seed.
+    /// Creates the crowd of this seed.
     pub(super) const fn new(seed: u64, epoch_seconds: u64) -> Self {
         let epoch_ns = epoch_seconds.saturating_mul(SECOND);
         Self {
@@ -87,7 +87,7 @@ impl Crowd {
         }
     }
 
-    /// What somebody says next.
+    /// The next command, from a trader or from the operator.
     pub(super) fn command(&mut self) -> Command {
         self.sequence += 1;
         let operation = self.operation();
@@ -106,7 +106,7 @@ impl Crowd {
         }
     }
 
-    /// What the operator does now, if anything: the last fifth of an epoch is a call.
+    /// The operator's action, if one is due. The last fifth of an epoch is a call phase.
     fn operation(&mut self) -> Option<Action> {
         match self.next {
             Stage::Add => {
@@ -178,7 +178,7 @@ impl Crowd {
         })
     }
 
-    /// The price that the hour and the market's mood suggest.
+    /// The price for this hour, plus the current deviation.
     fn fair(&self) -> i64 {
         let second = Utc::of(Timestamp(self.now)).second_of_day();
         let hour = usize::try_from(second / 3_600).unwrap_or(0);
@@ -187,7 +187,7 @@ impl Crowd {
         at(hour) + (at(hour + 1) - at(hour)) * past / 3_600 + self.stray
     }
 
-    /// A price that somebody on this side might name: rarely beyond the fair one, mostly short of it.
+    /// A limit price for an order on this side: mostly worse than the fair price, rarely better.
     fn limit(&mut self, side: Side) -> Price {
         let short = i64::from(self.dice.below(14) * self.dice.below(14) / 3) - 6;
         let price = match side {
@@ -197,7 +197,7 @@ impl Crowd {
         Price(price.clamp(PRICE_MIN, PRICE_MAX))
     }
 
-    /// A stop price: a little away from the fair one, where the market must first move to.
+    /// A stop price, a little away from the fair price; the market has to move there to trigger it.
     fn stop(&mut self, side: Side) -> Price {
         let away = i64::from(self.dice.within(8, 60));
         let price = match side {
@@ -243,7 +243,8 @@ impl Crowd {
         (account, Action::Place(place))
     }
 
-    /// Makes some orders special. In a call nothing trades at once, so nothing asks for it.
+    /// Turns some orders into special ones. In a call phase nothing trades at once, so no order there
+    /// requires it.
     fn vary(&mut self, place: &mut Place) {
         let call = matches!(self.next, Stage::Close);
         match self.dice.below(100) {
@@ -275,7 +276,7 @@ impl Crowd {
             35..43 if !call => place.time_in_force = TimeInForce::ImmediateOrCancel,
             43..45 if !call => place.time_in_force = TimeInForce::FillOrKill,
             45..50 if !call => {
-                // A step back from the others, or it would mostly be refused.
+                // Priced a step away from the market; otherwise most of these orders would be rejected.
                 place.post_only = true;
                 place.kind = OrderKind::Limit {
                     price: match place.side {
@@ -303,7 +304,7 @@ impl Crowd {
         self.slots.get_mut(usize::try_from(reference).ok()?)
     }
 
-    /// Hears what became of somebody's order.
+    /// Updates the crowd's state from an event.
     pub(super) fn hear(&mut self, header: &Header, event: &Event) {
         match event {
             Event::Accepted { place, .. } => self.enter(place.reference),
@@ -340,7 +341,7 @@ impl Crowd {
         }
     }
 
-    /// Notes an open quantity; an order that has none any more is gone.
+    /// Records an order's open quantity; an order with none left is gone.
     fn open(&mut self, reference: u64, open: Quantity) {
         let Some(slot) = self.slot(reference) else {
             return;
@@ -358,7 +359,7 @@ impl Crowd {
     }
 }
 
-/// An energy market: prices of 0.0001 a kWh, quantities of 0.01 kWh.
+/// The spec of an energy market: prices in steps of 0.0001 per kWh, quantities in steps of 0.01 kWh.
 fn spec() -> MarketSpec {
     MarketSpec {
         symbol: Symbol::new("P2P-ENERGY").expect("a symbol"),

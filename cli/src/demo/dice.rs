@@ -1,18 +1,18 @@
-//! The dice of the demo: a seed, and the same throws on every machine.
+//! The random numbers of the demo: the same sequence for a seed on every machine.
 
 use pricetime_journal::random::Random;
 
-/// The throws of a seed. Digests of demos depend on how each number is made.
+/// A sequence of random numbers. The demo's digests depend on how each number is made.
 #[derive(Debug)]
 pub(super) struct Dice(Random);
 
 impl Dice {
-    /// The throws of this seed.
+    /// Starts the sequence of this seed.
     pub(super) const fn new(seed: u64) -> Self {
         Self(Random::new(seed))
     }
 
-    /// A number from zero to below `end`; zero where `end` is zero.
+    /// A number from zero to below `end`, or zero if `end` is zero.
     pub(super) fn below(&mut self, end: u32) -> u32 {
         let scaled = (self.0.bits() >> 32) * u64::from(end);
         (scaled >> 32) as u32
@@ -28,7 +28,7 @@ impl Dice {
         i64::from(self.below(2 * reach + 1)) - i64::from(reach)
     }
 
-    /// True once in so many throws.
+    /// Returns `true` with probability 1 in `throws`.
     pub(super) fn once_in(&mut self, throws: u32) -> bool {
         self.below(throws) == 0
     }

@@ -1,4 +1,4 @@
-//! How the demo shows itself: a redrawn screen, plain lines, or JSON.
+//! The demo's displays: a redrawn screen, plain lines, or JSON.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use super::report::{EPOCH_COLUMNS, EpochReport, Measured, Summary};
 use super::screen::Screen;
 use super::tape::Tape;
 
-/// A frame every so often is fluent to the eye and costs the core nothing to speak of.
+/// The time between frames. It looks smooth and costs the core almost nothing.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// Where the demo shows itself.
+/// The display of the demo.
 pub(super) struct Face<W> {
     out: W,
     style: Style,
@@ -26,24 +26,24 @@ enum Style {
 }
 
 impl<W: Write> Face<W> {
-    /// Frames, each over the one before.
+    /// Frames that each overwrite the previous one.
     pub(super) fn screen(out: W) -> Self {
         let screen = Screen::default();
         let due = Instant::now();
         Self { out, style: Style::Screen { screen, due } }
     }
 
-    /// A line for every epoch.
+    /// One line per epoch.
     pub(super) const fn lines(out: W) -> Self {
         Self { out, style: Style::Lines }
     }
 
-    /// A JSON object for every epoch.
+    /// One JSON object per epoch.
     pub(super) const fn json(out: W) -> Self {
         Self { out, style: Style::Json }
     }
 
-    /// Says what is about to be seen.
+    /// Prints the heading.
     pub(super) fn begin(&mut self, seed: u64) -> io::Result<()> {
         if matches!(self.style, Style::Json) {
             return Ok(());
@@ -55,7 +55,7 @@ impl<W: Write> Face<W> {
         }
     }
 
-    /// Shows the epochs that have closed since the last time. A screen takes them with its frames.
+    /// Prints the epochs that have closed since the last call. A screen shows them in its frames instead.
     pub(super) fn epochs(&mut self, engine: &Engine, tape: &mut Tape) -> io::Result<()> {
         let Some(market) = engine.market(MARKET) else {
             return Ok(());
@@ -74,7 +74,7 @@ impl<W: Write> Face<W> {
         self.out.flush()
     }
 
-    /// Draws a frame where it is time for one.
+    /// Draws a frame if one is due.
     pub(super) fn frame(
         &mut self,
         engine: &Engine,
@@ -90,7 +90,7 @@ impl<W: Write> Face<W> {
         }
     }
 
-    /// Shows how it ended.
+    /// Prints the summary.
     pub(super) fn end(
         &mut self,
         engine: &Engine,

@@ -1,5 +1,5 @@
-//! Epochs and the summary as plain words and numbers, for lines and for JSON alike. Prices and
-//! quantities are exact decimals, spelled as text.
+//! Reports of epochs and of the whole run, for lines and for JSON. Prices and quantities are exact
+//! decimals, written as text.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::crowd::MARKET;
 use super::tape::{Epoch, Tape};
 use super::time::Utc;
 
-/// What the wall clock said of a run.
+/// The wall-clock measurements of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Measured {
     pub(super) wall: Duration,
@@ -81,7 +81,7 @@ impl fmt::Display for EpochReport {
         let cell = |price: &Option<String>| price.clone().unwrap_or_else(|| "-".to_owned());
         let (open, high, low) = (cell(&self.open), cell(&self.high), cell(&self.low));
         let (close, gate) = (cell(&self.close), cell(&self.clearing_price));
-        // The label of an epoch elsewhere: year, month, day, hour and minute in a row.
+        // A compact label for the epoch: year, month, day, hour and minute as digits.
         let begin: String = self.begin.chars().filter(char::is_ascii_digit).take(12).collect();
         let Self { number, volume, trades, .. } = self;
         write!(
@@ -91,8 +91,8 @@ impl fmt::Display for EpochReport {
     }
 }
 
-/// What a whole run came to. All but `measured` follows from the seed, the length of the epochs and
-/// the number of commands.
+/// The totals of a run. All but `measured` follows from the seed, the length of the epochs and the number
+/// of commands.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "summary")]
 pub(super) struct Summary {
@@ -123,7 +123,7 @@ struct Rates {
 }
 
 impl Summary {
-    /// The summary of a run that has come to its end; `None` where the market never opened.
+    /// The summary of a finished run, or `None` if the market never opened.
     pub(super) fn new(
         seed: u64,
         epoch_seconds: u64,
@@ -186,13 +186,13 @@ impl fmt::Display for Summary {
     }
 }
 
-/// So many in a second.
+/// The rate per second.
 pub(super) fn rate(count: u64, time: Duration) -> u128 {
     let per_second = u128::from(count) * 1_000_000_000;
     per_second.checked_div(time.as_nanos()).unwrap_or(0)
 }
 
-/// A number with its thousands set apart.
+/// Formats a number with thousands separators.
 pub(super) fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::new();

@@ -1,5 +1,5 @@
-//! One frame of the demo: the top of the book, the last trades, the last epochs. It fits a terminal
-//! of 80 columns and 24 lines and is drawn over the frame before.
+//! One frame of the demo: the best price levels, the last trades, the last epochs. It fits a terminal of 80
+//! columns and 24 lines and is drawn over the previous frame.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use super::report::{EPOCH_COLUMNS, EpochReport, grouped, rate};
 use super::tape::{Tape, Trade};
 use super::time::Utc;
 
-/// Levels of each side.
+/// The number of levels shown per side.
 const LEVELS: usize = 5;
 
 /// The frame that is on the screen.
@@ -22,10 +22,10 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    /// Epochs that a frame shows.
+    /// The number of epochs that a frame shows.
     pub(super) const EPOCHS: usize = 5;
 
-    /// Draws a frame over the last one.
+    /// Draws a frame over the previous one.
     pub(super) fn draw(
         &mut self,
         out: &mut impl Write,
@@ -56,11 +56,11 @@ impl Screen {
         self.put(out, &lines)
     }
 
-    /// Goes back to the last frame's first line and writes over it, in one piece.
+    /// Moves to the first line of the previous frame and overwrites it, in one write.
     fn put(&mut self, out: &mut impl Write, lines: &[String]) -> io::Result<()> {
         let mut frame = String::new();
         if self.lines > 0 {
-            // Up, and forget what is below.
+            // Moves up and clears everything below.
             let _ = write!(frame, "\x1b[{}A", self.lines);
         }
         for line in lines {
@@ -92,7 +92,7 @@ fn heading(engine: &Engine, market: &Book) -> String {
     format!("   {symbol}  {time}  epoch {epoch}  {phase}{indicative}")
 }
 
-/// The levels of both sides, the best ones on top.
+/// The price levels of both sides, best first.
 fn book(market: &Book) -> Vec<String> {
     let spec = market.spec();
     let side = |side: Side| -> Vec<[String; 3]> {

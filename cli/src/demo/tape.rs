@@ -1,4 +1,4 @@
-//! What was said: the events of a batch, and what is worth keeping of them.
+//! Records the events of a batch, and keeps trades, epochs and totals from them.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use super::time::START;
 /// How many of the last trades are kept.
 const TRADES: usize = 5;
 
-/// The events of the commands since they were last read.
+/// The events that have not been read yet.
 #[derive(Debug, Default)]
 pub(super) struct Fresh {
     headers: Vec<Header>,
@@ -33,7 +33,7 @@ impl Sink for Fresh {
     }
 }
 
-/// A trade as it is shown.
+/// A trade for display.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trade {
     pub(super) time: Timestamp,
@@ -49,7 +49,7 @@ pub(super) struct Epoch {
     pub(super) summary: EpochSummary,
 }
 
-/// What everything came to.
+/// The totals of the run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     pub(super) commands: u64,
@@ -65,7 +65,7 @@ pub(super) struct Totals {
     pub(super) epochs: u64,
 }
 
-/// The last trades, the epochs that nobody has shown yet, and the totals.
+/// The last trades, the epochs that are not shown yet, and the totals.
 #[derive(Debug)]
 pub(super) struct Tape {
     pub(super) fresh: Fresh,
@@ -88,7 +88,7 @@ impl Default for Tape {
 }
 
 impl Tape {
-    /// Reads the fresh events and lets somebody listen.
+    /// Reads the new events and passes each to `listen`.
     pub(super) fn read(&mut self, mut listen: impl FnMut(&Header, &Event)) {
         let mut fresh = std::mem::take(&mut self.fresh);
         for (at, event) in &fresh.events {
@@ -105,7 +105,7 @@ impl Tape {
         self.fresh = fresh;
     }
 
-    /// Keeps only the last epochs.
+    /// Drops all but the last `keep` epochs.
     pub(super) fn forget_epochs(&mut self, keep: usize) {
         let many = self.epochs.len().saturating_sub(keep);
         self.epochs.drain(..many);

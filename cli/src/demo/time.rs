@@ -1,4 +1,4 @@
-//! Simulated time as people read it.
+//! Simulated time as a calendar date.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ use pricetime_engine::Timestamp;
 /// Nanoseconds in a second.
 pub(super) const SECOND: u64 = 1_000_000_000;
 
-/// When the simulated days begin: 2026-06-01 00:00:00 UTC.
+/// The start of the simulation: 2026-06-01 00:00:00 UTC.
 pub(super) const START: Timestamp = Timestamp(1_780_272_000 * SECOND);
 
 /// A date and time in UTC.
@@ -20,11 +20,11 @@ pub(super) struct Utc {
 }
 
 impl Utc {
-    /// The date and time of a timestamp that counts from 1970.
+    /// Converts a timestamp, which counts from 1970.
     pub(super) const fn of(time: Timestamp) -> Self {
         let seconds = time.0 / SECOND;
-        // Days are counted from 1 March of year 0, so that a leap day ends its year; 400 years are
-        // 146,097 days. From March on, five months always have 153 days.
+        // Days are counted from 1 March of year 0, so that a leap day ends its year. 400 years have 146,097
+        // days. From March on, every five months have 153 days.
         let days = seconds / 86_400 + 719_468;
         let (era, day) = (days / 146_097, days % 146_097);
         let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -1,4 +1,4 @@
-//! `pricetime inspect account`: what an account has and did.
+//! `pricetime inspect account`: the orders, trades and totals of an account.
 
 mod watched;
 
@@ -14,12 +14,12 @@ use super::super::look::{Stop, grouped, json_line, table, word};
 use super::{Moment, Out, time};
 use watched::{Line, Watched};
 
-/// Shows an account: its live orders, its last trades, and what it came to in each market.
+/// Shows an account: its live orders, its last trades, and its totals in each market.
 #[derive(Debug, Args)]
 pub(super) struct AccountAsked {
     /// The account
     account: Uuid,
-    /// How many of its last trades are shown
+    /// How many of its last trades to show (trades from one command count once)
     #[arg(long, default_value_t = 20, value_name = "N")]
     trades: usize,
     #[command(flatten)]

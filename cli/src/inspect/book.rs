@@ -1,4 +1,4 @@
-//! `pricetime inspect book`: one market's levels.
+//! `pricetime inspect book`: the price levels of one market.
 
 use std::io::Write as _;
 
@@ -10,12 +10,12 @@ use pricetime_gateway::json::{Answer, Book, CallLine};
 use super::super::look::{Stop, json_line, table, word};
 use super::{Moment, Out, no_such_market};
 
-/// Shows the book of a market: what everybody may see of it.
+/// Shows the public view of a market's book.
 #[derive(Debug, Args)]
 pub(super) struct BookAsked {
     /// The market's number
     market: u32,
-    /// How many levels of each side
+    /// How many levels to show per side
     #[arg(long, default_value_t = 10, value_name = "N")]
     depth: usize,
     #[command(flatten)]

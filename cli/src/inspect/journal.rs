@@ -1,4 +1,4 @@
-//! `pricetime inspect journal`: the commands, and what became of each.
+//! `pricetime inspect journal`: the commands and their outcomes.
 
 use std::io::Write as _;
 
@@ -11,32 +11,32 @@ use uuid::Uuid;
 use super::super::look::{At, Origin, Stop, Travel, Which, json_line, word};
 use super::{Out, time};
 
-/// Lists commands, and what became of each.
+/// Lists commands and their outcomes.
 ///
 /// `pricetime replay FOLDER --commands FILE` exports all of them as JSON lines to replay.
 #[derive(Debug, Args)]
 pub(super) struct Journal {
-    /// From this command on
+    /// The first command to show
     #[arg(long, value_name = "N")]
     from: Option<u64>,
-    /// Up to this command
+    /// The last command to show
     #[arg(long, value_name = "N")]
     to: Option<u64>,
-    /// Only those to this market
+    /// Only commands to this market
     #[arg(long, value_name = "N")]
     market: Option<u32>,
-    /// Only those of this account
+    /// Only commands of this account
     #[arg(long, value_name = "UUID")]
     account: Option<Uuid>,
-    /// Only this kind: place, amend, cancel, cancel_all, close_epoch, add_market, ...
+    /// Only commands of this kind: place, amend, cancel, cancel_all, close_epoch, add_market, ...
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Option<ActionKind>,
-    /// At most so many
+    /// The maximum number of commands to show
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     #[command(flatten)]
     which: Which,
-    /// One JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }
@@ -65,7 +65,7 @@ impl Journal {
         let mut left = self.limit.unwrap_or(u64::MAX);
         let shown = travel.go(origin, &mut |engine, command, group| {
             if command.sequence > to || left == 0 {
-                // Nobody wants the rest.
+                // The limit or the last command is reached.
                 return Err(Stop::Left);
             }
             if command.sequence > before && self.is_wanted(command) {
@@ -118,11 +118,11 @@ impl Journal {
     }
 }
 
-/// A command in one line: its line, without what JSON needs and without the time.
+/// A command in one short line: its JSON line without punctuation and time.
 fn brief(line: &Line) -> String {
     let text = serde_json::to_string(line).unwrap_or_default();
     let mut brief = String::with_capacity(text.len());
-    // No string in a line holds any of these, so the line stays what it was.
+    // No string in a line holds any of these characters, so the values do not change.
     for part in text.split(',') {
         let part: String = part.chars().filter(|c| !matches!(c, '"' | '{' | '}')).collect();
         if part.starts_with("time:") {
@@ -132,7 +132,7 @@ fn brief(line: &Line) -> String {
         if !brief.is_empty() {
             brief.push(' ');
         }
-        // The first part is the command's name and its first field.
+        // The first part holds the command's name and its first field.
         match value.split_once(':') {
             Some((field, value)) => brief += &format!("{name} {field}={value}"),
             None => brief += &format!("{name}={value}"),

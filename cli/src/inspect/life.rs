@@ -1,4 +1,4 @@
-//! What happens to one order: the events that it is in, and words for them.
+//! The events about one order, and their descriptions.
 
 use pricetime_engine::{
     Event, Group, Header, MarketSpec, OrderId, OrderKind, Outcome, Party, Side, TimeInForce,
@@ -6,13 +6,13 @@ use pricetime_engine::{
 
 use super::why;
 
-/// Whether an event is about this order, or refuses a command that named it.
+/// Returns `true` if an event is about this order, or rejects a command that named it.
 pub(super) fn is_of(event: &Event, order: OrderId) -> bool {
     matches!(event, Event::Rejected { order: named, .. } if *named == Some(order))
         || event.parties().any(|party| party.order == order)
 }
 
-/// Whether an event gives an order a place in a queue.
+/// Returns `true` if an event gives an order a place in a queue.
 pub(super) const fn gives_place(event: &Event) -> bool {
     matches!(
         event,
@@ -23,14 +23,14 @@ pub(super) const fn gives_place(event: &Event) -> bool {
     )
 }
 
-/// The part of a group that is about this order.
+/// The events of a group that are about this order.
 pub(super) fn part(group: &Group, order: OrderId) -> Option<Group> {
     let events: Vec<_> = group.events.iter().filter(|it| is_of(it, order)).copied().collect();
     let (header, outcome): (Header, Outcome) = (group.header, group.outcome);
     (!events.is_empty()).then_some(Group { header, events, outcome })
 }
 
-/// What an event does to this order, in words.
+/// Describes what an event does to this order.
 pub(super) fn words(event: &Event, order: OrderId, spec: &MarketSpec) -> String {
     let lots = |lots| spec.show_quantity(lots);
     match event {
@@ -95,7 +95,7 @@ pub(super) fn words(event: &Event, order: OrderId, spec: &MarketSpec) -> String 
     }
 }
 
-/// Why an event came about, where it says so.
+/// The reason for an event, if it states one.
 pub(super) fn reason(event: &Event, spec: &MarketSpec) -> Option<String> {
     if let Event::Rejected { reason, .. } = event {
         return Some(why::refusal(*reason, Some(spec)));

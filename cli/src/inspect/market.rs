@@ -1,4 +1,4 @@
-//! `pricetime inspect market`: the markets at a glance.
+//! `pricetime inspect market`: lists the markets.
 
 use clap::Args;
 use pricetime_engine::{Book, Engine, MarketId, Phase, Price, Sequence, Side};
@@ -11,7 +11,7 @@ use super::{Moment, Out, no_such_market};
 /// Lists the markets: phase, epoch, orders, prices.
 #[derive(Debug, Args)]
 pub(super) struct MarketAsked {
-    /// Only this one
+    /// Only this market
     market: Option<u32>,
     #[command(flatten)]
     moment: Moment,

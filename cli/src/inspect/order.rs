@@ -1,4 +1,4 @@
-//! `pricetime inspect order`: the whole life of an order.
+//! `pricetime inspect order`: the history of an order.
 
 use std::io::Write as _;
 
@@ -13,25 +13,25 @@ use super::super::look::{Stop, json_line, word};
 use super::why::Place;
 use super::{Moment, Out, life, time};
 
-/// Tells the whole life of an order, and why it went so.
+/// Shows the whole history of an order.
 ///
-/// An order's id is free again once the order is gone; where it was used more than once, every life
-/// is told. With --why it says what stood before the order when it got a place in a queue, and for
-/// every refusal and every end the rule.
+/// An order's id can be used again once the order is gone. If it was used more than once, every use is
+/// shown. With --why, each place in a queue is shown with the orders ahead of it, and each rejection and
+/// each end with its rule.
 #[derive(Debug, Args)]
 pub(super) struct OrderAsked {
     /// The market's number
     market: u32,
     /// The order
     order: Uuid,
-    /// Say why: what was ahead of it, and which rule refused or ended it
+    /// Show reasons: the orders ahead of it, and the rule that rejected or ended it
     #[arg(long)]
     why: bool,
     #[command(flatten)]
     moment: Moment,
 }
 
-/// Why, as a line.
+/// The reasons as a JSON line.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Output {
@@ -39,13 +39,13 @@ enum Output {
         sequence: u64,
         #[serde(skip_serializing_if = "Vec::is_empty")]
         reasons: Vec<String>,
-        /// Where it stands when the command is done, if it got a place.
+        /// Its place in the queue after the command, if it got one.
         #[serde(skip_serializing_if = "Option::is_none")]
         place: Option<Place>,
     },
 }
 
-/// Says what happens.
+/// Prints the events.
 struct Teller<'a> {
     out: &'a mut Out,
     order: OrderId,
@@ -59,7 +59,7 @@ impl OrderAsked {
         let (market, order) = (MarketId(self.market), OrderId::from(self.order));
         let travel = self.moment.travel()?;
         let mut teller = Teller { out, order, why: self.why, json: self.moment.json, told: 0 };
-        // A market that goes takes its units along.
+        // A market that is removed takes its spec with it, so the last known one is kept.
         let mut known: Option<MarketSpec> = None;
         let engine = travel.watch(&mut |engine, _, group| {
             if group.header.market != market {
@@ -76,7 +76,7 @@ impl OrderAsked {
         self.now(out, &engine, told)
     }
 
-    /// Where it is at the end.
+    /// Prints where the order is at the end.
     fn now(&self, out: &mut Out, engine: &Engine, told: u64) -> Result<(), Stop> {
         let (market, order) = (MarketId(self.market), OrderId::from(self.order));
         let at = engine.last_sequence();

@@ -1,4 +1,4 @@
-//! `pricetime inspect snapshot`: what a snapshot holds.
+//! `pricetime inspect snapshot`: the content of a snapshot.
 
 use std::io::Write as _;
 
@@ -12,14 +12,14 @@ use super::super::failure::{Code, Failure};
 use super::super::look::{self, Stop, Which, json_line, table, word};
 use super::Out;
 
-/// Shows what the newest snapshot holds, or the one of a command.
+/// Shows the content of the newest snapshot, or of the one at a command.
 #[derive(Debug, Args)]
 pub(super) struct Snapshot {
-    /// The command that the snapshot is of; without it, the newest that can be read
+    /// The command of the snapshot; without it, the newest readable snapshot
     sequence: Option<u64>,
     #[command(flatten)]
     which: Which,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -39,7 +39,7 @@ struct Body {
     digest: String,
     rules: u32,
     markets: Vec<Row>,
-    /// The commands of all snapshots there are.
+    /// The commands of all stored snapshots.
     all: Vec<u64>,
 }
 

@@ -1,11 +1,11 @@
-//! Why: a sentence for every refusal and for every end, and where an order stands.
+//! A sentence for every rejection and for every order's end, and the place of an order in its queue.
 
 use pricetime_engine::{
     Book, CancelReason, MarketSpec, OrderId, OrderKind, OrderRecord, Quantity, Reason, Side,
 };
 use serde::Serialize;
 
-/// Why a command was refused, in a sentence.
+/// The reason that a command was refused, as a sentence.
 pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
     let said = match reason {
         Reason::UnknownMarket => "there is no such market",
@@ -45,7 +45,7 @@ pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
     bound.map_or_else(|| said.to_owned(), |bound| format!("{said} ({bound})"))
 }
 
-/// The market's bound that a refusal is about, where there is one.
+/// The market's limit that a refusal is about, if there is one.
 fn bound(reason: Reason, spec: &MarketSpec) -> Option<String> {
     if reason == Reason::PriceOutOfBand {
         let (min, max) = (spec.terms.price_min, spec.terms.price_max);
@@ -63,7 +63,7 @@ fn bound(reason: Reason, spec: &MarketSpec) -> Option<String> {
     None
 }
 
-/// Why an order ended without having traded whole, in a sentence.
+/// The reason that an order ended before it was filled, as a sentence.
 pub(super) const fn end(reason: CancelReason) -> &'static str {
     match reason {
         CancelReason::Requested => "its owner or an operator asked for it",
@@ -86,22 +86,22 @@ pub(super) const fn end(reason: CancelReason) -> &'static str {
     }
 }
 
-/// What stands before an order in its queue.
+/// The place of an order in its queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Place {
-    /// Orders at its price that came before it.
+    /// Orders at the same price with higher priority.
     pub(super) ahead_orders: u64,
-    /// What they show.
+    /// Their visible quantity.
     pub(super) ahead_quantity: String,
     /// Orders at better prices.
     pub(super) better_orders: u64,
     /// Their open quantity, hidden parts included.
     pub(super) better_quantity: String,
-    /// What has not traded, hidden part included.
+    /// The order's own open quantity, hidden part included.
     pub(super) open: String,
-    /// What it shows of that.
+    /// The visible part of it.
     pub(super) shown: String,
-    /// The price that a waiting stop waits for.
+    /// The trigger price, if the order is a waiting stop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waits_for: Option<String>,
     #[serde(skip)]
@@ -109,7 +109,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where a live order stands. Takes time with the number of all orders.
+    /// The place of a live order. Takes time proportional to the number of all orders.
     pub(super) fn of(book: &Book, order: OrderId) -> Option<Self> {
         let own = book.order(order)?.record;
         let spec = book.spec();
@@ -136,7 +136,7 @@ impl Place {
         })
     }
 
-    /// The same in words.
+    /// The place as text.
     pub(super) fn text(&self) -> String {
         if let Some(stop) = &self.waits_for {
             let way = if self.side == Side::Buy { "or above" } else { "or below" };
@@ -163,8 +163,8 @@ enum Stands {
     Behind,
 }
 
-/// Where another order of the same side stands, seen from `own`. Market orders stand before all
-/// others in a call.
+/// The rank of another order of the same side, relative to `own`. In a call phase, market orders rank
+/// before all others.
 fn stands(other: &OrderRecord, own: &OrderRecord) -> Stands {
     let better = match (other.kind, own.kind) {
         (OrderKind::Market, OrderKind::Market) => None,

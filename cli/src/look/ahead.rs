@@ -1,5 +1,5 @@
-//! Commands of a journal, read and decoded on a thread of their own, so that the core does not wait
-//! for the disk.
+//! Reads and decodes the commands of a journal on a separate thread, so that the core does not wait for the
+//! disk.
 
 use std::thread::Builder;
 use std::vec::IntoIter;
@@ -9,12 +9,12 @@ use indicatif::ProgressBar;
 use pricetime_engine::Command;
 use pricetime_journal::{Commands, JournalError};
 
-/// How many commands come at a time: together they should stay in a core's own cache.
+/// The number of commands in a batch, small enough for all batches to stay in a core's private cache.
 const BATCH: usize = 512;
-/// How many batches are under way.
+/// The number of batches in the channel.
 const BATCHES: usize = 8;
 
-/// The receiving end. The bar that shows how far it is goes with it.
+/// The receiving end, with the progress bar.
 #[derive(Debug)]
 pub(in super::super) struct Ahead {
     batches: Receiver<Result<Vec<Command>, JournalError>>,
@@ -23,16 +23,16 @@ pub(in super::super) struct Ahead {
 }
 
 impl Ahead {
-    /// Starts to read.
+    /// Starts the reader thread.
     pub(in super::super) fn of(commands: Commands, bar: ProgressBar) -> std::io::Result<Self> {
         let (to_core, batches) = bounded(BATCHES);
-        // It ends with the journal, or when nobody wants more of it.
+        // The thread ends at the end of the journal, or when the receiver is dropped.
         Builder::new().name(String::from("pt-ahead")).spawn(move || read(commands, &to_core))?;
         Ok(Self { batches, batch: Vec::new().into_iter(), bar })
     }
 }
 
-/// An error comes behind what could be read, and is the last.
+/// An error follows the commands that could be read, and is the last item.
 impl Iterator for Ahead {
     type Item = Result<Command, JournalError>;
 
@@ -64,7 +64,7 @@ fn read(mut commands: Commands, to_core: &Sender<Result<Vec<Command>, JournalErr
         }
     }
     if let Some(error) = failed {
-        // Where nobody listens any more, nobody misses it.
+        // If the receiver is gone, the error no longer matters.
         let _ = to_core.send(Err(error));
     }
 }

@@ -11,14 +11,14 @@ use pricetime_gateway::json::Time;
 pub(in super::super) enum At {
     /// After this command.
     Sequence(Sequence),
-    /// After the close of this epoch, of this market or of whichever closes it first.
+    /// After the close of this epoch, in this market or in the first market that closes it.
     Epoch(EpochNumber, Option<MarketId>),
-    /// After the last command that is not later than this.
+    /// After the last command with this time or an earlier one.
     Time(Timestamp),
 }
 
 impl At {
-    /// Whether the close of this epoch is the moment.
+    /// Returns `true` if the close of this epoch is the moment.
     pub(in super::super) fn is_close(self, market: MarketId, epoch: EpochNumber) -> bool {
         match self {
             Self::Sequence(_) | Self::Time(_) => false,

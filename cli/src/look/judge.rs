@@ -1,5 +1,5 @@
-//! Holds a replay against everything else that is known: the snapshots on the way, the totals of the
-//! epochs, and the image that the events add up to.
+//! Compares a replay with the snapshots on its way, the totals of the epochs, and the image built from its
+//! events.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind::NotFound;
@@ -10,19 +10,19 @@ use pricetime_journal::{LocalSnapshots, SnapshotError, keyed_engine};
 
 use super::origin::restore;
 
-/// What a replay is held against.
+/// The checks of a replay.
 #[derive(Debug)]
 pub(in super::super) struct Judge {
     snapshots: LocalSnapshots,
-    /// Those that are still to come.
+    /// The snapshots that the replay has not reached yet.
     ahead: VecDeque<Sequence>,
-    /// What was found: whether it is right, and in words.
+    /// The findings: whether each is right, and its text.
     pub(in super::super) found: Vec<(bool, String)>,
     markets: u32,
 }
 
 impl Judge {
-    /// For a replay that begins behind `after`.
+    /// Checks for a replay that begins after the command `after`.
     pub(in super::super) fn new(
         snapshots: LocalSnapshots,
         all: &[Sequence],
@@ -33,17 +33,17 @@ impl Judge {
         Self { snapshots, ahead, found: Vec::new(), markets }
     }
 
-    /// The image to fold the events into.
+    /// The image that events are applied to.
     pub(in super::super) fn image(base: Option<&EngineSnapshot>) -> Image {
         base.map_or_else(Image::default, Image::from_snapshot)
     }
 
-    /// The next command at which there is something to compare.
+    /// The next command whose state can be compared.
     pub(in super::super) fn next(&self) -> Option<Sequence> {
         self.ahead.front().copied()
     }
 
-    /// Compares the snapshot of this command, which was the next one.
+    /// Compares the engine with the next snapshot, which is of this command.
     pub(in super::super) fn compare(&mut self, engine: &Engine) {
         let Some(sequence) = self.ahead.pop_front() else { return };
         let verdict = self.snapshot(sequence, engine.digest());
@@ -67,7 +67,7 @@ impl Judge {
         Ok(format!("snapshot of command {sequence}: restores, and is the replay's state"))
     }
 
-    /// What can be said of a snapshot without a replay.
+    /// Checks a snapshot without a replay.
     pub(in super::super) fn alone(
         snapshots: &LocalSnapshots,
         sequence: Sequence,
@@ -79,7 +79,7 @@ impl Judge {
         ))
     }
 
-    /// Names the snapshots that the replay should have come to and did not.
+    /// Reports the snapshots that the replay should have reached and did not.
     pub(in super::super) fn miss_rest(&mut self, engine: &Engine) {
         let at = engine.last_sequence();
         for sequence in std::mem::take(&mut self.ahead) {
@@ -92,7 +92,7 @@ impl Judge {
         }
     }
 
-    /// Compares what is there at the end.
+    /// Makes the final comparisons.
     pub(in super::super) fn finish(&mut self, engine: &Engine, image: &Image) {
         let at = engine.last_sequence();
         self.found.push(match image.fault() {
@@ -116,8 +116,8 @@ impl Judge {
     }
 }
 
-/// An engine that holds the state of a snapshot: restored, audited, with the digest that it states.
-/// None where the process that runs there has dropped it since it was listed.
+/// Restores an engine from a snapshot, audits it and compares its digest with the stated one. Returns
+/// `None` if a running process has deleted the snapshot since it was listed.
 fn held(
     snapshots: &LocalSnapshots,
     sequence: Sequence,

@@ -1,4 +1,4 @@
-//! Where a replay begins: with nothing, or with a snapshot.
+//! The start of a replay: an empty engine or a snapshot.
 
 use std::io::ErrorKind::NotFound;
 
@@ -8,28 +8,28 @@ use pricetime_journal::{Loaded, SnapshotError, keyed_engine};
 use super::super::failure::{Code, Failure};
 use super::{Ahead, At, Seen, Stop, bar, note};
 
-/// How far back a replay has to begin.
+/// The starting point of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Origin {
-    /// As early as there is something.
+    /// As early as possible.
     Oldest,
-    /// As late as this moment allows.
+    /// As late as possible, but not after this moment.
     Before(At),
-    /// With the snapshot of this command.
+    /// At the snapshot of this command.
     With(Sequence),
 }
 
-/// A replay that is about to begin.
+/// A replay that is ready to run.
 #[derive(Debug)]
 pub(in super::super) struct Begun {
     pub(in super::super) engine: Engine,
-    /// The state that it begins with, where that is not the empty one.
+    /// The snapshot that it begins with, unless it begins with an empty state.
     pub(in super::super) base: Option<EngineSnapshot>,
     pub(in super::super) commands: Ahead,
 }
 
 impl Seen {
-    /// Prepares a replay from there to the last command that counts.
+    /// Prepares a replay from `origin` to the last valid command.
     pub(in super::super) fn begin(&self, origin: Origin, markets: u32) -> Result<Begun, Stop> {
         let oldest = self.journal.replayable;
         let mut engine = keyed_engine(markets);
@@ -55,7 +55,7 @@ impl Seen {
         Ok(Begun { engine, base, commands: Ahead::of(commands, bar)? })
     }
 
-    /// The snapshot to begin with; none where everything is replayed.
+    /// The snapshot to begin with, or `None` to replay everything.
     fn base(&self, origin: Origin) -> Result<Option<Loaded>, Stop> {
         let oldest = self.journal.replayable;
         let fits = |sequence: &Sequence| {
@@ -83,7 +83,7 @@ impl Seen {
                 Err(error @ SnapshotError::Damaged { .. }) => {
                     note(format_args!("passed over: {error}"))
                 }
-                // Dropped since: there is a newer one then.
+                // It was deleted since it was listed, so there is a newer one.
                 Err(SnapshotError::Io { source, .. }) if source.kind() == NotFound => {}
                 Err(error) => return Err(error.into()),
             }
@@ -92,7 +92,7 @@ impl Seen {
     }
 }
 
-/// Whether the moment is still to come in this state.
+/// Returns `true` if this state is not later than the moment.
 fn is_early(state: &EngineSnapshot, origin: Origin) -> bool {
     if let Origin::Before(At::Time(time)) = origin {
         return state.last_timestamp <= time;
@@ -104,7 +104,7 @@ fn is_early(state: &EngineSnapshot, origin: Origin) -> bool {
     state.markets.iter().all(|market| open(market.head.market, market.head.epoch))
 }
 
-/// Puts an engine into the state of a snapshot and compares digests.
+/// Restores an engine from a snapshot and compares the digests.
 pub(super) fn restore(engine: &mut Engine, loaded: &Loaded) -> Result<(), String> {
     let sequence = loaded.snapshot.last_sequence;
     engine.restore(&loaded.snapshot).map_err(|broken| {

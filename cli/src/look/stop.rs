@@ -1,4 +1,4 @@
-//! How looking ends before its time.
+//! Early ends and errors of the commands that read.
 
 use std::io;
 
@@ -6,17 +6,17 @@ use pricetime_journal::{FolderError, JournalError, SnapshotError};
 
 use super::super::failure::{Code, Failure};
 
-/// Why a command stops.
+/// The reason that a command stops.
 #[derive(Debug)]
 pub(in super::super) enum Stop {
-    /// Whoever reads has left; that is no failure.
+    /// The reader of the output has closed it, which is no failure.
     Left,
-    /// It failed.
+    /// The command failed.
     Failed(Failure),
 }
 
 impl Stop {
-    /// Why, in words.
+    /// The reason as text.
     pub(in super::super) fn text(&self) -> String {
         match self {
             Self::Left => String::from("the reader has left"),
@@ -25,7 +25,7 @@ impl Stop {
     }
 }
 
-/// What the program says of an end.
+/// The result of the whole command.
 pub(in super::super) fn ended(done: Result<(), Stop>) -> Result<(), Failure> {
     match done {
         Ok(()) | Err(Stop::Left) => Ok(()),
@@ -82,7 +82,7 @@ impl From<SnapshotError> for Stop {
     }
 }
 
-/// Whether a journal cannot be read, or is not what it should be.
+/// The exit code for a journal that cannot be read or is damaged.
 fn journal_code(error: &JournalError) -> Code {
     match error {
         JournalError::Io { .. }

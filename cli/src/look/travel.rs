@@ -1,4 +1,4 @@
-//! To a moment in a history, by way of a snapshot, and with somebody at the window.
+//! Replays to a moment in a history, from a snapshot, with a callback for each command.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -9,18 +9,18 @@ use pricetime_journal::Replay;
 use super::super::failure::{Code, Failure};
 use super::{At, Begun, Origin, Seen, Stop, note};
 
-/// A journey to a moment in a history.
+/// A replay to a moment in a history.
 #[derive(Debug)]
 pub(in super::super) struct Travel {
     pub(in super::super) seen: Seen,
-    /// Where it ends, and whether that is the journal's end.
+    /// The moment at which it ends, and whether that is the journal's end.
     at: At,
     is_end: bool,
     markets: u32,
 }
 
 impl Travel {
-    /// To this moment of a data folder, to the end where none is given.
+    /// Prepares a replay of a data folder to this moment, or to the journal's end if none is given.
     pub(in super::super) fn to(folder: &Path, at: Option<At>, markets: u32) -> Result<Self, Stop> {
         let seen = Seen::open(folder)?;
         let last = seen.journal.through();
@@ -34,12 +34,12 @@ impl Travel {
         Ok(Self { seen, at: at.unwrap_or(At::Sequence(last)), is_end, markets })
     }
 
-    /// The state at that moment, from the nearest snapshot before it.
+    /// The state at that moment, replayed from the nearest snapshot before it.
     pub(in super::super) fn state(&self) -> Result<Engine, Stop> {
         self.go(Origin::Before(self.at), &mut |_, _, _| Ok(()))
     }
 
-    /// The state at that moment, on the way to which everything that is kept was watched.
+    /// The state at that moment. Replays everything that is kept and passes every command to `each`.
     pub(in super::super) fn watch(
         &self,
         each: &mut dyn FnMut(&Engine, &Command, &Group) -> Result<(), Stop>,
@@ -53,7 +53,7 @@ impl Travel {
         self.go(Origin::Oldest, each)
     }
 
-    /// To that moment, from this beginning.
+    /// Replays from `origin` to that moment.
     pub(in super::super) fn go(
         &self,
         origin: Origin,
@@ -104,7 +104,7 @@ impl Travel {
         Err(Failure::new(Code::Failed, text).into())
     }
 
-    /// Whether this command comes after the moment, if that is a time.
+    /// Returns `true` if the moment is a time and this command comes after it.
     fn is_past(&self, command: &Command) -> bool {
         matches!(self.at, At::Time(time) if command.timestamp > time)
     }

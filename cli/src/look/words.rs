@@ -1,9 +1,9 @@
-//! Numbers and names as people read them.
+//! Text tables.
 
 use std::io::{self, Write};
 
-/// Writes rows under a heading, each column as wide as it needs; a column whose heading begins with
-/// a blank stands on the right.
+/// Writes rows under a heading, with columns as wide as their content. A column whose heading begins with a
+/// space is right-aligned.
 pub(in super::super) fn table<const N: usize>(
     out: &mut impl Write,
     heading: [&str; N],

@@ -1,4 +1,4 @@
-//! `pricetime redis export` and `import`: images in a file.
+//! `pricetime redis export` and `import`: images in a file of JSON lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -17,7 +17,7 @@ use super::super::failure::{Code, Failure};
 use super::super::look::{Stop, json_line, lines_to, note};
 use super::{Out, There, nothing, undone, unread};
 
-/// Writes the images to a file, verified, as JSON lines.
+/// Verifies the images and writes them to a file as JSON lines.
 #[derive(Debug, Args)]
 pub(super) struct Export {
     #[command(flatten)]
@@ -26,14 +26,14 @@ pub(super) struct Export {
     file: PathBuf,
 }
 
-/// Brings images from a file into Redis, verified.
+/// Verifies images from a file and writes them to Redis.
 #[derive(Debug, Args)]
 pub(super) struct Import {
     #[command(flatten)]
     there: There,
     /// A file that `export` wrote
     file: PathBuf,
-    /// Replace the images that are there
+    /// Replace existing images
     #[arg(long)]
     replace: bool,
 }
@@ -139,7 +139,7 @@ impl Import {
     }
 }
 
-/// Takes out the markets that are not among these.
+/// Deletes the markets that are not among these images.
 fn clear(link: &mut Link, images: &[ReadImage]) -> Result<(), RedisError> {
     let kept: BTreeSet<MarketId> = images.iter().map(|image| image.state.head.market).collect();
     let names = link.options().names.clone();

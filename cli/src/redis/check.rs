@@ -1,4 +1,4 @@
-//! `pricetime redis check`: whether the servers are fit to keep a book.
+//! `pricetime redis check`: checks whether the servers are fit to keep a book.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use super::super::failure::{Code, Failure};
 use super::super::look::{Stop, json_line};
 use super::{Out, There, undone};
 
-/// Says whether the servers are fit: eviction, persistence, who can reach them, who is in charge.
+/// Checks whether the servers are fit: eviction, persistence, who can reach them, who is in charge.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]

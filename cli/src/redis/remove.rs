@@ -1,4 +1,4 @@
-//! `pricetime redis drop`: takes images away.
+//! `pricetime redis drop`: deletes images.
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -14,10 +14,10 @@ use super::super::failure::{Code, Failure};
 use super::super::look::{Stop, json_line};
 use super::{Out, There, undone};
 
-/// How long it is watched whether somebody writes.
+/// How long the images are watched for a process that still writes them.
 const MOMENT: Duration = Duration::from_millis(700);
 
-/// Takes the keys of markets out of Redis. A process that still runs them writes them anew.
+/// Deletes the keys of markets from Redis. A process that still runs them writes them again.
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("which").required(true).args(["market", "all"])))]
 pub(super) struct Remove {
@@ -25,10 +25,10 @@ pub(super) struct Remove {
     there: There,
     /// The markets
     market: Vec<u32>,
-    /// Every market there is
+    /// Every market in Redis
     #[arg(long)]
     all: bool,
-    /// Do it; without this nothing is taken away
+    /// Delete; without this nothing is deleted
     #[arg(long)]
     yes: bool,
 }
@@ -62,7 +62,7 @@ impl Remove {
     }
 }
 
-/// What `--yes` would take away, and how alive it is.
+/// The text of what `--yes` would delete, and whether a process is still writing it.
 fn ask(link: &mut Link, names: &KeyNames, markets: &[MarketId]) -> Result<String, RedisError> {
     let list: Vec<String> = markets.iter().map(ToString::to_string).collect();
     let found = find_image(link, names)?;
@@ -74,7 +74,7 @@ fn ask(link: &mut Link, names: &KeyNames, markets: &[MarketId]) -> Result<String
         markets.iter().map(|market| read_holder(link, &names.of(*market))).collect()
     };
     let before = holders(markets)?;
-    // Who writes just now shows that within a moment.
+    // A process that is writing changes its record within this time.
     std::thread::sleep(MOMENT);
     for ((market, before), after) in markets.iter().zip(&before).zip(holders(markets)?) {
         let Some(after) = after else { continue };
@@ -93,7 +93,7 @@ fn ask(link: &mut Link, names: &KeyNames, markets: &[MarketId]) -> Result<String
     Ok(text)
 }
 
-/// How long ago something was, roughly.
+/// The rough time since a timestamp.
 fn ago(time: Timestamp) -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let ago = since.saturating_sub(Duration::from_nanos(time.0));

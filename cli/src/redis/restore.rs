@@ -1,4 +1,4 @@
-//! `pricetime redis restore`: a new data folder from the image.
+//! `pricetime redis restore`: creates a data folder from the image.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use super::super::failure::{Code, Failure};
 use super::super::look::{Stop, json_line, note};
 use super::{Out, There, nothing, unread};
 
-/// Makes a new data folder from the image, under a new history. What came after the image is lost.
+/// Creates a new data folder from the image, under a new history. Everything after the image is lost.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     #[command(flatten)]
     there: There,
-    /// The new folder: missing or empty
+    /// The new folder; it must be missing or empty
     #[arg(long, value_name = "DIR")]
     folder: PathBuf,
 }

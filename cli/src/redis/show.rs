@@ -1,4 +1,4 @@
-//! `pricetime redis show`: the images at a glance.
+//! `pricetime redis show`: lists the images.
 
 use clap::Args;
 use pricetime::engine::{MarketId, OrderRecord, Phase, Price, Side};
@@ -12,7 +12,7 @@ use super::super::failure::{Code, Failure};
 use super::super::look::{Stop, json_line, note, table, word};
 use super::{Out, There, undone, unread};
 
-/// Lists the markets that stand there; reads each and verifies it.
+/// Lists the markets in Redis; reads and verifies each.
 #[derive(Debug, Args)]
 pub(super) struct Show {
     #[command(flatten)]
@@ -22,11 +22,11 @@ pub(super) struct Show {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Output {
-    /// An image that is whole.
+    /// A complete image.
     Image(Box<Row>),
-    /// One that is not.
+    /// An image that does not verify.
     Damaged { market: u32, error: String },
-    /// A market that was claimed and never written.
+    /// A market that was claimed but never written.
     Unwritten { market: u32 },
 }
 

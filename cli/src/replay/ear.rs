@@ -1,11 +1,11 @@
-//! Hears what the core says, and keeps of it what a replay wants.
+//! The sink of a replay: counts outcomes, and keeps the events that the replay needs.
 
 use pricetime_engine::{EpochNumber, Event, Group, Header, MarketId, Outcome, Sink};
 use pricetime_journal::image::Image;
 
 use pricetime_gateway::Outcomes;
 
-/// What a replay came to, in numbers.
+/// The totals of a replay.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub(super) commands: u64,
@@ -20,7 +20,7 @@ pub(super) struct Ear {
     pub(super) tally: Tally,
     /// The epoch that the last command closed.
     pub(super) closed: Option<(MarketId, EpochNumber)>,
-    /// Where the events are folded into an image.
+    /// The image that events are applied to, if the replay is verified.
     pub(super) image: Option<Image>,
     /// The last group, if groups are written.
     pub(super) group: Option<Group>,

@@ -14,14 +14,13 @@ use super::pace::Keeping;
 use super::run::Run;
 use pricetime_gateway::why_not_json_lines;
 
-/// Why a line is not taken, and the byte in it, from 1, at which it is no longer understood.
+/// The reason that a line is refused, and the byte in it, counted from 1, at which parsing failed.
 struct Bad {
     column: Option<usize>,
     why: String,
 }
 
-/// Replays these files one after the other. Says how many lines were refused; each of them has been
-/// named.
+/// Replays these files in order. Returns the number of refused lines; each of them has been reported.
 pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Result<u64, Stop> {
     let bar = look::bar(None, "replaying");
     let mut refused = 0;
@@ -72,7 +71,7 @@ fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
     Ok(Box::new(BufReader::with_capacity(1 << 18, File::open(path)?)))
 }
 
-/// The next command, as a line says it.
+/// The command in a line, numbered as the next one.
 fn command(text: &[u8], run: &Run) -> Result<Command, Bad> {
     let line = Line::read(text.trim_ascii_end())
         .map_err(|Unreadable { column, why }| Bad { column: Some(column), why })?;

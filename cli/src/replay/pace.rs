@@ -1,4 +1,4 @@
-//! How fast a replay goes: by the times in the commands, or as fast as it can.
+//! The speed of a replay: by the times in the commands, or as fast as possible.
 
 use std::str::FromStr;
 use std::thread;
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use pricetime_engine::Timestamp;
 
-/// How many times as fast as it happened; nothing is as fast as possible.
+/// The speed as a multiple of the original one; `None` is as fast as possible.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pace(Option<f64>);
 
-/// A replay that keeps a pace.
+/// The pacing of a running replay.
 #[derive(Debug)]
 pub(super) struct Keeping {
     factor: Option<f64>,
-    /// When the first command was carried out, and when it had happened.
+    /// The time at which the first command was executed here, and its original timestamp.
     first: Option<(Instant, Timestamp)>,
 }
 
@@ -40,18 +40,18 @@ impl Pace {
 }
 
 impl Keeping {
-    /// How long to wait before what happened then; nothing where it is due.
+    /// Returns the time to wait before a command of this timestamp, or `None` if it is due.
     #[inline]
     pub(super) fn left(&mut self, then: Timestamp) -> Option<Duration> {
         let factor = self.factor?;
         let (begun, first) = *self.first.get_or_insert_with(|| (Instant::now(), then));
         let since = Duration::from_nanos(then.0.saturating_sub(first.0)).as_secs_f64() / factor;
-        // A recording of centuries waits a century for its next command.
+        // A recording may span centuries; then the wait saturates instead of overflowing.
         let due = Duration::try_from_secs_f64(since).unwrap_or(Duration::MAX);
         due.checked_sub(begun.elapsed()).filter(|left| !left.is_zero())
     }
 
-    /// Waits.
+    /// Sleeps for this time.
     pub(super) fn wait(left: Duration) {
         thread::sleep(left);
     }

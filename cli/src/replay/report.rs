@@ -1,4 +1,4 @@
-//! What a replay came to.
+//! The report of a replay.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -11,21 +11,21 @@ use super::super::look::{Judge, Stop, grouped};
 use super::run::Run;
 use pricetime_gateway::Outcomes;
 
-/// Where it began, and how long it took.
+/// The command after which the replay began, and how long it took.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Taken {
     pub(super) after: Sequence,
     pub(super) wall: Duration,
 }
 
-/// The line of a replay.
+/// The report as a JSON line.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Report {
     Replayed(Replayed),
 }
 
-/// What a replay came to.
+/// The result of a replay.
 #[derive(Debug, Serialize)]
 pub(super) struct Replayed {
     after: u64,
@@ -42,12 +42,12 @@ pub(super) struct Replayed {
     digest: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<Vec<Check>>,
-    /// For people: what `accepted`, `rejected` and `duplicates` say.
+    /// For the text report only: it holds the same as `accepted`, `rejected` and `duplicates`.
     #[serde(skip)]
     outcomes: Outcomes,
 }
 
-/// One thing that was compared.
+/// One comparison.
 #[derive(Debug, Serialize)]
 struct Check {
     right: bool,
@@ -55,7 +55,7 @@ struct Check {
 }
 
 impl Report {
-    /// Ends a replay: what waits is written, what is to be compared is compared.
+    /// Ends a replay: flushes the output and runs the comparisons.
     pub(super) fn of(
         mut run: Run,
         taken: &Taken,
@@ -96,7 +96,7 @@ impl Report {
         Ok((Self::Replayed(replayed), judge))
     }
 
-    /// For people.
+    /// Writes the report as text.
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let Self::Replayed(it) = self;
         let range = match it.commands {

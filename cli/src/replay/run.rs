@@ -1,4 +1,4 @@
-//! One replay: a core, an ear, and where lines go.
+//! One replay: a core, its sink, and the output files.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -16,7 +16,7 @@ use super::pace::Keeping;
 
 type Lines = BufWriter<Box<dyn Write>>;
 
-/// A replay under way.
+/// A replay in progress.
 pub(super) struct Run {
     pub(super) engine: Engine,
     pub(super) ear: Ear,
@@ -25,7 +25,7 @@ pub(super) struct Run {
     is_there: bool,
     events: Option<Lines>,
     commands: Option<Lines>,
-    /// The spec of a market that there is not: its groups hold no price.
+    /// The spec used for a market that does not exist; the groups of such a market hold no price.
     none: MarketSpec,
 }
 
@@ -53,7 +53,7 @@ impl Run {
         })
     }
 
-    /// Says where the lines of events and commands go.
+    /// Sets the outputs for events and commands.
     pub(super) fn write_to(
         &mut self,
         events: Option<&Path>,
@@ -67,13 +67,13 @@ impl Run {
         Ok(())
     }
 
-    /// Folds the events into an image and holds everything against what is kept.
+    /// Builds an image from the events and compares everything with what is stored.
     pub(super) fn judged_by(&mut self, judge: Judge, base: Option<&EngineSnapshot>) {
         self.ear.image = Some(Judge::image(base));
         self.judge = Some(judge);
     }
 
-    /// Whether it came to the moment at which it was to end.
+    /// Returns `true` if the replay has reached the moment at which it ends.
     pub(super) const fn is_there(&self) -> bool {
         self.is_there
     }
@@ -83,7 +83,7 @@ impl Run {
         Some(self.engine.market(market)?.spec())
     }
 
-    /// Carries out a command when its time has come. Says whether there is more to do.
+    /// Executes a command when its time has come. Returns `true` if the replay continues.
     #[inline]
     pub(super) fn carry_out(
         &mut self,
@@ -96,14 +96,15 @@ impl Run {
             return Ok(false);
         }
         if let Some(left) = pace.left(command.timestamp) {
-            // Who watches sees all of what is already past.
+            // Flush before waiting, so that a reader sees everything up to now.
             self.flush()?;
             Keeping::wait(left);
         }
         if self.commands.is_some() {
             self.write_command(command)?;
         }
-        // A market that goes takes its units along, and one that comes brings them.
+        // Removing a market also removes its spec, and adding one creates it. So the spec is read before
+        // the command, or else after it.
         let before = self.events.is_some().then(|| self.spec(command.market).copied());
         self.engine.apply(command, &mut self.ear);
         if let Some(before) = before {
@@ -132,8 +133,8 @@ impl Run {
 
     fn write_command(&mut self, command: &Command) -> Result<(), Stop> {
         let spec = self.engine.market(command.market).map(|book| book.spec());
-        // A price in a market that there is not cannot be spelled. Such a command was refused and
-        // did nothing but count; one that only lets time pass is refused and counts likewise.
+        // Without a market, a price has no units and cannot be written. Such a command was refused and only
+        // took a sequence number. An `AdvanceTime` is refused there too, so it is written instead.
         let line = Line::of(command, spec)
             .or_else(|| Line::of(&Command { action: Action::AdvanceTime, ..*command }, spec));
         if let (Some(out), Some(line)) = (&mut self.commands, &line) {
@@ -150,7 +151,7 @@ impl Run {
         Ok(())
     }
 
-    /// Writes out what waits.
+    /// Flushes the buffered lines.
     pub(super) fn flush(&mut self) -> Result<(), Stop> {
         for out in [&mut self.events, &mut self.commands].into_iter().flatten() {
             out.flush()?;

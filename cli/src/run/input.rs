@@ -1,4 +1,4 @@
-//! The files and the standard input that `--input` names, and whether they are a recording.
+//! The inputs that `--input` names, and the check for a recording.
 
 use std::fs::File;
 use std::io::{self, Cursor, IsTerminal as _, Read};
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use super::super::failure::{Code, Failure};
 use pricetime_gateway::{first_line, why_not_json_lines};
 
-/// An input, and what was read of it to see what it is.
+/// An input, with the bytes that were read to find out what it is.
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) path: PathBuf,
@@ -19,8 +19,8 @@ pub(super) struct Input {
 }
 
 impl Input {
-    /// Looks at an input, so that a wrong path is named before anything else happens. A pipe is only
-    /// waited for if `waits`, and a terminal never.
+    /// Opens an input and reads its beginning, so that a wrong path is reported before anything else
+    /// happens. Waits for a pipe only if `waits`, and never for a terminal.
     pub(super) fn look(path: &Path, waits: bool, line_max: usize) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let failed = |why: io::Error| Failure::failed(format!("cannot read {name}: {why}"));
@@ -40,18 +40,18 @@ impl Input {
         }
     }
 
-    /// Whether it begins with a command that says when it happened.
+    /// Returns `true` if the first line is a command with a time.
     pub(super) fn is_recording(&self) -> bool {
         let line = serde_json::from_slice::<Line>(first_line(&self.begun));
         line.is_ok_and(|line| line.time().is_some())
     }
 
-    /// Whether nothing is known of what is in it.
+    /// Returns `true` if none of its content has been read yet.
     pub(super) const fn is_unread(&self) -> bool {
         self.begun.is_empty()
     }
 
-    /// All of it.
+    /// Reads the whole input, from its beginning.
     pub(super) async fn read(self) -> io::Result<Box<dyn AsyncRead + Unpin>> {
         let begun = Cursor::new(self.begun);
         Ok(match self.file {
@@ -66,7 +66,8 @@ fn chain(begun: Cursor<Vec<u8>>, rest: impl AsyncRead + Unpin) -> impl AsyncRead
     AsyncReadExt::chain(begun, rest)
 }
 
-/// Reads until a line that is not empty has ended, or is too long, or until the end, and ends that line.
+/// Reads until a line that is not empty ends or exceeds `line_max`, or until the end of the input. Ends the
+/// last line with a newline if it has none.
 fn begin(mut from: impl Read, line_max: usize) -> io::Result<Vec<u8>> {
     let (mut begun, mut chunk) = (Vec::new(), [0; 1 << 14]);
     while first_line(&begun).is_empty() && begun.len() <= line_max {

@@ -8,14 +8,14 @@ use tracing::info;
 use super::super::config::ConfiguredMarket;
 use super::super::failure::{Code, Failure};
 
-/// What is said where there is no market.
+/// The hint that is shown if there is no market.
 pub(super) const HOW_TO_ADD: &str = "put a [[market]] into the configuration (`pricetime config \
      --default` shows one), or send, as an operator, a line like {\"add_market\":{\"market\":1,\
      \"symbol\":\"SUN/EUR\",\"tick\":\"0.0001\",\"lot\":\"0.01\",\"quantity_max\":\"1000\",\
      \"price_min\":\"0\",\"price_max\":\"5\"}} and then \
      {\"set_phase\":{\"market\":1,\"phase\":\"continuous\"}}";
 
-/// Adds what is missing, and gives what is there the terms of the configuration.
+/// Adds the configured markets that are missing, and applies the configured terms to those that exist.
 pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Failure> {
     for market in markets {
         let (id, symbol) = (market.add.market, market.spec.symbol);
@@ -25,7 +25,7 @@ pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Fai
                 say(host, market, Action::SetPhase(market.phase))?;
                 info!(market = id.0, %symbol, "market added");
             }
-            // Without a folder, what was done in its first epoch a crash takes back.
+            // Without a folder, a crash in a market's first epoch takes back everything after its addition.
             Some(there) if there == market.spec && is_untouched(host, id) => {
                 say(host, market, Action::SetPhase(market.phase))?;
             }
@@ -50,13 +50,13 @@ pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Fai
     Ok(())
 }
 
-/// Whether a market is as it was added, although there was more to come.
+/// Returns `true` if a market is still as it was added: the commands that followed were lost.
 fn is_untouched(host: &Host, id: MarketId) -> bool {
     host.policy() == Policy::Epoch
         && host.view(id, 0).is_some_and(|it| it.phase == Phase::Closed && it.epoch.0 == 1)
 }
 
-/// A spec without what may change.
+/// A spec with every changeable term reset, for comparison.
 fn bare(spec: MarketSpec) -> MarketSpec {
     let terms = Terms {
         price_min: pricetime::engine::Price(0),

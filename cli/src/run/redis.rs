@@ -1,4 +1,4 @@
-//! What is looked at in Redis before the start.
+//! The check of Redis before the start.
 
 use pricetime::persistence::redis::{Finding, Level, Link, Subject, check};
 use tracing::{error, info, warn};
@@ -6,8 +6,8 @@ use tracing::{error, info, warn};
 use super::super::config::Config;
 use super::super::failure::{Code, Failure};
 
-/// Looks the servers over and logs what is found. What may delete the book stops the start; a server
-/// that is not there does not, unless only there is the state.
+/// Checks the Redis servers and logs the findings. An eviction policy that may delete the book prevents the
+/// start. An unreachable server prevents it only if Redis is the only store.
 pub(super) fn look(config: &Config) -> Result<(), Failure> {
     let Some(options) = &config.redis else { return Ok(()) };
     let findings = match check(&mut Link::new(options.clone())) {

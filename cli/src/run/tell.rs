@@ -1,4 +1,4 @@
-//! What is told of every durable command: a line an epoch in the log, and the file of events.
+//! The follower that reports durable commands: one log line per epoch, and the events file.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,21 +13,21 @@ use tracing::{error, info};
 
 use super::super::failure::Failure;
 
-/// Tells the log and the file of events.
+/// Writes epochs to the log and events to the events file.
 #[derive(Debug, Default)]
 pub(super) struct Teller {
     specs: BTreeMap<MarketId, MarketSpec>,
     events: Option<(PathBuf, BufWriter<File>)>,
-    /// Whether what is told may be taken back by a crash.
+    /// Whether a crash may take back what has been written.
     fleeting: bool,
 }
 
 impl Teller {
-    /// Tells the log, and appends to this file if there is to be one.
+    /// Creates the follower. If `events` names a file, events are appended to it.
     pub(super) fn new(events: Option<&Path>, durable: bool) -> Result<Self, Failure> {
         let fleeting = !durable;
         let Some(path) = events else { return Ok(Self { fleeting, ..Self::default() }) };
-        // It names accounts and their orders.
+        // The file names accounts and their orders, so other users must not read it.
         let file = private::options().create(true).append(true).open(path);
         let file = file.map_err(|why| Failure::failed(format!("{}: {why}", path.display())))?;
         let events = Some((path.to_owned(), BufWriter::with_capacity(1 << 16, file)));
@@ -37,7 +37,7 @@ impl Teller {
     fn write(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
         let Some((path, file)) = &mut self.events else { return };
         if let Err(why) = write(file) {
-            // Matching goes on. What is missing from the file, a replay writes again.
+            // Matching continues. A replay writes the events that are missing from the file.
             error!("{}: {why}; no events are written there any more", path.display());
             self.events = None;
         }
@@ -55,7 +55,7 @@ impl Follower for Teller {
                 self.specs.insert(header.market, *spec);
             }
         }
-        // Who speaks to a market that never was gets an answer without decimals.
+        // A command for a market that never existed is reported without decimals.
         let spec =
             self.specs.get(&header.market).copied().unwrap_or_else(pricetime_gateway::no_spec);
         for event in events {

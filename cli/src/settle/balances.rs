@@ -1,4 +1,4 @@
-//! `pricetime settle balances`: what accounts have, and the same from a file.
+//! `pricetime settle balances`: prints the balances of accounts, and reads them from a file.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use super::super::look::{Stop, json_line, table};
 use super::past::Past;
 use super::{Out, There};
 
-/// Shows what every account has in a market. With --json it is a file for `settle start`.
+/// Shows the balance of every account in a market. With --json, the output is a file for `settle start`.
 #[derive(Debug, Args)]
 pub(super) struct Balances {
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub(super) fn unknown(market: MarketId) -> Stop {
     Failure::failed(format!("there is no market {market} in the folder")).into()
 }
 
-/// The balances in a file, a JSON object a line.
+/// Reads balances from a file with one JSON object per line.
 pub(super) fn read(file: &Path, spec: &MarketSpec) -> Result<Vec<Balance>, Stop> {
     let name = file.display();
     let from = std::fs::File::open(file)

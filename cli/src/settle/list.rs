@@ -1,4 +1,4 @@
-//! `pricetime settle list`: what waits, and the last outcomes.
+//! `pricetime settle list`: the pending batches and the last outcomes.
 
 use clap::Args;
 use pricetime::engine::{EpochNumber, MarketId};
@@ -10,15 +10,15 @@ use super::super::look::{Stop, json_line, note, table};
 use super::reading::Reading;
 use super::{Out, There, status};
 
-/// Lists batches: those that wait, and behind them the newest outcomes.
+/// Lists batches: the pending ones, then the newest outcomes.
 #[derive(Debug, Args)]
 pub(super) struct List {
     #[command(flatten)]
     there: There,
-    /// Of this market alone
+    /// Only this market
     #[arg(long, value_name = "N")]
     market: Option<u32>,
-    /// So many of each market at most, of those that wait and of outcomes
+    /// The maximum number per market, of pending batches and of outcomes
     #[arg(long, value_name = "N", default_value_t = 20)]
     limit: usize,
 }
@@ -40,7 +40,7 @@ struct Row {
     token: Option<u64>,
 }
 
-/// An outcome's name.
+/// The name of an outcome.
 pub(super) const fn word(deed: Deed) -> &'static str {
     match deed {
         Deed::Post => "posted",
@@ -95,7 +95,7 @@ impl List {
         Ok(table(out, heading, &cells)?)
     }
 
-    /// The newest outcomes of a market.
+    /// Adds the newest outcomes of a market.
     fn outcomes(
         &self,
         reading: &mut Reading,
@@ -107,7 +107,7 @@ impl List {
         let mut epoch = last.0;
         while epoch > 0 && left > 0 {
             let id = Batch::id_of(history, market, EpochNumber(epoch));
-            // Before the first of a ledger there is none.
+            // Before a ledger's first epoch there are no outcomes.
             let Some(found) = reading.ask(|ledger| ledger.outcome(market, id))? else { break };
             rows.push(Row {
                 market: market.0,

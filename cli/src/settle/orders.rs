@@ -1,4 +1,4 @@
-//! `pricetime settle hold`, `resume`, `retry` and `drop`: what an operator wants is left in the folder.
+//! `pricetime settle hold`, `resume`, `retry` and `drop`: stores an operator's request in the folder.
 
 use std::io::Write as _;
 
@@ -11,7 +11,7 @@ use super::super::failure::Failure;
 use super::super::look::{Stop, json_line};
 use super::{Out, Place, There, is_used, order_name, status};
 
-/// Holds a market's settlement: it stands still, over restarts, until it is resumed.
+/// Holds a market's settlement until it is resumed, even across restarts.
 #[derive(Debug, Args)]
 pub(super) struct Hold {
     #[command(flatten)]
@@ -20,7 +20,7 @@ pub(super) struct Hold {
     market: u32,
 }
 
-/// Lets a market's settlement go on, after a hold or a halt.
+/// Resumes a market's settlement after a hold or a halt.
 #[derive(Debug, Args)]
 pub(super) struct Resume {
     #[command(flatten)]
@@ -29,22 +29,22 @@ pub(super) struct Resume {
     market: u32,
 }
 
-/// Does at once what waits, a dead letter too.
+/// Retries at once what is waiting, a dead letter too.
 #[derive(Debug, Args)]
 pub(super) struct Retry {
     #[command(flatten)]
     there: There,
     /// The market
     market: u32,
-    /// What is delivered outside, not what is posted
+    /// Retry the delivery, not the posting
     #[arg(long)]
     delivery: bool,
 }
 
-/// Gives an epoch up that the ledger refuses: it counts as done, and nothing of it is posted, ever.
+/// Drops an epoch that the ledger refuses: it counts as done, and nothing of it is ever posted.
 ///
-/// That is kept in the data folder, so a ledger that is put back drops it again.
-/// Only a dead letter can be given up; the process refuses anything else, and says so in its log.
+/// The drop is stored in the data folder, so a restored ledger drops the epoch again. Only a dead letter
+/// can be dropped; the process refuses anything else and logs that.
 #[derive(Debug, Args)]
 pub(super) struct Drop {
     #[command(flatten)]
@@ -53,7 +53,7 @@ pub(super) struct Drop {
     market: u32,
     /// The epoch
     epoch: u64,
-    /// What the outside refuses, not the ledger: it is passed over, and stays posted
+    /// Skip a delivery that was refused; the epoch stays posted in the ledger
     #[arg(long)]
     delivery: bool,
 }
@@ -104,7 +104,7 @@ impl Drop {
 
 fn leave(out: &mut Out, there: &There, market: u32, order: OperatorRequest) -> Result<(), Stop> {
     let place = there.config()?;
-    // A mistyped path must not become a folder.
+    // A mistyped path must not create a folder.
     place.look()?;
     let running = is_used(&place.folder);
     check(&place, market, order, running)?;
@@ -139,7 +139,7 @@ fn leave(out: &mut Out, there: &There, market: u32, order: OperatorRequest) -> R
     Ok(())
 }
 
-/// Refuses what could not be carried out.
+/// Returns an error if the request could not be carried out.
 fn check(
     place: &Place,
     market: u32,
@@ -149,7 +149,7 @@ fn check(
     let told = status::told(&place.folder)?;
     match order {
         OperatorRequest::Drop(_) | OperatorRequest::DeliverSkip(_) if told.is_empty() => {
-            // A process may be told of its ledger on its own command line.
+            // The running process may have got its ledger from its own command line.
             place.books()?;
         }
         OperatorRequest::Retry if running != Some(false) => {

@@ -1,4 +1,4 @@
-//! Batches made again from the journal, and the markets that they belong to.
+//! Recomputes batches and market specs from the journal.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -21,10 +21,10 @@ pub(super) struct Past<'a> {
     through: Sequence,
 }
 
-/// The markets by their numbers, as they are at a moment of the past.
+/// The markets by number, as of a moment in the past.
 pub(super) type Specs = BTreeMap<MarketId, MarketSpec>;
 
-/// Hears each group, with the markets as they are, and what closed in it.
+/// Called for each group, with the current markets and with the epoch that closed in it, if any.
 pub(super) type Ear<'a> =
     &'a mut dyn FnMut(&Specs, &Header, &[Event], Option<Closed>) -> ControlFlow<()>;
 
@@ -41,7 +41,7 @@ impl<'a> Past<'a> {
         &self.look
     }
 
-    /// Goes through everything from where these epochs begin. The markets at the end.
+    /// Replays the journal from where these epochs begin. Returns the markets at its end.
     pub(super) fn go(
         &self,
         wanted: &BTreeMap<MarketId, EpochNumber>,
@@ -70,12 +70,12 @@ impl<'a> Past<'a> {
         Ok(specs.into_inner())
     }
 
-    /// The markets that there are or were, as far as is known.
+    /// All past and present markets that the journal knows.
     pub(super) fn specs(&self) -> Result<Specs, Stop> {
         self.go(&BTreeMap::new(), &mut |_, _, _, _| ControlFlow::Continue(())).map_err(lost)
     }
 
-    /// The first epochs that can be made again whole, where not all of them can.
+    /// The first epoch of each market that can be recomputed whole. Empty if all of them can.
     pub(super) fn oldest(&self) -> Result<BTreeMap<MarketId, EpochNumber>, Stop> {
         let first = self.look.first()?;
         if first.0 <= 1 {
@@ -93,7 +93,7 @@ impl<'a> Past<'a> {
     }
 }
 
-/// What the program says where the past is not there.
+/// The error if the past is no longer there.
 pub(super) fn lost(error: RecountError) -> Stop {
     match error {
         RecountError::Journal(error) => error.into(),

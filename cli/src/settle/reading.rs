@@ -1,5 +1,5 @@
-//! A ledger that is only looked at. That of a folder is copied first: the process that has it open is
-//! not disturbed, and what is there stays as it is.
+//! A ledger opened for reading. An embedded ledger is copied first, so that the process that has it open is
+//! not disturbed and the file does not change.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -17,38 +17,39 @@ use super::super::failure::Failure;
 use super::super::look::Stop;
 use super::unsettled;
 
-/// So many copies are made before it is said that none is whole.
+/// The number of copies made before the ledger counts as damaged.
 const COPIES_MAX: u32 = 10;
-/// How long the next one waits.
+/// The pause before the next copy.
 const PAUSE: Duration = Duration::from_millis(100);
-/// So many balances are asked for at once.
+/// The number of balances per query.
 const PAGE: usize = 10_000;
 
-/// The file of an embedded ledger.
+/// The path of an embedded ledger's file.
 pub(super) fn file(folder: &Path) -> PathBuf {
     folder.join("ledger.redb")
 }
 
-/// A ledger to look at.
+/// A ledger for reading.
 pub(super) struct Reading {
     ledger: Box<dyn Ledger>,
     name: String,
-    /// Goes away behind the ledger.
+    /// Dropped after the ledger, which has it open.
     _copy: Option<Copied>,
 }
 
-/// What a market has.
+/// A market's position and balances.
 pub(super) struct Market {
     pub(super) position: Option<Position>,
     pub(super) balances: Vec<Balance>,
 }
 
-/// A folder that is gone when nobody needs it any more.
+/// A temporary folder, removed on drop.
 struct Copied(PathBuf);
 
 impl Drop for Copied {
     fn drop(&mut self) {
-        // What is left behind there is small, and the system's to take away.
+        // If removal fails, a small folder stays in the system's temporary directory, which the system
+        // cleans.
         drop(fs::remove_dir_all(&self.0));
     }
 }
@@ -76,7 +77,7 @@ impl Reading {
                 Ok(ledger) => {
                     return Ok(Self { ledger: Box::new(ledger), name, _copy: Some(copied) });
                 }
-                // It was written to meanwhile; or it is damaged, which the next copy is too.
+                // The file was written to during the copy; or it is damaged, and then so is the next copy.
                 Err(LedgerError::Damaged { .. }) if tries < COPIES_MAX => {
                     tries += 1;
                     std::thread::sleep(PAUSE);
@@ -93,7 +94,7 @@ impl Reading {
         &self.name
     }
 
-    /// Asks it.
+    /// Sends a query to the ledger.
     pub(super) fn ask<T>(
         &mut self,
         question: impl FnOnce(&mut dyn Ledger) -> Result<T, LedgerError>,
@@ -105,7 +106,7 @@ impl Reading {
         self.ask(|ledger| ledger.position(market))
     }
 
-    /// A market as it is at one moment.
+    /// The consistent state of a market at one moment.
     pub(super) fn market(&mut self, market: MarketId) -> Result<Market, Stop> {
         for _ in 0..COPIES_MAX {
             let (_, position) = self.position(market)?;
@@ -119,7 +120,7 @@ impl Reading {
     }
 }
 
-/// What everybody has in a market.
+/// The balances of all accounts in a market.
 pub(super) fn balances(
     ledger: &mut dyn Ledger,
     market: MarketId,

@@ -19,10 +19,10 @@ use super::past::{Past, Specs, lost};
 use super::reading::Reading;
 use super::{Out, There, list};
 
-/// So many of an inbox or an outbox are looked at at once.
+/// The number of inbox or outbox entries per query.
 const PAGE: usize = 100;
 
-/// Shows what an epoch came to: who gets and gives what, and what became of it.
+/// Shows the batch of an epoch: what each account receives and pays, and its outcome.
 #[derive(Debug, Args)]
 pub(super) struct Show {
     #[command(flatten)]
@@ -46,7 +46,7 @@ struct Head {
     epoch: u64,
     batch: String,
     digest: String,
-    /// `pending`, `posted` or `dropped`; none where no ledger could be looked at.
+    /// `pending`, `posted` or `dropped`; `None` if no ledger could be read.
     outcome: Option<&'static str>,
     token: Option<u64>,
     trades: u64,
@@ -160,7 +160,7 @@ impl Show {
     }
 }
 
-/// The batch from the journal.
+/// Recomputes the batch from the journal.
 fn made(
     past: &Past<'_>,
     market: MarketId,
@@ -178,7 +178,7 @@ fn made(
     Ok((found, specs))
 }
 
-/// The batch from the ledger's inbox or outbox.
+/// Finds the batch in the ledger's inbox or outbox.
 fn held(
     reading: &mut Reading,
     past: &Past<'_>,

@@ -1,4 +1,4 @@
-//! `pricetime settle start`: where a ledger begins.
+//! `pricetime settle start`: sets the epoch at which a ledger begins.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,10 +18,10 @@ use super::super::look::{Stop, json_line};
 use super::past::Past;
 use super::{Out, Place, There, balances, reading, unsettled};
 
-/// Makes the ledger ready for a market's epochs from one on.
+/// Prepares the ledger to post a market's epochs, starting with a given one.
 ///
-/// The first epoch of a market needs none of this. It is for a ledger that takes the place of another
-/// one, for a market that was not settled before, and for a folder that began a new history.
+/// A market that is settled from its first epoch on does not need this. It is for a ledger that replaces
+/// another one, for a market that was not settled before, and for a folder that began a new history.
 #[derive(Debug, Args)]
 pub(super) struct Begin {
     #[command(flatten)]
@@ -29,13 +29,13 @@ pub(super) struct Begin {
     /// The market
     #[arg(long, value_name = "N")]
     market: u32,
-    /// The first epoch that is to be posted; those before it never are, here
+    /// The first epoch to post; earlier ones are never posted in this ledger
     #[arg(long, value_name = "EPOCH")]
     from: u64,
-    /// What is added to what accounts have: the lines of `settle balances --json` of another ledger
+    /// Balances to add to those of the accounts: the lines of `settle balances --json` of another ledger
     #[arg(long, value_name = "FILE")]
     balances: Option<PathBuf>,
-    /// Replace the position that the ledger has already
+    /// Replace the existing position of the ledger
     #[arg(long)]
     yes: bool,
 }
@@ -46,7 +46,7 @@ enum Output {
     Started { market: u32, from: u64, history: String, token: u64, brought_in: usize },
 }
 
-/// What stood in a ledger when it began, kept in the folder for `verify`.
+/// The balances of a ledger at its beginning, kept in the folder for `verify`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Note {
     history: String,
@@ -54,7 +54,7 @@ struct Note {
     balances: Vec<(Uuid, String, String)>,
 }
 
-/// Where a ledger began, with what was there before.
+/// The beginning of a ledger, with its balances at that time.
 pub(super) struct Beginning {
     pub(super) history: History,
     pub(super) from: EpochNumber,
@@ -130,7 +130,7 @@ fn file(folder: &Path, market: MarketId) -> PathBuf {
     folder.join("settlement").join(format!("start-{market}.json"))
 }
 
-/// The note, which does not count yet.
+/// The note under a temporary name; it does not count until it is renamed.
 struct Kept {
     unfinished: PathBuf,
     file: PathBuf,
@@ -161,7 +161,7 @@ impl Kept {
     }
 }
 
-/// Where the ledger of a market began, if it was begun from this folder.
+/// The beginning of a market's ledger, if it was started from this folder.
 pub(super) fn beginning(folder: &Path, market: MarketId) -> Result<Option<Beginning>, Stop> {
     let path = file(folder, market);
     let text = match fs::read(&path) {

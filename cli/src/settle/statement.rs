@@ -1,4 +1,4 @@
-//! `pricetime settle statement`: what an account traded in an epoch, and what that comes to.
+//! `pricetime settle statement`: the trades of an account in an epoch, and their sum.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -19,7 +19,7 @@ use super::super::look::{Stop, json_line, table, word};
 use super::past::{Past, lost};
 use super::{Out, There};
 
-/// Shows the trades of an account in an epoch, their fees, and the sum, which is what was posted.
+/// Shows the trades of an account in an epoch, their fees, and the sum that was posted.
 #[derive(Debug, Args)]
 pub(super) struct Statement {
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(super) struct Statement {
     epoch: u64,
 }
 
-/// One side of a trade. Signs are those of the account: what it gives is negative.
+/// One side of a trade. Amounts are signed from the account's point of view: what it gives is negative.
 struct Fill {
     at: Header,
     trade: u64,
@@ -78,7 +78,7 @@ struct Net {
     batch: String,
     fills: usize,
     fees: Option<Amount>,
-    /// What the account got of all fees, where it is the platform's.
+    /// The fees that the account received, if it is the platform's account.
     received: Option<Amount>,
     base: Option<Amount>,
     quote: Option<Amount>,
@@ -162,7 +162,7 @@ impl Statement {
     }
 }
 
-/// What an event was to an account: nothing, a side of a trade, or both of them.
+/// The account's sides of a trade: none, one, or both.
 fn of(header: &Header, event: &Event, spec: &MarketSpec, account: AccountId) -> Vec<Fill> {
     let Event::Traded { number, maker, taker, taker_side, price, quantity, .. } = event else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! `pricetime settle status`: how settlement stands.
+//! `pricetime settle status`: the state of settlement.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -14,14 +14,14 @@ use super::super::failure::Failure;
 use super::super::look::{Stop, json_line, note, table};
 use super::{Out, There, is_used, order_name};
 
-/// Shows how far each market has come, what it is about, and what the ledger says.
+/// Shows how far each market has been settled, what it is doing, and the ledger's position.
 #[derive(Debug, Args)]
 pub(super) struct Status {
     #[command(flatten)]
     there: There,
 }
 
-/// What the process said last of a market.
+/// The process's last status of a market.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Told {
     market: u32,
@@ -34,21 +34,21 @@ pub(super) struct Told {
     delivery: Option<Delivery>,
 }
 
-/// What it said of a ledger that was put back, while that has not come as far again.
+/// Its status of a ledger that was put back to an earlier state, until that has caught up.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Back {
-    /// The last epoch that was settled.
+    /// The last epoch that was settled before.
     knew: u64,
-    /// The last one that was when the ledger was put back.
+    /// The last epoch in the ledger that was put back.
     stood: u64,
-    /// What lies between and is dropped again.
+    /// The epochs in between that are dropped again.
     dropped: Vec<u64>,
 }
 
-/// What it said of what is delivered outside.
+/// Its status of delivery.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 struct Delivery {
-    /// The last epoch that was.
+    /// The last epoch that was delivered.
     delivered: Option<u64>,
     standing: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,16 +67,16 @@ enum Output {
 #[derive(Debug, Default, Serialize)]
 struct Row {
     market: u32,
-    /// The last epoch that has closed.
+    /// The last closed epoch.
     closed: Option<u64>,
-    /// The last one that the process knows to be settled.
+    /// The last epoch that the process knows to be settled.
     settled: Option<u64>,
     standing: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     epoch: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
-    /// The last epoch that has an outcome in the ledger.
+    /// The last epoch with an outcome in the ledger.
     posted: Option<u64>,
     token: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -87,7 +87,7 @@ struct Row {
     delivery: Option<Delivery>,
 }
 
-/// What the process said last of each market; nothing where none ever settled here.
+/// The process's last status of each market; empty if no process has settled here.
 pub(super) fn told(folder: &Path) -> Result<BTreeMap<MarketId, Told>, Stop> {
     let path = folder.join("settlement").join("status.json");
     let text = match std::fs::read(&path) {

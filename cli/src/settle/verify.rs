@@ -1,4 +1,4 @@
-//! `pricetime settle verify`: holds a ledger against the journal.
+//! `pricetime settle verify`: compares a ledger with the journal.
 
 mod desk;
 
@@ -20,17 +20,16 @@ use super::reading::Reading;
 use super::{Out, Place, There, balances, start};
 use desk::Desk;
 
-/// Makes every batch again from the journal, and compares: each outcome with its digest, and what
-/// accounts have with the sum of what was posted, to the last unit. An epoch that was dropped must not
-/// stand as posted.
+/// Recomputes every batch from the journal and compares: each outcome with its digest, and each balance
+/// with the sum of what was posted, to the last unit. A dropped epoch must not be recorded as posted.
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     #[command(flatten)]
     there: There,
-    /// This market alone
+    /// Only this market
     #[arg(long, value_name = "N")]
     market: Option<u32>,
-    /// What was brought in, where this folder has no note of it: lines as `settle start` takes them
+    /// Balances at the ledger's start, if this folder has no note of them: lines as for `settle start`
     #[arg(long, value_name = "FILE", requires = "market")]
     balances: Option<PathBuf>,
 }
@@ -42,20 +41,20 @@ enum Output {
     Fault { market: u32, what: String },
 }
 
-/// What was compared of a market.
+/// The result for a market.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Row {
     pub(super) market: u32,
-    /// The first epoch that could be made again, and the last that was compared.
+    /// The first epoch that could be recomputed, and the last that was compared.
     pub(super) from: Option<u64>,
     pub(super) to: Option<u64>,
     pub(super) posted: u64,
     pub(super) dropped: u64,
-    /// Closed, and without an outcome as yet.
+    /// Closed epochs without an outcome yet.
     pub(super) waiting: u64,
-    /// How many accounts have what was posted; none where that cannot be said.
+    /// The number of accounts with correct balances; `None` if that is unknown.
     pub(super) balances: Option<usize>,
-    /// How many accounts had something when the ledger began.
+    /// The number of accounts with a balance when the ledger began.
     pub(super) brought_in: usize,
 }
 
@@ -90,7 +89,7 @@ impl Verify {
         }
     }
 
-    /// Holds every market against the journal.
+    /// Compares every market with the journal.
     fn compare(
         &self,
         place: &Place,
@@ -105,7 +104,7 @@ impl Verify {
             let found = reading.market(market)?;
             desks.insert(market, Desk::new(market, history, found, beginning).with_drops(drops));
         }
-        // Behind the ledger, the journal: so that reaches what the ledger says.
+        // The journal is read after the ledger, so it covers every epoch that the ledger states.
         let past = Past::of(place)?;
         let mut wanted = past.oldest()?;
         if wanted.is_empty() || self.balances.is_some() {

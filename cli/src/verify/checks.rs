@@ -1,4 +1,4 @@
-//! The checks, one after the other. What is wrong is said, and the next one begins.
+//! The checks, in order. A failed check is reported, and the next one still runs.
 
 use std::io::{self, ErrorKind::NotFound};
 
@@ -9,7 +9,7 @@ use super::super::look::{self, Judge, Origin, Seen, Stop};
 use super::stretches::Stretches;
 use super::{Voice, wrong};
 
-/// What is checked, and who says what was found.
+/// The folder to check, and the output for findings.
 pub(super) struct Checks<'a> {
     pub(super) look: &'a FolderReader,
     pub(super) voice: &'a mut Voice,
@@ -17,7 +17,7 @@ pub(super) struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    /// All of them.
+    /// Runs all checks.
     pub(super) fn all(mut self) -> Result<(), Stop> {
         let segments = match self.look.segments() {
             Ok(segments) => segments,
@@ -55,7 +55,7 @@ impl Checks<'_> {
         self.replay(&seen, is_whole)
     }
 
-    /// Every file of the journal. Says whether all are right.
+    /// Checks every file of the journal. Returns `true` if all are right.
     fn segments(&mut self, segments: &[SegmentSight], through: Sequence) -> Result<bool, Stop> {
         let bar = look::bar(Some(segments.len() as u64), "reading the journal");
         let mut is_whole = true;
@@ -82,7 +82,7 @@ impl Checks<'_> {
         Ok(is_whole)
     }
 
-    /// How the journal ends.
+    /// Reports how the journal ends.
     fn end(&mut self, journal: &JournalSight) -> io::Result<()> {
         let JournalSight { durable, last, in_use, sealed, torn, .. } = journal;
         let mut text = format!("commands {} to {durable} are marked as durable", journal.oldest());
@@ -110,7 +110,7 @@ impl Checks<'_> {
         self.voice.say("journal", Ok(text))
     }
 
-    /// Replays everything that is kept. Behind damage it goes on with the next snapshot.
+    /// Replays everything that is kept. After damage it continues from the next snapshot.
     fn replay(&mut self, seen: &Seen, is_whole: bool) -> Result<(), Stop> {
         let mut origin = Origin::Oldest;
         let mut stretches = Stretches { voice: self.voice, markets: self.markets, is_whole };
@@ -123,7 +123,7 @@ impl Checks<'_> {
         Ok(())
     }
 
-    /// The snapshots, where there is no replay to compare them with.
+    /// Checks the snapshots if there is no replay to compare them with.
     fn snapshots_alone(&mut self) -> Result<(), Stop> {
         let snapshots = self.look.snapshots();
         let all = snapshots.list()?;

@@ -1,5 +1,5 @@
-//! Replays held against everything else that is known. Damage ends a stretch of the journal, and a
-//! later snapshot begins the next.
+//! Replays of the journal, compared with snapshots and epochs. Damage ends a stretch of the journal; a
+//! later snapshot begins the next one.
 
 use std::ops::ControlFlow;
 
@@ -10,24 +10,25 @@ use pricetime_journal::{JournalError, Replay};
 use super::super::look::{Begun, Judge, Origin, Seen, Stop};
 use super::{Voice, wrong};
 
-/// Who says what was found, and whether a damaged file has been named already.
+/// The output for findings, and whether no damaged file was reported.
 pub(super) struct Stretches<'a> {
     pub(super) voice: &'a mut Voice,
     pub(super) markets: u32,
     pub(super) is_whole: bool,
 }
 
-/// A stretch that was replayed.
+/// A replayed stretch.
 struct Replayed {
     engine: Engine,
     image: Image,
     judge: Judge,
-    /// What ended it before the journal did.
+    /// The error that ended the stretch before the journal's end.
     broken: Option<JournalError>,
 }
 
 impl Stretches<'_> {
-    /// The next stretch. Where damage ended it, the command behind which the one after it begins.
+    /// Replays and checks the next stretch. If damage ended it, returns the command after which the next
+    /// one begins.
     pub(super) fn next(&mut self, seen: &Seen, origin: Origin) -> Result<Option<Sequence>, Stop> {
         let begun = match seen.begin(origin, self.markets) {
             Ok(begun) => begun,
@@ -69,13 +70,13 @@ impl Stretches<'_> {
             return Ok(None);
         };
         let text = wrong(error)?;
-        // What a check of its file has said already need not be said again.
+        // Damage that the check of its file has reported already is not reported again.
         let what = if self.is_whole { text } else { format!("damage ends it behind command {at}") };
         self.voice.say("replay", Err(what))?;
         Ok(Some(at))
     }
 
-    /// The snapshots with which the first stretch could not begin.
+    /// Checks the earlier snapshots, from which the first stretch could not begin.
     fn earlier(&mut self, seen: &Seen, after: Sequence) -> Result<(), Stop> {
         for earlier in seen.snapshots.iter().filter(|sequence| **sequence < after) {
             let found = Judge::alone(&seen.look.snapshots(), *earlier, self.markets);

@@ -1,4 +1,4 @@
-//! `pricetime archive` and `pricetime snapshot`.
+//! Tests of `pricetime archive` and `pricetime snapshot`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -36,7 +36,7 @@ fn archive_is_its_owners_and_replaces_no_file_and_no_symbolic_link() {
     let victim = made.path.with_file_name("victim");
     fs::write(&victim, "precious").expect("written");
     for link in [&file, &begun] {
-        // Both one that leads to a file and one that leads nowhere.
+        // Tests both a link to a file and a dangling link.
         for target in [victim.clone(), victim.with_file_name("nowhere")] {
             symlink(&target, link).expect("a link");
             run(["archive", folder, &file]).says(2, &["is there already"]);
@@ -77,7 +77,7 @@ fn a_damaged_archive_unpacks_nothing() {
     assert!(!fs::exists(&copy).expect("an answer"));
 }
 
-/// Whatever room the last segment has left: the seal of the copy finds a place.
+/// The seal of the copy fits, however much space the last segment has left.
 #[test]
 fn a_copy_beside_a_running_process_stands_by_itself() {
     let own = tempfile::tempdir().expect("a folder");

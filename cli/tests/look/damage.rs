@@ -1,4 +1,4 @@
-//! `pricetime verify`, and what the others say of a damaged folder.
+//! Tests of `pricetime verify`, and of the other commands on a damaged folder.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -76,9 +76,9 @@ fn every_snapshot_is_looked_at_even_where_the_journal_is_damaged() {
     let names: Vec<_> = snapshots.iter().map(|path| path.to_str().expect("text")).collect();
     run(["verify", folder]).says(3, &names[1..]);
     run(["replay", folder, "--verify"]).says(3, &names[1..]);
-    // Without --verify nobody needs them.
+    // Without --verify, the snapshots are not needed.
     assert_eq!(run(["replay", folder, "--json"]).well().digest(), made.digest);
-    // From an older one the same state is reached.
+    // An older snapshot leads to the same state.
     let newest = names[names.len() - 1];
     run(["inspect", "market", "--folder", folder]).says(0, &["passed over", newest, "ONE"]);
 

@@ -1,4 +1,4 @@
-//! Data folders to look at.
+//! Data folders for the tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::until;
 use tempfile::TempDir;
 
-/// A data folder that goes with the test.
+/// A data folder that is deleted with the test.
 pub(crate) struct Made {
     _own: TempDir,
     pub(crate) path: PathBuf,
@@ -61,7 +61,7 @@ const fn operator(market: u32, action: Action) -> Draft {
     }
 }
 
-/// The order that a number places.
+/// The id of the order that this number places.
 pub(crate) const fn order(number: u64) -> OrderId {
     OrderId(0xabcd_0000 + number as u128)
 }
@@ -110,8 +110,8 @@ pub(crate) fn draft(number: u64) -> Draft {
     }
 }
 
-/// Opens a host. While another test starts a program, that process holds every open file of this one
-/// for a moment, a lock that was just given back too.
+/// Opens a host. While another test starts a program, the child briefly inherits every open file of this
+/// process, including a lock that was just released.
 pub(crate) fn open(options: impl Fn() -> Options) -> Host {
     let mut host = None;
     until("the folder is free", || match Host::open(options()) {
@@ -121,14 +121,14 @@ pub(crate) fn open(options: impl Fn() -> Options) -> Host {
     host.expect("it was opened")
 }
 
-/// Opens the markets of a new folder.
+/// Adds and opens the markets of a new folder.
 pub(crate) fn open_markets(host: &Host) {
     for (market, symbol) in [(1, "ONE"), (2, "TWO")] {
         for action in [Action::AddMarket(spec(symbol)), Action::SetPhase(Phase::Continuous)] {
             host.submit(operator(market, action)).expect("room").wait().expect("durable");
         }
     }
-    // A market that there is not: the journal holds that too.
+    // A command to a market that does not exist; the journal records it too.
     let nowhere = Draft { market: MarketId(9), ..draft(3) };
     host.submit(nowhere).expect("room").wait().expect("durable");
 }
@@ -141,7 +141,7 @@ pub(crate) fn submit(host: &Host, numbers: std::ops::Range<u64>) {
     }
 }
 
-/// A folder in which a market ran three times and ended in order each time.
+/// A folder with three sessions, each of which was shut down in order.
 pub(crate) fn made() -> Made {
     let own = tempfile::tempdir().expect("a folder");
     let path = own.path().join("market");
@@ -158,13 +158,13 @@ pub(crate) fn made() -> Made {
     Made { _own: own, path, digest }
 }
 
-/// A folder whose journal does not begin with the first command any more.
+/// A folder whose journal no longer begins with the first command.
 pub(crate) fn made_short() -> Made {
     let own = tempfile::tempdir().expect("a folder");
     let path = own.path().join("market");
     let host = open(|| Options { retention: Retention::Snapshots, snapshots: 2, ..options(&path) });
     open_markets(&host);
-    // The journal is dropped in quiet moments, once there are snapshots.
+    // The start of the journal is deleted in idle moments, once there are snapshots.
     let mut next = 1;
     until("the beginning is dropped", || {
         submit(&host, next..next + 71);
@@ -184,7 +184,7 @@ pub(crate) fn files(path: &Path, part: &str) -> Vec<PathBuf> {
     let folder = path.join(look.history().to_string()).join(part);
     let mut files: Vec<_> =
         fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path()).collect();
-    // What a running host makes ahead of need is no part of it yet.
+    // Files that a running host has prepared in advance are not part of the journal yet.
     files.retain(|file| file.extension().is_none_or(|it| it != "tmp"));
     files.sort();
     files
@@ -204,7 +204,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Changes a byte of a file.
+/// Flips one bit of a file.
 pub(crate) fn flip(file: &Path, at: usize) {
     let mut bytes = fs::read(file).expect("a file");
     bytes[at] ^= 0x40;

@@ -1,4 +1,4 @@
-//! `pricetime inspect`.
+//! Tests of `pricetime inspect`.
 
 use pricetime::MarketView;
 use pricetime::engine::{Engine, Event, Group, MarketId, Outcome};

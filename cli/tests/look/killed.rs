@@ -1,5 +1,5 @@
-//! The promise: tools see every command of a process that was killed, and say which commands they
-//! leave out while a process has the folder open.
+//! The tools read every command of a killed process. While a process has the folder open, they report which
+//! commands they leave out.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use crate::program::run;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Opens a folder. A program that another test starts holds its lock for a moment.
+/// Opens a folder. A child process that another test starts briefly holds its lock.
 fn open(path: &Path) -> (Folder, Recovered) {
     let begun = Instant::now();
     let mut folder = loop {
@@ -50,7 +50,7 @@ fn a_killed_process_loses_no_command_in_an_archive() {
         engine.apply(&next, &mut ());
         digests.push(engine.digest());
     }
-    // Durable, so that all of them may be answered; and then the process is killed.
+    // After the commit, all commands may have been acknowledged. Then the process is killed.
     journal.commit().expect("durable");
     drop(journal);
     let look = FolderReader::open(Arc::new(RealDisk), &made.path).expect("a data folder");
@@ -61,7 +61,7 @@ fn a_killed_process_loses_no_command_in_an_archive() {
     let folder = made.path.to_str().expect("text");
     let (file, copy) = (format!("{folder}.pack"), format!("{folder}-copy"));
 
-    // While the folder is locked.
+    // The folder is still locked here.
     let more = sight.left_out();
     let left_out = format!("last {more} commands");
     let ran = run(["archive", folder, &file, "--json"]).says(0, &[&left_out]);
@@ -99,7 +99,7 @@ fn a_zeroed_last_block_of_a_killed_folder_is_damage() {
     submit(&host, 1..19);
     let look = FolderReader::open(Arc::new(RealDisk), &path).expect("a data folder");
     let begun = Instant::now();
-    // It marks what it answered as soon as nothing waits.
+    // The host writes a durability mark as soon as it is idle.
     let last = loop {
         let sight = look.journal().expect("a journal");
         if sight.durable == host.status().durable {
@@ -107,7 +107,7 @@ fn a_zeroed_last_block_of_a_killed_folder_is_damage() {
         }
         assert!(begun.elapsed() < MINUTE, "{sight:?}");
     };
-    // A copy is what a kill at this moment leaves.
+    // A copy has the state that a kill at this moment would leave.
     copy(&path, &killed);
     host.close().expect("it ends in order");
     let file = files(&killed, "journal").pop().expect("a segment");

@@ -1,5 +1,5 @@
-//! The commands that look at data folders and recordings, run as processes: on what is good, on what
-//! is bad, and on what is damaged.
+//! The commands that read data folders and recordings, run as processes on valid, invalid and damaged
+//! input.
 
 mod archive;
 mod damage;

@@ -1,4 +1,4 @@
-//! What a newer version wrote is neither read nor called damaged.
+//! Files of a newer version are neither read nor reported as damaged.
 
 use std::fs;
 use std::path::Path;
@@ -9,11 +9,11 @@ use pricetime::persistence::journal::codec::FORMAT;
 use crate::folder::{files, made};
 use crate::program::{Ran, run};
 
-/// Where the format and the version of the rules stand in an envelope.
+/// The offsets of the format and of the rules version in an envelope.
 const FORMAT_AT: usize = 8;
 const RULES_AT: usize = 12;
 
-/// Changes a field of an envelope and makes its checksum right again.
+/// Changes a field of an envelope and updates its checksum.
 fn reseal(file: &Path, at: usize, field: &[u8]) {
     let mut bytes = fs::read(file).expect("a file");
     bytes[at..at + field.len()].copy_from_slice(field);
@@ -24,15 +24,15 @@ fn reseal(file: &Path, at: usize, field: &[u8]) {
     fs::write(file, bytes).expect("it can be written");
 }
 
-/// Runs a command on a folder that this process has closed. While another test starts a program, that
-/// process holds every open file of this one for a moment, a lock that was just given back too.
+/// Runs a command on a folder that this process has closed. While another test starts a program, the child
+/// briefly inherits every open file of this process, including a lock that was just released.
 fn open(command: &[&str]) -> Ran {
     let ran = (0..200).map(|_| run(command)).find(|ran| !ran.err.contains("is in use by another"));
     ran.expect("the folder is free soon")
 }
 
-/// Opens the folder and looks at it: each command names the file and the version, and none advises to
-/// accept a loss.
+/// Runs every command on the folder. Each must name the file and the version, and none may advise to accept
+/// a loss.
 fn refuses(folder: &Path, file: &Path, version: &str) {
     let before = fs::read(file).expect("a file");
     let (folder, name) = (folder.to_str().expect("text"), file.to_str().expect("text"));
@@ -48,7 +48,7 @@ fn refuses(folder: &Path, file: &Path, version: &str) {
             assert!(!ran.err.contains(advice), "{advice:?} in {ran:?}");
         }
     }
-    // A folder that it can read but for one snapshot is not sound.
+    // A folder with one unreadable snapshot can be verified, but is not sound.
     let code = if name.ends_with(".snapshot") { 3 } else { 1 };
     let ran = run(["verify", folder]).says(code, &words);
     assert!(!ran.out.contains("damaged") && !ran.err.contains("damaged"), "{ran:?}");
@@ -100,7 +100,7 @@ fn folder_of_a_newer_format_is_not_called_damaged() {
     let sum = crc32c::crc32c(text.as_bytes());
     fs::write(&file, format!("{text}check {sum:08x}\n")).expect("written");
     refuses(&made.path, &file, &format!("format {newer}"));
-    // Without the right checksum the number means nothing.
+    // With a wrong checksum, the version number means nothing.
     fs::write(&file, format!("{text}check {:08x}\n", sum ^ 1)).expect("written");
     run(["verify", made.path.to_str().expect("text")]).says(3, &["cannot be read as a history"]);
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -19,7 +19,7 @@ pub(crate) fn run<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Ra
     run_with(arguments, "")
 }
 
-/// The same, with something on standard input.
+/// Runs the program with this standard input.
 pub(crate) fn run_with<A: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = A>,
     input: &str,
@@ -33,7 +33,7 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(
         .spawn()
         .expect("the program starts");
     let mut pipe = process.stdin.take().expect("its input");
-    // Who does not read its input is not asked to.
+    // The write fails if the program ends without reading its input.
     let _ = pipe.write_all(input.as_bytes());
     drop(pipe);
     let done = process.wait_with_output().expect("the program ends");
@@ -46,14 +46,14 @@ pub(crate) fn run_with<A: AsRef<OsStr>>(
 }
 
 impl Ran {
-    /// It did what it was to do.
+    /// Asserts exit code 0.
     #[track_caller]
     pub(crate) fn well(self) -> Self {
         assert_eq!(self.code, 0, "{self:?}");
         self
     }
 
-    /// It ended with this code and said these words, on whichever output.
+    /// Asserts the exit code, and that standard output or standard error contains each word.
     #[track_caller]
     pub(crate) fn says(self, code: i32, words: &[&str]) -> Self {
         assert_eq!(self.code, code, "{self:?}");
@@ -63,7 +63,7 @@ impl Ran {
         self
     }
 
-    /// Its lines as JSON.
+    /// Standard output as JSON lines.
     #[track_caller]
     pub(crate) fn lines(&self) -> Vec<Value> {
         let parse = |line: &str| {
@@ -72,7 +72,7 @@ impl Ran {
         self.out.lines().map(parse).collect()
     }
 
-    /// The digest that a replay ended with.
+    /// The digest that a replay printed at its end.
     #[track_caller]
     pub(crate) fn digest(&self) -> String {
         let last = self.lines().pop().expect("a line");

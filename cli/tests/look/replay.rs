@@ -1,4 +1,4 @@
-//! `pricetime replay`.
+//! Tests of `pricetime replay`.
 
 use std::fs;
 
@@ -35,7 +35,7 @@ fn an_export_replays_to_the_same_digest() {
     let file = file.to_str().expect("text");
     run(["replay", folder, "--commands", file]).well();
     assert_eq!(run(["replay", file, "--json"]).well().digest(), made.digest);
-    // From standard input, and in two files.
+    // From standard input, and from two files.
     let text = fs::read_to_string(file).expect("the export");
     assert_eq!(run_with(["replay", "-", "--json"], &text).well().digest(), made.digest);
     let (first, second) = text.split_at(text.find("\n{\"cancel").expect("a cancel") + 1);
@@ -122,7 +122,7 @@ fn it_works_beside_a_running_process() {
     let host = open(|| options(&path));
     open_markets(&host);
     submit(&host, 1..200);
-    // After a moment without work the journal says of itself how far it is durable.
+    // An idle host soon marks in the journal how far it is durable.
     let folder = path.to_str().expect("text");
     let digest = format!("{:032x}", host.digest());
     until("the journal is marked durable", || {

@@ -1,4 +1,4 @@
-//! The program as a process.
+//! Runs the program as a process.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -20,15 +20,15 @@ pub(crate) const MARKET: &str = r#"{"add_market":{"market":1,"symbol":"SUN","tic
 {"set_phase":{"market":1,"phase":"continuous"}}
 "#;
 
-/// A question for its book.
+/// A query for its book.
 pub(crate) const VIEW: &str = "{\"view\":{\"market\":1}}\n";
 
-/// A folder that goes with the test.
+/// A folder that is deleted with the test.
 pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// Runs the program to its end with this on its standard input.
+/// Runs the program to its end with this standard input.
 pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pricetime"))
         .current_dir(folder)
@@ -40,29 +40,29 @@ pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
         .expect("the program");
     let mut stdin = child.stdin.take().expect("its input");
     let input = input.to_owned();
-    // It may end without reading everything.
+    // The program may end without reading everything.
     let feed = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
     let output = child.wait_with_output().expect("its output");
     feed.join().expect("nothing panics there");
     output
 }
 
-/// What it printed.
+/// The standard output.
 pub(crate) fn out(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("text")
 }
 
-/// What it said on standard error.
+/// The standard error.
 pub(crate) fn err(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).expect("text")
 }
 
-/// Its lines as JSON.
+/// Parses JSON lines.
 pub(crate) fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
-/// A limit order of account `account` under the number `order`.
+/// A limit order of account `account` with id `order`.
 pub(crate) fn place(account: u32, order: u32, side: &str, price: &str, quantity: u32) -> String {
     format!(
         "{{\"place\":{{\"market\":1,\"account\":\"00000000-0000-0000-0000-{account:012}\",\
@@ -71,18 +71,18 @@ pub(crate) fn place(account: u32, order: u32, side: &str, price: &str, quantity:
     )
 }
 
-/// The lines of a configuration in which this token acts for these accounts.
+/// Configuration lines that let this token act for these accounts.
 pub(crate) fn token(token: &str, accounts: &[&str]) -> String {
     let digest = pricetime_gateway::token_digest(token).map(|byte| format!("{byte:02x}")).concat();
     format!("[[listen.tokens]]\nsha256 = \"{digest}\"\naccounts = {accounts:?}\n")
 }
 
-/// The end of an epoch.
+/// The command that closes an epoch.
 pub(crate) fn close(epoch: u32) -> String {
     format!("{{\"close_epoch\":{{\"market\":1,\"number\":{epoch}}}}}\n")
 }
 
-/// The book that `docs/redis.md` speaks of, and the end of its first epoch.
+/// The example book of `docs/redis.md`, and the close of its first epoch.
 pub(crate) fn book() -> String {
     let mut said = MARKET.to_owned();
     let orders = [
@@ -103,7 +103,7 @@ pub(crate) fn book() -> String {
     said + &close(1)
 }
 
-/// A program that runs on, in a folder of its own.
+/// A running program in its own folder.
 pub(crate) struct Running {
     pub(crate) folder: TempDir,
     child: Child,
@@ -120,7 +120,7 @@ impl Running {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_pricetime")), folder, arguments)
     }
 
-    /// The same, with these variables in its environment.
+    /// Starts it with these variables in its environment.
     pub(crate) fn start_with(
         environment: &[(&str, &str)],
         folder: TempDir,
@@ -131,7 +131,7 @@ impl Running {
         Self::start_by(program, folder, arguments)
     }
 
-    /// The same, with at most so many open files.
+    /// Starts it with at most `files` open files.
     pub(crate) fn start_with_files(files: u32, folder: TempDir, arguments: &[&str]) -> Self {
         let mut limited = Command::new("sh");
         limited.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &files.to_string()]);
@@ -159,7 +159,7 @@ impl Running {
         std::fs::read_to_string(&self.log).expect("a log")
     }
 
-    /// Waits until this stands in the log.
+    /// Waits until the log contains this text.
     pub(crate) fn wait_for(&mut self, what: &str) {
         let begun = Instant::now();
         while !self.log().contains(what) {
@@ -182,7 +182,7 @@ impl Running {
         Client::of(TcpStream::connect(self.address()).expect("a connection"))
     }
 
-    /// Where it listens over TCP.
+    /// Its TCP address.
     pub(crate) fn address(&mut self) -> SocketAddr {
         self.wait_for("listening address=");
         let log = self.log();
@@ -197,7 +197,7 @@ impl Running {
         assert!(done.success());
     }
 
-    /// Ends it in order. Says how, and gives its folder back.
+    /// Sends SIGTERM and waits. Returns the exit code, the log and the folder.
     pub(crate) fn end(mut self) -> (Option<i32>, String, TempDir) {
         self.signal("TERM");
         let code = self.child.wait().expect("it ends").code();
@@ -209,7 +209,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }
@@ -229,7 +229,7 @@ impl Client<TcpStream> {
 }
 
 impl Client<UnixStream> {
-    /// A write that is not taken for so long fails.
+    /// Makes a write fail if it takes longer than `limit`.
     pub(crate) fn write_timeout(&mut self, limit: Duration) {
         self.write.set_write_timeout(Some(limit)).expect("a timeout");
     }
@@ -240,14 +240,14 @@ impl<S: std::io::Read + Write> Client<S> {
         self.write.write_all(lines.as_bytes()).expect("it listens");
     }
 
-    /// The next line.
+    /// Reads the next line.
     pub(crate) fn hear(&mut self) -> Value {
         let mut line = String::new();
         self.read.read_line(&mut line).expect("it answers");
         serde_json::from_str(&line).expect(&line)
     }
 
-    /// The answer to a line, if the other side is still there.
+    /// The answer to a line, or `None` if the other side is gone.
     pub(crate) fn try_ask(&mut self, line: &str) -> Option<Value> {
         self.write(line.as_bytes()).ok()?;
         let mut answer = String::new();
@@ -260,19 +260,19 @@ impl<S: std::io::Read + Write> Client<S> {
         self.hear()
     }
 
-    /// Waits until the other side ends it, be it by a reset.
+    /// Waits until the other side closes or resets the connection.
     pub(crate) fn closed(&mut self) {
         let ended = self.read.read_to_end(&mut Vec::new());
         let reset = |error: &std::io::Error| error.kind() == ErrorKind::ConnectionReset;
         assert!(ended.as_ref().err().is_none_or(reset), "it is not closed: {ended:?}");
     }
 
-    /// Writes as long as the other side takes it.
+    /// Writes everything, or returns an error once the other side no longer reads.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         self.write.write_all(bytes)
     }
 
-    /// Everything until it ends.
+    /// Reads everything until the end.
     pub(crate) fn rest(&mut self) -> String {
         let mut rest = String::new();
         self.read.read_to_string(&mut rest).expect("it ends");

@@ -1,22 +1,22 @@
-//! What a page of the documentation shows, held against what is answered.
+//! Compares the examples of a documentation page with real output.
 
 use std::path::Path;
 use std::process::Command;
 
 use super::{err, out};
 
-/// The blocks of a page that begin with this, in order.
+/// The blocks of a page that begin with this text, in order.
 pub(crate) fn behind(page: &'static str, opening: &str) -> Vec<&'static str> {
     let blocks = page.split(opening).skip(1);
     blocks.map(|rest| rest.split("```").next().unwrap_or_default()).collect()
 }
 
-/// The blocks of a page of one kind, in order.
+/// The code blocks of a page in one language, in order.
 pub(crate) fn blocks(page: &'static str, kind: &str) -> Vec<&'static str> {
     behind(page, &format!("```{kind}\n"))
 }
 
-/// Whether a line says what is shown, where `…` stands for anything.
+/// Returns `true` if a line matches the example, in which `…` stands for any text.
 fn says(line: &str, shown: &str) -> bool {
     let mut rest = line;
     shown.split('…').all(|part| match rest.find(part.trim()) {
@@ -28,8 +28,8 @@ fn says(line: &str, shown: &str) -> bool {
     })
 }
 
-/// Carries out what stands behind each `$` of the page in this folder; what calls the program there ends
-/// with a space. Each ends well, and says every line that is shown below it.
+/// Runs each `$` command of the page in this folder. Commands for the program begin with `program`, which
+/// ends with a space. Each must succeed and print every line that is shown below it.
 pub(crate) fn walk(page: &'static str, folder: &Path, program: &str) {
     let mut printed = String::new();
     let mut commands = 0;
@@ -50,8 +50,8 @@ pub(crate) fn walk(page: &'static str, folder: &Path, program: &str) {
     assert!(commands >= 8, "the page shows {commands} commands");
 }
 
-/// Asks the server on this port what the blocks of one kind ask, and holds its answers against the blocks of another,
-/// both without what no two runs share.
+/// Sends the queries in blocks of one language to the server on this port. Compares its answers with the
+/// blocks of another language, both without the values that differ from run to run.
 pub(crate) fn ask(
     page: &'static str,
     [asked, answered]: [&str; 2],

@@ -1,4 +1,4 @@
-//! A way to a server that counts the commands that pass, and kills a process at exactly one of them.
+//! A proxy to a server that counts commands and kills a process at exactly one of them.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,29 +7,29 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-/// How much of the command has passed when the process is killed.
+/// How much of the command is forwarded when the process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Manner {
     /// Nothing.
     Before,
     /// Half of its bytes.
     Half,
-    /// All of it, and its answer has not come back.
+    /// All of it, but the reply is not returned.
     NoReply,
 }
 
-/// Longer than a process takes to be known after it was started, however busy the machine is.
+/// Longer than a process takes to be registered after its start, even on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct Count {
     passed: u64,
-    /// At which command whoever comes through is killed.
+    /// The command at which the process is killed.
     at: Option<(u64, Manner)>,
     process: Option<u32>,
-    /// The word of the command at which it was.
+    /// The name of the command at which it was killed.
     killed_at: Option<String>,
-    /// How many connections are open.
+    /// The number of open connections.
     open: usize,
     ended: bool,
 }
@@ -46,14 +46,14 @@ impl Shared {
     }
 }
 
-/// The way. It ends with this value.
+/// The proxy. It stops when this value is dropped.
 pub(crate) struct Turnstile {
     port: u16,
     shared: Arc<Shared>,
 }
 
 impl Turnstile {
-    /// One in front of this port.
+    /// Starts a proxy to this port.
     pub(crate) fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -77,29 +77,29 @@ impl Turnstile {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Counts from zero, and kills whoever is let through at this command, if at any.
+    /// Restarts the count at zero, and kills the watched process at this command, if one is given.
     pub(crate) fn arm(&self, at: Option<(u64, Manner)>) {
         let mut count = self.shared.count();
         *count = Count { at, open: count.open, ..Count::default() };
     }
 
-    /// This is who comes through.
+    /// Sets the process to kill.
     pub(crate) fn watch(&self, process: u32) {
         self.shared.count().process = Some(process);
         self.shared.changed.notify_all();
     }
 
-    /// How many commands have passed.
+    /// The number of forwarded commands.
     pub(crate) fn passed(&self) -> u64 {
         self.shared.count().passed
     }
 
-    /// At which word the process was killed, if it was.
+    /// The name of the command at which the process was killed, if it was.
     pub(crate) fn killed_at(&self) -> Option<String> {
         self.shared.count().killed_at.clone()
     }
 
-    /// Waits until the server has carried out whatever came through, of a process that has ended.
+    /// Waits until the server has executed everything that a process sent before it ended.
     pub(crate) fn drain(&self) {
         let (count, changed) = (self.shared.count(), &self.shared.changed);
         let waited = changed.wait_timeout_while(count, PATIENCE, |count| count.open > 0);
@@ -124,9 +124,9 @@ fn join(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     let of_answers = Arc::clone(shared);
     thread::spawn(move || {
         let mut room = vec![0; 1 << 16];
-        // The server ends a connection once it has carried out what came on it.
+        // The server closes a connection after it has executed what came over it.
         while let Ok(length @ 1..) = answers.read(&mut room) {
-            // Who was killed hears nothing any more.
+            // A killed process gets no more replies.
             if of_answers.count().killed_at.is_none() {
                 drop(asker.write_all(&room[..length]));
             }
@@ -139,7 +139,7 @@ fn join(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     thread::spawn(move || carry(client, server, &shared));
 }
 
-/// Carries commands, one after the other.
+/// Forwards commands one at a time.
 fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     let (mut room, mut unread) = (vec![0; 1 << 16], Vec::new());
     'read: while let Ok(length @ 1..) = from.read(&mut room) {
@@ -157,7 +157,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, shared: &Shared) {
     drop(to.shutdown(Shutdown::Write));
 }
 
-/// Counts a command, and kills at the one that is meant. Says how many of its bytes pass.
+/// Counts a command, and kills the process if it is the chosen one. Returns the number of bytes to forward.
 fn pass(bytes: &[u8], shared: &Shared) -> usize {
     let mut count = shared.count();
     if count.killed_at.is_some() {
@@ -180,7 +180,7 @@ fn pass(bytes: &[u8], shared: &Shared) -> usize {
     }
 }
 
-/// How long the first command is: an array of texts. None where it is not whole yet.
+/// The length of the first command, an array of strings, or `None` if it is incomplete.
 fn command(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     let words = number(bytes, &mut at, b'*')?;
@@ -190,7 +190,7 @@ fn command(bytes: &[u8]) -> Option<usize> {
     (at <= bytes.len()).then_some(at)
 }
 
-/// A number in a line that begins with this.
+/// Parses the number in a line that begins with `kind`.
 fn number(bytes: &[u8], at: &mut usize, kind: u8) -> Option<usize> {
     let line = bytes.get(*at..)?;
     let end = line.iter().position(|byte| *byte == b'\n')?;

@@ -1,4 +1,4 @@
-//! Which servers are good enough, and what is said of those that are not.
+//! The check of servers, and its findings about unfit ones.
 
 use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;

@@ -1,4 +1,4 @@
-//! What is in Redis, looked at, restored from, carried and taken away.
+//! Shows, restores, exports, imports and drops images in Redis.
 
 use std::process::Output;
 
@@ -69,7 +69,7 @@ fn what_was_tampered_with_is_refused_by_name() {
             "",
         );
         assert_eq!(code(&new), Some(1), "{}", err(&new));
-        // Whoever has the folder writes it anew.
+        // The process that has the folder writes the image again.
         let mended = bring(folder.path(), &url, &close(2));
         assert_eq!(code(&mended), Some(0), "{}", err(&mended));
         assert_eq!(shown(folder.path(), &url)[0]["image"]["sequence"], 14, "{words:?}");

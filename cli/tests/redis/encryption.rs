@@ -1,4 +1,4 @@
-//! Connections that nobody else reads.
+//! Encrypted connections.
 
 use pricetime_tests::certificates;
 use pricetime_tests::redis::Server;

@@ -1,4 +1,4 @@
-//! A market that another process has taken over: how it is seen, and how it is taken over again.
+//! A market that another process has taken over: its status, and how it is taken back.
 
 use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
@@ -29,7 +29,7 @@ fn a_fenced_market_is_in_the_status_and_comes_back_when_the_image_is_dropped() {
     let mut status = || operator.ask("{\"status\":{}}\n")["status"]["fenced"].clone();
     until("it is in the status", || status()[0]["claim_writer"] == "other");
     let fenced = status();
-    // On a slow machine it has claimed the market more than once.
+    // On a slow machine the host may have claimed the market more than once.
     let term = fenced[0]["term"].as_u64().expect("a term");
     assert!((1..7).contains(&term), "{fenced}");
     assert_eq!(fenced, json!([{"market":1,"term":term,"claim_term":7,"claim_writer":"other"}]));

@@ -1,4 +1,4 @@
-//! Folders and images: which of them makes way for which.
+//! Folders and images: which of them replaces the other.
 
 use pricetime_tests::redis::Server;
 

@@ -1,4 +1,4 @@
-//! A server that never answers does not keep the program from ending.
+//! A server that never answers does not keep the program from shutting down.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use pricetime_tests::redis::Server;
 
 use crate::program::{MARKET, Running, close, place};
 
-/// Ends the program, which then has ended in order.
+/// Asserts that the program shuts down in order.
 fn ends(running: Running) {
     let (code, log, _folder) = running.end();
     assert_eq!(code, Some(0), "{log}");

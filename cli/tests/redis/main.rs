@@ -1,6 +1,5 @@
-//! The promise: what stands in Redis can be looked at, restored from, carried and taken away with the
-//! program; a new folder never takes the place of somebody's image; and what `docs/redis.md` shows is
-//! what a server answers.
+//! The program can show, restore, copy and delete the images in Redis. A new folder never overwrites an
+//! image that it was not restored from, and `docs/redis.md` shows what a server really answers.
 
 mod check;
 mod commands;
@@ -20,12 +19,12 @@ use program::{book, err, folder, lines, out, run};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Carries out these lines with the image going to this server.
+/// Runs these lines and writes the image to this server.
 fn bring(folder: &Path, url: &str, said: &str) -> Output {
     run(folder, &["run", "--once", "--epoch", "never", "--redis", url], said)
 }
 
-/// A server with the book.
+/// A server that holds the example book.
 fn filled() -> (Server, TempDir) {
     let (server, folder) = (Server::start(), folder());
     let done = bring(folder.path(), &server.url(), &book());
@@ -33,7 +32,7 @@ fn filled() -> (Server, TempDir) {
     (server, folder)
 }
 
-/// `pricetime redis` with these words, on this server.
+/// Runs `pricetime redis` with these arguments on this server.
 fn redis(folder: &Path, url: &str, words: &[&str]) -> Output {
     run(folder, &[&["redis"], words, &["--redis", url]].concat(), "")
 }

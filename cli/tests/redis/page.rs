@@ -1,4 +1,4 @@
-//! What `docs/redis.md` shows, gives rights to and names.
+//! The examples, permissions and field names in `docs/redis.md`.
 
 use pricetime_tests::redis::Server;
 
@@ -18,7 +18,7 @@ fn the_examples_of_the_page_answer_what_it_says() {
 #[test]
 fn the_page_names_every_field_of_the_metadata() {
     let (server, folder) = filled();
-    // Without a folder there is more.
+    // Without a folder, the metadata has more fields.
     let said = &book().replace("\"market\":1", "\"market\":2").replace("SUN", "WIND");
     let url = server.url();
     let alone = ["run", "--once", "--epoch", "never", "--redis-only", "--redis", &url];
@@ -46,7 +46,7 @@ fn a_user_with_just_these_commands_is_enough() {
     let folder = folder();
     let small = bring(folder.path(), &url, &book());
     assert_eq!(code(&small), Some(0), "{}", err(&small));
-    // More changes than go in one transaction, twice, so that both generations are used.
+    // More changes than fit in one transaction, twice, so that both generations are used.
     for round in 0..3_u32 {
         let mut said = String::new();
         for number in 0..1_500 {
@@ -56,7 +56,7 @@ fn a_user_with_just_these_commands_is_enough() {
         assert_eq!(code(&large), Some(0), "{}", err(&large));
         assert!(!err(&large).contains("refuses"), "{}", err(&large));
     }
-    // Orders that go while the process runs.
+    // Orders that are cancelled while the process runs.
     let mut host = Running::start_in(folder, &["--epoch", "never", "--redis", &url]);
     host.wait_for("Redis: connected");
     let mut operator = host.unix();

@@ -1,4 +1,4 @@
-//! What an account did on the way to a moment.
+//! What an account did up to a moment.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -9,7 +9,7 @@ use pricetime_gateway::json::Amount;
 use serde::Serialize;
 use uuid::Uuid;
 
-/// What an account came to in a market.
+/// The totals of an account in a market.
 pub(super) struct Totals {
     spec: MarketSpec,
     commands: u64,
@@ -23,7 +23,7 @@ pub(super) struct Totals {
     received: Notional,
 }
 
-/// The same as people and programs read it.
+/// The totals as a line, with exact decimals.
 #[derive(Debug, Serialize)]
 pub(super) struct Line {
     pub(super) account: Uuid,
@@ -40,22 +40,22 @@ pub(super) struct Line {
     pub(super) received: Option<Amount>,
 }
 
-/// What was seen of an account on the way.
+/// What the replay showed of an account.
 pub(super) struct Watched {
     pub(super) account: AccountId,
     pub(super) totals: BTreeMap<MarketId, Totals>,
-    /// The last groups in which it traded, each with nothing but those trades.
+    /// The last groups in which it traded, with only those trades.
     pub(super) last: VecDeque<(Group, MarketSpec)>,
     keep: usize,
 }
 
 impl Watched {
-    /// Nothing seen yet; so many of the last groups with trades are to be kept.
+    /// Starts empty; keeps the last `keep` groups with trades.
     pub(super) const fn new(account: AccountId, keep: usize) -> Self {
         Self { account, totals: BTreeMap::new(), last: VecDeque::new(), keep }
     }
 
-    /// Takes in what a command did.
+    /// Adds the events of a command.
     pub(super) fn see(&mut self, engine: &Engine, group: &Group) {
         let header = &group.header;
         let speaks = header.account == self.account;
@@ -88,7 +88,7 @@ impl Watched {
         }
     }
 
-    /// Whether an event is about an order of this account.
+    /// Returns `true` if an event is about an order of this account.
     fn is_of(&self, event: &Event) -> bool {
         event.parties().any(|party| party.account == self.account)
     }

@@ -1,4 +1,4 @@
-//! One market, held against the journal.
+//! The comparison of one market with the journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,25 +12,25 @@ use super::super::reading::Market;
 use super::super::start::Beginning;
 use super::Row;
 
-/// So many accounts are named that have something else.
+/// The number of accounts with wrong balances that are listed.
 const NAMED_MAX: usize = 20;
 
-/// What an account has, or should have.
+/// Balances of accounts, actual or expected.
 type Has = BTreeMap<AccountId, (i128, i128)>;
 
-/// What is known of a market.
+/// The comparison of a market.
 pub(super) struct Desk {
     history: History,
     position: Option<Position>,
     balances: Has,
-    /// Where it began, if that was from this folder.
+    /// The ledger's first epoch, if it was started from this folder.
     beginning: Option<EpochNumber>,
-    /// Whether somebody says what stood there, and not where it began.
+    /// Whether the caller gave the starting balances without the first epoch.
     is_given: bool,
-    /// What accounts should have.
+    /// The expected balances.
     due: Has,
     first_outcome: Option<EpochNumber>,
-    /// What operators have given up.
+    /// The epochs that operators have dropped.
     drops: Drops,
     row: Row,
     faults: Vec<String>,
@@ -58,7 +58,7 @@ impl Desk {
         for Balance { account, base, quote } in &found.balances {
             add(&mut desk.balances, *account, (*base, *quote));
         }
-        // A note of another history is about a ledger that was begun again since.
+        // A note of another history belongs to a ledger that was started again since.
         if let Some(it) = beginning.filter(|it| it.history == history) {
             desk.beginning = Some(it.from);
             desk.brought_in(&it.balances);
@@ -66,17 +66,17 @@ impl Desk {
         desk
     }
 
-    /// With what operators have given up.
+    /// Sets the epochs that operators have dropped.
     pub(super) fn with_drops(self, drops: Drops) -> Self {
         Self { drops, ..self }
     }
 
-    /// A market of which the ledger has never heard.
+    /// A market that is not in the ledger.
     pub(super) fn unknown(market: MarketId, history: History) -> Self {
         Self::new(market, history, Market { position: None, balances: Vec::new() }, None)
     }
 
-    /// What accounts had when it began.
+    /// Sets the balances at the ledger's beginning.
     pub(super) fn brought_in(&mut self, balances: &[Balance]) {
         self.row.brought_in = balances.len();
         self.due.clear();
@@ -85,7 +85,7 @@ impl Desk {
         }
     }
 
-    /// What they had, as somebody says who began it elsewhere.
+    /// Sets the balances of a ledger that was started elsewhere.
     pub(super) fn are_given(&mut self, balances: &[Balance]) {
         self.is_given = true;
         self.brought_in(balances);
@@ -97,7 +97,7 @@ impl Desk {
         own.map_or(EpochNumber(0), |it| it.last)
     }
 
-    /// Compares an epoch that was made again with what came of it.
+    /// Compares a recomputed batch with its outcome.
     pub(super) fn compare(&mut self, batch: &Batch, outcome: Option<&Outcome>) {
         let epoch = batch.epoch;
         self.row.from.get_or_insert(epoch.0);
@@ -129,14 +129,14 @@ impl Desk {
             ));
         }
         if !is_due {
-            // The outcome is newer than what was looked at, or the position was put back.
+            // The outcome is newer than the position that was read, or the position was put back.
             self.row.waiting += 1;
             return;
         }
         match outcome.deed {
             Deed::Post => {
                 self.row.posted += 1;
-                // What was posted before a beginning is part of what stood there.
+                // Batches posted before the beginning are part of the starting balances.
                 let counts = self.beginning.is_none_or(|it| it <= epoch);
                 for Transfer { account, base, quote } in batch.transfers.iter().filter(|_| counts) {
                     add(&mut self.due, *account, (*base, *quote));
@@ -146,7 +146,7 @@ impl Desk {
         }
     }
 
-    /// What was found.
+    /// Returns the totals and the faults.
     pub(super) fn judge(mut self) -> (Row, Vec<String>) {
         if let Some(Position { history, last }) = self.position {
             if history != self.history {
@@ -164,7 +164,7 @@ impl Desk {
                 ));
             }
             if self.row.from.is_some_and(|from| from > first) && first <= last.0 {
-                // Something was posted that cannot be made again.
+                // A posted batch cannot be recomputed, so the balances cannot be compared.
                 return (self.row, self.faults);
             }
         }
