@@ -1,13 +1,13 @@
-//! The core by itself: one thread, in memory, events collected into a list.
+//! The core alone: one thread, in memory, with events collected in a list.
 //!
-//! `cargo bench -p pricetime-benches`. Everything is measured per command (a sweep per order that it
-//! takes), beside 1,000 and beside 100,000 standing orders; `PRICETIME_BENCH_LARGE=1` adds 1,000,000,
-//! which the gate's single pass (`-- --test`) has no time for. A name without a word has narrow
-//! prices in one market; `wide` and `scattered` are [`Prices`] of their name, and in `markets-10000`
-//! orders and commands are spread over 10,000 markets. Snapshot, restore, digest and the uncross of
-//! 100,000 orders that all cross are measured whole.
+//! Run with `cargo bench -p pricetime-benches`. Times are per command (for a sweep, per order that
+//! it takes), in books of 1,000 and of 100,000 resting orders. `PRICETIME_BENCH_LARGE=1` adds
+//! 1,000,000, which the gate's single pass (`-- --test`) has no time for. A name without a prefix
+//! has narrow prices in one market; `wide` and `scattered` are the [`Prices`] of that name. In
+//! `markets-10000`, orders and commands are spread over 10,000 markets. Snapshot, restore, digest
+//! and the uncross of 100,000 orders that all cross are measured as a whole.
 //!
-//! A book is made when the first bench that needs it runs, so a filter costs nothing for the others.
+//! A book is made when the first bench that needs it runs, so a filter skips the others completely.
 
 use std::cell::LazyCell;
 use std::hint::black_box;
@@ -18,14 +18,14 @@ use pricetime_benches::{Batch, Flow, Orders, Prices, Shape, stand};
 use pricetime_engine::{Action, Command, Engine, EpochNumber, MarketId, Phase};
 
 const SEED: u64 = 23;
-/// How many orders a sweep takes.
+/// The number of orders that a sweep takes.
 const SWEPT: usize = 20;
-/// How many orders an uncross finds.
+/// The number of orders in an uncross.
 const CROSSED: usize = 100_000;
 const MARKETS: u32 = 10_000;
 const LARGE: usize = 1_000_000;
 
-/// How many orders stand.
+/// The numbers of resting orders to measure with.
 fn books() -> Vec<usize> {
     let large = std::env::var_os("PRICETIME_BENCH_LARGE").is_some_and(|value| value == "1");
     [1_000, 100_000].into_iter().chain(large.then_some(LARGE)).collect()
@@ -39,7 +39,7 @@ fn name(prices: Prices, parameter: usize) -> BenchmarkId {
     }
 }
 
-/// Every shape that commands are measured beside.
+/// All shapes of books in which commands are measured.
 fn shapes() -> Vec<(BenchmarkId, Shape)> {
     let mut shapes = Vec::new();
     for prices in [Prices::Narrow, Prices::Wide, Prices::Scattered] {
@@ -52,9 +52,9 @@ fn shapes() -> Vec<(BenchmarkId, Shape)> {
     shapes
 }
 
-/// How long so many commands take, judged by the whole flow: Criterion counts the making of books
-/// and would ask for a handful of commands, all of them cold. So the flow always runs to its end, on
-/// books made afresh as often as it takes, and the time of one command is multiplied.
+/// The time that `count` commands take, computed from runs of the whole flow. Criterion's estimate
+/// includes the making of books, so it would ask for only a few commands, all of them cold. So the
+/// flow always runs to its end, on a new book each time, and the time of one command is multiplied.
 fn time(markets: u32, standing: &[Command], flow: &[Command], count: u64) -> Duration {
     let mut sink = Batch::default();
     let (mut taken, mut done) = (Duration::ZERO, 0);
@@ -85,11 +85,11 @@ fn commands(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(elements as u64));
         for (id, shape) in shapes() {
             if elements > 1 && shape.markets > 1 {
-                // Ten orders in a market are no sweep.
+                // Ten orders in a market are too few for a sweep.
                 continue;
             }
             if shape.markets > 1 || shape.standing >= LARGE {
-                // Fewer books to make afresh.
+                // Fewer books to make.
                 group.sample_size(10).measurement_time(Duration::from_millis(100));
             } else {
                 group.sample_size(20).measurement_time(Duration::from_secs(1));
@@ -135,7 +135,7 @@ fn state(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The close of an epoch in Call: one price for all, and all trades at it.
+/// The close of an epoch in Call: the uniform price and all trades at it.
 fn uncross(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("uncross");
     group.throughput(Throughput::Elements(CROSSED as u64));
@@ -162,7 +162,7 @@ fn uncross(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Making a book afresh is not timed but takes its time; so samples are few and short.
+/// Making a book is not timed but takes a while, so samples are few and short.
 fn short() -> Criterion {
     Criterion::default()
         .sample_size(20)

@@ -1,15 +1,15 @@
-//! A sink such as a host would have.
+//! A sink like that of a host.
 
 use std::hint::black_box;
 
 use pricetime_engine::{Event, Header, Outcome, Sink};
 
-/// Collects events as a host would, and forgets them before they are too many.
+/// Collects events like a host, and clears the list before it gets long.
 #[derive(Debug)]
 pub struct Batch(Vec<Event>);
 
 impl Batch {
-    /// After how many events a batch is handed on.
+    /// The number of events after which a batch is passed on.
     const EVENTS: usize = 256;
 }
 

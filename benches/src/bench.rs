@@ -66,37 +66,37 @@ enum What {
 /// Compares two reports, without measuring anything.
 #[derive(Debug, Args)]
 struct Compare {
-    /// What `bench … --json` printed before
+    /// The earlier report, as `bench … --json` printed it
     before: PathBuf,
-    /// What it printed after that
+    /// The later report
     after: PathBuf,
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// End with exit code 1 if anything is slower
+    /// Exit with code 1 if anything is slower
     #[arg(long)]
     fail_if_slower: bool,
 }
 
-/// How a report is told.
+/// How a report is printed.
 #[derive(Clone, Debug, Args)]
 struct Telling {
     /// One JSON object instead of a table
     #[arg(long)]
     json: bool,
-    /// A report that was printed before with --json: says whether this build is faster or slower
+    /// An earlier report, printed with --json: the output says if this build is faster or slower
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// End with exit code 1 if anything is slower than in the baseline
+    /// Exit with code 1 if anything is slower than in the baseline
     #[arg(long, requires = "baseline")]
     fail_if_slower: bool,
 }
 
 impl Bench {
-    /// Measures, and says what came of it.
+    /// Runs the measurement and prints its result.
     ///
     /// # Errors
-    /// Returns why there is no report, or what is slower than it may be.
+    /// Returns [`Failure`] if there is no report, or if something is slower than allowed.
     pub fn run(&self) -> Result<(), Failure> {
         match &self.what {
             What::Core(core) => core.run(),
@@ -127,7 +127,7 @@ impl Compare {
 }
 
 impl Telling {
-    /// The baseline, read and judged before anything is measured.
+    /// Reads and checks the baseline, before anything is measured.
     fn baseline(&self, head: &report::Head) -> Result<Option<Report>, Failure> {
         let Some(path) = &self.baseline else { return Ok(None) };
         let before = Report::read(path)?;

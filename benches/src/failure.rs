@@ -1,21 +1,21 @@
-//! How a measurement ends that did not come to its end.
+//! The error of a measurement that did not finish.
 
 use std::fmt;
 use std::io;
 
-/// Why there is no report, in a sentence that says what, where and what to do.
+/// Why there is no report. The text says what failed, where, and what to do.
 #[derive(Debug)]
 pub enum Failure {
-    /// Something failed, or a figure is worse than it may be.
+    /// Something failed, or a figure is worse than its limit.
     Failed(String),
-    /// The command line makes no sense.
+    /// The command line is invalid.
     Usage(String),
-    /// What was measured did something wrong.
+    /// The measured program did something wrong.
     Unsound(String),
 }
 
 impl Failure {
-    /// It failed.
+    /// Creates a `Failed` from an error.
     pub(crate) fn failed(error: impl fmt::Display) -> Self {
         Self::Failed(error.to_string())
     }

@@ -1,4 +1,4 @@
-//! Commands that depend on what stands.
+//! Commands that depend on which orders are live.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use pricetime_engine::{
 
 use crate::orders::{MIDDLE, Orders, Shape, order};
 
-/// An order that stands, as far as the flow needs it.
+/// A live order, with the fields that the flow needs.
 #[derive(Clone, Copy, Debug)]
 struct Standing {
     order: OrderId,
@@ -17,7 +17,7 @@ struct Standing {
     open: Quantity,
 }
 
-/// Makes commands and knows which of its orders stand: it keeps an engine of its own.
+/// Makes commands and knows which of its orders are live. It runs an engine of its own.
 #[derive(Debug)]
 pub struct Flow {
     orders: Orders,
@@ -25,12 +25,12 @@ pub struct Flow {
     standing: Vec<Standing>,
     standing_first: usize,
     places: HashMap<OrderId, usize>,
-    /// What the last command did.
+    /// The events of the last command.
     groups: Vec<Group>,
 }
 
 impl Flow {
-    /// The flow of a seed, and the commands that open its markets and fill its books.
+    /// Creates the flow of a seed, and the commands that open its markets and fill its books.
     #[must_use]
     pub fn new(seed: u64, shape: Shape) -> (Self, Vec<Command>) {
         let mut flow = Self {
@@ -50,28 +50,28 @@ impl Flow {
         (flow, commands)
     }
 
-    /// Orders that come to rest.
+    /// Orders that rest.
     pub fn places(&mut self, count: usize) -> Vec<Command> {
         (0..count).map(|_| self.rest()).collect()
     }
 
-    /// Cancels of standing orders, anywhere in the book.
+    /// Cancels of live orders, anywhere in the book.
     pub fn cancels(&mut self, count: usize) -> Vec<Command> {
         (0..count).map(|_| self.cancel()).collect()
     }
 
-    /// Amends that make standing orders smaller and so keep their place.
+    /// Amends that reduce live orders, which keep their place in the queue.
     pub fn amends(&mut self, count: usize) -> Vec<Command> {
         (0..count).map(|_| self.shrink()).collect()
     }
 
-    /// Takers that each use up so many orders from the best one on.
+    /// Takers that each use up this many orders, starting with the best.
     pub fn sweeps(&mut self, count: usize, orders: usize) -> Vec<Command> {
         (0..count).map(|_| self.sweep(orders)).collect()
     }
 
-    /// A bit of everything: of a hundred commands 38 come to rest, 30 cancel, 12 shrink an order,
-    /// 12 move one to another price, 8 take one or two orders.
+    /// A mix: of a hundred commands 38 rest, 30 cancel, 12 reduce an order, 12 move an order to
+    /// another price and 8 take one or two orders.
     pub fn mixed(&mut self, count: usize) -> Vec<Command> {
         let one = |flow: &mut Self| match flow.orders.random.below(100) {
             0..38 => flow.rest(),
@@ -83,9 +83,9 @@ impl Flow {
         (0..count).map(|_| one(self)).collect()
     }
 
-    /// The same with 4 icebergs and 4 stops among those that come to rest. However long it is, the
-    /// number of orders stays within a twentieth of what it was: beyond, orders are cancelled where
-    /// others would have come, and the other way about.
+    /// Like [`Flow::mixed`], with 4 icebergs and 4 stops among the orders that rest. However long
+    /// the stream is, the number of orders stays within a twentieth of the initial one. Beyond
+    /// that, cancels replace new orders, or new orders replace cancels.
     pub fn varied(&mut self, count: usize) -> Vec<Command> {
         let one = |flow: &mut Self| match flow.orders.random.below(100) {
             0..39 if flow.standing.len() * 20 > flow.standing_first * 21 => flow.cancel(),
@@ -131,7 +131,7 @@ impl Flow {
                 let price = self.orders.price(record.side);
                 self.amend(one, Some(price), None)
             }
-            // A stop that waits has a price of another kind.
+            // A waiting stop has a different kind of price.
             _ => self.amend(one, None, Some(Quantity(one.open.0.div_ceil(2)))),
         }
     }
@@ -160,7 +160,7 @@ impl Flow {
         self.sweep(orders)
     }
 
-    /// Takes so many orders whole.
+    /// Takes this many orders completely.
     fn sweep(&mut self, orders: usize) -> Command {
         let (side, id) = (self.orders.side(), self.orders.market());
         let market = self.engine.market(id);
@@ -171,7 +171,7 @@ impl Flow {
                 break;
             }
             price = level.price;
-            // A level that has more orders than are wanted gives a part that goes with their number.
+            // A level with more orders than wanted contributes in proportion to their number.
             let there = usize::try_from(level.orders).unwrap_or(usize::MAX).max(1);
             let taken = left.min(there);
             quantity += level.quantity.0 / there as u64 * taken as u64;
@@ -182,7 +182,7 @@ impl Flow {
         self.say(|orders| orders.place(id, taker))
     }
 
-    /// Makes a command and sees what it does to the book.
+    /// Makes a command and applies it to the flow's engine.
     fn say(&mut self, make: impl FnOnce(&mut Orders) -> Command) -> Command {
         let command = make(&mut self.orders);
         self.see(&command);
@@ -213,7 +213,7 @@ impl Flow {
         self.groups = groups;
     }
 
-    /// Notes what is left of an order.
+    /// Records the open quantity that is left of an order.
     fn note(&mut self, order: OrderId, open: Quantity) {
         let Some(at) = self.places.get(&order).copied() else {
             return;

@@ -1,16 +1,18 @@
-//! All that measures: streams of commands, meters, and the harness behind `pricetime bench`.
+//! Everything for measurements: streams of commands, meters, and the harness of
+//! `pricetime bench`.
 //!
-//! [`workload`] has command streams by name, for whole hosts; [`Bench`] measures with them. The rest of this
-//! page is about the streams of the Criterion benches: a book of so many standing orders, and what happens
-//! to it.
+//! [`workload`] has command streams by name, for whole hosts; [`Bench`] measures with them. The
+//! rest of this page is about the streams of the Criterion benches, each for a book with a given
+//! number of resting orders.
 //!
-//! A flow is a plain list, made before anything is timed and the same for the same seed. Every
-//! measurement begins with the standing book and ends before the flow has changed its size by much,
-//! so that "100,000 resting orders" is true from the first command to the last. [`Orders`] makes
-//! commands without looking at what they do; a [`Flow`] looks, and so can cancel, amend and sweep.
+//! A stream is a plain list. It is made before anything is timed, and is the same for the same
+//! seed. Every measurement begins with the initial book and ends before the number of orders has
+//! changed much. So "100,000 resting orders" is true from the first command to the last. [`Orders`]
+//! makes commands without knowing their effect. A [`Flow`] follows the effects, so it can cancel,
+//! amend and sweep.
 //!
-//! Beside the Criterion benches there are two programs: `latency` (the service time of each kind of
-//! command) and `memory` (what a resting order takes).
+//! There are two more programs: `latency` (the service time of each kind of command) and `memory`
+//! (the memory that a resting order takes).
 
 mod batch;
 mod bench;

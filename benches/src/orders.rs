@@ -1,4 +1,4 @@
-//! Commands that depend on nothing that happened before.
+//! Commands that do not depend on earlier ones.
 
 use core::str::FromStr;
 
@@ -9,30 +9,31 @@ use pricetime_engine::{
 };
 use pricetime_journal::random::Random;
 
-/// Between the bids and the asks.
+/// The price between bids and asks.
 pub(crate) const MIDDLE: Price = Price(1_000_000);
-/// On how many prices a side stands, unless it is scattered.
+/// The number of prices on a side, unless prices are scattered.
 const PRICES: u64 = 1_000;
-/// What lies between two prices that are wide apart: a thousand of them make 2^40. Odd, so that no
-/// structure over the bits of a price gets round numbers.
+/// The distance between two prices that are wide apart: a thousand of them span 2^40. It is odd, so
+/// that no structure over the bits of a price gets round numbers.
 const APART: u64 = (1 << 30) + 3;
-/// How far it is from the middle to the ends of the band where prices are not narrow.
+/// The distance from the middle to the ends of the band, unless prices are narrow.
 const BAND: u64 = 1 << 60;
-/// How many lots the smallest and the largest order have.
+/// The lots of the smallest and of the largest order.
 const LOTS: (u64, u64) = (10, 1_000);
-/// In how many parts an iceberg comes.
+/// The number of parts of an iceberg.
 const PARTS: u64 = 5;
 
-/// Where the prices of orders lie.
+/// How the prices of orders are distributed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prices {
-    /// On 1,000 neighbouring ticks of each side.
+    /// On 1,000 adjacent ticks of each side.
     Narrow,
-    /// On 1,000 prices of each side that are 2^30 ticks apart, one order in a hundred at the end of
-    /// the band. Beside [`Prices::Narrow`] it shows what distance costs: there are as many levels.
+    /// On 1,000 prices of each side that are 2^30 ticks apart, with one order in a hundred at the
+    /// end of the band. Compared with [`Prices::Narrow`] it shows the cost of distance, because
+    /// there are as many levels.
     Wide,
-    /// Anywhere on 2^40 ticks of each side, so that nearly every order is a level of its own; one in
-    /// a hundred at the end of the band. It shows what levels cost.
+    /// Anywhere on 2^40 ticks of each side, so that nearly every order has a level of its own. One
+    /// order in a hundred is at the end of the band. It shows the cost of levels.
     Scattered,
 }
 
@@ -49,14 +50,14 @@ impl FromStr for Prices {
     }
 }
 
-/// What a book, or many of them, look like when a measurement begins.
+/// The books with which a measurement begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// How many orders stand, all markets together.
+    /// The number of resting orders in all markets together.
     pub standing: usize,
-    /// Where.
+    /// How their prices are distributed.
     pub prices: Prices,
-    /// Over how many markets they are spread, as every command after them is.
+    /// The number of markets. Orders and commands are spread over all of them.
     pub markets: u32,
 }
 
@@ -68,7 +69,7 @@ impl Shape {
     }
 }
 
-/// Makes stamped commands. Its bids and asks never meet, save those of [`Orders::crossed`].
+/// Makes stamped commands. Its bids and asks never meet, except those of [`Orders::crossed`].
 #[derive(Debug)]
 pub struct Orders {
     pub(crate) random: Random,
@@ -78,13 +79,13 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// The commands of this seed.
+    /// Creates the commands of this seed.
     #[must_use]
     pub const fn new(seed: u64, shape: Shape) -> Self {
         Self { random: Random::new(seed), shape, sequence: 0, orders: 0 }
     }
 
-    /// The commands that add every market and move it to this phase.
+    /// Returns the commands that add every market and set its phase.
     pub fn open(&mut self, phase: Phase) -> Vec<Command> {
         let mut commands = Vec::new();
         for market in 1..=self.shape.markets {
@@ -96,14 +97,14 @@ impl Orders {
         commands
     }
 
-    /// An order that comes to rest.
+    /// An order that rests.
     pub fn rest(&mut self) -> Command {
         let (market, side) = (self.market(), self.side());
         let (price, quantity) = (self.price(side), self.quantity());
         self.place(market, order(side, price, quantity))
     }
 
-    /// An iceberg that comes to rest.
+    /// An iceberg that rests.
     pub(crate) fn iceberg(&mut self) -> Command {
         let (market, side) = (self.market(), self.side());
         let (price, quantity) = (self.price(side), self.quantity());
@@ -111,7 +112,7 @@ impl Orders {
         self.place(market, Place { display_quantity, ..order(side, price, quantity) })
     }
 
-    /// A stop that waits behind the other side's prices. What it takes in the end is little.
+    /// A stop that waits behind the prices of the other side. It takes little in the end.
     pub(crate) fn stop(&mut self) -> Command {
         let (market, side) = (self.market(), self.side());
         let (stop, quantity) = (self.price(side.opposite()), self.quantity());
@@ -119,7 +120,7 @@ impl Orders {
         self.place(market, Place { kind, ..order(side, stop, quantity) })
     }
 
-    /// As many bids as asks, every bid above every ask: for a market in Call.
+    /// Orders for a market in Call: as many bids as asks, and every bid above every ask.
     pub fn crossed(&mut self) -> Command {
         let side = if self.orders.is_multiple_of(2) { Side::Buy } else { Side::Sell };
         let (market, price) = (self.market(), self.price(side.opposite()));
@@ -190,7 +191,7 @@ impl Orders {
     }
 }
 
-/// A plain limit order that has no id yet.
+/// A plain limit order without an id.
 pub(crate) const fn order(side: Side, price: Price, quantity: Quantity) -> Place {
     Place {
         order: OrderId(0),

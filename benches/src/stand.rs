@@ -1,9 +1,10 @@
-//! The engine that a measurement begins with.
+//! The engine with which a measurement begins.
 
 use pricetime_engine::{Command, Engine, MarketId};
 
-/// An engine for so many markets on which these commands were carried out. The market has room for
-/// more orders, as a host would make it when it starts; of many markets each grows by itself.
+/// Creates an engine for this many markets and applies these commands. A single market gets memory
+/// for more orders, as a host allocates it at its start. If there are many markets, each grows on
+/// demand.
 #[must_use]
 pub fn stand(markets: u32, commands: &[Command]) -> Engine {
     let mut engine = Engine::new(markets);

@@ -1,9 +1,10 @@
-//! Named flows of commands, to measure with and to test with.
+//! Named streams of commands, for measurements and tests.
 //!
-//! A flow follows from its name and its seed alone: the same commands on every machine and in every
-//! build, so that two measurements are of the same thing. Its first commands, the opening, add the
-//! markets and bring in the orders that stand; what comes then has no end. A flow keeps an engine
-//! of its own and so knows what stands: it cancels, amends and takes orders that are there.
+//! A stream follows from its name and its seed alone. It has the same commands on every machine and
+//! in every build, so that two measurements are of the same work. Its first commands, the opening,
+//! add the markets and place the initial orders. The commands after that never end. A stream runs
+//! an engine of its own and so knows which orders are live. It cancels, amends and takes only
+//! those.
 //!
 //! ```
 //! use pricetime::engine::Engine;
@@ -33,35 +34,35 @@ use pricetime_engine::Command;
 use epochs::Epochs;
 use trading::Trading;
 
-/// The flows by name.
+/// The streams by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Workload {
-    /// A deep book whose price stays where it is.
+    /// A deep book whose price does not move.
     Static,
-    /// A price that strays and comes back, and a bit of everything.
+    /// A price that drifts and returns, with a mix of all commands.
     Normal,
     /// A price that swings by 25 %.
     Swing25,
     /// A price that swings by 40 %.
     Swing40,
-    /// A price that falls far within a moment, and returns.
+    /// A price that falls quickly and far, and returns.
     Crash,
     /// Many small accounts with few orders, and an auction every 15 minutes.
     Epochs,
-    /// Nearly all orders are cancelled, and come anew.
+    /// Nearly all orders are cancelled and then placed again.
     CancelStorm,
     /// Takers that use up many levels each.
     SweepStorm,
-    /// 10,000 markets, a few of them busy.
+    /// 10,000 markets, of which a few are busy.
     Markets,
 }
 
-/// No workload has this name. The text names those that there are.
+/// No workload has this name. The error text lists the names that exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownWorkload(String);
 
-/// The commands of a workload, without end.
+/// The endless commands of a workload.
 #[derive(Debug)]
 pub struct Flow(Kind);
 
@@ -72,7 +73,7 @@ enum Kind {
 }
 
 impl Workload {
-    /// All of them.
+    /// All workloads.
     pub const ALL: [Self; 9] = [
         Self::Static,
         Self::Normal,
@@ -85,7 +86,7 @@ impl Workload {
         Self::Markets,
     ];
 
-    /// Its name.
+    /// The workload's name.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -101,7 +102,7 @@ impl Workload {
         }
     }
 
-    /// What it is, in a line.
+    /// A description in one line.
     #[must_use]
     pub const fn about(self) -> &'static str {
         match self {
@@ -125,7 +126,7 @@ impl Workload {
         }
     }
 
-    /// How many markets it speaks to: an engine has to hold as many.
+    /// The number of markets that it uses. An engine must be able to hold this many.
     #[must_use]
     pub const fn markets(self) -> u32 {
         match self {
@@ -141,7 +142,7 @@ impl Workload {
         }
     }
 
-    /// The commands that add the markets and fill them, and what comes after those.
+    /// Returns the commands that add the markets and fill them, and the commands that follow.
     #[must_use]
     pub fn begin(self, seed: u64) -> (Vec<Command>, Flow) {
         match self {

@@ -1,5 +1,5 @@
-//! Any bytes as an address of Redis or of PostgreSQL. It is refused with a sentence, or it is what it says. No secret in it
-//! is ever shown, and it takes memory in proportion to its length only.
+//! Any bytes as an address of Redis or PostgreSQL. It is refused with an error, or parsed
+//! correctly. No secret in it is ever shown, and the memory it takes is proportional to its length.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -23,7 +23,7 @@ fn redis(address: &str) {
     }
 }
 
-/// A text in which everything but letters and digits is written as `%40` and the like.
+/// Percent-encodes everything except letters, digits and `-._~`.
 fn encoded(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let spell =
@@ -31,7 +31,7 @@ fn encoded(text: &str) -> String {
     text.bytes().map(spell).collect()
 }
 
-/// A good address of Redis is what it says; one that was changed shows no secret.
+/// Checks that a good address of Redis is parsed correctly, and that a changed one shows no secret.
 fn near_redis(bytes: &mut Bytes<'_>) {
     let user: String = (0..bytes.byte() % 8).map(|_| char::from(bytes.byte())).collect();
     let password = format!("{SECRET}{}", char::from(bytes.byte()));

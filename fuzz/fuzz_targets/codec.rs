@@ -1,5 +1,5 @@
-//! Any bytes as a command and as a snapshot: they are refused, or they are exactly those of what
-//! they decode to. Neither takes more memory than a small multiple of their number.
+//! Any bytes as a command and as a snapshot. They are refused, or they are exactly the encoding of
+//! what they decode to. Neither takes more memory than a small multiple of their length.
 #![no_main]
 
 use core::fmt::Debug;
@@ -12,7 +12,7 @@ use pricetime_journal::codec::{
     COMMAND_MAX, CodecError, decode_command, decode_snapshot, encode_command, encode_snapshot,
 };
 
-/// What is spelled as these bytes, if they spell something.
+/// Decodes these bytes, and checks that the value encodes to the same bytes.
 fn decoded<T: Debug>(
     bytes: &[u8],
     decode: impl FnOnce(&[u8]) -> Result<T, CodecError>,
@@ -44,7 +44,7 @@ fuzz_target!(|data: &[u8]| {
     command(data);
     snapshot(data);
 
-    // And as good ones that were changed here and there.
+    // Then as valid encodings, changed in some places.
     let mut bytes = Bytes(data);
     let good = bytes.snapshot();
     let mut spelled = Vec::new();

@@ -1,4 +1,4 @@
-//! Any bytes as commands: the engine, the model and the image of the events agree after each.
+//! Any bytes as commands: engine, model and the image of the events must agree after each command.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
     let restores = bytes.word();
     let mut trial = Trial::<Engine>::new(MARKETS_MAX);
     for (at, command) in bytes.commands().into_iter().enumerate() {
-        // Each bit of the word stands for every 64th command.
+        // Each bit of the word decides about every 64th command.
         let restore = (restores >> (at % 64) & 1 == 1).then_some(Step::Restore);
         for step in restore.into_iter().chain([Step::Apply(command)]) {
             if let Err(difference) = trial.step(&step, &mut |_, _, _| {}) {

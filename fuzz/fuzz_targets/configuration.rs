@@ -1,5 +1,5 @@
-//! Any bytes as a configuration. It is refused with a sentence, or it makes sense. No secret in it is ever shown, and it
-//! takes memory in proportion to its length only.
+//! Any bytes as a configuration. It is refused with an error, or it is valid. No secret in it is
+//! ever shown, and the memory it takes is proportional to its length.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -17,7 +17,7 @@ fn config(text: &str) {
     }
 }
 
-/// A configuration that makes sense, or nearly.
+/// A configuration that is valid, or almost.
 fn written(bytes: &mut Bytes<'_>) -> String {
     let mut text = String::new();
     let mut say = |section: String| text += &section;

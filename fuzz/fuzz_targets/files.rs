@@ -1,5 +1,6 @@
-//! Any bytes as a file: an archive, a snapshot, or the text of a batch. It is refused, with an error that names what is
-//! wrong, or what was read is what is written again. It takes memory in proportion to its length only.
+//! Any bytes as a file: an archive, a snapshot, or the text of a batch. It is refused with an error
+//! that names what is wrong, or what was read can be written and read again unchanged. The memory it
+//! takes is proportional to its length.
 #![no_main]
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use pricetime_journal::{ArchiveError, Disk as _, LocalSnapshots, unpack};
 use pricetime_settlement::{Batch, Digest, Transfer};
 use pricetime_tests::disk::FaultyDisk;
 
-/// How much the disk takes that an archive is unpacked on.
+/// The size of the disk on which an archive is unpacked.
 const DISK: u64 = 1 << 20;
 const FOLDER: &str = "/data";
 
@@ -41,7 +42,7 @@ fn archive(bytes: &mut Bytes<'_>) {
         short(&refused);
         let other = matches!(&refused, ArchiveError::Io(it) if it.kind() != ErrorKind::StorageFull);
         assert!(!other, "{refused}");
-        // Nothing is left of what was not unpacked whole.
+        // Nothing is left of an archive that was not unpacked completely.
         assert!(disk.list(Path::new("/")).expect("the root").is_empty(), "{refused}");
         return;
     }
@@ -56,7 +57,7 @@ fn archive(bytes: &mut Bytes<'_>) {
     assert_eq!(there, expected.collect::<BTreeMap<_, _>>());
 }
 
-/// A file of a snapshot: one that was saved and then changed, perhaps with a checksum that is right all the same.
+/// A snapshot file that was saved and then changed, sometimes with a correct checksum.
 fn snapshot(bytes: &mut Bytes<'_>) {
     let disk = FaultyDisk::new(1);
     let folder = Path::new(FOLDER);
@@ -74,7 +75,7 @@ fn snapshot(bytes: &mut Bytes<'_>) {
     let snapshots = open();
     match frugally(file.len(), 16, || snapshots.load(saved)) {
         Ok(loaded) => {
-            // The digest is compared by the engine that holds it.
+            // The engine that restores the snapshot compares the digest.
             let mut again = open();
             if loaded.snapshot.digest() == loaded.digest {
                 again.save(&loaded.snapshot).expect("it was spelled");

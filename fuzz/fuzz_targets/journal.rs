@@ -1,5 +1,6 @@
-//! Any bytes as the files of a journal: it is refused by the name of what is wrong, or it opens,
-//! reads without a panic, takes a command, and opens again with the very same and that one.
+//! Any bytes as the files of a journal. It is refused with an error that names what is wrong. Or it
+//! opens, reads without a panic, takes a command, and opens again with the same commands and the
+//! new one.
 #![no_main]
 
 use std::path::Path;
@@ -12,7 +13,7 @@ use pricetime_fuzz::journal::{FOLDER, OPTIONS, OURS, next};
 use pricetime_journal::{Journal, JournalError};
 use pricetime_tests::disk::FaultyDisk;
 
-/// What can be read of it, and whether that is all.
+/// The commands that can be read, and whether these are all.
 fn read(journal: &Journal) -> (Vec<Command>, bool) {
     let mut commands = Vec::new();
     match journal.read(journal.oldest()) {
@@ -29,7 +30,7 @@ fn read(journal: &Journal) -> (Vec<Command>, bool) {
     }
 }
 
-/// That it is not the disk's fault. Never true.
+/// Checks that the error does not come from the disk. Always returns `false`.
 fn named(refused: &JournalError) -> bool {
     let disk = matches!(refused, JournalError::Io { .. } | JournalError::Poisoned(_));
     assert!(!disk && !refused.to_string().is_empty(), "{refused}");
@@ -49,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
         }
     };
     let (mut commands, whole) = read(&journal);
-    // Numbers that no journal comes to.
+    // Sequences that no journal reaches.
     if journal.durable().0 > 1 << 63 {
         return;
     }
@@ -64,7 +65,7 @@ fuzz_target!(|data: &[u8]| {
         session: None,
     };
     if let Err(refused) = journal.append(&command) {
-        // A file of other rules takes no more.
+        // A segment of other rules takes no more commands.
         named(&refused);
         return;
     }

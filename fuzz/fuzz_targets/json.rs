@@ -1,6 +1,6 @@
-//! Any bytes as lines that come in: commands and questions, decimals and times, balances that are brought in. They are
-//! refused, with an error that says where and repeats little, or what was read is what is written again. They take
-//! memory in proportion to their length only.
+//! Any bytes as incoming text: lines with commands and questions, decimals and times, and imported
+//! balances. They are refused with an error that says where and repeats little, or what was read can
+//! be written and read again unchanged. The memory they take is proportional to their length.
 #![no_main]
 
 use std::collections::BTreeSet;
@@ -65,7 +65,7 @@ fn decimal(text: &str, spec: &MarketSpec) {
     }
 }
 
-/// Reads the balances in a text, and writes them again.
+/// Reads the balances in a text and writes them again.
 fn balances(text: &str, spec: &MarketSpec) -> Result<(Vec<Balance>, String), String> {
     let found = read_balances(text.as_bytes(), spec)?;
     let lines = found.iter().filter_map(|it| BalanceLine::of(it, spec));

@@ -1,5 +1,5 @@
-//! Any bytes as a snapshot: it is refused by the name of an invariant, or it restores to an engine
-//! that is sound, that gives the very snapshot back, and that goes on like any other copy of it.
+//! Any bytes as a snapshot. It is refused with the name of an invariant. Or it restores to a sound
+//! engine that returns the same snapshot and continues like any other copy of it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
-//! Any bytes as what comes from Redis, or stood there: answers, images as texts, rows of a ledger. They are refused, with an
-//! error that says where and repeats little, or what was read is what is written again. They take memory in proportion to
-//! their length only.
+//! Any bytes as data from Redis or from a ledger: replies, images as text, rows. They are refused
+//! with an error that says where and repeats little, or what was read can be written and read
+//! again unchanged. The memory they take is proportional to their length.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -14,10 +14,10 @@ use pricetime_settlement::BatchId;
 use pricetime_settlement::ledger::fuzzing::{balance, notice, outcome, position};
 use redis::Value;
 
-/// How deep an answer may be that becomes a value: the client's bound.
+/// The largest depth of a reply that becomes a value, which is the client's limit.
 const DEPTH_MAX: usize = 100;
 
-/// An answer, and where it is cut into pieces as it comes.
+/// Checks a reply, as a whole and cut into pieces.
 fn answer(come: &[u8], cuts: &[usize]) {
     let whole = frugally(0, 0, || end(come, []).ok());
     let pieces = end(come, cuts.iter().copied()).ok();
@@ -26,7 +26,7 @@ fn answer(come: &[u8], cuts: &[usize]) {
     let own = &come[..end];
     let found = frugally(own.len(), 32, || texts(own));
     let value = frugally(own.len(), 256, || redis::parse_redis_value(own));
-    // The client ends a line at CR LF, and no sooner.
+    // The client ends a line only at CR LF.
     let lines = own.split(|byte| *byte == b'\n');
     let is_clean = lines.rev().skip(1).all(|line| line.ends_with(b"\r"));
     if let (Ok(value), true) = (value, is_clean) {
@@ -36,7 +36,7 @@ fn answer(come: &[u8], cuts: &[usize]) {
     }
 }
 
-/// The texts of a value. Returns how deep it is.
+/// Collects the texts of a value. Returns its depth.
 fn gather<'a>(value: &'a Value, into: &mut Vec<&'a [u8]>) -> usize {
     if let Value::BulkString(text) = value {
         into.push(text);
@@ -45,7 +45,7 @@ fn gather<'a>(value: &'a Value, into: &mut Vec<&'a [u8]>) -> usize {
     1 + values.iter().map(|it| gather(it, into)).max().unwrap_or(0)
 }
 
-/// An answer of a server, most likely a good one.
+/// A server's reply, usually a valid one.
 fn said(bytes: &mut Bytes<'_>, depth: usize, into: &mut Vec<u8>) {
     match bytes.byte() % 8 {
         0 => into.extend(b"+OK\r\n"),
@@ -106,7 +106,7 @@ fn image(text: &[u8]) -> Option<Vec<ReadImage>> {
     }
 }
 
-/// What stands in a ledger, and the id of an entry of a stream.
+/// Rows of a ledger, and the id of an entry of a stream.
 fn row(bytes: &mut Bytes<'_>) {
     let text = bytes.text();
     let words: Vec<String> = text.split('\n').map(str::to_owned).collect();

@@ -1,5 +1,5 @@
-//! Bytes as an archive of a data folder: pieces in order, and then changed here and there, with checksums that
-//! are right all the same. And a disk with an end to unpack it on.
+//! Converts fuzz input to an archive of a data folder: valid pieces in order, some of them then
+//! changed, with correct checksums. Also has a disk of limited size to unpack it on.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,15 +14,15 @@ use pricetime_tests::disk::FaultyDisk;
 
 use crate::Bytes;
 
-/// Whose it is.
+/// The history to which the archive belongs.
 pub const OURS: History = History(7);
 
 impl Bytes<'_> {
-    /// An archive, most likely one that is nearly right.
+    /// An archive that is usually almost valid.
     pub fn archive(&mut self) -> Vec<u8> {
         let mut files: Vec<(String, Vec<u8>)> = (0..self.byte() % 4).map(|_| self.file()).collect();
         if !self.once_in(16) {
-            // Their order, each once.
+            // In order, each name once.
             files.sort();
             files.dedup_by(|next, kept| next.0 == kept.0);
         }
@@ -45,7 +45,7 @@ impl Bytes<'_> {
         archive
     }
 
-    /// A file that begins as its name says: the name, and the payload of its piece.
+    /// A file whose start matches its name. Returns the name and the payload of its piece.
     fn file(&mut self) -> (String, Vec<u8>) {
         let number = self.number();
         let own = if self.once_in(16) { History(8) } else { OURS };
@@ -98,7 +98,7 @@ fn piece(name: &str, length: u64, bytes: &[u8]) -> Vec<u8> {
     piece
 }
 
-/// The files of an archive that is right, with their bytes. Of two of one name the later one.
+/// The files of a valid archive, with their bytes. If a name occurs twice, the later one counts.
 #[must_use]
 pub fn pieces(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let number = |bytes: &[u8]| {
@@ -122,7 +122,7 @@ pub fn pieces(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// A disk that takes only so many bytes.
+/// A disk of limited size.
 #[derive(Debug)]
 pub struct Small {
     disk: FaultyDisk,
@@ -130,7 +130,7 @@ pub struct Small {
 }
 
 impl Small {
-    /// An empty disk of this size.
+    /// Creates an empty disk of this size.
     #[must_use]
     pub fn new(disk: FaultyDisk, size: u64) -> Self {
         Self { disk, left: Arc::new(AtomicU64::new(size)) }
@@ -149,7 +149,7 @@ struct SmallFile {
 }
 
 impl SmallFile {
-    /// Takes the room that the file needs beyond what it has.
+    /// Reserves the space by which the file grows.
     fn reach(&self, length: u64) -> io::Result<()> {
         let more = length.saturating_sub(self.file.length()?);
         let (set, get) = (Ordering::Relaxed, Ordering::Relaxed);

@@ -1,12 +1,12 @@
-//! What holds of every reader of bytes, whatever they are.
+//! Checks that apply to every reader of untrusted bytes.
 
 use std::fmt::Display;
 
-/// The longest error, in characters: `pricetime_journal::echo` shortens what it repeats, and a name may stand
-/// before it.
+/// The longest error, in characters. `pricetime_journal::echo` shortens what it repeats, and a name
+/// may come before it.
 const ERROR_MAX: usize = 1_200;
 
-/// Reads with at most this much memory for each byte of the input, and a constant.
+/// Calls `read`, which may use at most this much memory per byte of the input, plus a constant.
 pub fn frugally<T>(bytes: usize, each: u64, read: impl FnOnce() -> T) -> T {
     let mut found = None;
     let taken = allocation_counter::measure(|| found = Some(read())).bytes_max;
@@ -15,7 +15,7 @@ pub fn frugally<T>(bytes: usize, each: u64, read: impl FnOnce() -> T) -> T {
     found.expect("it was called")
 }
 
-/// Looks at an error: it says something, and repeats only so much. Returns its text.
+/// Checks that an error is not empty and repeats only a limited amount of input. Returns its text.
 pub fn short(error: &impl Display) -> String {
     let said = error.to_string();
     assert!(!said.is_empty());
@@ -23,10 +23,10 @@ pub fn short(error: &impl Display) -> String {
     said
 }
 
-/// Stands wherever a secret stands. Nothing else in an input contains it.
+/// The value of every secret in an input. Nothing else in the input contains it.
 pub const SECRET: &str = "hunter2-correct-horse";
 
-/// Looks that a text shows no secret.
+/// Checks that a text does not contain the secret.
 pub fn unseen(said: &str, of: &str) {
     assert!(!said.contains(SECRET), "{said}\nof: {of}");
 }

@@ -1,5 +1,5 @@
-//! Bytes as a journal: one that was written in order, and then changed here and there, with
-//! checksums that are right all the same.
+//! Converts fuzz input to a journal: one that was written correctly and then changed in some
+//! places, with correct checksums.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use pricetime_tests::disk::FaultyDisk;
 
 use crate::Bytes;
 
-/// Where it is.
+/// The folder of the journal.
 pub const FOLDER: &str = "/journal";
 
-/// Whose it is.
+/// The history to which the journal belongs.
 pub const OURS: History = History(7);
 
 /// Short segments, so that there are several.
@@ -22,16 +22,16 @@ pub const OPTIONS: JournalOptions =
 
 const COMMANDS_MAX: usize = 60;
 
-/// The payload of a segment's header, and where in the segment its salt and its records are.
+/// The length of a segment's header, and the positions of its salt and of its records.
 const HEADER: usize = ENVELOPE_LENGTH + 36;
 const SALT: usize = HEADER - 4;
 const RECORDS: usize = 512;
 
 impl Bytes<'_> {
-    /// A journal, most likely one that is nearly right.
+    /// A journal that is usually almost valid.
     ///
     /// # Errors
-    /// Never: nothing is wrong with the disk.
+    /// Never, because the disk has no faults.
     pub fn journal(&mut self, disk: &FaultyDisk) -> Result<(), JournalError> {
         let folder = Path::new(FOLDER);
         disk.create_folder(folder).expect("a folder");
@@ -83,7 +83,7 @@ impl Bytes<'_> {
                 }
                 write(disk, path, &bytes);
             }
-            // A record; with its checksum, so that what it says counts.
+            // A record, with a new checksum, so that its content is read.
             4 | 5 => {
                 let begun = record(&bytes, self.place_in(64));
                 let (at, word) = (self.place_in(40), self.number().to_le_bytes());
@@ -91,7 +91,7 @@ impl Bytes<'_> {
                 check(&mut bytes, begun);
                 write(disk, path, &bytes);
             }
-            // Whatever comes, be it the whole file.
+            // Any bytes, up to the whole file.
             6 => {
                 let (at, many) = (self.place_in(bytes.len()), self.place_in(1_024));
                 let new: Vec<u8> = (0..many).map(|_| self.byte()).collect();
@@ -106,7 +106,7 @@ impl Bytes<'_> {
     }
 }
 
-/// The number of the next command.
+/// The sequence of the next command.
 #[must_use]
 pub fn next(journal: &Journal) -> Sequence {
     Sequence(journal.appended().0.saturating_add(1))
@@ -129,14 +129,14 @@ fn put(bytes: &mut [u8], at: usize, new: &[u8]) {
     bytes.iter_mut().skip(at).zip(new).for_each(|(byte, new)| *byte = *new);
 }
 
-/// How long the record is that begins here.
+/// The length of the record at this position.
 fn span(bytes: &[u8], begun: usize) -> Option<usize> {
     let length = bytes.get(begun + 4..begun + 7)?;
     let length = usize::from(length[0]) | usize::from(length[1]) << 8;
     Some((24 + length).next_multiple_of(8))
 }
 
-/// Where the record of this number begins, or the last one before it.
+/// The position of the record with this number, or of the last record.
 fn record(bytes: &[u8], number: usize) -> usize {
     let mut at = RECORDS;
     for _ in 0..number {
@@ -148,7 +148,7 @@ fn record(bytes: &[u8], number: usize) -> usize {
     at
 }
 
-/// Makes the checksum of a record right.
+/// Writes the correct checksum of a record.
 fn check(bytes: &mut [u8], begun: usize) {
     let salt = bytes.get(SALT..HEADER).and_then(|salt| salt.try_into().ok());
     let (Some(salt), Some(span)) = (salt.map(u32::from_le_bytes), span(bytes, begun)) else {

@@ -1,5 +1,5 @@
-//! Bytes as commands and snapshots. Every value of every field can come up; the likely ones are the
-//! ones that make orders meet.
+//! Converts fuzz input to commands and snapshots. Every value of every field is possible; values
+//! that make orders meet are more likely.
 
 pub mod archive;
 pub mod bounds;
@@ -14,13 +14,13 @@ use pricetime_engine::{
     Sequence, SessionId, Side, Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 
-/// How many markets an engine under the fuzzer holds.
+/// The number of markets that an engine under the fuzzer can hold.
 pub const MARKETS_MAX: u32 = 2;
 
-/// How many commands one input holds at most, so that no input takes long.
+/// The largest number of commands in one input, so that no input takes long.
 const COMMANDS_MAX: usize = 400;
 
-/// What is left of an input. Read to its end it goes on with zeros.
+/// The rest of an input. After its end it continues with zeros.
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes<'a>(pub &'a [u8]);
 
@@ -32,17 +32,17 @@ impl Bytes<'_> {
         *first
     }
 
-    /// Eight bytes as they are.
+    /// The next eight bytes, unchanged.
     pub fn word(&mut self) -> u64 {
         u64::from_le_bytes([(); 8].map(|()| self.byte()))
     }
 
-    /// A place in something that is so long, or in nothing zero.
+    /// A position below `length`, or zero if `length` is zero.
     pub fn place_in(&mut self, length: usize) -> usize {
         (usize::from(self.byte()) << 8 | usize::from(self.byte())) % length.max(1)
     }
 
-    /// Changes some bytes in a few places, and perhaps where they end.
+    /// Changes some bytes in a few places, and sometimes the length.
     pub fn spoil(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..self.byte() % 4 {
             let at = self.place_in(bytes.len());
@@ -61,29 +61,30 @@ impl Bytes<'_> {
         }
     }
 
-    /// Everything that is left, as text.
+    /// All remaining bytes as text.
     pub fn text(&mut self) -> String {
         String::from_utf8_lossy(std::mem::take(&mut self.0)).into_owned()
     }
 
-    /// Changes some bytes of a text in a few places. What is no text any more is replaced.
+    /// Changes some bytes of a text in a few places. Bytes that are then not valid UTF-8 are
+    /// replaced.
     pub fn spoil_text(&mut self, text: &str) -> String {
         let mut bytes = text.as_bytes().to_vec();
         self.spoil(&mut bytes);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// One of these.
+    /// One of these values.
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[usize::from(self.byte()) % from.len()]
     }
 
-    /// Seldom; never once the input is used up.
+    /// Returns `true` rarely, and never after the end of the input.
     pub fn once_in(&mut self, times: u8) -> bool {
         self.byte() % times == times - 1
     }
 
-    /// A small number mostly, an end of the type or any other now and then.
+    /// A number: usually small, sometimes near an end of its type, sometimes any.
     pub fn number(&mut self) -> u64 {
         match self.byte() {
             small @ 0..=223 => u64::from(small % 32),
@@ -204,7 +205,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// What a market is; it may break any bound.
+    /// A market spec, which may break any bound.
     pub fn spec(&mut self) -> MarketSpec {
         let counts = [64, 1, 8, 1 << 20, 1 << 30, u32::MAX, 0];
         MarketSpec {
@@ -252,7 +253,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// The commands of the input, from an empty engine on.
+    /// The commands of the input, for an empty engine.
     pub fn commands(&mut self) -> Vec<Command> {
         self.commands_after(&EngineSnapshot::default())
     }

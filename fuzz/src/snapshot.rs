@@ -1,4 +1,4 @@
-//! Bytes as snapshots: one that commands have led to, and then changed here and there.
+//! Converts fuzz input to snapshots: the state after some commands, changed in some places.
 
 use pricetime_engine::{
     AccountId, Engine, EngineSnapshot, EpochNumber, MarketHead, MarketId, MarketSnapshot,
@@ -9,7 +9,7 @@ use pricetime_engine::{
 use crate::{Bytes, MARKETS_MAX};
 
 impl Bytes<'_> {
-    /// A snapshot, most likely one that is nearly right.
+    /// A snapshot that is usually almost valid.
     pub fn snapshot(&mut self) -> EngineSnapshot {
         let half = self.0.len() / 2;
         let (first, second) = self.0.split_at(half);
@@ -29,7 +29,7 @@ impl Bytes<'_> {
         let last = snapshot.markets.len().saturating_sub(1);
         let at = usize::from(self.byte()) % (last + 1);
         match self.byte() % 16 {
-            // Version 1 is read too, but it comes back as the present one.
+            // Version 1 is read too, but it is restored as the current version.
             0 => snapshot.rules_version = self.pick(&[0, rules::VERSION, rules::VERSION + 1]),
             1 => snapshot.last_sequence = Sequence(self.number()),
             2 => snapshot.last_timestamp = Timestamp(self.number()),

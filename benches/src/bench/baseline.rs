@@ -1,4 +1,4 @@
-//! Two reports of the same thing, one before the other.
+//! The comparison of two reports of the same measurement.
 
 use std::path::Path;
 
@@ -6,10 +6,11 @@ use super::report::{Compared, Head, HostileSettings, Measured, Report, Verdict};
 use super::runs::Runs;
 use crate::failure::Failure;
 
-/// Two processes of one build differ by as much: where memory comes to lie is not theirs to choose.
+/// Two processes of one build can differ by this much, because the placement of their memory
+/// varies.
 const LEAST_PERCENT: f64 = 3.0;
 
-/// Refuses a baseline that is of something else.
+/// Returns [`Failure::Usage`] if the baseline has other settings.
 pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failure> {
     let (then, now) = (&before.head.settings, &now.settings);
     let say = |settings: &super::report::Settings| {
@@ -46,7 +47,7 @@ pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failu
     Err(Failure::Usage(text))
 }
 
-/// Compares every workload of the later report with the same of the earlier.
+/// Compares every workload of the later report with the same one of the earlier report.
 pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
     let one = |now: &Measured| {
         let then = before.workloads.iter().find(|then| then.workload == now.workload);
@@ -62,7 +63,7 @@ pub(super) fn compare(before: &Report, after: &Report) -> Vec<Compared> {
     after.workloads.iter().map(one).collect()
 }
 
-/// What others had of the core, in percent: a rate can be that much too low.
+/// The share of the core that other programs used, in percent. A rate can be too low by as much.
 fn lost(one: &Measured) -> f64 {
     one.core.as_ref().map_or(0.0, |core| 100.0 - core.cpu_percent)
 }
@@ -71,7 +72,7 @@ fn judge(then: &Runs, now: &Runs, least: f64) -> (f64, f64, Verdict) {
     let ratio = if then.median > 0.0 { now.median / then.median } else { 1.0 };
     let noise = then.spread_percent.max(now.spread_percent).max(least);
     let percent = 100.0 * (ratio - 1.0);
-    // What disturbs one report for most of its runs leaves a few that it missed, and those betray it.
+    // A disturbance that affects most runs of a report usually misses a few, and these show it.
     let above = now.median > then.max && now.min > then.median;
     let below = now.median < then.min && now.max < then.median;
     let verdict = if percent > noise && above {
@@ -101,7 +102,7 @@ mod tests {
         assert_eq!(verdict(&quiet, &[80.0, 92.0, 104.0]), Verdict::Same);
         assert_eq!(verdict(&[80.0, 92.0, 104.0], &quiet), Verdict::Same);
         assert_eq!(verdict(&[100.0; 3], &[102.0; 3]), Verdict::Same);
-        // All but one run of the first were disturbed.
+        // All runs but one of the first report were disturbed.
         assert_eq!(verdict(&[60.0, 61.0, 100.0, 62.0, 61.0], &quiet), Verdict::Same);
         assert_eq!(verdict(&[0.0], &[0.0]), Verdict::Same);
     }

@@ -1,4 +1,4 @@
-//! `pricetime bench core`: the core by itself, one thread, in memory.
+//! `pricetime bench core`: the core alone, with one thread, in memory.
 
 mod pass;
 
@@ -17,22 +17,22 @@ use super::runs::Runs;
 use crate::failure::Failure;
 use pass::{Pass, Times};
 
-/// Measures the core by itself: its rate, how long a command takes, and what it holds of memory.
+/// Measures the core alone: its rate, the time of a command, and its memory.
 ///
-/// A run begins with a fresh engine and the workload's opening. Then every command is carried out
-/// as fast as it goes, which gives the rate, and in a second pass timed by itself, which gives the
-/// percentiles. Several workloads are measured in a process each, so that none finds the memory
-/// that another left. Allocations are those of an engine that grows: one that is warm makes none. A
-/// build with `--features count-allocations` counts them, others do not.
+/// A run begins with a new engine and the workload's opening. Then all commands run as fast as
+/// possible, which gives the rate. A second pass times each command, which gives the percentiles.
+/// If there are several workloads, each runs in a process of its own, so that none reuses the
+/// memory of another. Allocations are those of an engine that grows, because a warm engine makes
+/// none. They are counted only in a build with `--features count-allocations`.
 #[derive(Debug, Args)]
 pub(super) struct Core {
     #[command(flatten)]
     plan: Plan,
-    /// How many runs are counted
+    /// Number of runs that count
     #[arg(long, default_value_t = 5, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
-    /// How many runs come before those and are not
+    /// Number of warm-up runs before them, which do not count
     #[arg(long, default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u32).range(..=1_000))]
     warmup: u32,
@@ -60,7 +60,7 @@ impl Core {
         self.telling.tell(Report::new(head, measured), before.as_ref())
     }
 
-    /// Measures in a process of its own.
+    /// Measures a workload in a process of its own.
     fn apart(&self, workload: Workload) -> Result<Measured, Failure> {
         let mut process = Process::new(env::current_exe()?);
         process.args(["bench", "core", "--json", "--workload", workload.name()]);
@@ -126,7 +126,7 @@ impl Core {
 }
 
 fn figures(made: &Made, first: &Pass, times: &Times) -> CoreFigures {
-    /// With fewer orders the pages of the process hide them.
+    /// With fewer orders, the pages of the process itself hide their memory.
     const RESTING_LEAST: u64 = 10_000;
     let per_order = |bytes: u64| bytes / first.resting_first.max(1);
     let enough = first.resting_first >= RESTING_LEAST;

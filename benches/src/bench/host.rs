@@ -1,4 +1,4 @@
-//! `pricetime bench host`: a whole host, from submitting to the durable answer.
+//! `pricetime bench host`: a whole host, from submission to the durable answer.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,44 +17,45 @@ use super::report::{Head, HostFigures, HostSettings, Load, Measured, Report, Set
 use super::runs::Runs;
 use crate::failure::Failure;
 
-/// Measures a whole host: how much it takes, and how long an answer takes under load.
+/// Measures a whole host: its rate, and its latency under load.
 ///
-/// First submitters send as fast as answers come, each with 4,096 commands on their way: that is
-/// the rate. Then one generator sends what is due whether answers come or not, in bursts 150 µs
-/// apart, and each command's time runs from when its burst was due: who comes while the host is
-/// stuck has waited too. Every measurement has a data folder of its own, which is removed, and ends
-/// when its commands are used up. Submitters and generator run on the cores of the host.
+/// First, submitters send as fast as answers arrive, each with 4,096 commands in flight. This gives
+/// the rate. Then one generator sends commands when they are due, whether answers arrive or not, in
+/// bursts 150 µs apart. The time of a command counts from when its burst was due, so a command that
+/// is due while the host is stuck has waited too. Every measurement has a data folder of its own,
+/// which is removed, and ends when its commands are used up. Submitters and generator run on the
+/// cores of the host.
 #[derive(Debug, Args)]
 pub(super) struct Host {
     #[command(flatten)]
     plan: Plan,
-    /// How many runs the rate is the median of
+    /// Number of runs; the rate is their median
     #[arg(long, default_value_t = 3, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
-    /// How many submit at the same time for the rate; each account keeps to one of them
+    /// Number of concurrent submitters for the rate; each account stays with one of them
     #[arg(long, default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=64).map(|n| n as usize))]
     submitters: usize,
     /// When a command counts as durable
     #[arg(long, default_value = "sync")]
     policy: Durable,
-    /// How often it is made durable with `--policy interval`
+    /// How often the journal is synced with `--policy interval`
     #[arg(long, default_value = "10ms", value_name = "DURATION",
         value_parser = humantime::parse_duration)]
     interval: Duration,
-    /// The loads that latency is measured under, in percent of the rate
+    /// The loads at which latency is measured, in percent of the rate
     #[arg(long, default_value = "10,50,90", value_name = "PERCENT", value_delimiter = ',',
         value_parser = positive)]
     load: Vec<f64>,
-    /// The load in commands a second instead
+    /// One load in commands a second, instead of --load
     #[arg(long, value_name = "R", conflicts_with = "load", value_parser = positive)]
     rate: Option<f64>,
-    /// How long a measurement lasts at most
+    /// The longest time of a measurement, in seconds
     #[arg(long, default_value_t = 3, value_name = "S",
         value_parser = clap::value_parser!(u64).range(1..=3_600))]
     seconds: u64,
-    /// In which folder the data folders are made: its disk is the one that is measured
+    /// Folder for the data folders; its disk is the one that is measured
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
@@ -65,7 +66,7 @@ pub(super) struct Host {
 enum Durable {
     /// When it is on disk
     Sync,
-    /// When it is written; synced now and then
+    /// When it is written to the file, which is synced at intervals
     Interval,
     /// At once, without a journal
     None,
@@ -77,7 +78,7 @@ fn positive(text: &str) -> Result<f64, String> {
     good.ok_or_else(|| String::from("it is a number from 0.001 to 1000000000"))
 }
 
-/// A data folder that is there for as long as this lives.
+/// A data folder that is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Scratch(pub(super) PathBuf);
 
@@ -94,7 +95,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What cannot be removed is left: its name says whose it was.
+        // A folder that cannot be removed is left; its name shows where it came from.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -113,7 +114,7 @@ impl Host {
         let head = Head::here(Settings { seed, commands, host, ..Settings::default() });
         let before = self.telling.baseline(&head)?;
         let workloads = self.plan.chosen()?;
-        // Where no folder can be made, that is said before commands are.
+        // Checks that a folder can be made before it makes the commands.
         drop(Scratch::new(&self.folder, "host")?);
         let steps = self.runs as usize + self.rate.map_or(self.load.len(), |_| 1);
         let progress = Progress::new(steps * workloads.len());
@@ -169,7 +170,7 @@ impl Host {
         Duration::from_secs(self.seconds)
     }
 
-    /// Does something with a host that has carried out the opening.
+    /// Calls `then` with a host that has executed the opening.
     fn with_host<T>(
         &self,
         made: &Made,

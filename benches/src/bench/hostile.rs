@@ -1,9 +1,9 @@
-//! `pricetime bench hostile`: what a hostile client does to honest commands beside it.
+//! `pricetime bench hostile`: the effect of a hostile client on honest commands.
 //!
-//! A client that only sends much takes capacity, and what stops that is the number of connections. So
-//! the honest commands beside an attacker are not compared with honest commands alone, but with the same
-//! beside a harmless client that sends as many plain commands: what is left is what the attacker's
-//! commands cost more than plain ones.
+//! A client that only sends many commands takes capacity, and the limit on connections is what
+//! stops it. So honest commands beside an attacker are not compared with honest commands alone, but
+//! with those beside a harmless client that sends as many plain commands. The difference is what
+//! the attacker's commands cost more than plain ones.
 
 mod attacks;
 mod client;
@@ -26,14 +26,15 @@ use attacks::Attack;
 use rounds::{Rates, Rounds};
 use step::{Begun, harmless};
 
-/// Measures what hostile clients do to honest commands beside them, and to the memory of the process.
+/// Measures the effect of hostile clients on honest commands, and on the memory of the process.
 ///
-/// Honest commands are plain orders of many accounts in a market with many orders, at a steady rate. Each
-/// command's time runs from when it was due to its durable answer. Beside them one client attacks. In
-/// another host, in turn, a harmless client sends plain commands at the same rate: the p99 beside the
-/// attacker ought to be at most twice that beside the harmless client. The medians of the rounds count.
-/// What the process holds of memory is looked at before the attack, at its highest, and after it; the
-/// clients are in this process, too. A goal that is missed is said and changes no exit code.
+/// Honest commands are plain orders of many accounts in a market with many orders, at a steady
+/// rate. The time of a command counts from when it was due to its durable answer. One client
+/// attacks at the same time. In another host, in turn, a harmless client sends plain commands at
+/// the same rate. The p99 beside the attacker should be at most twice the p99 beside the harmless
+/// client. The medians of the rounds count. The memory of the process is read before the attack, at
+/// its peak, and after the attack; it includes the clients. A missed goal is reported and does not
+/// change the exit code.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
@@ -41,34 +42,34 @@ Try:
   pricetime bench hostile --attack dry-runs --runs 15       one of them, with more rounds
   pricetime bench hostile --json > a.json                   to compare with: --baseline a.json")]
 pub(super) struct Hostile {
-    /// Which attacks
+    /// The attacks to run
     #[arg(long = "attack", value_name = "NAME", default_value = "all", value_delimiter = ',',
         value_parser = names())]
     attacks: Vec<String>,
-    /// How many orders rest in the market; what attackers bring in follows from it
+    /// Number of resting orders in the market; the size of some attacks follows from it
     #[arg(long, default_value_t = 100_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
     orders: usize,
-    /// How many honest commands a second there are
+    /// Honest commands a second
     #[arg(long, default_value_t = 1_000, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// How many commands or calls a second the other client makes, hostile or not
+    /// Commands or calls a second of the other client, hostile or not
     #[arg(long, default_value_t = 1_000, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     hostile_rate: u32,
-    /// How many honest commands a round has
+    /// Honest commands in a round
     #[arg(long, default_value_t = 2_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=10_000_000).map(|n| n as usize))]
     commands: usize,
-    /// How many rounds there are with the attacker, and as many without
+    /// Number of rounds with the attacker, and of rounds without
     #[arg(long, default_value_t = 5, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
-    /// Which of the possible books and flows
+    /// Seed of the books and commands
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// In which folder data folders are made
+    /// Folder for the data folders
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
@@ -97,7 +98,7 @@ impl Hostile {
         self.telling.tell(Report::new(head, measured), before.as_ref())
     }
 
-    /// Measures two hosts in turns, one beside the harmless client and one beside the attacker.
+    /// Measures two hosts in turns, one with the harmless client and one with the attacker.
     fn measure(&self, attack: &Attack, progress: &Progress) -> Result<Measured, Failure> {
         progress.now(attack.name);
         let rates = Rates { honest: self.rate, client: self.hostile_rate };
@@ -107,7 +108,7 @@ impl Hostile {
         let begun = memory::resident().zip(memory::forget_peak());
         let Begun { opening, mut step } = (attack.begin)(hostile.host(), self.orders, self.seed)?;
         for run in 0..self.runs {
-            // Each comes first as often as the other.
+            // Each comes first equally often.
             if run % 2 == 0 {
                 harmless.round(self.commands, rates, Some(&mut plain))?;
             }

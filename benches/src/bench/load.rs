@@ -1,4 +1,4 @@
-//! Load on a host: as fast as answers come, or as it is due.
+//! Load on a host, in a closed or an open loop.
 
 use std::collections::VecDeque;
 use std::sync::mpsc;
@@ -13,13 +13,13 @@ use super::machine::thread_time;
 use super::report::{Latency, Load};
 use crate::failure::Failure;
 
-/// How many commands of one submitter are on their way.
+/// The number of commands that a submitter has in flight.
 const WINDOW: usize = 4_096;
-/// What lies between two bursts at least. Less is hardly to be had by sleeping, and who does not
-/// sleep takes a core from the host.
+/// The least time between two bursts. A shorter sleep is hardly possible, and a generator that does
+/// not sleep takes a core from the host.
 const BURST: Duration = Duration::from_micros(150);
 
-/// What a closed loop came to.
+/// The result of a closed loop.
 pub(super) struct Closed {
     pub(super) done: usize,
     pub(super) refused: usize,
@@ -31,7 +31,7 @@ pub(super) fn draft(command: &Command) -> Draft {
     Draft { market, account, operator, request, action, session: None }
 }
 
-/// Gives each account's commands to one of so many submitters, in their order.
+/// Distributes commands to submitters. Each account's commands go to one submitter, in order.
 pub(super) fn deal(commands: &[Command], submitters: usize) -> Vec<Vec<Draft>> {
     let mut dealt = vec![Vec::with_capacity(commands.len() / submitters); submitters];
     for command in commands {
@@ -41,7 +41,7 @@ pub(super) fn deal(commands: &[Command], submitters: usize) -> Vec<Vec<Draft>> {
     dealt
 }
 
-/// Sends as fast as answers come, from a thread for each of the lists.
+/// Sends as fast as answers arrive, with one thread for each list.
 pub(super) fn closed(host: &Host, dealt: &[Vec<Draft>], long: Duration) -> Result<Closed, Failure> {
     let begun = Instant::now();
     let counts: Result<Vec<_>, Failure> = thread::scope(|scope| {
@@ -55,8 +55,8 @@ pub(super) fn closed(host: &Host, dealt: &[Vec<Draft>], long: Duration) -> Resul
     Ok(Closed { done, refused, taken })
 }
 
-/// Keeps a window of commands on their way until all are sent or the time is over. Says how many
-/// were sent, and how many of them were refused.
+/// Keeps a window of commands in flight until all are sent or the time is over. Returns how many
+/// were sent and how many of them were refused.
 fn window(
     host: &Host,
     drafts: &[Draft],
@@ -86,7 +86,7 @@ fn window(
     Ok((done, refused))
 }
 
-/// Submits a command as soon as there is room.
+/// Submits a command, and retries while the host is busy.
 pub(super) fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
     loop {
         match host.submit(*draft) {
@@ -100,7 +100,8 @@ pub(super) fn submit(host: &Host, draft: &Draft) -> Result<Ticket, Failure> {
 /// Commands that were due at the same instant.
 type Burst = (Instant, Vec<Ticket>);
 
-/// Sends at a rate, whether answers come or not. Returns also how many commands were refused.
+/// Sends at a fixed rate, whether answers arrive or not. Also returns how many commands were
+/// refused.
 pub(super) fn open(
     host: &Host,
     drafts: &[Draft],
@@ -133,7 +134,7 @@ pub(super) fn open(
     Ok((load, refused))
 }
 
-/// Submits what is due, burst after burst, and sleeps in between. Says how late each burst was.
+/// Submits what is due, burst by burst, and sleeps in between. Returns how late each burst was.
 fn generate(
     host: &Host,
     drafts: &[Draft],
@@ -149,7 +150,7 @@ fn generate(
         thread::sleep(due.saturating_duration_since(Instant::now()));
         late.saturating_record(ns(due.elapsed()));
         let tickets = burst.iter().map(|draft| submit(host, draft));
-        // Nobody listens any more where the host has stopped, and that is said below.
+        // The receiver is gone only if the host has stopped, and the caller reports that.
         let _ = send.send((due, tickets.collect::<Result<_, _>>()?));
         sent += burst.len();
         if sent == drafts.len() {
@@ -159,7 +160,8 @@ fn generate(
     Ok(late)
 }
 
-/// Returns how long each answer took from when its command was due, and how many commands were refused.
+/// Returns the time of each answer from when its command was due, and how many commands were
+/// refused.
 fn listen(bursts: mpsc::Receiver<Burst>) -> Result<(Histogram<u64>, usize), Failure> {
     let (mut times, mut refused) = (empty(), 0);
     for (due, tickets) in bursts {

@@ -1,4 +1,4 @@
-//! Where something was measured, and with which build.
+//! The machine and the build of a measurement.
 
 use std::fs;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
-/// A machine. What it does not tell is empty.
+/// A machine. Fields that the system does not report are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Machine {
     pub(super) cpu: String,
@@ -19,9 +19,9 @@ pub(super) struct Machine {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Build {
     pub(super) version: String,
-    /// Whether it stops at nothing to check itself: such a build is no measure.
+    /// `true` for a build with debug assertions, whose figures mean little.
     pub(super) checked: bool,
-    /// What `PRICETIME_COMMIT` was when it was built.
+    /// The value of `PRICETIME_COMMIT` at build time.
     pub(super) commit: Option<String>,
 }
 
@@ -54,31 +54,31 @@ fn cpu() -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// What this thread has had of a core.
+/// The CPU time of this thread.
 pub(super) fn thread_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// What the cores have done since the system started, in its own ticks.
+/// CPU time of all cores, in clock ticks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct CoreTime {
-    /// When they had work and the machine below, or its quota, kept them from it.
+    /// Time that the hypervisor or a quota withheld from a core that had work.
     stolen: u64,
     all: u64,
 }
 
 impl CoreTime {
-    /// Until now; nothing where the system does not say.
+    /// The time since boot. Zero if the system does not report it.
     pub(super) fn now() -> Self {
         let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-        // Of what comes behind the eighth the first two already speak.
+        // The columns after the eighth are counted in the first two as well.
         let ticks = stat.lines().next().unwrap_or_default().split_whitespace().skip(1).take(8);
         let ticks: Vec<u64> = ticks.map(|it| it.parse().unwrap_or(0)).collect();
         Self { stolen: ticks.get(7).copied().unwrap_or(0), all: ticks.iter().sum() }
     }
 
-    /// Adds what they have done since then.
+    /// Adds the time since `then`.
     pub(super) fn add_since(&mut self, then: Self) {
         let now = Self::now();
         self.stolen += now.stolen.saturating_sub(then.stolen);

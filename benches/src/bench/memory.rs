@@ -1,36 +1,36 @@
-//! What this process holds of memory, as Linux tells; elsewhere nobody says.
+//! The memory of this process. Only Linux reports it.
 
 use std::fs;
 
-/// What it holds now, in bytes.
+/// The resident memory now, in bytes.
 pub(super) fn resident() -> Option<u64> {
     field("VmRSS:")
 }
 
-/// The most that it held since [`forget_peak`], in bytes.
+/// The peak of the resident memory since [`forget_peak`], in bytes.
 pub(super) fn peak() -> Option<u64> {
     field("VmHWM:")
 }
 
-/// Lets the peak be what is held now.
+/// Resets the peak to the memory that is resident now.
 pub(super) fn forget_peak() -> Option<()> {
     fs::write("/proc/self/clear_refs", "5").ok()
 }
 
-/// How often memory had to be given to this process page by page.
+/// The number of minor page faults of this process.
 pub(super) fn faults() -> Option<u64> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // Behind the name, which may hold anything, the eighth.
+    // The eighth field after the process name, which may contain anything.
     stat.rsplit_once(')')?.1.split_whitespace().nth(7)?.parse().ok()
 }
 
-/// How often this asks for memory, where that is counted.
+/// The number of allocations that `work` makes, if the build counts them.
 #[cfg(feature = "count-allocations")]
 pub(super) fn allocations(work: impl FnOnce()) -> Option<u64> {
     Some(allocation_counter::measure(work).count_total)
 }
 
-/// How often this asks for memory, where that is counted.
+/// The number of allocations that `work` makes, if the build counts them.
 #[cfg(not(feature = "count-allocations"))]
 pub(super) fn allocations(work: impl FnOnce()) -> Option<u64> {
     work();

@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Numbers in a readable form.
 
-/// A duration in the unit that suits it.
+/// A duration in a suitable unit.
 pub(super) fn long(ns: u64) -> String {
     let units = [("ns", 1.0), ("µs", 1e3), ("ms", 1e6), ("s", 1e9)];
     let unit = units.iter().rfind(|(_, size)| ns as f64 >= *size).unwrap_or(&units[0]);
@@ -9,7 +9,7 @@ pub(super) fn long(ns: u64) -> String {
     format!("{value:.digits$} {}", unit.0)
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with separators for thousands.
 pub(super) fn whole(number: f64) -> String {
     let digits = format!("{number:.0}");
     let first = digits.len() % 3;

@@ -1,4 +1,4 @@
-//! Which workloads, and their commands.
+//! The choice of workloads, and their commands.
 
 use crate::workload::Workload;
 use clap::Args;
@@ -7,23 +7,23 @@ use pricetime_engine::Command;
 
 use crate::failure::Failure;
 
-/// Which commands a measurement is of.
+/// The commands of a measurement.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Plan {
-    /// Which workloads
+    /// The workloads to run
     #[arg(long = "workload", value_name = "NAME", default_value = "all", value_delimiter = ',',
         value_parser = names())]
     pub(super) workloads: Vec<String>,
-    /// Which of the possible flows of that name
+    /// Seed of the commands of a workload
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(super) seed: u64,
-    /// How many commands come after the opening, which brings in what stands and is not measured
+    /// Number of commands after the opening, which places the initial orders and is not measured
     #[arg(long, default_value_t = 1_000_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=20_000_000).map(|n| n as usize))]
     pub(super) commands: usize,
 }
 
-/// The commands of a workload, made.
+/// The commands of a workload.
 pub(super) struct Made {
     pub(super) markets: u32,
     pub(super) opening: Vec<Command>,
@@ -37,7 +37,7 @@ fn names() -> PossibleValuesParser {
 }
 
 impl Plan {
-    /// The workloads, each once.
+    /// The chosen workloads, each once.
     pub(super) fn chosen(&self) -> Result<Vec<Workload>, Failure> {
         let mut chosen = Vec::new();
         for name in &self.workloads {
@@ -54,8 +54,8 @@ impl Plan {
         Ok(chosen)
     }
 
-    /// Makes the commands of a workload. What made them is called with them before it goes, so that
-    /// what it holds of memory cannot be taken again by what is measured.
+    /// Makes the commands of a workload and calls `then` with them. The generator is dropped only
+    /// after that, so that the measured code cannot reuse its memory.
     pub(super) fn make<T>(&self, workload: Workload, then: impl FnOnce(&Made) -> T) -> T {
         let (opening, mut flow) = workload.begin(self.seed);
         let mut commands = Vec::with_capacity(self.commands);

@@ -1,17 +1,17 @@
-//! How far it is, for who looks on.
+//! A progress bar.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A line on standard error where that is a terminal, else nothing.
+/// A bar on standard error if that is a terminal; otherwise nothing.
 #[derive(Debug)]
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// So many steps ahead.
+    /// Creates a bar with this many steps.
     pub(super) fn new(steps: usize) -> Self {
-        // A terminal is the only place where this draws.
+        // This draws only on a terminal.
         let bar = ProgressBar::with_draw_target(Some(steps as u64), ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template("{bar:20} {pos}/{len} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
@@ -19,12 +19,12 @@ impl Progress {
         Self(bar)
     }
 
-    /// What comes now.
+    /// Shows what runs now.
     pub(super) fn now(&self, text: impl Into<String>) {
         self.0.set_message(text.into());
     }
 
-    /// A step is done.
+    /// Completes a step.
     pub(super) fn done(&self) {
         self.0.inc(1);
     }

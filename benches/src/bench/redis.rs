@@ -1,4 +1,4 @@
-//! `pricetime bench redis`: the image in Redis, beside what the server itself takes at most.
+//! `pricetime bench redis`: the image in Redis, compared with the highest rate of the server.
 
 mod book;
 mod hung;
@@ -27,24 +27,26 @@ use book::{Book, Changed, MARKET};
 use raw::Raw;
 use served::Served;
 
-/// Books up to this size count as small ones: of them more is asked.
+/// Books up to this size count as small and have a higher goal.
 const SMALL: usize = 200_000;
-/// How many epochs a run writes.
+/// The number of epochs that a run writes.
 const EPOCHS: usize = 5;
-/// Between two PINGs of the client that measures how long others wait: it is not to be what they wait for.
+/// The time between two PINGs of the client that measures the waits. It must not cause waits
+/// itself.
 const PAUSE: Duration = Duration::from_micros(200);
-/// How many ZADD are measured at most.
+/// The largest number of ZADD commands that are measured.
 const ZADDS: usize = 400_000;
 
-/// Measures the image in Redis: how fast it is written, restored and kept up, and what others feel.
+/// Measures the image in Redis: writing, restoring and updating it, and how long other clients
+/// wait.
 ///
-/// Rates stand beside Z, what the server takes of ZADD at a pipeline of 100, measured in the same
-/// run: `redis-benchmark` says that where it is there, else four connections of this program.
-/// Without --redis a `redis-server` from the PATH is started on a free port and ended afterwards.
-/// A server that is named keeps what it has: books are brought there under names of their own and
-/// taken away again; what it holds of memory and how long others wait are then its other clients'
-/// too, and it is not stopped to see how matching goes on. A goal that is missed is said and changes
-/// no exit code.
+/// Rates are relative to Z, the highest rate of ZADD that the server takes at a pipeline of 100,
+/// measured in the same run. `redis-benchmark` measures it if it is installed, otherwise four
+/// connections of this program. Without --redis, a `redis-server` from the PATH is started on a
+/// free port and stopped afterwards. A server given with --redis keeps its content: books are
+/// written under names of their own and removed again. Its memory and its waits then include its
+/// other clients, and it is not stopped to see how matching continues. A missed goal is reported
+/// and does not change the exit code.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
@@ -53,36 +55,36 @@ Try:
   pricetime bench redis --redis redis://127.0.0.1:6379      a server that is there
   pricetime bench redis --json > a.json                     to compare with: --baseline a.json")]
 pub(super) struct Redis {
-    /// The server, redis://host:port, instead of one that is started
+    /// Address of a running server, redis://host:port; otherwise one is started
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
-    /// How many orders the books have; epochs are measured on the first
+    /// Numbers of orders of the books; epochs are measured on the first
     #[arg(long, value_name = "N", default_value = "100000,1000000", value_delimiter = ',',
         value_parser = clap::value_parser!(u64).range(1..=20_000_000).map(|n| n as usize))]
     orders: Vec<usize>,
-    /// How many orders an epoch changes; above 1,000 it goes by way of a second generation
+    /// Number of orders that an epoch changes; above 1,000 it is written as a second generation
     #[arg(long, default_value_t = 1_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
     changes: usize,
-    /// How many runs each figure is the median of
+    /// Number of runs; each figure is their median
     #[arg(long, default_value_t = 3, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
-    /// Which of the possible books and flows
+    /// Seed of the books and commands
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// How many commands a host carries out while Redis hangs, and while it is well; 0 leaves that out
+    /// Number of commands of a host while Redis hangs, and while it responds; 0 skips this
     #[arg(long, default_value_t = 300_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(..=20_000_000).map(|n| n as usize))]
     commands: usize,
-    /// In which folder data folders are made
+    /// Folder for the data folders
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
     telling: Telling,
 }
 
-/// The runs of one thing: its rate, and what that is beside something else.
+/// The runs of one measurement: rates, and values relative to something else.
 #[derive(Default)]
 struct Figures {
     rates: Vec<f64>,
@@ -95,14 +97,14 @@ impl Figures {
         self.values.push(value);
     }
 
-    /// Only the worst of them counts.
+    /// Keeps only the worst value.
     fn worst(mut self) -> Self {
         let worst = self.values.iter().copied().fold(0.0, f64::max);
         self.values = vec![worst];
         self
     }
 
-    /// A figure that is better the smaller it is.
+    /// Adds a value that is better the smaller it is.
     fn note_small(&mut self, value: f64) {
         self.note(1e3 / value.max(1e-9), value);
     }
@@ -116,7 +118,7 @@ impl Figures {
     }
 }
 
-/// What is measured of the smallest book only.
+/// The figures that are measured on the first book only.
 #[derive(Default)]
 struct Kept {
     epoch: Figures,
@@ -191,8 +193,8 @@ impl Redis {
         self.telling.tell(Report::new(head, measured), before.as_ref())
     }
 
-    /// Writes a book, restores it, and keeps it up if that is to be measured. Orders a second that
-    /// were written, and read.
+    /// Writes a book, restores it, and updates it if `kept` is given. Returns the orders a second
+    /// that were written, and those that were read.
     fn book(
         &self,
         served: &Served,
@@ -225,7 +227,7 @@ impl Redis {
             kept.epoch.note_small(took.as_secs_f64() * 1e3);
             kept.ping.note_small(longest.as_secs_f64() * 1e3);
         }
-        // So many changes leave a second generation behind.
+        // This many changes leave a second generation behind.
         book.epoch(CHANGES_MAX + 2);
         let (state, changed) = book.state().ok_or_else(gone)?;
         let (_, longest) = beside(served, || write(&mut writer, &state, &changed))?;
@@ -235,8 +237,8 @@ impl Redis {
         Ok((wrote, read))
     }
 
-    /// The longest that another client waits while a book is written whole, in the place of an earlier
-    /// one, and restored. What is measured so is not how fast that goes.
+    /// The longest wait of another client while a book replaces an earlier one as a whole and is
+    /// restored. The speed of both is not measured here.
     fn felt(&self, served: &Served, orders: usize) -> Result<Duration, Failure> {
         let mut book = Book::new(self.seed, orders);
         let (state, _) = book.state().ok_or_else(|| Failure::failed("the book is gone"))?;
@@ -249,7 +251,7 @@ impl Redis {
         Ok(writing.max(reading))
     }
 
-    /// A host beside a server that is well and one that hangs, in turns.
+    /// Measures a host with a server that responds and with one that hangs, in turns.
     fn hung(
         &self,
         made: &Made,
@@ -275,7 +277,7 @@ impl Redis {
     }
 }
 
-/// Writes an epoch. How long it took.
+/// Writes an epoch, and returns the time that it took.
 fn write(
     writer: &mut ImageWriter,
     state: &pricetime::persistence::journal::image::MarketState,
@@ -286,7 +288,7 @@ fn write(
     Ok(begun.elapsed())
 }
 
-/// Does something while another client asks PING again and again. The longest that it waited.
+/// Runs `work` while another client sends PING repeatedly. Returns the longest wait of that client.
 fn beside<T>(
     served: &Served,
     work: impl FnOnce() -> Result<T, Failure>,

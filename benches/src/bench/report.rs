@@ -1,4 +1,4 @@
-//! What a measurement came to, as it is printed and read again.
+//! The results of a measurement, as they are printed and read again.
 
 mod hostile;
 
@@ -13,9 +13,9 @@ use crate::failure::Failure;
 
 pub(super) use hostile::{Attacked, Beside, HostileSettings, Resident, Sent};
 
-/// What every report begins with.
+/// The format name at the start of every report.
 const FORMAT: &str = "pricetime-bench";
-/// Goes up where a field changes its meaning or goes.
+/// Increases if a field is removed or changes its meaning.
 const VERSION: u32 = 1;
 
 /// A report.
@@ -26,32 +26,32 @@ pub(super) struct Report {
     #[serde(flatten)]
     pub(super) head: Head,
     pub(super) workloads: Vec<Measured>,
-    /// Against a baseline, where there was one.
+    /// The comparison with a baseline, if one was given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) compared: Vec<Compared>,
 }
 
-/// What became of a workload's rate.
+/// The change of a workload's rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Compared {
     pub(super) workload: String,
-    /// The rate now by the rate before; nothing where it was not measured before.
+    /// The new rate divided by the old one; `None` if there is no old one.
     pub(super) ratio: Option<f64>,
-    /// How far from each other two rates can be that are the same, in percent.
+    /// How far two equal rates can be apart, in percent.
     pub(super) noise_percent: f64,
     pub(super) verdict: Verdict,
-    /// Whether the same commands lead to another state than before.
+    /// `true` if the same commands lead to a different state than before.
     pub(super) other_outcome: bool,
 }
 
-/// What is said of that.
+/// The verdict of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Verdict {
     Faster,
     Slower,
     Same,
-    /// There is nothing to compare it with.
+    /// The baseline does not have this workload.
     New,
 }
 
@@ -61,7 +61,7 @@ impl Compared {
     }
 }
 
-/// What was asked for, and where.
+/// The settings, the machine and the build of a report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Head {
     pub(super) settings: Settings,
@@ -69,67 +69,67 @@ pub(super) struct Head {
     pub(super) build: Build,
 }
 
-/// What makes two reports of the same thing.
+/// Two reports can be compared if these are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Settings {
     pub(super) seed: u64,
     pub(super) commands: usize,
-    /// Nothing for the core alone.
+    /// `None` for the core alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) host: Option<HostSettings>,
-    /// Of the image in Redis alone.
+    /// Only for the image in Redis.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) redis: Option<RedisSettings>,
-    /// Of settlement alone.
+    /// Only for settlement.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) settle: Option<SettleSettings>,
-    /// Of subscribers alone.
+    /// Only for subscribers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) subscribers: Option<SubscriberSettings>,
-    /// Of attacks alone.
+    /// Only for attacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hostile: Option<HostileSettings>,
 }
 
-/// What makes two reports of subscribers of the same thing.
+/// The settings that must be equal to compare two reports of subscribers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SubscriberSettings {
-    /// How many there are.
+    /// The number of subscribers.
     pub(super) subscribers: usize,
-    /// How many orders rest while all of them come back at once.
+    /// The number of resting orders while all subscribers reconnect.
     pub(super) orders: usize,
 }
 
-/// What makes two reports of settlement of the same thing.
+/// The settings that must be equal to compare two reports of settlement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SettleSettings {
-    /// How many trades the batches come from.
+    /// The numbers of trades in the batches.
     pub(super) trades: Vec<usize>,
-    /// How many small ones are settled one after the other.
+    /// The number of small batches that are settled in a row.
     pub(super) small: usize,
 }
 
-/// What makes two reports of the image in Redis of the same thing.
+/// The settings that must be equal to compare two reports of the image in Redis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RedisSettings {
-    /// How many orders the books have.
+    /// The numbers of orders in the books.
     pub(super) orders: Vec<usize>,
-    /// How many of them an epoch changes.
+    /// The number of orders that an epoch changes.
     pub(super) changes: usize,
 }
 
-/// What makes two reports of a host of the same thing.
+/// The settings that must be equal to compare two reports of a host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct HostSettings {
     pub(super) policy: String,
     pub(super) submitters: usize,
 }
 
-/// What one workload came to.
+/// The results of one workload.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measured {
     pub(super) workload: String,
-    /// Commands a second, as fast as they are taken.
+    /// Commands a second at full speed.
     pub(super) rate: Runs,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) core: Option<CoreFigures>,
@@ -146,25 +146,27 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// The figures that are told in a row each, whatever they are of.
+    /// The figures that are printed in a row of their own, from whichever measurement.
     pub(super) fn figures(&self) -> Option<&RedisFigures> {
         self.redis.as_ref().or(self.settle.as_ref()).or(self.subscribers.as_ref())
     }
 }
 
-/// What there is to say of the image in Redis, of settlement and of subscribers: the rate beside something else, in this unit.
+/// A figure of the image in Redis, of settlement or of subscribers, often relative to another rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct RedisFigures {
-    /// What was measured, in words.
+    /// A description of what was measured.
     pub(super) what: String,
-    /// The median of the runs, each put beside what was measured in the same run; of waits the longest.
+    /// The median of the runs, each relative to what was measured in the same run; for waits the
+    /// longest.
     pub(super) value: f64,
-    /// `Z` for times the server's own ZADD, `ms`, `bytes`, `of well`, `of alone`.
+    /// One of `Z` (multiples of the server's own ZADD rate), `ms`, `bytes`, `a second`, `of well`
+    /// and `of alone`.
     pub(super) unit: String,
     pub(super) goal: Option<Goal>,
 }
 
-/// What a figure ought to be.
+/// The goal of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Goal {
@@ -181,67 +183,68 @@ impl Goal {
     }
 }
 
-/// What there is to say of the core alone.
+/// The results of the core alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct CoreFigures {
-    /// The state afterwards: the same in every run.
+    /// The digest of the final state, which is the same in every run.
     pub(super) digest: String,
-    /// How many orders stand before the first command that is measured, and after the last.
+    /// The number of live orders before the first measured command, and after the last.
     pub(super) resting_first: u64,
     pub(super) resting_last: u64,
     pub(super) trades: u64,
-    /// What it had of a core while its rate was measured, in percent; other programs had the rest.
+    /// The share of a core that it had during the rate runs, in percent. Other programs had the
+    /// rest.
     pub(super) cpu_percent: f64,
-    /// How long one command takes, the clock included.
+    /// The time of one command, including the clock readings.
     pub(super) latency: Latency,
-    /// What reading the clock takes by itself, at the median.
+    /// The median time of the clock readings alone.
     pub(super) clock_ns: u64,
     pub(super) memory: Memory,
 }
 
-/// What the core took of memory; nothing where the system does not tell.
+/// The memory of the core; `None` where the system does not report it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Memory {
-    /// By how much it made the process grow at most.
+    /// The largest growth of the process.
     pub(super) peak_growth_bytes: Option<u64>,
-    /// What the opening made it grow by, by resting order; nothing where too few rest to tell.
+    /// The growth during the opening, per resting order; `None` if there are too few orders.
     pub(super) bytes_per_order: Option<u64>,
-    /// How often the system had to give it a page while it was measured, by million commands.
+    /// Page faults per million measured commands.
     pub(super) faults_per_million: Option<f64>,
-    /// How often it asked for memory meanwhile, by million commands; nothing where that is not counted.
+    /// Allocations per million measured commands; `None` if the build does not count them.
     #[serde(default)]
     pub(super) allocations_per_million: Option<f64>,
 }
 
-/// What there is to say of a host.
+/// The results of a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct HostFigures {
-    /// Of the commands of all runs as fast as they are taken, in percent: several submitters
-    /// overtake each other, and who cancels what has just traded is refused.
+    /// The share of refused commands in all closed-loop runs, in percent. Several submitters
+    /// overtake each other, so a cancel can arrive after its order has traded.
     pub(super) refused_percent: f64,
     /// Latency under load.
     pub(super) loads: Vec<Load>,
 }
 
-/// A host under a load that does not wait for it.
+/// A host under an open-loop load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Load {
-    /// In percent of the rate above, where it was chosen so.
+    /// The load in percent of the measured rate, if it was chosen that way.
     pub(super) percent: Option<f64>,
-    /// Commands a second that were due.
+    /// Due commands a second.
     pub(super) rate_due: f64,
-    /// Commands a second that were answered.
+    /// Answered commands a second.
     pub(super) rate: f64,
     /// From when a command was due to its durable answer.
     pub(super) latency: Latency,
-    /// How late the generator submitted what was due: part of the above.
+    /// How late the generator submitted due commands. The latency includes this.
     pub(super) late_p50_ns: u64,
     pub(super) late_p99_ns: u64,
-    /// What the generator took of a core, in percent.
+    /// The share of a core that the generator used, in percent.
     pub(super) generator_cpu_percent: f64,
 }
 
-/// How long something took, in nanoseconds.
+/// A latency distribution, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Latency {
     pub(super) count: u64,
@@ -265,7 +268,7 @@ impl Latency {
 }
 
 impl Head {
-    /// What is asked for, here and now.
+    /// The settings with this machine and this build.
     pub(super) fn here(settings: Settings) -> Self {
         Self { settings, machine: Machine::here(), build: Build::this() }
     }
@@ -277,7 +280,7 @@ impl Report {
         Self { format, version: VERSION, head, workloads, compared: Vec::new() }
     }
 
-    /// Reads what was printed before.
+    /// Reads a report that was printed before.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let at = path.display();
         let text = fs::read_to_string(path)

@@ -1,17 +1,17 @@
-//! The same thing measured several times.
+//! Repeated runs of one measurement.
 
 use serde::{Deserialize, Serialize};
 
-/// What several runs came to. A median and quartiles, because one run that something disturbed
-/// should not count for more than one.
+/// The result of several runs. It has a median and quartiles, because one disturbed run should not
+/// count more than any other.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Runs {
     pub(super) median: f64,
     pub(super) min: f64,
     pub(super) max: f64,
-    /// What lies between the quartiles, in percent of the median.
+    /// The distance between the quartiles, in percent of the median.
     pub(super) spread_percent: f64,
-    /// Each run, as it came.
+    /// All runs, in order.
     pub(super) runs: Vec<f64>,
 }
 
@@ -26,7 +26,7 @@ impl Runs {
     }
 }
 
-/// A quantile of sorted numbers, between two of them where it falls there.
+/// A quantile of sorted numbers, interpolated between two of them.
 fn quantile(sorted: &[f64], part: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     let at = part * last as f64;

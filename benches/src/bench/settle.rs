@@ -1,4 +1,4 @@
-//! `pricetime bench settle`: what settlement takes, and what matching loses by it.
+//! `pricetime bench settle`: the cost of settlement, and what matching loses by it.
 
 mod batches;
 mod books;
@@ -26,11 +26,11 @@ use books::Books;
 
 /// Measures settlement: batches into each ledger, locks over five servers, and matching beside it.
 ///
-/// The embedded ledger is always there. Redis and PostgreSQL are those that are named, else servers
-/// that are started for this where their programs are found, and ended afterwards. Locks take five
-/// `redis-server` of their own, one of which hangs in the end. A ledger that is named keeps what it
-/// has: what was brought there stands under names of its own and is taken away again. A goal that is
-/// missed is said and changes no exit code.
+/// The embedded ledger is always measured. Redis and PostgreSQL are the servers that are given.
+/// Otherwise they are started if their programs are installed, and stopped afterwards. Locks use
+/// five `redis-server` processes of their own, one of which hangs in the second part. A ledger that
+/// is given keeps its content: everything is written under names of its own and removed again. A
+/// missed goal is reported and does not change the exit code.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
@@ -39,49 +39,50 @@ Try:
   pricetime bench settle --postgres postgres://me:it@host/books
   pricetime bench settle --json > a.json                    to compare with: --baseline a.json")]
 pub(super) struct Settle {
-    /// A ledger in Redis, redis://host:port, instead of a server that is started
+    /// Address of a ledger in Redis, redis://host:port; otherwise a server is started
     #[arg(long, value_name = "URL")]
     redis: Option<String>,
-    /// A ledger in PostgreSQL, postgres://user:password@host/database, instead of one that is started
+    /// Address of a ledger in PostgreSQL, postgres://user:password@host/database; otherwise one is
+    /// started
     #[arg(long, value_name = "URL")]
     postgres: Option<String>,
-    /// How many trades the batches come from
+    /// Numbers of trades in the batches
     #[arg(long, value_name = "N", default_value = "1,1000,100000", value_delimiter = ',',
         value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
     trades: Vec<usize>,
-    /// How many batches of one trade are settled one after the other in a run; 0 leaves that out
+    /// Number of batches of one trade that are settled in a row in a run; 0 skips this
     #[arg(long, default_value_t = 500, value_name = "N",
         value_parser = clap::value_parser!(u64).range(..=1_000_000).map(|n| n as usize))]
     small: usize,
-    /// How many locks are taken; 0 leaves that out
+    /// Number of locks to take; 0 skips this
     #[arg(long, default_value_t = 1_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(..=1_000_000).map(|n| n as usize))]
     locks: usize,
-    /// How many commands a host carries out with settlement, and without; 0 leaves that out
+    /// Number of commands of a host with settlement, and without; 0 skips this
     #[arg(long, default_value_t = 1_000_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(..=20_000_000).map(|n| n as usize))]
     commands: usize,
-    /// How many runs each figure is the median of
+    /// Number of runs; each figure is their median
     #[arg(long, default_value_t = 5, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
-    /// Which of the possible batches and flows
+    /// Seed of the batches and commands
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// In which folder data folders are made
+    /// Folder for the data folders
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
     telling: Telling,
 }
 
-/// A figure.
+/// Makes a figure.
 fn told(name: String, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
     let settle = Some(RedisFigures { what, value, unit: unit.to_owned(), goal: None });
     Measured { workload: name, rate: Runs::new(rates), settle, ..Measured::default() }
 }
 
-/// How long something took, in milliseconds.
+/// Makes a figure of times in milliseconds.
 fn times(name: String, times: Vec<f64>, what: String) -> Measured {
     let value = Runs::new(times.clone()).median;
     let rates = times.into_iter().map(|ms| 1e3 / ms.max(1e-9)).collect();
@@ -118,7 +119,7 @@ impl Settle {
         self.telling.tell(Report::new(head, measured), before.as_ref())
     }
 
-    /// Each size of a batch, and small ones in a row.
+    /// Measures batches of each size, and small ones in a row.
     fn batches(&self, books: &mut Books, progress: &Progress) -> Result<Vec<Measured>, Failure> {
         let (name, mut measured) = (books.name, Vec::new());
         for (at, trades) in self.trades.iter().enumerate() {
@@ -174,5 +175,5 @@ fn post(ledger: &mut dyn Ledger, batch: &Batch, token: Token) -> Result<(), Fail
     Err(Failure::failed(format_args!("a batch was not posted: {applied:?}")))
 }
 
-/// What matching keeps of its rate, at least.
+/// The least share of its rate that matching should keep.
 const KEPT: Goal = Goal::AtLeast(0.9);

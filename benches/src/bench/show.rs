@@ -1,4 +1,4 @@
-//! Where a report goes.
+//! Output of reports.
 
 use std::io::{self, Write as _};
 
@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::report::{Attacked, Report};
 
-/// Who has less of a core than this, in percent, was kept waiting.
+/// If a run had less of a core than this, in percent, it was kept waiting.
 const CPU_MIN: f64 = 97.0;
-/// Above this a rate says little.
+/// A rate with a higher spread than this, in percent, means little.
 const SPREAD_MAX: f64 = 10.0;
-/// Above this the longest times are those of a machine that waits, in percent.
+/// If more CPU time is withheld than this, in percent, the p99 is mostly that wait.
 const STOLEN_MAX: f64 = 2.0;
 
 /// One line of JSON.
@@ -19,7 +19,7 @@ pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
     self::text(&format!("{text}\n"))
 }
 
-/// Text, as it is. Who stops reading early has read enough.
+/// Writes text to standard output. A reader that closes the pipe early is no error.
 pub(super) fn text(text: &str) -> io::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -27,7 +27,7 @@ pub(super) fn text(text: &str) -> io::Result<()> {
     }
 }
 
-/// Says on standard error what makes the figures worth less.
+/// Writes notes to standard error about anything that makes the figures less reliable.
 pub(super) fn warn(report: &Report, before: Option<&Report>) {
     let mut said = String::new();
     if report.head.build.checked {
@@ -44,8 +44,8 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
         if stolen > STOLEN_MAX {
             let name = &one.workload;
             said += &format!(
-                "for {stolen:.1} % of {name} this machine got none of the cores that it has, so the p99 is \
-                 that of waiting for them: ask for less with --rate and --hostile-rate\n"
+                "{name}: the hypervisor or a CPU quota withheld {stolen:.1} % of the CPU time, and the p99 \
+                 includes that wait; try lower values of --rate and --hostile-rate\n"
             );
         }
         let spread = one.rate.spread_percent;
@@ -59,7 +59,7 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
     if before.is_some_and(|before| before.head.machine != report.head.machine) {
         said += "the baseline was measured on another machine or under another system\n";
     }
-    // Where standard error is closed nobody wants to know.
+    // If standard error is closed, the notes are lost.
     let _ = said.lines().try_for_each(|line| {
         io::Write::write_fmt(&mut io::stderr(), format_args!("note: {line}\n"))
     });

@@ -1,4 +1,4 @@
-//! `pricetime bench subscribers`: what account subscriptions cost the commands beside them.
+//! `pricetime bench subscribers`: the cost of account subscriptions for other commands.
 
 mod reconnect;
 
@@ -26,21 +26,21 @@ use crate::failure::Failure;
 
 /// The market of the workload.
 const MARKET: MarketId = MarketId(1);
-/// From here on accounts send nothing.
+/// Accounts from this number on send nothing.
 const QUIET: usize = 1_000_000;
-/// No run takes longer.
+/// The longest time of a run.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Measures what account subscriptions cost: the rate of a host with subscribers beside that without,
-/// and how long acknowledgements stop while all subscribers come back at once.
+/// Measures account subscriptions: the rate of a host with subscribers relative to that without,
+/// and how long acknowledgements stop while all subscribers reconnect.
 ///
-/// Each subscriber subscribes to an account of its own. First these accounts send nothing: that is what
-/// it costs that the subscriptions are there. Then 1,000 of them send all commands, so each command is
-/// told to one subscriber at least, which reads it in this process, on the cores of the host. Then, in a
-/// market with many resting orders, all subscriptions are dropped and made anew at once, by a thread for
-/// each core, while commands go on; and so is a digest of the whole state. The longest time between two
-/// acknowledgements stands beside that of the same time without. A goal that is missed is said and
-/// changes no exit code.
+/// Each subscriber subscribes to an account of its own. First these accounts send nothing, which
+/// shows the cost of idle subscriptions. Then 1,000 of them send all commands. So each command is
+/// reported to at least one subscriber, which reads it in this process, on the cores of the host.
+/// Then, in a market with many resting orders, all subscriptions are dropped and made again at
+/// once, with one thread for each core, while commands continue. A digest of the whole state is
+/// measured in the same way. The longest time between two acknowledgements is compared with that of
+/// an equally long undisturbed time. A missed goal is reported and does not change the exit code.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
@@ -48,33 +48,33 @@ Try:
   pricetime bench subscribers --subscribers 1000            fewer of them
   pricetime bench subscribers --json > a.json               to compare with: --baseline a.json")]
 pub(super) struct Subscribers {
-    /// How many subscribers there are, each to an account of its own
+    /// Number of subscribers, each to an account of its own
     #[arg(long, default_value_t = 10_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=1_000_000).map(|n| n as usize))]
     subscribers: usize,
-    /// How many orders rest while all subscribers come back at once
+    /// Number of resting orders while all subscribers reconnect
     #[arg(long, default_value_t = 1_000_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(..=1_000_000).map(|n| n as usize))]
     orders: usize,
-    /// How many commands a host carries out with subscribers, and without
+    /// Number of commands of a host with subscribers, and without
     #[arg(long, default_value_t = 1_000_000, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=20_000_000).map(|n| n as usize))]
     commands: usize,
-    /// How many runs each figure is of
+    /// Number of runs for each figure
     #[arg(long, default_value_t = 5, value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=1_000))]
     runs: u32,
-    /// Which of the possible flows
+    /// Seed of the commands
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
-    /// In which folder data folders are made
+    /// Folder for the data folders
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
     telling: Telling,
 }
 
-/// A figure.
+/// Makes a figure.
 fn told(name: &str, rates: Vec<f64>, value: f64, (what, unit): (String, &str)) -> Measured {
     let figures = RedisFigures { what, value, unit: unit.to_owned(), goal: None };
     let (workload, rate) = (name.to_owned(), Runs::new(rates));
@@ -97,7 +97,7 @@ impl Subscribers {
         self.telling.tell(Report::new(head, measured), before.as_ref())
     }
 
-    /// The rate of a host without subscribers, with quiet ones and with busy ones, in turns.
+    /// The rate of a host without subscribers, with idle ones and with busy ones, in turns.
     fn rates(&self, made: &Made, progress: &Progress) -> Result<Vec<Measured>, Failure> {
         let count = self.subscribers;
         let whose = [0..0, QUIET..QUIET + count, 0..count];
@@ -105,7 +105,7 @@ impl Subscribers {
         let mut slow = 0;
         for run in 0..self.runs as usize {
             progress.now("a host with subscribers and without");
-            // Each is the first as often as the others.
+            // Each comes first equally often.
             for which in (0..3).map(|at| (run + at) % 3) {
                 let rate = rate(made, &self.folder, whose[which].clone())?;
                 rates[which].push(rate.0);
@@ -147,8 +147,8 @@ fn subscribe(host: &Host, account: AccountId) -> Result<AccountFeed, Failure> {
         .ok_or_else(|| Failure::failed("the market of the workload is gone"))
 }
 
-/// Returns how many commands a second a host takes beside these subscribers, and how many of them were
-/// let go.
+/// Returns the commands a second of a host with these subscribers, and how many subscribers were
+/// disconnected because they did not keep up.
 fn rate(made: &Made, folder: &Path, subscribers: Range<usize>) -> Result<(f64, usize), Failure> {
     let scratch = Scratch::new(folder, "host")?;
     let host = Host::open(Options::new(scratch.0.join("data"))).map_err(Failure::failed)?;

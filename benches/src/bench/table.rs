@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::numbers::{long, whole};
 use super::report::{Compared, Goal, Head, Latency, Load, Measured, Report, Verdict};
 
-/// What was measured.
+/// A report as a table.
 pub(super) fn report(report: &Report) -> String {
     let mut text = head(&report.head);
     if report.head.settings.hostile.is_some() {
@@ -22,7 +22,7 @@ pub(super) fn report(report: &Report) -> String {
     text
 }
 
-/// What a comparison came to.
+/// A comparison as a table.
 pub(super) fn compared(before: &Report, after: &Report, compared: &[Compared]) -> String {
     let mut text = format!(
         "{:<13} {:>13} {:>13} {:>7} {:>7}  verdict\n",
@@ -121,7 +121,7 @@ fn figures(text: &mut String, measured: &[Measured]) {
             "ms" => format!("{value:.1} {unit}"),
             _ => format!("{value:.2} {unit}"),
         };
-        // What is no rate is told as what it is.
+        // A figure that is not a rate is printed in its own unit.
         let rate = if matches!(unit, "bytes" | "ms") { dash() } else { whole(one.rate.median) };
         let goal = figures.goal.map_or_else(String::new, |goal| match goal {
             Goal::AtLeast(least) => format!("\u{2265} {}", figure(least)),

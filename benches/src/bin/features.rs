@@ -1,10 +1,10 @@
-//! What each feature costs: the same flow with and without it, in turns.
+//! The cost of each feature: the same flow with and without it, in turns.
 //!
 //! `cargo run --profile dist -p pricetime-benches --bin features -- [--orders N] [--commands N]
 //! [--rounds N] [--only NAME]`
 //!
-//! Each row is the mixed flow in which one thing is different. The figure is the median over the
-//! rounds; the ratio is the median of the ratios to the plain flow of the same round.
+//! Each row is the mixed flow with one change. The figure is the median over the rounds. The ratio
+//! is the median of the ratios to the plain flow of the same round.
 
 use std::hint::black_box;
 use std::io::{self, Write as _};
@@ -17,16 +17,16 @@ use pricetime_engine::{
     Timestamp,
 };
 
-/// Prints what each feature costs a command.
+/// Prints the cost of each feature per command.
 #[derive(Parser)]
 struct Arguments {
-    /// How many orders stand when it begins.
+    /// Number of resting orders at the start.
     #[arg(long, default_value_t = 10_000)]
     orders: usize,
-    /// How many commands are timed.
+    /// Number of timed commands.
     #[arg(long, default_value_t = 200_000)]
     commands: usize,
-    /// How often each is timed.
+    /// Number of times that each row is timed.
     #[arg(long, default_value_t = 15)]
     rounds: usize,
     /// Only this row (and the plain one).
@@ -34,7 +34,7 @@ struct Arguments {
     only: Option<String>,
 }
 
-/// A feature: what becomes of each command.
+/// A feature: its name, and the change to each command.
 type Feature = (&'static str, fn(&mut Command));
 
 const FEATURES: [Feature; 9] = [
@@ -63,7 +63,7 @@ const FEATURES: [Feature; 9] = [
     ("1,000 stops that wait", |_| ()),
 ];
 
-/// Changes orders that come to rest.
+/// Changes orders that rest.
 fn resting(command: &mut Command, change: impl FnOnce(&mut Place)) {
     if let Action::Place(place) = &mut command.action
         && place.time_in_force == TimeInForce::GoodTillCancel
@@ -72,7 +72,7 @@ fn resting(command: &mut Command, change: impl FnOnce(&mut Place)) {
     }
 }
 
-/// A thousand stops that are never elected, instead of the last orders that stand.
+/// Replaces the last thousand of the initial orders by stops that are never elected.
 fn with_stops(standing: &mut [Command]) {
     let from = standing.len().saturating_sub(1_000);
     for command in standing.get_mut(from..).unwrap_or_default() {

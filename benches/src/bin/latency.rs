@@ -1,12 +1,13 @@
-//! How long the core takes for one command, by kind: p50, p99, p99.9 and the longest.
+//! The time that the core takes for one command, by kind: p50, p99, p99.9 and the longest.
 //!
 //! `cargo run --profile dist -p pricetime-benches --bin latency -- [--orders N] [--commands N]
 //! [--prices narrow|wide|scattered] [--markets N] [--json]`
 //!
-//! This is service time in a closed loop: the next command waits for the one before, so nothing is
-//! said of queues or of arrivals. A clock is read before and after each command; what two readings
-//! cost by themselves is the first row, is part of all others, and is not subtracted. The rest is
-//! what the machine does, other programs included: the longest is often theirs.
+//! This is service time in a closed loop: each command waits for the previous one, so it shows
+//! nothing about queues or arrivals. The clock is read before and after each command. The first row
+//! is the cost of two readings alone; it is included in all other rows and is not subtracted. The
+//! times include whatever else the machine does: the longest ones are often caused by other
+//! programs.
 
 use std::hint::black_box;
 use std::io::{self, Write};
@@ -20,19 +21,19 @@ use pricetime_engine::{Action, Command, OrderKind, TimeInForce};
 /// Prints the service time of each kind of command, in nanoseconds.
 #[derive(Parser)]
 struct Arguments {
-    /// How many orders stand when it begins.
+    /// Number of resting orders at the start.
     #[arg(long, default_value_t = 100_000)]
     orders: usize,
-    /// How many commands are timed.
+    /// Number of timed commands.
     #[arg(long, default_value_t = 1_000_000)]
     commands: usize,
-    /// Where the prices lie: narrow, wide or scattered.
+    /// Distribution of the prices: narrow, wide or scattered.
     #[arg(long, default_value = "narrow")]
     prices: Prices,
-    /// Over how many markets everything is spread.
+    /// Number of markets over which everything is spread.
     #[arg(long, default_value_t = 1)]
     markets: u32,
-    /// Which flow.
+    /// Seed of the flow.
     #[arg(long, default_value_t = 23)]
     seed: u64,
     /// One JSON object instead of a table.
@@ -40,7 +41,7 @@ struct Arguments {
     json: bool,
 }
 
-/// The rows, in the order in which they are printed.
+/// The rows, in the order of output.
 const KINDS: [&str; 9] =
     ["clock", "all", "place", "iceberg", "stop", "take", "cancel", "shrink", "move"];
 
@@ -67,7 +68,7 @@ fn kind(command: &Command) -> &'static str {
     }
 }
 
-/// One histogram per row.
+/// One histogram for each row.
 struct Times(Vec<(&'static str, Histogram<u64>)>);
 
 impl Times {
@@ -84,7 +85,7 @@ impl Times {
     }
 }
 
-/// Times each command by itself; returns how many orders stand afterwards.
+/// Times each command separately. Returns the number of live orders afterwards.
 fn measure(arguments: &Arguments, times: &mut Times) -> u64 {
     let &Arguments { orders: standing, commands, prices, markets, seed, .. } = arguments;
     let (mut flow, standing) = Flow::new(seed, Shape { standing, prices, markets });

@@ -1,10 +1,10 @@
-//! What a resting order takes of memory. Linux only: it reads `/proc/self/status`.
+//! The memory that a resting order takes. Linux only: it reads `/proc/self/status`.
 //!
 //! `cargo run --profile dist -p pricetime-benches --bin memory -- [--orders N]
 //! [--prices narrow|wide|scattered] [--reserve]`
 //!
-//! Orders are made one by one and not kept, so that what the process grows by is the engine's. The
-//! highest that it ever was is told too: a table that doubles has the old one beside it for a while.
+//! Orders are made one by one and not kept, so all growth of the process is the engine's. The peak
+//! is printed too, because a table that doubles exists beside the old one for a while.
 
 use std::io::{self, Write};
 use std::time::Instant;
@@ -16,18 +16,18 @@ use pricetime_engine::{Engine, MarketId, Phase};
 /// Rests orders in one market and prints the memory that they take.
 #[derive(Parser)]
 struct Arguments {
-    /// How many orders.
+    /// Number of orders.
     #[arg(long, default_value_t = 10_000_000)]
     orders: usize,
-    /// Where the prices lie: narrow, wide or scattered.
+    /// Distribution of the prices: narrow, wide or scattered.
     #[arg(long, default_value = "narrow")]
     prices: Prices,
-    /// Make room for all of them first.
+    /// Allocate memory for all orders first.
     #[arg(long)]
     reserve: bool,
 }
 
-/// A number of bytes from the process's status, by its name there.
+/// A size from the process's status, in bytes, by its name there.
 fn resident(field: &str) -> io::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix(field));

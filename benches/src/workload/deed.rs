@@ -1,36 +1,36 @@
-//! What somebody may do next, and how often each is done.
+//! The kinds of commands, and how often each is sent.
 
 /// A kind of command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Deed {
-    /// An order that mostly comes to rest.
+    /// An order that usually rests.
     Rest,
-    /// The same, of which only a part is shown.
+    /// An iceberg that usually rests.
     Iceberg,
-    /// An order that waits until the price has moved.
+    /// A stop that waits until the price has moved.
     Stop,
-    /// Somebody cancels an order.
+    /// A cancel of one order.
     Cancel,
-    /// Somebody cancels all orders of theirs.
+    /// A cancel of all orders of an account.
     CancelAll,
-    /// An order becomes smaller and keeps its place.
+    /// An amend that reduces an order, which keeps its place.
     Shrink,
-    /// An order goes to another price.
+    /// An amend that moves an order to another price.
     Move,
-    /// A taker that takes an order or two.
+    /// A taker of one or two orders.
     Take,
     /// A taker that uses up many levels.
     Sweep,
 }
 
-/// How often each is done.
+/// Kinds of commands with their weights.
 pub(super) type Mix = &'static [(u64, Deed)];
 
-/// A market maker's day.
+/// What market makers send.
 pub(super) const QUOTES: Mix =
     &[(42, Deed::Rest), (40, Deed::Cancel), (10, Deed::Shrink), (6, Deed::Move), (2, Deed::Take)];
 
-/// A bit of everything.
+/// A mix of all kinds.
 pub(super) const ALL_SORTS: Mix = &[
     (34, Deed::Rest),
     (2, Deed::Iceberg),
@@ -41,17 +41,17 @@ pub(super) const ALL_SORTS: Mix = &[
     (8, Deed::Take),
 ];
 
-/// Everybody wants out.
+/// Mostly takers and cancels, as in a panic.
 pub(super) const PANIC: Mix =
     &[(25, Deed::Sweep), (15, Deed::Take), (40, Deed::Cancel), (15, Deed::Rest), (5, Deed::Move)];
 
-/// The orders go,
+/// Mostly cancels, which empty the book.
 pub(super) const STORM: Mix =
     &[(930, Deed::Cancel), (2, Deed::CancelAll), (48, Deed::Rest), (20, Deed::Move)];
 
-/// and come again.
+/// Mostly new orders, which fill the book again.
 pub(super) const REFILL: Mix = &[(90, Deed::Rest), (5, Deed::Cancel), (5, Deed::Take)];
 
-/// As much is swept away as comes.
+/// Sweeps that take about as much as new orders add.
 pub(super) const SWEEPS: Mix =
     &[(84, Deed::Rest), (4, Deed::Cancel), (4, Deed::Move), (8, Deed::Sweep)];

@@ -1,4 +1,5 @@
-//! What all flows share: dice, the numbers that are given out, and an engine that knows what stands.
+//! What all streams share: random numbers, counters for ids, and an engine that knows the live
+//! orders.
 
 use pricetime_engine::{
     AccountId, Action, Amend, Command, Engine, MarketId, MarketSpec, OrderId, OrderKind, Phase,
@@ -8,10 +9,10 @@ use pricetime_journal::random::Random;
 
 use super::standing::{Order, Standing};
 
-/// 2026-01-01T00:00Z: when every flow begins.
+/// 2026-01-01T00:00Z, when every stream begins.
 const START: u64 = 1_767_225_600_000_000_000;
 
-/// Where commands are made.
+/// Makes commands.
 #[derive(Debug)]
 pub(super) struct Desk {
     pub(super) random: Random,
@@ -56,17 +57,17 @@ impl Desk {
         self.say(market, AccountId(u128::from(account)), Action::Place(place))
     }
 
-    /// Cancels an order in its owner's name.
+    /// Cancels an order in the name of its owner.
     pub(super) fn cancel(&mut self, order: Order) -> Command {
         self.say(order.market, order.account, Action::Cancel { order: order.order })
     }
 
-    /// Leaves about half of an order.
+    /// Halves an order.
     pub(super) fn shrink(&mut self, order: Order) -> Command {
         self.amend(order, None, Some(Quantity(order.open.0.div_ceil(2))))
     }
 
-    /// Gives an order another price.
+    /// Moves an order to another price.
     pub(super) fn reprice(&mut self, order: Order, price: Price) -> Command {
         self.amend(order, Some(price), None)
     }
@@ -80,7 +81,7 @@ impl Desk {
         self.say(market, account, Action::Amend(amend))
     }
 
-    /// Stamps a command and sees what it does.
+    /// Stamps a command and applies it to the engine.
     fn say(&mut self, market: MarketId, account: AccountId, action: Action) -> Command {
         self.sequence += 1;
         let command = Command {
@@ -98,7 +99,7 @@ impl Desk {
     }
 }
 
-/// A plain limit order that has no id yet.
+/// A plain limit order without an id.
 pub(super) const fn limit(side: Side, price: Price, quantity: Quantity) -> Place {
     Place {
         order: OrderId(0),

@@ -9,37 +9,37 @@ use super::desk::{Desk, limit};
 
 const MARKET: MarketId = MarketId(1);
 const ACCOUNTS: u64 = 5_000;
-/// How many commands an epoch has, its close included.
+/// The number of commands in an epoch, its close included.
 const COMMANDS: u64 = 2_000;
-/// How long an epoch is.
+/// The length of an epoch.
 const EPOCH_NS: u64 = 15 * 60 * 1_000_000_000;
-/// Beyond so many orders somebody cancels instead of placing.
+/// With more orders than this, commands cancel instead of placing.
 const STANDING_MAX: usize = 20_000;
-/// What a kWh costs every three hours from midnight, in ticks: dear in the evening, for nothing or
-/// less when the sun stands high.
+/// The price of a kWh every three hours from midnight, in ticks: high in the evening, zero or
+/// negative when the sun is high.
 const DAY: [i64; 8] = [1_500, 1_400, 2_000, 900, -50, 900, 2_900, 2_100];
-/// How far from that somebody's price is at most.
+/// The width of the range of limit prices around that price.
 const WIDTH: u64 = 300;
-/// Epochs in three hours.
+/// The number of epochs in three hours.
 const PART: u64 = 12;
 
-/// What everybody says in such a market.
+/// The commands of all accounts in such a market.
 #[derive(Debug)]
 pub(super) struct Epochs {
     desk: Desk,
-    /// How many commands came after the opening.
+    /// The number of commands after the opening.
     count: u64,
 }
 
 impl Epochs {
-    /// The opening, and what comes then.
+    /// Returns the opening and the stream that follows it.
     pub(super) fn begin(seed: u64) -> (Vec<Command>, Self) {
         let mut epochs = Self { desk: Desk::new(seed, 1), count: 0 };
         let opening = epochs.desk.open(MARKET.0, spec(), Phase::Call).to_vec();
         (opening, epochs)
     }
 
-    /// What somebody says next.
+    /// The next command.
     pub(super) fn command(&mut self) -> Command {
         self.count += 1;
         self.desk.now = EPOCH_NS / COMMANDS * self.count;
@@ -62,7 +62,7 @@ impl Epochs {
 
     fn place(&mut self) -> Command {
         let account = self.desk.random.within(1, ACCOUNTS);
-        // Consumers buy, who has a roof sells, who has a battery does both.
+        // Consumers buy, accounts with solar panels sell, accounts with a battery do both.
         let side = match account % 5 {
             0 | 1 => Side::Buy,
             2 | 3 => Side::Sell,
@@ -79,7 +79,8 @@ impl Epochs {
         self.desk.place(MARKET, account, order)
     }
 
-    /// What somebody would pay or take: more than the fair price as often as less.
+    /// A limit price near the fair price. Two times in three it is better for its owner than the
+    /// fair price, otherwise worse.
     fn limit(&mut self, side: Side) -> Price {
         let epoch = self.count / COMMANDS;
         let (part, past) = ((epoch / PART) as usize, (epoch % PART) as i64);

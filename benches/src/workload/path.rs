@@ -1,39 +1,39 @@
-//! The way of a price.
+//! The movement of the price.
 
 use pricetime_journal::random::Random;
 
-/// Where the price is at home, in ticks.
+/// The price from which every path starts, in ticks.
 pub(super) const MIDDLE: i64 = 100_000;
-/// A swing goes up, down and back within so many commands.
+/// The number of commands in which a swing goes up, down and back.
 const SWING: u64 = 200_000;
-/// A crash comes once in so many commands,
+/// The number of commands from one crash to the next.
 const CRASH: u64 = 50_000;
-/// so many commands after the last one's beginning was due,
+/// The number of commands before the price falls, in each such period.
 const CALM: u64 = 10_000;
-/// and falls for so many,
+/// The number of commands during which the price falls.
 const FALL: u64 = 250;
-/// stays down for so many,
+/// The number of commands during which the price stays down.
 const DOWN: u64 = 500;
-/// and returns for so many.
+/// The number of commands during which the price returns.
 const RETURN: u64 = 2_500;
-/// How deep it falls, in percent.
+/// The depth of the fall, in percent.
 const DEPTH: i64 = 30;
 
 /// How a price moves.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Path {
-    /// Not at all.
+    /// It does not move.
     Still,
-    /// It strays by this much now and then, and is drawn back.
+    /// It drifts at random and is pulled back. The value is its current distance from the middle.
     Stray(i64),
-    /// Up by so many percent, down by as many, and back.
+    /// It rises by this many percent, falls by as many, and returns.
     Swing(i64),
-    /// It falls within a moment, and returns.
+    /// It falls quickly, and returns.
     Crash,
 }
 
 impl Path {
-    /// The price at a command.
+    /// The price at the command with this number.
     pub(super) fn price(&mut self, at: u64, random: &mut Random) -> i64 {
         match self {
             Self::Still => MIDDLE,
@@ -45,7 +45,7 @@ impl Path {
             }
             Self::Swing(percent) => {
                 let (at, quarter) = ((at % SWING) as i64, SWING as i64 / 4);
-                // Up for a quarter, down for two, up for one.
+                // Up for a quarter of the swing, down for two, up for one.
                 let way = ((at + 3 * quarter) % (4 * quarter) - 2 * quarter).abs() - quarter;
                 MIDDLE + MIDDLE * *percent / 100 * way / quarter
             }
@@ -53,13 +53,13 @@ impl Path {
         }
     }
 
-    /// Whether everybody sells.
+    /// Returns `true` while the price of a crash falls or stays down.
     pub(super) fn is_panic(&self, at: u64) -> bool {
         matches!(self, Self::Crash) && (CALM..CALM + FALL + DOWN).contains(&(at % CRASH))
     }
 }
 
-/// How much of the way down the price has gone, in thousandths.
+/// How far the price has fallen, in thousandths of the depth.
 fn fallen(at: u64) -> i64 {
     let since = (at % CRASH).saturating_sub(CALM);
     let part = if since < FALL {

@@ -1,4 +1,4 @@
-//! The orders that stand, as the events of an engine tell of them.
+//! The live orders, as the events of an engine report them.
 
 use pricetime_engine::{
     AccountId, ActionKind, Event, Header, MarketId, OrderId, Outcome, Party, Place, Price,
@@ -6,33 +6,33 @@ use pricetime_engine::{
 };
 use pricetime_journal::random::Random;
 
-/// An order that stands.
+/// A live order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Order {
     pub(super) order: OrderId,
     pub(super) market: MarketId,
     pub(super) account: AccountId,
     pub(super) side: Side,
-    /// Its limit; nothing for a stop, whose prices are left alone.
+    /// Its limit price; `None` for a stop, whose prices are never changed.
     pub(super) price: Option<Price>,
     pub(super) open: Quantity,
-    /// Its place among the live ones.
+    /// Its index among the live orders.
     at: usize,
 }
 
-/// All of them. An order's slot is its reference, which comes back with every event.
+/// All live orders. The slot of an order is its reference, which every event repeats.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     slots: Vec<Option<Order>>,
     live: Vec<u32>,
     free: Vec<u32>,
-    /// What the open group speaks of.
+    /// The market of the open group.
     market: MarketId,
     kind: Option<ActionKind>,
 }
 
 impl Standing {
-    /// How many stand.
+    /// The number of live orders.
     pub(super) fn count(&self) -> usize {
         self.live.len()
     }
@@ -46,15 +46,15 @@ impl Standing {
         u64::from(slot)
     }
 
-    /// Any order.
+    /// A random live order.
     pub(super) fn any(&self, random: &mut Random) -> Option<Order> {
         let slot = *random.any(&self.live)?;
         self.slots[slot as usize]
     }
 
-    /// Of so many orders the one that is nearest to a price.
+    /// Of this many random orders, the one nearest to a price.
     pub(super) fn near(&self, random: &mut Random, price: Price, of: usize) -> Option<Order> {
-        // A stop is as near as any.
+        // A stop counts as distance zero.
         let away = |order: &Order| order.price.map_or(0, |own| own.0.abs_diff(price.0));
         (0..of).filter_map(|_| self.any(random)).min_by_key(away)
     }

@@ -1,34 +1,34 @@
-//! What makes one workload differ from another.
+//! The parameters of each workload.
 
 use super::Workload;
 use super::deed::{ALL_SORTS, Mix, PANIC, QUOTES, REFILL, STORM, SWEEPS};
 use super::path::Path;
 
-/// What a continuous market is like.
+/// The parameters of continuous markets.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
-    /// How many orders stand, all markets together.
+    /// The number of live orders in all markets together.
     pub(super) standing: usize,
-    /// How many ticks from the price the farthest new order is.
+    /// The distance of the farthest new order from the price, in ticks.
     pub(super) width: u64,
-    /// Whoever cancels or amends picks the order that is nearest to the price of so many.
+    /// Cancels and amends pick the order nearest to the price out of this many.
     pub(super) nearest_of: usize,
-    /// How many accounts there are.
+    /// The number of accounts.
     pub(super) accounts: u64,
     pub(super) markets: u32,
     pub(super) path: Path,
-    /// What is done most of the time.
+    /// The commands that are sent most of the time.
     pub(super) mix: Mix,
-    /// What is done at other times, and when.
+    /// The commands that are sent at other times, and when.
     pub(super) other: Option<(When, Mix)>,
 }
 
-/// When something else is done.
+/// When the other mix is used.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum When {
-    /// While the price falls.
+    /// While the price falls or stays down.
     Panic,
-    /// From when the book is full until a tenth of it is left.
+    /// From the time when the book is full until a tenth of it is left.
     Full,
 }
 
@@ -43,8 +43,8 @@ const PLAIN: Style = Style {
     other: None,
 };
 
-/// Fewer orders and farther apart, or the moving price would find no end of them and nothing else
-/// would happen.
+/// Fewer orders, and farther apart. With more of them, the moving price would take orders all the
+/// time and nothing else would happen.
 const SWINGING: Style = Style { standing: 2_000, width: 2_000, ..PLAIN };
 
 /// The style of a workload.

@@ -1,4 +1,4 @@
-//! Markets that trade all the time.
+//! Markets that trade continuously.
 
 use pricetime_engine::{
     Action, Command, Fees, Limits, MarketId, MarketSpec, OrderKind, Phase, Place, Price, Pricing,
@@ -14,27 +14,27 @@ use super::zipf::Zipf;
 
 /// The time between two commands.
 const PAUSE_NS: u64 = 1_000;
-/// How many lots an order has.
+/// The range of lots of an order.
 const LOTS: (u64, u64) = (10, 1_000);
-/// In how many parts an iceberg comes.
+/// The number of parts of an iceberg.
 const PARTS: u64 = 5;
 
-/// What everybody does in such markets.
+/// The commands of all accounts in such markets.
 #[derive(Debug)]
 pub(super) struct Trading {
     desk: Desk,
     style: Style,
     zipf: Option<Zipf>,
-    /// How many commands came after the opening.
+    /// The number of commands after the opening.
     count: u64,
-    /// The price now.
+    /// The current price.
     price: Price,
-    /// Whether what is full goes.
+    /// `true` while a full book is being cancelled.
     storm: bool,
 }
 
 impl Trading {
-    /// The opening, and what comes then.
+    /// Returns the opening and the stream that follows it.
     pub(super) fn begin(seed: u64, style: Style) -> (Vec<Command>, Self) {
         let mut trading = Self {
             desk: Desk::new(seed, style.markets),
@@ -52,7 +52,7 @@ impl Trading {
         (opening, trading)
     }
 
-    /// What somebody says next.
+    /// The next command.
     pub(super) fn command(&mut self) -> Command {
         self.price = Price(self.style.path.price(self.count, &mut self.desk.random));
         self.desk.now += PAUSE_NS;
@@ -77,8 +77,9 @@ impl Trading {
         }
     }
 
-    /// What is done next. However long it goes on, about as many orders stand as at first: where
-    /// there are more or fewer by a twentieth, some go instead of coming, or the other way about.
+    /// The kind of the next command. However long the stream is, the number of orders stays close
+    /// to the initial one. If it is off by more than a twentieth, new orders become cancels, or
+    /// cancels and sweeps become new orders.
     fn deed(&mut self) -> Deed {
         let (now, first) = (self.desk.standing.count(), self.style.standing);
         match self.style.other {
@@ -122,8 +123,8 @@ impl Trading {
         Quantity(self.desk.random.within(LOTS.0, LOTS.1))
     }
 
-    /// A price at which an order would rest if the book were where the price is: near it more often
-    /// than far from it.
+    /// A price at which an order would rest if the book were around the current price. It is near
+    /// the current price more often than far from it.
     fn limit(&mut self, side: Side) -> Price {
         let (random, width) = (&mut self.desk.random, self.style.width);
         let away = random.below(width) * random.below(width) / width;
@@ -155,7 +156,7 @@ impl Trading {
         self.place(market, Place { display_quantity, ..order })
     }
 
-    /// A stop beyond where most orders are.
+    /// A stop at a price beyond most orders.
     fn stop(&mut self) -> Command {
         let (market, order) = (self.market(), self.order());
         let (width, side) = (self.style.width, order.side);
@@ -183,7 +184,7 @@ impl Trading {
         self.place(market, Place { time_in_force: TimeInForce::ImmediateOrCancel, ..taker })
     }
 
-    /// Takes from 10 to 40 levels whole. In a panic everybody sells.
+    /// Takes from 10 to 40 levels completely. During a crash all sweeps sell.
     fn sweep(&mut self) -> Command {
         let panic = self.style.path.is_panic(self.count);
         let side = if panic { Side::Sell } else { self.side() };
@@ -200,7 +201,7 @@ impl Trading {
     }
 }
 
-/// A price that is worse for who has it.
+/// A price that is worse by `ticks` for an order on this side.
 const fn beyond(price: Price, side: Side, ticks: u64) -> Price {
     match side {
         Side::Buy => price.up(ticks),

@@ -1,16 +1,16 @@
-//! Which of many markets is spoken to.
+//! The choice of a market when there are many.
 
 use pricetime_engine::MarketId;
 use pricetime_journal::random::Random;
 
-/// How many markets there are where there are many.
+/// The number of markets in `Workload::Markets`.
 pub(super) const MARKETS: u32 = 10_000;
-/// Shares no factor with the number of markets, so that it sends each rank to a market of its own:
-/// the busy ones are not neighbours.
+/// Has no common factor with the number of markets, so that each rank gets a different market and
+/// the busy markets are not neighbours.
 const STRIDE: u32 = 7_919;
 
-/// The market of rank `r` is spoken to `1/r` times as often as the first (Zipf's law). In whole
-/// numbers, so that every machine draws the same.
+/// The market of rank `r` gets `1/r` as many commands as the first (Zipf's law). The weights are
+/// integers, so that every machine draws the same markets.
 #[derive(Debug)]
 pub(super) struct Zipf(Vec<u64>);
 

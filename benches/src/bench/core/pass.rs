@@ -10,7 +10,7 @@ use super::super::machine::thread_time;
 use super::super::memory;
 use super::super::plan::Made;
 
-/// What a first pass sees that nobody times.
+/// The results of a first pass, which is not timed.
 pub(super) struct Pass {
     pub(super) digest: u128,
     pub(super) resting_first: u64,
@@ -22,11 +22,11 @@ pub(super) struct Pass {
     pub(super) allocations: Option<u64>,
 }
 
-/// Collects events as a host would, and forgets them before they are too many.
+/// Collects events like a host, and clears the list before it gets long.
 struct Batch(Vec<Event>);
 
 impl Batch {
-    /// After how many events a batch is handed on.
+    /// The number of events after which a batch is passed on.
     const EVENTS: usize = 256;
 
     fn new() -> Self {
@@ -63,7 +63,7 @@ impl Sink for Trades {
     fn end(&mut self, _: Outcome) {}
 }
 
-/// An engine after the opening.
+/// Creates an engine and executes the opening.
 fn stand(made: &Made) -> Engine {
     let mut engine = Engine::new(made.markets);
     for command in &made.opening {
@@ -77,7 +77,7 @@ fn resting(engine: &Engine) -> u64 {
 }
 
 impl Pass {
-    /// Carries everything out once and looks at what that takes.
+    /// Executes all commands once, and measures memory and trades.
     pub(super) fn looking(made: &Made) -> Self {
         let begun = memory::resident();
         let grown = |now: Option<u64>| Some(now?.saturating_sub(begun?));
@@ -105,15 +105,15 @@ impl Pass {
     }
 }
 
-/// A run as fast as it goes.
+/// The result of a run at full speed.
 pub(super) struct Run {
     pub(super) taken: Duration,
-    /// What of that the thread had a core for.
+    /// The CPU time of the thread in that time.
     pub(super) on_core: Duration,
     pub(super) digest: u128,
 }
 
-/// Carries everything out as fast as it goes.
+/// Executes all commands at full speed.
 pub(super) fn run(made: &Made) -> Run {
     let (mut engine, mut sink) = (stand(made), Batch::new());
     let (begun, begun_core) = (Instant::now(), thread_time());
@@ -124,10 +124,10 @@ pub(super) fn run(made: &Made) -> Run {
     Run { taken, on_core, digest: engine.digest() }
 }
 
-/// How long each command takes.
+/// The times of single commands.
 pub(super) struct Times {
     pub(super) commands: Histogram<u64>,
-    /// The same with no command between two looks at the clock.
+    /// The times of clock readings without a command in between.
     pub(super) clock: Histogram<u64>,
 }
 
@@ -146,7 +146,7 @@ impl Times {
         Self { commands, clock }
     }
 
-    /// Times each command of a run; says which state they come to.
+    /// Times each command of a run. Returns the digest of the final state.
     pub(super) fn pass(&mut self, made: &Made) -> u128 {
         let (mut engine, mut sink) = (stand(made), Batch::new());
         for command in &made.flow {

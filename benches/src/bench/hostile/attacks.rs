@@ -1,4 +1,4 @@
-//! The attacks: what each client sends before the first round, and what it does again and again.
+//! The attacks: what each client sends before the first round, and what it then repeats.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::failure::Failure;
 pub(super) struct Attack {
     pub(super) name: &'static str,
     pub(super) what: &'static str,
-    /// Begins it in a market of so many orders, made with this seed.
+    /// Starts the attack in a market with this many orders, made with this seed.
     pub(super) begin: fn(&Host, usize, u64) -> Result<Begun, Failure>,
 }
 
@@ -66,7 +66,7 @@ pub(super) const ALL: [Attack; 9] = [
     },
 ];
 
-/// Sends commands, waits for their answers, and goes on with others.
+/// Sends the opening, waits for its answers, and then continues with other commands.
 fn begin(
     host: &Host,
     opening: impl Iterator<Item = Draft>,
@@ -77,7 +77,7 @@ fn begin(
     Ok(Begun { opening, step: Some(send(then)) })
 }
 
-/// How many accounts own what the attacker has in the book.
+/// The number of accounts that own the attacker's resting orders.
 const OWNERS: u64 = 4;
 /// The account of the attacker's takers.
 const TAKER: u64 = OWNERS;
@@ -91,7 +91,8 @@ const fn order(number: u64) -> OrderId {
 }
 
 fn chosen_ids(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> {
-    /// One half of `IndexKey::FIXED`: under that key all ids with this lower half have the same hash.
+    /// One half of `IndexKey::FIXED`. Under that key all ids with this lower half have the same
+    /// hash.
     const COLLIDING: u128 = 0x243f_6a88_85a3_08d3;
     let order = |number: u64| OrderId(u128::from(number) << 64 | COLLIDING);
     let bid = move |account, number| {
@@ -110,7 +111,7 @@ fn request_window(host: &Host, orders: usize, _: u64) -> Result<Begun, Failure> 
         request: Some(RequestId(number.into())),
         ..draft(other(0), Action::Cancel { order: order(number) })
     };
-    // With the default number of orders this fills the window.
+    // With the default number of orders, this fills the window.
     let first = u64::from(Limits::default().requests_max).min(orders as u64);
     begin(host, (0..first).map(refused), (first..).map(refused))
 }
@@ -121,7 +122,7 @@ fn iceberg(number: u64, owner: u64, parts: u32) -> Draft {
     place(owner, Place { display_quantity: Some(Quantity(1)), ..hidden })
 }
 
-/// An order that takes what it can of what is asked up to this price, and does not rest.
+/// A buy order that takes what it can up to this price, and does not rest.
 fn taker(number: u64, price: Price, quantity: Quantity) -> Place {
     let time_in_force = TimeInForce::ImmediateOrCancel;
     Place { time_in_force, ..limit(order(number), Side::Buy, price, quantity) }
@@ -138,10 +139,10 @@ fn iceberg_sweep(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
     begin(host, (1..ROUND).map(iceberg), more)
 }
 
-/// None of its takers trades, and each is found out late: one behind most levels of the book, the other in the
-/// midst of a long queue in which its own account has orders.
+/// None of these orders trades, and the engine finds that out late: for every second order after most
+/// levels of the book, for the others in the middle of a long queue with orders of the same account.
 fn dry_runs(host: &Host, orders: usize, seed: u64) -> Result<Begun, Failure> {
-    /// Few, so that an account may have many of them.
+    /// Few parts, so that an account may have many icebergs.
     const PARTS: u32 = 10;
     let icebergs = orders as u64 / 25;
     let owned = icebergs / (OWNERS + 1) * u64::from(PARTS);
@@ -149,7 +150,8 @@ fn dry_runs(host: &Host, orders: usize, seed: u64) -> Result<Begun, Failure> {
     let asked = asked(seed, orders);
     let more = (icebergs..).map(move |number| {
         let (price, quantity, minimum, self_trade) = if number % 2 == 0 {
-            // One more than the others offer: only a look at its own orders shows that it cannot fill.
+            // One more than other accounts offer, so the engine has to look at the account's own
+            // orders.
             (MOST_ASKS, QUANTITY_MAX, Quantity(others + asked + 1), SelfTrade::CancelMaker)
         } else {
             (BETWEEN, Quantity(others + owned / 2), Quantity(others), SelfTrade::Decrement)
@@ -169,17 +171,17 @@ fn empty_cancels(_: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
         if number % 2 == 0 {
             return load::submit(host, &all).map(Some);
         }
-        // It does not rest, so the session ends without an order.
+        // The order does not rest, so the session ends without an order.
         let bid = limit(order(number), Side::Buy, PRICE_MIN, Quantity(1));
         let bid = Place { time_in_force: TimeInForce::ImmediateOrCancel, ..bid };
-        // If there is no room, the next call tries again.
+        // If the host is busy, the next call tries again.
         Ok(host.submit_in(&mut host.session(), place(0, bid)).ok())
     });
     Ok(Begun { opening: Sent::default(), step: Some(step) })
 }
 
 fn crowding_out(host: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
-    /// How many are sent before the answers are looked at.
+    /// The number of commands that are sent before the answers are read.
     const SENT: u64 = 1_024;
     let bid = |number| place(0, limit(order(number), Side::Buy, PRICE_MIN, Quantity(1)));
     let (mut opening, mut first) = (Sent::default(), 0);

@@ -1,4 +1,4 @@
-//! A client beside the honest commands.
+//! A client that runs at the same time as the honest commands.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,10 +12,10 @@ use super::super::report::Sent;
 use super::step::Step;
 use crate::failure::Failure;
 
-/// How many of its commands are not answered yet at most.
+/// The largest number of its commands without an answer.
 const WINDOW: usize = 256;
 
-/// What a client has sent in all rounds, and in which time.
+/// What a client has sent in all rounds, and the time that it took.
 #[derive(Debug, Default)]
 pub(super) struct Paced {
     pub(super) sent: Sent,
@@ -23,12 +23,12 @@ pub(super) struct Paced {
 }
 
 impl Paced {
-    /// How many commands or calls a second it sent.
+    /// The commands or calls a second that it sent.
     pub(super) fn rate(&self) -> f64 {
         self.sent.sent as f64 / self.taken.as_secs_f64().max(1e-9)
     }
 
-    /// Takes a step whenever one is due, until `over`, and one at least.
+    /// Takes a step whenever one is due, until `over`, but at least one.
     pub(super) fn round(
         &mut self,
         host: &Host,

@@ -1,4 +1,4 @@
-//! The market that is attacked, with its book, and flows of plain commands.
+//! The market that is attacked, its book, and streams of plain commands.
 
 use std::ops::Range;
 
@@ -11,24 +11,24 @@ use pricetime::persistence::journal::random::Random;
 
 pub(super) const MARKET: MarketId = MarketId(1);
 pub(super) const QUANTITY_MAX: Quantity = Quantity(1_000_000_000);
-/// Nothing rests below it.
+/// The lowest valid price.
 pub(super) const PRICE_MIN: Price = Price(1);
-/// Nothing rests above it.
+/// The highest valid price.
 const PRICE_MAX: Price = Price(1_000_000);
-/// Between the bids and the asks of the book: here attackers trade with each other.
+/// A price between the bids and the asks of the book, at which attackers trade with each other.
 pub(super) const BETWEEN: Price = Price(500_000);
 const BIDS: i64 = 400_000;
 const ASKS: i64 = 600_000;
-/// On how many prices each side of the book rests.
+/// The number of prices on each side of the book.
 const PRICES: u64 = 5_000;
-/// Some four fifths of the asks of the book are at this price or a better one.
+/// About four fifths of the asks of the book are at this price or a better one.
 pub(super) const MOST_ASKS: Price = Price(ASKS + PRICES.cast_signed() * 4 / 5);
 
 /// The accounts of the book and of the honest commands.
 pub(super) const HONEST: Range<u128> = 1..1_001;
-/// From here on the orders of the honest commands are numbered.
+/// The first order number of the honest commands.
 pub(super) const HONEST_ORDERS: u64 = 1 << 40;
-/// From here on the orders of the other client are numbered.
+/// The first order number of the other client.
 pub(super) const OTHER_ORDERS: u64 = 1 << 41;
 
 /// The accounts of the other client, hostile or not.
@@ -56,7 +56,7 @@ pub(super) const fn limit(order: OrderId, side: Side, price: Price, quantity: Qu
     }
 }
 
-/// The commands that open the market and bring in the resting orders of many accounts.
+/// The commands that open the market and place the resting orders of many accounts.
 pub(super) fn opening(seed: u64, orders: usize) -> Vec<Draft> {
     let operator = |action| Draft { operator: true, ..draft(AccountId(0), action) };
     let opened = [Action::AddMarket(spec()), Action::SetPhase(Phase::Continuous)].map(operator);
@@ -72,7 +72,7 @@ pub(super) fn opening(seed: u64, orders: usize) -> Vec<Draft> {
     opened.into_iter().chain(resting).collect()
 }
 
-/// What the asks of the book come to, up to [`MOST_ASKS`].
+/// The total quantity of the book's asks up to [`MOST_ASKS`].
 pub(super) fn asked(seed: u64, orders: usize) -> u64 {
     let quantity = |draft: &Draft| match draft.action {
         Action::Place(Place {
@@ -86,8 +86,8 @@ pub(super) fn asked(seed: u64, orders: usize) -> u64 {
     opening(seed, orders).iter().map(quantity).sum()
 }
 
-/// Places plain orders that trade with nothing and cancels each again, without end. Each command has a
-/// request id, as those of a careful client.
+/// Endless commands that place plain orders, which trade with nothing, and cancel each again. Each
+/// command has a request id, like those of a careful client.
 pub(super) fn plain(
     seed: u64,
     accounts: Range<u128>,
@@ -108,7 +108,7 @@ fn owner(accounts: &Range<u128>, number: u64) -> AccountId {
     AccountId(accounts.start + u128::from(number) % (accounts.end - accounts.start))
 }
 
-/// An id spread over all bits, as a UUID is.
+/// An id with all bits in use, like a UUID.
 fn order(seed: u64, number: u64) -> OrderId {
     OrderId(u128::from(mixed(seed ^ number)) << 64 | u128::from(mixed(!number)))
 }

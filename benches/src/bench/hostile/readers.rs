@@ -1,4 +1,4 @@
-//! The attacks of clients that read, or that do not.
+//! The attacks of clients that read, or that do not read.
 
 use pricetime::engine::AccountId;
 use pricetime::{AccountFeed, Host, MarketFeed, Options, Question};
@@ -8,9 +8,9 @@ use super::market::{HONEST, MARKET, other};
 use super::step::{Begun, Step, harmless};
 use crate::failure::Failure;
 
-/// The most levels of a book that a client may ask for in a line.
+/// The largest depth of a book that a client may request.
 const DEPTH: usize = 1_000;
-/// How many subscriptions are not read: those of several connections.
+/// The number of unread subscriptions, as many as several connections have.
 const FEEDS: usize = 256;
 
 /// An attacker that sends nothing before the first round.
@@ -27,7 +27,7 @@ pub(super) fn reads(_: &Host, _: usize, _: u64) -> Result<Begun, Failure> {
             1 => drop(host.view(MARKET, usize::MAX)),
             2 => drop(host.subscribe(MARKET)),
             3 => drop(host.subscribe_account(MARKET, AccountId(HONEST.start))),
-            // If there is no room, the next call tries again.
+            // If the host is busy, the next call tries again.
             _ => {
                 if let Ok(view) = host.ask(Question::View { market: MARKET, depth: DEPTH }) {
                     drop(view.wait().map_err(Failure::failed)?);
@@ -54,7 +54,7 @@ impl Feed {
         feed.ok_or_else(|| Failure::failed("the market that is attacked is gone"))
     }
 
-    /// How many updates wait.
+    /// The number of unread updates.
     fn waiting(&self) -> usize {
         match self {
             Self::Market(feed) => feed.updates.ready(),

@@ -1,4 +1,4 @@
-//! A host under honest commands, beside one other client.
+//! A host with honest commands and one other client.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,17 +17,17 @@ use super::market::{HONEST, HONEST_ORDERS, opening, plain};
 use super::step::Step;
 use crate::failure::Failure;
 
-/// How many commands a second there are.
+/// Commands a second.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rates {
     pub(super) honest: u32,
     pub(super) client: u32,
 }
 
-/// A host, and what its rounds came to.
+/// A host and the results of its rounds.
 pub(super) struct Rounds {
     host: Host,
-    // The host is closed before its folder goes.
+    // A field after `host`, so that the host closes before its folder is removed.
     _scratch: Scratch,
     honest: Box<dyn Iterator<Item = Draft>>,
     sent: Sent,
@@ -37,7 +37,7 @@ pub(super) struct Rounds {
 }
 
 impl Rounds {
-    /// A host in a folder of this name, with a book.
+    /// Creates a host with a book, in a folder of this name.
     pub(super) fn new(
         folder: &Path,
         name: &str,
@@ -62,7 +62,7 @@ impl Rounds {
         &self.host
     }
 
-    /// Sends so many honest commands while the client takes its steps, if there is one.
+    /// Sends this many honest commands while the client, if there is one, takes its steps.
     pub(super) fn round(
         &mut self,
         commands: usize,
@@ -89,12 +89,12 @@ impl Rounds {
         Ok(())
     }
 
-    /// How often each round's p99 goes into a second.
+    /// For each round, how many times its p99 fits in a second.
     pub(super) fn rates(&self) -> Runs {
         Runs::new(self.times.iter().map(|it| 1e9 / it.p99_ns.max(1) as f64).collect())
     }
 
-    /// What the rounds came to. Closes the host.
+    /// Closes the host and returns the results of the rounds.
     pub(super) fn end(self) -> Result<Beside, Failure> {
         let median = |of: fn(&Latency) -> u64| {
             Runs::new(self.times.iter().map(|it| of(it) as f64).collect()).median as u64

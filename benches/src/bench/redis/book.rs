@@ -1,4 +1,4 @@
-//! A book of one market and epochs of it, folded as a host folds them.
+//! A book of one market and its epochs, folded as in a host.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -10,14 +10,14 @@ use pricetime_engine::{
     Step, Symbol, Terms, TimeInForce, Timestamp,
 };
 
-/// The one market.
+/// The only market.
 pub(super) const MARKET: MarketId = MarketId(1);
-/// On how many prices a side stands.
+/// The number of prices on a side.
 const PRICES: u64 = 1_000;
-/// Between the bids and the asks.
+/// The price between bids and asks.
 const MIDDLE: i64 = 1_000_000;
 
-/// The orders that a state may be different in from the one before.
+/// The orders in which a state may differ from the one before.
 pub(super) type Changed = BTreeMap<OrderId, Option<OrderRecord>>;
 
 /// A book whose bids and asks never meet.
@@ -31,7 +31,7 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// One with so many orders.
+    /// Creates a book with this many orders.
     pub(super) fn new(seed: u64, orders: usize) -> Self {
         let (engine, image, standing) = (Engine::new(1), Image::default(), VecDeque::new());
         let mut book = Self { engine, image, standing, seed, sequence: 0, orders: 0 };
@@ -43,10 +43,10 @@ impl Book {
         book
     }
 
-    /// An epoch that takes out and puts in so many orders, taken together.
+    /// An epoch with this many cancelled and new orders together.
     pub(super) fn epoch(&mut self, changes: usize) {
         for change in 0..changes {
-            // Those that have stood longest go.
+            // The oldest orders are cancelled first.
             if change % 2 == 0
                 && let Some(order) = self.standing.pop_front()
             {
@@ -59,7 +59,7 @@ impl Book {
         self.operate(Action::CloseEpoch { number: number.unwrap_or_default() });
     }
 
-    /// The state as it is, and what has changed since it was last asked for.
+    /// The current state, and what has changed since the last call.
     pub(super) fn state(&mut self) -> Option<(MarketState, Changed)> {
         let state = self.image.take_state(MARKET)?;
         let upserts = state.changes.upserts.iter().map(|order| (order.party.order, Some(*order)));
@@ -75,7 +75,7 @@ impl Book {
     fn place(&mut self) {
         self.orders += 1;
         let chance = mixed(self.seed ^ self.orders);
-        // Spread over all bits, as a UUID is.
+        // All bits in use, like a UUID.
         let order = OrderId(u128::from(chance) << 64 | u128::from(mixed(!self.orders)));
         let side = if chance & 1 == 0 { Side::Buy } else { Side::Sell };
         let away = (chance >> 1) % PRICES;
@@ -123,7 +123,7 @@ const fn owner(order: OrderId) -> AccountId {
     AccountId(1 + order.0 % 1_000)
 }
 
-/// A number that looks like chance and follows from another.
+/// A number that looks random and follows from another.
 fn mixed(number: u64) -> u64 {
     Random::new(number).bits()
 }

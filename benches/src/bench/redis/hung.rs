@@ -1,4 +1,4 @@
-//! How fast matching goes on while Redis hangs, beside how fast it goes while Redis is well.
+//! The rate of matching while Redis hangs, compared with its rate while Redis responds.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,12 +12,12 @@ use super::super::plan::Made;
 use super::served::Served;
 use crate::failure::Failure;
 
-/// So many commands make an epoch.
+/// The number of commands in an epoch.
 const EPOCH: u64 = 10_000;
-/// No run takes longer.
+/// The longest time of a run.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Commands a second that a host takes whose image goes to this server, which hangs or does not.
+/// The commands a second of a host that writes its image to this server, which hangs or not.
 pub(super) fn rate(
     made: &Made,
     served: &Served,
@@ -26,7 +26,7 @@ pub(super) fn rate(
 ) -> Result<f64, Failure> {
     served.clear()?;
     let scratch = Scratch::new(folder, "host")?;
-    // As patient as a host is by itself.
+    // With the default timeouts of a host.
     let url = format!("redis://{}", served.address);
     let names = served.options.names.clone();
     let redis = RedisOptions { names, ..RedisOptions::parse(&url).map_err(Failure::failed)? };

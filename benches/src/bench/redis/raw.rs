@@ -1,4 +1,4 @@
-//! A plain connection to a server: what is measured beside the image must not come by its client.
+//! A plain connection to a server, so that these measurements do not depend on the image's client.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use pricetime::persistence::redis::Address;
 
-/// How many commands are on their way at a time while Z is measured.
+/// The number of commands in flight on a connection while Z is measured.
 const PIPELINE: usize = 100;
-/// How many connections send them, where `redis-benchmark` is not there.
+/// The number of connections that send them if `redis-benchmark` is not installed.
 const CONNECTIONS: usize = 4;
-/// Longer than an answer takes that comes at all.
+/// A timeout that no working server reaches.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A connection.
@@ -26,7 +26,7 @@ impl Raw {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Asks for something whose answer is a line or a text.
+    /// Sends a command whose reply is a line or a text.
     pub(in super::super) fn ask(&mut self, words: &[&str]) -> io::Result<String> {
         let mut said = Vec::new();
         say(&mut said, words);
@@ -53,7 +53,7 @@ impl Raw {
         }
     }
 
-    /// A number of the server's own figures.
+    /// A number from the server's `INFO`.
     pub(in super::super) fn figure(&mut self, section: &str, name: &str) -> io::Result<f64> {
         let said = self.ask(&["INFO", section])?;
         let found = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -69,7 +69,8 @@ fn say(to: &mut Vec<u8>, words: &[&str]) {
     }
 }
 
-/// Z: how many ZADD a second the server takes at most, at a pipeline of 100, and who says so.
+/// Z: the highest rate of ZADD that the server takes at a pipeline of 100, and which program measured
+/// it.
 pub(in super::super) fn zadd(
     to: &Address,
     key: &str,
@@ -83,7 +84,7 @@ pub(in super::super) fn zadd(
     Ok(measured)
 }
 
-/// None where there is no `redis-benchmark`.
+/// Returns `None` if `redis-benchmark` is not installed.
 fn by_program(to: &Address, key: &str, count: usize) -> io::Result<Option<f64>> {
     let said = Command::new("redis-benchmark")
         .args(["-h", &to.host, "-p", &to.port.to_string(), "-P", &PIPELINE.to_string()])
@@ -95,7 +96,7 @@ fn by_program(to: &Address, key: &str, count: usize) -> io::Result<Option<f64>> 
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         said => said?,
     };
-    // The last row: what was done in quotes, then how often a second.
+    // The last row has the name of the command in quotes, then the rate a second.
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     let rate = said.lines().last().and_then(|row| row.split("\",\"").nth(1));
     let rate = rate.and_then(|rate| rate.trim_matches('"').parse().ok());

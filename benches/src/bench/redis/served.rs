@@ -1,4 +1,4 @@
-//! The server that is measured: one that is there, or one that is started for it.
+//! The server that is measured: a given one, or one that is started for it.
 
 use std::io;
 use std::net::TcpListener;
@@ -16,13 +16,13 @@ use super::super::host::Scratch;
 use super::raw::Raw;
 use crate::failure::Failure;
 
-/// Longer than a server takes to start.
+/// More time than a server takes to start.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// No answer takes that long here; what is slow is to be measured, not given up.
+/// A timeout that no reply reaches here, because slow replies should be measured.
 const LONG: Duration = Duration::from_secs(120);
 
-/// A server. One that was started for this ends with this value; of one that was there, what was
-/// brought there is taken away again.
+/// A server. If it was started here, it ends when this value is dropped. If it was given,
+/// everything written there is removed again.
 pub(in super::super) struct Served {
     pub(in super::super) options: RedisOptions,
     pub(in super::super) address: Address,
@@ -35,7 +35,7 @@ struct Own {
 }
 
 impl Served {
-    /// The server of this address.
+    /// The server at this address.
     pub(in super::super) fn given(url: &str) -> Result<Self, Failure> {
         let usage = |text: &str| Failure::Usage(format!("--redis: {text}"));
         let options = RedisOptions::parse(url).map_err(|error| usage(&error.to_string()))?;
@@ -52,12 +52,12 @@ impl Served {
         Self { options: patient(options), address, own: None }.answering()
     }
 
-    /// One of our own, with an empty memory, in a folder beside this.
+    /// Starts an empty server with its folder in `beside`.
     pub(in super::super) fn own(beside: &Path) -> Result<Self, Failure> {
         Self::named(beside, "redis")
     }
 
-    /// One of several of our own, under this name.
+    /// Starts one of several servers, under this name.
     pub(in super::super) fn named(beside: &Path, name: &str) -> Result<Self, Failure> {
         let folder = Scratch::new(beside, name)?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -104,12 +104,12 @@ impl Served {
         }
     }
 
-    /// Whether it is ours alone, so that it may be stopped.
+    /// Returns `true` if the server was started here, so that it may be stopped.
     pub(in super::super) const fn is_own(&self) -> bool {
         self.own.is_some()
     }
 
-    /// Lets it hang, or go on.
+    /// Makes the server hang or continue.
     pub(in super::super) fn hang(&self, hangs: bool) -> Result<(), Failure> {
         let Some(own) = &self.own else { return Ok(()) };
         let id = i32::try_from(own.child.id()).ok().and_then(Pid::from_raw);
@@ -118,7 +118,7 @@ impl Served {
         kill_process(id, signal).map_err(|error| Failure::failed(io::Error::from(error)))
     }
 
-    /// Waits until what was taken away is out of its memory.
+    /// Waits until the server has freed the memory of removed keys.
     pub(in super::super) fn settle(&self) -> Result<(), Failure> {
         let (mut raw, begun) = (Raw::connect(&self.address)?, Instant::now());
         while raw.figure("memory", "lazyfree_pending_objects")? > 0.0 {
@@ -130,7 +130,7 @@ impl Served {
         Ok(())
     }
 
-    /// Takes away what was brought there.
+    /// Removes everything that was written here.
     pub(in super::super) fn clear(&self) -> Result<(), Failure> {
         let mut link = Link::new(self.options.clone());
         let names = &self.options.names;
@@ -144,18 +144,18 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         match &mut self.own {
-            // It may have ended.
+            // It may have ended already.
             Some(own) => {
                 let _ = own.child.kill();
                 let _ = own.child.wait();
             }
-            // What cannot be taken away is left: its name says whose it was.
+            // Anything that cannot be removed is left; its name shows where it came from.
             None => drop(self.clear()),
         }
     }
 }
 
-/// Names that nobody else has, and all the time that it takes.
+/// Sets unique names and long timeouts.
 fn patient(mut options: RedisOptions) -> RedisOptions {
     options.names.env = format!("bench-{}", std::process::id());
     let (connect, control, bulk) = (LONG, LONG, LONG);

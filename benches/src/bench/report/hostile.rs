@@ -1,43 +1,43 @@
-//! What attacks came to.
+//! The results of attacks.
 
 use serde::{Deserialize, Serialize};
 
-/// What makes two reports of attacks of the same thing.
+/// The settings that must be equal to compare two reports of attacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HostileSettings {
-    /// How many orders rest.
+    /// The number of resting orders.
     pub(crate) orders: usize,
-    /// How many honest commands a second there are.
+    /// Honest commands a second.
     pub(crate) rate: u32,
-    /// How many commands a second the attacker sends, and the harmless client.
+    /// Commands a second of the attacker, and of the harmless client.
     pub(crate) hostile_rate: u32,
 }
 
-/// What an attack does to honest commands.
+/// The effect of an attack on honest commands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Attacked {
-    /// What the attacker does.
+    /// A description of the attack.
     pub(crate) what: String,
-    /// What it sent before the first round.
+    /// What the attacker sent before the first round.
     pub(crate) opening: Sent,
     pub(crate) harmless: Beside,
     pub(crate) hostile: Beside,
-    /// The p99 beside the attacker by that beside the harmless client.
+    /// The p99 beside the attacker, divided by the p99 beside the harmless client.
     pub(crate) p99_ratio: f64,
-    /// Nothing if the system does not say.
+    /// `None` if the system does not report it.
     pub(crate) memory: Option<Resident>,
     pub(crate) goals: Goals,
     pub(crate) met: bool,
 }
 
-/// Commands, or calls.
+/// Numbers of commands or calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Sent {
     pub(crate) sent: usize,
     pub(crate) refused: usize,
 }
 
-/// Honest commands beside a client. Times run from when a command was due to its durable answer.
+/// Honest commands beside a client. Times count from when a command was due to its durable answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Beside {
     pub(crate) honest: Sent,
@@ -48,9 +48,9 @@ pub(crate) struct Beside {
     /// The longest of all rounds.
     pub(crate) max_ns: u64,
     pub(crate) client: Sent,
-    /// How many commands or calls a second the client sent.
+    /// Commands or calls a second that the client sent.
     pub(crate) client_rate: f64,
-    /// How much of the time of the cores the machine below, or its quota, kept from this one while it had work.
+    /// The share of CPU time that the hypervisor or a quota withheld, in percent.
     #[serde(default)]
     pub(crate) stolen_percent: f64,
 }
@@ -58,25 +58,25 @@ pub(crate) struct Beside {
 /// The memory of the process, with two hosts and the clients of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Resident {
-    /// With both books, and before the attacker sent anything.
+    /// With both books, before the attacker sent anything.
     pub(crate) before_bytes: u64,
     pub(crate) highest_bytes: u64,
-    /// When the attacker has gone.
+    /// After the attacker is gone.
     pub(crate) after_bytes: u64,
 }
 
-/// What the figures of an attack ought to be.
+/// The goals for the figures of an attack.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Goals {
     pub(crate) p99_ratio_at_most: f64,
     pub(crate) growth_bytes_at_most: u64,
 }
 
-/// The answers that are owed to all connections may take as much.
+/// The unsent answers of all connections may take this much memory.
 const GOALS: Goals = Goals { p99_ratio_at_most: 2.0, growth_bytes_at_most: 256 << 20 };
 
 impl Attacked {
-    /// Judges by the goals.
+    /// Compares the figures with the goals.
     pub(crate) fn new(
         (what, opening): (&str, Sent),
         [harmless, hostile]: [Beside; 2],
@@ -91,7 +91,7 @@ impl Attacked {
         Self { what, opening, harmless, hostile, p99_ratio, memory, goals, met }
     }
 
-    /// The larger of what was kept from the two hosts.
+    /// The larger of the two hosts' figures.
     pub(crate) const fn stolen_percent(&self) -> f64 {
         self.harmless.stolen_percent.max(self.hostile.stolen_percent)
     }

@@ -1,4 +1,4 @@
-//! Batches as trades would make them.
+//! Batches like those of real trades.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use pricetime_engine::{AccountId, EpochNumber, MarketId};
 
 use crate::failure::Failure;
 
-/// Of all of them.
+/// The history of all batches.
 const HISTORY: History = History(0x7072_6963_6574_696d_8000_6265_6e63_6821);
 
-/// Between how many accounts so many trades are.
+/// The number of accounts that take part in this many trades.
 pub(super) fn accounts(trades: usize) -> usize {
     (trades / 5).max(2)
 }
 
-/// The batch of an epoch with so many trades, by chance from a seed.
+/// The batch of an epoch with this many random trades, made from a seed.
 pub(super) fn batch(market: MarketId, epoch: u64, (trades, seed): (usize, u64)) -> Batch {
     let mut chance = fastrand::Rng::with_seed(seed ^ epoch.rotate_left(32));
     let accounts = accounts(trades) as u128;
@@ -50,7 +50,7 @@ pub(super) fn batch(market: MarketId, epoch: u64, (trades, seed): (usize, u64)) 
     }
 }
 
-/// Makes a market ready for its first epoch.
+/// Prepares a market for its first epoch.
 pub(super) fn seed(ledger: &mut dyn Ledger, market: MarketId) -> Result<Token, Failure> {
     let token = ledger.claim(market, Token(0)).map_err(Failure::failed)?.token;
     let position = Position { history: HISTORY, last: EpochNumber(0) };

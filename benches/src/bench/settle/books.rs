@@ -13,17 +13,17 @@ use super::super::redis::served::Served;
 use super::{Settle, locks, postgres};
 use crate::failure::Failure;
 
-/// The market of small batches in a row.
+/// The market for small batches in a row.
 pub(super) const SMALL: u32 = 1_000;
 
-/// A ledger, and what ends with it: the ledger first.
+/// A ledger and what it needs. The ledger is dropped first.
 pub(super) struct Books {
     pub(super) name: &'static str,
     pub(super) ledger: Box<dyn Ledger>,
     _home: Box<dyn Any>,
 }
 
-/// A server from which what was brought there is taken away again.
+/// A server from which everything that was written here is removed again.
 struct Emptied {
     served: Served,
     markets: Vec<u32>,
@@ -45,12 +45,12 @@ impl Drop for Emptied {
         }
         let words: Vec<&str> =
             std::iter::once("UNLINK").chain(keys.iter().map(String::as_str)).collect();
-        // What cannot be taken away is left: its name says whose it was.
+        // Anything that cannot be removed is left; its name shows where it came from.
         let _ = Raw::connect(&self.served.address).and_then(|mut raw| raw.ask(&words));
     }
 }
 
-/// All that there are.
+/// All ledgers that can be measured.
 pub(super) fn all(settle: &Settle) -> Result<Vec<Books>, Failure> {
     let folder = Scratch::new(&settle.folder, "ledger")?;
     let ledger = EmbeddedLedger::open(&folder.0).map_err(Failure::failed)?;
@@ -74,7 +74,7 @@ pub(super) fn all(settle: &Settle) -> Result<Vec<Books>, Failure> {
     if let Some(home) = home {
         let mut options =
             PostgresOptions::parse(&home.url, &home.schema).map_err(Failure::failed)?;
-        // What is slow is to be measured, not given up.
+        // Slow replies should be measured, not time out.
         options.answer = Duration::from_secs(120);
         let ledger = PostgresLedger::open(options).map_err(Failure::failed)?;
         all.push(Books { name: "postgres", ledger: Box::new(ledger), _home: Box::new(home) });

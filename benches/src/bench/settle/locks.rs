@@ -1,4 +1,4 @@
-//! Locks over five servers, all well or one of them hanging.
+//! Locks over five servers, with all of them responding or with one that hangs.
 
 use std::env;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::super::report::Measured;
 use super::{Settle, times};
 use crate::failure::Failure;
 
-/// How many servers.
+/// The number of servers.
 const NODES: usize = 5;
-/// How long a lock lives.
+/// The time after which a lock expires.
 const TTL: Duration = Duration::from_secs(10);
 
-/// Whether there is a `redis-server` in the PATH.
+/// Returns `true` if a `redis-server` is in the PATH.
 pub(super) fn are_possible() -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path).any(|folder| folder.join("redis-server").is_file())
 }
 
-/// Takes locks and gives them back.
+/// Takes locks and releases them.
 pub(super) fn measure(settle: &Settle, progress: &Progress) -> Result<Vec<Measured>, Failure> {
     let start = |node: usize| Served::named(&settle.folder, &format!("node-{node}"));
     let servers = (0..NODES).map(start).collect::<Result<Vec<_>, _>>()?;
@@ -30,7 +30,7 @@ pub(super) fn measure(settle: &Settle, progress: &Progress) -> Result<Vec<Measur
     let mut measured = Vec::new();
     for hung in [0, 1] {
         progress.now(format!("locks, {hung} of {NODES} servers hanging"));
-        // One that has never been used says nothing of a connection that is there.
+        // A first lock opens the connections, so that later ones find them open.
         let redlock = Redlock::open(&nodes).map_err(Failure::failed)?;
         measure_locks(&redlock, "bench", TTL, 1).map_err(Failure::failed)?;
         for server in servers.iter().take(hung) {

@@ -1,4 +1,4 @@
-//! How fast matching goes on beside settlement, and without it.
+//! The rate of matching with settlement, and without it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use super::super::runs::Runs;
 use super::{KEPT, told};
 use crate::failure::Failure;
 
-/// So many commands make an epoch.
+/// The number of commands in an epoch.
 const EPOCH: u64 = 100_000;
-/// No run takes longer.
+/// The longest time of a run.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A host with settlement and without, in turns.
+/// Measures a host with settlement and without, in turns.
 pub(super) fn measure(
     made: &Made,
     (runs, folder): (u32, &Path),
@@ -29,7 +29,7 @@ pub(super) fn measure(
     let (mut alone, mut beside, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..runs {
         progress.now("a host with settlement and without");
-        // Each is the first as often as the other.
+        // Each comes first equally often.
         let (without, with) = if run % 2 == 0 {
             let without = rate(made, folder, false)?;
             (without, rate(made, folder, true)?)
@@ -53,7 +53,7 @@ pub(super) fn measure(
     Ok(vec![first, second])
 }
 
-/// Commands a second that a host takes.
+/// The commands a second of a host.
 fn rate(made: &Made, folder: &Path, settles: bool) -> Result<f64, Failure> {
     let scratch = Scratch::new(folder, "host")?;
     let options = Options::new(scratch.0.join("data"));

@@ -1,4 +1,4 @@
-//! PostgreSQL: one that is there, or one that is started for this.
+//! PostgreSQL: a given server, or one that is started for this.
 
 use std::env;
 use std::fs;
@@ -15,11 +15,11 @@ use rustix::process::{Pid, Signal, geteuid, kill_process};
 use super::super::host::Scratch;
 use crate::failure::Failure;
 
-/// Longer than a server takes to start.
+/// More time than a server takes to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the ledger is. A server that was started ends with this value; from one that was there the
-/// schema is taken away again.
+/// The location of the ledger. If the server was started here, it ends when this value is dropped.
+/// If it was given, the schema is removed again.
 pub(super) struct Home {
     pub(super) url: String,
     pub(super) schema: String,
@@ -27,16 +27,17 @@ pub(super) struct Home {
 }
 
 impl Home {
-    /// The database of this address.
+    /// The database at this address.
     pub(super) fn given(url: &str) -> Self {
         let schema = format!("pricetime_bench_{}", std::process::id());
         Self { url: url.to_owned(), schema, own: None }
     }
 
-    /// One of our own; none where PostgreSQL is not installed.
+    /// Starts a server. Returns `None` if PostgreSQL is not installed or cannot create its data
+    /// folder.
     pub(super) fn own(beside: &Path) -> Result<Option<Self>, Failure> {
         let Some(programs) = programs() else { return Ok(None) };
-        // As root it does not run at all.
+        // PostgreSQL does not run as root.
         let user =
             if geteuid().is_root() { user("postgres").or_else(|| user("nobody")) } else { None };
         let folder = Scratch::new(beside, "postgres")?;
@@ -102,7 +103,7 @@ impl Drop for Home {
             return;
         };
         if let Some(id) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            // At once, but not without clearing up. It may have ended.
+            // SIGINT stops it at once but still cleans up. It may have ended already.
             let _ = kill_process(id, Signal::INT);
         }
         let begun = Instant::now();
@@ -114,9 +115,9 @@ impl Drop for Home {
     }
 }
 
-/// Where the server's programs are.
+/// The folder of the server's programs.
 fn programs() -> Option<PathBuf> {
-    // Debian has each version in a folder of its own.
+    // Debian has a folder for each version.
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut places: Vec<PathBuf> = versions.map(|it| it.path().join("bin")).collect();
     places.sort();
@@ -129,7 +130,7 @@ fn programs() -> Option<PathBuf> {
     places.into_iter().find(whole)
 }
 
-/// The number of a user of this machine.
+/// The id of a user of this machine.
 fn user(name: &str) -> Option<u32> {
     let users = fs::read_to_string("/etc/passwd").ok()?;
     let line = users.lines().find(|line| line.split(':').next() == Some(name))?;
@@ -145,7 +146,7 @@ fn as_user(program: &Path, user: Option<u32>) -> Command {
     command
 }
 
-/// Asks for something. Says whether it was done.
+/// Runs a statement. Returns `true` if it succeeds.
 fn sql(psql: &Path, url: &str, text: &str) -> bool {
     let asked = Command::new(psql)
         .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", text])

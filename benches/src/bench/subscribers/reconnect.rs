@@ -1,4 +1,4 @@
-//! How long acknowledgements stop while all subscribers come back at once.
+//! How long acknowledgements stop while all subscribers reconnect.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,15 +19,15 @@ use super::super::runs::Runs;
 use super::{MARKET, Subscribers, account, subscribe, told};
 use crate::failure::Failure;
 
-/// How many commands are on their way.
+/// The number of commands in flight.
 const WINDOW: usize = 1_024;
-/// Far below the prices of the workload, so many prices have resting orders.
+/// The number of prices of resting orders, far below those of the workload.
 const PRICES: u64 = 1_000;
 
-/// What the submitter has seen.
+/// What the submitter has observed.
 #[derive(Debug, Default)]
 struct Seen {
-    /// The commands that were acknowledged.
+    /// The number of acknowledged commands.
     acknowledged: AtomicU64,
     /// The longest time between two acknowledgements since a watch began, in nanoseconds.
     longest: AtomicU64,
@@ -35,8 +35,8 @@ struct Seen {
 }
 
 impl Seen {
-    /// Does something, and returns the longest time between two acknowledgements meanwhile, in
-    /// milliseconds.
+    /// Runs `work`, and also returns the longest time between two acknowledgements while it runs,
+    /// in milliseconds.
     fn watch<T>(&self, work: impl FnOnce() -> T) -> (T, f64) {
         self.wait();
         self.longest.store(0, Ordering::Release);
@@ -46,7 +46,7 @@ impl Seen {
         (done, self.longest.load(Ordering::Acquire) as f64 / 1e6)
     }
 
-    /// Waits for the next acknowledgement, if there is to be one.
+    /// Waits for the next acknowledgement, unless the submitter has ended.
     fn wait(&self) {
         let before = self.acknowledged.load(Ordering::Acquire);
         while self.acknowledged.load(Ordering::Acquire) == before
@@ -75,7 +75,7 @@ fn bid(account: AccountId, order: u128) -> Draft {
     Draft { market: MARKET, account, operator: false, request: None, action, session: None }
 }
 
-/// Subscribes all at once, from a thread for each core, while a submitter goes on.
+/// Subscribes all at once, with one thread for each core, while a submitter continues.
 pub(super) fn measure(
     bench: &Subscribers,
     opening: &[Command],
@@ -112,14 +112,14 @@ pub(super) fn measure(
     ])
 }
 
-/// The longest of these times.
+/// A figure of the longest of these times.
 fn longest(name: &str, times: Vec<f64>, what: String) -> Measured {
     let value = times.iter().copied().fold(0.0, f64::max);
     let rates = times.into_iter().map(|ms| 1e3 / ms.max(1e-9)).collect();
     told(name, rates, value, (what, "ms"))
 }
 
-/// The longest waits of each run, and how long it took until all had subscribed, in milliseconds.
+/// The longest waits of each run, and the time until all had subscribed, in milliseconds.
 #[derive(Default)]
 struct Waits {
     alone: Vec<f64>,
@@ -155,7 +155,7 @@ fn runs(
     Ok(waits)
 }
 
-/// Drops these subscriptions and subscribes to every account, from a thread for each core.
+/// Drops these subscriptions and subscribes to every account, with one thread for each core.
 fn all(
     host: &Host,
     mut before: Vec<Vec<AccountFeed>>,
@@ -177,7 +177,7 @@ fn all(
     })
 }
 
-/// Places orders and cancels them until it is over, so that the book stays as large as it is.
+/// Places orders and cancels them until `seen.over` is set. The size of the book stays the same.
 fn submit(host: &Host, account: AccountId, seen: &Seen) -> Result<(), Failure> {
     let done = submit_until_over(host, account, seen);
     seen.over.store(true, Ordering::Release);

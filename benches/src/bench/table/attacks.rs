@@ -3,7 +3,7 @@
 use super::super::numbers::{long, whole};
 use super::super::report::{Attacked, Beside, Measured, Resident};
 
-/// A row for each attack, what each attacker does, and whether the goals are met.
+/// A row for each attack, a description of each, and whether the goals are met.
 pub(super) fn table(measured: &[Measured]) -> String {
     let all: Vec<_> = measured
         .iter()
@@ -68,7 +68,7 @@ fn about(name: &str, attacked: &Attacked) -> String {
     format!("{name:<15} {what}{before}{refused}\n")
 }
 
-/// Says which attacks miss the goals.
+/// Names the attacks that miss the goals.
 fn judged(all: &[(&str, &Attacked)]) -> String {
     let Some((_, Attacked { goals, .. })) = all.first() else { return String::new() };
     let missed: Vec<_> = all.iter().filter(|(_, one)| !one.met).map(|(name, _)| *name).collect();

@@ -1,4 +1,4 @@
-//! Commands on their way into a host.
+//! Submission of commands to a host.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use pricetime_benches::{Flow, Prices, Shape};
 
 use crate::Failure;
 
-/// How many commands of one submitter are on their way.
+/// The number of commands that a submitter has in flight.
 pub(crate) const WINDOW: usize = 4_096;
 
 pub(crate) fn draft(command: &Command) -> Draft {
@@ -16,7 +16,7 @@ pub(crate) fn draft(command: &Command) -> Draft {
     Draft { market, account, operator, request: None, action, session: None }
 }
 
-/// A flow beside so many standing orders: what opens the book, and what comes then.
+/// Returns the opening of a book with this many resting orders, and the commands that follow.
 pub(crate) fn flow(standing: usize, count: usize) -> (Vec<Command>, Vec<Command>) {
     let shape = Shape { standing, markets: 1, prices: Prices::Narrow };
     let (mut flow, opening) = Flow::new(23, shape);
@@ -34,7 +34,7 @@ pub(crate) fn submit(host: &Host, draft: Draft) -> Result<Ticket, Failure> {
     }
 }
 
-/// Submits all of them and waits for the last answer.
+/// Submits all commands and waits for the last answer.
 pub(crate) fn load(host: &Host, commands: &[Command]) -> Result<(), Failure> {
     let mut waiting = VecDeque::with_capacity(WINDOW);
     for command in commands {

@@ -1,10 +1,10 @@
-//! What a host feels of an epoch that closes and of the snapshot that is written then.
+//! The effect of closing epochs, and of the snapshots that are then written, on a host.
 //!
-//! One host, phases in turn: some in which nothing closes, and some in which an epoch closes as soon
-//! as the snapshot of the last one is written, so that all the time one is being made. Commands come
-//! in an open loop at a modest rate. Beside them the core is asked for its best level every
-//! millisecond: what that takes, both ways through its thread and never through journal or disk, is
-//! what the core feels.
+//! One host runs through alternating phases. In some no epoch closes. In the others an epoch closes
+//! as soon as the snapshot of the previous one is written, so that a snapshot is always in
+//! progress. Commands arrive in an open loop at a moderate rate. A second thread asks the core for
+//! its best level every millisecond. This goes through the core's thread both ways and never
+//! through journal or disk, so its time shows how the core is affected.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,11 +17,11 @@ use crate::drive::{flow, load, submit};
 use crate::open_loop::{self, Spread, histogram, record};
 use crate::{Bench, Failure, say};
 
-/// How many commands come in a second.
+/// The number of commands a second.
 const RATE: f64 = 50_000.0;
-/// How often each kind of phase comes.
+/// The number of phases of each kind.
 const ROUNDS: usize = 4;
-/// Between two questions to the core.
+/// The time between two questions to the core.
 const ASK: Duration = Duration::from_millis(1);
 const MARKET: MarketId = MarketId(1);
 
@@ -69,7 +69,7 @@ impl Bench {
     }
 }
 
-/// Asks the core every now and then, and says how long it took to answer.
+/// Asks the core at intervals, and returns the times that the answers took.
 fn ask(host: &Host, done: &AtomicBool) -> Result<Histogram<u64>, Failure> {
     let mut times = histogram()?;
     while !done.load(Ordering::Acquire) {
@@ -81,7 +81,7 @@ fn ask(host: &Host, done: &AtomicBool) -> Result<Histogram<u64>, Failure> {
     Ok(times)
 }
 
-/// Closes epochs, each when the snapshot of the one before is written. Says how many.
+/// Closes epochs, each when the snapshot of the previous one is written. Returns their number.
 fn close(host: &Host, done: &AtomicBool) -> Result<usize, Failure> {
     let mut closed = 0;
     while !done.load(Ordering::Acquire) {

@@ -1,12 +1,13 @@
-//! What a host does: commands a second, the time from submitting to the durable answer, what it
-//! feels of an epoch that closes, and the time to come back.
+//! Measures a host: commands a second, the time from submission to the durable answer, the effect
+//! of closing epochs, and the time of a restart.
 //!
 //! `cargo run --profile dist -p pricetime-benches --bin host -- [--folder F] [--seconds S]
 //! [--orders N] [--only rates|latencies|epochs|restart]`
 //!
-//! One process, one market, the commands of `Flow`. Rates are of a closed loop in which each
-//! submitter keeps a window of commands on their way. Latencies are of an open loop, described in
-//! `open_loop.rs`. Whoever submits runs on the same cores as the host; what that takes is said.
+//! There is one process, one market, and the commands of `Flow`. Rates come from a closed loop in
+//! which each submitter keeps a window of commands in flight. Latencies come from an open loop,
+//! described in `open_loop.rs`. Submitters run on the same cores as the host. The CPU time that
+//! they take is printed.
 
 mod drive;
 mod epochs;
@@ -26,16 +27,16 @@ use crate::drive::{WINDOW, flow, load};
 /// Measures an embedded host.
 #[derive(Parser)]
 struct Arguments {
-    /// Where the data folders are made; each is removed afterwards.
+    /// Folder for the data folders. Each is removed afterwards.
     #[arg(long, default_value = "./bench-data")]
     folder: PathBuf,
-    /// How long each measurement runs.
+    /// Length of each measurement, in seconds.
     #[arg(long, default_value_t = 3)]
     seconds: u64,
-    /// How many orders a restart brings back.
+    /// Number of orders that a restart restores.
     #[arg(long, default_value_t = 1_000_000)]
     orders: usize,
-    /// What is measured; everything where nothing is said.
+    /// The part to measure; everything if it is not given.
     #[arg(long)]
     only: Option<Part>,
 }
@@ -51,9 +52,9 @@ enum Part {
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// How many orders stand while rates and latencies are measured.
+/// The number of resting orders for rates and latencies.
 const STANDING: usize = 10_000;
-/// How many stand while epochs close.
+/// The number of resting orders while epochs close.
 const STANDING_EPOCHS: usize = 100_000;
 
 fn main() -> Result<(), Failure> {
@@ -105,7 +106,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Commands a second from so many submitters.
+    /// The commands a second of this many submitters.
     fn rate(&self, policy: Policy, submitters: usize) -> Result<f64, Failure> {
         let (opening, commands) = flow(STANDING, 1_500_000);
         let host = self.open(policy)?;
@@ -136,7 +137,7 @@ impl Bench {
         Ok(rate)
     }
 
-    /// The times from submitting to the durable answer at shares of the highest rate.
+    /// The times from submission to the durable answer, at several shares of the highest rate.
     fn latencies(&self) -> Result<(), Failure> {
         let highest = self.rate(Policy::Sync, 1)?;
         for percent in [10, 50, 90] {

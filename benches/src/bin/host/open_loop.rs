@@ -1,10 +1,10 @@
-//! Commands that come when they come, whether the host keeps up or not.
+//! An open loop: commands that arrive whether the host keeps up or not.
 //!
-//! Commands come in bursts, one every [`TICK`]; all of a burst are due at its instant, which is fixed
-//! before the run. What counts runs from there, so a stall is charged to everybody who came during
-//! it, and so is a generator that wakes up late. Between bursts the generator sleeps. The answers of
-//! a burst are looked at when the last of them is there, and all are given its time: none is given
-//! too short a one, and nobody wakes up for each.
+//! Commands arrive in bursts, one every [`TICK`]. All commands of a burst are due at an instant
+//! that is fixed before the run, and their time counts from there. So a stall counts for every
+//! command that was due during it, and so does a generator that wakes up late. Between bursts the
+//! generator sleeps. The answers of a burst are read when the last of them has arrived, and all get
+//! its time. So no time is too short, and no thread wakes up for each answer.
 
 use std::fmt;
 use std::sync::mpsc;
@@ -17,18 +17,18 @@ use pricetime::{Host, Ticket};
 use crate::Failure;
 use crate::drive::{draft, submit};
 
-/// Between two bursts.
+/// The time between two bursts.
 const TICK: Duration = Duration::from_micros(200);
 
-/// What a run took.
+/// The result of a run.
 pub(crate) struct Run {
     /// From when a command was due to its durable answer, in nanoseconds.
     pub(crate) times: Histogram<u64>,
-    /// From when a burst was due to when all of it was submitted.
+    /// From when a burst was due until all of it was submitted.
     submitted: Histogram<u64>,
-    /// What generator and waiter took of a core.
+    /// The share of a core that generator and waiter used.
     driver: f64,
-    /// What all threads together took of a core.
+    /// The share of a core that all threads together used.
     all: f64,
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Run {
     }
 }
 
-/// A histogram in a few numbers.
+/// A histogram as a few numbers.
 pub(crate) struct Spread<'a>(pub(crate) &'a Histogram<u64>);
 
 impl fmt::Display for Spread<'_> {
@@ -63,7 +63,7 @@ pub(crate) fn record(times: &mut Histogram<u64>, since: Instant, count: usize) {
     times.saturating_record_n(since.elapsed().as_nanos() as u64, count as u64);
 }
 
-/// Sends commands at a rate, and says what became of them.
+/// Sends commands at a rate, and returns their times.
 pub(crate) fn run(host: &Host, commands: &[Command], rate: f64) -> Result<Run, Failure> {
     let (send, receive) = mpsc::channel::<(Instant, Vec<Ticket>)>();
     let (mut submitted, before, begin) = (histogram()?, on_cpu("self")?, Instant::now());
@@ -103,10 +103,10 @@ pub(crate) fn run(host: &Host, commands: &[Command], rate: f64) -> Result<Run, F
     Ok(Run { times, submitted, driver, all })
 }
 
-/// How long a thread, or all that live, have had a core so far. Zero where the system does not say.
+/// The CPU time of a thread, or of all live threads, so far. Zero if the system does not report it.
 fn on_cpu(whose: &str) -> Result<Duration, Failure> {
     let of = |path: &std::path::Path| -> Result<Duration, Failure> {
-        // A thread may end while we look.
+        // A thread may end during this loop.
         let said = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
         let nanoseconds = said.split_whitespace().next().map(str::parse).transpose()?;
         Ok(Duration::from_nanos(nanoseconds.unwrap_or(0)))

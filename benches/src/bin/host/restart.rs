@@ -1,4 +1,4 @@
-//! How long it takes to come back.
+//! The time of a restart.
 
 use std::hint::black_box;
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use pricetime::persistence::journal::{Folder, History, RealDisk, Recovery, Recov
 use crate::drive::{flow, load};
 use crate::{Bench, Failure, say};
 
-/// How often everything is measured; the median counts.
+/// The number of times that everything is measured; the median counts.
 const ROUNDS: usize = 5;
-/// How many commands follow those that fill the book.
+/// The number of commands after those that fill the book.
 const AFTERWARDS: usize = 500_000;
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -23,7 +23,8 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 impl Bench {
-    /// From a snapshot, from the journal alone, and the bare core on the same commands.
+    /// Measures a start from a snapshot, one from the journal alone, and the bare core on the same
+    /// commands.
     pub(crate) fn restart(&self, orders: usize) -> Result<(), Failure> {
         let (opening, commands) = flow(orders, AFTERWARDS);
         let host = self.open(Policy::Sync)?;
@@ -51,7 +52,7 @@ impl Bench {
         self.clean()
     }
 
-    /// The rate of a replay beside that of the bare core on the same commands.
+    /// The rate of a replay, and that of the bare core on the same commands.
     fn replay(&self) -> Result<(), Failure> {
         let disk = Arc::new(RealDisk);
         let open =
