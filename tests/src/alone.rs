@@ -1,5 +1,5 @@
-//! What a host without a data folder does, when nothing is left to chance: the same commands, carried
-//! out beside it, say what may stand in Redis.
+//! The deterministic behavior of a host without a data folder. The same commands are executed in a second
+//! engine, which determines the states that Redis may contain.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use pricetime_redis::{TradeRecord, Trades, Whole};
 
 use crate::load;
 
-/// After so many commands the epochs of all markets close.
+/// The number of commands after which the epochs of all markets close.
 pub const EPOCH: u64 = 97;
-/// What time it is, always.
+/// The constant time of the clock.
 const TIME: Timestamp = Timestamp(1_700_000_000_000_000_000);
-/// How many markets there are.
+/// The number of markets.
 const MARKETS: u32 = 2;
 
 /// A clock that stands still.
@@ -29,10 +29,10 @@ impl Clock for Still {
     }
 }
 
-/// The command of a number: some add the markets and open them, which a crash may take back.
+/// The command of a number. Some commands add and open the markets, which a crash may take back.
 ///
 /// # Panics
-/// Never: the symbol is one.
+/// Never panics: the symbol is valid.
 #[must_use]
 pub fn draft(seed: u64, number: u64) -> Draft {
     let market = MarketId(u32::try_from(number % u64::from(MARKETS)).unwrap_or(0) + 1);
@@ -48,30 +48,30 @@ pub fn draft(seed: u64, number: u64) -> Draft {
     Draft { market, account: AccountId(1), operator: true, request: None, action, session: None }
 }
 
-/// A market where it may come back.
+/// A state to which a market may be restored.
 #[derive(Clone, Debug)]
 struct End {
     state: MarketSnapshot,
-    /// How many trades there had been.
+    /// The number of trades up to then.
     trades: usize,
 }
 
-/// The same commands, carried out here.
+/// The same commands, executed in a second engine.
 #[derive(Debug)]
 pub struct Course {
     engine: Engine,
     trades: BTreeMap<MarketId, Vec<TradeRecord>>,
-    /// The ends of epochs; and how the markets began.
+    /// The states at the ends of epochs, and the initial state of each market.
     ends: BTreeMap<MarketId, Vec<End>>,
-    /// What stood in Redis at the start; it may not have been written anew.
+    /// The state in Redis at the start; it may not have been rewritten yet.
     began: Option<Whole>,
 }
 
 impl Course {
-    /// One that begins with what stands in Redis.
+    /// Starts with the state in Redis.
     ///
     /// # Panics
-    /// Where that is no state of an engine.
+    /// Panics if an engine cannot restore that state.
     #[must_use]
     pub fn new(began: Option<Whole>, markets_max: u32) -> Self {
         let mut engine = Engine::new(markets_max);
@@ -101,8 +101,8 @@ impl Course {
         &self.engine
     }
 
-    /// Carries out the commands of these numbers until there are as many as this, as a host does that
-    /// closes its epochs by their number.
+    /// Executes the commands from `first` on until the sequence reaches `sequence`, and closes epochs by
+    /// the number of commands, as a host does.
     pub fn until(&mut self, sequence: Sequence, seed: u64, first: u64) {
         let numbers = first..;
         for (count, number) in (1_u64..).zip(numbers) {
@@ -129,10 +129,10 @@ impl Course {
         }
     }
 
-    /// Carries out a command.
+    /// Executes a command.
     ///
     /// # Panics
-    /// Never: a command makes a group.
+    /// Never panics: every command makes a group.
     pub fn carry_out(&mut self, draft: Draft) -> Group {
         let Draft { market, account, operator, request, action, session } = draft;
         let sequence = Sequence(self.engine.last_sequence().0 + 1);
@@ -144,7 +144,7 @@ impl Course {
         self.engine.apply(&command, &mut groups);
         let group = groups.pop().expect("a group");
         if let Some(head) = head {
-            // Nothing trades behind the end of an epoch in one command.
+            // Within one command, nothing trades after the end of an epoch.
             let (fees, events) = (head.spec.terms.fees, group.events.iter());
             let trades =
                 events.filter_map(|it| TradeRecord::of(&group.header, it, head.epoch, fees));
@@ -166,10 +166,10 @@ impl Course {
         }
     }
 
-    /// Holds what stands in Redis of a market against what may.
+    /// Compares a market's state in Redis with the permitted ones.
     ///
     /// # Panics
-    /// Where it is anything but the end of an epoch, with the trades up to there and no others.
+    /// Panics unless it is the state at the end of an epoch, with exactly the trades up to then.
     pub fn judge(&self, found: &MarketSnapshot, trades: &Trades) {
         let market = found.head.market;
         if let Some(began) = &self.began

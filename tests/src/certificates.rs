@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-/// Two authorities, `ca` and `other`, and what the first has signed: `server`, for this machine, and
-/// `client`.
+/// Two authorities, `ca` and `other`, and two certificates signed by the first: `server`, for this machine,
+/// and `client`.
 const SCRIPT: &str = "set -e
 for who in ca other; do
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$who -keyout $who.key -out $who.crt
@@ -16,10 +16,10 @@ for who in server client; do
     -extfile $who.ext -out $who.crt
 done";
 
-/// Makes `NAME.crt` and `NAME.key` for each of them in this folder.
+/// Creates `NAME.crt` and `NAME.key` for each of them in this folder.
 ///
 /// # Panics
-/// If `openssl` is not installed (`scripts/test` installs it).
+/// Panics if `openssl` is not installed (`scripts/test` installs it).
 pub fn make(folder: &Path) {
     let made = Command::new("sh").args(["-c", SCRIPT]).current_dir(folder).output();
     let made = made.expect("a shell");

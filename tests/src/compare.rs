@@ -1,8 +1,8 @@
-//! The engine under trial: the same steps for it and for the model, and everything that either says
-//! or holds compared after each.
+//! Differential tests of the engine: it and the model execute the same steps, and all their output and
+//! state is compared after each.
 //!
-//! A [`Trial`] carries out steps and reports the first difference. [`run`] lets a generator make
-//! the steps of a seed; where they part ways, the steps are shrunk to a few that still do.
+//! A [`Trial`] executes steps and reports the first difference. [`run`] lets a generator make the steps of
+//! a seed. If there is a difference, it shrinks the steps to a few that still show it.
 
 mod differ;
 mod shrink;
@@ -27,13 +27,13 @@ pub use subject::Subject;
 
 use differ::{same, same_groups, same_state};
 
-/// Books with more live orders than this are looked at less often.
+/// Books with more live orders than this are compared less often.
 const SMALL: usize = 256;
 
-/// One step in so many a large book is looked at and a small one asked the dearer questions.
+/// The interval, in steps, at which a large book is compared and a small one gets the expensive queries.
 const SELDOM: u64 = 64;
 
-/// One subject beside the model and the image that the subject's events add up to.
+/// A subject, the model, and the image built from the subject's events.
 #[derive(Debug)]
 pub struct Trial<S> {
     subject: S,
@@ -41,13 +41,13 @@ pub struct Trial<S> {
     image: Image,
     markets_max: u32,
     steps: u64,
-    /// A book up to this size is asked the dearer questions after every step too.
+    /// A book up to this size gets the expensive queries after every step.
     tiny: usize,
     seen: EngineSnapshot,
 }
 
 impl<S: Subject> Trial<S> {
-    /// A trial from the start.
+    /// Starts a trial.
     #[must_use]
     pub fn new(markets_max: u32) -> Self {
         let model = Model::new(markets_max);
@@ -62,23 +62,23 @@ impl<S: Subject> Trial<S> {
         }
     }
 
-    /// A trial that asks everything after every step while books are small.
+    /// Starts a trial that runs all queries after every step while books are small.
     #[must_use]
     pub fn closely(markets_max: u32) -> Self {
         Self { tiny: SMALL / 4, ..Self::new(markets_max) }
     }
 
-    /// The state when it was last looked at.
+    /// The state at the last comparison.
     #[must_use]
     pub const fn seen(&self) -> &EngineSnapshot {
         &self.seen
     }
 
-    /// Carries out a step. Every command's group goes to `watch`, with the market as it was before
-    /// where that is known.
+    /// Executes a step. Passes the group of every command to `watch`, with the market's previous state if
+    /// that is known.
     ///
     /// # Errors
-    /// What the subject says or holds otherwise than the model.
+    /// Returns the difference between the subject and the model.
     pub fn step(
         &mut self,
         step: &Step,
@@ -119,7 +119,7 @@ impl<S: Subject> Trial<S> {
         Ok(())
     }
 
-    /// Puts an engine made from a snapshot in the old one's place.
+    /// Replaces the subject with one that is restored from its snapshot.
     fn restore(&mut self) -> Result<(), String> {
         let snapshot = guard("the core", || self.subject.snapshot())?;
         let digest = guard("the core", || self.subject.digest())?;
@@ -136,7 +136,7 @@ impl<S: Subject> Trial<S> {
         Ok(())
     }
 
-    /// Compares all that can be asked.
+    /// Compares the results of all queries.
     fn look(&mut self, closely: bool) -> Result<(), String> {
         let state = self.model.snapshot();
         guard("the core, asked,", || self.ask(&state, closely))??;
@@ -174,7 +174,7 @@ fn count(market: &MarketSnapshot) -> usize {
     market.resting.len() + market.waiting.len()
 }
 
-/// Turns a panic into a difference: nothing that decodes may cause one.
+/// Turns a panic into a difference, because no valid input may cause one.
 fn guard<T>(who: &str, work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -188,13 +188,13 @@ fn guard<T>(who: &str, work: impl FnOnce() -> T) -> Result<T, String> {
 pub struct Failure {
     /// The seed.
     pub seed: u64,
-    /// How many commands of it, and the last one shows it.
+    /// The number of its commands up to and including the one that shows the difference.
     pub commands: usize,
-    /// What the run found.
+    /// The difference.
     pub difference: String,
-    /// The steps that are left after shrinking.
+    /// The steps after shrinking.
     pub steps: Vec<Step>,
-    /// What these find.
+    /// The difference that these steps show.
     pub shrunk: String,
 }
 
@@ -214,10 +214,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs a seed, or its first commands, and counts what happened.
+/// Runs a seed, or its first commands, and counts what happens.
 ///
 /// # Errors
-/// The first difference between the subject and the model, with the fewest steps to it.
+/// Returns the first difference between the subject and the model, with the fewest steps that show it.
 pub fn run<S: Subject>(
     seed: u64,
     commands_max: usize,

@@ -1,10 +1,10 @@
-//! A disk in memory that fails as real ones do.
+//! An in-memory disk that fails like a real one.
 //!
-//! It keeps what can be read and what is durable apart. A power cut leaves what is durable and any
-//! part of the rest: sectors of unsynced writes one by one, names one by one. One call can be chosen
-//! to fail: the power goes in the middle of it, a write stops half-way, the disk is full, or a sync
-//! fails, after which, as on Linux, the lost sectors count as clean and a later sync succeeds
-//! without writing them.
+//! It keeps readable and durable state apart. A power cut leaves the durable state plus any part of the
+//! rest: each sector of an unsynced write, and each name, survives or not on its own. One call can be
+//! chosen to fail: the power is cut during it, a write stops half-way, the disk is full, or a sync fails.
+//! As on Linux, after a failed sync the lost sectors count as clean, and a later sync succeeds without
+//! writing them.
 
 mod content;
 mod names;
@@ -21,25 +21,25 @@ use crate::generate::random::Random;
 use content::Content;
 use names::{Entry, Names};
 
-/// How a call fails.
+/// A way for a call to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The power goes in the middle of it.
+    /// The power is cut during the call.
     PowerCut,
     /// A write stops half-way.
     ShortWrite,
-    /// There is no room.
+    /// The disk is full.
     NoSpace,
-    /// A sync fails; whatever else it hits just fails.
+    /// A sync fails; any other call returns an error.
     BadSync,
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: [Self; 4] = [Self::PowerCut, Self::ShortWrite, Self::NoSpace, Self::BadSync];
 }
 
-/// A disk in memory. Clones are the same disk.
+/// An in-memory disk. Clones share it.
 #[derive(Clone, Debug)]
 pub struct FaultyDisk(Arc<Mutex<State>>);
 
@@ -50,24 +50,24 @@ struct State {
     files: Vec<Content>,
     locked: BTreeSet<PathBuf>,
     calls: u64,
-    /// Bytes that were read and written.
+    /// The number of bytes read and written.
     moved: u64,
     plan: Option<(u64, Fault)>,
     fired: Option<Fault>,
     /// Whether the power is off.
     off: bool,
-    /// Files and locks of an earlier life are dead.
+    /// The number of restarts; files and locks of an earlier life are invalid.
     life: u64,
 }
 
-/// What a planned fault makes of a call.
+/// What a planned fault does to a call.
 enum Verdict {
     Go,
     Fail(Fault, io::Error),
 }
 
 impl FaultyDisk {
-    /// An empty disk whose accidents follow from a seed.
+    /// Creates an empty disk whose random choices follow from a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -88,20 +88,20 @@ impl FaultyDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets the call that comes after so many others fail.
+    /// Makes the call after `calls` others fail.
     pub fn fail_after(&self, calls: u64, fault: Fault) {
         let mut state = self.state();
         state.plan = Some((state.calls + calls, fault));
         state.fired = None;
     }
 
-    /// Which fault has happened since the last plan.
+    /// The fault that has occurred since the last plan, if any.
     #[must_use]
     pub fn fired(&self) -> Option<Fault> {
         self.state().fired
     }
 
-    /// How many bytes were read and written so far.
+    /// The number of bytes read and written so far.
     #[must_use]
     pub fn moved(&self) -> u64 {
         self.state().moved
@@ -117,7 +117,7 @@ impl FaultyDisk {
         self.restart_process();
     }
 
-    /// Ends the process that used the disk, and starts the next. What can be read stays.
+    /// Ends the process that used the disk and starts the next. Readable state stays.
     pub fn restart_process(&self) {
         let mut state = self.state();
         (state.off, state.plan, state.fired) = (false, None, None);
@@ -125,13 +125,13 @@ impl FaultyDisk {
         state.locked.clear();
     }
 
-    /// Gives a folder another name for good, while nobody has anything in it open. What is durable in
-    /// it stays durable, and what is not stays in doubt.
+    /// Renames a folder durably while nothing in it is open. Its durable content stays durable, and the
+    /// rest stays unsynced.
     pub fn move_folder(&self, from: &Path, to: &Path) {
         self.state().names.move_folder(from, to);
     }
 
-    /// The files that can be found below a folder, and how long they are.
+    /// The readable files below a folder, with their lengths.
     #[must_use]
     pub fn files(&self, below: &Path) -> Vec<(PathBuf, u64)> {
         let state = self.state();
@@ -139,7 +139,7 @@ impl FaultyDisk {
         found.map(|(path, file)| (path.clone(), state.files[file].length())).collect()
     }
 
-    /// Turns a part of a file into zeros, for good.
+    /// Overwrites a part of a file with zeros, durably.
     pub fn zero(&self, path: &Path, from: u64, to: u64) {
         let mut state = self.state();
         if let Some(Entry::File(file)) = state.names.find(path) {
@@ -147,7 +147,7 @@ impl FaultyDisk {
         }
     }
 
-    /// Turns one bit of a file over, for good.
+    /// Flips one bit of a file, durably.
     pub fn flip(&self, path: &Path, offset: u64, bit: u32) {
         let mut state = self.state();
         if let Some(Entry::File(file)) = state.names.find(path) {
@@ -157,7 +157,7 @@ impl FaultyDisk {
 }
 
 impl State {
-    /// Counts a call, and lets the planned fault happen if it is its turn.
+    /// Counts a call and applies the planned fault if its turn has come.
     fn call(&mut self) -> Verdict {
         if self.off {
             return Verdict::Fail(Fault::NoSpace, io::Error::other("the power is off"));
@@ -179,7 +179,7 @@ impl State {
         Verdict::Fail(fault, error)
     }
 
-    /// A call that happens whole or not at all; in a power cut perhaps.
+    /// A call that takes full effect or none; in a power cut, at random.
     fn all_or_nothing(&mut self) -> io::Result<Option<io::Error>> {
         match self.call() {
             Verdict::Go => Ok(None),
@@ -188,7 +188,7 @@ impl State {
         }
     }
 
-    /// A call that only looks.
+    /// A call that only reads.
     fn look(&mut self) -> io::Result<()> {
         match self.call() {
             Verdict::Go => Ok(()),
@@ -298,7 +298,7 @@ struct FaultyFile {
 }
 
 impl FaultyFile {
-    /// The disk, as long as this file was opened in its present life.
+    /// The disk, or an error if this file was opened in an earlier life.
     fn state(&self) -> io::Result<MutexGuard<'_, State>> {
         let state = self.disk.state();
         if state.life == self.life { Ok(state) } else { Err(io::Error::other("an earlier life")) }
@@ -312,7 +312,7 @@ impl DiskFile for FaultyFile {
         Ok(state.files[self.file].length())
     }
 
-    /// Counts as no call: it reads names, which the kernel has in memory.
+    /// Not counted as a call: it reads names, which the kernel has in memory.
     fn is_at(&self, path: &Path) -> io::Result<bool> {
         Ok(self.state()?.names.find(path) == Some(Entry::File(self.file)))
     }

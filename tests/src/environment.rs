@@ -1,19 +1,19 @@
-//! What whoever runs the tests has chosen.
+//! Environment variables that configure the tests.
 
-/// The number that a variable of the environment holds, if it is set; `_` may stand between digits.
+/// The number in an environment variable, if it is set. `_` may separate digits.
 ///
 /// # Panics
-/// Where it holds something else.
+/// Panics if the value is not a number.
 #[must_use]
 pub fn chosen(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?.replace('_', "");
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
-/// The same, or else this one.
+/// The number in an environment variable, or `otherwise` if it is not set.
 ///
 /// # Panics
-/// Where it holds something else.
+/// Panics if the value is not a number.
 #[must_use]
 pub fn number(name: &str, otherwise: u64) -> u64 {
     chosen(name).unwrap_or(otherwise)

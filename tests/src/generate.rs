@@ -1,7 +1,7 @@
-//! Random commands that do real work: every seed has a [`Profile`] of its own, looks at the state
-//! so that it can aim, and talks nonsense now and then.
+//! Random commands that do real work. Every seed has its own [`Profile`], looks at the state to choose
+//! useful commands, and sometimes sends arbitrary ones.
 //!
-//! A seed's run is the same on every machine, however much of it is asked for.
+//! A seed's run is the same on every machine, however many of its commands are used.
 
 pub mod profile;
 pub mod tally;
@@ -28,14 +28,14 @@ fn session(random: &mut Random) -> SessionId {
     SessionId(NonZeroU32::MIN.saturating_add(random.below(4) as u32))
 }
 
-/// One thing that a run does.
+/// One step of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// A command, after which everything is looked at.
+    /// A command, after which the whole state is compared.
     Apply(Command),
-    /// Commands in a row, with nothing asked in between.
+    /// Commands in sequence, without a comparison in between.
     Batch(Vec<Command>),
-    /// From here on an engine that was made from a snapshot goes on in the old one's place.
+    /// Replaces the engine with one that is restored from its snapshot.
     Restore,
 }
 
@@ -53,7 +53,7 @@ pub struct Generator {
     asked: VecDeque<Command>,
 }
 
-/// A command that lacks its stamps.
+/// A command without sequence number and timestamp.
 struct Draft {
     market: MarketId,
     account: AccountId,
@@ -64,7 +64,7 @@ struct Draft {
 const ASKED_MAX: usize = 8;
 
 impl Generator {
-    /// The commands of this seed.
+    /// Starts the commands of this seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
@@ -83,13 +83,14 @@ impl Generator {
         }
     }
 
-    /// What the seed is about.
+    /// The profile of the seed.
     #[must_use]
     pub const fn profile(&self) -> &Profile {
         &self.profile
     }
 
-    /// The next step, in view of a state (that may be a few commands old); `None` at the run's end.
+    /// The next step, based on a state that may be a few commands old. Returns `None` at the end of the
+    /// run.
     pub fn step(&mut self, seen: &EngineSnapshot) -> Option<Step> {
         let left = self.left();
         if left == 0 {
@@ -105,7 +106,7 @@ impl Generator {
         Some(Step::Apply(self.command(seen)))
     }
 
-    /// How many commands are still to come.
+    /// The number of commands left.
     fn left(&self) -> usize {
         self.profile.length.saturating_sub(self.issued)
     }
@@ -153,8 +154,8 @@ impl Generator {
         Some(RequestId(number << (number % 3 * 40)))
     }
 
-    /// Mostly the next number and a little later; in the last commands of some runs the last
-    /// numbers that there are.
+    /// The sequence number and timestamp: usually the next number and a slightly later time. At the end of
+    /// some runs, the last numbers of the types.
     fn stamps(&mut self, seen: &EngineSnapshot) -> (Sequence, Timestamp) {
         let left = self.left() as u64;
         if self.profile.to_the_end && left < 20 {
@@ -180,7 +181,7 @@ impl Generator {
         (Sequence(self.sequence), timestamp)
     }
 
-    /// How long it takes until the first live order is due, or one nanosecond less.
+    /// The time until the first live order expires, or one nanosecond less.
     fn until_next_expiry(&mut self, seen: &EngineSnapshot) -> u64 {
         let due = |order: &OrderRecord| match order.until {
             Until::Time(time) => Some(time.0),
@@ -191,7 +192,7 @@ impl Generator {
         ahead.saturating_sub(self.random.below(2)).min(1 << 20)
     }
 
-    /// A command that makes sense most of the time.
+    /// A command that is mostly sensible.
     fn draft(&mut self, seen: &EngineSnapshot) -> Draft {
         let Some(market) = self.random.any(&seen.markets) else {
             return self.add_market(seen);
@@ -265,7 +266,7 @@ impl Generator {
             }
             ActionKind::AdvanceTime => self.by_operator(market, Action::AdvanceTime),
             ActionKind::BlockAccount => {
-                // Some that do not trade, so that the list fills up and trading goes on.
+                // Includes accounts that do not trade, so that the list fills up while trading continues.
                 let whom = self.random.within(1, self.profile.accounts + 6);
                 self.by_operator(market, Action::BlockAccount(account(whom)))
             }
@@ -314,12 +315,12 @@ impl Generator {
     }
 }
 
-/// Accounts differ in the low half of their ids, in the high one, or in both.
+/// Accounts differ in the low half of their ids, in the high half, or in both.
 fn account(number: u64) -> AccountId {
     AccountId(u128::from(number) << (number % 3 * 50))
 }
 
-/// Every live order of a market.
+/// All live orders of a market.
 fn live(market: &MarketSnapshot) -> impl Iterator<Item = &OrderRecord> {
     market.resting.iter().chain(&market.waiting)
 }

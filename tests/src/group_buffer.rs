@@ -13,7 +13,7 @@ impl GroupBuffer {
     /// The groups so far. The publisher of a host waits as long as the caller holds them.
     ///
     /// # Panics
-    /// Never.
+    /// Never panics.
     pub fn groups(&self) -> MutexGuard<'_, Vec<Group>> {
         self.0.lock().expect("a lock that nothing poisons")
     }

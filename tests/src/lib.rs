@@ -1,5 +1,5 @@
-//! What judges the engine: a reference model that shares nothing with it but the words for what
-//! goes in and comes out, a generator of random commands, and a language for tables of scenarios.
+//! Tools that test the engine: a reference model that shares only the input and output types with it, a
+//! generator of random commands, and a language for tables of scenarios.
 
 pub mod compare;
 pub mod disk;
@@ -37,15 +37,15 @@ pub mod server;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};
 
-/// What takes commands and has a state: the engine, or the model that judges it.
+/// Something that executes commands and has a state: the engine, or the model that checks it.
 pub trait Core {
-    /// Carries out one command and tells what happened.
+    /// Executes one command and returns its events.
     fn apply(&mut self, command: &Command) -> Group;
-    /// The whole deciding state.
+    /// The whole state that decides future outcomes.
     fn snapshot(&self) -> EngineSnapshot;
 }
 
-/// The README's example compiles and does what it says.
+/// Compiles and runs the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;

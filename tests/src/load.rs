@@ -1,4 +1,4 @@
-//! Commands by number, for tests that submit the same ones again after a crash.
+//! Commands by number, for tests that submit the same commands again after a crash.
 
 use pricetime::{Draft, Host, Options};
 use pricetime_engine::{
@@ -8,13 +8,13 @@ use pricetime_engine::{
 
 use crate::generate::random::Random;
 
-/// The one market.
+/// The only market.
 pub const MARKET: MarketId = MarketId(1);
 
-/// A market whose window remembers more requests than a test is in doubt about.
+/// A market whose window holds more requests than a test ever has unacknowledged.
 ///
 /// # Panics
-/// Never: the symbol is one.
+/// Never panics: the symbol is valid.
 #[must_use]
 pub fn spec() -> MarketSpec {
     MarketSpec {
@@ -34,12 +34,12 @@ pub fn spec() -> MarketSpec {
     }
 }
 
-/// The order that a command places, cancels or amends.
+/// The order that the command with this number places, cancels or amends.
 fn order(seed: u64, number: u64) -> OrderId {
     OrderId(u128::from(seed) << 64 | u128::from(number))
 }
 
-/// The command of a number, under the number as its request id.
+/// The command of a number, which is also its request id.
 #[must_use]
 pub fn draft(seed: u64, number: u64) -> Draft {
     let chance = Random::new(seed.rotate_left(32) ^ number).bits();
@@ -69,20 +69,20 @@ pub fn draft(seed: u64, number: u64) -> Draft {
         }),
     };
     let request = Some(RequestId(u128::from(number)));
-    // A request is its account's own, so an amend or cancel of another's order is just refused.
+    // Request ids belong to the account. An amend or cancel of another account's order is simply refused.
     Draft { market: MARKET, account, operator: false, request, action, session: None }
 }
 
-/// What an operator says.
+/// A command from an operator.
 #[must_use]
 pub fn operator(action: Action) -> Draft {
     Draft { account: AccountId(1), operator: true, request: None, action, ..draft(0, 0) }
 }
 
-/// Submits and waits for the answer.
+/// Submits a command and waits for the answer.
 ///
 /// # Panics
-/// Where there is no room, and where the host stops.
+/// Panics if the host is busy or stops.
 pub fn done(host: &Host, draft: Draft) -> Group {
     host.submit(draft).expect("room").wait().expect("an answer")
 }
@@ -90,7 +90,7 @@ pub fn done(host: &Host, draft: Draft) -> Group {
 /// Adds the market and opens it for continuous trading.
 ///
 /// # Panics
-/// If the host has no room or stops.
+/// Panics if the host is busy or stops.
 pub fn open_market(host: &Host) {
     for action in [Action::AddMarket(spec()), Action::SetPhase(Phase::Continuous)] {
         done(host, operator(action));
@@ -100,7 +100,7 @@ pub fn open_market(host: &Host) {
 /// Opens a host, and its market if there is none yet.
 ///
 /// # Panics
-/// If the host does not open.
+/// Panics if the host does not open.
 #[must_use]
 pub fn open(options: Options) -> Host {
     let host = Host::open(options).expect("a host");

@@ -1,4 +1,4 @@
-//! What the hosts of this test process log.
+//! The log of the hosts in this test process.
 
 use std::io;
 use std::sync::{Mutex, Once};
@@ -18,19 +18,19 @@ impl io::Write for Pen {
     }
 }
 
-/// Returns the last line with these words of what was logged since the first call.
+/// Returns the last line with these words in the log since the first call.
 ///
 /// # Panics
-/// If something else in this process has set up logging.
+/// Panics if something else in this process has set up logging.
 #[must_use]
 pub fn last_line_with(words: &str) -> Option<String> {
     lines_with(words).pop()
 }
 
-/// Returns all of these lines.
+/// Returns all lines with these words in the log since the first call.
 ///
 /// # Panics
-/// If something else in this process has set up logging.
+/// Panics if something else in this process has set up logging.
 #[must_use]
 pub fn lines_with(words: &str) -> Vec<String> {
     static BEGIN: Once = Once::new();

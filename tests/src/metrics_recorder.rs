@@ -1,4 +1,4 @@
-//! A recorder of metrics, for tests that ask what was counted.
+//! A recorder of metrics, for tests that check counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,11 +8,11 @@ use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
 };
 
-/// Everything that this process has counted.
+/// All metrics of this process.
 #[derive(Clone, Debug, Default)]
 pub struct MetricsRecorder(Arc<Mutex<BTreeMap<String, Arc<AtomicU64>>>>);
 
-/// Counts how often something was recorded.
+/// Counts the values recorded in a histogram.
 struct Times(Arc<AtomicU64>);
 
 impl HistogramFn for Times {
@@ -22,10 +22,10 @@ impl HistogramFn for Times {
 }
 
 impl MetricsRecorder {
-    /// Becomes the recorder of this process.
+    /// Installs itself as the recorder of this process.
     ///
     /// # Panics
-    /// If there is one already.
+    /// Panics if there is one already.
     #[must_use]
     pub fn install() -> Self {
         let recorder = Self::default();
@@ -33,8 +33,8 @@ impl MetricsRecorder {
         recorder
     }
 
-    /// Returns a counter, the bits of a gauge, or how often a histogram was written to. Labels follow
-    /// the name as ` label=value`.
+    /// Returns a counter, the bits of a gauge, or the number of values in a histogram. Labels follow the
+    /// name as ` label=value`.
     #[must_use]
     pub fn count(&self, name: &str) -> u64 {
         self.heard().get(name).map_or(0, |number| number.load(Ordering::SeqCst))

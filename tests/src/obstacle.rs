@@ -1,4 +1,4 @@
-//! Something that stands where a file or a folder has to be.
+//! An obstacle in the place of a file or a folder.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::log::last_line_with;
 use crate::patience::until;
 
-/// A symbolic link in the place of a file or a folder, so that nobody can open it.
+/// A symbolic link in the place of a file or a folder, which makes opening it fail.
 #[derive(Debug)]
 pub struct Obstacle {
     place: PathBuf,
@@ -15,11 +15,11 @@ pub struct Obstacle {
 }
 
 impl Obstacle {
-    /// Puts one at this path. What it leads to is the wrong kind of thing: a folder instead of a file,
-    /// or the other way round.
+    /// Creates the link at this path. Its target is the wrong kind of entry: a folder instead of a file, or
+    /// the other way round.
     ///
     /// # Panics
-    /// If that is not possible.
+    /// Panics if that fails.
     #[must_use]
     pub fn new(place: PathBuf, target: PathBuf) -> Self {
         let obstacle = Self { place, target };
@@ -27,23 +27,23 @@ impl Obstacle {
         obstacle
     }
 
-    /// Replaces the link in one step: there is no moment without an obstacle.
+    /// Replaces the link in one step, so that there is no moment without an obstacle.
     fn lead_to(&self, target: &PathBuf) {
         let fresh = self.place.with_extension("fresh");
         symlink(target, &fresh).expect("a link");
         fs::rename(fresh, &self.place).expect("the link in its place");
     }
 
-    /// Waits until a host has tried to open it several times more. The host logs these words whenever
-    /// the reason for its failure changes, so each time the link leads to something else.
+    /// Waits until a host has tried several more times to open it. The host logs these words whenever the
+    /// reason for its failure changes, so each time the link gets another target.
     ///
     /// # Panics
-    /// If the host does not try.
+    /// Panics if the host does not try.
     pub fn tried_again(&self, words: &str) {
         for target in [&self.place, &self.target, &self.place] {
             self.lead_to(target);
-            // Only a link to itself gives this error. What the host logs late, of the link before, does
-            // not count.
+            // Only a link to itself gives this error. A late log line about the previous link does not
+            // count.
             let itself = *target == self.place;
             until("the host tries again", || {
                 last_line_with(words).is_some_and(|line| line.contains("(os error 40)") == itself)
@@ -51,10 +51,10 @@ impl Obstacle {
         }
     }
 
-    /// Takes it away.
+    /// Removes the link.
     ///
     /// # Panics
-    /// If that is not possible.
+    /// Panics if that fails.
     pub fn remove(self) {
         fs::remove_file(&self.place).expect("the link");
     }

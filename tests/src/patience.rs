@@ -1,15 +1,15 @@
-//! Waiting for what other threads and processes do.
+//! Waits for other threads and processes.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Longer than anything that a test waits for takes, however busy the machine is.
+/// Longer than anything that a test waits for, even on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until this holds.
+/// Waits until this condition holds.
 ///
 /// # Panics
-/// Where it never does.
+/// Panics if it does not hold within [`PATIENCE`].
 pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {

@@ -1,7 +1,7 @@
-//! Real PostgreSQL servers, started and stopped by a test.
+//! Real PostgreSQL servers that tests start and stop.
 //!
-//! As root they run as the user `postgres`, or `nobody` where there is none: PostgreSQL runs as root
-//! under no circumstances.
+//! PostgreSQL refuses to run as root. If the tests run as root, the servers run as the user `postgres`, or
+//! as `nobody` if that user does not exist.
 
 pub mod books;
 
@@ -18,10 +18,10 @@ use tempfile::TempDir;
 use crate::patience::{PATIENCE, until};
 use crate::server::{self, Port, Process, signal};
 
-/// Who may do everything.
+/// The URL prefix of the superuser.
 const ADMIN: &str = "postgres://admin:secret@127.0.0.1";
 
-/// A server on loopback with a port and a folder of its own. It ends when this value is dropped.
+/// A server on loopback with its own port and folder. It ends when this value is dropped.
 #[derive(Debug)]
 pub struct Server {
     /// Its port.
@@ -33,12 +33,12 @@ pub struct Server {
     process: Option<Process>,
 }
 
-/// Where the server's programs are.
+/// The folder of the server's programs.
 fn programs() -> PathBuf {
     let asked = Command::new("pg_config").arg("--bindir").output();
     let asked = asked.map(|it| String::from_utf8_lossy(&it.stdout).trim().to_owned());
     let mut places: Vec<PathBuf> = asked.into_iter().map(PathBuf::from).collect();
-    // Debian has each version in a folder of its own.
+    // Debian keeps each version in its own folder.
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut versions: Vec<PathBuf> = versions.map(|it| it.path().join("bin")).collect();
     versions.sort();
@@ -50,7 +50,7 @@ fn programs() -> PathBuf {
     places.into_iter().find(whole).expect("PostgreSQL is installed: scripts/test does that")
 }
 
-/// Who the server runs as, where it must not be us.
+/// The user that runs the server, if the tests run as root.
 fn user() -> Option<u32> {
     let id = |arguments: &[&str]| -> Option<u32> {
         let output = Command::new("id").args(arguments).output().expect("id");
@@ -63,10 +63,10 @@ fn user() -> Option<u32> {
 }
 
 impl Server {
-    /// Starts one.
+    /// Starts a server.
     ///
     /// # Panics
-    /// If PostgreSQL is not installed (`scripts/test` installs it) or ends.
+    /// Panics if PostgreSQL is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
@@ -93,20 +93,20 @@ impl Server {
         server
     }
 
-    /// Starts it again with these lines in its configuration.
+    /// Restarts it with these lines in its configuration.
     ///
     /// # Panics
-    /// Where it does not come up.
+    /// Panics if it does not start.
     pub fn configure(&mut self, lines: &str) {
         self.kill();
         self.write("books/postgresql.auto.conf", lines);
         self.again();
     }
 
-    /// Writes a file that only the server can read, into its folder.
+    /// Writes a file into its folder that only the server can read.
     ///
     /// # Panics
-    /// Where that is not possible.
+    /// Panics if that fails.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.folder.path().join(name);
@@ -118,16 +118,16 @@ impl Server {
 
     /// One of the server's programs, run as the server's user.
     fn command(&self, name: &str) -> Command {
-        // At QUIT, unlike KILL, a server ends its other processes too.
+        // On QUIT, unlike KILL, a server also ends its other processes.
         let mut command = server::command(self.programs.join(name), "QUIT", self.user);
         command.current_dir(self.folder.path());
         command
     }
 
-    /// Starts it again, on the same port and with what it has kept on disk.
+    /// Starts it again, on the same port and with its data on disk.
     ///
     /// # Panics
-    /// If it ends, or its port stays in use.
+    /// Panics if it ends, or if its port stays in use.
     pub fn again(&mut self) {
         self.kill();
         until("PostgreSQL has its port", || self.try_start());
@@ -146,37 +146,37 @@ impl Server {
         self.process.is_some()
     }
 
-    /// Its address, for who may do everything.
+    /// Its URL for the superuser.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{ADMIN}:{}/postgres", self.port)
     }
 
-    /// How to reach it.
+    /// The options to connect to it.
     ///
     /// # Panics
-    /// Never.
+    /// Never panics.
     #[must_use]
     pub fn options(&self, schema: &str) -> PostgresOptions {
         PostgresOptions::parse(&self.url(), schema).expect("an address")
     }
 
-    /// A ledger in this schema.
+    /// Opens a ledger in this schema.
     ///
     /// # Panics
-    /// Where it cannot be opened.
+    /// Panics if the ledger cannot be opened.
     #[must_use]
     pub fn ledger(&self, schema: &str) -> PostgresLedger {
         PostgresLedger::open(self.options(schema)).expect("a ledger")
     }
 
-    /// Asks it something, as with `psql`, as whoever this address names. Gives what it prints.
+    /// Runs SQL with `psql` as the user in this URL, and returns the output.
     ///
     /// # Errors
-    /// What `psql` prints if it fails.
+    /// Returns the output of `psql` if it fails.
     ///
     /// # Panics
-    /// If there is no `psql`, or the server has ended without [`Server::kill`].
+    /// Panics if `psql` is missing, or if the server has ended without [`Server::kill`].
     pub fn psql(&self, url: &str, sql: &str) -> Result<String, String> {
         let output = Command::new(self.programs.join("psql"))
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql])
@@ -192,19 +192,19 @@ impl Server {
         Err(text(&output.stderr))
     }
 
-    /// Asks it something, as who may do everything.
+    /// Runs SQL as the superuser and returns the output.
     ///
     /// # Panics
-    /// Where anything goes wrong.
+    /// Panics if anything fails.
     #[must_use]
     pub fn ask(&self, sql: &str) -> String {
         self.psql(&self.url(), sql).unwrap_or_else(|why| panic!("{sql}: {why}"))
     }
 
-    /// Returns a schema and all that is in it, as `pg_dump` writes it.
+    /// Returns a dump of a schema, written by `pg_dump`.
     ///
     /// # Panics
-    /// If `pg_dump` fails.
+    /// Panics if `pg_dump` fails.
     #[must_use]
     pub fn dump(&self, schema: &str) -> String {
         let output = Command::new(self.programs.join("pg_dump"))
@@ -215,10 +215,10 @@ impl Server {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// Puts a dump in the place of a schema, in one transaction.
+    /// Replaces a schema with a dump, in one transaction.
     ///
     /// # Panics
-    /// If `psql` fails.
+    /// Panics if `psql` fails.
     pub fn restore(&self, schema: &str, dump: &str) {
         let file = self.folder.path().join("dump.sql");
         fs::write(&file, format!("DROP SCHEMA {schema} CASCADE;\n{dump}")).expect("a file");
@@ -230,7 +230,7 @@ impl Server {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// The ids of its processes, the first one and those that it has started.
+    /// The ids of its processes: the first one and its children.
     fn processes(&self) -> Vec<u32> {
         let Some(process) = &self.process else { return Vec::new() };
         let first = process.id();
@@ -240,12 +240,12 @@ impl Server {
         core::iter::once(first).chain(others).collect()
     }
 
-    /// Sends all its processes a signal: `STOP` and `CONT` for a server that hangs.
+    /// Sends a signal to all its processes; `STOP` and `CONT` make it hang and resume.
     pub fn signal(&self, name: &str) {
         self.processes().into_iter().for_each(|id| signal(id, name));
     }
 
-    /// Kills all its processes, as a power cut does.
+    /// Kills all its processes, like a power cut.
     pub fn kill(&mut self) {
         self.signal("KILL");
         self.process = None;
@@ -254,7 +254,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It removes what it shares with its other processes only if it ends by itself.
+        // The server releases what its processes share only if it shuts down by itself.
         self.signal("CONT");
         if let Some(process) = &self.process {
             signal(process.id(), "QUIT");

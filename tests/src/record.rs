@@ -8,16 +8,16 @@ use pricetime_journal::{FolderReader, RealDisk};
 
 use crate::generate::{Generator, Step};
 
-/// A day's commands, and how many markets its engine holds.
+/// The commands of a day, and the number of markets of its engine.
 #[derive(Clone, Debug)]
 pub struct Day {
-    /// How many markets the engine needs to hold.
+    /// The number of markets that the engine has to hold.
     pub markets_max: u32,
     /// The commands, in order.
     pub commands: Vec<Command>,
 }
 
-/// The day of a seed. The engine only shows the generator what there is to aim at.
+/// The day of a seed. The engine only provides the state on which the generator bases its commands.
 #[must_use]
 pub fn day(seed: u64) -> Day {
     let mut generator = Generator::new(seed);
@@ -41,7 +41,7 @@ pub fn day(seed: u64) -> Day {
 /// The commands of a data folder whose journal still has the first one.
 ///
 /// # Panics
-/// If the journal cannot be read.
+/// Panics if the journal cannot be read.
 #[must_use]
 pub fn commands(folder: &Path) -> Vec<Command> {
     let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");

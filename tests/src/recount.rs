@@ -1,4 +1,4 @@
-//! Batches that anybody can make again, and a recount of what a ledger made of them.
+//! Batches that can be recomputed from their epoch, and a recount of a ledger that posted them.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use pricetime_settlement::{Batch, Digest, Transfer};
 
 use crate::generate::random::Random;
 
-/// The market that they belong to.
+/// The market of the batches.
 pub const MARKET: MarketId = MarketId(7);
-/// Their history.
+/// The history of the batches.
 pub const HISTORY: History = History(0x5ca1_ab1e_0000_4000_8000_0000_0000_0001);
 
-/// The batch of an epoch: the same each time.
+/// The batch of an epoch, always the same.
 #[must_use]
 pub fn batch(epoch: u64) -> Batch {
     let mut random = Random::new(epoch);
@@ -42,20 +42,20 @@ pub fn batch(epoch: u64) -> Batch {
     }
 }
 
-/// Where their market begins.
+/// The initial position of the market.
 #[must_use]
 pub const fn beginning() -> Seed {
     let position = Position { history: HISTORY, last: EpochNumber(0) };
     Seed { market: MARKET, position, instead: None, balances: Vec::new() }
 }
 
-/// Counts everything again. The last epoch that was posted.
+/// Recounts the ledger. Returns the last epoch that was posted.
 ///
 /// # Errors
-/// Where the ledger does not answer.
+/// Returns an error if the ledger does not answer.
 ///
 /// # Panics
-/// Where anything was posted twice, out of order, or in part.
+/// Panics if anything was posted twice, out of order, or in part.
 pub fn recount(ledger: &mut dyn Ledger) -> Result<u64, LedgerError> {
     let (_, position) = ledger.position(MARKET)?;
     let last = position.map_or(0, |it| it.last.0);

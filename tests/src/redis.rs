@@ -1,4 +1,4 @@
-//! Real Redis servers, started and stopped by a test.
+//! Real Redis servers that tests start and stop.
 
 pub mod books;
 pub mod cluster;
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::patience::{PATIENCE, until};
 use crate::server::{self, Port, Process};
 
-/// A server on loopback with a port and a folder of its own. It is killed when this value is dropped.
+/// A server on loopback with its own port and folder. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Server {
     /// Its port.
@@ -31,7 +31,7 @@ pub struct Server {
     process: Option<Process>,
 }
 
-/// Starts this many servers that keep nothing on disk.
+/// Starts this many servers that store nothing on disk.
 #[must_use]
 pub fn servers(count: usize) -> Vec<Server> {
     (0..count).map(|_| Server::start()).collect()
@@ -41,22 +41,22 @@ fn url(port: u16) -> String {
     format!("redis://127.0.0.1:{port}")
 }
 
-/// The command for a server.
+/// The command that starts a server.
 fn command() -> Command {
     server::command("redis-server", "KILL", None)
 }
 
 impl Server {
-    /// Starts a server that keeps nothing on disk.
+    /// Starts a server that stores nothing on disk.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
-    /// Starts a server with these arguments. Without any it keeps nothing on disk.
+    /// Starts a server with these arguments. Without arguments it stores nothing on disk.
     ///
     /// # Panics
-    /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
+    /// Panics if `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
         Self::start_where(Port::reserve, arguments)
@@ -72,7 +72,7 @@ impl Server {
     /// Starts a server with these arguments on this port.
     ///
     /// # Panics
-    /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
+    /// Panics if `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start_on(port: Port, arguments: &[&str]) -> Self {
         let mut server = Self::new(port, arguments);
@@ -86,10 +86,10 @@ impl Server {
         Self { port: port.number, _reserved: port, folder, arguments, process: None }
     }
 
-    /// Starts it again, on the same port and with what it has kept on disk.
+    /// Starts it again, on the same port and with its data on disk.
     ///
     /// # Panics
-    /// If it ends, or its port stays in use.
+    /// Panics if it ends, or if its port stays in use.
     pub fn again(&mut self) {
         self.kill();
         until("redis-server has its port", || self.try_start());
@@ -115,51 +115,52 @@ impl Server {
         self.folder.path()
     }
 
-    /// How to reach it.
+    /// The options to connect to it.
     ///
     /// # Panics
-    /// Never.
+    /// Never panics.
     #[must_use]
     pub fn options(&self) -> RedisOptions {
         RedisOptions::parse(&self.url()).expect("an address")
     }
 
-    /// How to reach it if a busy machine must not look like a fault: every timeout is a minute.
+    /// The options with timeouts of a minute, for tests in which a busy machine must not look like a fault.
     #[must_use]
     pub fn patient(&self) -> RedisOptions {
         let (connect, control, bulk) = (PATIENCE, PATIENCE, PATIENCE);
         RedisOptions { connect, control, bulk, ..self.options() }
     }
 
-    /// Its address.
+    /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
         url(self.port)
     }
 
-    /// Asks it something with `redis-cli` and returns what that prints.
+    /// Runs a command with `redis-cli` and returns its output.
     ///
     /// # Panics
-    /// If `redis-cli` is not installed, or the server has ended without [`Server::kill`].
+    /// Panics if `redis-cli` is not installed, or if the server has ended without [`Server::kill`].
     #[must_use]
     pub fn ask(&self, words: &[&str]) -> String {
         ask(self.port, words, self.process.as_ref())
     }
 
-    /// Defines a user by these ACL rules, and counts commands from here on.
+    /// Defines a user by these ACL rules, and restarts the count of commands.
     ///
     /// # Panics
-    /// If the server refuses the rules.
+    /// Panics if the server refuses the rules.
     pub fn allow(&self, rules: &str) {
         let words: Vec<&str> = rules.split_whitespace().collect();
         assert_eq!(self.ask(&[&["ACL", "SETUSER"][..], &words].concat()), "OK", "{rules}");
         assert_eq!(self.ask(&["CONFIG", "RESETSTAT"]), "OK");
     }
 
-    /// Checks that each right of these ACL rules was used since [`Server::allow`], and no script was.
+    /// Asserts that every command in these ACL rules was used since [`Server::allow`], and that no script
+    /// was.
     ///
     /// # Panics
-    /// If one was not used.
+    /// Panics if a command was not used, or if a script was.
     pub fn needed(&self, rules: &str) {
         let rights: Vec<&str> =
             rules.split_whitespace().filter_map(|rule| rule.strip_prefix('+')).collect();
@@ -172,10 +173,10 @@ impl Server {
         assert!(!stats.contains("cmdstat_eval"), "{stats}");
     }
 
-    /// How often it has carried out this command since it was started.
+    /// The number of times it has executed this command since its start.
     ///
     /// # Panics
-    /// If the server does not say so.
+    /// Panics if the server does not report it.
     #[must_use]
     pub fn calls(&self, command: &str) -> u64 {
         let (stats, name) =
@@ -188,16 +189,16 @@ impl Server {
     /// Its process id.
     ///
     /// # Panics
-    /// If it was killed.
+    /// Panics if it was killed.
     #[must_use]
     pub fn id(&self) -> u32 {
         self.process.as_ref().expect("a server that was not killed").id()
     }
 
-    /// Sends it a signal: `STOP` and `CONT` for a server that hangs.
+    /// Sends it a signal; `STOP` and `CONT` make it hang and resume.
     ///
     /// # Panics
-    /// If it was killed.
+    /// Panics if it was killed.
     pub fn signal(&self, name: &str) {
         server::signal(self.id(), name);
     }
@@ -208,7 +209,7 @@ impl Server {
     }
 }
 
-/// What `redis-cli` prints. Fails if it prints nothing because this process has ended.
+/// The output of `redis-cli`. Panics if there is none because the process has ended.
 fn ask(port: u16, words: &[&str], process: Option<&Process>) -> String {
     let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output();
     let output = output.expect("redis-cli is installed: scripts/test does that");

@@ -1,5 +1,5 @@
-//! Nodes, holders, clocks and faults that are all invented, for the lock over several servers: an
-//! hour of them takes a moment, and the same seed gives the same one.
+//! A simulation of the lock over several servers, with simulated nodes, holders, clocks and faults. It runs
+//! an hour in a moment, and the same seed gives the same run.
 
 mod judge;
 mod node;

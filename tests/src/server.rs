@@ -12,22 +12,22 @@ use std::time::{Duration, Instant};
 
 use crate::patience::PATIENCE;
 
-/// The first port that [`Port::reserve`] returns. All of them, and all cluster bus ports, are below
-/// 32768, where the kernel begins to take ports for outgoing connections.
+/// The first port that [`Port::reserve`] returns. All these ports and their cluster bus ports are below
+/// 32768, where the kernel's range for outgoing connections begins.
 const LOWEST: u16 = 12_000;
-/// How many there are.
+/// The number of ports in the range.
 const COUNT: u16 = 10_000;
-/// A node of a Redis cluster also listens on its port plus this.
+/// The offset of the cluster bus port, on which a node of a Redis cluster also listens.
 const CLUSTER_BUS: u16 = 10_000;
 
-/// What a server's log says if it ended because something that ends soon is in its way: another
-/// program on its port, or PostgreSQL processes that have just been killed.
+/// Messages in the log of a server that ended for a temporary reason: another program used its port, or
+/// PostgreSQL processes were killed just before.
 const IN_USE: [&str; 3] = ["address already in use", "is still in use", "postmaster.pid\" already"];
 
 /// A free port on loopback whose cluster bus port is free too.
 ///
-/// No other test gets the same port while this value lives, even while no server listens there. What
-/// reserves it is a UDP socket on the same number, because no server here uses UDP.
+/// No other test gets the same port while this value lives, even if no server listens there. A UDP socket
+/// on the same number reserves it, because no server here uses UDP.
 #[derive(Debug)]
 pub struct Port {
     /// Its number.
@@ -39,10 +39,10 @@ impl Port {
     /// Reserves a port.
     ///
     /// # Panics
-    /// If none is free.
+    /// Panics if none is free.
     #[must_use]
     pub fn reserve() -> Self {
-        // A port is not used again soon: clients of the server that was there may still try to connect.
+        // Ports are not reused soon, because clients of a port's earlier server may still try to connect.
         static NEXT: LazyLock<AtomicU32> =
             LazyLock::new(|| AtomicU32::new(std::process::id().wrapping_mul(101)));
         let next = || NEXT.fetch_add(1, Ordering::Relaxed) % u32::from(COUNT);
@@ -59,8 +59,8 @@ impl Port {
     }
 }
 
-/// Runs a program that the kernel sends this signal when the test process ends, even if it is killed.
-/// The program runs as this user, if one is given.
+/// A command for a program that receives this signal from the kernel when the test process ends, even if
+/// that is killed. The program runs as this user, if one is given.
 #[must_use]
 pub fn command(program: impl AsRef<OsStr>, signal: &str, user: Option<u32>) -> Command {
     let mut command = Command::new("setpriv");
@@ -104,14 +104,14 @@ impl Process {
     /// `None` if the server ended because its port is in use.
     ///
     /// # Panics
-    /// If the server ends for another reason, or is not ready after a minute.
+    /// Panics if the server ends for another reason, or is not ready after a minute.
     pub fn start(mut command: Command, log: PathBuf, ready: &str) -> Option<Self> {
         let file = File::create(&log).expect("a log");
         command.stdin(Stdio::null()).stdout(file.try_clone().expect("the same log")).stderr(file);
         let process = Self { child: Mutex::new(spawn(command)), log };
         let begun = Instant::now();
         loop {
-            // In this order: the log of a server that has ended is complete.
+            // The order matters: once a server has ended, its log is complete.
             let ended = process.ended();
             let log = process.log();
             if ended.is_none() && log.contains(ready) {
@@ -130,24 +130,24 @@ impl Process {
     /// Its process id.
     ///
     /// # Panics
-    /// Never.
+    /// Never panics.
     pub fn id(&self) -> u32 {
         self.child.lock().expect("a lock that nothing poisons").id()
     }
 
-    /// How it ended, if it has.
+    /// The exit status, if the process has ended.
     ///
     /// # Panics
-    /// Never.
+    /// Never panics.
     pub fn ended(&self) -> Option<ExitStatus> {
         let mut child = self.child.lock().expect("a lock that nothing poisons");
         child.try_wait().expect("a child process")
     }
 
-    /// Checks that it still runs.
+    /// Asserts that the process still runs.
     ///
     /// # Panics
-    /// If it has ended. The message contains the last lines of its log.
+    /// Panics if it has ended. The message contains the last lines of its log.
     pub fn assert_running(&self) {
         if let Some(status) = self.ended() {
             panic!(
@@ -172,14 +172,14 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         if let Ok(child) = self.child.get_mut() {
-            // It may have ended.
+            // The process may have ended already.
             drop(child.kill());
             drop(child.wait());
         }
     }
 }
 
-/// Sends a process a signal, if it still runs.
+/// Sends a signal to a process, if it still runs.
 pub fn signal(id: u32, name: &str) {
     let mut kill = Command::new("kill");
     drop(kill.args(["-s", name, &id.to_string()]).stderr(Stdio::null()).status());

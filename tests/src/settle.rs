@@ -1,5 +1,5 @@
-//! What judges settlement: a model of a ledger, a recount of all trades, and a world of runners that
-//! crash, clocks that jump, locks that two hold, and ways on which everything is lost or comes twice.
+//! Tools that test settlement: a model of a ledger, a recount of all trades, and a simulation of runners
+//! that crash, clocks that jump, locks with two holders, and messages that are lost or duplicated.
 
 pub mod books;
 pub mod journal;

@@ -1,7 +1,8 @@
-//! Tables that a trader can read: scenarios as text, one command a line, what it causes beside it.
+//! Golden tables that a trader can read: scenarios as text, with one command per line and its events beside
+//! it.
 //!
-//! A golden table judges the engine and the reference model alike, and nobody needs to know the API
-//! to read one or to write one:
+//! The same table tests the engine and the reference model. You can read or write one without knowing the
+//! API:
 //!
 //! ```text
 //! scenario: the older order trades first
@@ -12,19 +13,18 @@
 //! ```
 //!
 //! # Files
-//! `scenario: name` starts a scenario with an engine of its own. `setup: name` gathers lines that
-//! scenarios of the file share; the line `after name` plays them. Blank lines count
-//! for nothing, nor does what follows a `#` and a space. An indented line continues the one above.
-//! `repeat i 1..5000: line` plays a line once for each number, with `{i}`, `{2*i+1}` put in.
+//! `scenario: name` starts a scenario with its own engine. `setup: name` collects lines that scenarios of
+//! the file share; the line `after name` runs them. Blank lines are ignored, and so is everything after a
+//! `#` and a space. An indented line continues the previous one. `repeat i 1..5000: line` runs a line once
+//! for each number, with `{i}` and `{2*i+1}` replaced.
 //!
 //! # The market
-//! Unless a scenario says otherwise it has one market, number 1, in Continuous: prices from
-//! −1,000,000 to 1,000,000, trades at the maker's price, no protection, no reference. To say
-//! otherwise, `market key=value …` before the first command: `id symbol tick lot pricing
-//! quantity_max orders_max account_max requests_max blocked_max parts_max band protection reference fees
-//! phase`, as in `market phase=call band=-5..500 protection=10 reference=100 fees=-10/30
-//! tick=25e-2`. Several such lines make several markets, `no market` makes none, and `engine
-//! markets_max=2` limits them.
+//! By default a scenario has one market, number 1, in Continuous: prices from −1,000,000 to 1,000,000,
+//! trades at the maker's price, no protection, no reference. To change that, write `market key=value …`
+//! before the first command. The keys are `id symbol tick lot pricing quantity_max orders_max account_max
+//! requests_max blocked_max parts_max band protection reference fees phase`, as in
+//! `market phase=call band=-5..500 protection=10 reference=100 fees=-10/30 tick=25e-2`. Several such lines
+//! make several markets, `no market` makes none, and `engine markets_max=2` limits them.
 //!
 //! # Commands
 //! ```text
@@ -38,19 +38,19 @@
 //! block ACCOUNT      unblock ACCOUNT
 //! add key=value …      set key=value …      remove
 //! ```
-//! Each may end in `by ACCOUNT` (who speaks, where it is not the one named), `operator`, `request
-//! N`. The account `op` is the operator, and speaks where nobody is named. `set` changes the terms
-//! that it names and repeats the others. In front may stand `in 2:` (market), `at 10:` (its
-//! timestamp) and `seq 7:` (its number); `time 100` on a line of its own stamps what follows.
+//! Each command may end in `by ACCOUNT` (the sender, if it is not the account named), `operator`, or
+//! `request N`. The account `op` is the operator, and sends the commands that name no account. `set`
+//! changes the terms that it names and repeats the others. A command may begin with `in 2:` (market),
+//! `at 10:` (its timestamp) and `seq 7:` (its number). A separate line `time 100` sets the timestamp of
+//! the commands after it.
 //!
-//! Names are up to 16 letters and are their own ids; `0x1f` is an id that is no name, and `min` and
-//! `max` are the ends of a number's type. An order without `ref` has the letters of its name for
-//! one.
+//! A name has up to 16 letters, which are its id. `0x1f` is an id that is not a name, and `min` and `max`
+//! are the limits of a number's type. An order without `ref` uses the letters of its name as its reference.
 //!
-//! # What is expected
-//! After ` -> ` stand all events of the command, in order, with commas between; `nothing` if there
-//! are none. An event that is missing or not expected fails. `each i 1..9: traded S{i} 1 @ 100`
-//! stands for nine events. Parts in brackets may be left out:
+//! # Expected events
+//! After ` -> ` come all events of the command, in order, separated by commas; `nothing` if there are none.
+//! A missing or unexpected event is a failure. `each i 1..9: traded S{i} 1 @ 100` represents nine events.
+//! Parts in brackets are optional:
 //!
 //! ```text
 //! accepted [#PRIORITY]                         rejected REASON
@@ -64,16 +64,15 @@
 //!     [volume N notional N trades N] [last trade N] [accepted N cancelled N]
 //!     [bids N for N best N] [buy stops N for N] [asks N for N best N] [sell stops N for N] [next #N]
 //! ```
-//! The order that the command names, or the stop elected last, is the one meant where an event
-//! names none: the taker of a trade, or who was cancelled. `showing`, `requeued`, `clearing` and
-//! `other content` are left out only where there is nothing to say. What may be left out is checked
-//! all the same: a ledger keeps the books from the events alone, and where an event's number,
-//! priority, remainder, owner, reference, time or total is not the one due, the event is printed
-//! with `(number 5 not 4)`, which no line expects.
+//! If an event names no order, it is about the order that the command names, or the stop elected last: the
+//! taker of a trade, or the cancelled order. `showing`, `requeued`, `clearing` and `other content` may be
+//! omitted only if they do not apply. Omitted parts are checked nevertheless, by a ledger that is computed
+//! from the events alone. If an event's number, priority, remainder, owner, reference, time or total
+//! differs from the expected one, the event is printed with `(number 5 not 4)`, which no line expects.
 //!
-//! # Looking
-//! `book B1 5 @ 99, B2 2+8 @ 98 | A1 4 @ 101` is every order in the book, best first,
-//! `shown+hidden`; `depth 15 in 2 @ 99 | -` its levels as the public sees them; `best 99 / 101`;
+//! # Queries
+//! `book B1 5 @ 99, B2 2+8 @ 98 | A1 4 @ 101` is every order in the book, best first, as `shown+hidden`.
+//! `depth 15 in 2 @ 99 | -` is the public view of its levels. Further queries: `best 99 / 101`;
 //! `stops S1 buy 3 stop 105`; `indicative 100 x 40 surplus -5`; `last 101`; `epoch 2`; `next #9`;
 //! `is call`; `blocked bob`.
 
@@ -93,12 +92,12 @@ use crate::Core;
 
 pub use run::{Verdict, run};
 
-/// What a table can judge.
+/// A core that a table can test.
 pub trait Judged: Core {
-    /// The first invariant that is broken, in words.
+    /// Checks the invariants.
     ///
     /// # Errors
-    /// Where one is.
+    /// Returns a description of the first one that does not hold.
     fn audit(&self) -> Result<(), String>;
     /// What an uncross would do now, in Call.
     fn indicative(&self, market: MarketId) -> Option<Clearing>;

@@ -1,5 +1,5 @@
-//! The promise: what a client sees of a command never names another account or another account's
-//! order, and leaves out nothing that names its own.
+//! A client's view of a command never names another account or another account's order, and it contains
+//! every event that names one of the client's own accounts.
 #![cfg(feature = "servers")]
 
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use pricetime_gateway::json::Done;
 use pricetime_tests::record::day;
 use serde_json::json;
 
-/// Moves accounts and orders apart, so that no account's id is an order's id.
+/// Moves account ids and order ids apart, so that no account's id is also an order's id.
 fn apart(command: &mut Command) {
     let account = |AccountId(id)| AccountId(id ^ (1 << 100));
     let order = |OrderId(id)| OrderId(id ^ (1 << 101));
@@ -34,7 +34,7 @@ fn apart(command: &mut Command) {
     }
 }
 
-/// The parties that an event names; a blocked account is one without an order.
+/// The parties that an event names. A blocked account counts as a party without an order.
 fn parties(event: &Event) -> Vec<Party> {
     if let Event::AccountBlocked(account) | Event::AccountUnblocked(account) = event {
         return vec![Party { order: OrderId(0), account: *account, reference: 0 }];
@@ -42,7 +42,7 @@ fn parties(event: &Event) -> Vec<Party> {
     event.parties().collect()
 }
 
-/// Checks what the owner of these accounts sees of a group. Returns how many events are left out.
+/// Checks what the owner of these accounts sees of a group. Returns the number of events left out.
 fn check(group: &Group, own: &[AccountId], spec: &MarketSpec) -> usize {
     let principal = Principal::accounts(own.iter().copied());
     let seen = principal.seen(group.clone());
@@ -50,7 +50,7 @@ fn check(group: &Group, own: &[AccountId], spec: &MarketSpec) -> usize {
     let own_orders = (group.events.iter().flat_map(parties))
         .filter(|party| own.contains(&party.account))
         .map(|party| party.order);
-    // What the client named itself, and was refused.
+    // The order that the client named in its own rejected command.
     let named_by_it = seen.events.iter().filter_map(|event| {
         let Event::Rejected { order, .. } = event else { return None };
         order.filter(|_| own.contains(&group.header.account))
@@ -62,7 +62,7 @@ fn check(group: &Group, own: &[AccountId], spec: &MarketSpec) -> usize {
         named += usize::from(parties.iter().any(|party| own.contains(&party.account)));
         for party in parties.iter().filter(|party| !own.contains(&party.account)) {
             assert!(!text.contains(&uuid(party.account.0)), "{text}");
-            // An order that expires in the group leaves its id to another.
+            // An order that expires in the group frees its id for another order.
             let free = party.order.0 == 0 || known.contains(&party.order);
             assert!(free || !text.contains(&uuid(party.order.0)), "{text}");
         }
@@ -76,7 +76,7 @@ fn check(group: &Group, own: &[AccountId], spec: &MarketSpec) -> usize {
     group.events.len() - seen.events.len()
 }
 
-/// How an id is written.
+/// Formats an id as a UUID.
 fn uuid(id: u128) -> String {
     let hex = format!("{id:032x}");
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")

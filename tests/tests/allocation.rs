@@ -1,4 +1,4 @@
-//! The promise: once it is warm, the core allocates nothing, whatever it is asked to do.
+//! Once it is warm, the core allocates nothing, whatever it executes.
 
 use std::hint::black_box;
 
@@ -6,11 +6,11 @@ use allocation_counter::measure;
 use pricetime_engine::{Action, Command, Engine, Sequence, Timestamp};
 use pricetime_tests::record::day;
 
-/// Stamps from here on leave no room for the same day once more.
+/// Commands stamped at or above this are left out: they leave no numbers to repeat the day with.
 const FAR: u64 = 1 << 62;
 
-/// The commands of a day that can come again, stamped to follow what the engine has seen. Markets
-/// are not removed, nor added a second time: that is the one thing that may allocate.
+/// The repeatable commands of a day, stamped to follow the engine's last command. Markets are neither
+/// removed nor added a second time, because only that may allocate.
 fn again(commands: &[Command], engine: &Engine) -> Vec<Command> {
     let (first, time) = (engine.last_sequence().0 == 0, engine.last_timestamp().0);
     let lasting = commands.iter().filter(|command| {

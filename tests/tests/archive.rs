@@ -1,7 +1,7 @@
-//! The promise: an archive unpacks to the folder that it was packed from, or to nothing. Whatever its bytes
-//! are, unpacking ends in the same folder or in an error with nothing left behind.
+//! An archive unpacks to the folder from which it was packed, or unpacking fails and leaves nothing
+//! behind, whatever bytes the archive holds.
 //!
-//! `PRICETIME_TRIALS` says how many archives are changed, and `PRICETIME_SEED` where the seeds begin.
+//! `PRICETIME_TRIALS` sets the number of corrupted archives, `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ use pricetime_tests::generate::random::Random;
 use pricetime_tests::load::{self, done};
 use tempfile::TempDir;
 
-/// Every file under a folder.
+/// Collects every file under a folder.
 fn files(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>, at: &Path) {
     for entry in fs::read_dir(folder.join(at)).expect("a folder") {
         let path = at.join(entry.expect("an entry").file_name());
@@ -61,7 +61,7 @@ fn unpacked(archive: &[u8], to: &Path) -> Result<Packed, ArchiveError> {
     unpack(&mut Cursor::new(archive), &RealDisk, to, |_, _| ())
 }
 
-/// Where the pieces of an archive begin.
+/// The offsets at which the pieces of an archive begin.
 fn pieces(archive: &[u8]) -> Vec<usize> {
     let (mut all, mut at) = (Vec::new(), 0);
     while let Some(length) = archive.get(at + 16..at + 24) {
@@ -72,7 +72,7 @@ fn pieces(archive: &[u8]) -> Vec<usize> {
     all
 }
 
-/// A number in place of another: near it, or of any size.
+/// A replacement for a number: near it, or of any size.
 fn other(random: &mut Random, number: u64) -> u64 {
     match random.below(4) {
         0 => number.wrapping_add(random.within(1, 5_000)),
@@ -82,8 +82,8 @@ fn other(random: &mut Random, number: u64) -> u64 {
     }
 }
 
-/// Changes a number in the head of a piece: what it states of itself, of its name, or of its file; and
-/// mostly makes the checksum right again.
+/// Changes a number in the head of a piece: its own length, the length of its name, or the length of
+/// its file. In most cases it then corrects the checksum.
 fn change_number(random: &mut Random, archive: &mut [u8]) {
     let all = pieces(archive);
     let which = random.below(all.len() as u64) as usize;
@@ -93,7 +93,7 @@ fn change_number(random: &mut Random, archive: &mut [u8]) {
     let at = match random.below(4) {
         0 => 16,
         1 => 32,
-        // The number of files, and the history that the end states.
+        // The last piece has no name: these are its number of files and its history.
         2 if named == 0 => 58,
         _ if named == 0 => 34,
         _ => 34 + named,
@@ -112,7 +112,7 @@ fn change(random: &mut Random, archive: &mut Vec<u8>) {
         0 => archive.truncate(place(random, archive)),
         1 => archive.extend((0..random.within(1, 100)).map(|byte| byte as u8)),
         2 => {
-            // A piece is missing, comes twice, or changes its place with another.
+            // Removes a piece, repeats one, or swaps two.
             let all = pieces(archive);
             let mut parts: Vec<Vec<u8>> = all.iter().map(|at| archive[*at..].to_vec()).collect();
             for (part, pair) in parts.iter_mut().zip(all.windows(2)) {
@@ -149,7 +149,7 @@ fn archive_that_was_changed_unpacks_to_the_same_folder_or_to_nothing() {
     assert!(expected.len() as u64 > packed.files, "the lock file is one more");
     let mut same = 0;
     for seed in first..first + number("PRICETIME_TRIALS", 2_000) {
-        // Mostly there is none.
+        // In most trials the folder does not exist.
         drop(fs::remove_dir_all(own.path().join("above")));
         let (mut random, mut archive) = (Random::new(seed), whole.clone());
         change(&mut random, &mut archive);
@@ -188,7 +188,7 @@ fn piece(name: &str, length: u64, bytes: &[u8]) -> Vec<u8> {
 
 const OWN: History = History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
 
-/// A piece for a file of the journal that holds nothing but its header.
+/// A piece for a journal file that holds only its header.
 fn segment(first: u64, stated: u64, length: u64) -> Vec<u8> {
     let mut header = vec![0; ENVELOPE_LENGTH];
     header.extend_from_slice(&OWN.0.to_le_bytes());
@@ -199,7 +199,7 @@ fn segment(first: u64, stated: u64, length: u64) -> Vec<u8> {
     piece(&format!("{OWN}/journal/{first:020}.journal"), stated, &header)
 }
 
-/// An archive of these pieces, with the file `history` and the end.
+/// An archive of these pieces, the file `history` and the end piece.
 fn whole(pieces: &[Vec<u8>]) -> Vec<u8> {
     let text =
         format!("pricetime data folder, format 1\nhistory {OWN}\njournal kept\ncheck d1f0c06f\n");
@@ -230,10 +230,10 @@ fn small_archive_cannot_fill_a_disk() {
         };
         assert_eq!(found, stated);
     }
-    // The file itself does not state the length that the archive does.
+    // The length in the file's header differs from the length in the archive.
     let error = refused(&whole(&[segment(1, most, 4_096)]));
     assert!(matches!(error, ArchiveError::File { what: BadFile::Other, .. }), "{error}");
-    // Each is as long as it may be, and together they are longer than any disk.
+    // Each file has the largest length allowed; together they are longer than any disk.
     let many: Vec<_> = (1..=50_000).map(|first| segment(first, most, most)).collect();
     let error = refused(&whole(&many));
     assert!(matches!(error, ArchiveError::Room { .. }), "{error}");
@@ -255,7 +255,7 @@ fn unpacking_that_fails_halfway_leaves_nothing() {
         let done = unpack(&mut Cursor::new(&archive), &RealDisk, &to, |done, _| {
             files = done;
             if done == 3 {
-                // As if the disk would take no more files.
+                // Simulates a disk that takes no more files.
                 let history = check_archive(&mut Cursor::new(&archive)).expect("whole").history;
                 fs::remove_dir_all(to.join(history.to_string())).expect("it was there");
             }

@@ -1,6 +1,5 @@
-//! The promise: a folder that is made from a state from elsewhere is that state or still new, whatever
-//! befalls the disk on the way; its numbers go on above those of the state; and nothing that is there
-//! already is replaced.
+//! A folder created from an external state holds that state or is still new, whatever fails on the
+//! disk. Sequence numbers continue above those of the state. An existing folder is never replaced.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +26,7 @@ fn state(seed: u64) -> (u32, EngineSnapshot, u128) {
     (day.markets_max, engine.snapshot(), engine.digest())
 }
 
-/// Makes the folder from the state where it is new, and opens it where it is not.
+/// Creates the folder from the state if it is new, and opens it otherwise. Also returns whether it was new.
 fn open(
     disk: &FaultyDisk,
     markets_max: u32,

@@ -1,6 +1,6 @@
-//! The promise: whoever looks at a data folder, beside the process that writes it or after a power
-//! cut, sees commands that are durable and no others, is never told of damage that is none, and
-//! changes nothing. (What the program makes of it is tested where the program is: `cli/tests/look`.)
+//! Reading a data folder, while a process writes it or after a power cut, returns durable commands and
+//! no others. It reports no damage if there is none, and changes nothing. (`cli/tests/look` tests the
+//! commands of the program that use it.)
 #![cfg(feature = "servers")]
 
 use std::error::Error;
@@ -44,7 +44,7 @@ fn open(disk: &FaultyDisk) -> Option<(Folder, Recovered)> {
     try_open(disk).ok()
 }
 
-/// Looks, and reads every command that counts. The last durable one, and the last that can be read.
+/// Reads every command that counts. Returns the last durable sequence and the last readable one.
 fn try_look(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box<dyn Error>> {
     let look = FolderReader::open(Arc::new(disk.clone()), Path::new(FOLDER))?;
     let sight = look.journal()?;
@@ -63,7 +63,7 @@ fn try_look(disk: &FaultyDisk, seed: u64) -> Result<(Sequence, Sequence), Box<dy
     Ok((sight.durable, sight.last))
 }
 
-/// The same. Nothing where the disk failed meanwhile.
+/// Does the same as `try_look`, but returns `None` if the disk failed. Asserts that no file changes.
 fn look(disk: &FaultyDisk, seed: u64) -> Option<(Sequence, Sequence)> {
     let before = disk.files(Path::new(FOLDER));
     let seen = try_look(disk, seed);
@@ -79,8 +79,8 @@ fn look(disk: &FaultyDisk, seed: u64) -> Option<(Sequence, Sequence)> {
     }
 }
 
-/// Writes until all is done or the disk fails, with looks in between. What a look called durable, and
-/// what the journal did.
+/// Writes until it is done or the disk fails, and reads the folder in between. Returns the last
+/// sequence that a read reported as durable, and the last one that the journal made durable.
 fn live(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, Sequence) {
     let (mut seen, mut durable) = (Sequence(0), Sequence(0));
     let Some((_folder, recovered)) = open(disk) else { return (seen, durable) };
@@ -98,7 +98,7 @@ fn live(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, Sequenc
             return (seen, durable);
         }
         let is_marked = random.below(3) == 0 && journal.mark().is_ok();
-        // A mark for which a new segment begins makes durable what was only written.
+        // A mark that needs a new segment also makes durable what was only written.
         durable = journal.durable();
         if is_marked && let Some((now, _)) = look(disk, seed) {
             assert_eq!(now, durable, "a mark says how far it is durable");
@@ -132,7 +132,7 @@ fn a_look_calls_durable_what_survives() {
             } else {
                 disk.restart_process()
             }
-            // Before anybody mends anything, and after.
+            // Reads before the next start repairs anything, and after it.
             let is_kept = FolderReader::open(Arc::new(disk.clone()), Path::new(FOLDER))
                 .is_ok_and(|look| !look.is_new());
             if is_kept {
@@ -194,7 +194,7 @@ fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
     let copy = own.path().join("copy");
     let unpacked = unpack(&mut Cursor::new(packed), &RealDisk, &copy, |_, _| ()).expect("whole");
     let copied = Host::open(Options::new(&copy)).expect("a copy opens");
-    // What was packed is the beginning of what happened.
+    // The packed commands are the first commands of the original.
     let look = FolderReader::open(Arc::new(RealDisk), &path).expect("a data folder");
     let mut engine = Engine::new(10_000);
     for command in look.reader().read(Sequence(1), unpacked.through).expect("whole") {
@@ -204,7 +204,7 @@ fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
     copied.close().expect("it ends in order");
 }
 
-/// Looks again and again; says what was packed at last.
+/// Reads and packs the folder repeatedly. Returns the last archive.
 fn look_on(path: &Path) -> Vec<u8> {
     let mut durable = Sequence(0);
     let mut packed = Vec::new();

@@ -1,9 +1,9 @@
-//! The promise: `kill -9` at any moment loses nothing that was told to anyone, and doubles nothing.
+//! After `kill -9` at any moment, no acknowledged command is lost and none is carried out twice.
 //!
-//! A real process under load is killed, again and again on the same folder. After each kill the
-//! journal is replayed by the model, which knows nothing of hosts; what the process had acknowledged
-//! must be in it, once, and the next process must hold the model's state. `PRICETIME_KILLS` says how
-//! often, `PRICETIME_SEED` where chance begins.
+//! A real process under load is killed repeatedly on the same folder. After each kill the model, which
+//! knows nothing of hosts, replays the journal. Every acknowledged command must be in it exactly once,
+//! and the next process must have the model's state. `PRICETIME_KILLS` sets the number of kills,
+//! `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,10 +19,11 @@ use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::{Core as _, load, model::Model};
 
-/// A folder that lives longer takes the model longer and longer.
+/// Kills per folder. The model takes longer to replay a folder with each kill.
 const KILLS_A_FOLDER: u64 = 6;
 
-/// Runs the victim for so long and kills it. What it had acknowledged: number and sequence.
+/// Runs the victim for `lives` and kills it. Returns what it acknowledged: the number of each command,
+/// its sequence, and whether it was a duplicate.
 fn run(folder: &Path, seed: u64, first: u64, lives: Duration) -> Vec<(u64, u64, bool)> {
     let mut victim = Process::new(env!("CARGO_BIN_EXE_victim"))
         .arg(folder)
@@ -31,7 +32,7 @@ fn run(folder: &Path, seed: u64, first: u64, lives: Duration) -> Vec<(u64, u64, 
         .spawn()
         .expect("the victim starts");
     let out = BufReader::new(victim.stdout.take().expect("its output"));
-    // It is killed so long after its first word, or so long after its start, dead or alive.
+    // Reads on another thread, so that the victim is killed `lives` after its start, whatever it prints.
     let reader = std::thread::spawn(move || {
         let lines = out.lines().map_while(Result::ok);
         lines.filter_map(|line| parse(&line)).collect::<Vec<_>>()
@@ -44,7 +45,7 @@ fn run(folder: &Path, seed: u64, first: u64, lives: Duration) -> Vec<(u64, u64, 
     reader.join().expect("no panic")
 }
 
-/// A line that was written whole.
+/// Parses a line. Returns `None` if it was not written completely.
 fn parse(line: &str) -> Option<(u64, u64, bool)> {
     let mut words = line.split(' ');
     let parsed =
@@ -55,7 +56,7 @@ fn parse(line: &str) -> Option<(u64, u64, bool)> {
 fn journalled(path: &Path) -> Vec<Command> {
     let folder = Folder::open(path).expect("the folder of a dead process can be opened");
     if folder.is_new() {
-        // It was killed before there was a journal.
+        // The process was killed before it created a journal.
         return Vec::new();
     }
     let options = JournalOptions { segment_bytes: 1 << 15 };
@@ -73,7 +74,7 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
     let (mut told, mut repeated, mut random) = (0, 0_u64, Random::new(seed));
     let mut folder = tempfile::tempdir().expect("a folder");
     let mut acknowledged: BTreeMap<u64, u64> = BTreeMap::new();
-    // On a busy machine it takes more kills, and longer lives, until something has come of them.
+    // A busy machine needs more kills and longer runs until enough was acknowledged.
     let came = |told: usize, repeated: u64| told > 100 && (kills < 5 || repeated > 0);
     for kill in 0..20 * kills {
         if kill >= kills && came(told + acknowledged.len(), repeated) {
@@ -84,7 +85,7 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
             acknowledged.clear();
             folder = tempfile::tempdir().expect("a folder");
         }
-        // Clients repeat what they are in doubt about, and some of what they are not.
+        // Clients repeat the commands whose outcome they do not know, and some others.
         let first = acknowledged.keys().next_back().map_or(0, |last| last.saturating_sub(40));
         let lives = Duration::from_millis(random.within(20, 199));
         let lives = lives * u32::try_from(1 + kill / kills).expect("at most 20");
@@ -102,7 +103,7 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
     assert!(came(told, repeated), "it came to something");
 }
 
-/// Holds the folder against the model and against what was acknowledged.
+/// Compares the folder with the model and with what was acknowledged.
 fn judge(folder: &Path, seed: u64, acknowledged: &BTreeMap<u64, u64>) {
     let commands = journalled(folder);
     let (mut model, mut engine) = (Model::new(10_000), Engine::new(10_000));
@@ -113,7 +114,7 @@ fn judge(folder: &Path, seed: u64, acknowledged: &BTreeMap<u64, u64>) {
         engine.apply(command, &mut ());
         if let Some(RequestId(request)) = command.request {
             let number = u64::try_from(request).expect("a number");
-            // A repetition stands in the journal too; it does nothing.
+            // A repetition is in the journal too, but has no effect.
             if requests.insert((command.account, request)) {
                 carried_out.insert(number, command.sequence.0);
             }

@@ -1,8 +1,9 @@
-//! The tables: what the rules say happens, written by hand, against the engine and the model.
+//! Runs the golden tables, which state by hand what the rules require, against the engine and the model.
 //!
-//! A table is right or the rules are unclear; neither the engine nor the model is asked. Only where a
-//! table itself was wrong, `PRICETIME_GOLDEN=update cargo test -p pricetime-tests --test golden` writes
-//! what the engine says into the lines that fail. Read each of them against the rules before it is kept.
+//! A table is right unless the rules are unclear: expectations never come from the engine or the model.
+//! `PRICETIME_GOLDEN=update cargo test -p pricetime-tests --test golden` writes the engine's output
+//! into the failing lines. Use it only if a table itself was wrong, and check each line against the
+//! rules before you keep it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ impl Judged for TheModel {
     }
 }
 
-/// The tables: path, the name to print, text.
+/// The tables: path, name to print, and text.
 fn tables() -> Vec<(PathBuf, String, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden");
     let entries = fs::read_dir(&folder).expect("tests/golden is a folder");
@@ -77,7 +78,7 @@ fn tables() -> Vec<(PathBuf, String, String)> {
     paths.into_iter().map(read).collect()
 }
 
-/// Plays all tables; what fails is printed at once.
+/// Runs all tables. Panics with every failure if there is one.
 fn judge<C: Judged>(who: &str, update: bool, core: impl Fn(u32) -> C) -> usize {
     let mut failures = Vec::new();
     let mut scenarios = 0;
@@ -121,7 +122,7 @@ fn a_table_that_is_right_passes() {
     assert_eq!(play(TABLE).failures, Vec::<String>::new());
 }
 
-/// Every single word of an expectation counts.
+/// A change to any word of an expectation makes its line fail.
 #[test]
 fn a_table_that_is_wrong_anywhere_fails() {
     let right = ["accepted, ", "3 @ 101", "@ 101,", "showing 1", "of 2", "A1 1", "B2 2", "100 |"];

@@ -1,5 +1,5 @@
-//! The promise: a host loses nothing that it told of, tells of nothing that it could lose, and says
-//! so when it can do neither.
+//! A host loses nothing that it acknowledged and acknowledges nothing that it could lose. If it can do
+//! neither, it returns an error.
 #![cfg(feature = "servers")]
 
 use std::sync::Arc;
@@ -69,7 +69,7 @@ fn open(options: Options) -> Host {
     host
 }
 
-/// A clock that shows what the test says.
+/// A clock that the test sets.
 #[derive(Clone, Debug, Default)]
 struct Hands(Arc<AtomicU64>);
 
@@ -95,7 +95,7 @@ fn level(price: i64, quantity: u64, orders: u32) -> Level {
     Level { price: Price(price), quantity: Quantity(quantity), orders }
 }
 
-/// The epoch and the sequence of a host's market.
+/// The current epoch of a host's market.
 fn epoch(host: &Host) -> EpochNumber {
     host.view(MARKET, 0).expect("the market").epoch
 }
@@ -162,7 +162,7 @@ fn many_submit_and_the_journal_prescribes_the_state() {
                         }
                     }
                 };
-                // All are submitted before the first answer is waited for.
+                // Submits all commands before it waits for the first answer.
                 let tickets: Vec<_> = (0..1_000).map(place).collect();
                 tickets.into_iter().map(|t| t.wait().expect("an answer")).collect::<Vec<_>>()
             })
@@ -173,7 +173,7 @@ fn many_submit_and_the_journal_prescribes_the_state() {
     let view = host.view(MARKET, usize::MAX).expect("the market");
     host.close().expect("it ends in order");
 
-    // Through a fresh engine, and nothing of the host's.
+    // Replays in a fresh engine that uses nothing of the host.
     let (mut engine, mut groups) = (Engine::new(10), Vec::new());
     for command in commands(folder.path()) {
         engine.apply(&command, &mut groups);
@@ -188,7 +188,6 @@ fn many_submit_and_the_journal_prescribes_the_state() {
     }
 }
 
-/// Every command in a data folder's journal.
 #[test]
 fn a_folder_has_one_process_and_one_host() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -216,7 +215,7 @@ fn gates_close_in_time_and_before_what_comes_with_them() {
     let group = done(&host, of(ALICE, limit(2, Side::Buy, 1, 1)));
     assert_eq!((epoch(&host), group.header.sequence), (EpochNumber(2), Sequence(5)));
 
-    // Back by ten minutes: time stands still, and no gate comes twice.
+    // The clock goes back ten minutes: timestamps stay at the latest time, and no epoch closes twice.
     hands.show(5);
     let group = done(&host, of(ALICE, limit(3, Side::Buy, 1, 1)));
     assert_eq!(group.header.timestamp, Timestamp(15 * MINUTE));
@@ -224,7 +223,8 @@ fn gates_close_in_time_and_before_what_comes_with_them() {
     done(&host, of(ALICE, limit(4, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(2));
 
-    // An hour ahead: one gate, stamped with its own time, and the next one from there.
+    // The clock jumps an hour ahead: one epoch closes, stamped with the time it was due. The next close
+    // is scheduled from the new time.
     hands.show(95);
     done(&host, of(ALICE, limit(5, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(3));
@@ -234,7 +234,7 @@ fn gates_close_in_time_and_before_what_comes_with_them() {
     let times: Vec<_> = gates.map(|gate| gate.timestamp.0 / MINUTE).collect();
     assert_eq!(times, [15, 30]);
 
-    // Down for hours: the first missed gate closes at the start, before any new command.
+    // After hours of downtime the host closes the first missed epoch at its start, before any new command.
     hands.show(300);
     let host = open(options());
     let group = done(&host, of(ALICE, limit(6, Side::Buy, 1, 1)));
@@ -266,7 +266,7 @@ fn an_order_expires_though_nobody_speaks() {
     assert_eq!(update.timestamp, Timestamp(3 * MINUTE));
 }
 
-/// What a reader of updates makes of a book.
+/// Applies an update to a book as a subscriber does.
 fn follow(view: &mut MarketView, update: &pricetime::MarketUpdate) {
     assert!(update.sequence > view.sequence, "nothing twice and nothing back");
     view.sequence = update.sequence;

@@ -1,5 +1,5 @@
-//! The promise: a market in call can be watched. A view shows what an uncross would do, and a subscriber
-//! knows it after each batch of commands.
+//! A view of a market in call shows what an uncross would do. Subscribers receive it after each
+//! batch of commands.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -39,12 +39,12 @@ fn place(order: u128, side: Side, kind: OrderKind, quantity: u64) -> Place {
     }
 }
 
-/// A command of the one account.
+/// A command of one fixed account.
 fn user(action: Action) -> Draft {
     Draft { request: None, action, ..draft(0, 0) }
 }
 
-/// Something that happens in a call: an order, a cancel, a new reference price.
+/// A random command in a call: an order, a cancel, or a new reference price.
 fn command(random: &mut Random, number: u64) -> Draft {
     if random.once_in(10) {
         let reference = random.maybe(80, |random| Price(random.around(0, 9)));
@@ -66,7 +66,7 @@ fn command(random: &mut Random, number: u64) -> Draft {
     user(Action::Place(Place { display_quantity, ..place }))
 }
 
-/// What a subscriber makes of an update.
+/// Applies an update to a view as a subscriber does.
 fn follow(view: &mut MarketView, update: &MarketUpdate) {
     assert!(update.sequence > view.sequence, "nothing twice and nothing back");
     view.sequence = update.sequence;
@@ -86,7 +86,7 @@ fn follow(view: &mut MarketView, update: &MarketUpdate) {
     }
 }
 
-/// Follows a feed to the state right behind a command that changed something.
+/// Follows a feed until it includes `last`, a command that changed something.
 fn follow_to(feed: &mut MarketFeed, last: Sequence) {
     until("every update comes", || {
         while let Some(update) = feed.updates.try_next().expect("nobody was too slow") {
@@ -116,13 +116,13 @@ fn subscriber_knows_the_indicative_price_after_each_command() {
             while let Ok(Some(update)) = feed.updates.try_next() {
                 follow(&mut feed.book, &update);
             }
-            // A command that changes nothing brings no update.
+            // A command that changes nothing produces no update.
             feed.book.sequence = group.header.sequence;
             assert_eq!(feed.book, view);
             priced += u32::from(view.call.is_some_and(|call| call.indicative.is_some()));
         }
         let call = host.view(MARKET, 0).and_then(|view| view.call).expect("it is in call");
-        // In turns the two ways to an uncross.
+        // Alternates between the two actions that uncross.
         let action = match round % 2 {
             0 => Action::SetPhase(Phase::Continuous),
             _ => Action::CloseEpoch { number: feed.book.epoch },

@@ -1,5 +1,5 @@
-//! The promise: what is posted is delivered outside at least once, in order and under its id,
-//! however often the host ends, and a slow outside holds no settlement up.
+//! Every posted batch is delivered to the outlet at least once, in order and under its id, however
+//! often the host restarts. A slow outlet does not delay settlement.
 #![cfg(feature = "servers")]
 
 use std::collections::BTreeMap;
@@ -64,7 +64,7 @@ fn delivery_with_the_longest_timeout_is_made() {
     host.close().expect("it ends in order");
 }
 
-/// So many epochs in which there may be trades.
+/// Runs `count` epochs in which there may be trades.
 fn epochs(host: &Host, market: MarketId, count: u64) {
     for _ in 0..count {
         let number = host.view(market, 0).expect("the market").epoch;
@@ -93,7 +93,7 @@ fn until_settled(host: &Host, market: MarketId, epoch: u64) {
     until("it is settled", || host.settlement().iter().any(settled));
 }
 
-/// The lines of a market's receipts.
+/// The lines in a market's receipts file.
 fn receipts(folder: &Path, market: MarketId) -> Vec<Value> {
     let path = folder.join("settlement").join(format!("receipts-{market}.jsonl"));
     let text = fs::read_to_string(path).unwrap_or_default();
@@ -104,10 +104,10 @@ fn epochs_of(receipts: &[Value]) -> Vec<u64> {
     receipts.iter().map(|it| it["epoch"].as_u64().expect("an epoch")).collect()
 }
 
-/// What the outside was asked, and how it answers.
+/// Receives a batch and returns the outlet's answer.
 type Answer = Box<dyn FnMut(&Batch) -> Result<Receipt, NotDelivered> + Send>;
 
-/// An outside in this process.
+/// An outlet in this process.
 struct Told(Answer);
 
 impl Outlet for Told {
@@ -157,7 +157,7 @@ fn all_is_delivered_in_order_however_often_the_host_ends() {
     for (market, last) in [(ONE, 24), (TWO, 12)] {
         let heard = heard.lock().expect("a list");
         let mut heard: Vec<u64> = heard.iter().filter(|it| it.0 == market).map(|it| it.1).collect();
-        // A delivery that was under way at an end is made again.
+        // A delivery that was in progress when the host closed is repeated.
         heard.dedup();
         assert_eq!(heard, (1..=last).collect::<Vec<_>>());
         let kept = receipts(folder.path(), market);
@@ -187,7 +187,8 @@ fn what_is_lost_between_the_receipt_and_the_position_is_delivered_again() {
     epochs(&first, ONE, 1);
     until_delivered(&first, ONE, 3);
     first.close().expect("a clean end");
-    // As after a power cut: the position is the one before, and the last line was cut.
+    // Simulates a power cut: the position is the previous one, and the last line of the receipts
+    // is incomplete.
     fs::write(&position, before).expect("a file");
     let path = folder.path().join("settlement/receipts-1.jsonl");
     let text = fs::read_to_string(&path).expect("receipts");
@@ -239,11 +240,11 @@ fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
         text.contains(r#""standing":"refused","epoch":2,"why":"never""#)
     });
     first.close().expect("a clean end");
-    // It stands over a restart, and is not tried again.
+    // The refusal survives a restart, and the epoch is not tried again.
     let second = begin();
     until("it stands", || standing(&second, ONE).trouble == refused(2, "never"));
     assert_eq!(*asked.lock().expect("a list"), [1, 2, 2, 2, 2, 2]);
-    // What has not failed is not skipped.
+    // An epoch that has not failed is not skipped.
     orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(3))).expect("an order");
     until("it is obeyed", || orders.left().expect("a folder").is_empty());
     orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(2))).expect("an order");
@@ -275,7 +276,7 @@ fn an_epoch_that_is_to_be_skipped_is_tried_once_more_after_a_start() {
     epochs(&first, ONE, 2);
     until("it fails", || standing(&first, ONE).trouble.is_some());
     first.close().expect("a clean end");
-    // Nobody runs, and of what only waited nothing is on disk.
+    // No host is running, and a delivery that waits for a retry leaves nothing on disk.
     let orders = OperatorRequests::of(folder.path());
     orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(1))).expect("an order");
     let second = away();
@@ -303,7 +304,7 @@ fn another_ledger_begins_with_numbers_of_its_own() {
     epochs(&first, ONE, 5);
     until_delivered(&first, ONE, 5);
     first.close().expect("a clean end");
-    // A new one takes its place, which posts the last of those epochs again.
+    // A new ledger replaces the old one. It posts the last of those epochs again.
     let ledger = folder.path().join("ledger");
     fs::rename(&ledger, folder.path().join("the old one")).expect("it is there");
     let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a data folder");
@@ -327,7 +328,7 @@ fn another_ledger_begins_with_numbers_of_its_own() {
 
 #[test]
 fn what_was_delivered_waits_for_its_receipt_and_is_not_delivered_again() {
-    // The disk does not take receipts, or not the position behind them.
+    // The disk refuses the receipts, or the position that is written after them.
     for in_the_way in ["receipts-1.jsonl", "delivered-1.json.tmp"] {
         let folder = tempfile::tempdir().expect("a folder");
         let heard = Arc::new(Mutex::new(Vec::new()));
@@ -403,7 +404,7 @@ fn an_outside_that_hangs_holds_no_settlement_up() {
     host.close().expect("a clean end");
 }
 
-/// Reads one request: its head in lower case, and its body.
+/// Reads one request. Returns its head in lower case and its body.
 fn request(stream: &TcpStream) -> Option<(String, String)> {
     let mut reader = BufReader::new(stream);
     let (mut head, mut length) = (String::new(), 0);
@@ -433,7 +434,7 @@ fn an_address_of_the_web_hears_each_batch_under_its_id() {
     let address = format!("http://{}/settled", listener.local_addr().expect("an address"));
     let (say_heard, heard) = channel();
     std::thread::spawn(move || {
-        // The first is answered by nobody.
+        // The first request gets no answer.
         let answers = ["", "503 no", "429 no", "400 bad", "200 OK", "307 elsewhere", "201 made"];
         let mut answers = answers.into_iter();
         for stream in listener.incoming() {
@@ -492,7 +493,7 @@ fn a_program_hears_each_batch_under_its_id() {
         echo \"thanks for $PRICETIME_SETTLEMENT_ID\"\n";
     fs::write(&script, text).expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("its rights");
-    // Without a shell of ours: the program and its arguments are what is started.
+    // The outlet starts the program with its arguments and adds no shell of its own.
     let arguments = ["-c", "cd \"$1\" && exec \"$2\"", "sh"].map(str::to_owned).to_vec();
     let paths = [there.path(), &script].map(|it| it.to_str().expect("text").to_owned());
     let arguments = [arguments, paths.to_vec()].concat();
@@ -517,7 +518,8 @@ fn a_program_hears_each_batch_under_its_id() {
 fn a_process_that_a_program_leaves_behind_holds_nothing_open() {
     let folder = tempfile::tempdir().expect("a folder");
     let there = tempfile::tempdir().expect("a folder");
-    // What it leaves behind has left its process group too, and writes for as long as somebody reads.
+    // The background process has left the process group too, and writes for as long as its pipe
+    // has a reader.
     let script = "cd \"$1\"
         setsid sh -c 'trap \"\" PIPE
             while echo still >&2 2>/dev/null; do sleep 0.01; done

@@ -1,5 +1,5 @@
-//! The promise: whatever the disk does, a host takes back nothing that it told, and says `Busy` or
-//! `Stopped` when it cannot go on.
+//! Whatever the disk does, a host takes back no command that it acknowledged. It returns `Busy` or
+//! `Stopped` if it cannot continue.
 #![cfg(feature = "servers")]
 
 use std::future::poll_fn;
@@ -30,8 +30,8 @@ fn options(path: &str, disk: Arc<dyn Disk>) -> Options {
     }
 }
 
-/// Opens a host on this disk and submits until it stops or all is done. What it acknowledged: the
-/// number of each command and its sequence.
+/// Opens a host on this disk and submits commands until it stops or all are submitted. Returns what it
+/// acknowledged: the number of each command and its sequence.
 fn live(path: &str, disk: &FaultyDisk, seed: u64) -> Result<Vec<(u64, Sequence)>, OpenError> {
     let host = Host::open(options(path, Arc::new(disk.clone())))?;
     let mut acknowledged = Vec::new();
@@ -45,7 +45,7 @@ fn live(path: &str, disk: &FaultyDisk, seed: u64) -> Result<Vec<(u64, Sequence)>
             Err(Refused::Stopped) => break,
             Err(refused) => panic!("{refused}"),
         }
-        // In small groups, so that a fault hits between syncs too.
+        // Small groups, so that a fault can also hit between syncs.
         if waiting.len() == 7 {
             for (number, ticket) in waiting.drain(..) {
                 acknowledged.extend(ticket.wait().map(|group| (number, group.header.sequence)));
@@ -71,7 +71,7 @@ fn a_failing_disk_takes_nothing_back() {
         let disk = FaultyDisk::new(trial);
         let fault = Fault::ALL[usize::try_from(trial % 4).expect("small")];
         disk.fail_after(trial.wrapping_mul(31) % 160, fault);
-        // A folder of its own: after a fault this process does not open it again.
+        // Each trial has its own folder: this process does not reopen a folder after a disk fault.
         let path = format!("/srv/market/data-{trial}");
         let acknowledged = live(&path, &disk, trial).unwrap_or_default();
         stopped += u32::from(acknowledged.len() < 202);
@@ -116,7 +116,7 @@ fn a_folder_whose_disk_failed_is_not_opened_again_by_this_process() {
     let host = Host::open(options("/poisoned", Arc::new(disk.clone()))).expect("a host");
     let done = host.submit(operator(Action::AddMarket(load::spec()))).expect("room").wait();
     assert_eq!(done.expect("durable").outcome, Outcome::Accepted);
-    // The next sync, whichever call that is.
+    // Fails the next sync, whichever call that is.
     disk.fail_after(1, Fault::BadSync);
     while let Ok(ticket) = host.submit(operator(Action::SetPhase(Phase::Continuous))) {
         if ticket.wait().is_err() {
@@ -133,7 +133,7 @@ fn a_folder_whose_disk_failed_is_not_opened_again_by_this_process() {
     assert!(matches!(again, Err(OpenError::Poisoned(_))), "{again:?}");
 }
 
-/// Whether syncs wait, and how many there were.
+/// Whether syncs hang, and how many there were.
 #[derive(Debug, Default)]
 struct Syncs {
     hang: Mutex<bool>,
@@ -141,7 +141,7 @@ struct Syncs {
     count: AtomicU64,
 }
 
-/// A disk on which syncs are counted, and wait until they are let.
+/// A disk that counts syncs and makes them hang on request.
 #[derive(Clone, Debug)]
 struct HungDisk(FaultyDisk, Arc<Syncs>);
 
@@ -273,7 +273,7 @@ fn questions_share_the_sync_of_the_commands_around_them() {
     disk.hang(false);
     for (done, found) in asked {
         let done = done.wait().expect("durable").header.sequence;
-        // Exactly what was submitted before it, though more was before it was answered.
+        // The answer shows exactly what was submitted before it, although more was carried out by then.
         assert_eq!(sequence(found.wait().expect("an answer")), Some(done));
     }
     let syncs = disk.syncs() - before;
@@ -290,7 +290,7 @@ fn questions_share_the_sync_of_the_commands_around_them() {
     assert_eq!(disk.syncs(), before, "questions alone need no sync");
 }
 
-/// A host whose ring is small, and the disk under it.
+/// A host with a small ring, and its disk.
 fn small(path: &str) -> (Host, HungDisk) {
     let disk = HungDisk(FaultyDisk::new(13), Arc::default());
     let mut options = options(path, Arc::new(disk.clone()));
@@ -301,8 +301,8 @@ fn small(path: &str) -> (Host, HungDisk) {
     (host, disk)
 }
 
-/// Submits to a host whose disk hangs until its ring is full and stays so; then calls `then`, and returns
-/// what waiting for room came to.
+/// Submits to a host whose disk hangs until its ring stays full. Then calls `then` and returns the
+/// result of waiting for room.
 async fn wait_for_room(
     host: &Host,
     taken: &mut Vec<Ticket>,
@@ -314,7 +314,7 @@ async fn wait_for_room(
             Ok(ticket) => taken.push(ticket),
             Err(Refused::Busy) => {
                 let mut ready = pin!(host.ready());
-                // The core may have drained the ring once more before it came to the disk.
+                // The core may have drained the ring once more before it reached the hanging disk.
                 match poll_fn(|context| Poll::Ready(ready.as_mut().poll(context))).await {
                     Poll::Ready(ready) => ready.expect("it runs"),
                     Poll::Pending => {
@@ -362,7 +362,7 @@ fn ready_fails_when_the_host_stops() {
             disk.hang(false);
         })
         .await;
-        // A sync that succeeds first makes room.
+        // A sync that succeeds before the failing one makes room.
         while ready.is_ok() {
             ready = host.ready().await;
         }

@@ -1,5 +1,5 @@
-//! The promise: one process at a time writes a data folder, a host that loses its folder stops, only
-//! its owner may read it, and snapshots that fail or are damaged are told of and replaced.
+//! Only one process at a time writes a data folder, and only the folder's owner may read it. A host
+//! that loses its folder stops. Failed and damaged snapshots are reported and replaced.
 #![cfg(feature = "servers")]
 
 use std::fs::{self, File, Permissions};
@@ -23,7 +23,7 @@ fn options(path: &Path) -> Options {
     Options { journal, gates: EpochSchedule::OnRequest, ..Options::new(path) }
 }
 
-/// A host with a market, in a folder below a temporary one.
+/// A host with a market, in a subfolder of a temporary folder.
 fn begun() -> (TempDir, PathBuf, Host) {
     let own = tempfile::tempdir().expect("a folder");
     let path = own.path().join("market");
@@ -44,7 +44,7 @@ fn history(path: &Path) -> PathBuf {
     )
 }
 
-/// Everything in a folder, and the folder.
+/// The folder and everything in it.
 fn all(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
@@ -75,7 +75,7 @@ fn removed_lock_file_lets_no_second_process_in() {
     let folder = Folder::open(own.path()).expect("it is free");
     let again = || Folder::open(own.path());
     assert!(matches!(again(), Err(FolderError::InUse(_))));
-    // Older versions lock this file alone.
+    // Older versions lock only this file.
     let older = File::open(own.path().join("lock")).expect("the file");
     assert!(older.try_lock().is_err(), "an older version is kept out");
     fs::remove_file(own.path().join("lock")).expect("removed");
@@ -94,7 +94,7 @@ fn folder_held_by_an_older_version_is_in_use() {
     Folder::open(own.path()).expect("it is free");
 }
 
-/// Does something to the folder under a running host. The host answers no later command.
+/// Changes the folder under a running host. Asserts that the host acknowledges no later command and stops.
 fn loses(spoil: impl FnOnce(&Path)) {
     let (_own, path, host) = begun();
     spoil(&path);
@@ -183,7 +183,7 @@ fn failed_snapshot_is_counted() {
     host.close().expect("it ends in order");
 }
 
-/// Flips a byte in the newest snapshot, and says which one that is.
+/// Damages the newest snapshot by one bit. Returns its sequence.
 fn damage(path: &Path) -> Sequence {
     let snapshots =
         FolderReader::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
@@ -194,7 +194,7 @@ fn damage(path: &Path) -> Sequence {
     newest
 }
 
-/// Opens a folder with a damaged snapshot: without any command it is replaced by a good one.
+/// Opens a folder with a damaged snapshot. Asserts that a good one replaces it without any new command.
 fn replaces(path: &Path, damaged: Sequence) {
     let snapshots =
         || FolderReader::open(Arc::new(RealDisk), path).expect("a data folder").snapshots();
@@ -225,7 +225,7 @@ fn damaged_newest_snapshot_is_replaced_at_the_next_start() {
     let killed = path.with_file_name("killed");
     copy(&path, &killed);
     host.close().expect("it ends in order");
-    // With commands behind the damaged one, and without.
+    // With commands after the damaged snapshot, and without.
     for path in [killed, path] {
         let damaged = damage(&path);
         replaces(&path, damaged);

@@ -1,5 +1,5 @@
-//! The promise: while the lock of the runner is not held, matching and the journal go on and nothing
-//! is told of; when it is held again everything is, in order.
+//! While the runner lock is not held, matching and the journal continue, but nothing is acknowledged,
+//! published or delivered. When the lock is held again, everything is, in order.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -22,9 +22,9 @@ use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::{Server, servers};
 
 const TTL: Duration = Duration::from_secs(1);
-/// So long that a lock is free only because it was given back.
+/// Long enough that a lock is free only because it was released.
 const LONG: Duration = Duration::from_secs(600);
-/// What the ring has room for.
+/// The capacity of the ring.
 const RING: usize = 256;
 
 fn lock(servers: &[Server], standby: Standby, ttl: Duration) -> RunnerLock {
@@ -36,8 +36,8 @@ fn key() -> String {
     KeyNames::default().lock("order_matching", "one")
 }
 
-/// Whether somebody else can have it at once: most of the servers are free, and nobody waits for the
-/// others.
+/// Returns `true` if another process can take the lock at once: it is free on most of the servers, and
+/// an acquisition does not wait for the others.
 fn is_given_back(servers: &[Server]) -> bool {
     let free = servers.iter().filter(|server| server.ask(&["EXISTS", &key()]) == "0").count();
     free > servers.len() / 2
@@ -57,13 +57,13 @@ fn holds(host: &Host) -> bool {
     host.status().lock.expect("there is a lock").held
 }
 
-/// How far the journal goes on disk.
+/// The last sequence in the journal on disk.
 fn journaled(folder: &Path) -> Sequence {
     let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
     look.journal().expect("a journal").last
 }
 
-/// Submits until there is no more room.
+/// Submits commands until the ring is full.
 fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
     let mut tickets = Vec::new();
     let begun = Instant::now();
@@ -75,7 +75,7 @@ fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
             Err(refused) => panic!("{refused}"),
         }
         *next += 1;
-        // The core gets to take what is there.
+        // Gives the core time to take commands from the ring.
         std::thread::sleep(Duration::from_micros(200));
     }
 }
@@ -125,7 +125,7 @@ fn nothing_is_told_while_three_servers_are_dead() {
     servers_die_and_come_back(3);
 }
 
-/// Refuses until it is let, and counts how often it was asked.
+/// An outlet that refuses until it is opened, and counts the attempts.
 #[derive(Clone, Default)]
 struct Gate(Arc<(AtomicUsize, AtomicBool)>);
 
@@ -165,12 +165,12 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
     servers.iter_mut().for_each(Server::kill);
     until("the lock is lost", || !holds(&host));
     let asked = gate.asked();
-    // Meanwhile the host has had the time for many deliveries: this takes it longer than they would.
+    // The host takes longer for this than for many deliveries, so it had time for them.
     let mut next = 1;
     let before = host.status().durable.0;
     let tickets = fill(&host, &mut next);
     until("the journal goes on", || journaled(folder.path()).0 >= before + 32);
-    // One may have been under way when the lock was lost.
+    // One delivery may have been in progress when the lock was lost.
     assert!(gate.asked() <= asked + 1, "{} after {asked}", gate.asked());
     assert!(!holds(&host));
     gate.0.1.store(true, Ordering::SeqCst);
@@ -234,7 +234,8 @@ fn who_is_not_to_wait_is_told_why() {
     );
     first.close().expect("a clean end");
     until("it is given back", || is_given_back(&servers));
-    // Somebody has the folder and no lock. On a busy machine it may be the lock that cannot be had.
+    // Another host holds the folder without a lock. On a busy machine an attempt may fail at the lock
+    // first.
     let first = open(one.path(), None).expect("a host");
     until("the folder is named", || {
         let by = refused(open(one.path(), exit()));

@@ -1,5 +1,5 @@
-//! The promise: a crash while a host comes back from another takes nothing back that was told, and
-//! is never refused; and who accepts a loss is left with the old history or the whole new one.
+//! A crash while a host recovers from another crash takes back nothing acknowledged, and never prevents
+//! the next start. A crash while a loss is accepted leaves either the old history or the complete new one.
 #![cfg(feature = "servers")]
 
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ fn options(path: &Path, disk: &FaultyDisk) -> Options {
     }
 }
 
-/// Whether the disk failed, and nothing else is wrong.
+/// Returns `true` if the disk failed and nothing else is wrong.
 fn is_the_disk(refused: &OpenError) -> bool {
     matches!(
         refused,
@@ -42,7 +42,7 @@ fn is_the_disk(refused: &OpenError) -> bool {
     )
 }
 
-/// One data folder and what was told of it.
+/// A data folder, and the commands that were acknowledged in it.
 struct World {
     disk: FaultyDisk,
     random: Random,
@@ -61,14 +61,14 @@ impl World {
         PathBuf::from(format!("/srv/{}/{}", self.trial, self.life))
     }
 
-    /// Lets one of the next calls fail.
+    /// Makes one of the next `calls` disk calls fail.
     fn plan(&mut self, calls: u64) {
         let fault = Fault::ALL[usize::try_from(self.random.below(4)).expect("small")];
         self.disk.fail_after(self.random.below(calls), fault);
     }
 
-    /// Ends the process or cuts the power, and starts the next. That finds the folder under another
-    /// name, because this process opens none again whose disk failed.
+    /// Ends the process or cuts the power, and prepares the next life. The folder gets another name,
+    /// because this process does not reopen a folder whose disk failed.
     fn next_life(&mut self) {
         if self.random.below(2) == 0 {
             self.disk.power_cycle();
@@ -84,7 +84,7 @@ impl World {
         Host::open(Options { accept_loss, ..options(&self.path(), &self.disk) })
     }
 
-    /// Submits so many commands, in small groups, and remembers what it was told of.
+    /// Submits this many commands in small groups, and records which were acknowledged.
     fn submit(&mut self, host: &Host, commands: u64) {
         let opening = [Action::AddMarket(load::spec()), Action::SetPhase(Phase::Continuous)];
         let first = if host.spec(load::MARKET).is_none() { &opening[..] } else { &[] };
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// What the folder holds, without a host.
+    /// Recovers the folder without a host.
     fn recover(&self) -> Recovered {
         let disk = Arc::new(self.disk.clone());
         let folder = Folder::open_on(disk, &self.path(), History::fresh());
@@ -110,8 +110,8 @@ impl World {
         recovered.expect("it opened before")
     }
 
-    /// Nothing that was told of is missing or another, and to replay everything that there is gives
-    /// this state.
+    /// Asserts that no acknowledged command is missing or different, and that a replay of the whole
+    /// journal gives this state.
     fn assert_told(&self, digest: u128) {
         let Self { trial, .. } = self;
         let commands = self.recover().journal.read(Sequence(1)).expect("all of it is kept");
@@ -129,22 +129,22 @@ impl World {
     }
 }
 
-/// What is lost of a folder.
+/// What a folder loses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Loss {
     /// The whole journal.
     Journal,
     /// Its last files.
     End,
-    /// So many of its first files, and the snapshots from which what is left would go on.
+    /// This many of its first files, and the snapshots from which the remaining files could be replayed.
     Beginning(usize),
-    /// The same, and all snapshots: an early one may be there or not, as the machine was busy.
+    /// The same and all snapshots, because whether an early one exists depends on how busy the machine was.
     BeginningAndSnapshots(usize),
 }
 
 impl World {
-    /// Loses something that was durable. The history that is left behind, and the state with which
-    /// a new one has to begin.
+    /// Loses something that was durable. Returns the history left behind and the state with which a new
+    /// one must begin.
     fn lose(&mut self, loss: Loss) -> (PathBuf, EngineSnapshot) {
         let last_sequence = self.recover().journal.durable();
         let (disk, path) = (&self.disk, self.path());
@@ -161,7 +161,7 @@ impl World {
                 let all = matches!(loss, Loss::BeginningAndSnapshots(_));
                 let many = many.min(files(&journal).count() - 1);
                 let first = files(&journal).nth(many).map(|file| stem(&file)).expect("one stays");
-                // Every 25 commands the host as an operator closes the market's epoch.
+                // The host closes the market's epoch every 25 commands, and does so as an operator.
                 if last_sequence.0 > first + 30 {
                     named = load::MARKET;
                 }
@@ -183,7 +183,7 @@ impl World {
     }
 }
 
-/// The number that a file is called after.
+/// The number in a file's name.
 fn stem(file: &Path) -> u64 {
     let stem = file.file_stem().and_then(|stem| stem.to_str());
     stem.and_then(|stem| stem.parse().ok()).expect("a number")
@@ -225,8 +225,8 @@ fn a_crash_during_a_recovery_takes_nothing_back_and_is_never_refused() {
     assert!(recoveries > trials && running > 0 && told > 0);
 }
 
-/// Two starts on an empty disk: the first ends at any call whatever, and so does the second if it
-/// comes to that, with the power.
+/// Starts twice on an empty disk. The first start fails at an arbitrary call. The second loses power at
+/// an arbitrary call, if it gets that far.
 #[test]
 fn a_folder_that_is_half_made_is_made_again() {
     let mut failed = 0;
@@ -262,7 +262,7 @@ fn a_folder_that_is_half_made_is_made_again() {
 
 #[test]
 fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one() {
-    // Each opens a dozen hosts.
+    // Each trial opens a dozen hosts.
     let trials = number("PRICETIME_TRIALS", 400) / 10;
     let seed = number("PRICETIME_SEED", 1).wrapping_add(4_000);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
@@ -281,7 +281,7 @@ fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one(
         for _ in 0..6 {
             world.plan(60);
             match world.open(true) {
-                // What went wrong afterwards, if anything did, is none of this test.
+                // This test ignores failures after the start.
                 Ok(host) => {
                     assert_eq!(host.start().lost.is_none(), begun, "trial {trial}: once is enough");
                     begun = true;
@@ -329,8 +329,8 @@ fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one(
     assert!(crashed > trials && old > 0 && new > 0);
 }
 
-/// A journal whose beginning is lost, without any snapshot, tells no state; but what was used up in
-/// it is not used again.
+/// Without any snapshot, a journal whose beginning is lost yields no state. The sequences and market
+/// ids used in it are still not used again.
 #[test]
 fn a_new_history_begins_above_everything_that_is_found() {
     let mut world = World::new(1);
@@ -356,7 +356,7 @@ fn a_new_history_begins_above_everything_that_is_found() {
     host.close().expect("nothing fails");
 }
 
-/// Where nothing at all is left but the name of the history, there is nothing to begin above.
+/// If only the name of the history is left, there is nothing that the new one has to begin above.
 #[test]
 fn a_new_history_begins_at_the_beginning_where_nothing_is_left() {
     let mut world = World::new(2);

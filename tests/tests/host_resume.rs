@@ -1,5 +1,5 @@
-//! The promise: whoever was away hears everything that came meanwhile, once and in order, and then
-//! what comes; or is told from where one can still begin.
+//! A subscriber that returns receives every update it missed, once and in order, and then the new ones.
+//! If that is not possible, the error names the point from which it can still begin.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -21,16 +21,16 @@ use pricetime_tests::load::{MARKET, done, draft, open, operator};
 use pricetime_tests::patience::until;
 
 const ALICE: AccountId = AccountId(10);
-/// So many come back in each life of the host, at least.
+/// At least this many subscribers return in each life of the host.
 const BACK: u64 = 10;
 
-/// Room for whatever a test says, and epochs that close every few hundred commands.
+/// Options with room for every update of a test, and with epochs that close every 300 commands.
 fn roomy(folder: &Path) -> Options {
     let gates = EpochSchedule::Commands(300);
     Options { gates, subscription: 1 << 20, ..Options::new(folder) }
 }
 
-/// The state as of a command, which the journal still tells from the beginning.
+/// The state as of a command, from a journal that is still kept from the beginning.
 fn state(folder: &Path, at: Sequence) -> Engine {
     let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a folder");
     let mut engine = Engine::new(16);
@@ -40,7 +40,7 @@ fn state(folder: &Path, at: Sequence) -> Engine {
     engine
 }
 
-/// What comes, up to this many.
+/// Waits for exactly this many updates.
 fn next<T>(updates: &mut Updates<T>, count: usize) -> Vec<T> {
     let mut all = Vec::new();
     until("what was missed", || {
@@ -54,7 +54,7 @@ fn next<T>(updates: &mut Updates<T>, count: usize) -> Vec<T> {
     all
 }
 
-/// The reader that never went away, and what it heard.
+/// A subscriber that never leaves, and what it received.
 struct Present {
     feed: MarketFeed,
     own: AccountFeed,
@@ -77,7 +77,7 @@ impl Present {
         }
     }
 
-    /// Who came back has heard the same, and nothing more.
+    /// Asserts that a returned subscriber received the same and nothing more.
     fn agree(&self, from: Sequence, feed: &mut MarketFeed, own: &mut AccountFeed) {
         let at = self.updates.partition_point(|update| update.sequence <= from);
         let missed = &self.updates[at..];
@@ -117,7 +117,8 @@ fn who_was_away_hears_what_came_meanwhile_and_then_what_comes() {
         std::thread::scope(|scope| {
             let submitter = scope.spawn(|| {
                 let from = said;
-                // Somebody is told something while each of them comes back, and nobody too much.
+                // Keeps submitting while subscribers return, up to a limit, so that none of them
+                // receives too much.
                 while said < from + 3_000 || came.load(Ordering::Relaxed) < BACK {
                     if said >= from + 3_000 + 200 * came.load(Ordering::Relaxed) {
                         std::thread::yield_now();
@@ -239,7 +240,8 @@ fn who_cannot_be_told_hears_from_where_one_can() {
         }
         match host.subscribe_from(MARKET, Sequence(2)) {
             Ok(_) => None,
-            // A keeper that is held up makes no snapshot, and then the way is long.
+            // If the snapshot thread is delayed, there is no recent snapshot and too much would have
+            // to be replayed.
             Err(SubscribeError::Far { from, commands }) => {
                 assert_eq!(from, Sequence(2));
                 assert!(commands > 1_000, "{commands}");

@@ -1,5 +1,5 @@
-//! The promise: a session ends every order that was placed in it, by one command for each market,
-//! however busy the host is, and after a crash at the next start.
+//! The end of a session cancels every order that was placed in it, with one command for each market,
+//! however busy the host is. After a crash this happens at the next start.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -14,7 +14,7 @@ use pricetime_tests::record::commands;
 
 const MARKETS: [MarketId; 2] = [MarketId(1), MarketId(2)];
 
-/// A host whose core takes so little at a time that it is busy most of the time.
+/// A host whose core takes so few commands at a time that it is busy most of the time.
 fn open(folder: &Path) -> Host {
     let core = CoreOptions { capacity: 32, reserve: 4, batch: 8, ..CoreOptions::default() };
     let host = Host::open(Options { core, ..Options::new(folder) }).expect("a host");
@@ -46,7 +46,7 @@ fn bid(market: MarketId, order: u64) -> Draft {
     Draft { market, request: None, action: Action::Place(place), ..load::draft(0, 0) }
 }
 
-/// Submits as soon as there is room, and does not wait for the answer.
+/// Submits as soon as there is room, and drops the ticket.
 fn place(host: &Host, session: &mut Session, draft: Draft) {
     loop {
         match host.submit_in(session, draft) {
@@ -57,7 +57,7 @@ fn place(host: &Host, session: &mut Session, draft: Draft) {
     }
 }
 
-/// What every command in the journal did.
+/// The group of every command in the journal.
 fn groups(folder: &Path) -> Vec<Group> {
     let (mut engine, mut groups) = (Engine::new(16), Vec::new());
     for command in commands(folder) {
@@ -66,7 +66,7 @@ fn groups(folder: &Path) -> Vec<Group> {
     groups
 }
 
-/// The orders that ended with their session.
+/// The number of orders that were cancelled because their session ended.
 fn ended(groups: &[Group]) -> usize {
     let events = groups.iter().flat_map(|group| &group.events);
     let with_session = |event: &&Event| {
@@ -122,7 +122,7 @@ fn a_session_of_a_process_that_died_ends_at_the_next_start() {
     done(&host, bid(MARKETS[0], 1));
     place(&host, &mut session, bid(MARKETS[0], 2));
     place(&host, &mut session, bid(MARKETS[0], 3));
-    // As if the process had died: the session's end is never heard of.
+    // Simulates the death of the process: the host does not learn that the session ended.
     std::mem::forget(session);
     host.close().expect("it ends in order");
     assert_eq!(ended(&groups(folder.path())), 0);

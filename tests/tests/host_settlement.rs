@@ -1,5 +1,5 @@
-//! The promise: what an epoch's trades come to is posted once and in order, however often the host
-//! ends, and whatever the ledger does meanwhile.
+//! The batch of each epoch is posted once and in order, however often the host restarts and whatever
+//! the ledger does.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -23,7 +23,7 @@ fn ledger(folder: &Path) -> Result<Box<dyn Ledger>, LedgerError> {
     Ok(Box::new(EmbeddedLedger::open(&folder.join("ledger"))?))
 }
 
-/// A settlement into the folder's own ledger, as long as that may be opened.
+/// Settles into the folder's own ledger, which can be opened only while `open` is `true`.
 fn settlement(folder: &Path, open: &Arc<AtomicBool>) -> Settlement {
     let (folder, open) = (folder.to_owned(), Arc::clone(open));
     let away = || LedgerError::Unreachable { ledger: "it".to_owned(), why: "away".to_owned() };
@@ -62,7 +62,7 @@ fn add(host: &Host, market: MarketId) {
     say(host, market, Action::SetPhase(Phase::Continuous));
 }
 
-/// Orders that trade now and then.
+/// Submits orders, some of which trade.
 fn trade(host: &Host, market: MarketId, numbers: std::ops::Range<u64>) {
     for number in numbers {
         let draft = Draft { market, request: None, ..load::draft(u64::from(market.0), number) };
@@ -106,7 +106,7 @@ fn every_epoch_is_posted_once_however_often_the_host_ends() {
         for epoch in 0..3 {
             for market in [ONE, TWO] {
                 trade(&host, market, number..number + 25);
-                // At the end of most rounds an epoch is open that has traded.
+                // Every other round ends with an open epoch that has traded.
                 if epoch < 2 || round % 2 == 0 {
                     close(&host, market);
                 }
@@ -135,7 +135,7 @@ fn a_ledger_that_is_away_holds_nobody_up_and_gets_everything_later() {
     }
     trade(&first, TWO, 0..40);
     until("it is said", || matches!(standing(&first, ONE), Some(Standing::Retry { .. })));
-    // The last epoch of a market that is gone is nowhere but in the journal.
+    // The last epoch of a removed market exists only in the journal.
     say(&first, TWO, Action::CancelAll { account: None, side: None });
     say(&first, TWO, Action::SetPhase(Phase::Closed));
     say(&first, TWO, Action::RemoveMarket);
@@ -219,7 +219,7 @@ fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
     first.close().expect("a clean end");
     let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
     assert!(look.journal().expect("a journal").oldest().0 > 1, "what is settled is gone");
-    // The ledger is away while the market trades for the last time and goes.
+    // The ledger is unreachable while the market trades for the last time and is removed.
     open.store(false, Ordering::SeqCst);
     let second = begin();
     trade(&second, TWO, 2_000..2_040);
@@ -247,7 +247,7 @@ fn an_operator_holds_a_market_and_lets_it_go_on() {
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     close(&first, ONE);
     first.close().expect("a clean end");
-    // It stays held over a restart.
+    // It stays held after a restart.
     let second = host(folder.path(), &opened());
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));
     orders.leave(ONE, OperatorRequest::Resume).expect("an order");

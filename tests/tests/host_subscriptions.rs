@@ -1,6 +1,5 @@
-//! The promise: an account's subscription begins with its orders as of one command and brings what
-//! follows without a gap and without doubles, whenever it begins; and nothing that takes long stops
-//! the commands.
+//! An account's subscription starts with its orders as of one command. It brings everything after that
+//! command without gaps or duplicates, whenever it starts. Slow operations do not stop the commands.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -19,11 +18,11 @@ use pricetime_tests::patience::until;
 use pricetime_tests::record::commands;
 
 const MARKETS: [MarketId; 2] = [MarketId(1), MarketId(2)];
-/// The submitters, each with five accounts of its own.
+/// The number of submitters. Each has five accounts of its own.
 const SUBMITTERS: u64 = 3;
-/// How many commands each of them submits at least.
+/// The minimum number of commands of each submitter.
 const COMMANDS: u64 = 600;
-/// How many subscriptions each of the two subscribers begins while they do, at least.
+/// The minimum number of subscriptions that each of the two subscribers begins during the run.
 const SUBSCRIPTIONS: u64 = 60;
 
 fn open(options: Options) -> Host {
@@ -39,7 +38,7 @@ fn open(options: Options) -> Host {
     host
 }
 
-/// One of the accounts that submit, or one that has nothing to do with the market.
+/// One of the submitters' accounts, or an account that has nothing to do with the market.
 fn account(random: &mut Random) -> AccountId {
     match random.below(10) {
         0 => AccountId(0),
@@ -48,7 +47,7 @@ fn account(random: &mut Random) -> AccountId {
     }
 }
 
-/// What a submitter says next: orders of its own accounts and now and then what an operator says.
+/// A submitter's next command: usually from one of its own accounts, sometimes from an operator.
 fn next(random: &mut Random, submitter: u64, said: u64) -> Draft {
     let market = MARKETS[usize::from(random.once_in(3))];
     let by_operator = |action| Draft { market, ..operator(action) };
@@ -61,7 +60,7 @@ fn next(random: &mut Random, submitter: u64, said: u64) -> Draft {
         8 => by_operator(Action::SetMarket(spec().terms)),
         9 => by_operator(Action::AdvanceTime),
         _ => {
-            // Some are sent twice, under the same request.
+            // Some are sent twice, with the same request id.
             let own = draft(submitter, said.saturating_sub(random.below(2)));
             let account = AccountId(own.account.0 + 5 * u128::from(submitter));
             Draft { market, account, ..own }
@@ -69,7 +68,7 @@ fn next(random: &mut Random, submitter: u64, said: u64) -> Draft {
     }
 }
 
-/// A subscription, and when it began.
+/// A subscription, with its market and account.
 struct Begun {
     market: MarketId,
     account: AccountId,
@@ -79,7 +78,7 @@ struct Begun {
 /// A digest, and a command that was durable before it was computed.
 type Digest = (Sequence, u128);
 
-/// Waits until so many more commands are durable. Returns `false` if it is over.
+/// Waits until this many more commands are durable. Returns `false` if the run is over.
 fn pass(host: &Host, commands: u64, over: &AtomicBool) -> bool {
     let from = host.status().durable.0 + commands;
     while host.status().durable.0 < from && !over.load(Ordering::Acquire) {
@@ -106,7 +105,7 @@ fn run(host: &Host, seed: u64) -> (Vec<Begun>, Vec<Digest>) {
                     while host.tell(draft).is_err() {
                         std::thread::yield_now();
                     }
-                    // It waits now and then, so that it does not leave the subscribers behind.
+                    // Waits for an answer now and then, so that the subscribers keep up.
                     if said % 16 == 0 {
                         done(host, Draft { market: MARKETS[0], ..operator(Action::AdvanceTime) });
                     }
@@ -149,8 +148,8 @@ fn run(host: &Host, seed: u64) -> (Vec<Begun>, Vec<Digest>) {
     })
 }
 
-/// The group as the account sees it, written down from `docs/json.md`; `None` if it concerns others
-/// only.
+/// The group as the account sees it, implemented here from the text of `docs/json.md`. Returns `None`
+/// if the group concerns other accounts only.
 fn seen(group: &Group, account: AccountId) -> Option<Group> {
     let sent = group.header.account == account;
     let hide = |party: &mut Party, remaining: &mut Quantity| {
@@ -193,8 +192,7 @@ fn seen(group: &Group, account: AccountId) -> Option<Group> {
     (!events.is_empty()).then_some(Group { header, events, outcome: Outcome::Accepted })
 }
 
-/// Compares every subscription with what the journal says, command by command. Each brings as many
-/// updates as it has room for.
+/// Compares every subscription with the journal, command by command. Each brings at most `room` updates.
 fn judge(folder: &Path, mut begun: Vec<Begun>, digests: Vec<Digest>, room: usize) {
     begun.sort_by_key(|it| it.feed.sequence);
     let mut digests = digests.into_iter().peekable();
@@ -244,13 +242,13 @@ fn account_subscriptions_agree_with_a_naive_model_whenever_they_begin() {
         let host = open(Options { gates, subscription: room, ..Options::new(folder.path()) });
         let (begun, digests) = run(&host, seed);
         assert!(begun.len() as u64 >= SUBSCRIPTIONS);
-        // What was submitted last is told, and every subscription ends.
+        // The host delivers what was submitted last. Then every subscription ends.
         host.close().expect("it ends in order");
         judge(folder.path(), begun, digests, room);
     }
 }
 
-/// Tells a thread that it is over.
+/// Sets a flag when it is dropped.
 struct End<'a>(&'a AtomicBool);
 
 impl Drop for End<'_> {
@@ -262,14 +260,14 @@ impl Drop for End<'_> {
 #[test]
 fn commands_are_acknowledged_while_a_digest_is_computed() {
     const ORDERS: u64 = 200_000;
-    /// So many commands, one after the other, have to be acknowledged within one digest.
+    /// This many commands, one after the other, have to be acknowledged within one digest.
     const WITHIN: u64 = 20;
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options { policy: Policy::None, ..Options::new(folder.path()) });
     let place = |number: u64| {
         let Action::Place(mut place) = draft(0, 1).action else { unreachable!("it places") };
         place.order = OrderId(u128::from(number));
-        // Of many accounts, because each may have only so many orders.
+        // Uses many accounts, because the number of orders of one account is limited.
         let account = AccountId(1 + u128::from(number % 100));
         Draft { account, request: None, action: Action::Place(place), ..draft(0, 1) }
     };
@@ -300,9 +298,9 @@ fn commands_are_acknowledged_while_a_digest_is_computed() {
             }
             computed.load(Ordering::Acquire) == before
         };
-        // Also if this one fails, the other thread ends.
+        // Ends the other thread even if this one fails.
         let _end = End(&over);
-        // Between two digests there is a moment without one, but not that often.
+        // The commands may also fall between two digests by chance, but not five times in a row.
         until("commands are acknowledged within each of five digests", || {
             (0..5).all(|_| within_one())
         });

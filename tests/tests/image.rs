@@ -1,11 +1,11 @@
-//! The promise: who folds the events of durable commands holds the core's state, and notices at the
-//! close of an epoch where he does not.
+//! An image that folds the events of durable commands has the core's state. If it does not, it notices
+//! when an epoch closes.
 
 use pricetime_engine::{Engine, Event, Group, MarketId, Side};
 use pricetime_journal::image::{Image, MarketImage};
 use pricetime_tests::record::{Day, day};
 
-/// The first of the seeds: `PRICETIME_SEED` moves them.
+/// The first seed. `PRICETIME_SEED` moves it.
 fn base() -> u64 {
     let seed = std::env::var("PRICETIME_SEED").ok();
     let seed = seed.map_or(1, |seed| seed.replace('_', "").parse().expect("a seed is a number"));
@@ -26,7 +26,7 @@ fn fold(image: &mut Image, group: &Group) {
     image.fold(&group.header, &group.events, group.outcome);
 }
 
-/// Every question that views ask, put to the core and to the image.
+/// Asks the core and the image everything that views ask, and compares the answers.
 fn assert_same_views(engine: &Engine, image: &Image) {
     assert!(engine.markets().map(|m| m.head()).eq(image.markets().map(MarketImage::head)));
     for (book, market) in engine.markets().zip(image.markets()) {
@@ -61,7 +61,7 @@ fn the_image_is_the_cores_state() {
             }
             if count % 101 == 0 {
                 assert_same_views(engine, &image);
-                // Whoever begins in the middle goes on the same way.
+                // An image that begins from a snapshot continues in the same way.
                 image = Image::from_snapshot(&engine.snapshot());
             }
         });

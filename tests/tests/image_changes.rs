@@ -1,7 +1,7 @@
-//! The promise: the image is the core's state after every command, whoever takes its changes holds
-//! that state too, and an image that was told something else is found out.
+//! The image has the core's state after every command, and its changes bring a copy to that state. An
+//! image that folds an altered event is detected.
 //!
-//! `PRICETIME_COMMANDS` says how many commands, `PRICETIME_SEED` where the seeds begin.
+//! `PRICETIME_COMMANDS` sets the number of commands, `PRICETIME_SEED` the seed.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use pricetime_tests::environment::number;
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::record::day;
 
-/// How many commands a plain `cargo test` carries out in each test, and from which seed on.
+/// Defaults for a plain `cargo test`: the number of commands in each test, and the seed.
 const COMMANDS: u64 = 30_000;
 const SEED: u64 = 1;
 
-/// How many events are tampered with, whatever the number of commands.
+/// The number of altered events, whatever the number of commands.
 const TAMPERINGS: u32 = 2_000;
 
 /// The seeds of this run.
@@ -33,7 +33,7 @@ fn fold(image: &mut Image, group: &Group) {
     image.fold(&group.header, &group.events, group.outcome);
 }
 
-/// Every command of enough days, folded, with the core as it is after it.
+/// Runs days until enough commands are done. Calls `each` with the core and the group after every command.
 fn walk(mut day_begins: impl FnMut(), mut each: impl FnMut(u64, &Engine, &Group)) {
     let mut left = number("PRICETIME_COMMANDS", COMMANDS);
     for seed in seeds() {
@@ -52,7 +52,7 @@ fn walk(mut day_begins: impl FnMut(), mut each: impl FnMut(u64, &Engine, &Group)
     }
 }
 
-/// Puts every question about one market to the core and to the image.
+/// Asks the core and the image everything about one market, and compares the answers.
 fn same_answers(engine: &Engine, image: &Image, market: &MarketSnapshot) {
     let id = market.head.market;
     let book = engine.market(id).expect("it is in the snapshot");
@@ -103,7 +103,7 @@ fn the_image_is_the_cores_state_after_every_command() {
     eprintln!("{commands} commands, {refused} of them refused or repeated");
 }
 
-/// Somebody who knows the orders only from changes.
+/// A copy of the orders that is built only from changes.
 type Held = BTreeMap<MarketId, BTreeMap<OrderId, OrderRecord>>;
 
 fn apply(copy: &mut BTreeMap<OrderId, OrderRecord>, changes: Changes) {
@@ -151,7 +151,7 @@ fn changes_make_the_newer_state_of_the_older_one() {
         }
         assert_eq!(image.take_changes(MarketId(0)), None);
         if random.once_in(200) {
-            // An image that is made from a snapshot has not changed since.
+            // An image made from a snapshot has no changes yet.
             *image = Image::from_snapshot(&state);
             *copy = state.markets.iter().map(|m| (m.head.market, orders_of(m))).collect();
             assert!(image.markets().all(|market| market.changed() == 0), "seed {seed}");
@@ -161,12 +161,12 @@ fn changes_make_the_newer_state_of_the_older_one() {
     assert!(taken > 0 && told > 0);
 }
 
-/// Whether what an event says is part of the state.
+/// Returns `true` if the content of an event is part of the state.
 const fn matters(event: &Event) -> bool {
     !matches!(event, Event::Rejected { .. } | Event::Duplicate { .. })
 }
 
-/// Whether this group closes an epoch of this market.
+/// Returns `true` if this group closes an epoch of this market.
 fn closes(group: &Group, market: MarketId) -> bool {
     let close = |event: &Event| matches!(event, Event::EpochClosed(_));
     group.header.market == market && group.events.iter().any(close)
@@ -221,18 +221,18 @@ fn alter(event: &mut Event, random: &mut Random) {
     }
 }
 
-/// How a tampering comes out, looked at when the next epoch of its market closes.
+/// The result of altering an event, observed when the next epoch of its market closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Found {
     /// The totals of the close differ.
     Totals,
-    /// They do not, but the digest does.
+    /// The totals agree, but the digest differs.
     Digest,
-    /// Nothing is left of it: the state is the core's again.
+    /// No difference remains: the state is the core's again.
     Healed,
 }
 
-/// A day's groups, the core's state at each close of an epoch.
+/// A day's groups, and the core's state at each close of an epoch.
 struct Record {
     groups: Vec<Group>,
     states: BTreeMap<usize, EngineSnapshot>,
@@ -252,7 +252,7 @@ fn record(seed: u64) -> Record {
     Record { groups, states }
 }
 
-/// Tampers with one event of a day; `None` where no epoch of its market closes afterwards.
+/// Drops or alters one event of a day. Returns `None` if no epoch of its market closes afterwards.
 fn tamper(record: &Record, drops: bool, random: &mut Random) -> Option<(String, Found)> {
     let places = record.groups.iter().enumerate().flat_map(|(at, group)| {
         let events = group.events.iter().enumerate().filter(|(_, event)| matters(event));
@@ -319,7 +319,7 @@ fn whoever_is_told_something_else_is_found_out() {
         (total(Found::Totals), total(Found::Digest), total(Found::Healed));
     for ((what, found), count) in &counts {
         eprintln!("{what}: {found:?} {count}");
-        // What the epoch counts or sums cannot get lost in it.
+        // The totals reveal every lost event that the epoch counts or sums.
         let counted = ["drop Accepted", "drop Cancelled", "drop Traded"];
         assert!(!counted.contains(&what.as_str()) || *found == Found::Totals, "{what}");
     }

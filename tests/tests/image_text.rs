@@ -1,4 +1,4 @@
-//! The promise: lines that are no images are refused, whatever they say.
+//! Text that is not an image is refused, whatever it contains.
 #![cfg(feature = "servers")]
 
 use pricetime_engine::{AccountId, Action, Command, Engine, MarketId, Sequence, Timestamp};

@@ -1,5 +1,5 @@
-//! The promise: what a call shows as indicative is what the uncross then does, and the image that views
-//! are read from shows what the core would.
+//! The indicative price and volume of a call are what the uncross then trades. The image from which
+//! views are read shows the same as the core.
 
 use pricetime_engine::{
     Action, Call, Command, Engine, Event, Group, MarketId, MarketSnapshot, OrderKind, OrderRecord,
@@ -11,7 +11,7 @@ use pricetime_tests::record::day;
 
 const SEEDS: u64 = 100;
 
-/// What the books of a run held.
+/// Counts the kinds of books in a run.
 #[derive(Debug, Default)]
 struct Seen {
     priced: u32,
@@ -36,7 +36,7 @@ impl Both {
         group
     }
 
-    /// A copy, to try something with.
+    /// A copy on which to try something.
     fn copy(&self) -> Self {
         let mut engine = Engine::new(self.engine.markets_max());
         engine.restore(&self.engine.snapshot()).expect("its own snapshot");
@@ -57,7 +57,7 @@ impl Both {
     }
 }
 
-/// Whether an order trades at this price.
+/// Returns `true` if an order trades at this price.
 fn is_willing(order: &OrderRecord, price: Price) -> bool {
     order.kind.price().is_none_or(|limit| match order.side {
         Side::Buy => limit >= price,
@@ -65,7 +65,7 @@ fn is_willing(order: &OrderRecord, price: Price) -> bool {
     })
 }
 
-/// Checks what a call shows against the orders themselves.
+/// Checks what a call shows against the orders.
 fn check(call: &Call, market: &MarketSnapshot, seen: &mut Seen) {
     for (side, told) in [(Side::Buy, call.market_bids), (Side::Sell, call.market_asks)] {
         let waiting = |order: &&OrderRecord| order.side == side && order.kind == OrderKind::Market;
@@ -89,7 +89,7 @@ fn check(call: &Call, market: &MarketSnapshot, seen: &mut Seen) {
     seen.surplus[1] += u32::from(demand < supply);
 }
 
-/// Checks that an uncross trades what was shown.
+/// Checks that an uncross trades what the call showed.
 fn traded_as_told(call: &Call, group: &Group) {
     let (mut volume, mut prices) = (0, Vec::new());
     for event in &group.events {
@@ -118,12 +118,12 @@ fn indicative_price_is_what_the_uncross_then_does() {
             let own = both.engine.market(command.market).and_then(|book| book.call());
             assert_eq!(told, own, "seed {seed}, command {at}");
             assert_eq!(told.is_some(), in_call);
-            // The last sequences of all leave no room for more.
+            // The highest sequences leave no numbers for more commands.
             if !in_call || at % 11 != 0 || both.engine.last_sequence().0 > u64::MAX - 4 {
                 continue;
             }
             let mut then = both.copy();
-            // What is due by now is gone before anything else happens.
+            // Orders that have expired by now are removed first.
             then.operate(command.market, Action::AdvanceTime);
             let book = then.engine.market(command.market).expect("it is there");
             let call = book.call().expect("it is in call");

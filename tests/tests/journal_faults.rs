@@ -1,5 +1,5 @@
-//! The promise: a journal gives back every command that it called durable, or refuses and names the
-//! damage; and a mere power cut, be it during the recovery from another, is never refused.
+//! A journal returns every command that it reported as durable, or it refuses and names the damage. After
+//! a power cut alone it never refuses, even if the cut interrupts the recovery from an earlier one.
 #![cfg(feature = "servers")]
 
 use std::io;
@@ -41,8 +41,8 @@ fn open(disk: &FaultyDisk) -> Result<Journal, JournalError> {
     Journal::open(Arc::new(disk.clone()), Path::new(FOLDER), OURS, OPTIONS)
 }
 
-/// Writes batches until all is done or the disk fails. What was durable by then, and what had been
-/// before the last batch.
+/// Writes batches until it is done or the disk fails. Returns the last sequence that was durable, and
+/// the one that was durable before the last batch.
 fn write(disk: &FaultyDisk, seed: u64, random: &mut Random) -> Result<(u64, u64), JournalError> {
     let mut journal = open(disk)?;
     let (mut durable, mut before) = (journal.durable().0, journal.durable().0);
@@ -53,7 +53,7 @@ fn write(disk: &FaultyDisk, seed: u64, random: &mut Random) -> Result<(u64, u64)
         }
         let Ok(Sequence(now)) = journal.commit() else { return Ok((durable, before)) };
         if seed % 2 == 1 {
-            // If the disk fails here, the journal goes on without.
+            // If the disk fails here, the journal continues without a prepared segment.
             let _ = journal.prepare();
         }
         (durable, before) = (now, durable);
@@ -64,7 +64,7 @@ fn write(disk: &FaultyDisk, seed: u64, random: &mut Random) -> Result<(u64, u64)
     Ok((durable, before))
 }
 
-/// Every command of the journal.
+/// Reads every command of the journal.
 fn read(disk: &FaultyDisk) -> Result<Vec<Command>, JournalError> {
     open(disk)?.read(Sequence(1))?.collect()
 }
@@ -91,13 +91,13 @@ fn power_cuts_and_failing_calls_take_nothing_back_and_are_never_refused() {
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
     let mut failed = 0_u64;
-    // The first one found that a mark in front of what is written again has to be written too.
+    // The first trial is a regression test: a mark in front of rewritten bytes has to be written again too.
     let all = seed.wrapping_shl(20)..seed.wrapping_shl(20) + trials;
     for trial in [21_245_325_232_232].into_iter().chain(all) {
         let mut random = Random::new(trial);
         let disk = fresh(trial);
         let mut durable = 0;
-        // Life after life on the same disk, some of which end during the recovery.
+        // Several lives on the same disk, some of which end during the recovery.
         for _ in 0..4 {
             let fault = Fault::ALL[usize::try_from(random.below(4)).expect("small")];
             disk.fail_after(random.below(60), fault);
@@ -115,7 +115,7 @@ fn power_cuts_and_failing_calls_take_nothing_back_and_are_never_refused() {
     assert!(failed > trials, "{failed} faults in {trials} trials");
 }
 
-/// A disk that lets no file be made any more if it is told so.
+/// A disk that creates no files while its flag is set.
 #[derive(Clone, Debug)]
 struct NoNewFiles(FaultyDisk, Arc<AtomicBool>);
 
@@ -204,7 +204,8 @@ fn a_flipped_bit_is_refused_by_name_or_does_not_matter() {
         disk.flip(path, random.below(*length), bit);
         match read(&disk) {
             Ok(found) => {
-                // Only of the last batch, which nothing calls durable yet, may damage look torn.
+                // Damage may look like a torn write only in the last batch, which nothing records
+                // as durable yet.
                 assert_holds(&found, trial, before);
                 harmless += u64::from(found.len() as u64 >= durable);
             }
@@ -231,7 +232,7 @@ fn a_zeroed_end_takes_back_no_more_than_the_last_batch() {
         let mut random = Random::new(trial);
         let disk = fresh(trial);
         let (durable, before) = write(&disk, trial, &mut random).expect("nothing fails");
-        // What is known by its mark stays known, whether the mark is on the disk or not.
+        // With a mark nothing durable may be lost; without one, at most the last batch.
         let is_marked = random.below(2) == 0;
         if is_marked {
             let mut journal = open(&disk).expect("nothing is wrong");
@@ -239,7 +240,7 @@ fn a_zeroed_end_takes_back_no_more_than_the_last_batch() {
         }
         disk.restart_process();
         let (path, length) = disk.files(Path::new(FOLDER)).pop().expect("a segment");
-        // The room of the mark at the end is another block in a segment of the usual length.
+        // The mark at the end is not zeroed: in a segment of the usual length it is in another block.
         disk.zero(&path, 512 + random.below(length - 512 - 128), length - 128);
         match read(&disk) {
             Ok(found) => {
@@ -276,7 +277,7 @@ fn opening_a_closed_journal_reads_and_writes_little() {
     assert!(journal.opened().sealed && journal.durable() == Sequence(9_999));
     let moved = disk.moved() - before;
     assert!(moved < 4_096, "{moved} bytes");
-    // After a kill too it is far from all of it.
+    // After a kill, too, opening moves far less than everything.
     drop(journal);
     let before = disk.moved();
     open().expect("it opens");
@@ -284,7 +285,7 @@ fn opening_a_closed_journal_reads_and_writes_little() {
     assert!(moved < options.segment_bytes / 4, "{moved} bytes");
 }
 
-/// Records of an older version may go up to the end of the file, over the place of the mark.
+/// In older versions records may fill the file to its end, including the place of the mark.
 #[test]
 fn a_segment_without_room_for_a_mark_goes_on() {
     for commands in 4..20 {
@@ -325,7 +326,7 @@ fn a_segment_without_room_for_a_mark_goes_on() {
     }
 }
 
-/// A state with so many orders, at the sequence after them.
+/// A state with this many orders, as of the last one.
 fn state(seed: u64, orders: u64) -> EngineSnapshot {
     let mut engine = Engine::new(1);
     let market = load::MARKET;
@@ -387,7 +388,7 @@ fn a_snapshot_is_there_whole_or_told_of() {
         assert!(sequence(&found) >= sequence(&saved), "trial {trial}: what was saved is there");
         if let Some(found) = found {
             assert_eq!(found, state(trial, found.last_sequence.0 - 2), "trial {trial}");
-            // Of a damaged one it is told, and the one before serves.
+            // A damaged snapshot is reported, and the one before it is used.
             let newest = disk.files(folder).into_iter().max().expect("it is there");
             disk.flip(&newest.0, random.below(newest.1), 3);
             let after = snapshots.newest().expect("the older one can be read");

@@ -1,4 +1,4 @@
-//! The promise: JSON lines say commands and events exactly, and the schema says what lines there are.
+//! JSON lines represent commands and events exactly, and the schema describes every line.
 #![cfg(feature = "servers")]
 
 use jsonschema::Validator;
@@ -13,7 +13,8 @@ fn validator<T: schemars::JsonSchema>() -> Validator {
     jsonschema::validator_for(&schema).expect("a schema")
 }
 
-/// Whether a decimal of the command has more digits than the edge takes: a tick of 10^28, say.
+/// Returns `true` if a decimal of the command has more digits than the gateway accepts, for example
+/// because of a tick of 10^28.
 fn is_beyond(command: &Command, spec: Option<&MarketSpec>) -> bool {
     let spec = match (&command.action, spec) {
         (Action::AddMarket(spec), _) | (_, Some(spec)) => *spec,
@@ -80,7 +81,7 @@ fn every_command_and_every_event_comes_back_as_it_was() {
     assert!(exact * 10 > all * 8, "{exact} of {all} have decimals that fit");
 }
 
-/// The command that sends back what an event tells of a market.
+/// The command that sends back what an event states about a market.
 fn sent_back(event: &EventLine, market: u32) -> Option<Line> {
     let (name, mut body) = if let EventLine::MarketAdded(spec) = event {
         ("add_market", json!(spec))
@@ -124,7 +125,7 @@ fn what_is_told_of_a_market_can_be_sent_back_unchanged() {
     assert!(added > 60 && set > 60, "{added} markets, {set} terms");
 }
 
-/// What a line that is refused says.
+/// The error of a line that is refused.
 fn error(line: &str) -> String {
     serde_json::from_str::<Line>(line).expect_err(line).to_string()
 }
@@ -135,7 +136,7 @@ fn what_nobody_knows_and_what_stands_twice_is_refused_with_its_column() {
     let order = "\"order\":\"00000000-0000-0000-0000-000000000001\"";
     let cancel = |rest: &str| format!("{{\"cancel\":{{\"market\":1,{own},{order}{rest}}}}}");
     assert!(serde_json::from_str::<Line>(&cancel("")).is_ok());
-    // The line, what is said of it, and behind which of its parts.
+    // The line, a part of its error message, and the text after which the error is located.
     let says = [
         (cancel(",\"pice\":1"), "unknown field `pice`", "\"pice\""),
         (cancel(",\"market\":2"), "duplicate field `market`", ",\"market\""),

@@ -1,8 +1,8 @@
-//! The promise: the ledger in a folder does what every ledger does; whatever it has said is on disk,
-//! and a file that was damaged is refused.
+//! The embedded ledger does what every ledger does. Whatever it acknowledged is on disk, and a damaged
+//! file is refused.
 //!
-//! `PRICETIME_TRIALS` says how many steps the walk has, and how many files are damaged (a fiftieth of
-//! it), `PRICETIME_KILLS` how often a process is killed, `PRICETIME_SEED` where chance begins.
+//! `PRICETIME_TRIALS` sets the number of steps in `walk` and of damaged files (a fiftieth of it),
+//! `PRICETIME_KILLS` the number of kills, `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::fs;
@@ -34,7 +34,7 @@ fn it_does_what_every_ledger_does() {
     assert_eq!(walk(&mut make, seed, steps), Ok(()));
 }
 
-/// A ledger with some epochs, closed.
+/// Creates a ledger with some epochs and closes it.
 fn settled(folder: &Path, epochs: u64) {
     let mut ledger = open(folder);
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
@@ -78,13 +78,13 @@ fn what_was_damaged_is_refused() {
                 let at = random.below(length / 4096) as usize * 4096;
                 bytes[at..at + 4096].fill(0);
             }
-            // What is written at the beginning says where everything else is.
+            // The beginning of the file locates everything else.
             2 | 3 => bytes[random.below(320) as usize] ^= 1 << random.below(8),
             _ => bytes[random.below(length) as usize] ^= 1 << random.below(8),
         }
         fs::write(&file, &bytes).expect("the damage");
         match EmbeddedLedger::open(folder.path()) {
-            // Most of a file is not in use.
+            // Most of a file is unused, so the damage may have no effect.
             Ok(mut ledger) => {
                 assert_eq!(recount(&mut ledger), Ok(30), "trial {trial}");
                 let waits = ledger.pending(MARKET, batch(1).history, 9).expect("the inbox");
@@ -105,7 +105,7 @@ fn what_was_damaged_is_refused() {
 #[test]
 fn what_was_not_finished_is_no_ledger() {
     let folder = tempfile::tempdir().expect("a folder");
-    // A crash left this, while the ledger was made, and somebody's copy.
+    // One file as a crash leaves it while a ledger is created, and one that is a user's copy.
     let left = folder.path().join("ledger.redb.0123456789abcdef.new");
     let copy = folder.path().join("ledger.redb.copy");
     for file in [&left, &copy] {
@@ -138,7 +138,7 @@ fn of_many_who_make_a_ledger_one_has_it() {
     }
 }
 
-/// Runs a settler for so long and kills it. The last epoch that it told of.
+/// Runs a settler for `lives` and kills it. Returns the last epoch that it reported.
 fn run(folder: &Path, lives: Duration) -> Option<u64> {
     let mut settler = Command::new(env!("CARGO_BIN_EXE_settler"))
         .arg(folder)
@@ -164,19 +164,19 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let mut folder = tempfile::tempdir().expect("a folder");
     let (mut told, mut killed_between) = (0, 0);
-    // On a busy machine it takes more kills, and longer lives, until something has come of them.
+    // A busy machine needs more kills and longer runs until something was posted.
     for kill in 0..20 * kills {
         if kill >= kills && told > 0 {
             break;
         }
-        // A ledger that lives longer takes longer and longer to count again.
+        // A ledger takes longer to recount with each kill, so some kills start a new one.
         let fresh = kill % 10 == 0;
         if fresh {
             folder = tempfile::tempdir().expect("a folder");
             told = 0;
         }
         let mut random = Random::new(seed + kill);
-        // Where there is none yet, it may be killed while it makes one.
+        // In a new folder the settler may be killed while it creates the ledger.
         let most = if fresh { 20 } else { 300 };
         let lives = Duration::from_millis(random.within(2, most) * (1 + kill / kills));
         told = run(folder.path(), lives).unwrap_or(told);

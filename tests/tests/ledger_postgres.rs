@@ -1,8 +1,8 @@
-//! The promise: the ledger in PostgreSQL does what every ledger has to do, and posts nothing twice
-//! and loses nothing, whatever becomes of the server and of the way to it.
+//! The ledger in PostgreSQL does what every ledger does. It posts nothing twice and loses nothing,
+//! whatever happens to the server or the connection.
 //!
-//! `PRICETIME_KILLS` says how often the server or its end of the connection is killed, half of it,
-//! `PRICETIME_TRIALS` how many questions are asked at random, `PRICETIME_SEED` which ones.
+//! Half of `PRICETIME_KILLS` is the number of times that the server or its end of the connection is
+//! killed. `PRICETIME_TRIALS` sets the number of steps in `walk`, `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -21,13 +21,13 @@ use pricetime_tests::postgres::books::{MARKET, balances, batch, begin};
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::server::signal;
 
-/// What a test can wait for. On a busy machine this may be too short for a server that is well.
+/// Sets timeouts that a test can wait for. On a busy machine they may be too short for a healthy server.
 fn hasty(mut options: PostgresOptions) -> PostgresOptions {
     (options.connect, options.answer) = (Duration::from_secs(1), Duration::from_secs(1));
     options
 }
 
-/// A ledger that waits no longer than this, in a schema that is there.
+/// Opens a ledger with these timeouts in an existing schema. Retries until it connects in time.
 fn open_hasty(options: &PostgresOptions) -> PostgresLedger {
     let mut ledger = None;
     until("a connection in time", || {
@@ -37,7 +37,8 @@ fn open_hasty(options: &PostgresOptions) -> PostgresLedger {
     ledger.expect("it was opened")
 }
 
-/// Posts a batch, again and again until an answer comes in time. Returns it, and how often it was asked.
+/// Posts a batch, with retries until an answer arrives in time. Returns the answer and the number of
+/// attempts.
 fn posted(ledger: &mut PostgresLedger, batch: &Batch, token: Token) -> (Applied, u32) {
     let (mut answer, mut asked) = (None, 0);
     until("an answer in time", || {
@@ -68,13 +69,13 @@ fn it_does_what_every_ledger_has_to_do() {
     assert_eq!(sums(&server, "books"), "0|0");
 }
 
-/// What all transfers sum to.
+/// The sums of all transfers.
 fn sums(server: &Server, schema: &str) -> String {
     let sums = "SELECT coalesce(sum(base), 0), coalesce(sum(quote), 0)";
     server.ask(&format!("{sums} FROM {schema}.transfers"))
 }
 
-/// The books after so many epochs, counted again in every way there is.
+/// Checks the books after this many epochs against every table.
 fn recount(server: &Server, ledger: &mut PostgresLedger, epochs: u64) {
     assert_eq!(ledger.balances(MARKET, None, 99).expect("balances"), balances(epochs));
     assert_eq!(
@@ -93,8 +94,8 @@ fn recount(server: &Server, ledger: &mut PostgresLedger, epochs: u64) {
     assert_eq!(server.ask(apart), "0");
 }
 
-/// Settles epoch after epoch, as long as anybody wants it to. How many it has done itself, and how
-/// many it asked for again and was told that they were done. Counts the answers that were lost.
+/// Settles epoch after epoch up to `until`. Returns how many epochs it posted itself, and how many were
+/// already posted. Counts lost answers in `lost`.
 fn settle(
     mut ledger: PostgresLedger,
     token: Token,
@@ -130,7 +131,7 @@ fn killed_again_and_again_it_posts_nothing_twice() {
     let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12) / 2);
     eprintln!("PRICETIME_SEED={seed}, {kills} kills");
     let mut server = Server::start();
-    // Most of the time somebody waits for a COMMIT, so that is where most kills hit.
+    // Makes the runners wait for a COMMIT most of the time, so that most kills hit one.
     server.configure("commit_delay = 20000\ncommit_siblings = 0\n");
     let mut ledger = server.ledger("books");
     let token = begin(&mut ledger);
@@ -144,10 +145,10 @@ fn killed_again_and_again_it_posts_nothing_twice() {
         };
         let runners = runners.map(run);
         let mut random = Random::new(seed);
-        // A kill between two questions is not noticed.
+        // A kill between two requests goes unnoticed, so the kills continue until an answer is lost.
         for _ in (0..10 * kills).take_while(|kill| *kill < kills || lost.load(SeqCst) == 0) {
             let more = 3 + random.below(40);
-            // Whatever happens, something has been posted since the last time.
+            // Waits until the runners have posted more epochs since the last kill.
             let before = at.load(SeqCst);
             while at.load(SeqCst) < before + more && runners.iter().any(|it| !it.is_finished()) {
                 thread::sleep(Duration::from_millis(1));
@@ -159,7 +160,7 @@ fn killed_again_and_again_it_posts_nothing_twice() {
             } else {
                 let ours = "SELECT pid FROM pg_stat_activity WHERE application_name = 'pricetime'";
                 let ours = server.ask(&format!("{ours} ORDER BY backend_start DESC LIMIT 1"));
-                // With one of them all others end, and the server recovers.
+                // When one backend is killed, the server ends all others and recovers.
                 signal(ours.parse().expect("a process"), "KILL");
             }
         }
@@ -210,7 +211,7 @@ fn a_server_that_hangs_holds_nobody() {
         let batch = batch(epoch);
         server.signal("STOP");
         unreachable(ledger.apply(&batch, token, Deed::Post));
-        // A new connection is not answered either.
+        // A new connection gets no answer either.
         unreachable(ledger.apply(&batch, token, Deed::Post));
         unreachable(PostgresLedger::open(hasty(server.options("books"))));
         server.signal("CONT");
@@ -244,10 +245,10 @@ fn somebody_who_holds_the_market_is_named_and_not_waited_for_without_end() {
         let holder = scope.spawn(|| server.psql(&server.url(), hold));
         let held = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
         until("the row is held", || server.ask(held) == "1");
-        // The server says so in time, unless the machine is busy.
+        // The server reports this in time, unless the machine is busy.
         let why = "somebody holds the market's row";
         until(why, || unreachable(ledger.apply(&batch(1), token, Deed::Post)).contains(why));
-        // Who only looks does not wait.
+        // A read does not wait.
         assert_eq!(patient.position(MARKET).expect("a position").0, token);
         let end =
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";

@@ -1,6 +1,5 @@
-//! The promise: the tables in PostgreSQL come by themselves, once and in no place but their own, who
-//! asks needs no more rights than the page on settlement lists, and whatever stands in the way is
-//! named.
+//! The ledger creates its tables in PostgreSQL by itself, once and only in its own schema. It needs no
+//! more rights than `docs/settlement.md` lists. Its errors name the obstacle.
 #![cfg(feature = "servers")]
 
 use std::thread;
@@ -23,7 +22,7 @@ fn open(url: &str, schema: &str) -> Result<PostgresLedger, LedgerError> {
     PostgresLedger::open(PostgresOptions::parse(url, schema)?)
 }
 
-/// It is refused, and this is said.
+/// Asserts that the answer is a refusal for this reason.
 fn refused<T: core::fmt::Debug>(answer: Result<T, LedgerError>, said: &str) {
     match answer {
         Err(LedgerError::Refused { why, .. }) => assert!(why.contains(said), "{why}"),
@@ -54,7 +53,7 @@ fn whatever_stands_in_the_way_is_named() {
     let mut ledger = server.ledger("books");
     let within = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     refused(within.block_on(async { ledger.position(MARKET) }), "a thread of its own");
-    // Whoever reads what somebody else wrote there says so.
+    // The ledger reports content that another writer changed.
     let token = begin(&mut ledger);
     let _fresh = ledger.deposit(&batch(1)).expect("a deposit");
     let other = batch(2).to_text();
@@ -99,14 +98,14 @@ fn tables_of_a_later_version_are_refused() {
     let _token = begin(&mut ledger);
     drop(server.ask("INSERT INTO books.pricetime_migrations VALUES (99)"));
     refused(open(&server.url(), "books"), "of version 99, and 1 is the last one known here");
-    // So is one that was open, when it connects again.
+    // An open ledger is also refused when it reconnects.
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE application_name = 'pricetime'";
     assert_eq!(server.ask(end), "1");
     refused(ledger.position(MARKET), "use a later version");
 }
 
-/// The queries of the page, in their order.
+/// The queries of the page, in order.
 fn queries() -> Vec<&'static str> {
     let section = PAGE.split("## The ledger in PostgreSQL").nth(1).expect("the section");
     let section = section.split("\n## ").next().unwrap_or(section);
@@ -139,7 +138,7 @@ fn made_by_hand_and_asked_with_the_least_rights_it_is_as_the_page_says() {
     let shown = format!("7|{}|{}", has.base + 1_000, has.quote - 3);
     assert_eq!(server.ask(balance), shown);
     assert_eq!(server.ask(recount), "");
-    // The second fence.
+    // The database itself is a second barrier and refuses these statements.
     let denied = |sql: &str, said: &str| {
         let why = server.psql(&server.url(), &format!("SET search_path TO pricetime; {sql}"));
         assert!(why.as_ref().is_err_and(|why| why.contains(said)), "{sql}: {why:?}");
@@ -157,14 +156,14 @@ fn made_by_hand_and_asked_with_the_least_rights_it_is_as_the_page_says() {
         "amount_check",
     );
     denied("UPDATE markets SET token = -1", "whole_check");
-    // Whoever gets through is found.
+    // A change that gets past it is found by the recount.
     drop(server.ask("UPDATE pricetime.balances SET base = base + 1 WHERE quote = (SELECT min(quote) FROM pricetime.balances)"));
     assert!(server.ask(recount).ends_with("|1|0"), "{}", server.ask(recount));
 }
 
 #[test]
 fn another_machine_is_not_asked_without_encryption() {
-    // Nobody has this address.
+    // This address is reserved for documentation, so no server has it.
     let url = "postgres://ann:hunter2@192.0.2.1/books";
     for url in [url.to_owned(), format!("{url}?sslmode=prefer"), format!("{url}?sslmode=disable")] {
         refused(open(&url, "books"), "add sslmode=verify-full to its address");
@@ -213,7 +212,7 @@ fn what_asks_for_encryption_gets_it_from_whom_it_knows() {
         assert!(why.contains("certificate"), "{mode}: {why}");
     }
     refused(PostgresLedger::open(options(Some(b"nothing".to_vec()))), "as PEM");
-    // A server that can encrypt does.
+    // With `prefer`, the connection is encrypted if the server can encrypt.
     let preferred = PostgresLedger::open(options_in("prefer", Some(read("ca.crt"))));
     let preferred = preferred.expect("a ledger");
     until("the other connections are gone", || server.ask(how) == "t");

@@ -1,8 +1,8 @@
-//! The promise: the ledger in Redis does what every ledger does, whatever becomes of the server or of
-//! its answers; what it cannot do whole it does not do at all.
+//! The ledger in Redis does what every ledger does, whatever happens to the server or its answers. If
+//! it cannot do something completely, it changes nothing.
 //!
-//! `PRICETIME_TRIALS` says how many steps the walk has, `PRICETIME_KILLS` how often a server is
-//! killed, `PRICETIME_SEED` where chance begins.
+//! `PRICETIME_TRIALS` sets the number of steps in `walk`, `PRICETIME_KILLS` the number of kills,
+//! `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::process::Command;
@@ -26,7 +26,7 @@ use pricetime_tests::redis::Server;
 use pricetime_tests::redis::judge::options;
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 
-/// A server that answers does so in time, however busy the machine is.
+/// Timeouts within which a running server answers, however busy the machine is.
 fn patient(port: u16) -> RedisOptions {
     let long = Duration::from_secs(60);
     RedisOptions { connect: long, control: long, bulk: long, ..options(port) }
@@ -51,7 +51,7 @@ fn it_does_what_every_ledger_does() {
     assert_eq!(walk(&mut make, seed, steps), Ok(()));
 }
 
-/// A ledger with two epochs posted and one that waits.
+/// A ledger with two posted epochs and one that is pending.
 fn settled(server: &Server) -> (RedisLedger, Token) {
     let mut ledger = open(server.port);
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
@@ -63,7 +63,7 @@ fn settled(server: &Server) -> (RedisLedger, Token) {
     (ledger, token)
 }
 
-/// Everything that the server holds.
+/// Every key on the server, with a digest of its value.
 fn everything(server: &Server) -> Vec<(String, String)> {
     let mut keys: Vec<String> = server.ask(&["KEYS", "*"]).lines().map(str::to_owned).collect();
     keys.sort_unstable();
@@ -177,7 +177,7 @@ fn an_answer_that_is_lost_posts_nothing_twice() {
     assert_eq!(recount(&mut ledger), Ok(1));
 }
 
-/// How long its main thread has been busy.
+/// The CPU time of the server's main thread, in milliseconds.
 fn busy_ms(server: &Server) -> u64 {
     let says = server.ask(&["INFO", "cpu"]);
     let value = |name: &str| says.lines().find_map(|line| line.strip_prefix(name));
@@ -193,7 +193,7 @@ fn a_large_batch_is_posted_whole() {
     let mut ledger = open(server.port);
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
     ledger.seed(&beginning(), token).expect("a seed");
-    // New accounts; the same again, with amounts beyond doubles; and all back to nothing.
+    // Adds new accounts, then amounts too large for doubles, then brings every balance back to zero.
     let wide = 1 << 100;
     let steps: [(i128, i128); 3] = [(1, -3), (wide, wide - 1), (-wide - 1, 4 - wide)];
     let mut has = (0, 0);
@@ -222,7 +222,7 @@ fn a_large_batch_is_posted_whole() {
     }
 }
 
-/// Settles beside others until so many epochs are done, whatever happens.
+/// Settles beside other runners until this many epochs are done. Retries while the server is unreachable.
 fn settle(options: RedisOptions, until: u64, told: &AtomicU64) {
     let mut ledger = RedisLedger::new(options);
     let (mut token, mut epoch) = (Token(0), 1);
@@ -245,10 +245,10 @@ fn settle(options: RedisOptions, until: u64, told: &AtomicU64) {
     }
 }
 
-/// A ledger that lives longer takes longer and longer to count again.
+/// Kills per server. A ledger takes longer to recount with each kill.
 const KILLS_A_SERVER: u64 = 6;
 
-/// Kills one server again and again while two runners settle.
+/// Kills one server repeatedly while two runners settle.
 fn live(random: &mut Random) {
     let mut server = Server::start_with(&["--appendonly", "yes", "--appendfsync", "always"]);
     open(server.port).claim(MARKET, Token(0)).expect("a claim");
@@ -283,7 +283,7 @@ fn a_server_that_is_killed_loses_and_doubles_nothing() {
     }
 }
 
-/// What the page says of this ledger.
+/// The section of the page about this ledger.
 fn page() -> &'static str {
     let page = include_str!("../../docs/settlement.md");
     let part = page.split("## The ledger in Redis").nth(1).expect("a part of the page");
@@ -296,7 +296,7 @@ fn blocks(kind: &str) -> Vec<&'static str> {
     found.into_iter().map(|rest| rest.split("```").next().unwrap_or_default()).collect()
 }
 
-/// The ledger that the page speaks of: it takes no more rights than the page says.
+/// Creates the ledger that the page shows, as a user with only the rights that the page lists.
 fn shown() -> Server {
     let server = Server::start();
     let rules = blocks("acl").concat();
@@ -327,7 +327,7 @@ fn shown() -> Server {
     ledger.deposit(&batch(42)).expect("a deposit");
     ledger.deposit(&batch(43)).expect("a deposit");
     assert_eq!(ledger.apply(&batch(42), claim.token, Deed::Post), Ok(Applied::Done));
-    // The rest of what it takes rights for.
+    // Performs the other operations that need rights.
     assert_eq!(ledger.markets(), Ok(vec![MARKET]));
     assert_eq!(ledger.pending(MARKET, batch(1).history, 9), Ok(vec![batch(43)]));
     assert_eq!(ledger.balances(MARKET, None, 9).map(|it| it.len()), Ok(3));

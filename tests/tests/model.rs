@@ -1,8 +1,8 @@
-//! The promise: the engine does what the model does, event for event and state for state, and who
-//! folds the events holds that state too.
+//! The engine does what the model does, event for event and state for state. Folding the events gives
+//! the same state.
 //!
-//! `PRICETIME_COMMANDS` says how many commands, `PRICETIME_SEED` where the seeds begin. A failure
-//! prints the line that shows it again.
+//! `PRICETIME_COMMANDS` sets the number of commands, `PRICETIME_SEED` the seed. A failure prints the
+//! command that reproduces it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -12,16 +12,16 @@ use pricetime_tests::compare;
 use pricetime_tests::environment::number;
 use pricetime_tests::generate::tally::{EVENTS, Sight, Tally};
 
-/// How many commands a plain `cargo test` carries out, and from which seed on.
+/// Defaults for a plain `cargo test`: the number of commands and the seed.
 const COMMANDS: u64 = 100_000;
 const SEED: u64 = 1;
 
-/// What the coverage is measured over. Both are fixed, so it holds today if it held yesterday.
+/// The run in which coverage is measured. Seed and length are fixed, so the result is always the same.
 const COVERAGE_SEED: u64 = 7_000;
 const COVERAGE_COMMANDS: u64 = 150_000;
 const AT_LEAST: u64 = 3;
 
-/// Runs seeds until so many commands are done.
+/// Runs seeds until this many commands are done.
 fn walk(seeds: &AtomicU64, commands: &AtomicU64, commands_max: u64) -> Tally {
     let mut tally = Tally::default();
     while commands.load(Ordering::Relaxed) < commands_max {
@@ -40,7 +40,7 @@ fn the_engine_does_what_the_model_does() {
     let commands_max = number("PRICETIME_COMMANDS", COMMANDS);
     let base = number("PRICETIME_SEED", SEED);
     eprintln!("PRICETIME_SEED={base} PRICETIME_COMMANDS={commands_max}");
-    // Seeds of neighbouring bases do not overlap.
+    // The seeds of neighbouring bases do not overlap.
     let seeds = AtomicU64::new(base.wrapping_shl(20));
     let commands = AtomicU64::new(0);
     thread::scope(|scope| {
@@ -98,7 +98,7 @@ const CANCEL_REASONS: [CancelReason; 10] = [
     CancelReason::SessionEnded,
 ];
 
-/// For what each command can be refused, apart from `OutOfSequence`, for which all can.
+/// The reasons for which each command can be rejected, except `OutOfSequence`, which applies to all.
 const REFUSALS: &[(ActionKind, &[Reason])] = &[
     (
         ActionKind::AddMarket,

@@ -1,8 +1,8 @@
-//! The promise: while nodes of a cluster hand over, die, or pass a market's slot on key by key, the
-//! writer writes or fails, nobody reads a state that never was, and within two epochs afterwards the
+//! While nodes of a cluster fail over, die, or migrate a market's slot key by key, the writer writes
+//! or fails, and readers never see a state that did not exist. Within two epochs afterwards the
 //! image is exact.
 //!
-//! `PRICETIME_TRIALS` says how often, one in 2,500, `PRICETIME_SEED` where the seeds begin.
+//! `PRICETIME_TRIALS` sets the number of rounds (one for every 2,500), `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -32,7 +32,7 @@ fn options(nodes: &[&Server]) -> RedisOptions {
     RedisOptions { connect, control, bulk, ..options.expect("addresses") }
 }
 
-/// Books that are brought to a cluster.
+/// Books that are written to a cluster.
 struct Trial<'a> {
     random: Random,
     books: Books,
@@ -42,7 +42,7 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// The writer is told of these nodes only, who reads of all.
+    /// The writer is given only the `named` nodes, the reader all of them.
     fn new(seed: u64, judge: &'a Judge, named: &[&Server], all: &[&Server]) -> Self {
         let books = Books::new(seed);
         let keeper = Keeper::of(options(named), History::fresh(), &books.engine);
@@ -58,8 +58,8 @@ impl<'a> Trial<'a> {
         self.keeper.keep().map(|_| ())
     }
 
-    /// Writes epoch after epoch while something happens, and holds what stands there afterwards. What
-    /// happens can see how often writing has failed.
+    /// Writes epoch after epoch while `happens` runs, and checks the image afterwards. `happens` can
+    /// read how often a write has failed.
     fn keep_while(&mut self, what: &str, happens: impl FnOnce(&AtomicU32) + Send) {
         let (mut written, failed) = (0, AtomicU32::new(0));
         std::thread::scope(|scope| {
@@ -70,7 +70,7 @@ impl<'a> Trial<'a> {
                     Err(error) => {
                         assert!(!matches!(error, RedisError::Fenced { .. }), "{what}: {error}");
                         failed.fetch_add(1, Ordering::SeqCst);
-                        // A carrier waits too.
+                        // The image thread of a host waits too.
                         std::thread::sleep(Duration::from_millis(20));
                     }
                 }
@@ -81,8 +81,8 @@ impl<'a> Trial<'a> {
         self.heal(what);
     }
 
-    /// Within two epochs the image is exact. An epoch does not count if the machine is busy: an answer
-    /// does not come in time, or the nodes have lost sight of each other.
+    /// Asserts that the image is exact within two epochs. An epoch does not count if the machine is
+    /// busy: an answer is late, or the nodes have lost contact with each other.
     fn heal(&mut self, what: &str) {
         let (begun, mut left) = (Instant::now(), 2);
         while let Err(error) = self.keep() {
@@ -96,7 +96,7 @@ impl<'a> Trial<'a> {
                 | RedisError::Contended { .. }
                 | RedisError::Count { .. } => false,
             };
-            // Each of the two markets may have to learn where it is now.
+            // For each of the two markets the writer may have to learn the new node.
             left -= i32::from(!busy);
             assert!(left >= 0, "{what}: not well after two epochs: {error}");
             assert!(begun.elapsed() < patience::PATIENCE, "{what}: {error}");
@@ -107,7 +107,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// The slot of market 1, and who has it.
+/// The slot of market 1, and the master that has it.
 fn slot_of<'a>(nodes: &[&'a Server]) -> (String, &'a Server) {
     let slot = nodes[0].ask(&["CLUSTER", "KEYSLOT", "pricetime:dev:{1}:metadata"]);
     let has = |node: &&&Server| node.ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]) != "0";
@@ -116,7 +116,7 @@ fn slot_of<'a>(nodes: &[&'a Server]) -> (String, &'a Server) {
     (slot, found.expect("somebody has it"))
 }
 
-/// Reads beside what is done, and looks that it finds no state that never was.
+/// Runs `work` while a poller reads, and asserts that it reads no state that did not exist.
 fn beside(judge: &Judge, options: &RedisOptions, work: impl FnOnce()) {
     std::thread::scope(|scope| {
         let poller = scope.spawn(|| judge.poll_at(options.clone()));
@@ -130,8 +130,8 @@ fn beside(judge: &Judge, options: &RedisOptions, work: impl FnOnce()) {
     });
 }
 
-/// Passes all keys of a slot on, one by one, and then the slot. Before the last key, waits until a
-/// writer has failed: most of its keys are elsewhere.
+/// Migrates the keys of a slot one by one, and then the slot. Waits before the last key until a write
+/// has failed, because most of the keys are on the other node.
 fn migrate(
     nodes: &[&Server],
     slot: &str,
@@ -155,7 +155,7 @@ fn migrate(
         std::thread::sleep(Duration::from_millis(random.below(60)));
     }
     for node in [to, from].into_iter().chain(nodes.iter().copied()) {
-        // Those who have replicas tell them.
+        // Masters pass this on to their replicas.
         let done = node.ask(&["CLUSTER", "SETSLOT", slot, "NODE", &to_id]);
         assert!(done == "OK" || node.ask(&["ROLE"]).starts_with("slave"), "{done}");
     }
@@ -179,7 +179,7 @@ fn a_slot_moves_key_by_key_while_its_market_is_written() {
             let random = Random::new(seed.wrapping_add(round));
             trial.keep_while(&what, |failed| migrate(&nodes, &slot, [from, to], random, failed));
             assert_eq!(slot_of(&nodes).1.port, to.port, "{what}");
-            // The current generation, one spare one, and two that the market has once.
+            // The keys of the current generation, those of a spare one, and two that exist once per market.
             trial.heal(&what);
             trial.heal(&what);
             let keys: u32 = to.ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]).parse().expect("one");
@@ -194,11 +194,11 @@ fn a_master_hands_over_and_dies_while_its_market_is_written() {
     let mut rest = cluster();
     let slot = rest[0].ask(&["CLUSTER", "KEYSLOT", "pricetime:dev:{1}:metadata"]);
     let slot: usize = slot.parse().expect("a slot");
-    // Each of them has a third of the slots.
+    // Each node has a third of the slots.
     let owner = rest.remove((slot / 5_461).min(2));
     let follower = replica(&owner);
     let judge = Judge::default();
-    // Only one is named, and just that one dies: of the others it is learned.
+    // Only the node that will die is named, so the writer has to learn of the others.
     let all: Vec<&Server> = rest.iter().chain([&owner, &follower]).collect();
     let mut trial = Trial::new(seed, &judge, &[&follower], &all);
     let mut pair = [owner, follower];
@@ -240,13 +240,13 @@ fn a_master_hands_over_and_dies_while_its_market_is_written() {
     });
 }
 
-/// Says whether a replica takes over when its master has died.
+/// Sets whether a replica takes over when its master dies. Returns the server's reply.
 fn may_take_over(replica: &Server, may: bool) -> String {
     let no = if may { "no" } else { "yes" };
     replica.ask(&["CONFIG", "SET", "cluster-replica-no-failover", no])
 }
 
-/// Waits until the others know who is the master now, and all is well.
+/// Waits until the other nodes know the new master and the cluster is healthy.
 fn known(others: &[Server], master: &Server) {
     let id = master.ask(&["CLUSTER", "MYID"]);
     until("the others know", || {

@@ -1,7 +1,7 @@
-//! The promise: whatever happens to Redis, or on the way to it, nobody ever reads a state that was
-//! none at the end of an epoch; and within two epochs after it is well again the image is exact.
+//! Whatever happens to Redis or the connection, readers never see a state other than that at the end of
+//! an epoch. Within two epochs after the end of a fault the image is exact.
 //!
-//! `PRICETIME_TRIALS` says how many faults, a hundredth of it, `PRICETIME_SEED` where the seeds begin.
+//! `PRICETIME_TRIALS` sets the number of faults (a hundredth of it), `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use pricetime_tests::redis::judge::{Judge, PATIENCE, options};
 use pricetime_tests::redis::keeper::{Keeper, stored};
 use pricetime_tests::redis::proxy::{Mode, Proxy};
 
-/// Asks again while answers do not come in time, because the machine may be busy.
+/// Asks again while the answer is late, because the machine may be busy.
 fn in_time<T>(mut ask: impl FnMut() -> Result<T, RedisError>) -> Result<T, RedisError> {
     let begun = Instant::now();
     loop {
@@ -51,13 +51,13 @@ impl Trial<'_> {
         self.keeper.fold(&groups);
     }
 
-    /// An instant of an update, more or less.
+    /// A random delay, about as long as an update takes.
     fn instant(&mut self) -> Duration {
         let most = self.random.pick([300, 3_000, 30_000, 100_000]);
         Duration::from_micros(self.random.below(most))
     }
 
-    /// Keeps, and does something to the server meanwhile.
+    /// Writes the image while something happens to the server.
     fn keep_while(&mut self, during: impl FnOnce(&mut Server, &Proxy) + Send) {
         let wait = self.instant();
         let (server, proxy, keeper) = (&mut self.server, &self.proxy, &mut self.keeper);
@@ -71,7 +71,7 @@ impl Trial<'_> {
         self.fair(done.map(|_| ()));
     }
 
-    /// A writer may fail here, but not for good.
+    /// A write may fail here, but the writer must not be fenced.
     fn fair(&self, done: Result<(), RedisError>) {
         assert!(!matches!(done, Err(RedisError::Fenced { .. })), "{done:?}");
     }
@@ -85,7 +85,7 @@ impl Trial<'_> {
         format!("pricetime:dev:{{{}}}:{part}", self.random.within(1, 2))
     }
 
-    /// Somebody does this by hand, before or while the image is written.
+    /// Simulates an edit by hand, before or during a write of the image.
     fn tamper(&mut self, words: &[&str]) {
         self.judge.tampered.store(true, Ordering::SeqCst);
         let ask = |server: &Server| drop(server.ask(words));
@@ -96,7 +96,7 @@ impl Trial<'_> {
         }
     }
 
-    /// Lets the fault happen, and end.
+    /// Causes the fault and ends it.
     fn commit(&mut self, fault: Fault) {
         let key = self.key();
         match fault {
@@ -152,7 +152,7 @@ impl Trial<'_> {
     fn replace_writer(&mut self, fault: Fault) {
         let fresh = Keeper::of(options(self.proxy.port), self.history, &self.books.engine);
         if self.random.chance(50) {
-            // It dies in the middle of something.
+            // The old writer dies in the middle of a write.
             self.keep_while(|_, proxy| proxy.set(Mode::Cut));
         }
         self.proxy.set(Mode::Pass);
@@ -172,8 +172,8 @@ impl Trial<'_> {
         self.fair(done);
     }
 
-    /// The fault is over: within two epochs the image is exact. Returns how many it took. An answer
-    /// that does not come in time is asked for again and does not count as an epoch.
+    /// The fault is over: asserts that the image is exact within two epochs. Returns how many it took.
+    /// A late answer is asked for again and does not count as an epoch.
     fn heal(&mut self, what: &str) -> u32 {
         let mut epoch = 1;
         loop {
@@ -184,7 +184,7 @@ impl Trial<'_> {
                 epoch += 1;
                 continue;
             }
-            // Nothing that is still on its way may do harm afterwards.
+            // Requests that are still in transit must do no harm.
             let end = Instant::now() + Duration::from_millis(self.random.pick([0, 20]));
             loop {
                 let states = self.books.engine.snapshot().markets;
@@ -198,7 +198,7 @@ impl Trial<'_> {
     }
 }
 
-/// So many faults, from this one on, of one server. Which ones, and how many epochs each took.
+/// Runs these faults on one server. Counts each fault and the epochs until the image was exact.
 fn day(seed: u64, faults: impl Iterator<Item = u64>, counts: &mut BTreeMap<(Fault, u32), u32>) {
     let judge = Judge::default();
     let server = Server::start_with(&[
@@ -244,7 +244,7 @@ fn whatever_befalls_redis_the_image_is_exact_again() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
     let mut counts = BTreeMap::new();
-    // Each of them at least once.
+    // Every fault occurs at least once.
     let faults = trials.div_ceil(100).max(FAULTS.len() as u64);
     for first in (0..faults).step_by(34) {
         let seed = seed.wrapping_shl(20).wrapping_add(first / 34);

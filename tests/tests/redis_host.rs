@@ -1,5 +1,5 @@
-//! The promise: with a journal, Redis may hang, be gone or come back empty: matching goes on, the
-//! host says so, and the image is exact again by itself.
+//! With a journal, Redis may hang, disappear or come back empty. Matching continues, the host reports
+//! the outage, and the image becomes exact again by itself.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -25,7 +25,7 @@ fn open(folder: &std::path::Path, server: &Server) -> Host {
     load::open(Options { redis: Some(server.options()), ..Options::new(folder) })
 }
 
-/// Commands that are answered, and an epoch that closes behind them.
+/// Runs commands, waits for their answers, and closes the epoch.
 fn epoch(host: &Host, next: &mut u64) {
     for number in *next..*next + 50 {
         host.submit(load::draft(7, number)).expect("room").wait().expect("an answer");
@@ -35,7 +35,7 @@ fn epoch(host: &Host, next: &mut u64) {
     operator(host, Action::CloseEpoch { number });
 }
 
-/// Whether what stands in Redis is the state of the host, whole.
+/// Returns `true` if Redis holds exactly the state of the host.
 fn is_exact(host: &Host, server: &Server) -> bool {
     let mut link = Link::new(server.patient());
     let read = read_image(&mut link, &KeyNames::default().of(MARKET)).expect("a whole image");
@@ -57,7 +57,7 @@ fn catches_up(host: &Host, server: &Server) {
     });
 }
 
-/// Whether the host says that Redis is not well, and that the image is at least so far behind.
+/// Returns `true` if the host reports a problem with Redis and an image at least this many epochs behind.
 fn is_behind(host: &Host, epochs: u64) -> bool {
     let status = host.status().redis;
     matches!(status.state, RedisState::Degraded { .. }) && status.behind >= epochs
@@ -76,7 +76,7 @@ fn matching_goes_on_without_redis_and_the_image_follows() {
     epoch(&host, &mut next);
     catches_up(&host, &server);
     for round in 0..6 {
-        // It hangs, or is gone and comes back with nothing.
+        // The server hangs, or it dies and comes back empty.
         let hangs = round % 2 == 0;
         if hangs {
             server.signal("STOP");
@@ -98,7 +98,7 @@ fn matching_goes_on_without_redis_and_the_image_follows() {
         catches_up(&host, &server);
         assert!(host.status().stopped.is_none());
     }
-    // Between two epochs nobody looks what stands there; with the next one it is whole again.
+    // Here nothing checks the image between two epochs. The next epoch restores it.
     let _ = server.ask(&["FLUSHALL"]);
     epoch(&host, &mut next);
     catches_up(&host, &server);
@@ -122,12 +122,12 @@ fn a_host_ends_while_redis_hangs_and_the_next_one_has_a_higher_term() {
             epoch(&host, &mut next);
             let begun = Instant::now();
             host.close().expect("a clean end");
-            // It waits for a few seconds, and not for the server, which nobody wakes meanwhile.
+            // The host waits for a few seconds, but not for the server, which is still stopped.
             assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
             server.signal("CONT");
         } else {
             host.close().expect("a clean end");
-            // The folder knows which terms there were.
+            // The data folder remembers which terms were used.
             let _ = server.ask(&["FLUSHALL"]);
         }
         let kept = std::fs::read_to_string(folder.path().join("redis-term")).expect("the floor");
@@ -135,14 +135,14 @@ fn a_host_ends_while_redis_hangs_and_the_next_one_has_a_higher_term() {
     }
 }
 
-/// Whether another writer holds the market.
+/// Returns `true` if another writer holds the market.
 fn is_fenced(host: &Host) -> bool {
     host.status().redis.fenced.iter().any(|it| it.market == MARKET)
 }
 
-/// Two hosts on copies of one folder, and the folders. The later one has the market.
+/// Two hosts on copies of one folder, and the folders. The newer host has the market.
 fn two_hosts(server: &Server) -> ([tempfile::TempDir; 2], [Host; 2]) {
-    // An answer that came late would let a host write again what already stands there.
+    // Waits long for answers: after a late answer a host would write again what Redis already has.
     let open = |folder: &Path| {
         load::open(Options { redis: Some(server.patient()), ..Options::new(folder) })
     };
@@ -171,7 +171,7 @@ fn a_fenced_host_writes_again_when_nothing_holds_the_claim_and_not_before() {
     assert_eq!(fenced[0].writer, claim("writer"));
     assert_eq!(fenced[0].theirs.to_string(), claim("term"));
     assert!(fenced[0].ours < fenced[0].theirs, "{fenced:?}");
-    // Nobody else asks the server any more: it looks at the claim again and again, and lets it be.
+    // The other writer is gone. The fenced host keeps checking the claim and respects it.
     let digest = claim("digest");
     let mut next = 2_000;
     for _ in 0..3 {
@@ -180,7 +180,7 @@ fn a_fenced_host_writes_again_when_nothing_holds_the_claim_and_not_before() {
         until("it asks for the claim", || server.calls("hmget") > asked);
     }
     assert_eq!((older.status().redis.fenced, claim("digest")), (fenced, digest));
-    // An image with half a claim, or none, may still be that of the other one.
+    // An image with an incomplete claim, or with none, may still belong to the other writer.
     let _ = server.ask(&["HSET", "pricetime:dev:{1}:metadata", "term", "x"]);
     let claims = |of: fn(&FencedMarket) -> bool| older.status().redis.fenced.iter().any(of);
     until("it asks for the claim", || claims(|it| it.theirs == 0));
@@ -229,7 +229,7 @@ fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
     epoch(&older, &mut older_next);
     catches_up(&older, &server);
     older.close().expect("a clean end");
-    // Somebody brings a copy of the folder up beside it.
+    // Simulates an operator who starts a copy of the folder beside it.
     copy(one.path(), two.path());
     let older = open(one.path(), &server);
     catches_up(&older, &server);
@@ -251,7 +251,7 @@ fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
     newer.close().expect("a clean end");
 }
 
-/// An outside that cannot take anything now.
+/// An outlet that is full and accepts no delivery.
 struct Full;
 
 impl Outlet for Full {
@@ -263,7 +263,7 @@ impl Outlet for Full {
 #[test]
 fn a_host_ends_although_redis_never_answers() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    // No timeout of a question ends the wait.
+    // The timeouts are too long to end the wait.
     let hour = Duration::from_secs(3_600);
     let redis = RedisOptions { connect: hour, control: hour, bulk: hour, ..server.options() };
     let ledger = redis.clone();
@@ -282,7 +282,7 @@ fn a_host_ends_although_redis_never_answers() {
     let ends = std::thread::spawn(move || host.close());
     until("it ends", || ends.is_finished());
     ends.join().expect("no panic").expect("a clean end");
-    // What was left out is done by the next start.
+    // The next start catches up on what was left out.
     server.signal("CONT");
     let host = open(folder.path(), &server);
     assert_eq!(host.status().durable, durable);

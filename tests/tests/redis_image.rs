@@ -1,7 +1,7 @@
-//! The promise: after each epoch the image in Redis is the state, exactly; who reads it never sees
-//! half of one; and once Redis is well again the image is exact again.
+//! After each epoch the image in Redis is exactly the state. A reader never sees an image that is
+//! partly written. When Redis has recovered, the image becomes exact again.
 //!
-//! `PRICETIME_TRIALS` says how many days, a hundredth of it, `PRICETIME_SEED` where the seeds begin.
+//! `PRICETIME_TRIALS` sets the number of days (a hundredth of it), `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::collections::{BTreeMap, HashMap};
@@ -36,7 +36,7 @@ fn after_each_epoch_the_image_is_the_state() {
         let day = day(seed);
         let mut engine = Engine::new(day.markets_max);
         let mut keeper = Keeper::new(server.patient(), History::fresh(), Image::default());
-        // No higher sequence or time is read from Redis, and no host comes to one.
+        // Higher sequences and times are refused when read from Redis, and no host reaches them.
         let taken = |command: &&Command| {
             scores_hold_after(&command.action)
                 && command.sequence.0.max(command.timestamp.0) <= 1 << 63
@@ -76,9 +76,9 @@ fn a_fenced_writer_writes_again_below_the_writer_that_replaced_it() {
     let highest = term();
     for _ in 0..2 {
         let states = epoch(&mut keepers);
-        // The later ones may have been replaced without knowing it yet.
+        // The later writers may not know yet that they were replaced.
         assert!(is_fenced(&mut keepers[0]) && is_fenced(&mut keepers[1]));
-        // Where nothing stands, each of them may write, and gives way to those that came after it.
+        // If there is no image, each writer may write. It gives way to those that attached after it.
         let _ = server.ask(&["FLUSHALL"]);
         for keeper in 0..3 {
             keepers[keeper].keep().expect("nothing holds the markets, or a writer from before");
@@ -89,7 +89,7 @@ fn a_fenced_writer_writes_again_below_the_writer_that_replaced_it() {
             }
         }
     }
-    // One that writes again takes a connection that was cut, and a claim of its own from before.
+    // A writer that resumes copes with a cut connection, and with its own claim from before.
     let _ = server.ask(&["FLUSHALL"]);
     for spoil in [&["CLIENT", "KILL", "TYPE", "normal"][..], &["HGET", METADATA, "writer"]] {
         let states = epoch(&mut keepers);
@@ -142,10 +142,10 @@ fn a_link_whose_time_is_over_asks_nothing() {
     assert_eq!(server.calls("ping"), asked);
 }
 
-/// What a reader must find under each digest that is or was to be written.
+/// What a reader must find for each digest that was written or is about to be.
 type Written = Mutex<HashMap<String, Sight>>;
 
-/// An epoch of the books, brought to Redis and looked at. How it was written.
+/// Writes an epoch of the books to Redis and checks it. Returns how each market was written.
 fn epoch(books: &mut Books, keeper: &mut Keeper, written: &Written, raw: &mut Raw) -> Vec<How> {
     let states = books.engine.snapshot().markets;
     for state in &states {
@@ -159,13 +159,13 @@ fn epoch(books: &mut Books, keeper: &mut Keeper, written: &Written, raw: &mut Ra
         let pattern = format!("pricetime:dev:{{{market}}}:*");
         let reply = raw.ask(&["KEYS", &pattern]).expect("an answer");
         let keys = format!("{reply:?}").matches("Text").count();
-        // The current generation, one spare one, and two that the market has once.
+        // The keys of the current generation, those of a spare one, and two that exist once per market.
         assert!(keys <= 14, "{keys} keys: {reply:?}");
     }
     ways
 }
 
-/// Reads until it is over. How often it saw something.
+/// Reads until `over` is set. Returns how often it found an image.
 fn poll(port: u16, written: &Written, over: &AtomicBool) -> u32 {
     let mut raw = Raw::connect(port).expect("the server");
     let mut seen = 0;
@@ -247,7 +247,7 @@ fn whatever_is_missing_of_the_metadata_the_writer_goes_on() {
         let _ = keeper.keep().expect(field);
         assert_eq!(stored(server.patient()), books.engine.snapshot().markets, "{field}");
     }
-    // Nobody else has our name, so whoever wrote another term there has not taken over.
+    // Writer names are unique, so another term with our name is not a takeover.
     let _ = server.ask(&["HINCRBY", metadata, "term", "1000"]);
     keeper.fold(&books.epoch(20));
     let _ = keeper.keep().expect("nobody took over");
@@ -259,18 +259,18 @@ fn what_somebody_edited_is_found_and_written_anew() {
     let server = Server::start();
     let mut books = Books::new(6);
     let mut keeper = Keeper::of(server.patient(), History::fresh(), &books.engine);
-    // Every edit leaves as many entries as there were.
+    // Every edit leaves the number of entries unchanged.
     let edits = [
-        // A quantity of an order.
+        // The quantity of an order.
         "local f = redis.call('HKEYS', KEYS[1])[1]; local v = redis.call('HGET', KEYS[1], f); \
          redis.call('HSET', KEYS[1], f, (v:gsub('\"open\":%d+', '\"open\":77777', 1)))",
         // A price in the queue.
         "local m = redis.call('ZRANGE', KEYS[2], 0, 0)[1]; redis.call('ZADD', KEYS[2], -4999, m)",
-        // An entry for another.
+        // An entry replaced by another.
         "redis.call('ZPOPMAX', KEYS[2]); redis.call('ZADD', KEYS[2], 7, 'x')",
-        // A record that is none.
+        // A record that cannot be read.
         "redis.call('HSET', KEYS[1], redis.call('HKEYS', KEYS[1])[1], 'x')",
-        // What readers see at a glance.
+        // The metadata: a field, and all of it.
         "redis.call('HSET', KEYS[3], 'digest', 'x')",
         "redis.call('DEL', KEYS[3])",
     ];

@@ -1,4 +1,4 @@
-//! The promise: what the way to Redis costs can be counted from outside.
+//! Metrics count the time, bytes, errors and connections that writing to Redis costs.
 #![cfg(feature = "servers")]
 
 use pricetime::engine::{Action, EpochNumber};

@@ -1,5 +1,5 @@
-//! The promise: without a data folder the state comes back from Redis, as of the end of an epoch and
-//! with the trades up to there; and a host that another has replaced stops.
+//! Without a data folder the state is restored from Redis, as of the end of an epoch and with the
+//! trades up to then. A host that another one has replaced stops.
 #![cfg(feature = "servers")]
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ fn submit(host: &Host, draft: Draft) -> pricetime::engine::Group {
     }
 }
 
-/// So many commands.
+/// Submits this many commands.
 fn trade(host: &Host, next: &mut u64, commands: u64) {
     let from = *next;
     *next += commands;
@@ -63,7 +63,7 @@ fn whole(server: &Server) -> Option<Whole> {
     read_whole(&mut Link::new(server.options()), &KeyNames::default()).expect("whole images")
 }
 
-/// Holds every image against what may stand there.
+/// Checks every image against what it may contain.
 fn judge(server: &Server, course: &mut Course, go_on: impl FnOnce(&mut Course, Sequence)) {
     let mut link = Link::new(server.options());
     let markets = read_markets(&mut link, &KeyNames::default()).expect("the markets");
@@ -75,7 +75,7 @@ fn judge(server: &Server, course: &mut Course, go_on: impl FnOnce(&mut Course, S
     }
 }
 
-/// Runs the process for so long and kills it. The last command that was answered.
+/// Runs the process for `lives` and kills it. Returns the last command that was answered.
 fn run(server: &Server, seed: u64, first: u64, lives: Duration) -> Option<u64> {
     let mut victim = Command::new(env!("CARGO_BIN_EXE_fleeting"))
         .args([server.url(), seed.to_string(), first.to_string()])
@@ -100,7 +100,7 @@ fn a_kill_at_any_moment_takes_back_an_open_epoch_and_nothing_else() {
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let (server, mut random) = (Server::start(), Random::new(seed));
     let (mut told, mut stood, mut trades) = (0, 0, 0);
-    // On a busy machine it takes more kills, and longer lives, until something has come of them.
+    // A busy machine needs more kills and longer runs until enough was answered and stored.
     let came = |told, stood, trades| told > 1_000 && stood > 1_000 && trades > 100;
     for kill in 0..20 * kills {
         if kill >= kills && came(told, stood, trades) {
@@ -166,12 +166,12 @@ fn whoever_takes_over_begins_at_the_end_of_an_epoch_and_has_the_same_future() {
                 assert_eq!(host.digest(), course.state().digest(), "what stood in Redis");
                 takeovers += 1;
             } else if at % 150 == 0 {
-                // In order, and in the middle of an epoch.
+                // Closes the host in order, in the middle of an epoch.
                 host.close().expect("Redis takes the last state");
                 let found = whole(&server);
                 let state = found.as_ref().map(|found| found.state.markets.clone());
                 assert_eq!(state.unwrap_or_default(), course.state().markets);
-                // Who never had a market leaves nothing behind.
+                // A host that never had a market leaves nothing behind.
                 course = Course::new(found, day.markets_max);
                 host = Host::open(options()).expect("a host");
                 assert_eq!(host.digest(), course.state().digest(), "what was left");
@@ -216,7 +216,7 @@ fn two_that_began_with_nothing_do_not_write_over_each_other() {
     trade(&second, &mut next, 60);
     close_epoch(&second);
     until("it stands there", || read(&server, MARKET).is_some());
-    // It may be too late for an answer.
+    // It may be too late to get an answer.
     drop(first.submit(operator(Action::AddMarket(load::spec()))));
     until("it stops", || first.status().stopped.is_some());
     drop(first);
@@ -269,7 +269,7 @@ fn trades_wait_for_redis_until_there_are_too_many() {
     assert!(full(next), "cancels and ends of epochs make no room");
     server.signal("CONT");
     until("there is room again", || !full(next));
-    // An earlier epoch may make room before the last one stands there.
+    // An earlier epoch may make room before Redis has the last one.
     let last = *closed.last().expect("epochs");
     let stands = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > last);
     until("all of it stands there", stands);
@@ -285,7 +285,7 @@ fn trades_wait_for_redis_until_there_are_too_many() {
     let numbers: Vec<u64> = trades.iter().map(|trade| trade.number.0).collect();
     assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "none is missing");
     assert_eq!(*numbers.last().expect("trades"), image.state.head.last_trade.0);
-    // What stands there goes again when it is old; what does not yet, is never let go of.
+    // Trades in Redis are deleted when they are old. Trades that are not there yet are never dropped.
     for _ in 0..5 {
         trade(&host, &mut next, 30);
         let epoch = close_epoch(&host);

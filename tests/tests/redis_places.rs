@@ -1,5 +1,5 @@
-//! The promise: the image finds its place: the node of a cluster that has the market's slot, wherever
-//! it moves, and the master that the sentinels name, whoever that is.
+//! The image is written to the right server: the cluster node that has the market's slot, wherever the
+//! slot moves, or the master that the sentinels name, whichever server that is.
 #![cfg(feature = "servers")]
 
 use pricetime_journal::History;
@@ -13,7 +13,7 @@ use pricetime_tests::redis::sentinel::Sentinel;
 
 const PAGE: &str = include_str!("../../docs/redis.md");
 
-/// How many markets' metadata a node has.
+/// The number of markets whose metadata is on a node.
 fn markets_at(node: &Server) -> usize {
     node.ask(&["KEYS", "pricetime:dev:*:metadata"]).lines().filter(|line| !line.is_empty()).count()
 }
@@ -37,7 +37,7 @@ fn each_market_stands_on_the_node_that_has_its_slot() {
     assert_eq!(spread.iter().sum::<usize>(), 8);
     assert!(spread.iter().filter(|markets| **markets > 0).count() > 1, "{spread:?}");
 
-    // All slots of one node move to another; whoever asks the wrong one is told.
+    // All slots of one node move to another. The old node redirects clients.
     let from = nodes.iter().max_by_key(|node| markets_at(node)).expect("a node");
     let to = nodes.iter().find(|node| node.port != from.port).expect("another");
     cluster::move_slots(from, to);
@@ -70,14 +70,14 @@ fn the_image_follows_the_master_that_the_sentinels_name() {
         let _ = keeper.keep().expect("the master is there");
         assert_eq!(stored(options.clone()), books.engine.snapshot().markets);
     }
-    // The master dies; the replica takes its place, whatever it had received.
+    // The master dies and the replica takes over, however much it has received.
     master.kill();
     keeper.fold(&books.epoch(40));
     assert!(keeper.keep().is_err(), "there is no master");
     until("the sentinel names the other", || keeper.keep().is_ok());
     assert_eq!(stored(replica.options()), books.engine.snapshot().markets);
-    // The old one comes back, and the master is handed over while both live: who was the master
-    // only answers READONLY then.
+    // The old master returns, and the role is handed back while both are running. The former master
+    // then only answers READONLY.
     master.again();
     assert_eq!(master.ask(&["REPLICAOF", "127.0.0.1", &replica.port.to_string()]), "OK");
     follows(&master);

@@ -1,6 +1,6 @@
-//! The promise: a public entry names nobody; channels say what streams say, once at most; a stream is
-//! as long as it may be, and the journal as long as it must; and what is not ours is never taken for
-//! ours.
+//! Public entries name no account and no order. Channels publish what the streams contain, at most
+//! once. A stream keeps as much as it may, and the journal as much as it must. Foreign entries are
+//! never taken for the host's own.
 #![cfg(feature = "servers")]
 
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ use pricetime_tests::redis::raw::Raw;
 use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
 use serde_json::Value;
 
-/// The accounts of the load, and the beginning of all its orders for this seed.
+/// The accounts of the load, and the beginning of all its order ids for this seed.
 fn nobody(seed: u64) -> Vec<String> {
     let accounts = (10_u128..15).map(|account| format!("{account:032x}"));
     let orders = std::iter::once(format!("{:016x}", u128::from(seed)));
@@ -67,7 +67,7 @@ fn a_public_entry_names_nobody() {
     assert!(trades.len() > 200, "{}", trades.len());
 }
 
-/// What is said in all channels of this server: the channel and the message.
+/// Collects the messages in all channels of this server, each with its channel.
 fn listen(port: u16) -> Arc<Mutex<Vec<(String, Value)>>> {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let mut raw = Raw::connect(port).expect("the server answers");
@@ -81,7 +81,7 @@ fn listen(port: u16) -> Arc<Mutex<Vec<(String, Value)>>> {
                     into.lock().expect("nobody failed").push((said[2].clone(), message));
                 }
                 Ok(_) => {}
-                // Silence is no reason to go; an end is.
+                // A timeout is no reason to stop; the end of the connection is.
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 Err(_) => return,
             }
@@ -90,7 +90,7 @@ fn listen(port: u16) -> Arc<Mutex<Vec<(String, Value)>>> {
     heard
 }
 
-/// An entry as a message says it.
+/// An entry in the form of a message.
 fn message(entry: &Told) -> Value {
     let (sequence, number) = entry.id;
     let says = entry.says.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
@@ -174,7 +174,7 @@ fn an_operator_hears_that_another_writer_has_a_market_and_that_it_is_over() {
     until("the image is there", || server.ask(&["EXISTS", metadata]) == "1");
     let claim = ["term", "900", "writer", "other"];
     let _ = server.ask(&[&["HSET", metadata][..], &claim].concat());
-    // Of the streams too: what an operator should hear is told all the same.
+    // The streams are claimed too, and alerts are still published.
     for stream in ["trades", "orders", "epochs"] {
         let beside = format!("pricetime:dev:published:{{pricetime:dev:stream:{stream}}}");
         let _ = server.ask(&[&["HSET", &beside][..], &claim].concat());
@@ -188,7 +188,7 @@ fn an_operator_hears_that_another_writer_has_a_market_and_that_it_is_over() {
 #[test]
 fn markers_are_logged_at_most_once_a_minute() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
-    // A name of its own tells its lines from those of other tests.
+    // Uses its own prefix, which distinguishes its log lines from those of other tests.
     let mut redis = publishing(server.port);
     redis.names.prefix = String::from("evicted");
     let lines = || lines_with("a marker says").into_iter().filter(|it| it.contains("evicted:dev"));
@@ -197,7 +197,7 @@ fn markers_are_logged_at_most_once_a_minute() {
     for _ in 0..5 {
         epoch(&host, 1, &mut next, 20);
         caught_up(&host);
-        // The server evicts it.
+        // Simulates an eviction by the server.
         let _ = server.ask(&["DEL", "evicted:dev:stream:trades"]);
         until("it begins anew", || server.ask(&["XLEN", "evicted:dev:stream:trades"]) != "0");
     }
@@ -239,14 +239,14 @@ fn a_stream_keeps_what_it_may_and_begins_anew_as_far_back() {
     assert_eq!(markers[0].says("sequence"), (durable - 199).to_string());
 }
 
-/// Judges each stream by what was told. Returns the markers in it.
+/// Checks each stream against the groups in `buffer`. Returns the markers in each.
 fn judge_all(buffer: &GroupBuffer, what: &str, port: u16) -> Vec<Vec<Told>> {
     let expected = expected(&buffer.groups());
     let each = KEYS.iter().zip(&expected);
     each.map(|(key, expected)| judge(what, &stored(port, key), expected)).collect()
 }
 
-/// A host that drops what snapshots do not need.
+/// A host whose journal drops what snapshots do not need.
 fn thrifty(folder: &Path, redis: Option<RedisOptions>, buffer: &GroupBuffer) -> Host {
     let options = Options {
         redis,
@@ -263,7 +263,7 @@ fn oldest(folder: &Path) -> Sequence {
     look.segments().expect("a journal")[0].first
 }
 
-/// Epochs until a newer snapshot is kept, so often.
+/// Runs epochs until a newer snapshot is kept, this many times.
 fn snapshots(host: &Host, next: &mut u64, many: u32) {
     for _ in 0..many {
         let before = host.status().snapshot;
@@ -276,7 +276,7 @@ fn snapshots(host: &Host, next: &mut u64, many: u32) {
 fn the_journal_keeps_what_is_not_published_and_no_more() {
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let (buffer, mut next) = (GroupBuffer::default(), 0);
-    // A folder with a market.
+    // Creates a folder with a market.
     drop(open(folder.path(), publishing(server.port)));
     *buffer.groups() = groups(folder.path());
     let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
@@ -284,10 +284,10 @@ fn the_journal_keeps_what_is_not_published_and_no_more() {
     caught_up(&host);
     let published = host.status().redis.events.expect("published").through;
     server.kill();
-    // The journal hears what a snapshot allows it to drop while the next two epochs are written.
+    // The journal learns what it may drop after a snapshot while the next two epochs are written.
     snapshots(&host, &mut next, 7);
     assert!(oldest(folder.path()) <= published, "what is not published is still there");
-    // The process ends and does not get rid of it, nor does one that never hears of Redis.
+    // The end of the process does not drop it, and neither does a process that never reaches Redis.
     host.close().expect("a clean end");
     let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
     snapshots(&host, &mut next, 3);
@@ -302,7 +302,7 @@ fn the_journal_keeps_what_is_not_published_and_no_more() {
     });
     caught_up(&host);
     host.close().expect("a clean end");
-    // Nothing is published for a while: what cannot be told any more is not told, and that is said.
+    // Publishes nothing for a while. What has left the journal cannot be published, and a marker says so.
     let host = thrifty(folder.path(), None, &buffer);
     let unpublished = host.status().durable;
     until("what nobody needs goes", || {
@@ -337,7 +337,7 @@ fn a_journal_that_ended_before_the_stream_tells_nothing() {
     caught_up(&host);
     host.close().expect("a clean end");
     let before = KEYS.map(|key| stored(server.port, key));
-    // Somebody brings an older copy back.
+    // Simulates an operator who restores an older copy.
     let host = open(older.path(), publishing(server.port));
     epoch(&host, 9, &mut next, 500);
     until_ill(&host, "the journal ended with");
@@ -348,7 +348,7 @@ fn a_journal_that_ended_before_the_stream_tells_nothing() {
     assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
 }
 
-/// Takes away the images, which a new folder would not be opened beside.
+/// Deletes the images, because a new folder cannot be opened beside them.
 fn without_images(server: &Server) {
     for key in server.ask(&["KEYS", "pricetime:dev:*"]).lines() {
         if !key.contains("stream") {
@@ -386,7 +386,7 @@ fn a_new_history_goes_on_above_what_was_told() {
     caught_up(&host);
     let (told, old) = (host.status().durable, host.start().history.clone());
     host.close().expect("a clean end");
-    // Half of the disk is lost.
+    // Simulates a disk that has lost the journal and the newest snapshot.
     let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
     std::fs::remove_dir_all(look.journal_folder()).expect("the journal");
     let kept = look.snapshots().list().expect("snapshots");
@@ -412,7 +412,7 @@ fn a_new_history_goes_on_above_what_was_told() {
         assert_eq!((markers.len(), markers[0].says("before")), (1, old.as_str()));
         assert_eq!(markers[0].says("sequence"), (told.0 + 1).to_string());
     }
-    // Nothing is told under the number of something else.
+    // No number is published for two different things.
     let [trades, _, epochs] = KEYS.map(|key| stored(server.port, key));
     let numbers = |entries: &[Told], event: &str| {
         let of = entries.iter().filter(|it| !it.is_marker() && it.says("event") == event);

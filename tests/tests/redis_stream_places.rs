@@ -1,5 +1,5 @@
-//! The promise: streams find their places as the image does, each on the node of a cluster that has its
-//! slot and on the master that the sentinels name; and whoever takes over, they say everything once.
+//! Each stream is written to the right server, as the image is: the cluster node that has its slot, or
+//! the master that the sentinels name. Whichever server takes over, every event is published once.
 #![cfg(feature = "servers")]
 
 use pricetime_tests::patience::until;
@@ -11,7 +11,7 @@ use pricetime_tests::redis::publishing::{
 use pricetime_tests::redis::sentinel::Sentinel;
 use pricetime_tests::redis::streams::KEYS;
 
-/// Who has this key and may change it.
+/// The port of the master that has this key.
 fn place(nodes: &[Server], key: &str) -> u16 {
     let has = |node: &&Server| {
         node.ask(&["EXISTS", key]) == "1" && node.ask(&["ROLE"]).starts_with("master")
@@ -31,7 +31,7 @@ fn each_stream_stands_on_the_node_that_has_its_slot() {
     epoch(&host, 1, &mut next, 400);
     caught_up(&host);
     held("three masters", &nodes);
-    // All slots of a node that has one of them move to another.
+    // All slots of a node that has one of the streams move to another.
     let from = place(&nodes, KEYS[0]);
     let to = nodes.iter().find(|it| it.port != from).expect("another");
     let from = nodes.iter().find(|it| it.port == from).expect("that one");
@@ -39,7 +39,7 @@ fn each_stream_stands_on_the_node_that_has_its_slot() {
     epoch(&host, 1, &mut next, 400);
     caught_up(&host);
     held("its slots have moved", &nodes);
-    // Who has them now hands over to a replica, which has all of it, while more is said.
+    // The node that now has them hands over to an up-to-date replica while more is published.
     let at = place(&nodes, KEYS[0]);
     let replica = replica(nodes.iter().find(|it| it.port == at).expect("that one"));
     follows(&replica);
@@ -67,7 +67,7 @@ fn the_streams_follow_the_master_that_the_sentinels_name() {
     let host = open(folder.path(), publishing_by(sentinel.options()));
     epoch(&host, 2, &mut next, 400);
     caught_up(&host);
-    // The master dies while more is said; the replica takes its place, whatever it had received.
+    // The master dies while more is published. The replica takes over, however much it has received.
     epoch(&host, 2, &mut next, 400);
     master.kill();
     epoch(&host, 2, &mut next, 400);

@@ -1,9 +1,9 @@
-//! The promise: what happens is published after it is durable, in order, and nothing is there twice
-//! or missing, whatever happens to Redis, on the way to it, or to the process.
+//! Events are published after they are durable, in order, with no duplicates and no gaps, whatever
+//! happens to Redis, the connection, or the process.
 //!
-//! Real servers and real processes; what has to stand there is what the model says that the journal's
-//! commands did. `PRICETIME_TRIALS` says how many faults, one in 250, `PRICETIME_KILLS` how many kills,
-//! and `PRICETIME_SEED` where the seeds begin.
+//! Servers and processes are real. The streams must contain what the journal's commands do in the
+//! model. `PRICETIME_TRIALS` sets the number of faults (one for every 250), `PRICETIME_KILLS` the
+//! number of kills, and `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -29,36 +29,36 @@ use pricetime_tests::redis::publishing::{
 use pricetime_tests::redis::streams::{KEYS, Told, expected, groups, judge, stored};
 use pricetime_tests::server::Port;
 
-/// What befalls a stream, or who writes it.
+/// What happens to a stream or its writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// The server is killed, and starts again with what it had.
+    /// The server is killed and restarts with its data.
     Killed,
-    /// It is killed, and starts again with nothing.
+    /// The server is killed and restarts empty.
     Emptied,
-    /// It hangs.
+    /// The server hangs.
     Hung,
-    /// It is emptied.
+    /// Every key on the server is deleted.
     Flushed,
     /// A stream is deleted.
     Deleted,
-    /// What is said beside it is.
+    /// The `published` key of a stream is deleted.
     Forgotten,
-    /// Its last entries are taken away.
+    /// The entries of a stream are trimmed.
     Taken,
-    /// It is full.
+    /// The server is out of memory.
     Full,
     /// Connections are cut.
     Cut,
-    /// What is asked arrives late.
+    /// Requests arrive late.
     Late,
-    /// Nothing arrives.
+    /// Requests are lost.
     HalfOpen,
-    /// The answer to a transaction is lost.
+    /// The reply to a transaction is lost.
     LostReply,
-    /// The host ends, and another begins.
+    /// The host closes, and another one opens.
     Reopened,
-    /// It ends while the server hangs.
+    /// The host closes while the server hangs, and another one opens.
     ReopenedHung,
 }
 
@@ -96,7 +96,7 @@ fn stream_that_tells_of_a_sequence_above_2_to_the_63_is_refused() {
     );
 }
 
-/// One command with more entries than go in a transaction, or are gathered at a time.
+/// Runs one command with more entries than fit in a transaction or are gathered at a time.
 fn burst(host: &Host, number: u64) {
     let account = AccountId(20);
     for order in 0..1_600 {
@@ -130,7 +130,7 @@ struct Trial {
     host: Option<Host>,
     seed: u64,
     next: u64,
-    /// The streams whose last entries were taken away.
+    /// The streams whose entries were trimmed.
     taken: Vec<&'static str>,
 }
 
@@ -158,7 +158,7 @@ impl Trial {
         self.next = next;
     }
 
-    /// Epochs, and after a while something else beside them.
+    /// Runs epochs. After a random delay `during` runs beside them.
     fn epochs_while(&mut self, during: impl FnOnce(&mut Server, &Proxy) + Send) {
         let wait = Duration::from_micros(self.random.below(30_000));
         let many = self.random.pick([1, 50, 400]);
@@ -249,12 +249,12 @@ impl Trial {
         self.proxy.set(Mode::Pass);
     }
 
-    /// The fault is over: the streams say everything.
+    /// The fault is over: asserts that the streams contain everything.
     fn heal(&mut self, what: &str, fault: Fault) {
         self.epoch();
         caught_up(self.host());
         if matches!(fault, Fault::Flushed | Fault::Deleted | Fault::Taken) {
-            // Where nothing happens in a stream it looks from time to time.
+            // Without new events in a stream, the host checks it only from time to time.
             let gone = |key: &&str| self.server.ask(&["XLEN", key]) == "0";
             until("what is gone is noticed", || !KEYS.iter().any(gone));
             caught_up(self.host());
@@ -289,7 +289,7 @@ fn whatever_befalls_redis_the_streams_say_everything_once() {
     }
 }
 
-/// Runs the victim for so long and kills it.
+/// Runs the victim for `lives` and kills it. Returns the number of lines it printed.
 fn run(folder: &Path, seed: u64, first: u64, redis: &str, lives: Duration) -> u64 {
     let mut victim = Process::new(env!("CARGO_BIN_EXE_victim"))
         .arg(folder)
@@ -326,7 +326,8 @@ fn a_kill_at_any_moment_leaves_nothing_out_and_doubles_nothing() {
         let stored = KEYS.map(|key| stored(server.port, key));
         let expected = expected(&groups(folder.path()));
         for ((key, stored), expected) in KEYS.iter().zip(&stored).zip(&expected) {
-            // Nothing is ahead of what is durable, and what is there is the beginning of it all.
+            // Nothing is published before it is durable, and what is published is complete from
+            // the beginning.
             let there: Vec<_> = stored.iter().filter(|it| !it.is_marker()).collect();
             let so_far = expected.get(..there.len()).expect("nothing is there too early");
             judge(&format!("kill {kill}, {key}"), stored, so_far);

@@ -1,5 +1,5 @@
-//! The promise: over real servers a lock is had by one at a time, is had while fewer than half of
-//! them are dead or hang, and is refused where it cannot be had.
+//! On real servers one client at a time holds a lock. A client can acquire it while fewer than half of
+//! the servers are dead or hang; otherwise it is refused.
 #![cfg(feature = "servers")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,9 +12,9 @@ use pricetime_tests::redis::proxy::{Mode, Proxy};
 use pricetime_tests::redis::raw::{Raw, Reply};
 use pricetime_tests::redis::{Server, servers};
 
-/// So long that nothing here waits for it to end.
+/// Long enough that nothing here waits for it to expire.
 const TTL: Duration = Duration::from_secs(600);
-/// How long is tried where it must be had in the end.
+/// How long to try to acquire a lock that has to become free.
 const MOST: Duration = Duration::from_secs(60);
 
 fn open(servers: &[Server]) -> Redlock {
@@ -30,13 +30,13 @@ fn at(server: &Server, words: &[&str]) -> Reply {
     Raw::connect(server.port).and_then(|mut raw| raw.ask(words)).expect("an answer")
 }
 
-/// How many of these servers have the lock.
+/// The number of these servers that have the lock.
 fn taken(servers: &[Server]) -> usize {
     let has = |server: &&Server| at(server, &["GET", &name()]) != Reply::Nil;
     servers.iter().filter(has).count()
 }
 
-/// Asks for it until it is refused because another has it: on a busy machine an answer may be late.
+/// Tries to acquire the lock until another holder is reported: on a busy machine answers may be late.
 fn refused(redlock: &Redlock) -> usize {
     for _ in 0..1_000 {
         match redlock.try_lock(&name(), TTL) {
@@ -48,8 +48,8 @@ fn refused(redlock: &Redlock) -> usize {
     panic!("nobody answers in time");
 }
 
-/// Waits until all of these servers have it. On a busy machine the request to one of them may not have
-/// been sent in time; the next extension sends it again.
+/// Waits until all of these servers have the lock. On a busy machine the request to one of them may not
+/// have been sent in time; the next extension sends it again.
 fn everywhere(held: &Held, servers: &[Server]) {
     until("all nodes have it", || {
         let _ = held.extend();
@@ -57,7 +57,7 @@ fn everywhere(held: &Held, servers: &[Server]) {
     });
 }
 
-/// Extends it, which a busy machine may be late for.
+/// Extends the lock. Retries, because a busy machine may be late.
 fn extend(held: &Held) {
     let done = (0..100).find_map(|_| held.extend().ok());
     assert!(done.expect("more time") > TTL / 2);
@@ -71,7 +71,7 @@ fn one_at_a_time_has_it() {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    // Each is a process of its own, as far as the servers know.
+                    // For the servers, each client is a process of its own.
                     let redlock = open(&servers);
                     for _ in 0..10 {
                         let held = redlock.lock(&name(), TTL, MOST).expect("a lock in the end");
@@ -98,7 +98,7 @@ fn what_one_holds_another_is_refused() {
     assert!(refused(&theirs) >= 2);
     assert!(theirs.lock("another one", TTL, MOST).is_ok());
     extend(&held);
-    // A node that has lost it gets it again with the next extension.
+    // A node that has lost the lock gets it again with the next extension.
     let _ = at(&servers[1], &["FLUSHALL"]);
     everywhere(&held, &servers);
     drop(held);
@@ -109,7 +109,7 @@ fn what_one_holds_another_is_refused() {
 fn other_clients_of_the_same_kind_are_understood() {
     let servers = servers(3);
     let redlock = open(&servers);
-    // As the published algorithm has it: SET with NX and PX, and DEL after a comparison.
+    // The published algorithm: SET with NX and PX, and DEL after a comparison.
     for server in &servers[1..] {
         let set = at(server, &["SET", &name(), "theirs", "NX", "PX", "60000"]);
         assert_eq!(set, Reply::Text(b"OK".to_vec()));
@@ -137,7 +137,7 @@ fn a_node_that_hangs_is_not_waited_for() {
     eprintln!("all are well: {:?}", measure_locks(&redlock, "another one", TTL, 20));
     let before = servers[2].calls("set");
     servers[2].signal("STOP");
-    // A client that waits half a second for each node never has a lock that lives shorter.
+    // A client that waits half a second for each node can never hold a lock with a shorter TTL.
     let ttl = Duration::from_millis(200);
     for _ in 0..5 {
         let held = redlock.lock(&name(), ttl, MOST).expect("four of five are enough");
@@ -168,7 +168,7 @@ fn fewer_than_half_may_be_dead() {
     assert!(failed >= 3 && nodes == 5, "{failed} of {nodes}");
     assert!(why.contains(&format!("127.0.0.1:{}", servers[0].port)), "{why}");
     until("the two are free again", || taken(&servers[1..3]) == 0);
-    // They come back, empty, and whoever is there already goes on with them.
+    // The dead servers return empty, and existing clients use them again.
     servers[0].again();
     assert!(redlock.lock(&name(), TTL, MOST).is_ok());
 }
@@ -214,7 +214,7 @@ fn what_was_granted_without_being_heard_is_given_back() {
     let redlock = Redlock::open(&options).expect("nodes that will do");
     assert!(redlock.lock(&name(), TTL, MOST).is_ok());
     until("it is free", || taken(&servers) == 0);
-    // What two of them are asked arrives only when nobody waits for an answer any more.
+    // Requests to two servers arrive only after the client has stopped waiting for the answers.
     let (late, before) = (&servers[1..], [servers[1].calls("set"), servers[2].calls("set")]);
     proxies[1..].iter().for_each(|proxy| proxy.set(Mode::Hold));
     until("both were asked", || {
@@ -225,7 +225,7 @@ fn what_was_granted_without_being_heard_is_given_back() {
         proxies[1..].iter().all(|proxy| proxy.held() > 0)
     });
     proxies[1..].iter().for_each(|proxy| proxy.set(Mode::Pass));
-    // It takes the lock, and is followed by what frees it.
+    // The late request takes the lock, and the request that frees it follows.
     let arrived = || late.iter().zip(before).all(|(it, before)| it.calls("set") > before);
     until("what was held back arrives", arrived);
     until("it is free long before it expires", || taken(&servers) == 0);

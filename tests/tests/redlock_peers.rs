@@ -1,5 +1,5 @@
-//! The promise: we and another implementation of the same algorithm agree about who has a lock; and a
-//! server that hangs, with which that one cannot have a short lock, is none of our concern.
+//! This implementation and another one of the same algorithm agree on who holds a lock. A server that
+//! hangs keeps the other one from acquiring a short lock, but not this one.
 #![cfg(feature = "servers")]
 
 use std::time::Duration;
@@ -13,10 +13,10 @@ use pricetime_tests::redis::{Server, servers};
 use rslock::{Lock, LockManager};
 use tokio::runtime::Runtime;
 
-/// So long that nothing here waits for it to end.
+/// Long enough that nothing here waits for it to expire.
 const TTL: Duration = Duration::from_secs(600);
 
-/// The other one.
+/// A client of the other implementation.
 struct Peer {
     runtime: Runtime,
     locks: LockManager,
@@ -53,8 +53,7 @@ fn name() -> String {
     KeyNames::default().lock("settlement_processing", "1")
 }
 
-/// Asks for it until it is had or refused because another has it: on a busy machine an answer may be
-/// late.
+/// Tries until it acquires the lock or another holder is reported: on a busy machine answers may be late.
 fn asked(redlock: &Redlock) -> Option<Held> {
     for _ in 0..1_000 {
         match redlock.try_lock(&name(), TTL) {
@@ -66,12 +65,12 @@ fn asked(redlock: &Redlock) -> Option<Held> {
     panic!("nobody answers in time");
 }
 
-/// How many of these servers have the lock.
+/// The number of these servers that have the lock.
 fn taken(servers: &[Server]) -> usize {
     servers.iter().filter(|server| server.ask(&["EXISTS", &name()]) == "1").count()
 }
 
-/// Who has it.
+/// The holder of the lock.
 enum Holder {
     Nobody,
     Us(Held),
@@ -109,7 +108,7 @@ fn both_see_the_same_holder() {
                     Holder::Us(held)
                 }
                 Holder::Us(held) => {
-                    // On a busy machine the answers may come too late to know.
+                    // On a busy machine the answers may come too late to be certain.
                     if !held.release() {
                         until("it is free", || taken(&servers) == 0);
                     }

@@ -1,8 +1,8 @@
-//! The promise: whatever happens to nodes, clocks and answers, as long as more than half of the
-//! nodes keep what they promised nobody else holds a lock that is held; and no lock stays taken.
+//! Whatever happens to nodes, clocks and answers, no two clients hold one lock at a time as long as
+//! more than half of the nodes keep what they promised. No lock stays taken.
 //!
-//! `PRICETIME_TRIALS` says how many schedules, twenty for each, `PRICETIME_SEED` where the seeds
-//! begin; with `PRICETIME_SCHEDULE` it is that one alone, and it tells what happens.
+//! `PRICETIME_TRIALS` sets the number of schedules (twenty for each), `PRICETIME_SEED` the seed. With
+//! `PRICETIME_SCHEDULE` only that schedule runs, and prints what happens.
 #![cfg(feature = "servers")]
 
 use pricetime_tests::environment::number;
@@ -41,7 +41,7 @@ fn two_never_hold_one_lock_and_none_stays_taken() {
     let [had, events, excused] = [0, 1, 2].map(|at| one[at] + other[at]);
     eprintln!("{schedules} schedules, {events} events: had {had} times");
     eprintln!("two had it in {excused} of them, after a node had lost what it promised");
-    // Nodes that come back empty are a danger, and the simulation has to show that.
+    // Nodes that come back empty are a danger, and the simulation has to show it.
     assert!(excused > 0 || schedules < 1_000, "no loss ever did harm");
 }
 

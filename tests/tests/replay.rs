@@ -1,5 +1,5 @@
-//! The promise: the same commands give the same events, to the last byte, on every machine; one by
-//! one, in batches, and with a restore anywhere in between.
+//! The same commands give the same events, to the last byte, on every machine: one by one, in batches,
+//! and with a restore anywhere in between.
 
 use pricetime_engine::{
     AccountId, Action, Amend, Command, Engine, EpochNumber, Fees, Group, IndexKey, Limits,
@@ -8,7 +8,7 @@ use pricetime_engine::{
 };
 use pricetime_tests::record::{Day, day};
 
-/// Every event as text, field by field: what differs anywhere differs here.
+/// Every event as text with all its fields, so that any difference shows.
 fn bytes(groups: &[Group]) -> Vec<u8> {
     format!("{groups:?}").into_bytes()
 }
@@ -67,7 +67,7 @@ fn events_and_digests_are_the_same_under_every_key() {
             let half = day.commands.len() / 2;
             for (at, command) in day.commands.iter().enumerate() {
                 if at == half {
-                    // Restored under another key in between.
+                    // Restores under another key halfway.
                     let snapshot = engine.snapshot();
                     engine = Engine::with_key(day.markets_max, key(number + 9));
                     engine.restore(&snapshot).expect("a snapshot of a sound engine");
@@ -89,7 +89,7 @@ fn debug_output_does_not_show_the_key() {
     assert!(shown.contains("IndexKey(..)") && !digits.iter().any(|half| shown.contains(half)));
 }
 
-/// A day that depends on nothing but this function, so that its digest is a fact.
+/// A day that depends only on this function, so that its digest is fixed.
 fn fixed_day() -> Vec<Command> {
     let spec = MarketSpec {
         symbol: Symbol::new("FIXED").expect("a symbol"),
@@ -127,7 +127,7 @@ fn fixed_day() -> Vec<Command> {
     stamped.collect()
 }
 
-/// An LCG and not the generator of other tests, because the digest below is of its sequence.
+/// An LCG instead of the generator of other tests, because the digest below depends on its numbers.
 struct Random(u64);
 
 impl Random {
@@ -190,8 +190,8 @@ impl Random {
     }
 }
 
-/// What the fixed day came to on the machine where this was written. Another number means that
-/// stored digests and recorded days of this version of the rules mean nothing any more.
+/// The result of the fixed day on the machine on which this test was written. If it changes, stored
+/// digests and recorded days of this version of the rules are no longer valid.
 #[test]
 fn a_fixed_day_has_the_digest_that_it_has_everywhere() {
     let day = Day { markets_max: 1, commands: fixed_day() };

@@ -1,5 +1,5 @@
-//! The promise: a folder that was closed in order under an earlier version of the rules goes on under
-//! this one; commands of that version are never replayed under another.
+//! A folder that was closed in order under an earlier version of the rules can be used under this
+//! version. Commands of the earlier version are never replayed under another.
 #![cfg(feature = "servers")]
 
 use std::fs;
@@ -32,12 +32,12 @@ fn run(recovered: &mut Recovered, commands: &[Command]) {
     recovered.journal.commit().expect("a disk");
 }
 
-/// A folder as version 1 left it: `held` of its commands in a snapshot, the others in the journal alone.
-/// Says what state it holds.
+/// A folder as version 1 left it: the first `held` commands are in a snapshot, the others only in the
+/// journal. Returns its state.
 fn old_folder(path: &Path, held: usize) -> EngineSnapshot {
     let commands = day(3).commands;
     let (folder, mut recovered) = open(path).expect("a new folder");
-    // Version 1 knew no sessions, and no limit for an account.
+    // Version 1 had no sessions, and no limit on the orders of an account.
     let mut commands: Vec<_> = commands
         .into_iter()
         .filter(|command| !matches!(command.action, Action::CancelSession { .. }))
@@ -71,7 +71,7 @@ fn is_segment(file: &Path) -> bool {
     file.extension().is_some_and(|it| it == "journal")
 }
 
-/// The files of a folder and of those in it.
+/// All files in a folder and its subfolders.
 fn files(path: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path());
@@ -108,7 +108,7 @@ fn a_folder_closed_under_version_1_goes_on_under_this_one() {
     let next = later(&recovered);
     run(&mut recovered, &[next]);
     let (digest, last) = (recovered.engine.digest(), recovered.engine.last_sequence());
-    // It dies here; what was done under this version is replayed behind the old snapshot.
+    // The process dies here. What it did under this version is replayed on top of the old snapshot.
     drop((held, recovered));
     let (held, recovered) = open(folder.path()).expect("a journal of this version");
     assert_eq!((recovered.engine.digest(), recovered.replayed), (digest, 1));
@@ -125,7 +125,7 @@ fn a_folder_closed_under_version_1_goes_on_under_this_one() {
     let sight = look.journal().expect("a journal");
     let replayable = Sequence(state.last_sequence.0 + 1);
     assert_eq!((sight.last, sight.replayable), (last, replayable));
-    // Its files are sound, each by itself.
+    // Each of its files is sound.
     look.check(first, Some(replayable), last).expect("the file of version 1");
     look.check(replayable, None, last).expect("the file of this version");
 }
@@ -138,7 +138,7 @@ fn a_folder_that_was_opened_and_not_used_under_this_version_opens_again() {
         let (_folder, recovered) = open(folder.path()).expect("it was closed in order");
         assert_eq!(recovered.engine.snapshot(), state);
     }
-    // One segment of version 1 and one of this version, however often it is opened.
+    // One segment of version 1 and one of this version, however often the folder is opened.
     assert_eq!(files(folder.path()).iter().filter(|file| is_segment(file)).count(), 2);
 }
 

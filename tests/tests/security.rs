@@ -1,4 +1,4 @@
-//! The promise: `docs/security.md` names every limit as the code has it.
+//! `docs/security.md` states every limit as the code has it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pricetime_engine::Limits;
 
-/// Where the constants of the code are that a client can come up against.
+/// The folders whose constants can limit a client.
 const LIBRARIES: [&str; 5] = ["engine/src", "persistence", "host/src", "gateway/src", "cli/src"];
 
 fn root() -> PathBuf {
@@ -18,7 +18,7 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A number as the page, the configuration or the code says it; any other text as it is.
+/// A number as the page, the configuration or the code writes it, in one form. Other text loses its quotes.
 fn value(text: &str) -> String {
     let plain = text.replace(['_', ','], "");
     let (number, unit) = plain.split_once(' ').unwrap_or((&plain, ""));
@@ -49,7 +49,7 @@ fn settings() -> BTreeMap<String, String> {
     settings
 }
 
-/// The limits that a market has if `add_market` says nothing of them. A new one needs a row.
+/// The limits of a market if `add_market` does not set them. A new limit needs a row on the page.
 fn members() -> BTreeMap<String, String> {
     let Limits { orders_max, orders_per_account_max, requests_max, blocked_max, parts_max } =
         Limits::default();
@@ -63,7 +63,7 @@ fn members() -> BTreeMap<String, String> {
     all.into_iter().map(|(name, limit)| (name.to_owned(), limit.to_string())).collect()
 }
 
-/// The values of the constants of this name, `NAME` or `file::NAME`.
+/// The values of the constants with this name, given as `NAME` or `file::NAME`.
 fn constants(name: &str) -> Vec<String> {
     let (file, name) =
         name.split_once("::").map_or((None, name), |(file, name)| (Some(file), name));
@@ -134,7 +134,7 @@ fn security_page_states_each_limit_as_the_code_has_it() {
     }
     assert!(known.len() > 40, "{known:?}");
     assert!(wrong.is_empty(), "docs/security.md:\n{}", wrong.join("\n"));
-    // And the other way round: each member, and each number among the settings of these sections, has a row.
+    // Conversely, each member, and each number among the settings of these sections, needs a row.
     let number = |value: &str| value.parse::<u64>().is_ok();
     let sections = ["limits.", "listen.connection"];
     let own = |name: &str| sections.iter().any(|section| name.starts_with(section));

@@ -1,5 +1,5 @@
-//! The promise: each epoch of each market has exactly one batch, which is what its trades come to,
-//! and whoever makes it again makes the same one or knows that it cannot.
+//! Each epoch of each market has exactly one batch, which sums up its trades. A collector that makes it
+//! again makes the same batch, or reports that it cannot.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use pricetime_tests::record::day;
 use pricetime_tests::settle::recount::{Recount, Sums};
 
 const OURS: History = History(5);
-/// How often a day is heard from its midst on.
+/// How many times the collection of a day starts in the middle.
 const RESTARTS: usize = 8;
 
 type Name = (MarketId, EpochNumber);
@@ -29,7 +29,7 @@ fn hear(collector: &mut Collector, groups: &[Group]) -> Vec<Closed> {
     groups.iter().filter_map(group).collect()
 }
 
-/// A batch is what the trades of its epoch come to.
+/// Asserts that a batch sums up the trades of its epoch.
 fn assert_right(batch: &Batch, recount: &Recount) {
     let Batch { market, epoch, platform, .. } = *batch;
     assert_eq!(batch.check(), Ok(()));
@@ -39,13 +39,13 @@ fn assert_right(batch: &Batch, recount: &Recount) {
     assert_eq!(sums, recount.sums(market, platform, |it| it == epoch), "{market:?} {epoch:?}");
     let turnover = (batch.trades, batch.volume, batch.notional);
     assert_eq!(turnover, recount.turnover(market, epoch), "{market:?} {epoch:?}");
-    // Paid to an account that does not trade, the fees are all that it gets.
+    // If the fees are paid to an account that does not trade, they are all that it gets.
     let bystander = recount.bystander();
     let fees = recount.sums(market, bystander, |it| it == epoch);
     assert_eq!((0, batch.fees), fees.get(&bystander).copied().unwrap_or_default());
 }
 
-/// Hears a day, whole and from some points on. How many batches it has, and how many parts were seen.
+/// Collects a day from its beginning, and from some points on. Returns the number of batches and of parts.
 fn trial(seed: u64) -> (u64, u64) {
     let day = day(seed);
     let mut random = Random::new(seed);

@@ -1,9 +1,9 @@
-//! The promise: two runners settle the same epochs in one ledger, are killed and stopped at any moment,
-//! and everything is posted once.
+//! Two runners settle the same epochs in one ledger, are killed and stopped at any moment, and
+//! everything is posted once.
 //!
-//! Each runner has a copy of one data folder, as nobody should: what keeps them apart is a lock that
-//! lives shorter than they are stopped, and the ledger. `PRICETIME_KILLS` says how often one of them is
-//! killed or stopped, `PRICETIME_SEED` where chance begins.
+//! Each runner has its own copy of one data folder, a setup that operators must avoid. A lock that
+//! expires while a runner is stopped, and the ledger, keep them apart. `PRICETIME_KILLS` sets how often
+//! a runner is killed or stopped, `PRICETIME_SEED` the seed.
 #![cfg(feature = "servers")]
 
 use std::path::Path;
@@ -23,7 +23,7 @@ use pricetime_tests::{postgres, redis};
 
 const EPOCHS: u64 = 150;
 
-/// A data folder in which so many epochs have closed, and none was settled.
+/// Creates a data folder in which `EPOCHS` epochs have closed and none was settled.
 fn traded(folder: &Path) {
     let host = Host::open(Options { gates: EpochSchedule::OnRequest, ..Options::new(folder) });
     let host = host.expect("a host");
@@ -46,7 +46,7 @@ fn traded(folder: &Path) {
     host.close().expect("a clean end");
 }
 
-/// A runner in its folder.
+/// A runner process and its folder.
 struct Runner<'a> {
     folder: &'a Path,
     ledger: &'a str,
@@ -65,7 +65,7 @@ impl<'a> Runner<'a> {
         signal(self.process.id(), name);
     }
 
-    /// Something happens to it.
+    /// Continues a stopped runner, or stops or kills a running one.
     fn befalls(&mut self, random: &mut Random) {
         if self.stopped {
             self.signal("CONT");
@@ -83,13 +83,13 @@ impl<'a> Runner<'a> {
         if let Some(ended) = self.process.try_wait().expect("it can be asked") {
             assert!(ended.success(), "it ended by itself: {ended}");
         }
-        // It may just have ended.
+        // The process may just have ended.
         let _ = self.process.kill();
         self.process.wait().expect("it is dead");
         self.stopped = false;
     }
 
-    /// Lets it go on undisturbed, until all is settled.
+    /// Runs undisturbed until all is settled.
     fn ends(self) {
         let done = spawn(self.folder, self.ledger, self.locks).wait().expect("it ends");
         assert!(done.success(), "{done}");
@@ -107,7 +107,7 @@ fn spawn(folder: &Path, ledger: &str, locks: &[String]) -> Child {
         .expect("a runner starts")
 }
 
-/// Lets two runners settle what a folder comes to in one ledger, and things happen to them.
+/// Two runners settle the epochs of a folder in one ledger while they are stopped and killed.
 fn settle_in(ledger: &str, locks: &[String], seed: u64) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
@@ -120,7 +120,7 @@ fn settle_in(ledger: &str, locks: &[String], seed: u64) -> tempfile::TempDir {
         let at = random.below(2) as usize;
         runners[at].befalls(&mut random);
     }
-    // One that is stopped would keep a ledger in a folder from the other for ever.
+    // A stopped runner would keep an embedded ledger from the other one for ever.
     runners.iter_mut().for_each(Runner::kill);
     runners.into_iter().for_each(Runner::ends);
     folder

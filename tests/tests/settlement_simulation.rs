@@ -1,8 +1,8 @@
-//! The promise: every epoch is settled exactly once and in order, whatever locks are lost and whoever
-//! crashes when; and a ledger that leaves out one of its checks is found out.
+//! Every epoch is settled exactly once and in order, whatever locks are lost and whichever runners
+//! crash. A ledger that omits one of its checks is detected.
 //!
-//! `PRICETIME_TRIALS` says how many schedules, twenty for each, `PRICETIME_SEED` where their numbers
-//! begin; with `PRICETIME_SCHEDULE` it is that one alone.
+//! `PRICETIME_TRIALS` sets the number of schedules (twenty for each), `PRICETIME_SEED` the seed. With
+//! `PRICETIME_SCHEDULE` only that schedule runs.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,14 +56,14 @@ fn every_epoch_is_settled_once_whatever_happens() {
     });
     let sum = sum.into_inner().expect("no panic");
     eprintln!("{sum:?}");
-    // All that can go wrong has gone wrong.
+    // Everything that can go wrong has gone wrong.
     for (what, count) in sum.counts() {
         assert!(count > 0, "no {what} in {schedules} schedules");
     }
 }
 
-/// Goes through schedules until a ledger with this flaw does this, and sees nothing else than one of
-/// these.
+/// Runs schedules until a ledger with this flaw fails with `what`. Before that it may fail only
+/// with one of `or`.
 fn find(flaw: Flaw, what: &str, or: &[&str]) {
     let schedules = number("PRICETIME_TRIALS", 500).max(2_500) * SCHEDULES;
     for at in 0..schedules {
@@ -86,7 +86,7 @@ fn a_ledger_without_tokens_is_found_out() {
 fn a_ledger_that_forgets_outcomes_is_found_out() {
     let untold = "settled, and it was not told";
     find(Flaw::Outcome, untold, &["twice"]);
-    // Where its position was put back it even posts again.
+    // If its position was put back, it even posts twice.
     find(Flaw::Outcome, "twice", &[untold]);
 }
 

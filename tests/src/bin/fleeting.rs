@@ -1,7 +1,6 @@
-//! A process without a data folder, to be killed: `fleeting URL SEED FIRST` submits commands without
-//! end. Its clock stands still, so what it does follows from seed, first number and the state that it
-//! finds in Redis. A line on standard output says which command was answered. `tests/tests/redis_only.rs`
-//! kills it.
+//! A process without a data folder, which `tests/tests/redis_only.rs` kills. `fleeting URL SEED FIRST`
+//! submits commands without end. Its clock stands still, so its output follows from the seed, the first
+//! number and the state that it finds in Redis. It prints a line for each command that was answered.
 
 use std::io::{self, Write as _};
 
@@ -9,7 +8,7 @@ use pricetime::{EpochSchedule, Host, Options, Refused, Ticket};
 use pricetime_redis::RedisOptions;
 use pricetime_tests::alone::{self, Still};
 
-/// How many commands are on their way at a time.
+/// The number of commands in flight.
 const IN_FLIGHT: usize = 64;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

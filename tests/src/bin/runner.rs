@@ -1,6 +1,6 @@
-//! A host that settles what its folder comes to, to be killed and stopped: `runner FOLDER LEDGER [LOCK…]`.
-//! The ledger is a folder or the address of a server, a lock that of a Redis. It ends when everything is
-//! settled.
+//! A host that settles the trades of its folder, to be killed and stopped: `runner FOLDER LEDGER [LOCK…]`.
+//! The ledger is a folder or the URL of a server, a lock the URL of a Redis server. It ends when everything
+//! is settled.
 
 use std::path::Path;
 use std::time::Duration;

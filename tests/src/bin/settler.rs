@@ -1,5 +1,5 @@
-//! Settles epoch after epoch in the ledger of a folder, as fast as it can, until it is killed. Each is
-//! told of when it is done.
+//! Settles epochs in the ledger of a folder, as fast as it can, until it is killed. It reports each epoch
+//! when it is done.
 
 use std::io::Write as _;
 use std::path::Path;

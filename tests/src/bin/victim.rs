@@ -1,7 +1,7 @@
-//! A process to be killed: `victim FOLDER SEED FIRST [REDIS]` opens a host and submits commands without end,
-//! each under a request id of its own. A line on standard output says what was acknowledged:
-//! number, sequence, and whether it was a repetition. `tests/tests/crash.rs` kills it at any moment. With an
-//! address it publishes there what happens.
+//! A process that `tests/tests/crash.rs` kills at any moment. `victim FOLDER SEED FIRST [REDIS]` opens a
+//! host and submits commands without end, each with its own request id. For each acknowledgement it prints
+//! a line with the number, the sequence, and whether it was a duplicate. With a Redis URL it also publishes
+//! events there.
 
 use std::collections::VecDeque;
 use std::io::{self, Write as _};
@@ -13,7 +13,7 @@ use pricetime::persistence::redis::stream::Publish;
 use pricetime::{Draft, EpochSchedule, Host, Options, Refused, Ticket};
 use pricetime_tests::load;
 
-/// How many commands are on their way at a time.
+/// The number of commands in flight.
 const IN_FLIGHT: usize = 64;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -35,7 +35,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (account, market) = (AccountId(1), load::MARKET);
             let draft =
                 Draft { market, account, operator: true, request: None, action, session: None };
-            // After a crash between the two the second is still to come; the first is refused then.
+            // After a crash between the two commands, the second is still missing; the first is then
+            // rejected.
             host.submit(draft)?.wait()?;
         }
     }

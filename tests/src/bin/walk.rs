@@ -1,5 +1,5 @@
-//! Runs seeds, the engine beside the model, and prints what it came across: the way back to a
-//! failing seed, and a way to walk for hours.
+//! Runs seeds on the engine and the model and prints the counts. Use it to reproduce a failing seed, or to
+//! test for hours.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use pricetime_tests::generate::tally::Tally;
 
 const USAGE: &str = "usage: walk [--seed S] [--commands N] [--quiet]";
 
-/// What the command line asks for.
+/// The command-line options.
 struct Wish {
     seed: u64,
     commands: u64,
@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     said(write!(out, "{seeds} seeds, {tally}"), ExitCode::SUCCESS)
 }
 
-/// The exit code, unless nobody hears what was to be said.
+/// The exit code, or a failure if the output could not be written.
 fn said(told: std::io::Result<()>, code: ExitCode) -> ExitCode {
     if told.is_ok() { code } else { ExitCode::FAILURE }
 }

@@ -1,10 +1,10 @@
-//! The first thing in which two values differ, in words.
+//! Describes the first difference between two values.
 
 use std::fmt::{Debug, Display};
 
 use pricetime_engine::{EngineSnapshot, Group, MarketSnapshot};
 
-/// Whether both are the same.
+/// Returns an error if the values differ.
 pub(super) fn same<T: PartialEq + Debug>(
     what: impl Display,
     core: &T,
@@ -16,7 +16,7 @@ pub(super) fn same<T: PartialEq + Debug>(
     Err(format!("{what}:\n     core {core:?}\n    model {model:?}"))
 }
 
-/// Whether both rows are the same, else the first place where they are not.
+/// Returns an error with the first difference if the lists differ.
 fn same_rows<T: PartialEq + Debug>(what: &str, core: &[T], model: &[T]) -> Result<(), String> {
     if core == model {
         return Ok(());
@@ -37,7 +37,7 @@ pub(super) fn same_groups(core: &Group, model: &Group) -> Result<(), String> {
     same(of("outcome"), &core.outcome, &model.outcome)
 }
 
-/// Whether `who` holds the state that the model holds.
+/// Returns an error if the state of `who` differs from the model's.
 pub(super) fn same_state(
     who: &str,
     held: &EngineSnapshot,

@@ -1,4 +1,4 @@
-//! From a long run that shows a difference to a short one.
+//! Shrinks a long run that shows a difference to a short one.
 
 use std::collections::BTreeMap;
 use std::panic;
@@ -11,10 +11,10 @@ use pricetime_engine::{
 use super::{Subject, Trial};
 use crate::generate::Step;
 
-/// How many steps the runs of a search may take together.
+/// The limit on the steps of all runs in a search.
 const STEPS_MAX: usize = 2_000_000;
 
-/// The search for fewer and plainer steps.
+/// The search for fewer and simpler steps.
 struct Search<S> {
     markets_max: u32,
     spent: usize,
@@ -23,7 +23,7 @@ struct Search<S> {
     subject: std::marker::PhantomData<S>,
 }
 
-/// As few steps as can be found that still show a difference, and what they show.
+/// Returns as few steps as it can find that still show a difference, and that difference.
 pub(super) fn shrink<S: Subject>(
     markets_max: u32,
     steps: Vec<Step>,
@@ -36,7 +36,7 @@ pub(super) fn shrink<S: Subject>(
         difference: difference.to_owned(),
         subject: std::marker::PhantomData,
     };
-    // A core that panics would print it in every run.
+    // Without this, a core that panics would print a message in every run.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     search.flatten();
@@ -50,7 +50,7 @@ pub(super) fn shrink<S: Subject>(
 }
 
 impl<S: Subject> Search<S> {
-    /// Takes these steps instead if they show a difference too, up to where they do.
+    /// Replaces the steps with these if they show a difference too, and cuts them after it.
     fn take(&mut self, mut steps: Vec<Step>) -> bool {
         let mut trial = Trial::<S>::closely(self.markets_max);
         for at in 0..steps.len() {
@@ -65,7 +65,7 @@ impl<S: Subject> Search<S> {
         false
     }
 
-    /// Makes single commands of batches.
+    /// Splits batches into single commands.
     fn flatten(&mut self) {
         let single = |step: &Step| match step {
             Step::Batch(commands) => commands.iter().copied().map(Step::Apply).collect(),
@@ -74,7 +74,7 @@ impl<S: Subject> Search<S> {
         self.take(self.steps.iter().flat_map(single).collect());
     }
 
-    /// Leaves out as much as possible: halves first, single steps last.
+    /// Removes as many steps as possible: first halves, finally single steps.
     fn remove(&mut self) {
         let mut size = self.steps.len().div_ceil(2);
         while size > 0 && self.spent < STEPS_MAX {
@@ -93,7 +93,7 @@ impl<S: Subject> Search<S> {
         }
     }
 
-    /// Makes commands plainer, one thing at a time; whether anything became so.
+    /// Simplifies commands, one change at a time. Returns `true` if anything changed.
     fn simplify(&mut self) -> bool {
         let mut any = false;
         let mut at = 0;
@@ -113,7 +113,7 @@ impl<S: Subject> Search<S> {
         any
     }
 
-    /// Numbers commands, orders and accounts from 1.
+    /// Renumbers commands, orders and accounts from 1.
     fn rename(&mut self) {
         let mut names = Names::default();
         let mut steps = self.steps.clone();
@@ -134,8 +134,8 @@ fn commands(steps: &mut [Step]) -> impl Iterator<Item = &mut Command> {
     })
 }
 
-/// The same steps with the epochs of every market closed in the order of their numbers: without
-/// one of them the others would only be refused.
+/// Renumbers the closed epochs of every market without gaps. After a gap, all later closes would only be
+/// refused.
 fn with_epochs_closed_up(steps: &[Step]) -> Vec<Step> {
     let mut steps = steps.to_vec();
     let mut last = BTreeMap::<MarketId, u64>::new();
@@ -149,7 +149,7 @@ fn with_epochs_closed_up(steps: &[Step]) -> Vec<Step> {
     steps
 }
 
-/// Short names, given in the order in which the long ones come.
+/// Short names for long ones, given in the order in which these occur.
 #[derive(Default)]
 struct Names {
     orders: BTreeMap<OrderId, u128>,
@@ -188,7 +188,7 @@ impl Names {
     }
 }
 
-/// Ways to make a command plainer, each strictly so.
+/// The ways to simplify a command, each a strict simplification.
 fn plainer(command: &Command) -> Vec<Command> {
     let mut ways = Vec::new();
     let mut way = |changed: Command| {

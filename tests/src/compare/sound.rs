@@ -1,4 +1,4 @@
-//! What is plainly wrong with a snapshot, said once more than the engine says it.
+//! Checks of a snapshot for invalid states, independent of the engine's own checks.
 
 use std::collections::BTreeSet;
 
@@ -6,10 +6,10 @@ use pricetime_engine::{
     EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, Outcome, Phase, Price, Side, rules,
 };
 
-/// The highest number that a counter may begin with.
+/// The highest initial value of a counter.
 const COUNTER_MAX: u64 = 1 << 63;
 
-/// What no engine can have come to, if there is such a thing.
+/// The reason that no engine can have reached this state, if there is one.
 pub(super) fn broken(markets_max: u32, state: &EngineSnapshot) -> Option<&'static str> {
     let ids = state.markets.iter().map(|market| market.head.market);
     let symbols: BTreeSet<_> = state.markets.iter().map(|m| m.head.spec.symbol).collect();
@@ -28,7 +28,7 @@ pub(super) fn broken(markets_max: u32, state: &EngineSnapshot) -> Option<&'stati
     .or_else(|| state.markets.iter().find_map(broken_market))
 }
 
-/// The first that does not hold.
+/// The first condition that does not hold.
 fn first(all: &[(bool, &'static str)]) -> Option<&'static str> {
     let broken = all.iter().find(|(holds, _)| !holds);
     broken.map(|(_, wrong)| *wrong)

@@ -1,5 +1,5 @@
-//! Snapshots with something wrong: restore refuses them and changes nothing, or takes them and is
-//! an engine like any other.
+//! Snapshots with an error: restore either refuses them and changes nothing, or accepts them and yields a
+//! normal engine.
 
 use pricetime_engine::{
     AccountId, Action, Command, Engine, EngineSnapshot, EpochNumber, MarketHead, MarketId,
@@ -11,7 +11,7 @@ use super::differ::{same, same_state};
 use super::sound;
 use crate::generate::random::Random;
 
-/// Spoils a snapshot in one place, restores it, and looks at what became of the engine.
+/// Changes a snapshot in one place, restores it, and checks the engine.
 pub(super) fn check(
     markets_max: u32,
     snapshot: &EngineSnapshot,
@@ -106,7 +106,7 @@ fn spoil(state: &mut EngineSnapshot, random: &mut Random) {
     }
 }
 
-/// Swaps two, or takes one twice or not at all.
+/// Swaps two items, duplicates one, or removes one.
 fn repeat<T: Clone>(items: &mut Vec<T>, random: &mut Random) {
     let count = items.len() as u64;
     if count == 0 {
@@ -203,7 +203,7 @@ fn spoil_order(market: &mut MarketSnapshot, random: &mut Random) {
     }
 }
 
-/// Another size, with the shown part that goes with it.
+/// Sets another size, and the visible part that matches it.
 fn resize(order: &mut OrderRecord, random: &mut Random) {
     order.open = Quantity(random.edge());
     if !order.shown.is_zero() {

@@ -1,4 +1,4 @@
-//! What can be tried: the engine, and whatever else behaves like one.
+//! What can be tested: the engine, and anything that behaves like it.
 
 use pricetime_engine::{
     Book, Clearing, Command, Engine, EngineSnapshot, Group, IndexKey, MarketId, MarketSnapshot,
@@ -10,39 +10,39 @@ use super::spoil;
 use crate::Core;
 use crate::generate::random::Random;
 
-/// A core that can be asked everything that the model is asked.
+/// A core that supports all queries of the model.
 pub trait Subject: Core + Sized {
-    /// One without markets.
+    /// Creates one without markets.
     fn new(markets_max: u32) -> Self;
 
-    /// Carries out commands in a row.
+    /// Executes commands in sequence.
     fn apply_all(&mut self, commands: &[Command]) -> Vec<Group> {
         commands.iter().map(|command| self.apply(command)).collect()
     }
 
-    /// Another one with this state.
+    /// Creates another one with this state.
     ///
     /// # Errors
-    /// Why the snapshot is refused.
+    /// Returns the reason that the snapshot is refused.
     fn restored(&self, markets_max: u32, snapshot: &EngineSnapshot) -> Result<Self, String>;
 
-    /// Whether snapshots with something wrong do no harm.
+    /// Checks that a snapshot with an error does no harm.
     ///
     /// # Errors
-    /// What harm one did.
+    /// Returns the harm that one did.
     fn refuses_spoiled(&self, _markets_max: u32, _snapshot: &EngineSnapshot) -> Result<(), String> {
         Ok(())
     }
 
-    /// One number for the state.
+    /// The digest of the state.
     fn digest(&self) -> u128 {
         self.snapshot().digest()
     }
 
-    /// Whether its own invariants hold.
+    /// Checks its own invariants.
     ///
     /// # Errors
-    /// The one that does not.
+    /// Returns the first one that does not hold.
     fn audit(&self) -> Result<(), String> {
         Ok(())
     }
@@ -53,10 +53,10 @@ pub trait Subject: Core + Sized {
     /// What an uncross would do now.
     fn indicative(&self, market: MarketId) -> Option<Clearing>;
 
-    /// Whether every other question is answered as this state says.
+    /// Checks that every other query returns what this state implies.
     ///
     /// # Errors
-    /// The first that is not.
+    /// Returns the first wrong answer.
     fn answers(&self, _state: &EngineSnapshot) -> Result<(), String> {
         Ok(())
     }
@@ -91,10 +91,10 @@ impl Subject for Engine {
     }
 
     fn restored(&self, markets_max: u32, snapshot: &EngineSnapshot) -> Result<Self, String> {
-        // Where ids stand in the index decides nothing, so it may be elsewhere from here on.
+        // The place of ids in the index affects no result, so it may change here.
         let key = IndexKey::new(snapshot.last_sequence.0, snapshot.last_timestamp.0);
         let mut engine = Self::with_key(markets_max, key);
-        // Twice: into nothing, and in place of another state.
+        // Restores twice: into an empty engine, and over an existing state.
         engine.restore(snapshot).map_err(|e| e.to_string())?;
         engine.restore(snapshot).map_err(|e| e.to_string())?;
         Self::audit(&engine).map_err(|e| format!("audit after it: {e}"))?;
@@ -164,7 +164,7 @@ fn book_answers(book: &Book, market: &MarketSnapshot) -> Result<(), String> {
     same("an account's orders", &book.orders_of(account), &own)
 }
 
-/// What stands before an order at its price, in orders and in what they show.
+/// The orders before an order at its price: their number and visible quantity.
 fn ahead_of(market: &MarketSnapshot, order: &OrderRecord) -> Option<(u32, Quantity)> {
     let before = |other: &&OrderRecord| {
         other.side == order.side && other.kind == order.kind && other.priority < order.priority

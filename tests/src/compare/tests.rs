@@ -1,4 +1,4 @@
-//! That differences are found and shrunk: the model under trial, with one thing wrong in it.
+//! Tests that differences are found and shrunk. The subject is the model with one fault.
 
 use pricetime_engine::{
     Action, Clearing, Command, EngineSnapshot, Event, Group, MarketId, Price, Quantity, Side,
@@ -10,17 +10,17 @@ use crate::generate::Step;
 use crate::generate::tally::Tally;
 use crate::model::Model;
 
-/// Nothing is wrong.
+/// No fault.
 const NOTHING: u8 = 0;
-/// An iceberg's next part says another priority.
+/// The event for an iceberg's next part has a wrong priority.
 const EVENT: u8 = 1;
-/// Of three waiting stops the last one is not in the state.
+/// The last of three waiting stops is missing from the state.
 const STATE: u8 = 2;
 /// Amends that ask for a requeue panic.
 const PANIC: u8 = 3;
-/// Trades have another price once the core was restored.
+/// Trades have a wrong price after a restore.
 const RESTORE: u8 = 4;
-/// The bids are told without the best.
+/// The best level is missing from the bids.
 const LEVELS: u8 = 5;
 
 /// The model with a fault.
@@ -84,7 +84,7 @@ impl<const FAULT: u8> Subject for Faulty<FAULT> {
     }
 }
 
-/// The steps that are left of the first run that shows the fault, and what it says.
+/// The shrunk steps of the first run that shows the fault, and the difference.
 fn found<const FAULT: u8>() -> (Vec<Step>, String) {
     let mut tally = Tally::default();
     let failure = (1..60).find_map(|seed| run::<Faulty<FAULT>>(seed, 2_000, &mut tally).err());
@@ -114,7 +114,7 @@ fn a_wrong_event_is_found() {
 fn a_wrong_state_is_found() {
     let (steps, shrunk) = found::<STATE>();
     assert!(shrunk.contains("waiting stop"), "{shrunk}");
-    // The market, its phase, three stops and a look.
+    // The market, its phase, three stops and a comparison.
     assert!(steps.len() <= 6, "{steps:?}");
 }
 

@@ -1,10 +1,10 @@
-//! The bytes of one file: those that can be read, and those that are durable.
+//! The bytes of one file: the readable and the durable ones.
 
 use std::collections::BTreeSet;
 
 use crate::generate::random::Random;
 
-/// What a disk writes whole or not at all.
+/// The unit that a disk writes whole or not at all.
 const SECTOR: usize = 512;
 
 #[derive(Debug, Default)]
@@ -52,13 +52,13 @@ impl Content {
         }
     }
 
-    /// Some sectors land. The others are lost, though they can still be read, and count as clean.
+    /// Writes some dirty sectors. The others are lost, but stay readable and count as clean.
     pub(super) fn bad_sync(&mut self, random: &mut Random) {
         self.some_land(random);
         self.dirty.clear();
     }
 
-    /// Some of what is dirty lands; then only what is durable can be read.
+    /// Writes some dirty sectors; after that, only the durable bytes are readable.
     pub(super) fn power_cut(&mut self, random: &mut Random) {
         if self.live != self.durable {
             self.some_land(random);
@@ -85,7 +85,7 @@ impl Content {
 
     fn some_land(&mut self, random: &mut Random) {
         let percent = random.pick([0, 20, 50, 80, 100]);
-        // The length may be durable though the bytes are not, and the other way round.
+        // The length may be durable without the bytes, and the other way round.
         if random.chance(percent) && self.durable.len() < self.live.len() {
             self.durable.resize(self.live.len(), 0);
         }

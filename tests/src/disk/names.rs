@@ -1,4 +1,4 @@
-//! The names on a disk: those that can be seen, and those that are durable.
+//! The names on a disk: the visible and the durable ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::generate::random::Random;
 
-/// What a name stands for.
+/// What a name refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Entry {
     Folder,
-    /// The file of this number.
+    /// The file with this index.
     File(usize),
 }
 
@@ -24,7 +24,7 @@ fn missing<T>() -> io::Result<T> {
     Err(io::ErrorKind::NotFound.into())
 }
 
-/// Whether this folder is the root, which is always there.
+/// Returns `true` if this folder is the root, which always exists.
 fn is_root(folder: &Path) -> bool {
     folder.parent().is_none() || folder.as_os_str().is_empty()
 }
@@ -71,7 +71,7 @@ impl Names {
         Ok(())
     }
 
-    /// Gives a folder, with all that is in it, another name for good.
+    /// Renames a folder and its content durably.
     pub(super) fn move_folder(&mut self, from: &Path, to: &Path) {
         for names in [&mut self.live, &mut self.durable] {
             let all = std::mem::take(names);
@@ -97,7 +97,7 @@ impl Names {
         Ok(())
     }
 
-    /// Some changes land; then only what is durable can be seen.
+    /// Makes some changes durable; after that, only durable names are visible.
     pub(super) fn power_cut(&mut self, random: &mut Random) {
         let percent = random.pick([0, 50, 100]);
         for path in self.changed() {
@@ -105,7 +105,7 @@ impl Names {
                 self.land(&path);
             }
         }
-        // What is in a folder that was lost is lost with it.
+        // The content of a lost folder is lost with it.
         let kept: BTreeSet<_> = self.durable.keys().cloned().collect();
         self.durable
             .retain(|path, _| path.ancestors().all(|part| is_root(part) || kept.contains(part)));

@@ -1,4 +1,4 @@
-//! Many seeds side by side, and how many.
+//! Runs trials with many seeds in parallel.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +9,12 @@ use pricetime_engine::{Command, Sequence};
 use crate::environment::{chosen, number};
 use crate::record::day;
 
-/// How many trials there are at least; more with `PRICETIME_COMMANDS`.
+/// The minimum number of trials; `PRICETIME_COMMANDS` adds more.
 const TRIALS: u64 = 4_500;
 const COMMANDS: u64 = 100_000;
 
-/// Runs a trial on many seeds: `PRICETIME_SEED` says which, `PRICETIME_COMMANDS` how many,
-/// `PRICETIME_TRIAL` names a single one. Answers the sum of what they count.
+/// Runs a trial with many seeds: `PRICETIME_SEED` selects them, `PRICETIME_COMMANDS` sets their number, and
+/// `PRICETIME_TRIAL` selects a single one. Returns the sum of their counts.
 pub fn many<const N: usize>(name: &str, trial: impl Fn(u64) -> [u64; N] + Sync) -> (u64, [u64; N]) {
     if let Some(only) = chosen("PRICETIME_TRIAL") {
         return (1, trial(only));
@@ -55,7 +55,7 @@ pub fn many<const N: usize>(name: &str, trial: impl Fn(u64) -> [u64; N] + Sync) 
     (trials, total)
 }
 
-/// The commands of a day, numbered densely from 1 as a journal wants them.
+/// The commands of a day, numbered consecutively from 1 as a journal needs them.
 #[must_use]
 pub fn numbered(seed: u64) -> (u32, Vec<Command>) {
     let day = day(seed);

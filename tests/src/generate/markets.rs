@@ -1,4 +1,4 @@
-//! Markets to add and terms to set, good ones and such as break exactly one bound.
+//! Markets to add and terms to set: valid ones, and some that violate exactly one limit.
 
 use pricetime_engine::{
     Action, EngineSnapshot, Fees, Limits, MarketId, MarketSpec, Price, Quantity, Step, Symbol,
@@ -58,7 +58,7 @@ impl Generator {
         spec
     }
 
-    /// Terms around where trading is, mostly within their bounds.
+    /// Terms around the current prices, mostly within the limits.
     pub(super) fn terms(&mut self, quantity_max: Quantity) -> Terms {
         let taste = self.profile.prices;
         let far = self.random.pick([taste.spread, taste.spread * 3, taste.far_spread]);
@@ -75,7 +75,7 @@ impl Generator {
             ]);
         }
         if self.random.chance(3) {
-            // One price and no other.
+            // A band with a single price.
             (low, high) = (high, high);
         }
         let spread = taste.spread;
@@ -100,7 +100,7 @@ impl Generator {
         terms
     }
 
-    /// Often a limit that nobody reaches, else one that some accounts do.
+    /// Often a limit that no account reaches, else one that some accounts do.
     fn account_max(&mut self) -> u32 {
         let most = self.profile.orders_max;
         self.random.pick([Limits::COUNT_MAX, most, most / 2, most / 4 + 1, 3]).max(1)
@@ -113,12 +113,12 @@ impl Generator {
             2 => terms.reference = Some(Price(terms.price_min.0.saturating_sub(1))),
             3 => terms.fees.maker_ppm = self.random.pick([1_000_001, -1_000_001, i32::MIN]),
             4 => terms.fees.taker_ppm = self.random.pick([1_000_001, -1_000_001, i32::MAX]),
-            // All prices: quantities of more than 2^31 are too large for that.
+            // The full range of prices; it is too large for quantities above 2^31.
             _ => (terms.price_min, terms.price_max) = (Price(i64::MIN), Price(i64::MAX)),
         }
     }
 
-    /// Breaks one bound, or goes exactly to it.
+    /// Violates one limit, or sets a value to exactly the limit.
     fn spoil(&mut self, spec: &mut MarketSpec) {
         let count = self.random.pick([Limits::COUNT_MAX, Limits::COUNT_MAX + 1, u32::MAX]);
         match self.random.below(14) {
@@ -142,7 +142,7 @@ impl Generator {
         }
     }
 
-    /// The largest quantities for the prices, or the furthest prices for the quantities.
+    /// The largest quantities for the prices, or the most extreme prices for the quantities.
     fn stretch(&mut self, spec: &mut MarketSpec) {
         let orders_max = spec.limits.orders_max.max(1);
         let by_orders = (1_u64 << 63) / u64::from(orders_max);
@@ -161,7 +161,7 @@ impl Generator {
     }
 }
 
-/// The highest price that an order of this size may have.
+/// The highest price at which an order of this quantity is allowed.
 fn payable(quantity_max: Quantity) -> i64 {
     let most = (1_i128 << 94) / i128::from(quantity_max.0.max(1));
     i64::try_from(most).unwrap_or(i64::MAX)

@@ -1,4 +1,4 @@
-//! Commands of which every field is drawn without looking, with a liking for the ends of types.
+//! Commands with random fields, independent of the state, with a preference for the limits of types.
 
 use pricetime_engine::{
     AccountId, Action, Amend, EngineSnapshot, EpochNumber, Fees, Limits, MarketId, MarketSpec,
@@ -14,7 +14,7 @@ impl Generator {
         let mut account = self.account();
         let mut action = action(&mut self.random);
         let known = self.random.any(&seen.markets);
-        // Half of the amends hit somebody.
+        // Half of the amends name an existing order.
         if let (Action::Amend(amend), Some(market)) = (&mut action, known)
             && self.random.chance(50)
         {
@@ -24,7 +24,7 @@ impl Generator {
         }
         let random = &mut self.random;
         let market = match (known, action) {
-            // An id at the end of its type would leave no room for another market.
+            // An id at the end of its type would make it impossible to add another market.
             (_, Action::AddMarket(_)) => MarketId(seen.last_market.0.wrapping_add(1)),
             (Some(known), _) if random.chance(90) => known.head.market,
             _ => MarketId(random.edge() as u32),

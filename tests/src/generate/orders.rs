@@ -1,4 +1,4 @@
-//! Orders to place and to amend, aimed at what is in the book.
+//! Orders to place and to amend, chosen with regard to the book.
 
 use pricetime_engine::{
     AccountId, Amend, MarketSnapshot, OrderId, OrderKind, OrderRecord, Phase, Place, Price,
@@ -41,7 +41,7 @@ impl Generator {
         }
     }
 
-    /// A change, and who asks for it.
+    /// An amend, and the account that sends it.
     pub(super) fn amend(&mut self, market: &MarketSnapshot) -> (AccountId, Amend) {
         let (account, order) = self.target(market);
         let mut amend = Amend {
@@ -74,7 +74,7 @@ impl Generator {
         (account, amend)
     }
 
-    /// Takes out what the order has no use for, and gives a stop another stop price.
+    /// Removes what does not apply to the order, and may give a stop another stop price.
     fn fit(&mut self, market: &MarketSnapshot, record: &OrderRecord, amend: &mut Amend) {
         if record.kind.price().is_none() && self.random.chance(90) {
             amend.price = None;
@@ -85,7 +85,7 @@ impl Generator {
         }
     }
 
-    /// An order to act on, and who does: mostly a live one and its owner.
+    /// An order to act on and the account that does: mostly a live order and its owner.
     pub(super) fn target(&mut self, market: &MarketSnapshot) -> (AccountId, OrderId) {
         let count = market.resting.len() + market.waiting.len();
         let at = self.random.below(count as u64) as usize;
@@ -98,7 +98,7 @@ impl Generator {
         (stranger.map_or(owner, account), record.party.order)
     }
 
-    /// Mostly an id that no live order has.
+    /// An id that mostly no live order has.
     fn new_order_id(&mut self, market: &MarketSnapshot) -> OrderId {
         let tries = self.random.pick([1, 8, 8, 8]);
         let mut order = self.order_id();
@@ -165,14 +165,14 @@ impl Generator {
             0 => 0,
             1 => most.saturating_add(1),
             2 => self.random.pick([most, u64::MAX]),
-            // More than a level holds.
+            // More than a level contains.
             at if 2 < at && at < sweeps => self.random.within(1, usual.saturating_mul(8).min(most)),
             _ if huge => most - self.random.below(most.min(3)),
             _ => self.random.within(1, usual),
         })
     }
 
-    /// A part of a quantity: at most the given share of it, seldom none or more than there is.
+    /// A part of a quantity: at most one `share`-th of it, rarely zero or more than the whole.
     fn part(&mut self, quantity: Quantity, share: u64) -> Quantity {
         Quantity(match self.random.below(40) {
             0 => 0,
@@ -182,7 +182,7 @@ impl Generator {
         })
     }
 
-    /// Where trading is: the last price, or the middle of the seed's prices.
+    /// The current price: the last price, or the middle of the seed's prices.
     fn middle(&mut self, market: &MarketSnapshot) -> i64 {
         let taste = self.profile.prices;
         if self.random.chance(taste.wander) {
@@ -193,7 +193,7 @@ impl Generator {
         last.map_or(self.centre, |price| price.0).clamp(terms.price_min.0, terms.price_max.0)
     }
 
-    /// A limit price, mostly on the side's own side of the book.
+    /// A limit price, mostly one that does not cross the book.
     pub(super) fn price(&mut self, market: &MarketSnapshot, side: Side) -> Price {
         let taste = self.profile.prices;
         let middle = self.middle(market);
@@ -214,13 +214,13 @@ impl Generator {
         self.in_band(market, price)
     }
 
-    /// A stop price, mostly such that the stop waits.
+    /// A stop price, mostly one at which the stop waits.
     fn stop(&mut self, market: &MarketSnapshot, side: Side) -> Price {
         let spread = self.profile.prices.spread;
         let middle = self.middle(market);
         let away = self.random.below(spread + 1);
         let stop = match side {
-            // In Call a stop waits for a trade whatever the last price was.
+            // In Call a stop waits for a trade, whatever the last price was.
             _ if market.head.phase == Phase::Call => self.random.around(middle, spread),
             _ if self.random.chance(20) => self.random.around(middle, spread),
             Side::Buy => middle.saturating_add_unsigned(away + 1),

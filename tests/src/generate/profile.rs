@@ -1,35 +1,35 @@
-//! What a seed is about: its limits, its weights and its taste in prices and quantities.
+//! The profile of a seed: its limits, its weights, and its distributions of prices and quantities.
 
 use pricetime_engine::{ActionKind, Phase, Pricing, SelfTrade};
 
 use super::random::Random;
 
-/// A corner of the space of all runs.
+/// The focus of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
     /// A bit of everything.
     Everyday,
     /// Many orders at a handful of prices.
     FewPrices,
-    /// Icebergs that are used up part by part.
+    /// Icebergs that are traded part by part.
     Icebergs,
     /// Many stops close to where trades happen.
     Stops,
-    /// Two accounts that mostly meet themselves.
+    /// Two accounts that mostly trade with themselves.
     SelfTrades,
-    /// Call, market orders that rest, uncrosses.
+    /// Call, resting market orders, uncrosses.
     Auctions,
-    /// Orders that end by themselves.
+    /// Orders that expire.
     Expiries,
     /// A book that is nearly always full.
     Full,
-    /// Prices that lie far apart and wander.
+    /// Prices that are far apart and drift.
     Wide,
-    /// Prices and quantities at the ends of their types.
+    /// Prices and quantities at the limits of their types.
     Ends,
-    /// Request ids that come again.
+    /// Repeated request ids.
     Requests,
-    /// Markets and terms that come and go.
+    /// Markets and terms that change.
     Markets,
     /// A book of hundreds of orders.
     Large,
@@ -56,22 +56,22 @@ pub enum TimeName {
     ForEpochs,
 }
 
-/// Where prices are drawn from.
+/// The distribution of prices.
 #[derive(Clone, Copy, Debug)]
 pub struct PriceTaste {
-    /// Where trading begins.
+    /// The price at which trading begins.
     pub centre: i64,
-    /// How far from there most prices are.
+    /// The distance from there within which most prices are.
     pub spread: u64,
-    /// How much of a hundred lies far off.
+    /// The percentage of distant prices.
     pub far: u64,
-    /// How far that is.
+    /// The distance of those.
     pub far_spread: u64,
-    /// How much of a hundred moves the centre itself.
+    /// The percentage of prices whose choice first moves the centre itself.
     pub wander: u64,
 }
 
-/// How orders are made. Everything that ends in `_percent` is of a hundred.
+/// The distribution of orders. Fields with the suffix `_percent` are percentages.
 #[derive(Clone, Debug)]
 pub struct OrderTaste {
     /// Kinds by weight.
@@ -88,30 +88,30 @@ pub struct OrderTaste {
     pub display_percent: u64,
     /// Minimum quantities, of IOC orders.
     pub minimum_percent: u64,
-    /// Orders on the side of the book where they trade at once.
+    /// Orders that can trade at once.
     pub crossing_percent: u64,
 }
 
-/// Everything that differs from seed to seed.
+/// Everything that differs between seeds.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// What it is about.
+    /// Its theme.
     pub theme: Theme,
-    /// How many commands the run has.
+    /// The number of commands of the run.
     pub length: usize,
-    /// How many markets the engine takes.
+    /// The maximum number of markets of the engine.
     pub markets_max: u32,
-    /// How many accounts trade.
+    /// The number of accounts that trade.
     pub accounts: u64,
-    /// How many order ids there are.
+    /// The number of different order ids.
     pub order_ids: u64,
     /// The usual `orders_max` of its markets.
     pub orders_max: u32,
-    /// How trades are priced in most of its markets.
+    /// The pricing rule of most of its markets.
     pub pricing: Pricing,
-    /// How much of a hundred carries a request id.
+    /// The percentage of commands with a request id.
     pub request_percent: u64,
-    /// How much of a hundred repeats an earlier request.
+    /// The percentage of commands that repeat an earlier request.
     pub repeat_percent: u64,
     /// Commands by weight, once a market is open.
     pub actions: Vec<(u64, ActionKind)>,
@@ -121,13 +121,13 @@ pub struct Profile {
     pub prices: PriceTaste,
     /// The orders.
     pub orders: OrderTaste,
-    /// How much of a thousand is noise.
+    /// How many of a thousand commands are noise.
     pub noise_per_mille: u64,
-    /// One command in so many is followed by a restore.
+    /// One in this many commands is followed by a restore.
     pub restore_once_in: u64,
-    /// One command in so many begins a batch.
+    /// One in this many commands begins a batch.
     pub batch_once_in: u64,
-    /// Whether time and sequence run to their ends in the last commands.
+    /// Whether the last commands have the highest times and sequence numbers.
     pub to_the_end: bool,
 }
 
@@ -148,7 +148,7 @@ const THEMES: [(u64, Theme); 13] = [
 ];
 
 impl Profile {
-    /// The profile of a seed, drawn from its stream.
+    /// Generates the profile of a seed.
     pub fn draw(random: &mut Random) -> Self {
         let theme = random.weighted(&THEMES);
         let mut profile = Self {
@@ -179,7 +179,7 @@ impl Profile {
         profile
     }
 
-    /// Bends the profile to what it is about.
+    /// Adjusts the profile to its theme.
     fn lean(&mut self, random: &mut Random) {
         match self.theme {
             Theme::Everyday => {}

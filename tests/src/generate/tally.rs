@@ -1,4 +1,4 @@
-//! What has happened in runs, counted, so that a test can say that nothing named is never seen.
+//! Counts of events in runs, so that a test can require that each kind occurs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,14 +14,14 @@ mod sights;
 
 pub use sights::Sight;
 
-/// Counts of what has happened.
+/// Counts of events.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Commands.
     pub commands: u64,
     /// Restores.
     pub restores: u64,
-    /// The most live orders that a market held.
+    /// The largest number of live orders in a market.
     pub live_max: usize,
     /// Events, by the name of their kind.
     pub events: BTreeMap<&'static str, u64>,
@@ -29,15 +29,15 @@ pub struct Tally {
     pub cancels: BTreeMap<CancelReason, u64>,
     /// Refused commands.
     pub refusals: BTreeMap<(ActionKind, Reason), u64>,
-    /// Commands that were carried out.
+    /// Accepted commands.
     pub accepted: BTreeMap<ActionKind, u64>,
-    /// Rarer things.
+    /// Rarer situations.
     pub sights: BTreeMap<Sight, u64>,
     ids: BTreeSet<(MarketId, OrderId)>,
 }
 
 impl Tally {
-    /// Counts a group. `before` is the market just before the command, where that is known.
+    /// Counts a group. `before` is the market's state before the command, if it is known.
     pub fn count(&mut self, command: &Command, before: Option<&MarketSnapshot>, group: &Group) {
         self.commands += 1;
         let live = before.map_or(0, |market| live(market).count());
@@ -62,7 +62,7 @@ impl Tally {
         sights::look(command, before, group, &mut |sight| self.saw(sight));
     }
 
-    /// Counts a run's end: its order ids mean nothing to the next one.
+    /// Ends a run. The order ids seen in it have no meaning in the next one.
     pub fn end(&mut self) {
         self.ids.clear();
     }
@@ -79,7 +79,7 @@ impl Tally {
         sum(&mut self.sights, &other.sights);
     }
 
-    /// How often a command was refused for this reason, whatever it was.
+    /// The number of commands that were refused for this reason.
     #[must_use]
     pub fn refused(&self, reason: Reason) -> u64 {
         let of =

@@ -1,4 +1,4 @@
-//! Amend: what is refused, what keeps its place, what enters again.
+//! Amend: what is refused, which orders keep their place, and which enter again.
 
 use pricetime_engine::{
     AccountId, Amend, Event, OrderKind, OrderRecord, Phase, Price, Quantity, Reason,
@@ -7,7 +7,7 @@ use pricetime_engine::{
 use super::book::{Book, full_part, waits};
 use super::market::refuse;
 
-/// The order as it would be, before it is known where it goes.
+/// The amended order, before it is decided whether it keeps its place.
 fn changed(old: &OrderRecord, amend: &Amend) -> OrderRecord {
     let kind = match old.kind {
         OrderKind::Limit { price } => OrderKind::Limit { price: amend.price.unwrap_or(price) },
@@ -21,7 +21,7 @@ fn changed(old: &OrderRecord, amend: &Amend) -> OrderRecord {
     OrderRecord { kind, open: amend.quantity.unwrap_or(old.open), ..*old }
 }
 
-/// Whether a resting order gives up its place.
+/// Returns `true` if a resting order loses its place.
 fn re_enters(old: &OrderRecord, new: &OrderRecord, amend: &Amend) -> bool {
     !waits(old) && (new.kind != old.kind || new.open > old.open || amend.requeue)
 }
@@ -54,7 +54,7 @@ impl Book {
         Ok(())
     }
 
-    /// What is wrong with the change, first that holds.
+    /// The first reason to refuse the change, if any.
     fn judge_amend(
         &self,
         old: &OrderRecord,
@@ -88,7 +88,7 @@ impl Book {
         refuse(enters && continuous && new.post_only && reaches, Reason::WouldTake)
     }
 
-    /// The order, which has left the book, enters it again as a new one would.
+    /// Enters the order, which has left the book, as if it were new.
     fn enter_again(&mut self, mut new: OrderRecord) {
         new.priority = self.take_priority();
         new.shown = full_part(&new);

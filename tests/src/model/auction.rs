@@ -1,4 +1,4 @@
-//! The uniform price, and the uncross that trades at it.
+//! The uniform price of an auction, and the uncross that trades at it.
 
 use pricetime_engine::{Clearing, OrderRecord, Price, Quantity, Side};
 
@@ -13,7 +13,7 @@ struct Candidate {
     surplus: i128,
 }
 
-/// Whether a resting order trades at this price.
+/// Returns `true` if a resting order trades at this price.
 fn is_willing(order: &OrderRecord, price: i128) -> bool {
     order.kind.price().is_none_or(|limit| match order.side {
         Side::Buy => i128::from(limit.0) >= price,
@@ -22,11 +22,11 @@ fn is_willing(order: &OrderRecord, price: i128) -> bool {
 }
 
 impl Book {
-    /// What an uncross would do now, if anything can trade.
+    /// What an uncross would do now, or `None` if nothing can trade.
     pub(super) fn clearing(&self) -> Option<Clearing> {
         let candidates = self.best_candidates();
         let price = if candidates.is_empty() {
-            // Without any limit price it is the reference price or none.
+            // Without any limit price, the price is the reference price, if there is one.
             i128::from(self.reference()?.0)
         } else {
             self.choose(&candidates)
@@ -39,7 +39,7 @@ impl Book {
         })
     }
 
-    /// What would trade at a price, and by how much demand exceeds supply.
+    /// The volume at a price, and by how much demand exceeds supply there.
     fn volume_and_surplus(&self, price: i128) -> (i128, i128) {
         let willing = |side: Side| -> i128 {
             let orders = self.resting(side).into_iter();
@@ -50,9 +50,9 @@ impl Book {
         (demand.min(supply), demand - supply)
     }
 
-    /// Every tick from the lowest to the highest limit price, in ranges. Who is willing changes
-    /// only at a limit price: between two neighbouring ones demand and supply are constant, so the
-    /// gap is judged as a whole by its lowest tick.
+    /// Every tick from the lowest to the highest limit price, as ranges. The set of willing orders changes
+    /// only at a limit price. Between two neighbouring limit prices demand and supply are constant, so the
+    /// lowest tick of the gap stands for all of it.
     fn candidates(&self) -> Vec<Candidate> {
         let sides = [self.resting(Side::Buy), self.resting(Side::Sell)].concat();
         let limits = sides.iter().filter_map(|o| o.kind.price());
@@ -69,7 +69,8 @@ impl Book {
         judged.collect()
     }
 
-    /// Steps 1 and 2: of the largest volume those with the smallest surplus.
+    /// Steps 1 and 2: the candidates with the largest volume, and of those the ones with the smallest
+    /// surplus.
     fn best_candidates(&self) -> Vec<Candidate> {
         let mut candidates = self.candidates();
         let volume = candidates.iter().map(|c| c.volume).max();
@@ -81,7 +82,7 @@ impl Book {
 
     /// Steps 3 and 4: market pressure, else the reference price, else the middle.
     fn choose(&self, candidates: &[Candidate]) -> i128 {
-        // Demand falls and supply rises with the price. So the survivors lie side by side, the
+        // Demand falls and supply rises with the price. So the remaining candidates are adjacent, the
         // nearest tick is unique, and the middle of them all is one of them.
         let lowest = candidates.iter().map(|c| c.low).min().unwrap_or(0);
         let highest = candidates.iter().map(|c| c.high).max().unwrap_or(0);
@@ -96,7 +97,7 @@ impl Book {
         }
     }
 
-    /// Trades everything that the uniform price lets trade: always the firsts of both sides.
+    /// Trades everything that can trade at the uniform price, always the first orders of both sides.
     pub(super) fn uncross(&mut self) -> Option<Clearing> {
         let clearing = self.clearing()?;
         let price = i128::from(clearing.price.0);
@@ -116,8 +117,8 @@ impl Book {
         Some(clearing)
     }
 
-    /// An order after a trade in an uncross keeps its priority, and shows a full part of what is
-    /// left.
+    /// Puts an order back after a trade in an uncross. It keeps its priority and shows a full part of its
+    /// open quantity.
     fn replace(&mut self, mut order: OrderRecord) {
         self.orders.retain(|o| o.party.order != order.party.order);
         order.shown = full_part(&order);

@@ -1,4 +1,4 @@
-//! The orders of a market, how they are looked for, and what is said of them.
+//! The orders of a market, the searches over them, and the events about them.
 
 use pricetime_engine::{
     CancelReason, Command, EpochNumber, Event, MarketHead, MarketSpec, Notional, OrderId,
@@ -6,15 +6,15 @@ use pricetime_engine::{
     TradeNumber, Turnover, Until,
 };
 
-/// The orders of a market and the numbers that go with them.
+/// The orders of a market and its counters.
 #[derive(Clone, Debug)]
 pub(super) struct Book {
     pub(super) head: MarketHead,
     /// Resting orders and waiting stops, in no particular order.
     pub(super) orders: Vec<OrderRecord>,
-    /// What the running command has caused so far.
+    /// The events of the current command so far.
     pub(super) events: Vec<Event>,
-    /// The lowest and the highest price that the running command has traded at.
+    /// The lowest and the highest trade price of the current command.
     pub(super) range: Option<(Price, Price)>,
 }
 
@@ -24,19 +24,19 @@ pub(super) struct Pair<'a> {
     pub(super) taker: &'a mut OrderRecord,
 }
 
-/// Whether the order is a stop outside the book.
+/// Returns `true` if the order is a stop that waits outside the book.
 pub(super) fn waits(order: &OrderRecord) -> bool {
     order.kind.stop().is_some()
 }
 
-/// What an order that is at the start of a part shows.
+/// The visible quantity of an order at the start of a part.
 pub(super) fn full_part(order: &OrderRecord) -> Quantity {
     let display = order.display_quantity.unwrap_or(order.open);
     display.min(order.open)
 }
 
-/// The place of a resting order in its side, lowest first: market orders, then the better price,
-/// then the lower priority number.
+/// The sort key of a resting order in its side, lowest first: market orders, then the better price, then
+/// the lower priority number.
 pub(super) fn rank(order: &OrderRecord) -> (i128, Priority) {
     let price = order.kind.price().map_or(i128::MIN, |price| match order.side {
         Side::Buy => -i128::from(price.0),
@@ -45,7 +45,7 @@ pub(super) fn rank(order: &OrderRecord) -> (i128, Priority) {
     (price, order.priority)
 }
 
-/// The smaller quantity taken from the larger.
+/// Subtracts the smaller quantity from the larger.
 pub(super) fn less(from: Quantity, by: Quantity) -> Quantity {
     Quantity(from.0 - by.0)
 }
@@ -74,18 +74,18 @@ impl Book {
         }
     }
 
-    /// A command begins.
+    /// Starts a command.
     pub(super) fn begin(&mut self, sequence: Sequence) {
         self.head.last_sequence = sequence;
         self.range = None;
     }
 
-    /// A command ends.
+    /// Ends a command and returns its events.
     pub(super) fn take_events(&mut self) -> Vec<Event> {
         core::mem::take(&mut self.events)
     }
 
-    /// The live order of this name.
+    /// The live order with this id.
     pub(super) fn get(&self, order: OrderId) -> Option<&OrderRecord> {
         self.orders.iter().find(|o| o.party.order == order)
     }
@@ -97,7 +97,7 @@ impl Book {
         priority
     }
 
-    /// The resting orders of a side, the first one to trade first.
+    /// The resting orders of a side in the order in which they trade.
     pub(super) fn resting(&self, side: Side) -> Vec<OrderRecord> {
         let resting = self.orders.iter().filter(|o| o.side == side && !waits(o));
         let mut resting: Vec<OrderRecord> = resting.copied().collect();
@@ -115,7 +115,7 @@ impl Book {
         }
     }
 
-    /// The limit orders of a side by price.
+    /// The limit orders of a side by price: the price, the visible quantity, and the number of orders.
     pub(super) fn levels(&self, side: Side) -> Vec<(Price, Quantity, u32)> {
         let mut levels: Vec<(Price, Quantity, u32)> = Vec::new();
         for order in self.resting(side) {
@@ -133,20 +133,20 @@ impl Book {
         levels
     }
 
-    /// Puts a stop outside the book.
+    /// Adds a stop, outside the book.
     pub(super) fn wait(&mut self, mut order: OrderRecord) {
         order.shown = Quantity(0);
         self.orders.push(order);
     }
 
-    /// Puts an order into the book, at the place that its priority says.
+    /// Adds an order to the book, at the place of its priority.
     pub(super) fn rest(&mut self, mut order: OrderRecord) {
         order.minimum_quantity = None;
         order.shown = full_part(&order);
         self.orders.push(order);
     }
 
-    /// Says that an order, which is in the list no more, is gone.
+    /// Reports that an order, which has left the list already, is cancelled.
     pub(super) fn cancelled(&mut self, order: &OrderRecord, reason: CancelReason) {
         self.head.cancelled += 1;
         self.events.push(Event::Cancelled {
@@ -158,7 +158,7 @@ impl Book {
         });
     }
 
-    /// Cancels every live order that is meant, in ascending priority.
+    /// Cancels every live order that `meant` selects, in ascending priority.
     pub(super) fn cancel_each(
         &mut self,
         meant: impl Fn(&OrderRecord) -> bool,
@@ -173,7 +173,7 @@ impl Book {
         }
     }
 
-    /// Cancels what is due, the earliest expiry first, then the lower priority number.
+    /// Cancels the expired orders: the earliest expiry first, then the lower priority number.
     pub(super) fn expire(&mut self, now: Timestamp) {
         let due = |o: &OrderRecord| match o.until {
             Until::Time(time) => Some(time).filter(|time| *time <= now),
@@ -188,8 +188,8 @@ impl Book {
         }
     }
 
-    /// A trade: both open quantities shrink, and everything that counts trades counts it. What the
-    /// orders show is the caller's to say.
+    /// Records a trade: reduces both open quantities and updates all trade counters. The caller updates the
+    /// visible quantities.
     pub(super) fn trade(&mut self, pair: Pair<'_>, price: Price, quantity: Quantity) {
         let Pair { maker, taker } = pair;
         maker.open = less(maker.open, quantity);
@@ -232,7 +232,7 @@ fn count_trade(turnover: &mut Turnover, price: Price, quantity: Quantity) {
     turnover.trades += 1;
 }
 
-/// What an order becomes when it is elected.
+/// The kind of an order after its election.
 pub(super) fn elected_kind(kind: OrderKind) -> OrderKind {
     match kind {
         OrderKind::Stop { .. } | OrderKind::Market => OrderKind::Market,

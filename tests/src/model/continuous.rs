@@ -1,4 +1,4 @@
-//! Matching in Continuous: a taker and the makers that it meets.
+//! Matching in Continuous: a taker against makers.
 
 use std::collections::VecDeque;
 
@@ -8,15 +8,15 @@ use pricetime_engine::{
 
 use super::book::{Book, Pair, full_part, less, waits};
 
-/// What came of a taker's way through the book.
+/// The result of matching a taker.
 pub(super) struct Taken {
-    /// How much it traded.
+    /// The quantity it traded.
     traded: u64,
     /// Whether self-trade prevention stopped it.
     stopped: bool,
 }
 
-/// An order that a taker met, as it was before, and how much the taker took of it.
+/// An order that a taker met, in its earlier state, and the quantity that the taker took from it.
 struct Met {
     maker: OrderRecord,
     mode: SelfTrade,
@@ -24,8 +24,8 @@ struct Met {
 }
 
 impl Book {
-    /// Works an order off that has just entered: nothing at all happens if it does not get what it
-    /// must have at once; otherwise it takes, and what is left rests or goes.
+    /// Executes an order that has just entered. If it cannot trade the quantity that it must trade at once,
+    /// it is cancelled whole. Otherwise it takes, and the rest of it rests or is cancelled.
     pub(super) fn work(&mut self, mut taker: OrderRecord) {
         if taker.until == Until::Filled && self.would_trade(&taker) < taker.open.0 {
             return self.cancelled(&taker, CancelReason::FillOrKill);
@@ -44,7 +44,7 @@ impl Book {
         }
     }
 
-    /// What is left of a taker.
+    /// The reason that the rest of a taker is cancelled, or `None` if it rests.
     fn why_it_may_not_rest(&self, taker: &OrderRecord, taken: &Taken) -> Option<CancelReason> {
         let more_there = self.best(taker.side.opposite()).is_some();
         if taken.stopped {
@@ -60,7 +60,7 @@ impl Book {
         }
     }
 
-    /// Whether the best opposite price is within the order's limit.
+    /// Returns `true` if the best opposite price is within the order's limit.
     pub(super) fn reaches_the_other_side(&self, order: &OrderRecord) -> bool {
         let best = self.best(order.side.opposite());
         best.zip(order.kind.price()).is_some_and(|(best, limit)| match order.side {
@@ -69,14 +69,14 @@ impl Book {
         })
     }
 
-    /// The dry run: how much the order would trade, by letting it trade in a copy of the book.
+    /// The quantity that the order would trade, found by letting it trade in a copy of the book.
     pub(super) fn would_trade(&self, taker: &OrderRecord) -> u64 {
         let mut copy = self.clone();
         let mut taker = *taker;
         copy.take(&mut taker).traded
     }
 
-    /// Lets a taker, which is not in the book, meet one price after the other.
+    /// Matches a taker, which is not in the book, against one price after another.
     fn take(&mut self, taker: &mut OrderRecord) -> Taken {
         let bound = self.bound(taker);
         let mut taken = Taken { traded: 0, stopped: false };
@@ -95,8 +95,9 @@ impl Book {
         taken
     }
 
-    /// Lets a taker meet one part after the other at a price: says whom it met, in order, and what is
-    /// left of the queue there, with who came up with a new part. Nothing is told of that yet.
+    /// Matches a taker against the parts of the queue at one price. Returns the orders it met, in order,
+    /// and the remaining queue, in which each order is marked if it shows a new part. No events are created
+    /// yet.
     fn meet(
         &mut self,
         price: Price,
@@ -146,7 +147,7 @@ impl Book {
         (met, queue)
     }
 
-    /// Tells what became of an order that a taker met.
+    /// Creates the events for an order that a taker met.
     fn tell(&mut self, met: Met, taker: &mut OrderRecord) {
         let Met { mut maker, mode, by } = met;
         match mode {
@@ -161,7 +162,7 @@ impl Book {
         }
     }
 
-    /// The worst price that a taker takes. Wider than a price, so that no protection runs over.
+    /// The worst price that a taker accepts. An `i128`, so that price protection does not overflow.
     fn bound(&self, taker: &OrderRecord) -> Option<i128> {
         if let Some(limit) = taker.kind.price() {
             return Some(i128::from(limit.0));
@@ -191,7 +192,7 @@ impl Book {
         match (self.head.spec.pricing, taker.kind.price()) {
             (Pricing::Maker, _) | (Pricing::Midpoint, None) => at,
             (Pricing::Midpoint, Some(limit)) => {
-                // Division drops the half toward zero, which is toward the maker.
+                // Division truncates toward zero, which is toward the maker's price.
                 let halfway = (i128::from(limit.0) - i128::from(at.0)) / 2;
                 let price = i128::from(at.0) + halfway;
                 Price(i64::try_from(price).expect("it lies between two prices"))
@@ -199,7 +200,7 @@ impl Book {
         }
     }
 
-    /// Two orders of one account shrink by as much.
+    /// Reduces two orders of one account by the same quantity.
     fn decrement(&mut self, maker: &OrderRecord, taker: &mut OrderRecord, by: Quantity) {
         taker.open = less(taker.open, by);
         let shown = Quantity(maker.shown.0.saturating_sub(by.0));
@@ -211,7 +212,8 @@ impl Book {
         }
     }
 
-    /// An order that a taker has left in the queue. If a new part of it came up, it has a new place.
+    /// Puts an order back that a taker has left in the queue. If it shows a new part, it gets a new
+    /// priority.
     fn put_back(&mut self, mut maker: OrderRecord, came_up: bool) {
         if came_up {
             maker.priority = self.take_priority();

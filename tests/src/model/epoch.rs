@@ -15,7 +15,7 @@ impl Book {
         refuse(from == to, Reason::NoChange)?;
         match to {
             Phase::Continuous => {
-                // Where nothing is crossed and no market order rests, nothing can trade here.
+                // If nothing is crossed and no market order rests, this trades nothing.
                 self.uncross();
                 self.cancel_each(|o| o.kind == OrderKind::Market, CancelReason::NoLiquidity);
             }
@@ -64,7 +64,7 @@ impl Book {
         head.cancelled = 0;
     }
 
-    /// One side in numbers, counted order by order.
+    /// The totals of one side, counted order by order.
     fn summary(&self, side: Side) -> SideSummary {
         let side_orders = self.orders.iter().filter(|o| o.side == side);
         let (waiting, resting): (Vec<&OrderRecord>, Vec<&OrderRecord>) =

@@ -1,4 +1,4 @@
-//! A market: its book, its blocked accounts and its window of requests; who may do what.
+//! A market with its book, its blocked accounts and its request window; and the permissions of commands.
 
 use pricetime_engine::{
     AccountId, Action, CancelReason, Command, Event, Limits, MarketSnapshot, MarketSpec, OrderId,
@@ -16,12 +16,12 @@ pub(super) struct Market {
     requests: Vec<RequestRecord>,
 }
 
-/// Says no where the condition holds.
+/// Returns the reason as an error if the condition holds.
 pub(super) fn refuse(condition: bool, reason: Reason) -> Result<(), Reason> {
     if condition { Err(reason) } else { Ok(()) }
 }
 
-/// Says no to who is no operator.
+/// Refuses a command that is not from an operator.
 pub(super) fn operator(command: &Command) -> Result<(), Reason> {
     refuse(!command.operator, Reason::NotOperator)
 }
@@ -48,13 +48,13 @@ pub(super) fn is_bad(spec: &MarketSpec) -> bool {
         || terms
             .reference
             .is_some_and(|price| price < terms.price_min || price > terms.price_max)
-        // 64 bits times 64 bits: a u128 holds both products.
+        // The product of two 64-bit numbers fits a u128.
         || quantity_max * u128::from(highest) > 1 << 94
         || quantity_max * u128::from(limits.orders_max) > 1 << 63
 }
 
 impl Market {
-    /// The market as AddMarket leaves it.
+    /// The market as AddMarket creates it.
     pub(super) fn new(command: &Command, spec: &MarketSpec) -> Self {
         Self { book: Book::new(command, spec), blocked: Vec::new(), requests: Vec::new() }
     }
@@ -75,7 +75,7 @@ impl Market {
         }
     }
 
-    /// What to answer to a command whose request is known already.
+    /// The answer to a command whose request is already known.
     pub(super) fn duplicate(&self, command: &Command) -> Option<Event> {
         let request = command.request?;
         let mut known = self.requests.iter();
@@ -87,7 +87,7 @@ impl Market {
         })
     }
 
-    /// Puts a command's request into the window. If there are too many, one is forgotten.
+    /// Adds a command's request to the window, and forgets one if there are too many.
     pub(super) fn remember(&mut self, command: &Command, outcome: Outcome) {
         let Some(request) = command.request else {
             return;
@@ -104,8 +104,8 @@ impl Market {
         }
     }
 
-    /// Forgets the oldest request of the account that has the most, and among such accounts of the
-    /// one whose oldest is older.
+    /// Forgets the oldest request of the account with the most requests. If several accounts have as many,
+    /// the oldest of their requests is forgotten.
     fn forget_request(&mut self) {
         let of = |account| self.requests.iter().filter(|r| r.account == account).count();
         let most = self.requests.iter().map(|r| of(r.account)).max();
@@ -113,14 +113,14 @@ impl Market {
         self.requests.remove(first.expect("there are too many"));
     }
 
-    /// Carries the command out, or says why not and leaves everything as it was.
+    /// Executes the command, or returns the reason for a refusal and changes nothing.
     pub(super) fn carry_out(&mut self, command: &Command, now: Timestamp) -> Result<(), Reason> {
         if needs_operator(command) {
             operator(command)?;
         }
         let book = &mut self.book;
         match command.action {
-            // The id of a market that is there was used before.
+            // The id of an existing market was used before.
             Action::AddMarket(_) => Err(Reason::MarketExists),
             Action::SetMarket(terms) => self.set_market(terms),
             Action::RemoveMarket => self.remove_market(),
@@ -146,7 +146,7 @@ impl Market {
         Ok(())
     }
 
-    /// The caller takes the market out of the engine.
+    /// The caller removes the market from the engine.
     fn remove_market(&mut self) -> Result<(), Reason> {
         refuse(!self.book.orders.is_empty(), Reason::MarketNotEmpty)?;
         refuse(self.book.head.phase != Phase::Closed, Reason::WrongPhase)?;
@@ -177,7 +177,7 @@ impl Market {
         Ok(())
     }
 
-    /// Orders without a session are not meant, whichever session is.
+    /// Orders without a session are never affected, not even if all sessions end.
     fn cancel_session(&mut self, session: Option<SessionId>) -> Result<(), Reason> {
         refuse(self.book.head.phase == Phase::Closed, Reason::UnknownOrder)?;
         match session {
@@ -204,7 +204,7 @@ impl Market {
     }
 }
 
-/// All but Place, Amend, Cancel and CancelAll of one's own.
+/// Everything except Place, Amend, Cancel, and CancelAll of the account's own orders.
 fn needs_operator(command: &Command) -> bool {
     match command.action {
         Action::Place(_) | Action::Amend(_) | Action::Cancel { .. } => false,
@@ -221,7 +221,7 @@ fn needs_operator(command: &Command) -> bool {
     }
 }
 
-/// A limit as a length.
+/// Converts a limit to a length.
 pub(super) fn count(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }

@@ -1,11 +1,11 @@
-//! The reference model: the rules of matching once more, as plainly as they can be said.
+//! The reference model: the rules of matching a second time, as plainly as possible.
 //!
-//! A market is a list of orders, resting ones and waiting stops together, in no order of its own.
-//! Whenever the rules ask for the first, the best or the oldest, the list is searched for it; what
-//! would happen is found out by letting it happen to a copy. There is nothing here to be kept in
-//! step with anything else, so what is written is what the rules say, or it is wrong.
+//! A market is one list of orders, resting orders and waiting stops together, in no particular order.
+//! Whenever the rules need the first, the best or the oldest order, the model searches the list. To find
+//! out what would happen, it executes the command on a copy. No derived state has to be kept consistent:
+//! the code states the rules directly, or it is wrong.
 //!
-//! Nothing is borrowed from the core but the words: commands, events and records.
+//! The model uses only the types of the core: commands, events and records.
 
 mod amend;
 mod auction;
@@ -36,7 +36,7 @@ pub struct Model {
     markets: Vec<Market>,
 }
 
-/// What a command came to.
+/// The result of a command.
 type Answer = (Vec<Event>, Outcome);
 
 impl Core for Model {
@@ -63,14 +63,14 @@ impl Core for Model {
             last_sequence: self.last_sequence,
             last_timestamp: self.last_timestamp,
             last_market: self.last_market,
-            // Ids only go up, so the markets are in the order in which they were added.
+            // Ids only increase, so the markets are in the order in which they were added.
             markets: self.markets.iter().map(Market::snapshot).collect(),
         }
     }
 }
 
 impl Model {
-    /// An engine without markets that takes up to `markets_max` of them.
+    /// Creates a model without markets that accepts up to `markets_max` of them.
     #[must_use]
     pub fn new(markets_max: u32) -> Self {
         Self {
@@ -82,15 +82,15 @@ impl Model {
         }
     }
 
-    /// The limit orders of a side by price, best first: the price, what is shown at it, and how
-    /// many orders.
+    /// The limit orders of a side by price, best first: the price, the visible quantity at it, and the
+    /// number of orders.
     #[must_use]
     pub fn levels(&self, market: MarketId, side: Side) -> Vec<(Price, Quantity, u32)> {
         let at = self.find(market);
         at.map_or_else(Vec::new, |at| self.markets[at].book.levels(side))
     }
 
-    /// What an uncross would do now. Only Call has an answer.
+    /// What an uncross would do now. Returns `None` outside of Call.
     #[must_use]
     pub fn indicative(&self, market: MarketId) -> Option<Clearing> {
         let book = &self.markets[self.find(market)?].book;
@@ -98,7 +98,7 @@ impl Model {
         call.then(|| book.clearing()).flatten()
     }
 
-    /// How many orders are live, in all markets together.
+    /// The number of live orders in all markets.
     #[must_use]
     pub fn live(&self) -> usize {
         self.markets.iter().map(|m| m.book.orders.len()).sum()
@@ -108,7 +108,7 @@ impl Model {
         self.markets.iter().position(|m| m.book.head.market == market)
     }
 
-    /// What happens to a command, in the order of the fine print.
+    /// Executes a command in the order of the fine print.
     fn answer(&mut self, command: &Command, now: Timestamp) -> Answer {
         let late = command.sequence <= self.last_sequence;
         let found = self.find(command.market);
@@ -125,7 +125,7 @@ impl Model {
         }
     }
 
-    /// Expiries, then the duplicate or what the command does, then the window.
+    /// Expires orders, then handles a duplicate or executes the command, then updates the window.
     fn answer_in_market(&mut self, at: usize, command: &Command, now: Timestamp) -> Answer {
         let market = &mut self.markets[at];
         market.book.begin(command.sequence);
@@ -151,7 +151,7 @@ impl Model {
         (events, outcome)
     }
 
-    /// AddMarket under an id that no market has now.
+    /// AddMarket under an id that no current market has.
     fn add_market(&mut self, command: &Command, spec: &MarketSpec) -> Answer {
         if let Err(reason) = self.judge_new_market(command, spec) {
             return refusal(command, None, reason);
@@ -176,8 +176,8 @@ impl Model {
     }
 }
 
-/// One `Rejected`, with the order that the command named and its reference where the speaker may
-/// know it. `market` is the one that judged the command, if it came that far.
+/// A `Rejected` event with the order that the command named. It contains the order's reference if the
+/// sender may know it. `market` is the market that refused the command, if one was found.
 fn refusal(command: &Command, market: Option<&Market>, reason: Reason) -> Answer {
     let (order, reference) = match command.action {
         Action::Place(place) => (Some(place.order), Some(place.reference)),

@@ -53,7 +53,7 @@ impl Book {
         Ok(())
     }
 
-    /// What is wrong with the order itself, first that holds.
+    /// The first reason to refuse the order itself, if any.
     fn judge_place(&self, place: &Place) -> Result<(), Reason> {
         let quantity = place.quantity;
         let beyond = |part: Quantity| part.0 == 0 || part > quantity;
@@ -75,7 +75,7 @@ impl Book {
         terms.price_min <= price && price <= terms.price_max
     }
 
-    /// Whether an iceberg comes in more than `parts_max` parts.
+    /// Returns `true` if an iceberg would have more than `parts_max` parts.
     pub(super) fn too_many_parts(&self, quantity: Quantity, display: Quantity) -> bool {
         quantity.0.div_ceil(display.0) > u64::from(self.head.spec.limits.parts_max)
     }
@@ -93,7 +93,7 @@ impl Book {
             || (call && (at_once || place.post_only))
     }
 
-    /// When an order placed now ends; nothing where that has already been, or never could be.
+    /// When an order placed now expires. Returns `None` if that time has passed, or can never come.
     fn until(&self, time_in_force: TimeInForce, now: Timestamp) -> Option<Until> {
         match time_in_force {
             TimeInForce::GoodTillCancel => Some(Until::Cancelled),
@@ -108,7 +108,7 @@ impl Book {
         }
     }
 
-    /// Whether the order needs a free place at entry.
+    /// Returns `true` if the order needs a free place at entry.
     fn may_rest(&self, place: &Place) -> bool {
         let at_once = match place.time_in_force {
             TimeInForce::ImmediateOrCancel | TimeInForce::FillOrKill => true,

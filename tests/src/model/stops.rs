@@ -1,4 +1,4 @@
-//! Stops: when they are elected, and what they do then.
+//! Stops: when they are elected, and how they then trade.
 
 use core::cmp::Reverse;
 
@@ -6,7 +6,7 @@ use pricetime_engine::{CancelReason, Event, OrderRecord, Phase, Price, Side, Unt
 
 use super::book::{Book, elected_kind};
 
-/// Whether a price elects a stop.
+/// Returns `true` if a price elects a stop.
 fn elects(price: Price, order: &OrderRecord) -> bool {
     order.kind.stop().is_some_and(|stop| match order.side {
         Side::Buy => price >= stop,
@@ -15,7 +15,7 @@ fn elects(price: Price, order: &OrderRecord) -> bool {
 }
 
 impl Book {
-    /// A stop that was placed or amended: in Continuous the last price may elect it at once.
+    /// Handles a stop that was placed or amended: in Continuous the last price may elect it at once.
     pub(super) fn wait_or_elect(&mut self, order: OrderRecord) {
         let last = self.head.last_price;
         let holds = last.is_some_and(|price| elects(price, &order));
@@ -26,8 +26,8 @@ impl Book {
         }
     }
 
-    /// After the command's own work: one stop after the other that its trades have elected, each
-    /// worked off before the next is looked for.
+    /// Runs after the command's own work. Elects stops one at a time, and executes each before it searches
+    /// for the next.
     pub(super) fn cascade(&mut self) {
         while let Some(at) = self.next_stop() {
             let stop = self.orders.swap_remove(at);
@@ -35,8 +35,8 @@ impl Book {
         }
     }
 
-    /// The lowest buy stop that the highest trade has reached, else the highest sell stop that the
-    /// lowest has; of the same price the oldest.
+    /// The lowest buy stop that the highest trade price has reached, else the highest sell stop that the
+    /// lowest one has reached. At equal prices, the oldest.
     fn next_stop(&self) -> Option<usize> {
         let (low, high) = self.range?;
         let stops = |side: Side, price: Price| {
@@ -48,7 +48,7 @@ impl Book {
         buy.or(sell).map(|(at, _)| at)
     }
 
-    /// A stop becomes a market or limit order: it takes in Continuous and joins the book in Call.
+    /// Turns a stop into a market or limit order: it takes in Continuous and joins the book in Call.
     fn elect(&mut self, mut order: OrderRecord) {
         order.kind = elected_kind(order.kind);
         order.priority = self.take_priority();

@@ -1,4 +1,4 @@
-//! The model on its own: one scene for each rule that is easy to get wrong.
+//! Tests of the model alone: one scene for each rule that is easy to get wrong.
 
 use core::num::NonZeroU32;
 
@@ -33,7 +33,7 @@ fn spec(reference: Option<i64>) -> MarketSpec {
     }
 }
 
-/// A model and what is said to it.
+/// A model and the number of its last command.
 struct Scene {
     model: Model,
     sequence: u64,
@@ -63,14 +63,14 @@ impl Scene {
         (group.events, group.outcome)
     }
 
-    /// Said by an operator, who is never refused here.
+    /// A command from an operator, which must be accepted.
     fn done(&mut self, action: Action) -> Vec<Event> {
         let (events, outcome) = self.say(0, action);
         assert_eq!(outcome, Outcome::Accepted, "{action:?}");
         events
     }
 
-    /// Placed by the account of the order's own number.
+    /// An order placed by the account with the order's number.
     fn place(&mut self, place: Place) -> Vec<Event> {
         let (events, outcome) = self.say(place.order.0, Action::Place(place));
         assert_eq!(outcome, Outcome::Accepted, "{place:?}");
@@ -112,7 +112,7 @@ fn stop(name: u128, side: Side, quantity: u64, stop: i64) -> Place {
     order(name, side, quantity, OrderKind::Stop { stop })
 }
 
-/// The story of a group: what happened to whom, in one word each.
+/// A short description of each event of a group.
 fn story(events: &[Event]) -> Vec<String> {
     let tell = |event: &Event| match event {
         Event::Accepted { place, .. } => format!("accepted {}", place.order),
@@ -282,7 +282,7 @@ fn a_gap_between_prices_is_judged_as_its_ticks() {
     }
 }
 
-/// Steps 1 to 4 of the uniform price, word by word, over every tick.
+/// Steps 1 to 4 of the uniform price, literally, over every tick.
 fn tick_by_tick(orders: &[Place], reference: Option<i64>) -> Option<Clearing> {
     let limits = || orders.iter().filter_map(|o| o.kind.price());
     let at = |price: i64| {

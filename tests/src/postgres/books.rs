@@ -1,4 +1,4 @@
-//! Batches, and the sums that they have to come to.
+//! Batches, and the balances that result from them.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,7 @@ pub const MARKET: MarketId = MarketId(7);
 /// Its history.
 pub const HISTORY: History = History(0x0123_4567_89ab_4def_8123_4567_89ab_cdef);
 
-/// The batch of an epoch, always the same: one account in nine, and its neighbours, get something of
-/// the first.
+/// The batch of an epoch, always the same: one of nine accounts sells to the next two.
 #[must_use]
 pub fn batch(epoch: u64) -> Batch {
     let amount = i128::from(epoch % 97 + 1);
@@ -35,7 +34,7 @@ pub fn batch(epoch: u64) -> Batch {
     }
 }
 
-/// What accounts have after so many epochs.
+/// The balances after this many epochs.
 #[must_use]
 pub fn balances(epochs: u64) -> Vec<Balance> {
     let mut sums: BTreeMap<AccountId, (i128, i128)> = BTreeMap::new();
@@ -48,10 +47,10 @@ pub fn balances(epochs: u64) -> Vec<Balance> {
     sums.into_iter().map(balance).collect()
 }
 
-/// Claims the market and makes it ready for its first epoch.
+/// Claims the market and prepares it for its first epoch.
 ///
 /// # Panics
-/// Where the ledger does not.
+/// Panics if the ledger refuses.
 pub fn begin(ledger: &mut dyn Ledger) -> Token {
     let token = ledger.claim(MARKET, Token(0)).expect("a claim").token;
     let position = Position { history: HISTORY, last: EpochNumber(0) };

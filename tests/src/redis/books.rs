@@ -1,4 +1,4 @@
-//! Books of some thousand orders, and epochs of any size.
+//! Books of several thousand orders, and epochs of any size.
 
 use pricetime_engine::{
     AccountId, Action, Amend, Command, Engine, Fees, Group, Limits, MarketId, MarketSpec, OrderId,
@@ -8,7 +8,7 @@ use pricetime_engine::{
 
 use crate::generate::random::Random;
 
-/// An engine, and what happens in it.
+/// An engine, with a generator of commands for it.
 #[derive(Debug)]
 pub struct Books {
     /// The engine.
@@ -20,7 +20,7 @@ pub struct Books {
 }
 
 impl Books {
-    /// Two markets.
+    /// Creates two markets.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let engine = Engine::new(8);
@@ -49,10 +49,10 @@ impl Books {
         groups
     }
 
-    /// Adds a market, and opens it.
+    /// Adds a market and opens it.
     ///
     /// # Panics
-    /// Never: the symbol is one.
+    /// Never panics: the symbol is valid.
     pub fn add(&mut self) -> Vec<Group> {
         self.last_market += 1;
         let spec = MarketSpec {
@@ -75,13 +75,13 @@ impl Books {
         groups
     }
 
-    /// The markets that there are.
+    /// The current markets.
     #[must_use]
     pub fn markets(&self) -> Vec<u32> {
         self.engine.snapshot().markets.iter().map(|market| market.head.market.0).collect()
     }
 
-    /// Removes a market, and adds another.
+    /// Removes a market and adds another.
     pub fn replace(&mut self, market: u32) -> Vec<Group> {
         let mut groups = self.apply(market, 1, Action::CancelAll { account: None, side: None });
         groups.extend(self.apply(market, 1, Action::SetPhase(Phase::Closed)));
@@ -90,7 +90,7 @@ impl Books {
         groups
     }
 
-    /// An epoch with so many commands in each market.
+    /// An epoch with this many commands in each market.
     pub fn epoch(&mut self, commands: u64) -> Vec<Group> {
         let mut groups = Vec::new();
         for market in self.markets() {
@@ -100,7 +100,7 @@ impl Books {
             }
             for _ in 0..commands {
                 let action = self.action();
-                // An order's id says whose it is.
+                // An order's id determines its account.
                 let account = if let Action::Place(Place { order, .. })
                 | Action::Amend(Amend { order, .. }) = action
                 {
@@ -139,7 +139,7 @@ impl Books {
     fn place(&mut self) -> Action {
         self.orders += 1;
         let side = self.random.pick([Side::Buy, Side::Sell]);
-        // Far from the middle, so that books grow; one in twenty trades.
+        // Far from the middle, so that books grow; one order in twenty trades.
         let away = self.random.within(0, 300).cast_signed()
             - if self.random.once_in(20) { 200 } else { 0 };
         let price = Price(if side == Side::Buy { -away } else { away } - 20);
@@ -168,7 +168,7 @@ impl Books {
 }
 
 const fn order(number: u64) -> OrderId {
-    // Ids that do not grow with time: equal prices must not be in their order.
+    // Ids must not increase with time, so that orders at the same price are not in the order of their ids.
     OrderId((number.reverse_bits() as u128) << 32 | number as u128)
 }
 

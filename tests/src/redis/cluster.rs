@@ -1,4 +1,4 @@
-//! Clusters of real servers.
+//! Clusters of real Redis servers.
 
 use std::process::{Command, Stdio};
 
@@ -7,11 +7,11 @@ use pricetime_redis::RedisOptions;
 use super::Server;
 use crate::patience::until;
 
-/// A node that knows nobody. As a replica it takes over only if it is told to, so that no failover
-/// begins because the machine has stopped for a while.
+/// Starts a node that knows no other. As a replica it takes over only on request, so that a pause of the
+/// machine causes no failover.
 ///
 /// # Panics
-/// Where it does not come up.
+/// Panics if it does not start.
 #[must_use]
 pub fn node() -> Server {
     let quiet = ["--cluster-replica-no-failover", "yes"];
@@ -19,10 +19,10 @@ pub fn node() -> Server {
     Server::start_with(&[&arguments[..], &quiet].concat())
 }
 
-/// Three masters that have a third of the slots each.
+/// Starts three masters with a third of the slots each.
 ///
 /// # Panics
-/// Where they do not find each other.
+/// Panics if they do not find each other.
 #[must_use]
 pub fn cluster() -> Vec<Server> {
     let mut nodes = Vec::new();
@@ -44,10 +44,10 @@ pub fn cluster() -> Vec<Server> {
     nodes
 }
 
-/// A node that follows this one, which is in a cluster.
+/// Starts a replica of this node of a cluster.
 ///
 /// # Panics
-/// Where it does not come to that.
+/// Panics if it does not become a replica.
 #[must_use]
 pub fn replica(of: &Server) -> Server {
     let (replica, id) = (node(), of.ask(&["CLUSTER", "MYID"]));
@@ -57,27 +57,27 @@ pub fn replica(of: &Server) -> Server {
     replica
 }
 
-/// Waits until a replica has what its master has.
+/// Waits until a replica is in sync with its master.
 pub fn follows(replica: &Server) {
     until("the replica follows", || {
         replica.ask(&["INFO", "replication"]).contains("master_link_status:up")
     });
 }
 
-/// The way to a cluster of these nodes.
+/// The options to connect to a cluster of these nodes.
 ///
 /// # Panics
-/// Where there is none.
+/// Panics if the list of nodes is no valid address.
 #[must_use]
 pub fn options(nodes: &[Server]) -> RedisOptions {
     let nodes: Vec<String> = nodes.iter().map(|it| format!("127.0.0.1:{}", it.port)).collect();
     RedisOptions::parse(&format!("redis+cluster://{}", nodes.join(","))).expect("an address")
 }
 
-/// Moves all slots of a node to another one, with all that stands in them.
+/// Moves all slots of a node to another one, with their keys.
 ///
 /// # Panics
-/// Where that does not work.
+/// Panics if the move fails.
 pub fn move_slots(from: &Server, to: &Server) {
     let id = |node: &Server| node.ask(&["CLUSTER", "MYID"]);
     let moved = Command::new("redis-cli")

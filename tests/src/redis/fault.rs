@@ -1,45 +1,45 @@
-//! What can befall Redis, or the way to it, or who writes there.
+//! Faults of Redis, of the connection to it, or of a writer.
 
-/// What befalls it.
+/// A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
-    /// The server is killed, and starts again with what it had.
+    /// The server is killed, and restarts with its data.
     Killed,
-    /// It is killed, and starts again with nothing.
+    /// The server is killed, and restarts empty.
     Emptied,
-    /// It hangs.
+    /// The server hangs.
     Hung,
-    /// It is emptied.
+    /// All keys are deleted.
     Flushed,
-    /// A key is taken away.
+    /// One key is deleted.
     Deleted,
-    /// Something else stands under a key.
+    /// A key gets a value of another type.
     WrongType,
-    /// Something is taken out of a key.
+    /// A member of a key is removed.
     MemberGone,
-    /// Something is put into a key.
+    /// A member is added to a key.
     MemberAdded,
-    /// The term is none.
+    /// The term is not a valid number.
     OddTerm,
-    /// It is full.
+    /// The memory limit is reached.
     Full,
-    /// It follows another one.
+    /// The server becomes a replica of another one.
     ReadOnly,
     /// Connections are cut.
     Cut,
-    /// What is asked arrives late.
+    /// Requests arrive late.
     Late,
-    /// Connections are open, and nothing arrives.
+    /// Connections stay open, and nothing arrives.
     HalfOpen,
-    /// The answer to a transaction is lost.
+    /// The reply to a transaction is lost.
     LostReply,
     /// The writer dies.
     Dropped,
-    /// Another one takes over while it lives.
+    /// Another writer takes over while it lives.
     TakenOver,
 }
 
-/// All of them.
+/// All faults.
 pub const FAULTS: [Fault; 17] = [
     Fault::Killed,
     Fault::Emptied,
@@ -61,7 +61,7 @@ pub const FAULTS: [Fault; 17] = [
 ];
 
 impl Fault {
-    /// Whether somebody does by hand what nobody should.
+    /// Returns `true` if the fault is a change by hand, against the rules.
     #[must_use]
     pub const fn tampers(self) -> bool {
         matches!(
@@ -71,16 +71,16 @@ impl Fault {
     }
 }
 
-/// Puts something else under a key.
+/// Replaces a key with a value of another type.
 pub const WRONG: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; redis.call('DEL', KEYS[1]); \
     if kind == 'list' then redis.call('SET', KEYS[1], 'x') else redis.call('RPUSH', KEYS[1], 'x') \
     end";
-/// Takes something out of it.
+/// Removes a member from a key.
 pub const GONE: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; \
     if kind == 'zset' then redis.call('ZPOPMIN', KEYS[1]) \
     elseif kind == 'set' then redis.call('SPOP', KEYS[1]) \
     elseif kind == 'hash' then redis.call('HDEL', KEYS[1], redis.call('HKEYS', KEYS[1])[1]) end";
-/// Puts something in.
+/// Adds a member to a key.
 pub const ADDED: &str = "local kind = redis.call('TYPE', KEYS[1]).ok; \
     if kind == 'zset' then redis.call('ZADD', KEYS[1], 7, 'x') \
     elseif kind == 'set' then redis.call('SADD', KEYS[1], '999') \

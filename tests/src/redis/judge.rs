@@ -1,4 +1,4 @@
-//! Who reads the image all the time, and knows what may stand there.
+//! A reader that polls the image and checks every state that it finds.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,16 +10,16 @@ use pricetime_redis::{
     Address, KeyNames, Link, ReadError, RedisOptions, Server as Where, read_image,
 };
 
-/// How long an answer may take before the writer gives up. If the machine is busy that happens without
-/// a fault, so nothing may be concluded from a late answer.
+/// How long the writer waits for an answer. On a busy machine an answer can be late without a fault, so no
+/// test may draw conclusions from a late answer.
 pub const PATIENCE: Duration = Duration::from_millis(600);
-/// And a long one, of a server that waits for its disk each time.
+/// A longer limit, for a server that waits for its disk each time.
 pub const LONG_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How to reach a server on this port.
+/// The options to connect to a server on this port.
 ///
 /// # Panics
-/// Never.
+/// Never panics.
 #[must_use]
 pub fn options(port: u16) -> RedisOptions {
     let server = Where::Single(Address { host: String::from("127.0.0.1"), port });
@@ -27,39 +27,39 @@ pub fn options(port: u16) -> RedisOptions {
     RedisOptions { server, connect: PATIENCE, control: PATIENCE, bulk: LONG_PATIENCE, ..parsed }
 }
 
-/// What those who read are told and tell.
+/// The state that the readers and the test share.
 #[derive(Debug, Default)]
 pub struct Judge {
-    /// All states that were or were to be written.
+    /// All states that were written, or were about to be.
     states: Mutex<HashMap<u128, MarketSnapshot>>,
-    /// Whether somebody did by hand what nobody should, and it is not mended yet.
+    /// Whether a key was changed by hand and is not repaired yet.
     pub tampered: AtomicBool,
-    /// Whether it is over.
+    /// Whether the readers should stop.
     pub over: AtomicBool,
 }
 
 impl Judge {
-    /// These are written next.
+    /// Adds the states that are written next.
     ///
     /// # Panics
-    /// Where another thread did.
+    /// Panics if another thread has panicked.
     pub fn expect(&self, states: &[MarketSnapshot]) {
         let mut known = self.states.lock().expect("nobody failed");
         known.extend(states.iter().map(|state| (state.digest(), state.clone())));
     }
 
-    /// Reads until it is over, from the server itself. How often it found a state.
+    /// Polls the server until the test is over. Returns how often it found a state.
     ///
     /// # Panics
-    /// Where it finds what never was, or damage where nobody tampered.
+    /// Panics if it finds a state that never existed, or damage without tampering.
     pub fn poll(&self, port: u16) -> u32 {
         self.poll_at(options(port))
     }
 
-    /// The same from these servers.
+    /// Like [`Judge::poll`], with these options.
     ///
     /// # Panics
-    /// Where it finds what never was, or damage where nobody tampered.
+    /// Panics if it finds a state that never existed, or damage without tampering.
     pub fn poll_at(&self, options: RedisOptions) -> u32 {
         let mut link = Link::new(options);
         let mut found = 0;

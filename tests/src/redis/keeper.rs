@@ -1,5 +1,5 @@
-//! What a host does between the core and the writer, on one thread: it folds, gathers what has
-//! changed, and brings it to Redis.
+//! The part of a host between the core and the image writer, on one thread. It folds events into an image,
+//! collects the changes and writes them to Redis.
 
 use std::collections::BTreeMap;
 
@@ -12,32 +12,32 @@ use pricetime_redis::{
 
 type Changed = BTreeMap<OrderId, Option<OrderRecord>>;
 
-/// The keeper of an image.
+/// Keeps an image in Redis up to date.
 #[derive(Debug)]
 pub struct Keeper {
     writer: ImageWriter,
     image: Image,
     pending: BTreeMap<MarketId, Changed>,
     gone: Vec<MarketId>,
-    /// It says nothing of what changed, and has the writer forget what stands there.
+    /// Whether it hides the changes from the writer and makes it forget what is in Redis.
     pub is_forgetful: bool,
 }
 
 impl Keeper {
-    /// One that begins with this image.
+    /// Starts with this image.
     #[must_use]
     pub fn new(options: RedisOptions, history: History, image: Image) -> Self {
         let writer = ImageWriter::new(Link::new(options), history, 0);
         Self { writer, image, pending: BTreeMap::new(), gone: Vec::new(), is_forgetful: false }
     }
 
-    /// One that begins with the state of an engine, as after a restart.
+    /// Starts with the state of an engine, as after a restart.
     #[must_use]
     pub fn of(options: RedisOptions, history: History, engine: &Engine) -> Self {
         Self::new(options, history, Image::from_snapshot(&engine.snapshot()))
     }
 
-    /// Takes in what the core said. Whether an epoch has closed.
+    /// Folds the core's events. Returns `true` if an epoch has closed.
     pub fn fold(&mut self, groups: &[Group]) -> bool {
         let mut closed = false;
         for group in groups {
@@ -59,18 +59,18 @@ impl Keeper {
         Some(state)
     }
 
-    /// Looks whether the image of a market is still what was written.
+    /// Checks whether the image of a market in Redis is still what was written.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// Returns an error if it cannot be read.
     pub fn verify(&mut self, market: u32) -> Result<Option<String>, RedisError> {
         self.writer.verify(MarketId(market))
     }
 
-    /// Brings all markets to Redis. Of each it is found out whether another writer has taken it.
+    /// Writes all markets to Redis. Checks each for a takeover by another writer.
     ///
     /// # Errors
-    /// The first one.
+    /// Returns the first error.
     pub fn keep(&mut self) -> Result<Vec<How>, RedisError> {
         while let Some(market) = self.gone.last() {
             self.writer.remove(*market)?;
@@ -99,10 +99,10 @@ impl Keeper {
     }
 }
 
-/// What stands in Redis.
+/// The images in Redis.
 ///
 /// # Panics
-/// Where it cannot be read, or is damaged.
+/// Panics if an image cannot be read, or is damaged.
 #[must_use]
 pub fn stored(options: RedisOptions) -> Vec<MarketSnapshot> {
     let mut link = Link::new(options);

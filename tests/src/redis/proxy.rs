@@ -1,4 +1,4 @@
-//! A way to a server that can be cut, slow, half open, or lose one answer.
+//! A proxy to a server that can cut connections, delay requests, drop everything, or lose one reply.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -7,24 +7,24 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-/// What ends a transaction, for Redis and for PostgreSQL.
+/// The end of a transaction, for Redis and for PostgreSQL.
 const ENDS: [&[u8]; 3] = [b"EXEC", b"EVAL", b"COMMIT\0"];
 
-/// What it does to what comes by.
+/// What the proxy does with the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing.
+    /// Forwards everything.
     Pass,
-    /// Every connection ends at its next word, and no new one begins.
+    /// Every connection ends at its next data, and no new one is accepted.
     Cut,
-    /// What is asked arrives late, whether or not anybody waits for the answer.
+    /// Requests arrive late, whether or not the client still waits for the reply.
     Late(Duration),
-    /// Nothing arrives any more, and nobody is told.
+    /// Nothing arrives any more, and no side is notified.
     Swallow,
-    /// The server carries out the transaction or script behind so many others, and then the connection
-    /// ends without its answer.
+    /// The server executes the transaction or script after this many others; then the connection ends
+    /// without its reply.
     LoseReply(u64),
-    /// What is asked arrives when the mode changes.
+    /// Requests arrive when the mode changes.
     Hold,
 }
 
@@ -36,19 +36,19 @@ struct Ways {
     ended: AtomicBool,
 }
 
-/// The proxy. It ends with this value.
+/// The proxy. It stops when this value is dropped.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Where it listens.
+    /// The port it listens on.
     pub port: u16,
     ways: Arc<Ways>,
 }
 
 impl Proxy {
-    /// One in front of this port.
+    /// Starts a proxy to this port.
     ///
     /// # Panics
-    /// Where there is no port for it.
+    /// Panics if no port is free.
     #[must_use]
     pub fn start(to: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -60,7 +60,7 @@ impl Proxy {
                 if shared.ended.load(SeqCst) {
                     return;
                 }
-                // A connection that was cut is just gone; so is one to a server that is gone.
+                // A connection that was cut is ignored, and so is one to a server that is gone.
                 let Ok(client) = client else { continue };
                 if shared.mode.load(SeqCst) == 1 {
                     continue;
@@ -73,7 +73,7 @@ impl Proxy {
         Self { port, ways }
     }
 
-    /// From now on it does this.
+    /// Sets the mode.
     pub fn set(&self, mode: Mode) {
         let (mode, number) = match mode {
             Mode::Pass => (0, 0),
@@ -87,7 +87,7 @@ impl Proxy {
         self.ways.mode.store(mode, SeqCst);
     }
 
-    /// How many pieces of what was asked [`Mode::Hold`] has held.
+    /// The number of pieces of requests that [`Mode::Hold`] has held.
     #[must_use]
     pub fn held(&self) -> u64 {
         self.ways.held.load(SeqCst)
@@ -127,7 +127,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, ways: &Ways, lost: &AtomicBool,
             2 if asks => thread::sleep(Duration::from_millis(ways.number.load(SeqCst))),
             3 => continue,
             4 if asks && ENDS.iter().any(|end| words.windows(end.len()).any(|it| it == *end)) => {
-                // One below zero is a very large number: it is lost once.
+                // Below zero the number wraps around to a very large one, so only one reply is lost.
                 let behind = ways.number.fetch_sub(1, SeqCst);
                 lost.fetch_or(behind == 0, SeqCst);
             }
@@ -140,7 +140,8 @@ fn carry(mut from: TcpStream, mut to: TcpStream, ways: &Ways, lost: &AtomicBool,
             _ => {}
         }
         if !asks && lost.load(SeqCst) {
-            // The server keeps its end: it may still be about to read what was asked.
+            // The connection to the server stays open, because the server may not have read the request
+            // yet.
             drop(to.shutdown(Shutdown::Both));
             continue;
         }

@@ -1,4 +1,4 @@
-//! A host that publishes, and what a test does with it.
+//! A host that publishes events, and helpers for its tests.
 
 use std::path::Path;
 
@@ -13,40 +13,40 @@ use super::streams::{KEYS, Told, expected, groups, judge, stored};
 use crate::load::{self, MARKET};
 use crate::patience::until;
 
-/// How to publish to the server on this port.
+/// The options to publish to the server on this port.
 #[must_use]
 pub fn publishing(port: u16) -> RedisOptions {
     publishing_by(options(port))
 }
 
-/// How to publish this way.
+/// Adds publishing to these options.
 #[must_use]
 pub fn publishing_by(way: RedisOptions) -> RedisOptions {
     RedisOptions { publish: Some(Publish::default()), ..way }
 }
 
-/// An operator says this, and waits for the answer.
+/// Sends an action as an operator and waits for the answer.
 ///
 /// # Panics
-/// Where there is none.
+/// Panics if there is no answer.
 pub fn operator(host: &Host, action: Action) {
     load::done(host, load::operator(action));
 }
 
-/// A host of this folder, with the market of the load.
+/// Opens a host on this folder, with the market of [`load`].
 ///
 /// # Panics
-/// Where it cannot be had.
+/// Panics if the host does not open.
 #[must_use]
 pub fn open(folder: &Path, redis: RedisOptions) -> Host {
     let journal = JournalOptions { segment_bytes: 1 << 15 };
     load::open(Options { redis: Some(redis), journal, ..Options::new(folder) })
 }
 
-/// So many commands, the last of which closes an epoch. Waits for the last.
+/// Sends `many` commands, the last of which closes an epoch, and waits for the last.
 ///
 /// # Panics
-/// Where the host has ended.
+/// Panics if the host has ended.
 pub fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
     for number in *next..*next + many {
         while let Err(Refused::Busy) = host.tell(load::draft(seed, number)) {
@@ -61,7 +61,7 @@ pub fn epoch(host: &Host, seed: u64, next: &mut u64, many: u64) {
 /// Waits until everything durable is published.
 ///
 /// # Panics
-/// Where it never is.
+/// Panics if that does not happen.
 pub fn caught_up(host: &Host) {
     until("the streams catch up", || {
         let events = host.status().redis.events.expect("events are published");
@@ -69,7 +69,7 @@ pub fn caught_up(host: &Host) {
     });
 }
 
-/// Whether events cannot be published now.
+/// Returns `true` if events cannot be published now.
 #[must_use]
 pub fn is_ill(host: &Host) -> bool {
     let events = host.status().redis.events;
@@ -79,7 +79,7 @@ pub fn is_ill(host: &Host) -> bool {
 /// Waits until events cannot be published for a reason that contains these words.
 ///
 /// # Panics
-/// If that does not happen.
+/// Panics if that does not happen.
 pub fn until_ill(host: &Host, words: &str) {
     until(words, || {
         let events = host.status().redis.events;
@@ -89,19 +89,19 @@ pub fn until_ill(host: &Host, words: &str) {
     });
 }
 
-/// Holds all streams against the journal. Gives the markers of each.
+/// Compares all streams with the journal. Returns the markers of each.
 ///
 /// # Panics
-/// Where they do not say what the journal's commands did.
+/// Panics if the streams do not match the commands in the journal.
 #[must_use]
 pub fn hold(what: &str, folder: &Path, port: u16) -> [Vec<Told>; 3] {
     hold_where(what, folder, |_| port)
 }
 
-/// The same where each stream has a port of its own.
+/// Like [`hold`], with a port for each stream.
 ///
 /// # Panics
-/// As [`hold`].
+/// Panics like [`hold`].
 #[must_use]
 pub fn hold_where(what: &str, folder: &Path, port: impl Fn(&str) -> u16) -> [Vec<Told>; 3] {
     let expected = expected(&groups(folder));

@@ -1,5 +1,5 @@
-//! Redis as it stands there, asked in its own words over a plain socket: what judges the image must
-//! not share a client with who writes it.
+//! Reads Redis with its own protocol over a plain socket. The code that checks the image must not share a
+//! client with the code that writes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -9,16 +9,16 @@ use pricetime_engine::{MarketSnapshot, OrderKind, OrderRecord, Side};
 
 use crate::patience::PATIENCE;
 
-/// An answer.
+/// A reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// Text, a status or a number.
     Text(Vec<u8>),
-    /// Nothing.
+    /// No value.
     Nil,
-    /// Several.
+    /// An array.
     Many(Vec<Self>),
-    /// A refusal.
+    /// An error.
     Error(String),
 }
 
@@ -30,7 +30,7 @@ impl Reply {
 
     fn text(self) -> String {
         match self {
-            // What is no text is written in hexadecimal: members.
+            // Bytes that are not text, such as members, are written in hexadecimal.
             Self::Text(bytes) => String::from_utf8(bytes).unwrap_or_else(|error| {
                 error.into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
             }),
@@ -47,17 +47,17 @@ impl Raw {
     /// Connects to a server on loopback.
     ///
     /// # Errors
-    /// Where it does not answer.
+    /// Returns an error if the server does not answer.
     pub fn connect(port: u16) -> io::Result<Self> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Asks for something.
+    /// Sends a command and reads its reply.
     ///
     /// # Errors
-    /// Where there is no answer.
+    /// Returns an error if there is no reply.
     pub fn ask(&mut self, words: &[&str]) -> io::Result<Reply> {
         let mut text = format!("*{}\r\n", words.len());
         for word in words {
@@ -67,10 +67,10 @@ impl Raw {
         self.answer()
     }
 
-    /// What it says of itself next: who subscribes is told.
+    /// Reads the next message, which a subscriber gets without asking.
     ///
     /// # Errors
-    /// Where it says nothing.
+    /// Returns an error if no message arrives.
     pub fn hear(&mut self) -> io::Result<Vec<String>> {
         self.answer().map(Reply::texts)
     }
@@ -98,10 +98,10 @@ impl Raw {
         }
     }
 
-    /// Everything of a market at one moment.
+    /// Reads all keys of a market in one transaction.
     ///
     /// # Errors
-    /// Where there is no answer.
+    /// Returns an error if there is no reply.
     pub fn look(&mut self, market: u32) -> io::Result<Sight> {
         let key = |part: &str| format!("pricetime:dev:{{{market}}}:{part}");
         self.ask(&["MULTI"])?;
@@ -130,7 +130,7 @@ impl Raw {
     }
 }
 
-/// Ids and scores of a side in the order of its sorted set.
+/// The ids and scores of a side, in the order of its sorted set.
 fn side(reply: Reply) -> Vec<(String, String)> {
     let Reply::Many(many) = reply else { return Vec::new() };
     let of = |pair: &[Reply]| {
@@ -141,14 +141,14 @@ fn side(reply: Reply) -> Vec<(String, String)> {
     many.chunks_exact(2).map(of).collect()
 }
 
-/// What stands in the keys of a market.
+/// The content of a market's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     /// Its metadata.
     pub metadata: BTreeMap<String, String>,
-    /// Ids and scores, as a reader gets them.
+    /// Ids and scores, in the order in which a reader gets them.
     pub bids: Vec<(String, String)>,
-    /// Ids and scores, as a reader gets them.
+    /// Ids and scores, in the order in which a reader gets them.
     pub asks: Vec<(String, String)>,
     orders: BTreeSet<String>,
     stops: BTreeSet<String>,
@@ -158,13 +158,13 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// What the metadata say.
+    /// The value of a metadata field.
     #[must_use]
     pub fn says(&self, field: &str) -> &str {
         self.metadata.get(field).map_or("", String::as_str)
     }
 
-    /// What a reader must find where a market's state is this one.
+    /// The content that a reader must find if this is the market's state.
     #[must_use]
     pub fn of(state: &MarketSnapshot) -> Self {
         let [bids, asks] = [Side::Buy, Side::Sell].map(|side| queue(state, side));
@@ -210,7 +210,7 @@ impl Sight {
         Self { metadata, ..sight }
     }
 
-    /// This, with only those metadata that the other one has.
+    /// Keeps only the metadata fields that the other one has too.
     #[must_use]
     pub fn like(mut self, other: &Self) -> Self {
         self.metadata.retain(|field, _| other.metadata.contains_key(field));
@@ -218,7 +218,7 @@ impl Sight {
     }
 }
 
-/// The ids of a side in the order in which they would trade, and their scores.
+/// The ids of a side in the order in which they would trade, with their scores.
 fn queue(state: &MarketSnapshot, side: Side) -> Vec<(String, String)> {
     let mut orders: Vec<_> = state.resting.iter().filter(|order| order.side == side).collect();
     let unpriced = |order: &OrderRecord| matches!(order.kind, OrderKind::Market);

@@ -1,4 +1,4 @@
-//! A real sentinel.
+//! A real Redis Sentinel.
 
 use pricetime_redis::RedisOptions;
 use tempfile::TempDir;
@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use crate::patience::until;
 use crate::server::{Port, Process};
 
-/// A sentinel that watches a master by the name of `main`. It is killed when this value is dropped.
+/// A sentinel that watches a master under the name `main`. It is killed when this value is dropped.
 #[derive(Debug)]
 pub struct Sentinel {
     port: Port,
@@ -15,19 +15,19 @@ pub struct Sentinel {
 }
 
 impl Sentinel {
-    /// Starts one that watches the master on this port.
+    /// Starts a sentinel that watches the master on this port.
     ///
     /// # Panics
-    /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
+    /// Panics if `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start(master: u16) -> Self {
         Self::start_with(master, "")
     }
 
-    /// Starts one with these lines in its configuration.
+    /// Starts a sentinel with these additional lines in its configuration.
     ///
     /// # Panics
-    /// If `redis-server` is not installed (`scripts/test` installs it) or ends.
+    /// Panics if `redis-server` is not installed (`scripts/test` installs it) or ends.
     #[must_use]
     pub fn start_with(master: u16, lines: &str) -> Self {
         let started = (0..20).find_map(|_| Self::try_start(master, lines));
@@ -50,32 +50,32 @@ impl Sentinel {
         Some(Self { port, process, _folder: folder })
     }
 
-    /// The way to the master by way of it.
+    /// The options to connect to the master through it.
     ///
     /// # Panics
-    /// Where there is none.
+    /// Never panics.
     #[must_use]
     pub fn options(&self) -> RedisOptions {
         self.options_with("")
     }
 
-    /// The same, with this behind the address.
+    /// The same, with this text after the address.
     ///
     /// # Panics
-    /// Where there is none.
+    /// Panics if that is no valid address.
     #[must_use]
     pub fn options_with(&self, more: &str) -> RedisOptions {
         let url = format!("redis+sentinel://127.0.0.1:{}/main{more}", self.port.number);
         RedisOptions::parse(&url).expect("an address")
     }
 
-    /// What it answers.
+    /// Runs a command with `redis-cli` and returns its output.
     #[must_use]
     pub fn ask(&self, words: &[&str]) -> String {
         super::ask(self.port.number, words, Some(&self.process))
     }
 
-    /// Waits until it knows this replica.
+    /// Waits until the sentinel knows this replica.
     pub fn knows(&self, replica: u16) {
         until("the sentinel knows the replica", || {
             self.ask(&["SENTINEL", "replicas", "main"]).contains(&replica.to_string())

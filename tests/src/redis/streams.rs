@@ -1,5 +1,5 @@
-//! What stands in streams, asked in the server's own words, and what has to stand there by what the
-//! model says that the journal's commands did.
+//! The content of streams, read with the plain protocol, and the content that they must have according to
+//! the model and the journal's commands.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,33 +15,33 @@ use crate::record::commands;
 pub const KEYS: [&str; 3] =
     ["pricetime:dev:stream:trades", "pricetime:dev:stream:orders", "pricetime:dev:stream:epochs"];
 
-/// An entry, as it stands there or as it has to.
+/// An entry, as found or as expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// Command and number.
+    /// The sequence of the command, and the number within it.
     pub id: (u64, u64),
-    /// What it says.
+    /// The fields.
     pub says: BTreeMap<String, String>,
 }
 
 impl Told {
-    /// What stands in a field.
+    /// The value of a field.
     #[must_use]
     pub fn says(&self, field: &str) -> &str {
         self.says.get(field).map_or("", String::as_str)
     }
 
-    /// Whether it is a marker.
+    /// Returns `true` if it is a marker.
     #[must_use]
     pub fn is_marker(&self) -> bool {
         self.says("event") == "marker"
     }
 }
 
-/// All entries of a stream, asked for piece by piece.
+/// All entries of a stream, read in chunks.
 ///
 /// # Panics
-/// Where the server does not answer, or what stands there is no stream.
+/// Panics if the server does not answer, or if the key is not a stream.
 #[must_use]
 pub fn stored(port: u16, key: &str) -> Vec<Told> {
     let mut raw = Raw::connect(port).expect("the server answers");
@@ -70,17 +70,17 @@ fn told(entry: &Reply) -> Told {
     Told { id, says: says.collect() }
 }
 
-/// What the commands of a folder did, as the model sees it.
+/// The groups of a folder's commands, according to the model.
 ///
 /// # Panics
-/// Where the journal cannot be read.
+/// Panics if the journal cannot be read.
 #[must_use]
 pub fn groups(folder: &Path) -> Vec<Group> {
     let mut model = Model::new(10_000);
     commands(folder).iter().map(|command| model.apply(command)).collect()
 }
 
-/// The ends of an order's story that every reader wants.
+/// The fields of an entry about an order: its event, its id and `more`.
 fn of_order(event: &str, order: OrderId, more: &[(&str, String)]) -> BTreeMap<String, String> {
     let says = more.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
     let mut says: BTreeMap<_, _> = says.collect();
@@ -89,7 +89,7 @@ fn of_order(event: &str, order: OrderId, more: &[(&str, String)]) -> BTreeMap<St
     says
 }
 
-/// The same, of an order of which so much is left.
+/// The fields of an entry about an order with this remaining quantity.
 fn left(event: &str, party: &Party, remaining: Option<u64>) -> BTreeMap<String, String> {
     let mut more = vec![("account", uuid(party.account.0))];
     more.extend(remaining.map(|lots| ("remaining", lots.to_string())));
@@ -107,7 +107,7 @@ fn side(side: Side) -> String {
 
 type Says = BTreeMap<String, String>;
 
-/// What each stream has to say of an event of a market whose ticks and lots are one.
+/// The entries that an event adds to each stream, in a market with ticks and lots of one.
 fn worded(group: &Group, event: &Event) -> [Vec<Says>; 3] {
     let public = |event: &str, more: &[(&str, String)]| {
         let says = more.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
@@ -171,7 +171,7 @@ fn worded(group: &Group, event: &Event) -> [Vec<Says>; 3] {
     }
 }
 
-/// What each stream has to say of these groups.
+/// The entries that each stream must have for these groups.
 #[must_use]
 pub fn expected(groups: &[Group]) -> [Vec<Told>; 3] {
     let mut all: [Vec<Told>; 3] = Default::default();
@@ -193,12 +193,12 @@ pub fn expected(groups: &[Group]) -> [Vec<Told>; 3] {
     all
 }
 
-/// Holds a stream against what it has to say: in order, nothing twice, and between two markers
-/// nothing missing. What may be missing lies before a marker and not after the command that it names.
-/// Gives the markers.
+/// Compares a stream with the expected entries: in order, without duplicates, and between two markers
+/// without gaps. Entries may be missing only before a marker, and only those of commands before the one
+/// that it names. Returns the markers.
 ///
 /// # Panics
-/// Where it says anything else.
+/// Panics if the stream differs.
 pub fn judge(what: &str, stored: &[Told], expected: &[Told]) -> Vec<Told> {
     assert!(stored.is_sorted_by(|a, b| a.id < b.id), "{what}: not in order");
     assert!(stored.first().is_none_or(Told::is_marker), "{what}: it begins without a marker");
@@ -209,7 +209,7 @@ pub fn judge(what: &str, stored: &[Told], expected: &[Told]) -> Vec<Told> {
         if entry.is_marker() {
             let from: u64 = entry.says("sequence").parse().expect("a number");
             assert_eq!(entry.id, (from, 0), "{what}");
-            // What is missing is missing behind the last entry and before this one.
+            // The gap ends at this marker, so missing entries lie before it and after the last entry.
             at = expected.partition_point(|it| it.id.0 < from);
             markers.push(entry.clone());
             inside = true;

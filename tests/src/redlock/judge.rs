@@ -1,4 +1,4 @@
-//! What must be true in the world, at every moment and in the end.
+//! The invariants of the simulation, at every moment and at the end.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use super::plan::Spoil;
 use super::world::World;
 
 impl World {
-    /// Lives through all of it.
+    /// Runs the whole simulation.
     ///
     /// # Errors
-    /// What should never be.
+    /// Returns the violated invariant.
     pub fn live(&mut self) -> Result<(), String> {
         self.until(self.plan.end)?;
-        // All is well again, and nobody wants the lock any more.
+        // All faults are over, and no holder wants the lock any more.
         for node in &mut self.nodes {
             (node.hung_until, node.dead_until) = (self.plan.end, self.plan.end);
         }
@@ -31,7 +31,7 @@ impl World {
         if let Some(owner) = left.find(|owner| self.plan.in_order && !crashed(*owner)) {
             return Err(format!("{owner:?} still has a node, and does not know it"));
         }
-        // Clocks jumped back by half a time to live at most, and not more often than that.
+        // A clock jumps back by at most half a time to live, and at most 12 times.
         let late = self.plan.ttl / 2 * 12;
         let free = calm + self.plan.ttl * 2 + late;
         self.until(free)?;
@@ -48,7 +48,7 @@ impl World {
         leaks.map_or(Ok(()), |lease| Err(format!("lease {lease} never ends")))
     }
 
-    /// Whether the holder of this lease believes that it has the lock.
+    /// Returns `true` if the holder of this lease believes that it has the lock.
     fn believes(&self, lease: usize) -> bool {
         let running = &self.leases[lease];
         let local = self.holders[running.holder].local(self.now);
@@ -65,8 +65,8 @@ impl World {
         until.is_some_and(|until| until > local)
     }
 
-    /// Nobody believes in a lock that fewer than a quorum of nodes have promised for longer than
-    /// now; and where two believe, a node broke a promise that it was needed for.
+    /// Checks the two invariants. A holder believes in a lock only if a quorum of nodes has promised it
+    /// beyond this moment. If two holders believe, a node that one of them needed broke its promise.
     pub(super) fn judge(&mut self) -> Result<(), String> {
         let (nodes, now) = (&self.nodes, self.now);
         let quorum = self.plan.rules.nodes / 2 + 1;

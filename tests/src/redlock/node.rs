@@ -1,10 +1,10 @@
-//! A node as a lock sees one: one key with an end, and a clock that may be wrong.
+//! A node as the lock sees it: one key with an expiry, and a clock that may be wrong.
 
 use pricetime_redis::redlock::{Answer, Ask, Deed};
 
 use super::plan::Spoil;
 
-/// Whose a value is: which lease, and which attempt of it.
+/// The owner of a value: a lease and its attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
     /// The number of the lease.
@@ -13,54 +13,54 @@ pub(super) struct Owner {
     pub(super) attempt: u64,
 }
 
-/// What a node promised: that until then nobody else gets the lock from it.
+/// A node's promise not to give the lock to another owner before a time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Promise {
-    /// To whom.
+    /// The owner that has the promise.
     pub(super) owner: Owner,
-    /// True time.
+    /// The end of the promise, in true time.
     pub(super) until: u64,
-    /// Whether something happened to the node by which it could not keep it.
+    /// Whether a fault of the node prevented it from keeping the promise.
     pub(super) broken: bool,
 }
 
-/// A node. Times are true ones, in microseconds.
+/// A node. Times are true times, in microseconds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Node {
-    /// How many millionths its clock is fast.
+    /// How much its clock is fast, in millionths.
     fast_ppm: i64,
-    /// Until when it answers nobody, with what it is asked kept for later.
+    /// The end of a hang. Until then it answers no requests, and keeps them for later.
     pub(super) hung_until: u64,
-    /// Until when nobody can connect to it.
+    /// The end of a failure, during which it accepts no connections.
     pub(super) dead_until: u64,
-    /// What it was asked since it hangs: whose question, and whether the answer is heard.
+    /// The requests received during a hang: the lease, the request, and whether the answer reaches it.
     pub(super) waiting: Vec<(usize, Ask, bool)>,
     key: Option<(Owner, u64)>,
-    /// Who had it when its clock jumped back.
+    /// The owner at the time when the clock jumped back.
     delayed: Option<Owner>,
     promises: Vec<Promise>,
 }
 
 impl Node {
-    /// One whose clock is so much fast.
+    /// Creates a node whose clock is fast by `fast_ppm`.
     pub(super) fn new(fast_ppm: i64) -> Self {
         Self { fast_ppm, ..Self::default() }
     }
 
-    /// Who still has the lock here, and not because its clock jumped back.
+    /// The owner of the lock on this node, unless it only remains because the clock jumped back.
     #[must_use]
     pub(super) fn left(&self, now: u64) -> Option<Owner> {
         let key = self.key.filter(|(owner, end)| *end > now && self.delayed != Some(*owner));
         key.map(|(owner, _)| owner)
     }
 
-    /// What it promised this one.
+    /// The promise to this owner, if it has not expired.
     #[must_use]
     pub(super) fn promise(&self, to: Owner, now: u64) -> Option<Promise> {
         self.promises.iter().find(|it| it.owner == to && it.until > now).copied()
     }
 
-    /// Does what it is asked.
+    /// Executes a request.
     pub(super) fn carry_out(
         &mut self,
         now: u64,
@@ -98,7 +98,7 @@ impl Node {
         }
     }
 
-    /// It forgets everything, or its clock jumps ahead.
+    /// Loses all data, or has its clock jump ahead.
     pub(super) fn forget(&mut self) {
         self.key = None;
         for promise in &mut self.promises {
@@ -106,7 +106,7 @@ impl Node {
         }
     }
 
-    /// Its clock jumps back: what it has ends so much later.
+    /// Moves its clock back: its key expires that much later.
     pub(super) fn delay(&mut self, by: u64) {
         if let Some((owner, end)) = &mut self.key {
             self.delayed = Some(*owner);

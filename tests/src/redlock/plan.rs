@@ -1,4 +1,4 @@
-//! What a schedule is like: drawn from its seed.
+//! The schedule of a run, generated from its seed.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use pricetime_redis::redlock::Rules;
 
 use crate::generate::random::Random;
 
-/// A rule that is broken on purpose, to see that it is missed.
+/// A rule that is broken on purpose, to check that the simulation detects it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spoil {
-    /// None.
+    /// No rule is broken.
     Nothing,
-    /// One node less is enough.
+    /// One node fewer than a quorum is enough.
     Quorum,
-    /// Nothing is taken off for clocks that differ.
+    /// Clock drift is not subtracted from the validity.
     Drift,
-    /// The validity counts from the last answer, not from the question.
+    /// The validity counts from the last answer, not from the request.
     FromAnswer,
-    /// A holder waits to be told of the end instead of looking at the time.
+    /// A holder waits for a notification of the end instead of checking the time.
     Trusting,
-    /// What is freed is not compared.
+    /// A release does not compare the value.
     BlindFree,
     /// All attempts write the same value.
     OneValue,
-    /// Nothing is freed.
+    /// Nothing is released.
     NoCleaning,
 }
 
-/// What goes wrong, and when. Times are true ones, in microseconds.
+/// A fault at a node or holder. Times are true times, in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fault {
-    /// A node answers nobody for so long.
+    /// A node answers no requests for this time.
     Hang { node: usize, lasts: u64 },
-    /// A node is gone for so long, and comes back as it was.
+    /// A node is down for this time, and returns with its data.
     Die { node: usize, lasts: u64 },
-    /// A node comes back empty, or has its clock jump ahead.
+    /// A node returns empty, or its clock jumps ahead.
     Forget { node: usize },
     /// The clock of a node jumps back.
     Delay { node: usize, by: u64 },
@@ -45,23 +45,23 @@ pub(super) enum Fault {
 /// A schedule.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
-    /// The rules, spoilt or not.
+    /// The rules, possibly broken.
     pub(super) rules: Rules,
-    /// What is spoilt.
+    /// The broken rule.
     pub(super) spoil: Spoil,
-    /// How many compete.
+    /// The number of competing holders.
     pub(super) holders: usize,
     /// The time to live.
     pub(super) ttl: u64,
-    /// How many questions in a hundred go wrong on the way.
+    /// The percentage of requests that fail on the way.
     pub(super) trouble: u64,
-    /// Whether a connection keeps what it carries in order, whatever happens to it.
+    /// Whether a connection preserves order, whatever happens to it.
     pub(super) in_order: bool,
-    /// Whether answers that are late are told all the same.
+    /// Whether late answers are still delivered.
     pub(super) tells_late: bool,
-    /// When all is well again.
+    /// The end of all faults.
     pub(super) end: u64,
-    /// What happens until then.
+    /// The faults and their times.
     pub(super) faults: Vec<(u64, Fault)>,
 }
 
@@ -70,10 +70,10 @@ fn micros(time: Duration) -> u64 {
 }
 
 impl Plan {
-    /// The plan of this seed.
+    /// Generates the plan.
     ///
     /// # Panics
-    /// Never.
+    /// Never panics.
     #[must_use]
     pub(super) fn new(random: &mut Random, spoil: Spoil) -> Self {
         let nodes =
@@ -122,7 +122,7 @@ impl Plan {
         }
     }
 
-    /// How long an answer is waited for.
+    /// The time limit for an answer.
     #[must_use]
     pub(super) fn patience(&self) -> u64 {
         micros(self.rules.patience)

@@ -1,4 +1,4 @@
-//! The way to a node and back, on which much may happen.
+//! The network between leases and nodes, with its faults.
 
 use pricetime_redis::redlock::{Answer, Ask, Deed};
 
@@ -7,13 +7,13 @@ use super::plan::Spoil;
 use super::world::{Event, World};
 
 impl World {
-    /// How long a word is under way, where all is well.
+    /// The latency of a message without faults.
     fn latency(&mut self) -> u64 {
         let most = self.random.pick([100, 300, 1_500]);
         self.random.below(most)
     }
 
-    /// A question goes out. It is answered once, whatever happens.
+    /// Sends a request. It gets exactly one answer, whatever happens.
     pub(super) fn send(&mut self, lease: usize, ask: Ask) {
         let holder = self.leases[lease].holder;
         let by = self.holders[holder].truly(ask.by).max(self.now);
@@ -47,7 +47,7 @@ impl World {
         }
     }
 
-    /// A node goes on, and does what it was asked meanwhile.
+    /// Resumes a node, which then executes the requests it got during the hang.
     pub(super) fn revive(&mut self, node: usize) {
         if self.nodes[node].hung_until > self.now {
             return;
@@ -57,12 +57,12 @@ impl World {
         }
     }
 
-    /// A question has arrived.
+    /// Handles the arrival of a request.
     pub(super) fn arrive(&mut self, lease: usize, ask: Ask, heard: bool) {
         let (now, back) = (self.now, self.now + self.latency());
         let node = &mut self.nodes[ask.node];
         if node.dead_until > now {
-            // Nobody is there, which is seen at once; or it dies with the question unread.
+            // The connection is refused at once; or the node dies before it reads the request.
             let answer = if self.random.chance(80) { Answer::Failed } else { Answer::Unknown };
             return self.put(back, Event::Answer { lease, ask, answer });
         }

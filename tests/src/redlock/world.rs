@@ -1,4 +1,4 @@
-//! The world that leases live in, and what must be true there.
+//! The simulated world of leases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,18 +9,18 @@ use super::node::Node;
 use super::plan::{Fault, Plan, Spoil};
 use crate::generate::random::Random;
 
-/// More than ever happens in one schedule.
+/// More events than ever occur in one schedule.
 const EVENTS_MAX: u64 = 2_000_000;
 
-/// What happens next.
+/// A scheduled event.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Event {
     Fault(Fault),
-    /// A node that hung goes on.
+    /// A node that hung resumes.
     Revive {
         node: usize,
     },
-    /// A question arrives at its node; whether its answer finds a way back.
+    /// A request arrives at its node; `heard` tells whether its answer arrives.
     Arrive {
         lease: usize,
         ask: Ask,
@@ -31,7 +31,7 @@ pub(super) enum Event {
         ask: Ask,
         answer: Answer,
     },
-    /// A lease is told the time, if it has not asked for another one since.
+    /// A lease receives the time, unless it has asked for another wake-up since.
     Wake {
         lease: usize,
         at: u64,
@@ -51,17 +51,17 @@ pub(super) enum Act {
     Extend,
     Keep,
     Release,
-    /// It is never heard of again.
+    /// It stops forever, without a release.
     Crash,
 }
 
-/// A process with a clock of its own.
+/// A process with its own clock.
 #[derive(Debug)]
 pub(super) struct Holder {
     fast_ppm: i64,
     offset: u64,
     sleeps_until: u64,
-    /// When what was sent last arrives, at each node.
+    /// The arrival time of the last request to each node.
     pub(super) last: Vec<u64>,
 }
 
@@ -85,14 +85,14 @@ pub(super) struct Running {
     pub(super) holder: usize,
     pub(super) lease: Lease,
     pub(super) attempt: u64,
-    /// Until when it was told that it is valid.
+    /// The end of the validity that it was notified of.
     pub(super) told: Option<Duration>,
     pub(super) crashed: bool,
     wakes: Option<u64>,
     answered: BTreeSet<u64>,
 }
 
-/// Everything.
+/// The simulated world.
 #[derive(Debug)]
 pub struct World {
     pub(super) now: u64,
@@ -104,21 +104,21 @@ pub struct World {
     pub(super) living: Vec<usize>,
     queue: BTreeMap<(u64, u64), Event>,
     pub(super) numbers: u64,
-    /// How often a lock was had, and how often two had one that a node's loss explains.
+    /// How often a lock was held.
     pub had: u64,
-    /// See [`World::had`].
+    /// How often two holders had the lock at once, explained by a node's data loss.
     pub excused: u64,
-    /// Whether it tells what happens.
+    /// Whether it prints the events.
     pub tells: bool,
 }
 
 impl World {
-    /// The world of this seed.
+    /// Creates the world of this seed.
     #[must_use]
     pub fn new(seed: u64, spoil: Spoil) -> Self {
         let mut random = Random::new(seed);
         let plan = Plan::new(&mut random, spoil);
-        // Together the clocks differ by less than the hundredth that the rules allow.
+        // Any two clocks drift apart by less than the hundredth that the rules allow.
         let fast_ppm = |random: &mut Random| random.around(0, 4_500);
         let count = plan.rules.nodes;
         let node = |random: &mut Random| Node::new(fast_ppm(random));
@@ -159,7 +159,7 @@ impl World {
         self.queue.insert((at, self.numbers), event);
     }
 
-    /// How much has happened.
+    /// The number of events so far.
     #[must_use]
     pub const fn events(&self) -> u64 {
         self.numbers
@@ -231,7 +231,8 @@ impl World {
     fn suffer(&mut self, fault: Fault) {
         let now = self.now;
         let until = |lasts: u64| now + lasts;
-        // A longer one is not cut short: what waits for its end would be overtaken.
+        // A longer fault is not cut short; otherwise later messages would overtake those that wait for its
+        // end.
         let longer = |end: &mut u64, other: u64| *end = (*end).max(other);
         match fault {
             Fault::Hang { node, lasts } => {
@@ -240,7 +241,7 @@ impl World {
             }
             Fault::Die { node, lasts } => {
                 longer(&mut self.nodes[node].dead_until, until(lasts));
-                // What it had not read dies with it.
+                // The unread requests are lost with the node.
                 for (lease, ask, _) in std::mem::take(&mut self.nodes[node].waiting) {
                     self.put(now, Event::Answer { lease, ask, answer: Answer::Unknown });
                 }
@@ -277,7 +278,7 @@ impl World {
         self.with(number, |_, _| {});
     }
 
-    /// Does something with a lease, and what it then asks for.
+    /// Runs `work` on a lease, then handles the requests that the lease makes.
     pub(super) fn with(&mut self, number: usize, work: impl FnOnce(&mut Lease, Duration)) {
         let running = &mut self.leases[number];
         if running.crashed {

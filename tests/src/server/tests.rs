@@ -6,7 +6,7 @@ use super::*;
 use crate::patience::until;
 use crate::redis::Server;
 
-/// What a panic says.
+/// The panic message of `work`.
 fn said(work: impl FnOnce()) -> String {
     let why = catch_unwind(AssertUnwindSafe(work)).expect_err("a panic");
     *why.downcast::<String>().expect("a formatted message")

@@ -1,4 +1,4 @@
-//! Whether a ledger holds what a journal comes to.
+//! Compares a ledger with a journal.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,13 +11,13 @@ use pricetime_settlement::ledger::{Deed, Ledger};
 
 use super::recount::{Recount, Sums};
 
-/// Who gets the fees.
+/// The account that receives the fees.
 pub const PLATFORM: AccountId = AccountId(3);
 
-/// Copies a folder with everything in it.
+/// Copies a folder with its content.
 ///
 /// # Panics
-/// Where the disk refuses.
+/// Panics if the copy fails.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a folder");
     for entry in std::fs::read_dir(from).expect("a folder") {
@@ -31,10 +31,10 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Everything that a folder's journal tells, from its first command on.
+/// Recounts a folder's journal from its first command on.
 ///
 /// # Panics
-/// Where it cannot be read.
+/// Panics if the journal cannot be read.
 #[must_use]
 pub fn told(folder: &Path) -> Recount {
     let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");
@@ -48,11 +48,11 @@ pub fn told(folder: &Path) -> Recount {
     recount
 }
 
-/// Holds a ledger against that: every epoch that has closed was posted once and in order, and accounts
-/// have what its trades come to. How many epochs.
+/// Compares a ledger with the recount: every closed epoch was posted once and in order, and balances match
+/// the trades. Returns the number of epochs.
 ///
 /// # Panics
-/// Where it is not so.
+/// Panics if they differ.
 pub fn judge(folder: &Path, platform: AccountId, ledger: &mut dyn Ledger) -> usize {
     let recount = told(folder);
     let look = FolderReader::open(Arc::new(RealDisk), folder).expect("a data folder");

@@ -1,5 +1,5 @@
-//! Small markets, traded by chance through the engine itself, and the batches that a collector makes
-//! of them.
+//! Small markets with random trades through the real engine, and the batches that a collector makes from
+//! them.
 
 use pricetime_engine::{
     AccountId, Action, Command, Engine, EpochNumber, Fees, Limits, MarketId, MarketSpec, OrderId,
@@ -14,15 +14,15 @@ use crate::generate::random::Random;
 
 /// The history of all journals.
 pub const OURS: History = History(11);
-/// Who gets the fees.
+/// The account that receives the fees.
 pub const PLATFORM: AccountId = AccountId(1);
 
-/// A journal's batches, and the recount that they have to agree with.
+/// A journal's batches, and the recount that they must match.
 #[derive(Clone, Debug)]
 pub struct Journal {
-    /// The batches of each market, that of epoch 1 first.
+    /// The batches of each market, from epoch 1 on.
     pub batches: Vec<Vec<Batch>>,
-    /// What the events say.
+    /// The recount of the events.
     pub recount: Recount,
 }
 
@@ -103,17 +103,17 @@ impl Writer {
                 display_quantity: None,
                 self_trade: SelfTrade::None,
             };
-            // The platform trades as well, now and then.
+            // The platform sometimes trades as well.
             self.say(market, AccountId(u128::from(random.within(1, 5))), Action::Place(place));
         }
     }
 }
 
 impl Journal {
-    /// The journal of a seed, of so many markets.
+    /// Generates a journal with this many markets.
     ///
     /// # Panics
-    /// Never: the symbols are some.
+    /// Never panics: the symbols are valid.
     #[must_use]
     pub fn random(markets: u32, random: &mut Random) -> Self {
         let journal =

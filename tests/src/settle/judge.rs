@@ -1,4 +1,4 @@
-//! Watches the ledger from beside it and says what must never be.
+//! Observes the ledger and reports violated invariants.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use pricetime_settlement::{Batch, Reply, Step};
 use super::journal::{Journal, OURS, PLATFORM};
 use super::ledger::Model;
 
-/// What has happened, to see that a run is worth something.
+/// Counts of what has happened, to check that a run tested enough.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(missing_docs, reason = "each counts what it says")]
 pub struct Tally {
@@ -32,14 +32,14 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Adds another one.
+    /// Adds the counts of another tally.
     pub fn add(&mut self, other: &Self) {
         for (sum, (_, more)) in self.each().into_iter().zip(other.counts()) {
             *sum += more;
         }
     }
 
-    /// Each count by its name.
+    /// The counts with their names.
     #[must_use]
     pub fn counts(&self) -> Vec<(&'static str, u64)> {
         let names = [
@@ -89,17 +89,17 @@ impl Tally {
 #[derive(Clone, Debug, Default)]
 struct Seen {
     token: Token,
-    /// What became of epoch 1, 2 and so on.
+    /// The outcomes of epochs 1, 2 and so on.
     deeds: Vec<Deed>,
 }
 
-/// The judge of one schedule.
+/// The checks of one schedule.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
     markets: BTreeMap<MarketId, Seen>,
-    /// What was ever dropped, whatever became of the ledger.
+    /// All epochs that were ever dropped, even if the ledger was restored.
     dropped: BTreeSet<(MarketId, EpochNumber)>,
-    /// What it has seen.
+    /// The counts so far.
     pub tally: Tally,
 }
 
@@ -110,7 +110,7 @@ fn must(holds: bool, what: impl FnOnce() -> String) -> Verdict {
 }
 
 impl Judge {
-    /// How many epochs of a market have an outcome.
+    /// The number of epochs of a market with an outcome.
     #[must_use]
     pub fn settled(&self, market: MarketId) -> u64 {
         self.markets.get(&market).map_or(0, |seen| seen.deeds.len() as u64)
@@ -122,16 +122,16 @@ impl Judge {
         self.markets.get(&market).map_or(Token(0), |seen| seen.token)
     }
 
-    /// The ledger is what it was when this copy was made.
+    /// Returns to the state of this copy, like the ledger.
     pub fn restore(&mut self, copy: Self) {
         self.markets = copy.markets;
         self.tally.restored += 1;
     }
 
-    /// Looks at what a ledger has just done.
+    /// Checks a ledger's last step.
     ///
     /// # Errors
-    /// What must not be.
+    /// Returns the violated invariant.
     pub fn look(
         &mut self,
         market: MarketId,
@@ -163,7 +163,7 @@ impl Judge {
                 must(before.is_none(), || wrong("twice"))?;
                 let next = seen.deeds.len() as u64 + 1;
                 must(epoch.0 == next, || wrong("out of order"))?;
-                // A ledger that was put back has forgotten tokens.
+                // A restored ledger has forgotten newer tokens.
                 let highest =
                     *token == seen.token || (*token > seen.token && self.tally.restored > 0);
                 must(highest, || wrong("not by the highest token"))?;
@@ -201,8 +201,7 @@ impl Judge {
         }
     }
 
-    /// Every asset sums to zero, balances are what the trades say, and everything that was settled
-    /// stands there once.
+    /// Every asset sums to zero, balances match the trades, and every settled epoch is recorded once.
     fn recount(
         &self,
         market: MarketId,
@@ -226,10 +225,10 @@ impl Judge {
         must(stands.is_some_and(|it| it.digest == batch.digest()), || "no outcome".to_owned())
     }
 
-    /// Looks at the end, when everything should be settled, or at least what stands in the inbox.
+    /// Checks the final state: everything is settled, or at least everything in the inbox.
     ///
     /// # Errors
-    /// What is not.
+    /// Returns what is not settled.
     pub fn end(&self, model: &mut Model, journal: &Journal, everything: bool) -> Verdict {
         for (market, batches) in (1..).map(MarketId).zip(&journal.batches) {
             let settled = self.settled(market);

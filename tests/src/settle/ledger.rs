@@ -1,5 +1,5 @@
-//! The model of a ledger: plain maps, and the checks one after the other as they are written down.
-//! One of them can be taken out, to see who notices.
+//! The model of a ledger: plain maps, and the checks in the order of their specification. One check can be
+//! removed, to test that this is noticed.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use pricetime_settlement::ledger::{
 };
 use pricetime_settlement::{Batch, BatchId};
 
-/// What a ledger forgets to check.
+/// The check that a ledger omits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flaw {
-    /// Nothing.
+    /// No check is omitted.
     None,
-    /// Whether a higher token was claimed.
+    /// The check for a higher claimed token.
     Token,
-    /// Whether the epoch has an outcome.
+    /// The check for an existing outcome.
     Outcome,
-    /// Whether it is the next epoch.
+    /// The check that it is the next epoch.
     Order,
 }
 
@@ -35,23 +35,23 @@ struct Market {
     notices: u64,
 }
 
-/// The ledger.
+/// The model of a ledger.
 #[derive(Clone, Debug)]
 pub struct Model {
     flaw: Flaw,
-    /// Epochs that it refuses to post.
+    /// The epochs that it refuses to post.
     pub refused: Vec<(MarketId, EpochNumber)>,
     markets: BTreeMap<MarketId, Market>,
 }
 
 impl Model {
-    /// One that holds nothing.
+    /// Creates an empty ledger.
     #[must_use]
     pub const fn new(flaw: Flaw) -> Self {
         Self { flaw, refused: Vec::new(), markets: BTreeMap::new() }
     }
 
-    /// It holds what it held when this copy was made.
+    /// Returns to the state of this copy.
     pub fn restore(&mut self, copy: Self) {
         self.markets = copy.markets;
     }

@@ -1,5 +1,5 @@
-//! The servers that keep the locks: they grant a lease where they know of no other, and they may be
-//! away, forget everything, or answer when nobody listens any more.
+//! The servers of the locks. They grant a lease if they know of no other. They may be down, lose their
+//! data, or answer after the client has stopped waiting.
 
 use pricetime_settlement::Locked;
 
@@ -9,39 +9,39 @@ use core::time::Duration;
 
 #[derive(Clone, Debug, Default)]
 struct Node {
-    /// Who has which market, until when.
+    /// The leases: market, owner and expiry.
     leases: Vec<(usize, u64, u64)>,
     away_until: u64,
     late_until: u64,
 }
 
-/// An odd number of servers.
+/// An odd number of lock servers.
 #[derive(Clone, Debug)]
 pub struct Locks {
     nodes: Vec<Node>,
-    /// How long a lease lives.
+    /// The lifetime of a lease.
     pub ttl: u64,
 }
 
-/// What befalls a server.
+/// A fault of a server.
 #[derive(Clone, Copy, Debug)]
 pub enum Mishap {
-    /// It does not answer until then.
+    /// It does not answer until this time.
     Away(u64),
-    /// It answers too late until then.
+    /// It answers too late until this time.
     Late(u64),
-    /// It forgets everything.
+    /// It loses all leases.
     Forgets,
 }
 
 impl Locks {
-    /// So many, with leases that live so long.
+    /// Creates this many servers, with leases of this lifetime.
     #[must_use]
     pub fn new(nodes: usize, ttl: u64) -> Self {
         Self { nodes: vec![Node::default(); nodes], ttl }
     }
 
-    /// Something befalls one of them.
+    /// Applies a fault to one of them.
     pub fn befall(&mut self, mishap: Mishap, random: &mut Random) {
         let at = random.below(self.nodes.len() as u64) as usize;
         let node = &mut self.nodes[at];
@@ -52,14 +52,14 @@ impl Locks {
         }
     }
 
-    /// All of them are well again.
+    /// Ends all faults.
     pub fn heal(&mut self) {
         for node in &mut self.nodes {
             (node.away_until, node.late_until) = (0, 0);
         }
     }
 
-    /// Asks all of them at a time for somebody whose clock says something else.
+    /// Asks all servers for a lease. `local` is the time on the owner's clock.
     pub fn take(&mut self, market: usize, owner: u64, now: u64, local: Duration) -> Locked {
         let (mut yes, mut silent) = (0, 0);
         for node in &mut self.nodes {
@@ -87,7 +87,7 @@ impl Locks {
         if silent > half { Locked::Unreachable } else { Locked::Elsewhere }
     }
 
-    /// Gives a lock back at whichever servers are there.
+    /// Releases a lock on all servers that are up.
     pub fn free(&mut self, market: usize, owner: u64, now: u64) {
         for node in self.nodes.iter_mut().filter(|node| now >= node.away_until) {
             node.leases.retain(|(it, by, _)| (*it, *by) != (market, owner));

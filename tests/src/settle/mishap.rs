@@ -1,4 +1,4 @@
-//! What goes wrong in a schedule, apart from what is lost on the way: pauses, clocks, cuts, servers,
+//! The faults of a schedule, apart from lost messages: pauses, clock jumps, connection cuts, lock servers,
 //! strangers and operators.
 
 use pricetime_engine::{EpochNumber, MarketId};
@@ -14,7 +14,7 @@ impl World {
         self.random.below(self.journal.batches.len() as u64) as usize
     }
 
-    /// Something befalls somebody.
+    /// Applies a random fault.
     pub(super) fn mishap(&mut self) -> Result<(), String> {
         let which = self.random.below(self.runners.len() as u64) as usize;
         let long = self.random.pick([self.plan.ttl / 2, self.plan.ttl * 3, 2_000]);
@@ -36,8 +36,8 @@ impl World {
         Ok(())
     }
 
-    /// Somebody who knows nothing of the runners deposits a batch before its time, or wants another
-    /// one of a settled epoch applied.
+    /// A client outside the runners deposits a batch too early, or tries to apply another batch for a
+    /// settled epoch.
     pub(super) fn stranger(&mut self) -> Result<(), String> {
         let at = self.some_market();
         let market = MarketId(at as u32 + 1);
@@ -55,7 +55,7 @@ impl World {
         self.judge.look(market, &step, &came, (&mut self.model, &self.journal))
     }
 
-    /// An operator makes a mistake: the ledger is to begin again where it has been before.
+    /// An operator sets the ledger's position back by mistake.
     pub(super) fn put_back(&mut self) -> Result<(), String> {
         let market = MarketId(self.some_market() as u32 + 1);
         if let Some(stands) = self.stand(market) {
@@ -67,7 +67,7 @@ impl World {
         Ok(())
     }
 
-    /// The operator sees it.
+    /// The operator corrects the position.
     pub(super) fn put_right(&mut self) -> Result<(), String> {
         for market in (1..=self.journal.batches.len() as u32).map(MarketId) {
             if self.stand(market).is_some() {
@@ -78,7 +78,7 @@ impl World {
         Ok(())
     }
 
-    /// An operator copies the ledger, and uses the copy later.
+    /// An operator copies the ledger and restores the copy later.
     pub(super) fn copy(&mut self) -> Result<(), String> {
         self.copied = Some((self.model.clone(), self.judge.clone()));
         let later = self.random.within(self.now + 1, self.plan.faults_until);
@@ -86,7 +86,7 @@ impl World {
         Ok(())
     }
 
-    /// The ledger is what it was when it was copied.
+    /// Restores the ledger from its copy.
     pub(super) fn restore(&mut self) -> Result<(), String> {
         let Some((model, judge)) = self.copied.take().filter(|_| self.faulty()) else {
             return Ok(());
@@ -103,10 +103,10 @@ impl World {
         drop(self.model.seed(&seed, token));
     }
 
-    /// An operator has found a market that does not go on by itself.
+    /// An operator handles a market that does not continue by itself.
     ///
     /// # Errors
-    /// Where nothing has happened that it should have stopped for.
+    /// Returns an error if it has halted without a reason.
     pub(super) fn operate(&mut self, runner: usize, market: usize) -> Result<(), String> {
         let Some(settler) = &mut self.runners[runner].desks[market].settler else { return Ok(()) };
         match settler.standing() {
@@ -124,7 +124,7 @@ impl World {
             Standing::Halted(halt) => {
                 self.judge.tally.halts += 1;
                 match halt {
-                    // Two have seeded it at once, and one of them gives up early.
+                    // Two runners seeded the market at once, and one of them gives up early.
                     Halt::Refused(_) => {}
                     Halt::Astray { .. } if self.plan.put_back || self.plan.restored => {}
                     Halt::Astray { .. }
@@ -146,7 +146,7 @@ impl World {
         Ok(())
     }
 
-    /// From now on everything is well.
+    /// Ends all faults.
     pub(super) fn heal(&mut self) -> Result<(), String> {
         self.locks.heal();
         for runner in &mut self.runners {
@@ -164,7 +164,7 @@ impl World {
     }
 }
 
-/// Another batch of the same name.
+/// Another batch with the same id.
 fn other(mut batch: Batch) -> Batch {
     batch.trades += 1;
     batch.transfers.retain(|Transfer { base, quote, .. }| (*base, *quote) == (0, 0));

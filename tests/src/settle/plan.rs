@@ -1,4 +1,4 @@
-//! What may go wrong in a schedule, and how often.
+//! The faults of a schedule, and their rates.
 
 use core::time::Duration;
 
@@ -6,7 +6,7 @@ use pricetime_settlement::RetryPolicy;
 
 use crate::generate::random::Random;
 
-/// The plan of a schedule. Where a number says once in so many, a very high one is never.
+/// The plan of a schedule. A very high `once_in` value means never.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each is what its name says")]
 pub struct Plan {
@@ -14,15 +14,15 @@ pub struct Plan {
     pub markets: u32,
     pub nodes: usize,
     pub ttl: u64,
-    /// All faults end then.
+    /// All faults end at this time.
     pub faults_until: u64,
     pub epoch_every: u64,
-    /// How far journals lag behind.
+    /// The maximum delay of journals.
     pub lag_max: u64,
     pub patience: RetryPolicy,
     /// How long a runner waits for the ledger.
     pub answer_within: u64,
-    /// How long a question or an answer is under way, mostly and at most.
+    /// The usual and the maximum latency of a message.
     pub way: u64,
     pub way_max: u64,
     pub slow_once_in: u64,
@@ -32,30 +32,30 @@ pub struct Plan {
     pub unkept_once_in: u64,
     pub part_once_in: u64,
     pub lacking_once_in: u64,
-    /// Everybody gets the lock at once.
+    /// The lock is granted to every runner at once.
     pub lock_for_all_once_in: u64,
-    /// How many things befall somebody.
+    /// The number of faults from `mishap`.
     pub mishaps: u64,
-    /// Epochs that the ledger refuses, in so many of a hundred cases.
+    /// The percentage of epochs that the ledger refuses.
     pub refused_percent: u64,
-    /// How often an operator has the reason taken away.
+    /// How often, in percent, an operator removes the reason of a refusal.
     pub mended_percent: u64,
-    /// Somebody who has nothing to do with the runners meddles, so often.
+    /// The number of times that a stranger interferes.
     pub strangers: u64,
-    /// An operator puts the ledger's position back.
+    /// Whether an operator sets the ledger's position back.
     pub put_back: bool,
-    /// The whole ledger is put back.
+    /// Whether the whole ledger is restored from a copy.
     pub restored: bool,
-    /// The first runner does not come back after the last fault.
+    /// Whether the first runner stays down after the last fault.
     pub gone: bool,
-    /// The second runner's journal stays empty.
+    /// Whether the second runner's journal stays empty.
     pub deaf: bool,
 }
 
 const NEVER: u64 = u64::MAX;
 
 impl Plan {
-    /// The plan of a seed: of everything that may go wrong about half.
+    /// Generates the plan; about half of all possible faults occur in it.
     pub fn draw(random: &mut Random) -> Self {
         let mut rate = |often: [u64; 3]| if random.chance(50) { random.pick(often) } else { NEVER };
         let slow_once_in = rate([3, 10, 30]);
@@ -105,12 +105,12 @@ impl Plan {
             restored: random.once_in(4),
         };
         if plan.gone && plan.deaf {
-            // What a stranger has left there without what comes before it stays for ever.
+            // A batch that a stranger has deposited stays forever if the batches before it are missing.
             plan.strangers = 0;
             plan.restored = false;
         }
         if plan.restored && random.chance(50) {
-            // Something is to be dropped before.
+            // Some epochs should be dropped before the restore.
             plan.refused_percent = 30;
         }
         plan

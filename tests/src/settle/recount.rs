@@ -1,12 +1,10 @@
-//! What epochs come to, counted again from events: trade by trade, with nothing added up before it is
-//! asked for.
+//! Recounts epochs from events, trade by trade. Sums are computed only when they are needed.
 
 use std::collections::BTreeMap;
 
 use pricetime_engine::{AccountId, EpochNumber, Event, Fees, Group, MarketId, Outcome, Side};
 
-/// What accounts get of what is traded, and of what it is paid with; those that get nothing are not
-/// there.
+/// The base and quote amounts that accounts receive. Accounts that receive nothing are absent.
 pub type Sums = BTreeMap<AccountId, (i128, i128)>;
 
 #[derive(Clone, Debug)]
@@ -21,16 +19,16 @@ struct Trade {
     quantity: u64,
 }
 
-/// Every trade and every close that was ever told.
+/// All trades and closed epochs in the events.
 #[derive(Clone, Debug, Default)]
 pub struct Recount {
     trades: Vec<Trade>,
-    /// The epochs that have closed, in the order in which they did.
+    /// The closed epochs, in the order in which they closed.
     pub closed: Vec<(MarketId, EpochNumber)>,
     open: BTreeMap<MarketId, (EpochNumber, Fees)>,
 }
 
-/// So many millionths of an amount, and what is not whole one unit more.
+/// This many millionths of an amount, rounded up.
 fn millionths(amount: i128, ppm: i32) -> i128 {
     let exact = amount.abs() * i128::from(ppm);
     let mut whole = exact / 1_000_000;
@@ -44,10 +42,10 @@ fn millionths(amount: i128, ppm: i32) -> i128 {
 }
 
 impl Recount {
-    /// Hears a group.
+    /// Adds a group.
     ///
     /// # Panics
-    /// Where something happens in a market that there is not.
+    /// Panics if an event is about a market that does not exist.
     pub fn hear(&mut self, group: &Group) {
         if group.outcome != Outcome::Accepted {
             return;
@@ -85,7 +83,7 @@ impl Recount {
         }
     }
 
-    /// What the epochs of a market that are asked for come to, the platform's account included.
+    /// The sums of the selected epochs of a market, including the platform's account.
     pub fn sums(
         &self,
         market: MarketId,
@@ -112,10 +110,10 @@ impl Recount {
         sums
     }
 
-    /// An account that has no part in any trade.
+    /// An account without any trade.
     ///
     /// # Panics
-    /// Where every account there can be has traded.
+    /// Panics if every possible account has traded.
     #[must_use]
     pub fn bystander(&self) -> AccountId {
         let trades = |it: &AccountId| {
@@ -124,7 +122,7 @@ impl Recount {
         (0..=u128::MAX).rev().map(AccountId).find(|it| !trades(it)).expect("an account")
     }
 
-    /// How many trades an epoch has had, and the sum of their quantities and of what they were worth.
+    /// The number of trades of an epoch, and the sums of their quantities and of their values.
     #[must_use]
     pub fn turnover(&self, market: MarketId, epoch: EpochNumber) -> (u64, u128, i128) {
         let those = self.trades.iter().filter(|it| (it.market, it.epoch) == (market, epoch));

@@ -1,4 +1,4 @@
-//! A process that settles: its settlers, what it keeps, and its clock.
+//! A process that settles: its settlers, its stored state, and its clock.
 
 use core::time::Duration;
 
@@ -10,25 +10,25 @@ use pricetime_settlement::{
 
 use super::journal::{Journal, OURS};
 
-/// What its clock says at the beginning.
+/// The initial value of its clock.
 const CLOCK: u64 = 100_000_000;
 
-/// One market of a process.
+/// A market of a process.
 #[derive(Debug)]
 pub struct Desk {
-    /// What settles it, while the process runs.
+    /// Its settler, while the process runs.
     pub settler: Option<Settler>,
     /// The number of the call that it waits for.
     pub call: Option<usize>,
-    /// What is found after a restart.
+    /// The state that survives a restart.
     pub kept: Kept,
-    /// What it has dropped, on its disk.
+    /// The epochs that it has dropped, as stored on its disk.
     pub drops: Drops,
-    /// How many epochs have closed in this process's journal.
+    /// The number of epochs that have closed in this process's journal.
     pub heard: u64,
-    /// Until when it has the lock, by its own clock.
+    /// The end of its lease on the lock, by its own clock.
     lease: Option<Duration>,
-    /// When it was told last that somebody else had claimed the market.
+    /// The last time at which it learned of another claim on the market.
     fenced: Option<Duration>,
     token: bool,
 }
@@ -36,24 +36,24 @@ pub struct Desk {
 /// A process.
 #[derive(Debug)]
 pub struct Runner {
-    /// Which one.
+    /// Its number.
     pub number: u64,
-    /// How often it has started.
+    /// The number of its starts.
     pub life: u64,
     /// Its markets.
     pub desks: Vec<Desk>,
-    /// Until when it does nothing.
+    /// The end of its pause.
     pub paused_until: u64,
-    /// Until when it does not reach the ledger.
+    /// The time until which it cannot reach the ledger.
     pub cut_until: u64,
-    /// How far its clock is from the world's.
+    /// The offset of its clock from the world's.
     offset: u64,
-    /// When it is to be woken, so that it is not woken more than once.
+    /// The time of its next wake-up, so that it is not scheduled twice.
     pub wake_at: Option<u64>,
 }
 
 impl Runner {
-    /// One that has not started.
+    /// Creates a process that has not started.
     #[must_use]
     pub fn new(number: u64, markets: usize) -> Self {
         let desk = || Desk {
@@ -77,25 +77,25 @@ impl Runner {
         }
     }
 
-    /// What its clock says.
+    /// The time on its clock.
     #[must_use]
     pub fn clock(&self, now: u64) -> Duration {
         Duration::from_millis(now + self.offset)
     }
 
-    /// Whether it runs.
+    /// Returns `true` if it runs.
     #[must_use]
     pub fn runs(&self) -> bool {
         self.desks.iter().all(|desk| desk.settler.is_some())
     }
 
-    /// Its name at the locks, in this life.
+    /// Its owner id for the locks, different for every start.
     #[must_use]
     pub fn owner(&self) -> u64 {
         self.number << 32 | self.life
     }
 
-    /// It starts with what it finds.
+    /// Starts the process with its stored state.
     pub fn start(&mut self, patience: RetryPolicy) {
         self.life += 1;
         self.wake_at = None;
@@ -114,15 +114,15 @@ impl Runner {
         }
     }
 
-    /// Its clock says something else.
+    /// Moves its clock.
     pub fn jump(&mut self, far: u64, ahead: bool) {
         self.offset = if ahead { self.offset + far } else { self.offset - far };
         self.wake_at = None;
-        // The same time may come again.
+        // After a jump back, the same time may occur again.
         self.desks.iter_mut().for_each(|desk| desk.fenced = None);
     }
 
-    /// It is gone, with all that it has not kept.
+    /// Ends the process; only stored state remains.
     pub fn crash(&mut self) {
         for desk in &mut self.desks {
             desk.settler = None;
@@ -130,7 +130,8 @@ impl Runner {
         }
     }
 
-    /// An epoch of a market has closed in its journal. Now and then it does not know what it came to.
+    /// Closes an epoch in the journal of this process. If `part`, the process does not know the whole
+    /// batch.
     pub fn hear(&mut self, market: usize, journal: &Journal, part: bool) {
         let desk = &mut self.desks[market];
         let batch = &journal.batches[market][desk.heard as usize];
@@ -146,10 +147,10 @@ impl Runner {
 }
 
 impl Desk {
-    /// What it does next. Whatever it asks the ledger to change it asks under a lock and a token.
+    /// The next step. Every change to the ledger must be made under a lock and a token.
     ///
     /// # Errors
-    /// What it must not do.
+    /// Returns an error if the step is not allowed.
     pub fn poll(&mut self, clock: Duration) -> Result<Option<Ask>, String> {
         let Some(settler) = &mut self.settler else { return Ok(None) };
         let ask = settler.poll(clock);
@@ -188,7 +189,7 @@ impl Desk {
         fault.map_or(Ok(Some(ask)), |fault| Err(fault.to_owned()))
     }
 
-    /// Tells it what came of a step.
+    /// Passes the result of a step to the settler.
     pub fn told(&mut self, clock: Duration, came: Reply) {
         use pricetime_settlement::ledger::Applied;
         self.call = None;
@@ -211,7 +212,7 @@ impl Desk {
         }
     }
 
-    /// Whether it believes to have the lock.
+    /// Returns `true` if it believes that it holds the lock.
     #[must_use]
     pub fn holds(&self, clock: Duration) -> bool {
         self.settler.is_some() && self.lease.is_some_and(|until| clock < until)

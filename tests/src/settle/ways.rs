@@ -1,5 +1,4 @@
-//! The ways between runners, ledger and locks: on them everything takes its time, and is lost or comes
-//! twice.
+//! The network between runners, ledger and locks, which delays, loses and duplicates messages.
 
 use core::time::Duration;
 
@@ -11,7 +10,7 @@ use super::journal::OURS;
 use super::world::{Call, Event, World};
 
 impl World {
-    /// Sets a step on its way.
+    /// Sends the request of a step.
     pub(super) fn ask(&mut self, runner: usize, market: usize, step: Step) {
         let clock = self.runners[runner].clock(self.now);
         let number = self.calls.len();
@@ -78,7 +77,7 @@ impl World {
         }
     }
 
-    /// A runner writes down what it drops. If it is told that this failed, it may be there all the same.
+    /// A runner stores its drops. If a failure is reported, they may be stored nevertheless.
     fn note(&mut self, runner: usize, market: usize, drops: &Drops) {
         let failed = self.once_in(self.plan.unkept_once_in);
         let clock = self.runners[runner].clock(self.now);
@@ -103,10 +102,10 @@ impl World {
         }
     }
 
-    /// The ledger does what it is asked, whoever still waits for it.
+    /// The ledger executes a request, even if the sender no longer waits for it.
     pub(super) fn arrive(&mut self, call: usize) -> Result<(), String> {
         if call < self.restored {
-            // Whoever puts a ledger back ends all connections to it.
+            // Restoring a ledger ends all connections to it.
             return Ok(());
         }
         if self.hangs_until > self.now {
@@ -133,7 +132,7 @@ impl World {
         Ok(())
     }
 
-    /// Tells whoever asked, if it still waits for this.
+    /// Delivers an answer, if the sender still waits for it.
     pub(super) fn told(&mut self, call: usize, came: Reply, late: bool) -> Result<(), String> {
         let Call { runner, life, market, .. } = self.calls[call];
         let it = &mut self.runners[runner];
@@ -146,7 +145,7 @@ impl World {
         self.poll(runner)
     }
 
-    /// Tells whoever asked that nothing has come.
+    /// Reports a timeout to the sender.
     pub(super) fn late(&mut self, call: usize) -> Result<(), String> {
         let (ledger, why) = ("model".to_owned(), "it took too long".to_owned());
         let error = LedgerError::Unreachable { ledger, why };

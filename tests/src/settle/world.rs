@@ -1,4 +1,4 @@
-//! One schedule: runners, their ledger, the locks and the ways between them, all from one seed.
+//! One schedule: runners, their ledger, the locks and the network, all generated from one seed.
 
 use core::time::Duration;
 use std::cmp::Reverse;
@@ -16,29 +16,29 @@ use super::plan::Plan;
 use super::runner::Runner;
 use crate::generate::random::Random;
 
-/// More than any schedule needs, so that one that never ends is found.
+/// More events than any schedule needs, so that one that never ends is detected.
 const EVENTS_MAX: u64 = 100_000;
-/// All must be settled so long after the last fault: more than the longest backoff, twice.
+/// Everything must be settled within this time after the last fault: more than twice the longest backoff.
 const PATIENCE: u64 = 3_600_000;
 
-/// What happens at its time.
+/// A scheduled event.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
-    /// A runner looks what there is to do.
+    /// A runner looks for its next steps.
     Wake {
         runner: usize,
         life: u64,
     },
-    /// A question reaches the ledger.
+    /// A request reaches the ledger.
     Arrive {
         call: usize,
     },
-    /// An answer reaches whoever asked.
+    /// An answer reaches the sender.
     Answer {
         call: usize,
         came: Reply,
     },
-    /// Nobody waits for the answer any longer.
+    /// The sender stops waiting for the answer.
     Late {
         call: usize,
     },
@@ -51,26 +51,26 @@ pub(super) enum Event {
     Start {
         runner: usize,
     },
-    /// An operator sees to a market of a runner.
+    /// An operator looks after a market of a runner.
     Operator {
         runner: usize,
         market: usize,
     },
-    /// Something goes wrong.
+    /// A random fault occurs.
     Mishap,
-    /// Somebody else meddles with the ledger.
+    /// A client outside the runners interferes with the ledger.
     Stranger,
-    /// The ledger's position is put back, or right again.
+    /// The ledger's position is set back, or corrected.
     PutBack,
     PutRight,
-    /// The whole ledger is copied, or that copy takes its place.
+    /// The whole ledger is copied, or restored from that copy.
     Copy,
     Restore,
-    /// From now on nothing goes wrong any more.
+    /// All faults end.
     Heal,
 }
 
-/// A question on its way.
+/// A request in transit.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) runner: usize,
@@ -79,7 +79,7 @@ pub(super) struct Call {
     pub(super) step: Step,
 }
 
-/// Everything there is.
+/// The whole simulation.
 #[derive(Debug)]
 pub struct World {
     pub(super) now: u64,
@@ -91,20 +91,20 @@ pub struct World {
     pub(super) locks: Locks,
     pub(super) runners: Vec<Runner>,
     pub(super) hangs_until: u64,
-    /// The ledger as it was copied, with what the judge had seen by then.
+    /// The copy of the ledger, with the judge's state at that time.
     pub(super) copied: Option<(Model, Judge)>,
-    /// Questions before this one reach nobody any more.
+    /// Earlier requests than this one were lost when the ledger was restored.
     pub(super) restored: usize,
     events: BinaryHeap<Reverse<(u64, u64)>>,
-    /// By their numbers, which are in the order in which they came to be.
+    /// The events by number, in the order of their creation.
     list: Vec<Option<Event>>,
     pub(super) calls: Vec<Call>,
 }
 
-/// Runs the schedule of a seed before a ledger with this flaw.
+/// Runs the schedule of a seed, with a ledger that has this flaw.
 ///
 /// # Errors
-/// What must not have happened, and when.
+/// Returns the violated invariant and its time.
 pub fn run(seed: u64, flaw: Flaw) -> Result<Tally, String> {
     let mut world = World::new(seed, flaw);
     let end = world.go();
@@ -139,7 +139,7 @@ impl World {
         world
     }
 
-    /// What is known to happen from the beginning.
+    /// Schedules the events that are known from the beginning.
     fn set_out(&mut self) {
         let end = self.plan.faults_until;
         for runner in 0..self.runners.len() {
@@ -217,7 +217,7 @@ impl World {
         desks.filter_map(|desk| desk.settler.as_ref()).map(|it| it.standing()).collect()
     }
 
-    /// Whether nobody who is there has anything to do, or holds anything.
+    /// Returns `true` if no remaining runner has anything to do or holds a lock, and everything is settled.
     fn rests(&mut self) -> bool {
         let there = |runner: &&Runner| runner.number > 0 || !self.plan.gone;
         let rests = self.runners.iter().filter(there).all(|runner| {
@@ -234,7 +234,7 @@ impl World {
         rests && self.judge.end(&mut self.model, &self.journal, knows).is_ok()
     }
 
-    /// Whether anybody is left whose journal is whole.
+    /// Returns `true` if a runner with a complete journal is left.
     fn somebody_knows(&self) -> bool {
         let gone = usize::from(self.plan.gone) + usize::from(self.plan.deaf);
         self.runners.len() > gone
@@ -304,7 +304,7 @@ impl World {
         }
     }
 
-    /// Lets a runner do whatever there is to do, until all of its markets wait.
+    /// Runs a runner's next steps until all its markets wait.
     pub(super) fn poll(&mut self, runner: usize) -> Result<(), String> {
         let mut market = 0;
         while market < self.journal.batches.len() {
@@ -323,7 +323,7 @@ impl World {
                 Some(Ask::Step(step)) => {
                     if self.once_in(self.plan.crash_once_in) {
                         self.crash(runner);
-                        // What it has just asked for may be on its way.
+                        // The request that it sent last may still arrive.
                         if self.random.chance(50) {
                             self.ask(runner, market, step);
                         }
@@ -361,12 +361,12 @@ impl World {
         self.at(at, Event::Start { runner });
     }
 
-    /// The highest token, for somebody who is not asked.
+    /// The highest token, for a client that never claimed one.
     pub(super) fn token(&self, market: MarketId) -> Token {
         self.judge.token(market)
     }
 
-    /// Where the ledger stands in a market.
+    /// The position of a market in the ledger.
     pub(super) fn stand(&mut self, market: MarketId) -> Option<Position> {
         self.model.position(market).ok().and_then(|(_, position)| position)
     }

@@ -1,4 +1,4 @@
-//! A line's left side as a command.
+//! Parses the left side of a line as a command.
 
 use std::num::NonZeroU32;
 
@@ -10,7 +10,7 @@ use pricetime_engine::{
 use super::spec::{self, MarketLine};
 use super::words::{Read, id, number};
 
-/// What stands in front of a line.
+/// The prefixes of a line.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Prefix {
     pub(super) market: Option<MarketId>,
@@ -18,7 +18,7 @@ pub(super) struct Prefix {
     pub(super) sequence: Option<Sequence>,
 }
 
-/// A command but for its stamps.
+/// A command without sequence number and timestamp.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spoken {
     pub(super) account: AccountId,
@@ -26,11 +26,11 @@ pub(super) struct Spoken {
     pub(super) request: Option<RequestId>,
     pub(super) session: Option<SessionId>,
     pub(super) action: Action,
-    /// The market, where the action itself says which (`add id=2`).
+    /// The market, if the action itself names it (`add id=2`).
     pub(super) market: Option<MarketId>,
 }
 
-/// Takes `in 2:`, `at 10:` and `seq 7:` from the front of a line.
+/// Parses `in 2:`, `at 10:` and `seq 7:` at the start of a line.
 pub(super) fn prefixed(mut line: &str) -> Read<(Prefix, &str)> {
     let mut prefix = Prefix::default();
     while let Some((head, rest)) = line.split_once(": ") {
@@ -45,7 +45,7 @@ pub(super) fn prefixed(mut line: &str) -> Read<(Prefix, &str)> {
     Ok((prefix, line))
 }
 
-/// The rest of a line, word by word.
+/// The remaining words of a line.
 pub(super) struct Words<'a>(std::vec::IntoIter<&'a str>);
 
 impl<'a> Words<'a> {
@@ -83,7 +83,7 @@ pub(super) fn operator() -> AccountId {
     AccountId(id("op").expect("a name"))
 }
 
-/// What may end every command.
+/// The optional endings of a command.
 #[derive(Default)]
 struct Ending {
     speaker: Option<AccountId>,
@@ -93,7 +93,7 @@ struct Ending {
 }
 
 impl Ending {
-    /// Takes the word if it belongs to an ending.
+    /// Parses the word if it belongs to an ending.
     fn take(&mut self, word: &str, words: &mut Words<'_>) -> Read<()> {
         match word {
             "by" => self.speaker = Some(words.account()?),
@@ -113,7 +113,7 @@ impl Ending {
     }
 }
 
-/// The command of this line. `market` and `terms` are those that a `set` begins from.
+/// Parses the command of a line. `market` and `terms` are the current ones, from which a `set` starts.
 pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
     let mut words = Words::new(line);
     match words.word("the command")? {
@@ -166,7 +166,7 @@ pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
     }
 }
 
-/// The action with what is left of the line as its ending.
+/// Completes the action with the rest of the line, which is its ending.
 fn finish(mut words: Words<'_>, named: AccountId, action: Action) -> Read<Spoken> {
     let mut ending = Ending::default();
     while let Some(word) = words.next() {
@@ -187,7 +187,7 @@ fn place<'a>(words: &mut Words<'a>) -> Read<Spoken> {
         "sell" => Side::Sell,
         other => return Err(format!("`{other}` is no side")),
     };
-    // What its owner calls it: the letters of its name, as far as they fit.
+    // The owner's reference: the letters of the order's name, as far as they fit.
     let reference = u64::try_from(order.0 & u128::from(u64::MAX)).unwrap_or_default();
     let mut place = Place {
         order,

@@ -1,7 +1,7 @@
-//! What a reader of the events knows: numbers, priorities, open quantities, totals.
+//! The state that a reader of the events knows: numbers, priorities, open quantities, totals.
 //!
-//! It is kept from commands and events alone and judges nothing: it tells which value an event is due
-//! to carry, so that a table need not spell it out. A value that is not the due one is printed.
+//! It is computed from commands and events alone and checks nothing. It gives the value that an event
+//! should have, so that a table need not state it. Values that differ are printed.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use pricetime_engine::{
     Sequence, Side, SideSummary, Terms, Timestamp, TradeNumber, Turnover,
 };
 
-/// What is known of all markets.
+/// The known state of all markets.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     pub(super) last_sequence: Sequence,
@@ -20,7 +20,7 @@ pub(super) struct Ledger {
     requests: BTreeMap<(MarketId, AccountId, RequestId), Sequence>,
 }
 
-/// What is known of one market.
+/// The known state of one market.
 #[derive(Debug)]
 pub(super) struct Market {
     pub(super) terms: Terms,
@@ -35,7 +35,7 @@ pub(super) struct Market {
     orders: BTreeMap<OrderId, Order>,
 }
 
-/// What is known of a live order.
+/// The known state of a live order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Order {
     pub(super) party: Party,
@@ -65,7 +65,7 @@ impl Market {
         self.orders.get(&order)
     }
 
-    /// The summary that a close is due to give, but for its uniform price.
+    /// The summary that a close should have, apart from its uniform price.
     pub(super) fn summary(&self, command: &Command) -> EpochSummary {
         EpochSummary {
             number: self.epoch,
@@ -216,7 +216,7 @@ impl Ledger {
         self.markets.get(&market)
     }
 
-    /// Takes note of an event.
+    /// Applies an event.
     pub(super) fn take(&mut self, command: &Command, event: &Event) {
         if let Event::MarketAdded(spec) = event {
             self.markets.insert(command.market, Market::new(spec, command.sequence));
@@ -227,18 +227,18 @@ impl Ledger {
         }
     }
 
-    /// The time that the command's header is due to show.
+    /// The time that the command's header should have.
     pub(super) fn time(&self, command: &Command) -> Timestamp {
         self.now.max(command.timestamp)
     }
 
-    /// The command that a duplicate of this one is due to name.
+    /// The command that a duplicate of this one should name.
     pub(super) fn original(&self, command: &Command) -> Option<Sequence> {
         let request = command.request?;
         self.requests.get(&(command.market, command.account, request)).copied()
     }
 
-    /// Takes note that a command is over.
+    /// Completes a command.
     pub(super) fn close(&mut self, command: &Command, events: &[Event]) {
         if command.sequence > self.last_sequence {
             self.last_sequence = command.sequence;

@@ -1,4 +1,4 @@
-//! Plays the scenarios of a file against a core and tells where it says something else.
+//! Runs the scenarios of a file against a core and reports differences.
 
 use std::collections::BTreeMap;
 
@@ -14,20 +14,20 @@ use super::spec::MarketLine;
 use super::state::{self, LOOKS, View};
 use super::words::{Read, number, repeated};
 
-/// What came of a file.
+/// The result of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Verdict {
-    /// How many scenarios it has.
+    /// The number of scenarios.
     pub scenarios: usize,
-    /// How many lines were played, repetitions written out.
+    /// The number of lines that were run, with repetitions.
     pub steps: usize,
-    /// Every line that expects something else than the core says, ready to print.
+    /// Every line with other expectations than the core's output, ready to print.
     pub failures: Vec<String>,
-    /// The file with those lines rewritten to what the core says.
+    /// The file, with those lines replaced by the core's output.
     pub rewritten: String,
 }
 
-/// Plays a file against fresh cores; `core` makes one for so many markets.
+/// Runs a file against new cores. `core` creates one for a number of markets.
 pub fn run<C: Judged>(file: &str, text: &str, core: impl Fn(u32) -> C) -> Verdict {
     let mut verdict = Verdict { rewritten: text.to_owned(), ..Verdict::default() };
     let scenarios = match scenarios(text) {
@@ -64,7 +64,7 @@ fn markets_max(scenario: &Scenario) -> Option<u32> {
     number(left.strip_prefix("engine markets_max=")?).ok()
 }
 
-/// Lines to put in the place of others: the first of them, how many, and the text.
+/// Replacements of lines, by the first line: how many lines, and the new text.
 type Corrections = BTreeMap<usize, (usize, String)>;
 
 fn rewritten(text: &str, corrections: &Corrections) -> String {
@@ -86,7 +86,7 @@ fn rewritten(text: &str, corrections: &Corrections) -> String {
     out
 }
 
-/// A scenario being played.
+/// A running scenario.
 struct Play<C> {
     core: C,
     ledger: Ledger,
@@ -158,7 +158,7 @@ impl<C: Judged> Play<C> {
         Err(format!("{arrow}\n  expected: {expected}\n  got:      {plain}\n  in full:  {full}"))
     }
 
-    /// Adds a market and opens it, unseen by the table.
+    /// Adds a market and opens it. The table does not see these commands.
     fn open_market(&mut self, line: &str) -> Read<()> {
         let words: Vec<&str> = line.split_whitespace().skip(1).collect();
         let market = MarketLine::read(self.market, &words)?;
@@ -213,7 +213,7 @@ impl<C: Judged> Play<C> {
     }
 }
 
-/// Whether the lists are those that the line writes.
+/// Returns `true` if the lists match the line.
 fn fits(got: &[Vec<Saying>], expected: &str) -> Read<bool> {
     let lists: Vec<&str> = expected.split(" | ").collect();
     if lists.len() != got.len() {
@@ -242,7 +242,7 @@ fn text(got: &[Vec<Saying>], words: impl Fn(&Saying) -> String, look: bool) -> S
     lists.iter().map(list).collect::<Vec<_>>().join(" | ")
 }
 
-/// A line broken at its commas, so that none is longer than 100.
+/// Wraps a line at its commas, to at most 100 characters.
 fn wrapped(line: &str) -> String {
     let mut out = String::new();
     let mut length = 0;

@@ -1,4 +1,4 @@
-//! Events in the table's words.
+//! Formats events as text.
 
 use pricetime_engine::{
     AccountId, Action, Command, EpochSummary, Event, Group, OrderId, Outcome, Party, Place, Price,
@@ -10,7 +10,7 @@ use super::saying::Saying;
 use super::spec::phase_name;
 use super::words::name;
 
-/// What the core says to a command, event by event; the ledger takes note of it.
+/// Formats the events of a command, and applies them to the ledger.
 pub(super) fn say(ledger: &mut Ledger, command: &Command, group: &Group) -> Vec<Saying> {
     let mut sayings = Vec::new();
     let mut subject = named(&command.action);
@@ -29,7 +29,7 @@ pub(super) fn say(ledger: &mut Ledger, command: &Command, group: &Group) -> Vec<
     sayings
 }
 
-/// Complaints about the header and the outcome.
+/// The differences in the header and the outcome.
 fn frame(ledger: &Ledger, command: &Command, group: &Group) -> Option<Saying> {
     let due = group.events.iter().fold(Outcome::Accepted, |due, event| {
         if let Event::Rejected { reason, .. } = event {
@@ -59,7 +59,7 @@ fn outcome(outcome: Outcome) -> String {
     }
 }
 
-/// Reads one event with what is known before it.
+/// Formats one event, with the state before it.
 struct Reader<'a> {
     ledger: &'a Ledger,
     command: &'a Command,
@@ -151,12 +151,12 @@ impl Reader<'_> {
         self.entry(saying.due("remaining", remaining.0, self.open(party).0), priority)
     }
 
-    /// Adds an order's name, and what of its party is not as known.
+    /// Adds an order's name, and the parts of its party that differ from the known ones.
     fn named(&self, saying: Saying, party: Party) -> Saying {
         self.known(saying.must(name(party.order.0)), party)
     }
 
-    /// The same, but an order that is the subject need not be named.
+    /// Like [`Self::named`], but if the order is the subject, its name is optional.
     fn party(&self, saying: Saying, party: Party) -> Saying {
         if self.subject == Some(party.order) {
             self.known(saying.may(name(party.order.0)), party)
@@ -179,7 +179,7 @@ impl Reader<'_> {
         order.map_or(Quantity::ZERO, |o| o.open)
     }
 
-    /// Adds the number with which an order enters a queue.
+    /// Adds the priority with which an order enters a queue.
     fn entry(&self, saying: Saying, priority: Priority) -> Saying {
         let due = self.market().map_or(0, |m| m.next_priority.0);
         saying.may(format!("#{priority}")).due("priority", priority.0, due)
@@ -297,7 +297,7 @@ impl Reader<'_> {
         saying = side(saying, got.asks, "asks", "sell stops");
         saying = saying.may(format!("next #{}", got.next_priority));
         let due = self.market().map(|m| m.summary(self.command));
-        // The table does not follow what icebergs show; the model does.
+        // The table does not track the visible part of icebergs; the model does.
         let open = |side: SideSummary| SideSummary { hidden_quantity: Quantity(0), ..side };
         let (bids, asks) = (open(got.bids), open(got.asks));
         if due == Some(EpochSummary { clearing: None, bids, asks, ..*got }) {

@@ -1,8 +1,8 @@
-//! One thing said in words, some of which a reader may leave out.
+//! The text of one event, with optional parts.
 
 use std::fmt::Display;
 
-/// One event or one fact. Its words in order; the optional ones only count if they are written.
+/// One event or one fact as a list of words. Optional words count only if they are written.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Saying(Vec<Piece>);
 
@@ -13,41 +13,41 @@ struct Piece {
 }
 
 impl Saying {
-    /// Something that begins with these words.
+    /// Starts with these words.
     pub(super) fn new(text: impl Display) -> Self {
         Self::default().must(text)
     }
 
-    /// Adds words that have to be written.
+    /// Adds required words.
     pub(super) fn must(mut self, text: impl Display) -> Self {
         self.0.push(Piece { text: text.to_string(), optional: false });
         self
     }
 
-    /// Adds words that may be left out.
+    /// Adds optional words.
     pub(super) fn may(mut self, text: impl Display) -> Self {
         self.0.push(Piece { text: text.to_string(), optional: true });
         self
     }
 
-    /// Adds words that have to be written where there are any.
+    /// Adds required words if the condition holds.
     pub(super) fn must_if(self, holds: bool, text: impl Display) -> Self {
         if holds { self.must(text) } else { self }
     }
 
-    /// Complains where a value is not the one that is due.
+    /// Adds a complaint if a value differs from the expected one.
     pub(super) fn due<V: PartialEq + Display>(self, what: &str, got: V, due: V) -> Self {
         let complaint = format!("({what} {got} not {due})");
         self.must_if(got != due, complaint)
     }
 
-    /// The words that have to be written.
+    /// The required words.
     pub(super) fn plain(&self) -> String {
         let words = self.0.iter().filter(|p| !p.optional).map(|p| p.text.as_str());
         words.collect::<Vec<_>>().join(" ")
     }
 
-    /// All words, the optional ones in brackets.
+    /// All words, with the optional ones in brackets.
     pub(super) fn full(&self) -> String {
         let word = |p: &Piece| {
             if p.optional { format!("[{}]", p.text) } else { p.text.clone() }
@@ -55,7 +55,7 @@ impl Saying {
         self.0.iter().map(word).collect::<Vec<_>>().join(" ")
     }
 
-    /// Whether this is what the line says.
+    /// Returns `true` if the line matches.
     pub(super) fn fits(&self, expected: &str) -> bool {
         let mut rest: Vec<&str> = expected.split_whitespace().collect();
         for piece in &self.0 {

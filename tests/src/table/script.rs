@@ -1,4 +1,4 @@
-//! A file of scenarios as steps, each of which knows the lines that it came from.
+//! Parses a file of scenarios into steps with line numbers.
 
 use std::collections::BTreeMap;
 
@@ -12,28 +12,28 @@ pub(super) struct Scenario {
     pub(super) steps: Vec<Step>,
 }
 
-/// One command with what is expected of it, or one look at the state.
+/// One command with its expected events, or one query of the state.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// The first line that it stands on, from 1, and how many there are.
+    /// The first line of the step, counted from 1, and the number of its lines.
     pub(super) line: usize,
     pub(super) lines: usize,
-    /// What stands left of the arrow, or all of it.
+    /// The text before the arrow, or the whole line.
     pub(super) left: String,
-    /// What stands right of it.
+    /// The text after the arrow.
     pub(super) right: Option<String>,
-    /// Whether other steps came from the same lines.
+    /// Whether other steps come from the same lines.
     pub(super) repeated: bool,
 }
 
-/// One statement of the file: a line with those that continue it.
+/// One statement of the file: a line with its continuation lines.
 struct Statement {
     line: usize,
     lines: usize,
     text: String,
 }
 
-/// The scenarios of a file.
+/// Parses the scenarios of a file.
 pub(super) fn scenarios(text: &str) -> Result<Vec<Scenario>, (usize, String)> {
     let mut scenarios: Vec<Scenario> = Vec::new();
     let mut setups: BTreeMap<String, Vec<Step>> = BTreeMap::new();

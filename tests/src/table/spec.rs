@@ -6,7 +6,7 @@ use pricetime_engine::{
 
 use super::words::{Read, number};
 
-/// A market as a `market` or `add` line describes it.
+/// A market from a `market` or `add` line.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MarketLine {
     pub(super) market: MarketId,
@@ -15,7 +15,7 @@ pub(super) struct MarketLine {
 }
 
 impl MarketLine {
-    /// The market that a scenario has unless it says otherwise.
+    /// The default market of a scenario.
     pub(super) fn usual(market: MarketId) -> Self {
         let symbol = Symbol::new(&format!("M{market}")).expect("letters and digits");
         let terms = Terms {
@@ -37,7 +37,7 @@ impl MarketLine {
         Self { market, spec, phase: Phase::Continuous }
     }
 
-    /// The market of these words.
+    /// Parses the words of a market.
     pub(super) fn read(market: MarketId, words: &[&str]) -> Read<Self> {
         let mut id = market;
         for (key, value) in pairs(words)? {
@@ -79,7 +79,7 @@ impl MarketLine {
     }
 }
 
-/// These terms with the changes of these words.
+/// These terms with the changes in these words.
 pub(super) fn changed(mut terms: Terms, words: &[&str]) -> Read<Terms> {
     for (key, value) in pairs(words)? {
         put_term(&mut terms, key, value)?;
@@ -87,7 +87,7 @@ pub(super) fn changed(mut terms: Terms, words: &[&str]) -> Read<Terms> {
     Ok(terms)
 }
 
-/// The phase of this name.
+/// Parses the name of a phase.
 pub(super) fn phase(word: &str) -> Read<Phase> {
     match word {
         "continuous" => Ok(Phase::Continuous),

@@ -1,4 +1,4 @@
-//! Looks at the state, in the table's words.
+//! Queries of the state, as text.
 
 use pricetime_engine::{Clearing, MarketId, MarketSnapshot, OrderKind, OrderRecord, Price, Side};
 
@@ -7,14 +7,14 @@ use super::saying::Saying;
 use super::spec::phase_name;
 use super::words::{Read, name};
 
-/// The words that a look begins with.
+/// The first words of queries.
 pub(super) const LOOKS: [&str; 9] =
     ["book", "depth", "best", "stops", "indicative", "last", "epoch", "next", "is"];
 
-/// What there is to see: lists, of which a book has two.
+/// The result of a query: lists, of which a book has two.
 pub(super) type View = Vec<Vec<Saying>>;
 
-/// What this look shows.
+/// Runs a query.
 pub(super) fn look<C: Judged>(core: &C, market: MarketId, word: &str) -> Read<View> {
     let snapshot = core.snapshot();
     let state = snapshot
@@ -95,7 +95,7 @@ fn stop(order: &OrderRecord) -> Saying {
         .may(format!("#{}", order.priority))
 }
 
-/// The levels of a side as the public sees them: what is shown, and in how many orders.
+/// The public levels of a side: the visible quantity, and the number of orders.
 fn levels(state: &MarketSnapshot, side: Side) -> Vec<Saying> {
     let mut levels: Vec<(Price, u128, u32)> = Vec::new();
     for order in sorted(state, side) {

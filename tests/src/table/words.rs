@@ -1,11 +1,11 @@
-//! Names, numbers and repetitions as a table writes them.
+//! Parses names, numbers and repetitions.
 
 use std::str::FromStr;
 
-/// What a line says, or why it cannot be read.
+/// The parsed value, or the reason that it cannot be parsed.
 pub(super) type Read<T> = Result<T, String>;
 
-/// A number with ends that have a name.
+/// A number type with names for its limits.
 pub(super) trait Ends: FromStr {
     const LOWEST: Self;
     const HIGHEST: Self;
@@ -22,7 +22,7 @@ macro_rules! ends {
 
 ends!(i8, i32, i64, u32, u64, u128);
 
-/// The number of this word; `min` and `max` are the ends of its type.
+/// Parses a number; `min` and `max` are the limits of its type.
 pub(super) fn number<N: Ends>(word: &str) -> Read<N> {
     match word {
         "min" => Ok(N::LOWEST),
@@ -34,7 +34,7 @@ pub(super) fn number<N: Ends>(word: &str) -> Read<N> {
     }
 }
 
-/// The id that a name stands for: its letters, or the digits after `0x`.
+/// The id of a name: its letters, or the digits after `0x`.
 pub(super) fn id(word: &str) -> Read<u128> {
     if let Some(digits) = word.strip_prefix("0x") {
         return u128::from_str_radix(digits, 16).map_err(|_| format!("`{word}` is no id"));
@@ -60,7 +60,7 @@ fn in_name(letter: u8) -> bool {
     letter.is_ascii_alphanumeric() || b"._-".contains(&letter)
 }
 
-/// The text once for each number of `i 1..9: text`, or the text alone where it is no such thing.
+/// The text once for each number of `i 1..9: text`, or the text alone if it is not a repetition.
 pub(super) fn repeated(text: &str, keyword: &str) -> Read<Vec<String>> {
     let Some(rest) = text.strip_prefix(keyword).and_then(|t| t.strip_prefix(' ')) else {
         return Ok(vec![text.to_owned()]);
@@ -75,7 +75,7 @@ pub(super) fn repeated(text: &str, keyword: &str) -> Read<Vec<String>> {
     Ok(numbers.into_iter().map(|n| filled_in(body, variable, n)).collect())
 }
 
-/// The text with every `{…}` about this variable worked out.
+/// The text with every `{…}` about this variable evaluated.
 fn filled_in(text: &str, variable: &str, value: i64) -> String {
     let mut filled = String::new();
     let mut rest = text;
@@ -92,7 +92,7 @@ fn filled_in(text: &str, variable: &str, value: i64) -> String {
     filled + rest
 }
 
-/// The value of `2*i-1` and its like.
+/// The value of an expression like `2*i-1`.
 fn sum(text: &str, variable: &str, value: i64) -> Option<i64> {
     let spaced = text.replace('-', "+-");
     let mut total = 0;

@@ -1,4 +1,4 @@
-//! The rarer things, each recognised in a command's group.
+//! Rarer situations, each recognized in a command's group.
 
 mod elections;
 mod orders;
@@ -13,7 +13,7 @@ use super::live;
 /// Declares the sights and the list of all of them.
 macro_rules! sights {
     ($($name:ident),* $(,)?) => {
-        /// Something that a run should come across.
+        /// A situation that runs should cover.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[expect(missing_docs, reason = "the names say it")]
         pub enum Sight {
@@ -21,7 +21,7 @@ macro_rules! sights {
         }
 
         impl Sight {
-            /// All of them.
+            /// All situations.
             pub const ALL: &[Self] = &[$(Self::$name),*];
         }
     };
@@ -84,14 +84,14 @@ sights! {
     UncrossWithoutSurplus,
 }
 
-/// A command on its way past the counter.
+/// The command, the previous state and the events to examine.
 struct View<'a> {
     command: &'a Command,
     before: Option<&'a MarketSnapshot>,
     events: &'a [Event],
 }
 
-/// Tells `saw` what there is to see in a group.
+/// Passes the situations found in a group to `saw`.
 pub(super) fn look(
     command: &Command,
     before: Option<&MarketSnapshot>,
@@ -201,7 +201,8 @@ impl View<'_> {
         see(Sight::StopEnded, self.any(|event| ended(event) && waited(event)));
     }
 
-    /// Whether the window was full, and another account than that of its oldest request has the most.
+    /// Returns `true` if the window was full, and the account with the most requests is not that of the
+    /// oldest one.
     fn forgets_a_newer_request(&self, outcome: Outcome) -> bool {
         let unheard = [Outcome::Duplicate, Outcome::Rejected(Reason::OutOfSequence)];
         let remembers = self.command.request.is_some() && !unheard.contains(&outcome);

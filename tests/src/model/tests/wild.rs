@@ -1,4 +1,4 @@
-//! Any values at all: nothing panics, nothing runs over, and no book is left crossed.
+//! Arbitrary values: nothing panics, nothing overflows, and no book is left crossed.
 
 use super::*;
 
@@ -163,14 +163,14 @@ fn assert_sound(model: &Model) {
     }
 }
 
-/// A market that takes prices from one end of the type to the other.
+/// A market with the full range of prices.
 fn wide() -> MarketSpec {
     let terms =
         Terms { price_min: Price(i64::MIN), price_max: Price(i64::MAX), ..spec(None).terms };
     MarketSpec { quantity_max: Quantity(1 << 31), pricing: Pricing::Midpoint, terms, ..spec(None) }
 }
 
-/// A command to a market that there is, or to the next one that could be.
+/// A command to an existing market, or to the next id.
 fn wild_command(random: &mut Random, model: &Model, step: u64) -> Command {
     let state = model.snapshot();
     let heads: Vec<_> = state.markets.iter().map(|m| m.head).collect();

@@ -1,4 +1,4 @@
-//! What there is to see in elections and uncrosses.
+//! Situations in elections and uncrosses.
 
 use pricetime_engine::{
     Action, CancelReason, EpochSummary, Event, Party, Phase, Priority, Quantity,

@@ -1,4 +1,4 @@
-//! What there is to see in orders that come in and in orders that change.
+//! Situations with new and amended orders.
 
 use pricetime_engine::{
     Amend, CancelReason, Event, OrderKind, OrderRecord, Phase, Place, SelfTrade, TimeInForce,
@@ -18,7 +18,7 @@ impl View<'_> {
         see(Sight::MinimumMissed, minimum && self.any(whole));
         let fill = works && place.time_in_force == TimeInForce::FillOrKill;
         see(Sight::FillOrKillFilled, fill && !self.any(gone));
-        // Enough is there, but some of it is the account's own.
+        // The quantity is available, but some of it is the account's own.
         see(
             Sight::FillOrKillFoundOwnOrder,
             fill && self.any(gone) && self.in_reach(place) >= u128::from(place.quantity.0),
@@ -40,19 +40,19 @@ impl View<'_> {
         self.icebergs(see);
     }
 
-    /// How much stands on the other side within an order's limit.
+    /// The open quantity on the other side within an order's limit.
     fn in_reach(&self, place: &Place) -> u128 {
         self.met(place).map(|order| u128::from(order.open.0)).sum()
     }
 
-    /// Whether a refused post-only order reaches orders of its own account and no others.
+    /// Records whether a post-only order reaches only orders of its own account.
     pub(super) fn post_only(&self, place: &Place, see: &mut impl FnMut(Sight, bool)) {
         let own = |order: &OrderRecord| order.party.account == self.command.account;
         let own = place.post_only && self.met(place).all(own);
         see(Sight::PostOnlyReachesOwnOrder, own);
     }
 
-    /// What stands on the other side within an order's limit.
+    /// The orders on the other side within an order's limit.
     fn met(&self, place: &Place) -> impl Iterator<Item = &OrderRecord> {
         let limit = place.kind.price();
         let side = place.side;
@@ -112,7 +112,7 @@ impl View<'_> {
     }
 }
 
-/// Whether self-trade prevention says this.
+/// Returns `true` if the event can come from self-trade prevention.
 const fn prevents(event: &Event) -> bool {
     matches!(
         event,
