@@ -34,19 +34,19 @@ use report::{Compared, Report};
 #[command(after_help = "\
 Try:
   pricetime bench core                                      every workload through the core alone
-  pricetime bench core --workload normal --json > a.json    one, to compare with later
+  pricetime bench core --workload normal --json > a.json    one workload, to compare with later
   pricetime bench core --workload normal --baseline a.json  the same again: faster or slower?
   pricetime bench host --workload normal --load 10,50,90    a whole host, and its latency under load
   pricetime bench redis                                     the image in Redis, beside its own ZADD
   pricetime bench settle                                    batches into each ledger, and locks
-  pricetime bench subscribers                               10,000 subscribers, and all at once
+  pricetime bench subscribers                               10,000 subscribers, then all reconnect
   pricetime bench hostile                                   attacks beside honest commands
-  pricetime bench compare a.json b.json                     two reports that are there already
+  pricetime bench compare a.json b.json                     compare two existing reports
 
-A rate is the median of its runs; its spread is what lies between the quartiles of the runs, in
-percent of the median. Of two reports one is faster or slower where their medians differ by more
-than either spread, than what other programs had of the core, and than 3 %, which two processes of
-one build differ by; and where neither median lies among the runs of the other.")]
+A rate is the median of its runs; its spread is the distance between their quartiles, in percent of
+the median. One report is faster or slower than another if the medians differ by more than each of
+these: either spread, the share of the core that other programs had, and 3 %, the difference between
+two processes of one build. In addition, neither median may lie within the runs of the other.")]
 pub struct Bench {
     #[command(subcommand)]
     what: What,

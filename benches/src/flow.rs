@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn flows_do_what_they_say() {
+    fn each_flow_leaves_the_expected_number_of_live_orders() {
         let flows: [(Make, u32, u32); 6] = [
             (|flow| flow.places(200), 1_200, 1_200),
             (|flow| flow.cancels(200), 800, 800),

@@ -110,19 +110,22 @@ impl Workload {
                 "40,000 orders on 90 levels that stay: add, cancel and amend near the best"
             }
             Self::Normal => {
-                "a price that strays and comes back: add, cancel, modify, take, some stops"
+                "a price that drifts away and comes back: add, cancel, modify, take, some stops"
             }
             Self::Swing25 => "the price swings by 25 % both ways, so levels come and go",
             Self::Swing40 => "the same by 40 %",
-            Self::Crash => "now and then the price falls by 30 % within a moment and returns",
+            Self::Crash => "at times the price falls by 30 % within a moment and recovers",
             Self::Epochs => {
                 "an energy market: 5,000 accounts, few orders each, an auction each quarter"
             }
-            Self::CancelStorm => "50,000 orders, nearly all cancelled in a storm, then placed anew",
-            Self::SweepStorm => {
-                "takers that use up 10 to 40 levels each, and what fills them again"
+            Self::CancelStorm => {
+                "50,000 orders, nearly all cancelled in a storm, then placed \
+                                  again"
             }
-            Self::Markets => "10,000 markets, each as busy as its rank among them says (Zipf)",
+            Self::SweepStorm => {
+                "takers that use up 10 to 40 levels each, and orders that refill them"
+            }
+            Self::Markets => "10,000 markets, each as busy as its rank implies (Zipf)",
         }
     }
 
@@ -194,7 +197,7 @@ impl fmt::Display for Workload {
 impl fmt::Display for UnknownWorkload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = Workload::ALL.map(Workload::name).join(", ");
-        write!(f, "there is no workload {:?}, only {known}", self.0)
+        write!(f, "unknown workload {:?}; known workloads: {known}", self.0)
     }
 }
 

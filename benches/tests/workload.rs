@@ -112,7 +112,7 @@ fn levels(engine: &Engine) -> usize {
 }
 
 #[test]
-fn name_and_seed_decide_everything() {
+fn same_workload_and_seed_give_the_same_commands() {
     for (workload, commands, state) in PINNED {
         let (list, _, engine) = run(workload, 1);
         engine.audit().expect("every invariant holds");
@@ -123,13 +123,13 @@ fn name_and_seed_decide_everything() {
 }
 
 #[test]
-fn another_seed_says_something_else() {
+fn another_seed_gives_other_commands() {
     let [one, two] = [1, 2].map(|seed| fingerprint(&run(Workload::Normal, seed).0));
     assert_ne!(one, two);
 }
 
 #[test]
-fn a_workload_is_what_it_is_called() {
+fn each_workload_matches_its_description() {
     for workload in Workload::ALL {
         let (_, count, engine) = run(workload, 3);
         let live: u32 = engine.markets().map(|book| book.live()).sum();
@@ -149,17 +149,17 @@ fn a_workload_is_what_it_is_called() {
             Workload::CancelStorm => cancels > 40_000,
             Workload::SweepStorm => trades > 40_000 && levels > 500,
             Workload::Markets => engine.markets().count() == 10_000 && live > 90_000,
-            other => panic!("nobody has said what {other} is like"),
+            other => panic!("no expectation is defined for {other}"),
         };
         assert!(is_so, "{found}");
     }
 }
 
 #[test]
-fn a_name_that_is_none_is_told_the_names_that_are() {
+fn unknown_workload_error_lists_the_known_names() {
     for workload in Workload::ALL {
         assert_eq!(workload.name().parse(), Ok(workload));
     }
-    let error = "wild".parse::<Workload>().expect_err("no such workload").to_string();
+    let error = "wild".parse::<Workload>().expect_err("an unknown workload").to_string();
     assert!(Workload::ALL.iter().all(|known| error.contains(known.name())), "{error}");
 }

@@ -23,14 +23,14 @@ use super::look::{self, Stop, grouped};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pricetime archive ./data monday.pricetime            pack, also while a market runs there
-  pricetime archive monday.pricetime                   the folder ./data or $PRICETIME_FOLDER
+  pricetime archive ./data monday.pricetime            pack, even while a market runs there
+  pricetime archive monday.pricetime                   pack the folder ./data or $PRICETIME_FOLDER
   pricetime archive --restore monday.pricetime ./copy  unpack into a new or empty folder
-  pricetime verify ./copy                              and see that everything is there
+  pricetime verify ./copy                              check the copy
 
-The copy carries the same history. Run a market in one of the two only: their commands would go
-different ways under the same numbers. Nothing that exists is written over, and what an unpacking that
-fails has written is removed. Only its owner may read an archive.")]
+The copy has the same history. Run a market in only one of the two folders: otherwise both use the
+same numbers for different commands. Existing files are never overwritten. If unpacking fails,
+what it has written is removed. Only its owner may read an archive.")]
 pub(super) struct Archive {
     /// The data folder to pack; with --restore, the archive
     from: PathBuf,
@@ -185,15 +185,15 @@ fn sync_name(path: &Path) -> io::Result<()> {
 
 /// The error if the archive's name is already in use.
 fn taken(path: &Path) -> Failure {
-    let text = format!("{} is there already: name a new file", path.display());
+    let text = format!("{} already exists: name a new file", path.display());
     Failure::new(Code::Usage, text)
 }
 
 /// The error if the name of the unfinished archive is already in use.
 fn begun(path: &Path) -> Failure {
     let text = format!(
-        "{} is there already: another process writes this archive, or one was ended while it did; in \
-         that case remove the file",
+        "{} already exists: another process is writing this archive, or one was killed while \
+         writing it; in that case remove the file",
         path.display()
     );
     Failure::new(Code::Usage, text)

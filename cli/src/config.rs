@@ -38,7 +38,7 @@ const TIME_MAX: Duration = Duration::from_secs(366 * 24 * 3_600);
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime config --default > pricetime.toml   a file with every setting, explained
-  pricetime config --check pricetime.toml       look it over; exit code 2 where something is wrong
+  pricetime config --check pricetime.toml       check it; exit code 2 if something is wrong
   pricetime run --config pricetime.toml         run with it")]
 #[group(required = true, multiple = false)]
 pub(crate) struct ConfigCommand {
@@ -254,8 +254,8 @@ impl Layers {
         if let Some(folder) = &self.folder {
             if settings.redis.only {
                 return Err(String::from(
-                    "--folder and --redis-only exclude each other: there is a data folder, or there \
-                     is none",
+                    "--folder and --redis-only exclude each other: with --redis-only there is no \
+                     data folder",
                 ));
             }
             settings.folder.clone_from(folder);
@@ -296,7 +296,7 @@ fn read(file: &Path) -> Result<String, Failure> {
 fn duration(key: &str, text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text);
     let duration =
-        duration.map_err(|why| format!("{key} = {text:?}: {why}; say \"15m\" or \"90s\""))?;
+        duration.map_err(|why| format!("{key} = {text:?}: {why}; use \"15m\" or \"90s\""))?;
     if duration.is_zero() {
         Err(format!("{key} = {text:?}: it must be longer"))
     } else if duration > TIME_MAX {
@@ -321,7 +321,7 @@ impl Epochs {
             (When::Every(every), 0) => EpochSchedule::Every(every),
             (When::Every(_), _) => {
                 return Err(String::from(
-                    "epochs.commands and epochs.every exclude each other: say every = \"never\"",
+                    "epochs.commands and epochs.every exclude each other: set every = \"never\"",
                 ));
             }
         })
@@ -336,8 +336,8 @@ impl Settings {
         let (folder, policy) = home(self.folder, policy, &self.redis)?;
         if self.redis.publish.events && matches!(policy, Policy::None | Policy::Epoch) {
             return Err(String::from(
-                "redis.publish.events: events are published from the journal, so journal.policy \
-                 must be another and there must be a folder",
+                "redis.publish.events: events are published from the journal, so a data folder and \
+                 another journal.policy are required",
             ));
         }
         let tcp = said(&self.listen.tcp, local).transpose()?;
@@ -345,7 +345,7 @@ impl Settings {
         let tokens = token::tokens(&self.listen.token, self.listen.tokens)?;
         if self.limits.ring < 2 || self.limits.line < 256 || self.limits.markets == 0 {
             return Err(String::from(
-                "limits: at least 1 market, 2 commands in the ring and 256 bytes a line",
+                "limits: the minimum is 1 market, 2 commands in the ring and 256 bytes a line",
             ));
         }
         let markets: Vec<_> =
@@ -403,8 +403,8 @@ fn policy(journal: &setting::Journal) -> Result<Policy, String> {
         "epoch" => Policy::Epoch,
         other => {
             return Err(format!(
-                "journal.policy = {other:?}: there are \"sync\", \"interval\" and \"none\", and \
-                     with redis.only \"epoch\""
+                "journal.policy = {other:?}: use \"sync\", \"interval\" or \"none\", or \"epoch\" \
+                 with redis.only"
             ));
         }
     })
@@ -419,28 +419,30 @@ fn home(
     if !redis.only {
         return match policy {
             Policy::Epoch => Err(String::from(
-                "journal.policy = \"epoch\" is for Redis alone: say redis.only = true, or --redis-only",
+                "journal.policy = \"epoch\" requires redis.only = true, or --redis-only",
             )),
             Policy::Sync | Policy::Interval(_) | Policy::None | _ => Ok((Some(folder), policy)),
         };
     }
     if redis.url.is_empty() {
-        return Err(String::from("redis.only: which Redis? Say redis.url, or --redis"));
+        return Err(String::from(
+            "redis.only: the address is not given; set redis.url, or --redis",
+        ));
     }
     if redis.trades_max == 0 {
-        return Err(String::from("redis.trades_max: at least 1"));
+        return Err(String::from("redis.trades_max: it must be at least 1"));
     }
     if folder != Path::new("./data") {
         return Err(format!(
-            "folder = {folder:?} and redis.only exclude each other: there is a data folder, or there \
-             is none"
+            "folder = {folder:?} and redis.only exclude each other: with redis.only there is no \
+             data folder"
         ));
     }
     match policy {
         // `Sync` is also the default, if no policy was set.
         Policy::Sync | Policy::Epoch => Ok((None, Policy::Epoch)),
         Policy::Interval(_) | Policy::None | _ => {
-            Err(String::from("journal.policy: with redis.only there is \"epoch\" and no other"))
+            Err(String::from("journal.policy: with redis.only the only policy is \"epoch\""))
         }
     }
 }
@@ -449,13 +451,13 @@ fn home(
 fn local(text: &str) -> Result<SocketAddr, String> {
     let numbers = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     let address: SocketAddr = numbers.as_deref().unwrap_or(text).parse().map_err(|_| {
-        format!("listen.tcp = {text:?}: an address and a port, like \"127.0.0.1:7070\"")
+        format!("listen.tcp = {text:?}: expected an address and a port, like \"127.0.0.1:7070\"")
     })?;
     if address.ip().is_loopback() {
         return Ok(address);
     }
     Err(format!(
-        "listen.tcp = {text:?}: only addresses of this machine (127.0.0.1, ::1), for what is said \
-         there is not encrypted"
+        "listen.tcp = {text:?}: only addresses of this machine (127.0.0.1, ::1) are allowed, \
+         because the connection is not encrypted"
     ))
 }

@@ -41,7 +41,7 @@ const BATCH: u64 = 64;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The same --seed and --commands give the same commands, trades and digest on every machine. A run
-that was ended by --seconds tells how many commands it had, so it can be repeated.")]
+that --seconds ended prints its number of commands, so it can be repeated.")]
 pub(super) struct Demo {
     /// The seed of the market
     #[arg(long, default_value_t = 1, value_name = "N")]
@@ -191,7 +191,7 @@ mod tests {
     /// The text that the demo writes to a face.
     fn shown(face: fn(Page) -> Face<Page>) -> String {
         let page = Page::default();
-        DEMO.show(face(page.clone())).expect("a page takes everything");
+        DEMO.show(face(page.clone())).expect("a page accepts every write");
         String::from_utf8(page.0.take()).expect("text")
     }
 
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_and_the_number_of_commands_decide_everything() {
+    fn same_seed_and_command_count_give_the_same_output() {
         let batches = [BATCH; 300];
         assert_eq!(digest(7, &batches), digest(7, &batches));
         assert_ne!(digest(7, &batches), digest(8, &batches));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_market_is_a_lively_one() {
+    fn demo_market_trades_elects_stops_and_uncrosses() {
         let mut market = Market::new(3, 20);
         for _ in 0..1_600 {
             market.advance(BATCH);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_an_object_per_epoch_and_a_summary() {
+    fn json_output_is_one_object_per_epoch_and_a_summary() {
         let text = shown(Face::json);
         let objects: Result<Vec<serde_json::Value>, _> =
             text.lines().map(serde_json::from_str).collect();
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_an_epoch_each_and_the_summary() {
+    fn plain_output_is_one_line_per_epoch_and_a_summary() {
         let text = shown(Face::lines);
         assert!(!text.contains('\x1b'));
         assert!(text.lines().all(|line| line.len() < 80), "{text}");
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_fits_a_small_terminal() {
+    fn frame_fits_a_small_terminal() {
         let text = shown(Face::screen);
         let (_, frames) = text.split_once("\n\n").expect("a heading and an empty line");
         let frames: Vec<&str> = frames.split_inclusive("\x1b[J").collect();
@@ -306,10 +306,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_may_leave_at_any_time() {
+    fn broken_pipe_ends_the_demo_without_an_error() {
         for bytes in [0, 100, 500, 1_000] {
             for face in [Face::json, Face::lines, Face::screen] {
-                let error = DEMO.show(face(Leaver(bytes))).expect_err("the reader left");
+                let error = DEMO.show(face(Leaver(bytes))).expect_err("a broken pipe");
                 assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
             }
         }

@@ -24,16 +24,16 @@ use super::look::{self, At, Stop, Travel, Which};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pricetime inspect market                             every market as it is now
+  pricetime inspect market                             the current state of every market
   pricetime inspect book 1 --at epoch:7@1              the book of market 1 when its epoch 7 closed
   pricetime inspect journal --account UUID --kind place --limit 20
-  pricetime inspect order 1 UUID --why                 the whole life of an order, and why it went so
-  pricetime inspect account UUID                       its live orders, its trades, its totals
-  pricetime inspect snapshot --folder /srv/data        what the newest snapshot holds
+  pricetime inspect order 1 UUID --why                 the whole history of an order, with reasons
+  pricetime inspect account UUID                       live orders, trades and totals of an account
+  pricetime inspect snapshot --folder /srv/data        the content of the newest snapshot
 
---at takes a command's number (1200), an epoch's close (epoch:7) or that of one market
-(epoch:7@MARKET). Without it things are shown as they are after the last command; while a process has
-the folder open, after the last one that is marked as durable.")]
+--at takes a command's number (1200), the close of an epoch (epoch:7), or its close in one market
+(epoch:7@MARKET). Without it, the state after the last command is shown, or, while a process has the
+folder open, the state after the last command that is marked as durable.")]
 pub(super) struct Inspect {
     #[command(subcommand)]
     what: What,
@@ -89,7 +89,7 @@ impl Moment {
 
 fn no_such_market(market: MarketId, at: Sequence) -> Stop {
     let text = format!(
-        "there is no market {market} at command {at}: pricetime inspect market lists those there are"
+        "there is no market {market} at command {at}; `pricetime inspect market` lists the markets"
     );
     Failure::new(Code::Failed, text).into()
 }

@@ -59,15 +59,15 @@ enum Command {
 const EXAMPLES: &str = "\
 Try:
   pricetime demo                                   watch a made-up energy market for five seconds
-  pricetime demo --commands 19900 --write day.jsonl --epoch-seconds 10     write its day down
-  pricetime run --once --input day.jsonl --answers none                    run a market on it
-  pricetime inspect book 1                         look into ./data
-  pricetime verify                                 is everything in there right?
-  pricetime run --unix ./pricetime.sock            a market that stays up; speak to it with nc -U
+  pricetime demo --commands 19900 --write day.jsonl --epoch-seconds 10     record its day
+  pricetime run --once --input day.jsonl --answers none                    run a market on that day
+  pricetime inspect book 1                         show a book in ./data
+  pricetime verify                                 check everything in ./data
+  pricetime run --unix ./pricetime.sock            a market that keeps running; connect with nc -U
 
-Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configuration makes no sense;
-3 what was looked at is damaged or differs; 4 done, but some lines were refused;
-5 another process drives these markets (`run --standby exit`).
+Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configuration is invalid;
+3 damage or a difference was found; 4 done, but some lines were refused;
+5 another process runs these markets (`run --standby exit`).
 From the source tree, `cargo run --release -- demo` is the same as `pricetime demo`.";
 
 /// Runs the command line and returns the exit code. Without a command, prints the help.

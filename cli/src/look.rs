@@ -85,7 +85,7 @@ impl Seen {
     pub(super) fn open(folder: &Path) -> Result<Self, Stop> {
         let look = FolderReader::open(Arc::new(RealDisk), folder)?;
         if look.is_new() {
-            let text = format!("{} is new: nothing has ever been kept in it", folder.display());
+            let text = format!("{} is new: nothing has been stored in it", folder.display());
             return Err(Failure::new(Code::Failed, text).into());
         }
         let snapshots = look.snapshots().list()?;

@@ -23,16 +23,16 @@ use super::look::{self, Stop};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pricetime redis check --redis redis://localhost           is this server fit to keep a book?
-  pricetime redis show                                      every market, and whether it is whole
+  pricetime redis check --redis redis://localhost           is this server fit to store a book?
+  pricetime redis show                                      markets, and whether each is complete
   pricetime redis restore --folder ./data                   a new data folder from the image
-  pricetime redis export images.jsonl                       a copy in a file
-  pricetime redis import images.jsonl --replace             and back
-  pricetime redis drop 7 --yes                              take market 7 out
+  pricetime redis export images.jsonl                       copy the images to a file
+  pricetime redis import images.jsonl --replace             and write them back
+  pricetime redis drop 7 --yes                              delete market 7
 
-Without --redis the server is $PRICETIME_REDIS or that of the configuration, which also says how keys
-are named. Exit codes: 0 done; 1 failed, nobody answers; 2 the command line makes no sense;
-3 what is there is damaged, or the server is not fit.")]
+Without --redis, the server is $PRICETIME_REDIS or that of the configuration, which also sets the
+key names. Exit codes: 0 done; 1 failed, or no server answers; 2 the command line is invalid; 3 an
+image is damaged, or the server is not fit.")]
 pub(super) struct Redis {
     #[command(subcommand)]
     what: What,
@@ -93,7 +93,8 @@ impl There {
     fn link(&self) -> Result<(Link, RedisOptions), Failure> {
         let config = self.config()?;
         let options = config.redis.ok_or_else(|| {
-            let text = "which Redis? Say --redis URL, $PRICETIME_REDIS, or redis.url in --config";
+            let text = "the address of Redis is not given; set --redis URL, $PRICETIME_REDIS, or \
+                        redis.url in --config";
             Failure::new(Code::Usage, text)
         })?;
         Ok((Link::new(options.clone()), options))

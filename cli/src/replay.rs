@@ -32,18 +32,18 @@ use run::Run;
 #[command(after_help = "\
 Examples:
   pricetime replay                                     the journal in ./data or $PRICETIME_FOLDER
-  pricetime replay ./data --verify                     hold it against snapshots, epochs and image
+  pricetime replay ./data --verify                     compare with snapshots, epochs and image
   pricetime replay ./data --until epoch:7@2            up to the close of epoch 7 of market 2
   pricetime replay ./data --commands day.jsonl         export the journal as JSON lines ...
   pricetime replay day.jsonl                           ... and get the same digest from them
-  pricetime replay ./data --events events.jsonl        write anew everything that was ever told
-  pricetime replay - --events - --speed 10x <day.jsonl act it out, ten times as fast as it was
+  pricetime replay ./data --events events.jsonl        write all events again
+  pricetime replay - --events - --speed 10x <day.jsonl replay at ten times the original speed
 
-A line of commands is as `pricetime schema` and docs/json.md say. One without \"time\" happens at the
-time of the line before. A line that is no command is named on standard error with file, line and
-column, and the others go on; the exit code is 4 then. It is 3 where --verify finds a difference or
-the journal is damaged. It works beside a running process, up to the last command that is marked as
-durable; without one, up to the last command that was written.")]
+`pricetime schema` and docs/json.md describe the lines of commands. A line without \"time\" has
+the time of the line before. A line that is not a command is reported on standard error with file,
+line and column, and the others are replayed; the exit code is then 4. It is 3 if --verify finds a
+difference or the journal is damaged. Beside a running process, the replay ends with the last
+command that is marked as durable; without one, with the last command that was written.")]
 pub(super) struct Replay {
     /// A data folder, or files of JSON lines; - is standard input
     #[arg(env = "PRICETIME_FOLDER", default_value = "./data", value_name = "FOLDER|FILE")]
@@ -192,7 +192,7 @@ impl Replay {
             }
         }
         if let Some(until) = until {
-            let text = format!("{until} was not come to");
+            let text = format!("{until} was not reached");
             return Err(Failure::new(Code::Failed, text).into());
         }
         Ok(())

@@ -27,29 +27,30 @@ use input::Input;
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime run --config pricetime.toml --unix ./pricetime.sock
-  pricetime run --once --input orders.jsonl        carry out a file and end
+  pricetime run --once --input orders.jsonl        run a file and exit
   pricetime run --once --input day.jsonl --answers none
-                                                   the same with a recording, in its own time
-  echo '{\"status\":{}}' | pricetime run --once      ask and end
+                                                   run a recording with its own times
+  echo '{\"status\":{}}' | pricetime run --once      query and exit
 
-Commands come from --input, --unix and --tcp; without any of them from standard input. Each gets an
-answer, once what it did is on disk, in the order of the lines. docs/json.md shows every line.
+Commands come from --input, --unix and --tcp, or from standard input if none of them is given.
+Each is answered once it is on disk, in the order of the lines. docs/json.md shows every line.
 
-With --once, without --unix, --tcp and --redis-only, an input whose first line says its \"time\" is a
-recording, for a new folder: its times are followed, so orders expire and epochs close as they did then, and the digest at the end is
-that of `pricetime replay` on the same file. Epochs close where the recording closes them; with --epoch
-they close by its times as well. A pipe is waited for until its first line has come.
+With --once and a new folder, but without --unix, --tcp and --redis-only, an input whose first
+line has a \"time\" is a recording. Its times are used, so orders expire and epochs close as they
+did then, and the digest at the end is that of `pricetime replay` on the same file. Epochs close
+where the recording closes them; with --epoch they also close by its times. If the input is a
+pipe, the start waits for its first line.
 
-With --redis-only there is no data folder: answers come at once and say `durable: false`, and what was
-carried out since the last epoch that stands in Redis is lost if the process or Redis fails.
+With --redis-only there is no data folder: answers come at once and say `durable: false`. Commands
+after the last epoch in Redis are lost if the process or Redis fails.
 
-Connections by --input and by the Unix socket are operators. Over TCP a connection without a token sees
-public data only; `pricetime token` makes tokens for accounts and for operators.
-With --lock, a process that finds another one driving these markets waits until that has ended, or with
+Connections by --input and by the Unix socket are operators. Over TCP, a connection without a
+token sees public data only; `pricetime token` makes tokens for accounts and for operators. With
+--lock, a process that finds another one running these markets waits until that has ended, or with
 --standby exit ends with code 5. docs/runbook.md, \"A standby\", says what the lock does not do.
 
-SIGTERM and Ctrl-C end in order. Exit codes: 0 done, 1 failed, 2 configuration, 4 some lines refused,
-5 another process drives these markets.")]
+SIGTERM and Ctrl-C shut down in order. Exit codes: 0 done, 1 failed, 2 configuration, 4 some lines
+refused, 5 another process runs these markets.")]
 pub(crate) struct Run {
     #[command(flatten)]
     layers: Layers,
@@ -82,20 +83,22 @@ impl Run {
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         let mut config = Config::new(&self.layers)?;
         if self.answers != "-" && self.answers != "none" {
-            return Err(Failure::new(Code::Usage, "--answers is - or none"));
+            return Err(Failure::new(Code::Usage, "--answers must be - or none"));
         }
         if self.accept_loss && config.folder.is_none() {
             return Err(Failure::new(
                 Code::Usage,
-                "--accept-loss is for a data folder: without one there is nothing but the image to \
-                 open, and what came after it is lost anyway",
+                "--accept-loss requires a data folder: without one, only the image can be opened, \
+                 and everything after it is lost anyway",
             ));
         }
         self.start_log();
         if self.input.is_empty() && !config.addresses.any() {
             self.input.push(PathBuf::from("-"));
             if std::io::stdin().is_terminal() {
-                info!("reading commands from standard input, a JSON object a line; Ctrl-D ends it");
+                info!(
+                    "reading commands from standard input, one JSON object per line; Ctrl-D ends it"
+                );
             }
         }
         let reads_only = self.once && !config.addresses.any();
@@ -169,8 +172,8 @@ impl Run {
         let sequence = start.snapshot + start.replayed;
         let Some(folder) = &config.folder else {
             warn!(
-                "there is no data folder: answers are not durable; what is carried out after the \
-                 last epoch that stands in Redis is lost if this process or Redis fails"
+                "there is no data folder: answers are not durable; commands after the last epoch \
+                 in Redis are lost if this process or Redis fails"
             );
             info!(history = %start.history, sequence, "open, in Redis alone");
             return Ok(host);
@@ -190,7 +193,7 @@ impl Run {
             warn!(
                 of,
                 sequence,
-                "restored from the image in Redis, as a new history: what came after it is lost"
+                "restored from the image in Redis, as a new history: everything after it is lost"
             );
         }
         if let Some(lost) = &start.lost {
@@ -294,18 +297,18 @@ fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
     let more = match error {
         OpenError::Locked { .. } => return Failure::new(Code::Locked, error.to_string()),
         OpenError::Recovery(error) if error.is_loss() && !accept_loss => {
-            " (`pricetime verify` says more; --accept-loss goes on without what is lost)"
+            " (`pricetime verify` shows details; --accept-loss continues without the lost part)"
         }
         OpenError::Recovery(
             RecoveryError::Folder(_)
             | RecoveryError::Journal(JournalError::Newer { .. } | JournalError::OtherRules { .. })
             | RecoveryError::Snapshot(SnapshotError::Newer { .. }),
         ) => "",
-        OpenError::Recovery(_) => " (`pricetime verify` says more)",
+        OpenError::Recovery(_) => " (`pricetime verify` shows details)",
         OpenError::ImageElsewhere { .. } => {
-            " (`pricetime redis show` says more; --accept-loss restores from the image)"
+            " (`pricetime redis show` shows details; --accept-loss restores from the image)"
         }
-        OpenError::StateUnreadable(_) => " (`pricetime redis show` says more)",
+        OpenError::StateUnreadable(_) => " (`pricetime redis show` shows details)",
         OpenError::Folder(_)
         | OpenError::NoSingleStore
         | OpenError::Image(_)

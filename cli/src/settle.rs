@@ -32,19 +32,20 @@ use reading::Reading;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pricetime settle status                                how far each market has come, and what waits
-  pricetime settle list --market 1                       what waits, and the last outcomes
+  pricetime settle status                                progress of each market, what is pending
+  pricetime settle list --market 1                       pending batches, and the last outcomes
   pricetime settle show 1 7                              the batch of epoch 7 of market 1
   pricetime settle statement --account UUID --market 1 --epoch 7
-  pricetime settle verify                                does the ledger say what the journal says?
-  pricetime settle hold 1                                market 1 stands still, until
-  pricetime settle resume 1                              it goes on again
-  pricetime settle drop 1 7                              gives epoch 7 up, which the ledger refuses
-  pricetime settle start --market 1 --from 8             the ledger begins with epoch 8
+  pricetime settle verify                                compare the ledger with the journal
+  pricetime settle hold 1                                stop settling market 1
+  pricetime settle resume 1                              continue settling market 1
+  pricetime settle drop 1 7                              drop epoch 7, which the ledger refuses
+  pricetime settle start --market 1 --from 8             start the ledger with epoch 8
 
-Which ledger: --settle and --settle-url, or the configuration; else the one in the folder, if there is
-one. Exit codes: 0 done; 1 failed; 2 the command line or the configuration makes no sense; 3 the ledger
-and the journal differ, or one of them is damaged. docs/settlement.md says what to do when.")]
+The ledger is given by --settle and --settle-url or by the configuration; otherwise it is the one
+in the folder, if there is one. Exit codes: 0 done; 1 failed; 2 the command line or the
+configuration is invalid; 3 the ledger and the journal differ, or one of them is damaged.
+docs/settlement.md says what to do in each case.")]
 pub(super) struct Settle {
     #[command(subcommand)]
     what: What,
@@ -148,8 +149,7 @@ impl Place {
     fn look(&self) -> Result<FolderReader, Stop> {
         let look = FolderReader::open(Arc::new(RealDisk), &self.folder)?;
         if look.is_new() {
-            let text =
-                format!("{} is new: nothing has ever been kept in it", self.folder.display());
+            let text = format!("{} is new: nothing has been stored in it", self.folder.display());
             return Err(Failure::failed(text).into());
         }
         Ok(look)
@@ -166,8 +166,8 @@ impl Place {
             Books::Embedded(_) | Books::Redis(_) | Books::Postgres(_) => Err(Failure::new(
                 Code::Usage,
                 format!(
-                    "which ledger? There is none in {}: say --settle, $PRICETIME_SETTLE or \
-                     settlement.ledger in --config",
+                    "the ledger is not given, and there is none in {}; set --settle, \
+                     $PRICETIME_SETTLE or settlement.ledger in --config",
                     self.folder.display()
                 ),
             )),

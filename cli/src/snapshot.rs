@@ -18,8 +18,8 @@ use super::look::{self, Markets, Stop, Subject};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pricetime snapshot                   the folder ./data, or $PRICETIME_FOLDER
-  pricetime snapshot /srv/market/data  another one")]
+  pricetime snapshot                   of the folder ./data, or $PRICETIME_FOLDER
+  pricetime snapshot /srv/market/data  of another folder")]
 pub(super) struct Snapshot {
     #[command(flatten)]
     subject: Subject,
@@ -61,7 +61,7 @@ impl Snapshot {
         bar.finish_and_clear();
         let mut recovered = recovered.map_err(failure)?;
         for damaged in &recovered.damaged {
-            look::note(format_args!("passed over: {damaged}"));
+            look::note(format_args!("skipped: {damaged}"));
         }
         let state = recovered.engine.snapshot();
         let sequence = recovered.snapshots.save(&state)?;

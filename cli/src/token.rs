@@ -11,7 +11,7 @@ use uuid::Uuid;
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime token --account 00000000-0000-0000-0000-00000000000a >> pricetime.toml
-                                                   and give the client what is shown
+                                                   and give the printed token to the client
 
 The configuration keeps only the token's SHA-256. A client gives the token in its first line:
   {\"hello\":{\"format\":1,\"token\":\"…\"}}")]

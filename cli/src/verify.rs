@@ -23,15 +23,15 @@ use checks::Checks;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  pricetime verify                     the folder ./data, or $PRICETIME_FOLDER
-  pricetime verify /srv/market/data    another one
-  pricetime verify --json | tail -n 1  the verdict alone, for a program
+  pricetime verify                     check the folder ./data, or $PRICETIME_FOLDER
+  pricetime verify /srv/market/data    check another folder
+  pricetime verify --json | tail -n 1  only the verdict, for a program
 
-Exit codes: 0 all holds; 3 something is wrong; 1 it cannot be read. It changes nothing. Beside a
-running process it checks up to the last command that is marked as durable and says how many are left
-out; without one it checks every command, as opening the folder would. Bytes behind the last command
-that a power cut or a kill left unfinished are no damage: nobody was told of them, and the next opening
-clears them away.")]
+Exit codes: 0 all checks pass; 3 something is wrong; 1 the folder cannot be read. Nothing is
+changed. Beside a running process, verify checks up to the last command that is marked as durable
+and reports how many are left out; without one, it checks every command, as opening the folder
+would. Bytes after the last command that a power cut or a kill left unfinished are not damage:
+they were never acknowledged, and the next opening removes them.")]
 pub(super) struct Verify {
     #[command(flatten)]
     subject: Subject,
@@ -68,13 +68,12 @@ impl Verify {
         let mut voice = Voice { json: self.json, checks: 0, wrong: 0 };
         match FolderReader::open(Arc::new(RealDisk), self.subject.folder()) {
             Ok(look) if look.is_new() => {
-                voice
-                    .say("history", Ok("a new folder: nothing has ever been kept in it".into()))?;
+                voice.say("history", Ok("a new folder: nothing has been stored in it".into()))?;
             }
             Ok(look) => {
                 voice.say("history", Ok(format!("{}, the current one", look.history())))?;
                 for other in look.others()? {
-                    let what = format!("{other} was given up and still lies there, not checked");
+                    let what = format!("{other} was abandoned and is still there, not checked");
                     voice.say("history", Ok(what))?;
                 }
                 Checks { look: &look, voice: &mut voice, markets: self.markets.markets_max }
@@ -107,12 +106,12 @@ impl Voice {
         if json {
             look::json_line(&mut out, &Output::Verified { right: wrong == 0, checks, wrong })?;
         } else if wrong == 0 {
-            writeln!(out, "all {checks} checks are right")?;
+            writeln!(out, "all {checks} checks passed")?;
         }
         if wrong == 0 {
             return Ok(());
         }
-        let text = format!("{wrong} of {checks} checks are wrong");
+        let text = format!("{wrong} of {checks} checks failed");
         Err(Failure::new(Code::Unsound, text).into())
     }
 }

@@ -47,7 +47,7 @@ fn refused(client: &mut Client<TcpStream>, line: &str, why: &str) {
 }
 
 #[test]
-fn a_connection_without_a_token_sees_what_is_public_and_changes_nothing() {
+fn connection_without_token_sees_only_public_state_and_changes_nothing() {
     let mut host = host();
     let mut operator = host.unix();
     assert_eq!(operator.ask(&place(4, 41, "sell", "2.00", 3))["done"]["outcome"], "accepted");
@@ -80,7 +80,7 @@ fn a_connection_without_a_token_sees_what_is_public_and_changes_nothing() {
 }
 
 #[test]
-fn a_token_binds_a_connection_to_its_accounts() {
+fn token_restricts_a_connection_to_its_accounts() {
     let mut host = host();
     let mut operator = host.unix();
     let mut one = host.tcp();
@@ -149,7 +149,7 @@ fn replies_and_feeds_never_show_the_other_side_of_a_trade() {
         (own.to_string(), [TWO, FOUR, &order(21), &order(41)]),
     ] {
         for hidden in hidden {
-            assert!(!text.contains(hidden), "{hidden} stands in {text}");
+            assert!(!text.contains(hidden), "{hidden} is in {text}");
         }
     }
     // If both sides of a trade are the connection's own, both are shown.
@@ -163,7 +163,7 @@ fn replies_and_feeds_never_show_the_other_side_of_a_trade() {
 }
 
 #[test]
-fn a_refused_token_is_logged_without_the_token() {
+fn refused_token_is_logged_without_its_value() {
     let mut host = host();
     let mut client = host.tcp();
     refused(&mut client, &hello("of somebody else"), "the token is unknown");
@@ -174,7 +174,7 @@ fn a_refused_token_is_logged_without_the_token() {
 }
 
 #[test]
-fn a_new_token_and_its_lines_work_together() {
+fn token_command_prints_a_token_that_its_configuration_lines_accept() {
     let folder = folder();
     let made = run(folder.path(), &["token", "--account", ONE, "--account", TWO], "");
     assert_eq!(made.status.code(), Some(0), "{}", err(&made));
@@ -183,7 +183,7 @@ fn a_new_token_and_its_lines_work_together() {
         let text = err(of);
         let (_, token) = text.trim().rsplit_once(": ").expect("a token");
         assert_eq!(token.len(), 64, "{text}");
-        assert!(!out(of).contains(token), "only its SHA-256 is for the configuration");
+        assert!(!out(of).contains(token), "the configuration gets only its SHA-256");
         token.to_owned()
     };
     std::fs::write(folder.path().join("c.toml"), out(&made) + &out(&operator)).expect("a file");
@@ -195,7 +195,7 @@ fn a_new_token_and_its_lines_work_together() {
 }
 
 #[test]
-fn a_token_that_makes_no_sense_is_a_configuration_error() {
+fn invalid_token_entry_is_a_configuration_error() {
     let folder = folder();
     let sound = token("of one", &[ONE]);
     let nil = "00000000-0000-0000-0000-000000000000";
@@ -204,7 +204,7 @@ fn a_token_that_makes_no_sense_is_a_configuration_error() {
         (token("of one", &[]), "at least one account"),
         (token("of one", &[nil]), "belongs to operators"),
         (sound.clone() + "operator = true\n", "leave `accounts` out"),
-        (sound.repeat(2), "this token is there twice"),
+        (sound.repeat(2), "this token is listed twice"),
         (sound.replace("accounts", "acounts"), "unknown field `acounts`"),
         (sound.replace(ONE, "one"), "UUID"),
     ] {

@@ -17,7 +17,7 @@ fn alone(folder: &Path, url: &str, said: &str) -> Output {
 }
 
 #[test]
-fn it_needs_no_folder_and_says_what_it_does_not_promise() {
+fn redis_only_creates_no_folder_and_warns_that_answers_are_not_durable() {
     let (server, folder) = (Server::start(), folder());
     let url = server.url();
     let said = String::from("{\"hello\":{\"format\":1}}\n")
@@ -41,7 +41,12 @@ fn it_needs_no_folder_and_says_what_it_does_not_promise() {
     let trades = lines(&trades);
     assert_eq!(trades.len(), 2);
     assert_eq!((&trades[0]["epoch"], &trades[1]["epoch"]), (&1.into(), &2.into()));
-    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is here");
+    assert_eq!(
+        std::fs::read_dir(folder.path()).expect("a folder").count(),
+        0,
+        "no folder was \
+                                                                                created"
+    );
     // Exports the trades to a file and imports them again.
     let redis = |words: &[&str]| run(folder.path(), &[words, &["--redis", &url]].concat(), "");
     let shown = || lines(&out(&redis(&["redis", "show", "--json"])))[0]["image"].clone();
@@ -59,13 +64,17 @@ fn it_needs_no_folder_and_says_what_it_does_not_promise() {
     let _ = server.ask(&["ZREMRANGEBYRANK", "pricetime:dev:{1}:trades", "0", "0"]);
     let damaged = redis(&["redis", "show"]);
     assert_eq!(damaged.status.code(), Some(3), "{}", err(&damaged));
-    assert!(err(&damaged).contains(":trades has 1 entries, and 2 are stated"), "{}", err(&damaged));
+    assert!(
+        err(&damaged).contains(":trades has 1 entries, but should have 2"),
+        "{}",
+        err(&damaged)
+    );
     let refused = alone(folder.path(), &url, VIEW);
     assert_eq!(refused.status.code(), Some(1), "{}", err(&refused));
 }
 
 #[test]
-fn a_kill_takes_back_the_open_epoch_and_another_process_ends_the_older() {
+fn kill_loses_only_the_open_epoch_and_a_second_process_stops_the_first() {
     let server = Server::start();
     let url = server.url();
     let arguments = ["--epoch", "never", "--redis-only", "--redis", &url];
@@ -76,7 +85,7 @@ fn a_kill_takes_back_the_open_epoch_and_another_process_ends_the_older() {
     operator.hear();
     operator.ask(&place(1, 1, "sell", "1.00", 5));
     operator.ask(&close(1));
-    until("the image stands there", || operator.ask("{\"status\":{}}\n")["status"]["durable"] == 4);
+    until("the image is in Redis", || operator.ask("{\"status\":{}}\n")["status"]["durable"] == 4);
     operator.ask(&place(2, 2, "buy", "1.00", 5));
     older.signal("KILL");
     drop(older);
@@ -94,7 +103,7 @@ fn a_kill_takes_back_the_open_epoch_and_another_process_ends_the_older() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_redis_only_settings_are_refused() {
     let folder = folder();
     let port = Port::reserve();
     let nobody = format!("redis://127.0.0.1:{}", port.number);
@@ -103,10 +112,10 @@ fn what_makes_no_sense_is_refused() {
     };
     for (arguments, code, says) in [
         (&["--redis-only", "--folder", "data"][..], 2, "exclude each other"),
-        (&["--redis-only", "--accept-loss"], 2, "what came after it is lost anyway"),
-        (&["--redis-only", "--policy", "interval"], 2, "no other"),
+        (&["--redis-only", "--accept-loss"], 2, "everything after it is lost anyway"),
+        (&["--redis-only", "--policy", "interval"], 2, "the only policy is"),
         (&["--policy", "epoch"], 2, "--redis-only"),
-        (&["--redis-only"], 1, "nothing else knows the state"),
+        (&["--redis-only"], 1, "the state is stored nowhere else"),
     ] {
         let refused = run(arguments);
         assert_eq!(refused.status.code(), Some(code), "{arguments:?} {}", err(&refused));
@@ -114,7 +123,7 @@ fn what_makes_no_sense_is_refused() {
     }
     let file = folder.path().join("c.toml");
     for (text, says) in [
-        ("[redis]\nonly = true\n", "which Redis?"),
+        ("[redis]\nonly = true\n", "the address is not given"),
         ("[redis]\nonly = true\nurl = \"redis://localhost\"\ntrades_max = 0\n", "at least 1"),
         (
             "folder = \"x\"\n[redis]\nonly = true\nurl = \"redis://localhost\"\n",

@@ -95,7 +95,7 @@ fn every_workload_runs_through_a_host() {
 }
 
 #[test]
-fn a_rate_can_be_asked_for() {
+fn host_bench_runs_at_a_given_rate() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path().to_str().expect("a path of text");
     let host = ["host", "--workload", "normal", "--folder", at, "--commands", "50", "--runs", "1"];
@@ -104,7 +104,7 @@ fn a_rate_can_be_asked_for() {
 }
 
 #[test]
-fn a_report_compared_with_itself_is_the_same() {
+fn report_compared_with_itself_shows_no_difference() {
     let folder = TempDir::new().expect("a folder");
     let report = report(folder.path());
     let at = report.to_str().expect("a path of text");
@@ -116,7 +116,7 @@ fn a_report_compared_with_itself_is_the_same() {
 }
 
 #[test]
-fn a_measurement_is_compared_with_its_baseline() {
+fn new_measurement_is_compared_with_its_baseline() {
     let folder = TempDir::new().expect("a folder");
     let report = report(folder.path());
     let at = report.to_str().expect("a path of text");
@@ -131,7 +131,7 @@ fn a_measurement_is_compared_with_its_baseline() {
 }
 
 #[test]
-fn who_is_slower_can_be_made_to_fail() {
+fn slower_result_fails_on_request() {
     let folder = TempDir::new().expect("a folder");
     let measured = report(folder.path());
     let of_rate = |name: &str, rate: f64| {
@@ -156,7 +156,7 @@ fn who_is_slower_can_be_made_to_fail() {
 }
 
 #[test]
-fn a_baseline_of_something_else_is_refused() {
+fn baseline_of_another_measurement_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let core = |path: &Path, commands: &str| {
         let at = path.to_str().expect("a path of text");
@@ -178,7 +178,7 @@ fn a_baseline_of_something_else_is_refused() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_bench_arguments_are_refused() {
     let (code, said) = refused(&["core", "--workload", "wild"]);
     assert_eq!(code, Some(2));
     assert!(Workload::ALL.iter().all(|known| said.contains(known.name())), "{said}");
@@ -202,7 +202,7 @@ const SMALL: [&str; 9] =
     ["redis", "--orders", "300,50", "--changes", "20", "--runs", "1", "--commands", "400"];
 
 #[test]
-fn the_image_in_redis_is_measured_on_a_server_of_its_own() {
+fn redis_bench_starts_its_own_server() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path().to_str().expect("a path of text");
     let report = parsed(&[SMALL.as_slice(), &["--folder", at, "--json"]].concat());
@@ -242,12 +242,12 @@ fn the_image_in_redis_is_measured_on_a_server_of_its_own() {
 }
 
 #[test]
-fn a_server_that_is_named_keeps_what_it_has() {
+fn redis_bench_leaves_existing_keys_of_a_given_server() {
     let server = Server::start();
     assert_eq!(server.ask(&["SET", "theirs", "1"]), "OK");
     let more = ["--redis", &server.url(), "--json"];
     let report = parsed(&[SMALL.as_slice(), &more].concat());
-    assert!(!names(&report).contains(&"matching-hung"), "it is not ours to stop");
+    assert!(!names(&report).contains(&"matching-hung"), "the program must not stop it");
     assert_eq!(server.ask(&["KEYS", "*"]), "theirs");
     // If redis-benchmark is missing too, the program measures on its own.
     let alone = Command::new(env!("CARGO_BIN_EXE_pricetime"))
@@ -263,7 +263,7 @@ fn a_server_that_is_named_keeps_what_it_has() {
 }
 
 #[test]
-fn where_no_server_can_be_had_it_is_said_what_to_do() {
+fn redis_bench_without_a_server_explains_how_to_get_one() {
     let alone = Command::new(env!("CARGO_BIN_EXE_pricetime"))
         .env("PATH", "")
         .args(["bench", "redis"])
@@ -336,7 +336,7 @@ fn settlement_is_measured_on_every_ledger() {
 }
 
 #[test]
-fn a_ledger_that_is_named_keeps_what_it_has() {
+fn settle_bench_leaves_existing_keys_of_a_given_server() {
     let server = Server::start();
     assert_eq!(server.ask(&["SET", "theirs", "1"]), "OK");
     let folder = TempDir::new().expect("a folder");
@@ -357,7 +357,7 @@ fn a_ledger_that_is_named_keeps_what_it_has() {
 }
 
 #[test]
-fn subscribers_are_measured_beside_a_host_without() {
+fn subscriber_bench_compares_hosts_with_and_without_subscribers() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path().to_str().expect("a path of text");
     let small = ["subscribers", "--subscribers", "30", "--orders", "300", "--runs", "2"];
@@ -388,7 +388,7 @@ fn subscribers_are_measured_beside_a_host_without() {
 }
 
 #[test]
-fn honest_commands_are_measured_beside_every_attack() {
+fn hostile_bench_measures_honest_commands_under_every_attack() {
     let folder = TempDir::new().expect("a folder");
     let at = folder.path().to_str().expect("a path of text");
     let small = ["hostile", "--orders", "300", "--commands", "40", "--runs", "2", "--folder", at];

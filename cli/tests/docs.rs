@@ -33,7 +33,7 @@ fn plain(line: &str) -> String {
 }
 
 #[test]
-fn the_conversation_of_the_format_is_a_real_one() {
+fn example_session_of_the_format_gives_the_documented_answers() {
     let said = lines("in").join("\n");
     let words = ["run", "--once", "--quiet", "--epoch", "never"];
     let output = run(folder().path(), &words, &said);
@@ -51,7 +51,7 @@ fn the_conversation_of_the_format_is_a_real_one() {
 }
 
 #[test]
-fn the_conversations_of_clients_are_real_ones() {
+fn client_example_sessions_give_the_documented_answers() {
     let folder = folder();
     let tokens = token("test token of account b", &["00000000-0000-0000-0000-00000000000b"]);
     std::fs::write(folder.path().join("c.toml"), tokens).expect("a file");
@@ -87,7 +87,7 @@ fn names(schema: &Value, into: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn the_format_shows_every_line_and_every_member() {
+fn format_page_shows_every_line_and_every_member() {
     for schema in [schema_for!(Line), schema_for!(Answer)] {
         let mut all = BTreeSet::new();
         names(schema.as_value(), &mut all);
@@ -106,7 +106,7 @@ fn the_format_shows_every_line_and_every_member() {
 }
 
 #[test]
-fn every_line_shown_is_one() {
+fn every_documented_line_parses() {
     for line in lines("out").into_iter().chain(lines("other")) {
         let answer = serde_json::from_str::<Answer>(line).is_ok();
         assert!(answer || serde_json::from_str::<Line>(line).is_ok(), "{line}");
@@ -116,6 +116,6 @@ fn every_line_shown_is_one() {
 const README: &str = include_str!("../../README.md");
 
 #[test]
-fn the_two_minutes_of_the_readme_go_as_they_are_shown() {
+fn readme_walkthrough_gives_the_documented_output() {
     page::walk(README, folder().path(), "cargo run --release -- ");
 }

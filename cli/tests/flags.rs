@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use program::{MARKET, Running, err, folder, lines, out, place, run};
 
 #[test]
-fn a_wrong_flag_is_named_with_its_variable() {
+fn invalid_flag_error_names_the_flag_and_its_variable() {
     let folder = folder();
     for (flag, value, named) in [
         ("--epoch", "soon", "--epoch (or PRICETIME_EPOCH) = \"soon\""),
@@ -26,7 +26,7 @@ fn a_wrong_flag_is_named_with_its_variable() {
 }
 
 #[test]
-fn localhost_and_bare_minutes_are_understood() {
+fn localhost_and_bare_minutes_are_accepted() {
     let mut host = Running::start(&["--tcp", "localhost:0", "--epoch", "15"]);
     assert_eq!(host.tcp().ask("{\"hello\":{\"format\":1}}\n")["welcome"]["operator"], false);
     let (code, log, _) = host.end();
@@ -34,7 +34,7 @@ fn localhost_and_bare_minutes_are_understood() {
 }
 
 #[test]
-fn sockets_are_tried_before_a_folder_is_made() {
+fn socket_failure_leaves_no_new_folder() {
     let folder = folder();
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
@@ -53,7 +53,7 @@ fn sockets_are_tried_before_a_folder_is_made() {
 }
 
 #[test]
-fn an_empty_folder_is_told_how_to_add_a_market() {
+fn run_without_markets_explains_how_to_add_one() {
     let folder = folder();
     let empty = run(folder.path(), &["run", "--once"], "");
     let log = err(&empty);
@@ -73,7 +73,7 @@ fn an_empty_folder_is_told_how_to_add_a_market() {
 }
 
 #[test]
-fn every_command_takes_the_folder_the_same_way() {
+fn every_command_accepts_the_folder_as_argument_or_flag() {
     let folder = folder();
     let said = MARKET.to_owned() + &place(1, 1, "buy", "1.00", 5);
     let made = run(folder.path(), &["run", "--once", "--folder", "here"], &said);
@@ -99,7 +99,7 @@ fn every_command_takes_the_folder_the_same_way() {
 }
 
 #[test]
-fn a_moment_may_be_a_time() {
+fn moment_may_be_a_time() {
     let folder = folder();
     let at = |minute: u32, said: &str| {
         said.replace("}}", &format!(",\"time\":\"2026-06-01T00:0{minute}:00Z\"}}}}"))

@@ -5,7 +5,7 @@ mod program;
 use program::{MARKET, Running, close};
 
 #[test]
-fn failing_snapshots_are_logged_once_and_so_is_their_end() {
+fn snapshot_failure_and_recovery_are_each_logged_once() {
     let mut running = Running::start(&["--epoch", "never"]);
     let mut operator = running.unix();
     operator.say(MARKET);

@@ -125,19 +125,19 @@ fn two(folder: &Path, servers: &[Server]) -> (Runner, Runner) {
     ask(&mut client, &format!("{MARKET}{}", orders(1..20)));
     assert_eq!(durable(&mut client), 21);
     let mut second = Runner::start(folder, "second", servers);
-    second.wait_for("standing by: somebody else holds");
+    second.wait_for("standing by: another process holds");
     (first, second)
 }
 
 #[test]
-fn a_standby_takes_over_from_one_that_was_killed() {
+fn standby_takes_over_from_a_killed_runner() {
     for many in [1, 3] {
         let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
         let (first, mut second) = two(folder.path(), &servers);
         assert!(!second.says("listening"), "it waits");
         first.signal("KILL");
         let mut client = second.client();
-        assert_eq!(durable(&mut client), 21, "what was told is there");
+        assert_eq!(durable(&mut client), 21, "acknowledged commands are there");
         ask(&mut client, &orders(20..30));
         assert_eq!(durable(&mut client), 31);
         assert_eq!(second.end(), Some(0));
@@ -146,26 +146,26 @@ fn a_standby_takes_over_from_one_that_was_killed() {
         let mut third = Runner::start_with(folder.path(), "third", &servers, "600s");
         drop(third.client());
         assert_eq!(third.end(), Some(0));
-        until("it is given back on most servers", || free(&servers) > many / 2);
+        until("it is released on most servers", || free(&servers) > many / 2);
     }
 }
 
 #[test]
-fn a_standby_does_not_take_over_from_one_that_hangs() {
+fn standby_does_not_take_over_from_a_runner_that_hangs() {
     for many in [1, 3] {
         let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
         let (mut first, mut second) = two(folder.path(), &servers);
         let mut client = first.client();
         first.signal("STOP");
-        second.wait_for("standing by: nobody holds");
+        second.wait_for("standing by: no process holds");
         say(&mut client, &orders(20..30));
         assert!(!second.says("listening"), "it waits");
         first.signal("CONT");
         for _ in 20..30 {
             assert!(hear(&mut client).get("error").is_none());
         }
-        first.wait_for("the lock is lost");
-        first.wait_for("the lock is held again");
+        first.wait_for("lock lost: nothing is acknowledged");
+        first.wait_for("lock held again");
         assert!(!second.says("listening"), "it waits");
         first.signal("KILL");
         let mut client = second.client();
@@ -175,7 +175,7 @@ fn a_standby_does_not_take_over_from_one_that_hangs() {
 }
 
 #[test]
-fn who_comes_to_itself_without_the_lock_tells_nothing() {
+fn resumed_runner_without_the_lock_acknowledges_nothing() {
     for many in [1, 3] {
         let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(many));
         let mut first = Runner::start(folder.path(), "first", &servers);
@@ -188,7 +188,7 @@ fn who_comes_to_itself_without_the_lock_tells_nothing() {
         }
         say(&mut client, &orders(20..30));
         first.signal("CONT");
-        first.wait_for("somebody else holds");
+        first.wait_for("another process holds");
         // The loop gives the first process enough time to answer.
         for _ in 0..100 {
             assert_eq!(durable(&mut other), 21);
@@ -213,7 +213,7 @@ fn who_comes_to_itself_without_the_lock_tells_nothing() {
 }
 
 #[test]
-fn who_is_not_to_wait_ends_with_its_own_code() {
+fn standby_exit_returns_exit_code_5() {
     let (folder, servers) = (tempfile::tempdir().expect("a folder"), servers(1));
     let mut first = Runner::start(folder.path(), "first", &servers);
     first.wait_for("listening on a Unix socket");
@@ -231,13 +231,13 @@ fn who_is_not_to_wait_ends_with_its_own_code() {
 }
 
 #[test]
-fn who_is_to_end_without_the_lock_ends_and_says_so() {
+fn shutdown_without_the_lock_ends_and_is_reported() {
     let (folder, mut servers) = (tempfile::tempdir().expect("a folder"), servers(1));
     let mut first = Runner::start(folder.path(), "first", &servers);
     let mut client = first.client();
     ask(&mut client, MARKET);
     servers.iter_mut().for_each(Server::kill);
-    first.wait_for("the lock is lost");
+    first.wait_for("lock lost: nothing is acknowledged");
     say(&mut client, &orders(1..20));
     assert_eq!(first.end(), Some(1));
     assert!(first.says("it ended without the lock of the runner"));

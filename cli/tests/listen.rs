@@ -87,7 +87,7 @@ async fn unix_socket_with_full_backlog_is_not_replaced() {
 }
 
 #[test]
-fn process_that_ends_leaves_the_socket_of_another() {
+fn process_that_ends_leaves_another_process_socket() {
     let host = Running::start(&[]);
     let path = host.folder.path().join("socket");
     fs::remove_file(&path).expect("its socket");
@@ -105,7 +105,7 @@ fn process_that_ends_leaves_the_socket_of_another() {
 }
 
 #[test]
-fn connection_whose_first_line_is_no_json_object_is_closed() {
+fn connection_whose_first_line_is_not_a_json_object_is_closed() {
     let mut host = start("");
     let mut operator = host.unix();
     operator.say(MARKET);
@@ -139,12 +139,12 @@ fn connection_whose_first_line_is_no_json_object_is_closed() {
     let mut client = host.unix();
     client.say(&format!("\n{STATUS}x\n{order}"));
     assert_eq!(client.hear()["status"]["line"], 2);
-    assert_eq!(refusal(&client.hear()).0, 3, "a later line that is none closes nothing");
+    assert_eq!(refusal(&client.hear()).0, 3, "a later invalid line closes nothing");
     assert_eq!(client.hear()["done"]["line"], 4);
 }
 
 #[tokio::test]
-async fn connections_are_limited_in_all_and_from_one_address_and_operators_get_in() {
+async fn connection_limits_hold_in_total_and_per_address_and_spare_operators() {
     let mut host =
         start("connections = 6\nconnections_reserved = 2\nconnections_per_address = 3\n");
     let mut clients = Vec::new();
@@ -159,7 +159,7 @@ async fn connections_are_limited_in_all_and_from_one_address_and_operators_get_i
     let mut other = from("127.0.0.2:0", &mut host).await;
     other.ask(STATUS);
     let mut refused = from("127.0.0.3:0", &mut host).await;
-    let limit = "there are 4 connections, which is the limit; try again later";
+    let limit = "4 connections are open, which is the limit; try again later";
     assert_eq!(refusal(&refused.hear()), (0, limit));
     refused.closed();
     let mut operators = [host.unix(), host.unix()];
@@ -174,7 +174,7 @@ async fn connections_are_limited_in_all_and_from_one_address_and_operators_get_i
 }
 
 #[test]
-fn flood_of_connections_leaves_files_to_the_host_and_to_operators() {
+fn connection_flood_leaves_file_descriptors_for_the_host_and_operators() {
     let folder = folder();
     fs::write(folder.path().join("c.toml"), "[listen]\nconnections_per_address = 1000\n")
         .expect("a file");
@@ -197,11 +197,11 @@ fn flood_of_connections_leaves_files_to_the_host_and_to_operators() {
 }
 
 #[test]
-fn silent_and_idle_connections_are_closed_and_subscribers_are_not() {
+fn silent_and_idle_connections_are_closed_but_subscribers_are_kept() {
     let mut host = start("line_timeout = \"300ms\"\n");
     let mut silent = host.tcp();
     let closed = silent.hear();
-    assert_eq!(refusal(&closed), (0, "no line came within 300ms, so it is closed"));
+    assert_eq!(refusal(&closed), (0, "connection closed: no line arrived within 300ms"));
     silent.closed();
     let mut half = host.tcp();
     // The write may come too late already.
@@ -222,10 +222,7 @@ fn silent_and_idle_connections_are_closed_and_subscribers_are_not() {
     for _ in 0..3 {
         let mut idle = host.tcp();
         idle.ask(STATUS);
-        assert_eq!(
-            refusal(&idle.hear()),
-            (0, "the connection was idle for 300ms, so it is closed")
-        );
+        assert_eq!(refusal(&idle.hear()), (0, "connection closed: idle for 300ms"));
         idle.closed();
     }
     let mut trader = host.tcp();
@@ -235,7 +232,7 @@ fn silent_and_idle_connections_are_closed_and_subscribers_are_not() {
 }
 
 #[test]
-fn client_that_takes_no_answers_is_closed_and_owed_little() {
+fn client_that_reads_no_answers_is_disconnected_with_little_buffered() {
     let host = start("write_timeout = \"1s\"\nconnection_bytes = 65536\n");
     let mut client = host.unix();
     let line = refused_line();
@@ -248,12 +245,12 @@ fn client_that_takes_no_answers_is_closed_and_owed_little() {
     };
     let closed = [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset];
     assert!(closed.contains(&error.kind()), "it is not closed: {error}");
-    assert!(taken < 16 << 20, "{taken} bytes were read without an answer that was taken");
+    assert!(taken < 16 << 20, "{taken} bytes were read although no answer was taken");
     host.unix().ask(STATUS);
 }
 
 #[test]
-fn clients_that_take_no_answers_do_not_stop_others() {
+fn clients_that_read_no_answers_do_not_block_others() {
     let mut host = start("connection_bytes = 65536\nconnections_bytes = 65536\n");
     let line = refused_line();
     let mut deaf: Vec<Client<UnixStream>> = Vec::new();
@@ -275,7 +272,7 @@ fn clients_that_take_no_answers_do_not_stop_others() {
 }
 
 #[test]
-fn subscription_of_a_client_that_reads_nothing_ends_with_little_ready() {
+fn subscription_of_a_client_that_reads_nothing_ends_with_little_buffered() {
     let settings = "connection_bytes = 65536\n[limits]\nsubscription = 1000000\n";
     let mut host = start(settings);
     let mut trader = host.unix();
@@ -294,12 +291,12 @@ fn subscription_of_a_client_that_reads_nothing_ends_with_little_ready() {
     while deaf.hear().get("ended").is_none() {
         updates += 1;
     }
-    assert!(updates < 6_000, "it heard all of them");
+    assert!(updates < 6_000, "it received all of them");
     assert_eq!(deaf.ask(VIEW)["book"]["sequence"], 6_002);
 }
 
 #[test]
-fn errors_repeat_little_of_a_line() {
+fn errors_quote_only_a_short_part_of_a_line() {
     let host = start("");
     let mut client = host.unix();
     let long = "x".repeat(60_000);

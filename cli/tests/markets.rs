@@ -33,7 +33,7 @@ fn answers(said: &str) -> Vec<Value> {
 }
 
 #[test]
-fn what_is_told_of_a_market_can_be_sent_back_unchanged() {
+fn market_description_is_accepted_as_input_unchanged() {
     let ask = line("market", json!({}));
     let (add, set) = (line("add_market", every()), line("set_market", terms()));
     let all = answers(&[add, ask.clone(), set, ask.clone()].concat());
@@ -59,7 +59,7 @@ fn what_is_told_of_a_market_can_be_sent_back_unchanged() {
 }
 
 #[test]
-fn older_name_of_the_reference_price_is_read() {
+fn old_name_of_the_reference_price_is_accepted() {
     let renamed = |mut body: Value| {
         let price = body["reference_price"].take();
         body.as_object_mut().expect("an object").remove("reference_price");
@@ -106,7 +106,7 @@ fn refusals() -> Vec<(Value, &'static str, &'static str)> {
     let many = json!({ "price_max": "0", "orders_max": 3, "quantity_max": "4611686018427387904" });
     vec![
         (json!({ "price_min": "101" }), "price_min", "101.00 is above price_max 100.00"),
-        (json!({ "quantity_max": "0" }), "quantity_max", "0 is below the least, one lot of 1"),
+        (json!({ "quantity_max": "0" }), "quantity_max", "0 is below the minimum, one lot of 1"),
         (json!({ "orders_max": 0 }), "orders_max", "0 is not from 1 to 1073741824"),
         (
             json!({ "orders_per_account_max": 0 }),
@@ -118,7 +118,7 @@ fn refusals() -> Vec<(Value, &'static str, &'static str)> {
             "orders_max",
             "1073741825 is not from 1 to 1073741824",
         ),
-        (json!({ "parts_max": 0 }), "parts_max", "0 is below the least, 1"),
+        (json!({ "parts_max": 0 }), "parts_max", "0 is below the minimum, 1"),
         (
             json!({ "requests_max": 1_073_741_825 }),
             "requests_max",
@@ -192,7 +192,7 @@ fn refused_market_names_the_member_its_value_and_the_bound() {
 }
 
 #[test]
-fn used_and_zero_market_ids_are_refused_as_such() {
+fn used_and_zero_market_ids_are_refused_with_a_reason() {
     let add = |id: u32, symbol: &str| {
         let mut body = with(json!({ "symbol": symbol }));
         body["market"] = id.into();
@@ -207,10 +207,9 @@ fn used_and_zero_market_ids_are_refused_as_such() {
     let expected = json!([null, zero, used, exists, exists, null, used]);
     assert_eq!(Value::from(reasons), expected);
     let field = "market";
-    let why = "0 is no id: markets are numbered from 1";
+    let why = "0 is not a market id: ids start at 1";
     assert_eq!(all[1]["done"]["detail"], json!({ "field": field, "why": why }));
-    let why = "4 is not above every id that was ever used: ids only go up, so that none is used \
-               twice";
+    let why = "4 is not above every id used so far: ids only go up, so that no id is used twice";
     assert_eq!(all[2]["done"]["detail"], json!({ "field": field, "why": why }));
     // A configured market is refused for the same reasons.
     let folder = folder();
@@ -224,7 +223,7 @@ fn used_and_zero_market_ids_are_refused_as_such() {
 }
 
 #[test]
-fn view_has_a_limit_and_says_what_it_leaves_out() {
+fn view_depth_is_limited_and_omitted_levels_are_counted() {
     let prices = (1..=12).map(|price| place(1, price, "buy", &format!("{price}.00"), 5));
     let view = |asked: Value| line("view", asked);
     let said = MARKET.to_owned()
@@ -245,7 +244,7 @@ fn view_has_a_limit_and_says_what_it_leaves_out() {
 }
 
 #[test]
-fn subscriber_sees_what_a_call_comes_to_before_it_is_uncrossed() {
+fn subscriber_sees_the_indicative_price_before_the_uncross() {
     let host = Running::start(&["--epoch", "never"]);
     let mut operator = host.unix();
     operator.say(&(MARKET.to_owned() + &line("set_phase", json!({ "phase": "call" }))));

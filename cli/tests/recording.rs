@@ -53,7 +53,7 @@ fn once(folder: &Path, words: &[&str]) -> (Vec<Value>, String) {
 }
 
 #[test]
-fn run_and_replay_of_a_recording_come_to_one_digest() {
+fn run_and_replay_of_a_recording_reach_the_same_digest() {
     let folder = folder();
     std::fs::write(folder.path().join("day.jsonl"), day()).expect("a file");
     let (answers, log) = once(folder.path(), &["--input", "day.jsonl"]);
@@ -83,7 +83,7 @@ fn run_and_replay_of_a_recording_come_to_one_digest() {
 }
 
 #[test]
-fn a_recording_is_followed_through_a_pipe_too() {
+fn recording_can_be_read_from_a_pipe() {
     let folder = folder();
     let day = String::from("\n") + &day();
     std::fs::write(folder.path().join("day.jsonl"), &day).expect("a file");
@@ -93,7 +93,7 @@ fn a_recording_is_followed_through_a_pipe_too() {
 }
 
 #[test]
-fn commands_behind_a_removed_market_do_the_same_in_both() {
+fn commands_for_a_removed_market_give_the_same_result_in_run_and_replay() {
     let folder = folder();
     let phase = |phase: &str| format!("{{\"set_phase\":{{\"market\":1,\"phase\":\"{phase}\"}}}}\n");
     let day = at(0, program::MARKET)
@@ -114,7 +114,7 @@ fn commands_behind_a_removed_market_do_the_same_in_both() {
 }
 
 #[test]
-fn one_line_without_an_end_is_a_recording_too() {
+fn single_line_without_newline_is_a_recording() {
     let folder = folder();
     let line = at(0, program::MARKET.lines().next().expect("a line"));
     let done = run(folder.path(), &["run", "--once"], line.trim_end());
@@ -123,7 +123,7 @@ fn one_line_without_an_end_is_a_recording_too() {
 }
 
 #[test]
-fn with_epoch_each_gate_of_the_recorded_time_closes_one() {
+fn epoch_flag_closes_an_epoch_at_each_gate_of_recorded_time() {
     let folder = folder();
     let day = at(0, program::MARKET)
         + &at(1, &place(1, 1, "buy", "1.00", 5))
@@ -137,7 +137,7 @@ fn with_epoch_each_gate_of_the_recorded_time_closes_one() {
 }
 
 #[test]
-fn times_are_refused_where_a_clock_runs_and_left_out_on_request() {
+fn times_are_refused_outside_a_recording_unless_ignored() {
     let folder = folder();
     let day = program::MARKET.to_owned() + &at(1, &place(1, 1, "buy", "1.00", 5));
     std::fs::write(folder.path().join("day.jsonl"), day).expect("a file");
@@ -152,7 +152,7 @@ fn times_are_refused_where_a_clock_runs_and_left_out_on_request() {
 }
 
 #[test]
-fn what_is_no_json_lines_ends_before_a_folder_is_made() {
+fn input_that_is_not_json_lines_fails_before_a_folder_is_created() {
     let folder = folder();
     std::fs::write(folder.path().join("day.csv"), "time,price\n1,2\n").expect("a file");
     for (words, hint) in [

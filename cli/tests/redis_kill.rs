@@ -142,7 +142,7 @@ impl Trial {
                 if self.way.killed_at().is_some() {
                     return false;
                 }
-                assert!(begun.elapsed() < PATIENCE, "epoch {epoch} does not come to Redis");
+                assert!(begun.elapsed() < PATIENCE, "epoch {epoch} does not reach Redis");
                 std::thread::sleep(Duration::from_millis(2));
             }
         }
@@ -166,16 +166,16 @@ impl Trial {
         let folder = Folder::open(&self.folder.path().join("data")).expect("it can be opened");
         let options = JournalOptions::default();
         let journal = Journal::open(folder.disk(), &folder.journal(), folder.history(), options)
-            .expect("a kill damages nothing");
+            .expect("a kill causes no damage");
         let (mut engine, mut groups) = (Engine::new(8), Vec::new());
         let mut placed = BTreeMap::new();
         let mut found = image.is_none();
-        for command in journal.read(Sequence(1)).expect("it is kept whole") {
+        for command in journal.read(Sequence(1)).expect("it is complete") {
             let command = command.expect("a command");
             engine.apply(&command, &mut groups);
             if let Action::Place(place) = command.action {
                 let before = placed.insert(place.order.0, command.sequence.0);
-                assert_eq!(before, None, "{what}: an order came in twice");
+                assert_eq!(before, None, "{what}: an order was accepted twice");
             }
             let ends = groups
                 .drain(..)
@@ -185,7 +185,7 @@ impl Trial {
                 continue;
             };
             let known = ends || self.starts.contains(&image.sequence.0);
-            assert!(known, "{what}: {} is no end of an epoch", image.sequence);
+            assert!(known, "{what}: {} is not the end of an epoch", image.sequence);
             assert_eq!(Some(&image.state), engine.snapshot().markets.first(), "{what}");
             assert_eq!(image.history, folder.history().to_string(), "{what}");
             found = true;
@@ -193,11 +193,18 @@ impl Trial {
         let last = engine.snapshot().last_sequence.0;
         assert!(found, "{what}: Redis is ahead of the journal, which ends at {last}");
         for (sequence, line) in &self.told {
-            assert!(*sequence <= last, "{what}: {sequence} was told, the journal ends at {last}");
+            assert!(
+                *sequence <= last,
+                "{what}: {sequence} was acknowledged, the journal ends at {last}"
+            );
             let line: Value = serde_json::from_str(line).expect("a line");
             if let Some(order) = line["place"]["order"].as_str() {
                 let id = u128::from_str_radix(&order.replace('-', ""), 16).expect("an id");
-                assert_eq!(placed.get(&id), Some(sequence), "{what}: order {order} was told");
+                assert_eq!(
+                    placed.get(&id),
+                    Some(sequence),
+                    "{what}: order {order} was acknowledged"
+                );
             }
         }
         self.starts.push(last);
@@ -208,7 +215,7 @@ impl Trial {
     /// Returns the number of the next epoch.
     fn heal(&mut self, what: &str, said: &str, epoch: u64, orders: u32) -> u64 {
         self.way.arm(None);
-        assert!(self.run(said, epoch, &[orders]), "{what}: nobody is killed");
+        assert!(self.run(said, epoch, &[orders]), "{what}: no process is killed");
         let next = self.judge(what);
         assert_eq!(next, epoch + 1, "{what}: the epoch has closed");
         let told = self.told.last().map(|(sequence, _)| *sequence);
@@ -218,15 +225,15 @@ impl Trial {
 }
 
 #[test]
-fn a_kill_at_any_word_to_redis_leaves_a_whole_state() {
+fn redis_image_stays_whole_if_killed_at_any_command() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     let mut trial = Trial::new();
-    let mut epoch = trial.heal("at first", MARKET, 1, 700);
+    let mut epoch = trial.heal("at the start", MARKET, 1, 700);
     // Counts the commands of a process that is not killed: the claim, a full rewrite, some changes, a
     // second generation, and the switch to it.
     trial.way.arm(None);
-    assert!(trial.run("", epoch, &SIZES), "nobody is killed");
-    epoch = trial.judge("nobody killed");
+    assert!(trial.run("", epoch, &SIZES), "no process is killed");
+    epoch = trial.judge("no kill");
     let words = trial.way.passed();
     let points = words * MANNERS.len() as u64;
     let trials = if trials < 50_000 { (trials / 100).clamp(5, points) } else { points };
@@ -245,7 +252,7 @@ fn a_kill_at_any_word_to_redis_leaves_a_whole_state() {
         let what = format!("seed {seed}, kill {kill}: {manner:?} at word {at}");
         trial.way.arm(Some((at, manner)));
         let _ = trial.run("", epoch, &SIZES);
-        let word = trial.way.killed_at().unwrap_or_else(|| String::from("behind all of them"));
+        let word = trial.way.killed_at().unwrap_or_else(|| String::from("after all of them"));
         *killed.entry(word).or_default() += 1;
         epoch = trial.judge(&what);
         epoch = trial.heal(&what, "", epoch, 3);

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use program::{MARKET, Running, VIEW, err, folder, lines, out, place, run};
 
 #[test]
-fn a_file_is_carried_out_and_is_still_there_the_next_time() {
+fn commands_from_a_file_survive_a_restart() {
     let folder = folder();
     let orders = place(1, 1, "sell", "1.00", 5) + &place(2, 2, "buy", "1.00", 3);
     std::fs::write(folder.path().join("orders.jsonl"), MARKET.to_owned() + &orders)
@@ -25,7 +25,7 @@ fn a_file_is_carried_out_and_is_still_there_the_next_time() {
 }
 
 #[test]
-fn a_bad_line_stops_nobody_and_is_named() {
+fn invalid_line_is_reported_and_the_others_run() {
     let folder = folder();
     let long = format!("{{\"status\":{{\"{}\":1}}}}\n", "x".repeat(70_000));
     let said = [MARKET, "{\"place\":\n", "\n", "\u{0}\n", &long, &place(1, 1, "buy", "1", 1)];
@@ -42,7 +42,7 @@ fn a_bad_line_stops_nobody_and_is_named() {
 }
 
 #[test]
-fn many_lines_are_answered_in_their_order() {
+fn answers_keep_the_order_of_the_lines() {
     let folder = folder();
     let mut said = MARKET.to_owned();
     for number in 1..=20_000 {
@@ -58,13 +58,13 @@ fn many_lines_are_answered_in_their_order() {
     }
     let events = folder.path().join("events.jsonl");
     let mode = std::fs::metadata(&events).expect("events").permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "accounts and their orders are in it");
+    assert_eq!(mode & 0o777, 0o600, "it holds accounts and their orders");
     let events = std::fs::read_to_string(events).expect("events");
     let mut told = lines(&events);
     for (at, told) in told.iter_mut().enumerate() {
         told["done"]["line"] = (at + 1).into();
     }
-    assert!(told == answers, "the file of events says what the answers say");
+    assert!(told == answers, "the events file equals the answers");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn each_client_gets_its_own_answers_and_only_some_are_operators() {
 }
 
 #[test]
-fn who_was_away_hears_what_came_meanwhile() {
+fn subscriber_that_reconnects_receives_missed_events() {
     let host = Running::start(&[]);
     let mut trader = host.unix();
     trader.say(MARKET);
@@ -136,7 +136,7 @@ fn who_was_away_hears_what_came_meanwhile() {
 }
 
 #[test]
-fn orders_end_with_their_connection_where_that_is_wanted() {
+fn cancel_on_disconnect_cancels_the_orders_of_a_connection() {
     let host = Running::start(&[]);
     let mut operator = host.unix();
     operator.say(MARKET);
@@ -164,7 +164,7 @@ fn orders_end_with_their_connection_where_that_is_wanted() {
 
 /// Cancel-on-disconnect also cancels orders that were still in transit when the connection broke.
 #[test]
-fn cancel_on_disconnect_ends_what_a_client_sent_without_reading() {
+fn cancel_on_disconnect_includes_orders_still_in_transit() {
     let host = Running::start(&["--events", "events.jsonl"]);
     let mut operator = host.unix();
     operator.say(MARKET);
@@ -188,7 +188,7 @@ fn cancel_on_disconnect_ends_what_a_client_sent_without_reading() {
 }
 
 #[test]
-fn epochs_close_by_the_clock_and_a_line_says_so() {
+fn epochs_close_by_the_clock_and_are_logged() {
     let mut host = Running::start(&["--epoch", "1s"]);
     let mut operator = host.unix();
     operator.say(MARKET);
@@ -203,7 +203,7 @@ fn epochs_close_by_the_clock_and_a_line_says_so() {
 }
 
 #[test]
-fn a_kill_takes_nothing_back_that_was_answered() {
+fn kill_loses_no_acknowledged_command() {
     let host = Running::start(&[]);
     let mut trader = host.unix();
     trader.say(MARKET);
@@ -223,7 +223,7 @@ fn a_kill_takes_nothing_back_that_was_answered() {
 }
 
 #[test]
-fn a_folder_in_use_and_a_damaged_one_are_refused() {
+fn folder_in_use_and_damaged_folder_are_refused() {
     let host = Running::start(&[]);
     host.unix().ask(&MARKET[..MARKET.find('\n').expect("two lines") + 1]);
     let second = run(host.folder.path(), &["run", "--once"], "");
@@ -237,7 +237,7 @@ fn a_folder_in_use_and_a_damaged_one_are_refused() {
 }
 
 #[test]
-fn the_configuration_is_what_it_says() {
+fn config_check_accepts_the_default_and_explains_mistakes() {
     let folder = folder();
     let default = run(folder.path(), &["config", "--default"], "");
     let file = folder.path().join("pricetime.toml");
@@ -247,12 +247,12 @@ fn the_configuration_is_what_it_says() {
     let market = "[[market]]\nmarket = 1\nsymbol = \"SUN\"\ntick = \"0.01\"\nlot = \"1\"\n\
                   quantity_max = \"1000\"\nprice_min = \"0\"\nprice_max = \"100\"\n";
     let wrong = [
-        ("foldr = \"x\"", "nobody knows the key \"foldr\": did you mean \"folder\"?"),
+        ("foldr = \"x\"", "unknown key \"foldr\"; did you mean \"folder\"?"),
         ("[epochs]\nevry = \"1m\"", "did you mean \"epochs.every\"?"),
-        ("[epochs]\nevery = 15", "epochs.every: this is of type integer, and string is wanted"),
+        ("[epochs]\nevery = 15", "epochs.every: expected the type string, found integer"),
         ("[epochs]\nevery = \"soon\"", "epochs.every = \"soon\""),
         ("[epochs]\ncommands = 9", "exclude each other"),
-        ("[journal]\npolicy = \"sink\"", "there are \"sync\", \"interval\" and \"none\""),
+        ("[journal]\npolicy = \"sink\"", "use \"sync\", \"interval\" or \"none\""),
         ("[listen]\ntcp = \"0.0.0.0:80\"", "only addresses of this machine"),
         (
             "[listen]\nidle_timeout = \"367days\"",
@@ -292,11 +292,11 @@ fn the_configuration_is_what_it_says() {
     std::fs::write(&file, market.replace("0.01", "0.02")).expect("a file");
     let other = run(folder.path(), &["run", "--once", "--config", "pricetime.toml"], "");
     assert_eq!(other.status.code(), Some(2));
-    assert!(err(&other).contains("is not the one that is there"), "{}", err(&other));
+    assert!(err(&other).contains("differs from the existing one"), "{}", err(&other));
 }
 
 #[test]
-fn flags_go_before_the_environment_and_that_before_the_file() {
+fn flags_override_environment_and_environment_overrides_file() {
     let folder = folder();
     std::fs::write(folder.path().join("c.toml"), "folder = \"of-file\"\n").expect("a file");
     let chosen = |environment: Option<&str>, flag: Option<&str>| {
@@ -317,7 +317,7 @@ fn flags_go_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
-fn the_log_is_json_where_that_is_wanted() {
+fn log_is_json_on_request() {
     let folder = folder();
     let done = run(folder.path(), &["run", "--once", "--json"], MARKET);
     assert_eq!(done.status.code(), Some(0));
@@ -327,7 +327,7 @@ fn the_log_is_json_where_that_is_wanted() {
 }
 
 #[test]
-fn what_is_printed_for_others_is_whole() {
+fn schemas_completions_and_man_page_are_complete() {
     let folder = folder();
     for lines in ["input", "output"] {
         let schema = run(folder.path(), &["schema", lines], "");
@@ -345,7 +345,7 @@ fn what_is_printed_for_others_is_whole() {
 }
 
 #[test]
-fn it_runs_on_a_terminal_too() {
+fn run_works_on_a_terminal() {
     let folder = folder();
     // `script` provides a terminal; it is part of every Debian.
     let command = format!("{} run --once --input /dev/null", env!("CARGO_BIN_EXE_pricetime"));

@@ -39,7 +39,7 @@ fn refused(folder: &Path, text: &str) -> String {
 }
 
 #[test]
-fn an_error_of_the_configuration_shows_no_secret_wherever_it_stands() {
+fn configuration_error_shows_no_secret_in_any_setting() {
     let folder = folder();
     let texts = [
         ("listen", "token"),
@@ -51,7 +51,7 @@ fn an_error_of_the_configuration_shows_no_secret_wherever_it_stands() {
     ];
     let lists = [("settlement", "locks"), ("settlement", "deliver_command"), ("lock", "nodes")];
     for (section, key) in texts.into_iter().chain(lists) {
-        let named = format!("{section}.{key}: this is of type ");
+        let named = format!("{section}.{key}: expected the type ");
         for (value, says) in [
             ("\"redis://u:hunter2@h", "line 2, column "),
             ("hunter2", "line 2, column "),
@@ -76,7 +76,7 @@ fn an_error_of_the_configuration_shows_no_secret_wherever_it_stands() {
 }
 
 #[test]
-fn a_secret_that_makes_no_sense_is_not_shown() {
+fn invalid_secret_is_not_shown() {
     let folder = folder();
     for (text, says) in [
         ("[redis]\nurl = \"hunter2\"", "redis.url"),
@@ -153,7 +153,7 @@ fn deliver(environment: &[(&str, &str)], settlement: &str) -> Running {
 }
 
 #[test]
-fn a_program_that_delivers_gets_no_secret_of_the_environment() {
+fn delivery_program_inherits_no_secret_from_the_environment() {
     let environment = [
         ("PRICETIME_TOKEN", "hunter2 of an operator"),
         ("PRICETIME_ANYTHING", "hunter2 of somebody"),
@@ -238,7 +238,7 @@ fn signature(time: &str, body: &str) -> String {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("openssl is installed: scripts/test does that");
+        .expect("openssl, which scripts/test installs");
     let mut input = openssl.stdin.take().expect("its input");
     input.write_all(format!("{time}.{body}").as_bytes()).expect("it reads");
     drop(input);
@@ -248,7 +248,7 @@ fn signature(time: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_delivery_over_http_is_signed_and_shows_no_secret() {
+fn http_delivery_is_signed_and_shows_no_secret() {
     let (server, requests) = serve();
     let environment = [
         ("HTTP_PROXY", "http://127.0.0.1:1"),
@@ -292,7 +292,7 @@ fn the_page_takes(head: &BTreeMap<String, String>, body: &str) {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("python3 is installed: scripts/test does that");
+            .expect("python3, which scripts/test installs");
         let mut input = python.stdin.take().expect("its input");
         input.write_all(what.to_string().as_bytes()).expect("it reads");
         drop(input);
@@ -308,7 +308,7 @@ fn the_page_takes(head: &BTreeMap<String, String>, body: &str) {
 }
 
 #[test]
-fn a_delivery_over_http_takes_the_proxy_that_is_configured() {
+fn http_delivery_uses_the_configured_proxy() {
     let (proxy, requests) = serve();
     let settlement = format!(
         "deliver = \"http://192.0.2.1/in\"\ndeliver_proxy = \"http://ann:hunter2@{proxy}\"\n"

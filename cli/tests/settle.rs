@@ -67,7 +67,7 @@ fn look_at_the_day(folder: &Path, with: &[&str]) {
 }
 
 #[test]
-fn a_day_is_settled_in_the_folder() {
+fn day_is_settled_in_the_embedded_ledger() {
     let folder = folder();
     settled(folder.path(), &["--settle", "embedded"]);
     look_at_the_day(folder.path(), &[]);
@@ -79,7 +79,7 @@ fn a_day_is_settled_in_the_folder() {
 }
 
 #[test]
-fn a_day_is_settled_in_redis() {
+fn day_is_settled_in_redis() {
     let (mut server, folder) = (Server::start(), folder());
     let with = ["--settle", "redis", "--settle-url", &server.url()];
     settled(folder.path(), &with);
@@ -92,7 +92,7 @@ fn a_day_is_settled_in_redis() {
 }
 
 #[test]
-fn a_day_is_settled_in_postgres_over_an_encrypted_connection() {
+fn day_is_settled_in_postgres_over_an_encrypted_connection() {
     let folder = folder();
     certificates::make(folder.path());
     let mut server = postgres::Server::start();
@@ -110,7 +110,7 @@ fn a_day_is_settled_in_postgres_over_an_encrypted_connection() {
     };
     let with = configure("authority = \"ca.crt\"\n");
     settled(folder.path(), &with);
-    patience::until("what a slow server left is settled by later starts", || {
+    patience::until("later starts settle the rest", || {
         let again = ["run", "--once", "--epoch", "never", "--answers", "none"];
         let done = run(folder.path(), &[&again[..], &with].concat(), "");
         assert_eq!(done.status.code(), Some(0), "{}", err(&done));
@@ -126,7 +126,7 @@ fn a_day_is_settled_in_postgres_over_an_encrypted_connection() {
 }
 
 #[test]
-fn a_ledger_on_another_machine_needs_encryption_or_leave_to_go_without() {
+fn remote_ledger_requires_encryption_or_insecure() {
     let folder = folder();
     let check = |mode: &str, more: &str| {
         let url = format!("postgres://ann:secret@192.0.2.1/books{mode}");
@@ -143,12 +143,12 @@ fn a_ledger_on_another_machine_needs_encryption_or_leave_to_go_without() {
     }
     assert_eq!(check("?sslmode=require", "").0, Some(0));
     let (code, why) = check("", "insecure = true\nauthority = \"ca.crt\"\n");
-    assert_eq!(code, Some(2), "an authority for nothing");
+    assert_eq!(code, Some(2), "an authority without encryption");
     assert!(why.contains("settlement.authority"), "{why}");
 }
 
 #[test]
-fn a_ledger_that_is_not_there_stops_nothing_and_gets_everything_later() {
+fn unreachable_ledger_does_not_stop_trading_and_catches_up() {
     let (folder, port) = (folder(), Port::reserve());
     let url = format!("redis://127.0.0.1:{}", port.number);
     let with = ["--settle", "redis", "--settle-url", &url];
@@ -162,7 +162,7 @@ fn a_ledger_that_is_not_there_stops_nothing_and_gets_everything_later() {
 }
 
 #[test]
-fn a_ledger_that_says_something_else_is_found() {
+fn verify_finds_a_ledger_that_differs_from_the_journal() {
     let folder = folder();
     settled(folder.path(), &["--settle", "embedded"]);
     // With another platform account, the same trades make other batches.
@@ -208,7 +208,7 @@ fn a_ledger_that_says_something_else_is_found() {
 }
 
 #[test]
-fn a_process_obeys_and_is_looked_at_while_it_runs() {
+fn operator_requests_reach_a_running_process() {
     let mut running = Running::start(&["--epoch", "never", "--settle", "embedded"]);
     let folder = running.folder.path().to_owned();
     let mut client = running.unix();
@@ -218,13 +218,13 @@ fn a_process_obeys_and_is_looked_at_while_it_runs() {
     until(&folder, &[], |it| it["settled"] == 1 && it["standing"] == "idle");
     assert_eq!(asked(&folder, &["status"], 0)[0]["status"]["running"], true);
     let held = settle(&folder, &["hold", "1"]);
-    assert!(out(&held).contains("obeys within a second"), "{}", out(&held));
+    assert!(out(&held).contains("carries it out within a second"), "{}", out(&held));
     until(&folder, &[], |it| it["standing"] == "held");
     client.ask(&close(2));
     until(&folder, &[], |it| it["closed"] == 2 && it["standing"] == "held");
     assert_eq!(asked(&folder, &["verify"], 0)[0]["market"]["waiting"], 1);
     assert_eq!(asked(&folder, &["drop", "1", "2"], 0)[0]["ordered"]["running"], true);
-    running.wait_for("this epoch is no dead letter");
+    running.wait_for("this epoch is not a dead letter");
     let busy = settle(&folder, &["start", "--market", "1", "--from", "9", "--yes"]);
     assert_eq!(busy.status.code(), Some(1));
     assert!(err(&busy).contains("another process has it open"), "{}", err(&busy));
@@ -244,7 +244,7 @@ fn a_process_obeys_and_is_looked_at_while_it_runs() {
 }
 
 #[test]
-fn a_ledger_begins_where_it_is_told() {
+fn ledger_starts_at_the_given_epoch() {
     let folder = folder();
     settled(folder.path(), &["--settle", "embedded"]);
     let balances = settle(folder.path(), &["balances", "--market", "1", "--json"]);
@@ -257,7 +257,7 @@ fn a_ledger_begins_where_it_is_told() {
     };
     for (text, bad) in [
         ("line 1", "no json\n".to_owned()),
-        ("no whole number of lots", {
+        ("not a whole number of lots", {
             format!("{{\"account\":\"{TAKER}\",\"base\":\"0.3\",\"quote\":\"0\"}}\n")
         }),
     ] {
@@ -283,16 +283,16 @@ fn a_ledger_begins_where_it_is_told() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn invalid_settlement_settings_are_refused() {
     let folder = folder();
     for (words, why) in [
-        (&["--settle", "gold"][..], "there are"),
-        (&["--settle", "embedded", "--policy", "none"], "made again from the journal"),
+        (&["--settle", "gold"][..], "use \"none\""),
+        (&["--settle", "embedded", "--policy", "none"], "recomputed from the journal"),
         (&["--settle", "embedded", "--settle-url", "redis://a"], "has no address"),
-        (&["--settle", "embedded", "--redis-only", "--redis", "redis://a"], "keep a data folder"),
-        (&["--settle", "redis"], "which one?"),
-        (&["--settle", "postgres"], "which one?"),
-        (&["--settle-url", "redis://a"], "of which kind"),
+        (&["--settle", "embedded", "--redis-only", "--redis", "redis://a"], "use a data folder"),
+        (&["--settle", "redis"], "the address is not given"),
+        (&["--settle", "postgres"], "the address is not given"),
+        (&["--settle-url", "redis://a"], "the kind of ledger is not given"),
     ] {
         let refused = run(folder.path(), &[&["run", "--once"], words].concat(), "");
         assert_eq!(refused.status.code(), Some(2), "{words:?}");
@@ -306,7 +306,7 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn the_page_shows_what_the_program_says() {
+fn settlement_page_shows_the_printed_output() {
     let folder = folder();
     let day = page::blocks(PAGE, "json");
     std::fs::write(folder.path().join("day.jsonl"), day.first().expect("a day")).expect("a file");

@@ -70,7 +70,7 @@ fn look(folder: &Path, with: &[&str], ledger: &str) {
     assert!(list.iter().all(|it| it["batch"]["outcome"] == "posted"), "{list:?}");
     let tokens: Vec<_> = list.iter().map(|it| it["batch"]["token"].as_u64()).collect();
     assert!(tokens.is_sorted_by(|later, earlier| later >= earlier), "{tokens:?}");
-    assert!(tokens.first() > tokens.last(), "whoever was killed was fenced: {tokens:?}");
+    assert!(tokens.first() > tokens.last(), "a killed process was fenced: {tokens:?}");
     assert_eq!(says(&["list", "--market", "1"]).matches(" posted ").count(), 20);
     let show = asks(&["show", "1", "7"]);
     let quotes: Vec<_> = show[1..].iter().map(|it| it["transfer"]["quote"].as_str()).collect();
@@ -103,7 +103,7 @@ fn look(folder: &Path, with: &[&str], ledger: &str) {
     assert_eq!(verified[0]["market"]["waiting"], 0);
     assert_eq!(verified[0]["market"]["balances"], 3);
     let text = says(&["verify"]);
-    assert!(text.contains("epochs 1 to 24 made again: 24 posted, 0 dropped, 0 wait"), "{text}");
+    assert!(text.contains("epochs 1 to 24 recomputed: 24 posted, 0 dropped, 0 pending"), "{text}");
 }
 
 /// Inspects while the process runs, and again after it has ended.
@@ -116,7 +116,7 @@ fn look_twice(running: Running, with: &[&str], ledger: &str) {
 }
 
 #[test]
-fn everything_is_posted_once_in_postgresql() {
+fn killed_process_posts_everything_once_in_postgresql() {
     let books = postgres::Server::start();
     let url = books.url();
     let with = ["--config", "settle.toml", "--settle", "postgres", "--settle-url", &url];
@@ -134,7 +134,7 @@ fn everything_is_posted_once_in_postgresql() {
 }
 
 #[test]
-fn everything_is_posted_once_in_redis() {
+fn killed_process_posts_everything_once_in_redis() {
     let server = Server::start();
     let url = server.url();
     let with = ["--config", "settle.toml", "--settle", "redis", "--settle-url", &url];

@@ -82,7 +82,7 @@ impl Desk {
 }
 
 #[test]
-fn a_dead_letter_in_postgresql_is_posted_or_let_go() {
+fn dead_letter_in_postgresql_is_retried_or_dropped() {
     let books = postgres::Server::start();
     let ask = |sql: &str| books.ask(&format!("SET search_path TO pricetime; {sql}"));
     let mut desk = Desk::start(&["--settle", "postgres", "--settle-url", &books.url()]);
@@ -100,14 +100,14 @@ fn a_dead_letter_in_postgresql_is_posted_or_let_go() {
     assert_eq!(desk.asks(&["show", "1", "2"])[0]["batch"]["outcome"], "pending");
     // An epoch that is not a dead letter cannot be dropped.
     desk.says(&["drop", "1", "3"]);
-    desk.running.wait_for("this epoch is no dead letter");
+    desk.running.wait_for("this epoch is not a dead letter");
     // The dead letter survives the end of the process.
     let mut desk = desk.again();
     desk.until_dead(2);
     ask("ALTER TABLE transfers DISABLE TRIGGER shut");
     desk.until_dead(2);
     let retry = desk.says(&["retry", "1"]);
-    assert!(retry.starts_with("market 1: retry; the process that has the folder obeys"), "{retry}");
+    assert!(retry.starts_with("market 1: retry; the process that has the folder open"), "{retry}");
     desk.until_settled(3);
     assert_eq!(desk.asks(&["show", "1", "2"])[0]["batch"]["outcome"], "posted");
     ask("ALTER TABLE transfers ENABLE TRIGGER shut");
@@ -124,7 +124,7 @@ fn a_dead_letter_in_postgresql_is_posted_or_let_go() {
     desk.until_settled(5);
     let show = desk.asks(&["show", "1", "4"]);
     assert_eq!(show[0]["batch"]["outcome"], "dropped");
-    assert_eq!(show[3]["transfer"]["quote"], "29.690", "what is to be put right by hand");
+    assert_eq!(show[3]["transfer"]["quote"], "29.690", "the amount to correct by hand");
     let verified = &desk.asks(&["verify"])[0]["market"];
     assert_eq!((&verified["posted"], &verified["dropped"]), (&json!(4), &json!(1)), "{verified}");
     let balances = desk.asks(&["balances", "--market", "1"]);
@@ -140,7 +140,7 @@ fn a_dead_letter_in_postgresql_is_posted_or_let_go() {
 }
 
 #[test]
-fn a_drop_lasts_until_the_ledger_has_taken_it() {
+fn drop_persists_until_the_ledger_accepts_it() {
     let server = Server::start();
     let mut desk = Desk::start(&["--settle", "redis", "--settle-url", &server.url()]);
     let outcomes = || server.ask(&["HLEN", "pricetime:dev:{1}:settlement:outcomes"]);
@@ -157,8 +157,8 @@ fn a_drop_lasts_until_the_ledger_has_taken_it() {
     server.signal("STOP");
     let left = settle(desk.folder(), &["drop", "1", "2"]);
     assert_eq!(left.status.code(), Some(0), "{}", err(&left));
-    patience::until("the order is obeyed", || {
-        desk.running.log().matches("given up by an operator").count() == 2
+    patience::until("the order is carried out", || {
+        desk.running.log().matches("an operator drops this epoch").count() == 2
     });
     desk.running.signal("KILL");
     let (_, _, folder) = desk.running.end();
@@ -203,7 +203,7 @@ fn id(desk: &Desk, epoch: u32) -> String {
 }
 
 #[test]
-fn what_the_outside_refuses_is_delivered_or_let_go() {
+fn refused_delivery_is_retried_or_skipped() {
     let with = ["--settle", "embedded", "--config", "outside.toml"];
     let mut desk = Desk::start_in(outside(""), &with);
     let shut = desk.folder().join("shut");
@@ -234,7 +234,7 @@ fn what_the_outside_refuses_is_delivered_or_let_go() {
     desk.until(|it| it["delivery"]["epoch"] == 3);
     let drop = desk.says(&["drop", "1", "3", "--delivery"]);
     assert!(drop.starts_with("market 1: drop from the delivery epoch 3; "), "{drop}");
-    assert!(drop.contains("it stays posted, and the outside never hears of it"), "{drop}");
+    assert!(drop.contains("it stays posted and is never delivered"), "{drop}");
     desk.until(|it| it["delivery"]["epoch"] == 4);
     fs::remove_file(&shut).expect("it is there");
     desk.says(&["retry", "1", "--delivery"]);
@@ -254,7 +254,7 @@ fn what_the_outside_refuses_is_delivered_or_let_go() {
 }
 
 #[test]
-fn what_was_delivered_is_forgotten_where_that_is_said() {
+fn delivered_notices_are_deleted_if_configured() {
     let server = Server::start();
     let url = server.url();
     let with = ["--settle", "redis", "--settle-url", &url, "--config", "outside.toml"];

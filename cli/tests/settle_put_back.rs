@@ -94,7 +94,9 @@ impl Desk {
         let found = self.asks(&["verify"], 3);
         let faults: Vec<_> = found.iter().filter_map(|it| it["fault"]["what"].as_str()).collect();
         assert_eq!(faults.len(), 1, "{faults:?}");
-        assert!(faults[0].starts_with("epoch 4 was dropped by an operator, and stands as posted"));
+        assert!(
+            faults[0].starts_with("epoch 4 was dropped by an operator, but is recorded as posted")
+        );
     }
 }
 
@@ -117,7 +119,7 @@ fn dropped(desk: &Desk, ask: &dyn Fn(&str) -> String, dump: impl FnOnce()) {
 }
 
 #[test]
-fn a_dropped_epoch_stays_dropped_whatever_becomes_of_a_ledger_in_postgresql() {
+fn dropped_epoch_stays_dropped_if_the_postgresql_ledger_is_restored_or_lost() {
     let books = postgres::Server::start();
     let ask = |sql: &str| books.ask(&format!("SET search_path TO pricetime; {sql}"));
     let mut desk = Desk::start(&["--settle", "postgres", "--settle-url", &books.url()]);
@@ -132,14 +134,14 @@ fn a_dropped_epoch_stays_dropped_whatever_becomes_of_a_ledger_in_postgresql() {
     desk.until_settled(5);
     desk.fourth_is_dropped();
     let log = desk.running().log();
-    assert!(log.contains("it had settled epoch 5, and now stands behind epoch 3"), "{log}");
+    assert!(log.contains("it had settled epoch 5, and is now after epoch 3"), "{log}");
     assert!(log.contains("dropped=[4]"), "{log}");
     // The whole ledger is deleted, and the process starts again.
     desk.ended(|_| drop(books.ask("DROP SCHEMA pricetime CASCADE")));
     desk.until_settled(5);
     desk.fourth_is_dropped();
     let log = desk.running().log();
-    assert!(log.contains("it had settled epoch 5, and now stands behind epoch 0"), "{log}");
+    assert!(log.contains("it had settled epoch 5, and is now after epoch 0"), "{log}");
     // A folder without the record of the drop posts the epoch to an empty ledger.
     let mut record = Vec::new();
     let file = |folder: &Path| folder.join("data/settlement/dropped-1.json");
@@ -177,7 +179,7 @@ fn a_dropped_epoch_stays_dropped_whatever_becomes_of_a_ledger_in_postgresql() {
 }
 
 #[test]
-fn an_embedded_ledger_that_is_put_back_is_said_and_catches_up() {
+fn restored_embedded_ledger_is_reported_and_catches_up() {
     let mut desk = Desk::start(&["--settle", "embedded"]);
     desk.say(&(MARKET.to_owned() + &epoch(1) + &epoch(2)));
     desk.until_settled(2);
@@ -189,21 +191,21 @@ fn an_embedded_ledger_that_is_put_back_is_said_and_catches_up() {
     desk.ended(|folder| exchange(&copy(folder), &ledger(folder)));
     desk.until_settled(4);
     let log = desk.running().log();
-    assert!(log.contains("it had settled epoch 4, and now stands behind epoch 2"), "{log}");
+    assert!(log.contains("it had settled epoch 4, and is now after epoch 2"), "{log}");
     assert_eq!(desk.asks(&["verify"], 0)[0]["market"]["posted"], 4);
     let status = desk.asks(&["status"], 0);
     assert_eq!(status[1]["market"].get("put_back"), None, "it has caught up");
 }
 
 #[test]
-fn nothing_can_be_dropped_where_nothing_is_settled() {
+fn drop_without_settlement_is_refused() {
     let folder = folder();
     let done = run(folder.path(), &["run", "--once", "--epoch", "never"], MARKET);
     assert_eq!(done.status.code(), Some(0), "{}", err(&done));
     for words in [&["drop", "1", "4"][..], &["drop", "1", "4", "--delivery"]] {
         let refused = settle(folder.path(), words);
         assert_eq!(refused.status.code(), Some(2), "{}", out(&refused));
-        assert!(err(&refused).contains("which ledger?"), "{}", err(&refused));
+        assert!(err(&refused).contains("the ledger is not given"), "{}", err(&refused));
     }
     assert!(!folder.path().join("data/settlement/orders").exists());
 }

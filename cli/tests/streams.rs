@@ -43,7 +43,7 @@ fn plain(text: &str) -> String {
 }
 
 #[test]
-fn the_examples_of_the_streams_answer_what_the_page_says() {
+fn stream_examples_of_the_page_give_the_documented_output() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     publish(&folder, &server.url(), &day());
     let port = server.port.to_string();
@@ -75,7 +75,7 @@ fn the_examples_of_the_streams_answer_what_the_page_says() {
 }
 
 #[test]
-fn a_user_with_just_these_commands_can_publish() {
+fn documented_acl_is_sufficient_to_publish() {
     let server = Server::start();
     let more = blocks(PAGE, "acl publish").concat();
     server.allow(&(blocks(PAGE, "acl").concat() + "\n" + &more));
@@ -88,7 +88,7 @@ fn a_user_with_just_these_commands_can_publish() {
 }
 
 #[test]
-fn streams_are_named_as_the_configuration_says() {
+fn stream_names_follow_the_configuration() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let configured = |more: &str| {
         let url = server.url();

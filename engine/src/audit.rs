@@ -14,7 +14,7 @@ impl Engine {
     /// crate or a fault of the machine.
     pub fn audit(&self) -> Result<(), Broken> {
         let agree = self.ids.iter().eq(self.books.iter().map(|book| &book.head.market));
-        holds(agree, "the list of ids is that of the markets")
+        holds(agree, "the list of ids matches the markets")
             .map_err(|invariant| Broken { market: None, invariant })?;
         self.books.iter().try_for_each(Book::audit)
     }
@@ -34,7 +34,7 @@ impl Book {
         self.standing.audit()?;
         holds(
             self.standing.live() <= self.head.spec.limits.orders_max,
-            "orders_max bounds the orders",
+            "the number of orders is at most orders_max",
         )?;
         let mut priorities = Vec::new();
         for order in self.standing.records() {
@@ -45,8 +45,8 @@ impl Book {
         let unique = priorities.windows(2).all(|pair| pair.first() != pair.last());
         let below = priorities.last().is_none_or(|last| *last < self.head.next_priority);
         holds(unique && below, "priorities are unique and below the next one")?;
-        holds(self.window.check(), "the request window finds what it remembers")?;
-        holds(self.blocked.is_sorted(), "blocked accounts ascend")?;
+        holds(self.window.check(), "the request window finds every request that it holds")?;
+        holds(self.blocked.is_sorted(), "blocked accounts are sorted")?;
         self.audit_phase()
     }
 
@@ -75,16 +75,19 @@ impl Book {
             (false, None) => hidden == Some(0),
             (false, Some(display)) => (1..=display.0).contains(&order.shown.0) && hidden.is_some(),
         };
-        holds(shown, "an order shows all of itself, an iceberg at most its display quantity")?;
+        holds(shown, "an order shows its open quantity, an iceberg at most its display quantity")?;
         if let (Some(display), Some(hidden)) = (order.display_quantity, hidden) {
             let divisible = !display.is_zero()
                 && hidden.div_ceil(display.0) <= u64::from(spec.limits.parts_max);
-            holds(divisible && priced && !now_or_never, "an iceberg has a legal number of parts")?;
+            holds(
+                divisible && priced && !now_or_never,
+                "an iceberg has a price, can rest and has at most parts_max parts",
+            )?;
         }
         let minimum = order.minimum_quantity.is_none_or(|minimum| {
             waits && order.until == Until::Immediate && 0 < minimum.0 && minimum <= order.open
         });
-        holds(minimum, "only an IOC stop keeps a minimum, from 1 to its quantity")?;
+        holds(minimum, "only an IOC stop has a minimum quantity, from 1 to its open quantity")?;
         holds(waits || !now_or_never, "no IOC or FOK order rests")?;
         holds(
             !order.post_only || (!waits && priced && !now_or_never),
@@ -97,6 +100,6 @@ impl Book {
             Until::Epoch(last) => last >= self.head.epoch,
             Until::Cancelled | Until::Immediate | Until::Filled | Until::Time(_) => true,
         };
-        holds(ends, "no order's last epoch is over")
+        holds(ends, "no order's last epoch has closed")
     }
 }

@@ -80,7 +80,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-#[expect(missing_docs, reason = "each is the action of its name")]
+#[expect(missing_docs, reason = "each variant is the action of the same name")]
 pub enum ActionKind {
     AddMarket,
     SetMarket,

@@ -144,7 +144,7 @@ impl Amount for Notional {
 /// An exact decimal to print, with as many decimal places as the steps of its market have. Width,
 /// fill and sign of a format apply. A precision is ignored, because nothing here rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "it is there to be printed"]
+#[must_use = "this does nothing unless it is printed"]
 pub struct Shown {
     count: i128,
     /// The size of one unit of `count` is the product of these.
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_between_two_steps_has_one_on_each_side() {
+    fn value_between_two_steps_has_a_step_on_each_side() {
         let spec = spec(step(25, -4), step(5, 1));
         for (text, below) in [("0.0026", 1), ("-0.0026", -2), ("-0.0001", -1), ("1", 400)] {
             let around = (Price(below), Price(below + 1));
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_on_the_tick_converts_and_comes_back() {
+    fn decimal_on_the_tick_converts_in_both_directions() {
         let spec = spec(step(25, -4), step(5, 1));
         for (text, ticks) in [("0.0025", 1), ("-1.0", -400), ("0", 0), ("12.3450", 4938)] {
             let price = spec.price(decimal(text)).unwrap();
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_between_two_ticks_is_refused() {
+    fn decimal_between_two_ticks_is_refused() {
         let spec = spec(step(25, -4), step(5, 1));
         assert_eq!(spec.price(decimal("0.0001")), Err(BadDecimal::PriceNotOnTick));
         assert_eq!(spec.price(decimal("0.00250001")), Err(BadDecimal::PriceNotOnTick));
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notional_prints_all_its_digits() {
+    fn notional_prints_all_its_digits() {
         let spec = spec(step(1, -4), step(1, -2));
         assert_eq!(spec.show_notional(Notional(1_234_567)), "1.234567");
         assert_eq!(spec.show_notional(Notional(-5)), "-0.000005");

@@ -44,7 +44,7 @@ impl<K: Copy + Ord> Heap<K> {
 
     /// Adds a handle, which must not be in the heap.
     pub(crate) fn insert(&mut self, handle: u32, key: K) {
-        assert!(self.place(handle).is_none(), "a handle has one key");
+        assert!(self.place(handle).is_none(), "each handle has one key");
         let room = at(handle).saturating_add(1);
         if self.places.len() < room {
             self.places.resize(room, ABSENT);
@@ -62,7 +62,7 @@ impl<K: Copy + Ord> Heap<K> {
     }
 
     /// Removes a handle and returns its key, if the handle is in the heap.
-    #[expect(clippy::indexing_slicing, reason = "a handle's place is in the heap")]
+    #[expect(clippy::indexing_slicing, reason = "a stored position is inside the heap")]
     pub(crate) fn remove(&mut self, handle: u32) -> Option<K> {
         let place = self.place(handle)?;
         let (key, _) = self.entries[place];
@@ -102,7 +102,7 @@ impl<K: Copy + Ord> Heap<K> {
     }
 
     /// Puts an entry at a free position, or further up while its parent is larger.
-    #[expect(clippy::indexing_slicing, reason = "a parent stands before its children")]
+    #[expect(clippy::indexing_slicing, reason = "a parent comes before its children")]
     fn rise(&mut self, mut place: usize, entry: (K, u32)) {
         while place > 0 {
             let above = parent(place);
@@ -116,7 +116,7 @@ impl<K: Copy + Ord> Heap<K> {
     }
 
     /// Puts an entry at a free position, or further down while a child is smaller.
-    #[expect(clippy::indexing_slicing, reason = "the range ends with the entries")]
+    #[expect(clippy::indexing_slicing, reason = "the range ends at the last entry")]
     fn sink(&mut self, mut place: usize, entry: (K, u32)) {
         loop {
             let begin = place.saturating_mul(CHILDREN).saturating_add(1);
@@ -135,7 +135,7 @@ impl<K: Copy + Ord> Heap<K> {
     }
 
     /// The only function that moves an entry, so that the stored positions stay correct.
-    #[expect(clippy::indexing_slicing, reason = "both have room since the insert")]
+    #[expect(clippy::indexing_slicing, reason = "the insert made room in both")]
     fn write(&mut self, place: usize, entry: (K, u32)) {
         self.entries[place] = entry;
         self.places[at(entry.1)] = u32::try_from(place).unwrap_or(ABSENT);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_what_a_sorted_set_does() {
+    fn heap_behaves_like_a_sorted_set() {
         let mut random = Random(23);
         let mut pair = Pair::default();
         for number in 0..300_000 {
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn check_sees_a_broken_heap() {
+    fn check_detects_a_broken_heap() {
         let mut heap = Heap::default();
         heap.insert(0, 1);
         heap.insert(1, 2);

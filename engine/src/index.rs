@@ -126,7 +126,7 @@ impl Index {
             self.grow();
             self.put(entry);
         } else if let Some(slot) = self.slots.get_mut(spot.place) {
-            assert!(*slot == FREE, "a spot holds until the next change");
+            assert!(*slot == FREE, "a spot stays valid until the next change");
             *slot = entry;
         }
         self.len = self.len.saturating_add(1);
@@ -162,7 +162,7 @@ impl Index {
 
     /// Writes a slot to the first free place of its probe. At most half of the table is taken.
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "places are below the length")]
+    #[expect(clippy::indexing_slicing, reason = "every place is below the length")]
     fn put(&mut self, slot: u64) {
         let mut place = self.home(slot >> TAG_BITS);
         while self.slots[place] != FREE {
@@ -173,7 +173,7 @@ impl Index {
 
     /// Frees a slot, and moves slots back that a probe would no longer reach across the gap.
     #[inline]
-    #[expect(clippy::indexing_slicing, reason = "places are below the length")]
+    #[expect(clippy::indexing_slicing, reason = "every place is below the length")]
     fn close(&mut self, mut gap: usize) {
         let mut place = gap;
         loop {

@@ -16,8 +16,8 @@ pub struct Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.market {
-            Some(market) => write!(f, "market {market}: it does not hold that {}", self.invariant),
-            None => write!(f, "it does not hold that {}", self.invariant),
+            Some(market) => write!(f, "market {market}: broken invariant: {}", self.invariant),
+            None => write!(f, "broken invariant: {}", self.invariant),
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) struct Register {
 #[derive(Clone, Debug, Default)]
 struct Counter {
     orders: u32,
-    #[expect(clippy::box_collection, reason = "nearly all counters have none and should be small")]
+    #[expect(clippy::box_collection, reason = "most counters have no map and should stay small")]
     accounts: Option<Box<BTreeMap<AccountId, u32>>>,
 }
 

@@ -167,7 +167,7 @@ impl Quantity {
     /// Panics if `other` is larger than `self`.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
-        Self(self.0.checked_sub(other.0).expect("nothing gives more than it has"))
+        Self(self.0.checked_sub(other.0).expect("no quantity is reduced by more than its value"))
     }
 }
 

@@ -38,9 +38,12 @@ impl Engine {
 
     fn check_numbers(&self, snapshot: &EngineSnapshot) -> Result<(), &'static str> {
         let version = (1..=rules::VERSION).contains(&snapshot.rules_version);
-        holds(version, "the snapshot was made under rules that this version knows")?;
+        holds(version, "this program knows the rules version of the snapshot")?;
         let count = u32::try_from(snapshot.markets.len());
-        holds(count.is_ok_and(|n| n <= self.markets_max()), "markets_max bounds the markets")?;
+        holds(
+            count.is_ok_and(|n| n <= self.markets_max()),
+            "the number of markets is at most markets_max",
+        )?;
         let ids = snapshot.markets.iter().map(|market| market.head.market);
         let ascending = ids.clone().is_sorted_by(|a, b| a < b);
         let bounded = ids.clone().all(|id| MarketId(0) < id && id <= snapshot.last_market);
@@ -65,7 +68,7 @@ impl Book {
         let blocked = u32::try_from(snapshot.blocked.len());
         let ascending = snapshot.blocked.is_sorted_by(|a, b| a < b);
         let bounded = blocked.is_ok_and(|n| n <= limits.blocked_max);
-        holds(ascending && bounded, "blocked accounts ascend and are at most blocked_max")?;
+        holds(ascending && bounded, "blocked accounts are sorted and at most blocked_max")?;
         book.blocked.clone_from(&snapshot.blocked);
         book.restore_requests(&snapshot.requests)?;
         book.audit_all()?;
@@ -77,15 +80,15 @@ impl Book {
         let bounded = count
             .and_then(|n| u32::try_from(n).ok())
             .is_some_and(|n| n <= self.head.spec.limits.orders_max);
-        holds(bounded, "orders_max bounds the orders")?;
+        holds(bounded, "the number of orders is at most orders_max")?;
         let closed = self.head.phase == Phase::Closed && count != Some(0);
         holds(!closed, "a closed market holds no orders")?;
         let rest = |order: &OrderRecord| order.kind.stop().is_none();
         let sorted = |orders: &[OrderRecord]| orders.is_sorted_by(|a, b| a.priority < b.priority);
-        holds(snapshot.resting.iter().all(rest), "resting orders are no stops")?;
-        holds(!snapshot.waiting.iter().any(rest), "waiting orders are stops")?;
+        holds(snapshot.resting.iter().all(rest), "no resting order is a stop")?;
+        holds(!snapshot.waiting.iter().any(rest), "every waiting order is a stop")?;
         let by_priority = sorted(&snapshot.resting) && sorted(&snapshot.waiting);
-        holds(by_priority, "orders come by priority")?;
+        holds(by_priority, "orders are sorted by priority")?;
         self.standing.reserve(count.unwrap_or(0));
         for order in snapshot.resting.iter().chain(&snapshot.waiting) {
             self.check_record(order)?;
@@ -102,11 +105,14 @@ impl Book {
         let bounded = u32::try_from(requests.len()).is_ok_and(|n| n <= max);
         let ascending = requests.is_sorted_by(|a, b| a.sequence < b.sequence);
         let seen = requests.last().is_none_or(|r| r.sequence <= self.head.last_sequence);
-        holds(bounded && ascending && seen, "requests come by sequence, at most requests_max")?;
+        holds(
+            bounded && ascending && seen,
+            "requests are sorted by sequence and at most requests_max",
+        )?;
         for record in requests {
             let known = self.window.find(record.account, record.request).is_some();
-            holds(!known, "the window remembers a request once")?;
-            holds(record.outcome != Outcome::Duplicate, "the window remembers no duplicates")?;
+            holds(!known, "the window holds each request once")?;
+            holds(record.outcome != Outcome::Duplicate, "the window holds no duplicates")?;
             self.window.remember(*record, max);
         }
         Ok(())
@@ -114,7 +120,7 @@ impl Book {
 }
 
 fn check_head(head: &MarketHead, engine: Sequence) -> Result<(), &'static str> {
-    holds(head.spec.is_valid(), "the spec keeps its bounds")?;
+    holds(head.spec.is_valid(), "the spec is within its bounds")?;
     let counters = head.next_priority <= Priority::HIGHEST
         && Priority(1) <= head.next_priority
         && head.last_trade <= TradeNumber::HIGHEST

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_what_a_sorted_map_does() {
+    fn rungs_behave_like_a_sorted_map() {
         let mut random = Random(23);
         let mut prices = Rungs::default();
         let mut map = BTreeMap::new();
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     #[cfg(not(tight))]
-    fn an_order_that_comes_and_goes_leaves_the_trie_alone() {
+    fn order_that_comes_and_goes_does_not_touch_the_trie() {
         let mut prices = Rungs::default();
         for key in (1..=100).rev() {
             prices.insert(key, 1);

@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_read_and_shown_as_a_decimal() {
+    fn step_is_parsed_and_printed_as_a_decimal() {
         for (text, mantissa, exponent) in [
             ("1", 1, 0),
             ("0.0001", 1, -4),
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_decimal_above_zero_is_no_step() {
+    fn step_must_be_a_decimal_above_zero() {
         let long = "1".repeat(30);
         for text in ["", ".", "1.", ".5", "0", "0.00", "-1", "+1", "1e3", "1 ", "1.2.3", &long] {
             assert_eq!(text.parse::<Step>(), Err(BadStep), "{text}");

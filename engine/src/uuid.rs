@@ -43,13 +43,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uuid_comes_out_as_it_went_in() {
+    fn uuid_survives_conversion_to_an_order_id() {
         let uuid = Uuid::from_u128(0x0193_4d7c_9d1f_7abc_8def_0123_4567_89ab);
         assert_eq!(Uuid::from(OrderId::from(uuid)), uuid);
     }
 
     #[test]
-    fn a_trade_has_one_uuid_and_no_other_trade_has_it() {
+    fn trade_uuid_is_stable_and_unique() {
         let uuid = TradeNumber(1).uuid(MarketId(1));
         assert_eq!(uuid.get_version_num(), 5);
         assert_eq!(uuid, TradeNumber(1).uuid(MarketId(1)));

@@ -148,7 +148,7 @@ impl Window {
     }
 
     /// Appends a request to the list of its account.
-    #[expect(clippy::indexing_slicing, reason = "a holder is below their number")]
+    #[expect(clippy::indexing_slicing, reason = "a holder is below the number of holders")]
     fn give(&mut self, holder: u32, handle: u32) {
         let held = &mut self.holders[at(holder)];
         match self.slots.get_mut(at(held.newest)) {

@@ -44,7 +44,7 @@ fn near_redis(bytes: &mut Bytes<'_>) {
     let scheme = if tls { "rediss" } else { "redis" };
     let who = format!("{}:{}", encoded(&user), encoded(&password));
     let address = format!("{scheme}://{who}@{place}/{database}");
-    let options = RedisOptions::parse(&address).expect("it is one");
+    let options = RedisOptions::parse(&address).expect("a valid address");
     assert_eq!(options.server, Server::Single(Address { host: host.to_owned(), port }));
     assert_eq!(options.user, Some(user).filter(|user| !user.is_empty()));
     assert_eq!((options.password.as_ref(), options.database), (Some(&password), database));

@@ -48,7 +48,7 @@ fuzz_target!(|data: &[u8]| {
     let mut bytes = Bytes(data);
     let good = bytes.snapshot();
     let mut spelled = Vec::new();
-    encode_snapshot(&good, &mut spelled).expect("an engine gave it");
+    encode_snapshot(&good, &mut spelled).expect("the snapshot of an engine");
     assert_eq!(snapshot(&spelled), Some(good));
     bytes.spoil(&mut spelled);
     snapshot(&spelled);

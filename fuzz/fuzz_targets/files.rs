@@ -64,7 +64,7 @@ fn snapshot(bytes: &mut Bytes<'_>) {
     disk.create_folder(folder).expect("a folder");
     let open = || LocalSnapshots::open(Arc::new(disk.clone()), folder, OURS, 2).expect("a disk");
     let good = bytes.snapshot();
-    let saved = open().save(&good).expect("it can be spelled");
+    let saved = open().save(&good).expect("the state can be encoded");
     let path = open().path(saved);
     let mut file = content(&disk, &path);
     bytes.spoil(&mut file);
@@ -78,7 +78,7 @@ fn snapshot(bytes: &mut Bytes<'_>) {
             // The engine that restores the snapshot compares the digest.
             let mut again = open();
             if loaded.snapshot.digest() == loaded.digest {
-                again.save(&loaded.snapshot).expect("it was spelled");
+                again.save(&loaded.snapshot).expect("it was encoded");
                 assert_eq!(again.load(saved).expect("it was saved"), loaded);
             }
         }

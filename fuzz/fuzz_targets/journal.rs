@@ -73,7 +73,7 @@ fuzz_target!(|data: &[u8]| {
     commands.push(command);
     drop(journal);
     disk.power_cycle();
-    let journal = open().expect("what is durable stays");
+    let journal = open().expect("durable commands are kept");
     assert_eq!(journal.durable(), command.sequence);
     let (again, whole_again) = read(&journal);
     assert_eq!(whole_again, whole);

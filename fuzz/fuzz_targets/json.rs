@@ -38,7 +38,7 @@ fn line(text: &[u8], spec: &MarketSpec) {
         action: draft.action,
         session: draft.session,
     };
-    let written = Line::of(&command, Some(spec)).expect("its market is there");
+    let written = Line::of(&command, Some(spec)).expect("its market exists");
     assert_eq!(written.draft(Some(spec)), Ok(draft), "{line:?}");
 }
 

@@ -21,7 +21,7 @@ const DEPTH_MAX: usize = 100;
 fn answer(come: &[u8], cuts: &[usize]) {
     let whole = frugally(0, 0, || end(come, []).ok());
     let pieces = end(come, cuts.iter().copied()).ok();
-    assert_eq!(pieces, whole, "in whatever pieces it comes");
+    assert_eq!(pieces, whole, "the split into pieces changes nothing");
     let Some(Some(end)) = whole else { return };
     let own = &come[..end];
     let found = frugally(own.len(), 32, || texts(own));

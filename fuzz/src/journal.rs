@@ -58,7 +58,7 @@ impl Bytes<'_> {
         for _ in 0..changes {
             self.change_file(disk);
         }
-        disk.sync_folder(folder).expect("what was changed is on the disk");
+        disk.sync_folder(folder).expect("the changes are synced");
         Ok(())
     }
 

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connection_is_owed_no_more_than_its_limit_and_all_no_more_than_theirs() {
+    async fn charges_stay_within_the_limit_of_a_connection_and_of_all() {
         let budget = Budget::new(3 * SHARE);
         let (one, two) = (budget.account(2 * SHARE), budget.account(2 * SHARE));
         let large = charged(&one, 2 * SHARE).await.expect("its whole limit");

@@ -78,7 +78,7 @@ impl Admission {
         if seats.all >= self.most || (address.is_some() && seats.over_tcp >= tcp_most) {
             let most = if address.is_some() { tcp_most } else { self.most };
             return Err(format!(
-                "there are {most} connections, which is the limit; try again later"
+                "{most} connections are open, which is the limit; try again later"
             ));
         }
         let Some(address) = address else { return Ok(()) };
@@ -131,7 +131,7 @@ fn room(limits: Connections) -> io::Result<usize> {
         connections = most,
         configured = limits.most,
         files,
-        "fewer connections than configured: the limit of open files is too low"
+        "fewer connections than configured: the limit of open files is too low; raise `ulimit -n`"
     );
     Ok(most)
 }

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_come_back_to_the_last_unit() {
+    fn amounts_convert_exactly_to_units() {
         let cent = Step { mantissa: 1, exponent: -2 };
         let quarter = Step { mantissa: 25, exponent: -2 };
         let thousand = Step { mantissa: 1, exponent: 3 };

@@ -353,7 +353,7 @@ async fn feed_in_turn(
     let mut stop = shared.stop.clone();
     let turn = tokio::select! {
         turn = shared.resuming.take(client) => turn?,
-        () = ended(&mut stop) => return Ok(Err(String::from("the host is about to close"))),
+        () = ended(&mut stop) => return Ok(Err(String::from("the host is shutting down"))),
     };
     let looking = spawn_blocking(move || {
         let found = feed(&shared.host, &asked);
@@ -412,6 +412,6 @@ fn differs(markets: &[MarketId]) -> Option<String> {
     let market = markets.first()?;
     Some(format!(
         "the image of market {market} in Redis differs from what was written there; it is written \
-         anew with its next epoch"
+         again with the market's next epoch"
     ))
 }

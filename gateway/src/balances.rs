@@ -34,9 +34,9 @@ impl BalanceLine {
     fn balance(&self, spec: &MarketSpec) -> Result<Balance, String> {
         let Self { account, base, quote } = self;
         let base = amount::lots(spec, base)
-            .ok_or_else(|| format!("base: {base} is no whole number of lots"))?;
+            .ok_or_else(|| format!("base: {base} is not a whole number of lots"))?;
         let quote = amount::ticks_lots(spec, quote)
-            .ok_or_else(|| format!("quote: {quote} is no whole number of ticks times lots"))?;
+            .ok_or_else(|| format!("quote: {quote} is not a whole number of ticks times lots"))?;
         Ok(Balance { account: (*account).into(), base, quote })
     }
 }
@@ -58,7 +58,7 @@ pub fn read_balances(mut from: impl BufRead, spec: &MarketSpec) -> Result<Vec<Ba
         };
         let balance = read.and_then(|line: BalanceLine| line.balance(spec)).and_then(|it| {
             let is_new = known.insert(it.account);
-            is_new.then_some(it).ok_or_else(|| String::from("this account stands twice"))
+            is_new.then_some(it).ok_or_else(|| String::from("this account is listed twice"))
         });
         balances.push(balance.map_err(|why| {
             format!(
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_the_line_and_repeats_little_of_it() {
+    fn error_names_the_line_and_repeats_little_of_it() {
         let day = pricetime_tests::load::spec();
         let of = |account: &str, base: &str| {
             format!(r#"{{"account":"{account}","base":"{base}","quote":"0"}}"#)
@@ -83,11 +83,12 @@ mod tests {
         let (a, b) = ("00000000-0000-0000-0000-00000000000a", "0000000000000000000000000000000b");
         let read = |lines: &[String]| read_balances(lines.join("\n").as_bytes(), &day);
         assert_eq!(read(&[of(a, "0"), String::new(), of(b, "0")]).map(|all| all.len()), Ok(2));
-        let twice = read(&[of(a, "0"), of(b, "0"), of(a, "0")]).expect_err("it is there twice");
-        assert!(twice.starts_with("line 3: this account stands twice; "), "{twice}");
-        let endless = read(&[of(a, "0"), "9".repeat(3 << 20)]).expect_err("it is too long");
+        let twice =
+            read(&[of(a, "0"), of(b, "0"), of(a, "0")]).expect_err("the account is listed twice");
+        assert!(twice.starts_with("line 3: this account is listed twice; "), "{twice}");
+        let endless = read(&[of(a, "0"), "9".repeat(3 << 20)]).expect_err("the line is too long");
         assert!(endless.starts_with("line 2: it is longer than 1048576 bytes; "), "{endless}");
-        let long = read(&[of(a, &"9".repeat(60_000))]).expect_err("it has too many digits");
+        let long = read(&[of(a, &"9".repeat(60_000))]).expect_err("the amount has too many digits");
         assert!(long.starts_with("line 1: base: 999") && long.len() < 300, "{long}");
     }
 }

@@ -17,15 +17,15 @@ pub fn why_not_json_lines(name: &str, begun: &[u8]) -> Option<String> {
         [] => return None,
         [b'{', ..] if first_line(text) != b"{" => return None,
         [b'{', ..] => "this is JSON over several lines; `jq -c .` puts each object on one line",
-        [b'[', ..] => "this is a JSON array; `jq -c '.[]'` makes lines of it",
+        [b'[', ..] => "this is a JSON array; `jq -c '.[]'` puts each element on one line",
         [0x1f, 0x8b, ..] | [0x28, 0xb5, ..] => {
-            "this is compressed; unpack it, and give it on standard input"
+            "this is compressed; decompress it and pass it on standard input"
         }
-        _ => "docs/json.md shows the lines",
+        _ => "docs/json.md describes the lines",
     };
     let line =
         1 + begun.iter().take(begun.len() - text.len()).filter(|byte| **byte == b'\n').count();
-    Some(format!("{name}:{line}: not a JSON object, but each line has to be one: {hint}"))
+    Some(format!("{name}:{line}: not a JSON object, and every line must be one: {hint}"))
 }
 
 #[cfg(test)]
@@ -33,7 +33,7 @@ mod tests {
     use super::{first_line, why_not_json_lines};
 
     #[test]
-    fn what_is_plainly_no_json_lines_is_named_with_a_hint() {
+    fn input_that_is_not_json_lines_gets_a_hint() {
         for good in ["", "\n \n", "{\"status\":{}}", "\n {\"place\":", "{ \"view\":{}}\n"] {
             assert_eq!(why_not_json_lines("a", good.as_bytes()), None, "{good:?}");
         }
@@ -42,7 +42,8 @@ mod tests {
             ("\n\n[{\n", 3, "array"),
             ("{\n  \"place\": {\n", 1, "several lines"),
         ] {
-            let why = why_not_json_lines("day", bad.as_bytes()).expect("it is none");
+            let why =
+                why_not_json_lines("day", bad.as_bytes()).expect("the text is not JSON lines");
             assert!(why.starts_with(&format!("day:{line}: ")) && why.contains(hint), "{why}");
         }
         assert!(
@@ -51,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_whole_and_not_empty() {
+    fn first_line_is_complete_and_not_empty() {
         assert_eq!(first_line(b"\n  \n {} \nmore"), b"{}");
         assert_eq!(first_line(b"\n{}"), b"");
     }

@@ -81,10 +81,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     break;
                 }
                 Err(_) if !self.begun => {
-                    return Ok(Read::Late(format!("no line came within {limit:?}")));
+                    return Ok(Read::Late(format!("no line arrived within {limit:?}")));
                 }
                 Err(_) if bounds.account.is_idle() => {
-                    return Ok(Read::Late(format!("the connection was idle for {limit:?}")));
+                    return Ok(Read::Late(format!("idle for {limit:?}")));
                 }
                 Err(_) => {}
             }

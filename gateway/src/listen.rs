@@ -147,7 +147,7 @@ impl Listeners {
         }
         let all = async { while sessions.join_next().await.is_some() {} };
         if tokio::time::timeout(PATIENCE, all).await.is_err() {
-            warn!("clients that do not read their answers were cut off");
+            warn!("clients disconnected at shutdown: they do not read their answers");
             sessions.shutdown().await;
         }
     }
@@ -187,7 +187,7 @@ async fn serve(
     seat: Seat,
 ) {
     if let Err(error) = session.run(from, to).await {
-        info!("a client has gone: {error}");
+        info!("client disconnected: {error}");
     }
     drop(seat);
 }
@@ -201,7 +201,7 @@ fn refusal(error: String) -> Vec<u8> {
 }
 
 async fn pause(error: &io::Error) {
-    warn!("a client could not be let in: {error}");
+    warn!("cannot accept a connection: {error}");
     tokio::time::sleep(PAUSE).await;
 }
 

@@ -88,7 +88,7 @@ async fn write_within(
             }
             look()?;
             if begun.elapsed() >= patience {
-                let why = format!("it took none of its answers for {patience:?}");
+                let why = format!("it read none of its answers for {patience:?}");
                 return Err(io::Error::new(io::ErrorKind::TimedOut, why));
             }
         };

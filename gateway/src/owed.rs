@@ -138,7 +138,7 @@ impl Queue {
         }
         if account.is_overdrawn() {
             return Err(io::Error::other(
-                "it did not read its answers, and is owed too many bytes",
+                "it did not read its answers, and too many bytes wait for it",
             ));
         }
         Ok(())

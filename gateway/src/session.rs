@@ -164,7 +164,7 @@ impl Session {
             let taken = match read {
                 Read::End => return Ok(()),
                 Read::Late(why) => {
-                    let error = format!("{why}, so it is closed");
+                    let error = format!("connection closed: {why}");
                     let refused = RefusedLine { line: 0, column: None, request: None, error };
                     // If the writer has ended, the client cannot be reached.
                     let _ = items.send(Item::Refused(refused)).await;
@@ -172,7 +172,7 @@ impl Session {
                 }
                 Read::Line if text.is_empty() => continue,
                 Read::Line | Read::Long if unknown && !is_object(text) => {
-                    let why = "the first line is not a JSON object, so the connection is closed";
+                    let why = "connection closed: the first line is not a JSON object";
                     // As above.
                     let _ = items.send(Item::Refused(self.refuse(why.into(), text))).await;
                     return Ok(());
@@ -204,15 +204,16 @@ impl Session {
         let Some(market) = line.market() else { return self.ask(line, items).await };
         let is_followed = self.shared.times == Times::Followed;
         if line.time().is_some() && self.shared.times == Times::Refused {
-            let why = "a running market has its own clock: leave out `time`; `run --once --input FILE` \
-                       follows the times of a recording, and with --ignore-times it all happens now";
+            let why = "a running market uses its own clock: leave out `time`; `run --once --input \
+                       FILE` follows the times of a recording, and with --ignore-times uses the \
+                       current time";
             return Err(why.into());
         }
         let adds = matches!(line, Line::AddMarket(_));
         let spec = if adds { None } else { self.spec(market, items).await };
         let draft = line.draft(spec.as_deref()).map_err(|error| error.to_string())?;
         if draft.session.is_some() && !is_followed {
-            return Err("`session` is for recordings: say `cancel_on_disconnect` in `hello`".into());
+            return Err("`session` is for recordings: use `cancel_on_disconnect` in `hello`".into());
         }
         self.principal.may_submit(&draft)?;
         // If a market or its terms are refused, the answer says what is wrong with them.
@@ -254,7 +255,7 @@ impl Session {
         if matches!(line, Line::Status(_)) {
             return Ok(Some(Item::Status(number)));
         }
-        let Line::Subscribe(asked) = line else { return Err("this line asks nothing".into()) };
+        let Line::Subscribe(asked) = line else { return Err("this line is not a question".into()) };
         // The subscription has to show everything that the lines after it do, so it begins before they
         // are read.
         let (answered, done) = oneshot::channel();
@@ -290,7 +291,7 @@ impl Session {
 
     fn greet(&mut self, hello: &Hello) -> Result<Item, Wrong> {
         if self.met.lines != 1 {
-            return Err("`hello` is for the first line".into());
+            return Err("`hello` must be the first line".into());
         }
         if hello.format != FORMAT {
             return Err(format!("this program speaks format {FORMAT}, not {}", hello.format).into());
@@ -348,12 +349,13 @@ impl Session {
                 // This may last. Without a data folder there is no room as long as Redis cannot be
                 // reached.
                 Err(Refused::Busy) if *self.shared.stop.borrow() => {
-                    return Err("the host is closing, and there was no room".into());
+                    return Err("the host is shutting down and had no room for the command".into());
                 }
                 Err(Refused::Busy) => tokio::time::sleep(BUSY).await,
                 Err(Refused::Stopped) => {
                     let why = self.shared.host.status().stopped.map(|it| it.reason());
-                    let why = why.map_or("it is closing".into(), |why| self.principal.reason(why));
+                    let why =
+                        why.map_or("it is shutting down".into(), |why| self.principal.reason(why));
                     return Err(format!("the host has stopped: {why}").into());
                 }
                 Err(refused) => return Err(refused.to_string().into()),

@@ -95,22 +95,22 @@ fn identity(file: &fs::Metadata) -> Identity {
 
 /// Removes the socket at this path if no process listens on it.
 async fn remove_dead(path: &Path) -> io::Result<()> {
-    let refused = |why: &str| Err(io::Error::other(format!("{why}; name another path")));
+    let refused = |why: &str| Err(io::Error::other(format!("{why}; use another path")));
     let file = fs::symlink_metadata(path)?;
     if !file.file_type().is_socket() {
-        return refused("a file that is not a socket has this name: move it away");
+        return refused("a file that is not a socket has this name: move that file");
     }
     if file.uid() != rustix::process::geteuid().as_raw() {
-        return refused("a socket of another user has this name");
+        return refused("another user's socket has this name");
     }
     for look in 0..2 {
         match UnixStream::connect(path).await {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             // A process whose queue of new connections is full listens too.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return refused("another process listens there, and is busy");
+                return refused("another process listens there and is busy");
             }
-            Err(error) => return refused(&format!("the socket there cannot be tried: {error}")),
+            Err(error) => return refused(&format!("cannot connect to the socket there: {error}")),
             Ok(_) => return refused("another process listens there"),
         }
         if look == 0 {
@@ -121,7 +121,7 @@ async fn remove_dead(path: &Path) -> io::Result<()> {
     if remove(path, identity(&file))? {
         Ok(())
     } else {
-        refused("another process has just begun to listen there")
+        refused("another process has just started to listen there")
     }
 }
 

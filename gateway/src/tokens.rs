@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_is_found_by_its_digest_alone() {
+    fn token_is_found_by_its_digest_alone() {
         let mut tokens = Tokens::default();
         assert!(tokens.add(digest("abc"), Principal::Operator));
         assert!(!tokens.add(digest("abc"), Principal::Public), "one token, one principal");

@@ -109,7 +109,7 @@ impl Principal {
     /// Returns the reason the host has stopped, as far as the principal may see it.
     #[must_use]
     pub fn reason<'a>(&self, reason: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
-        if self.is_operator() { reason.into() } else { "operators see the reason".into() }
+        if self.is_operator() { reason.into() } else { "only operators see the reason".into() }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::stopped::Stopped;
 #[non_exhaustive]
 pub enum CallError {
     /// The host did not take the command, so it was not carried out.
-    #[error("the command was not taken: {0}")]
+    #[error("the host did not take the command: {0}")]
     Refused(#[from] Refused),
     /// The host took the command and stopped before it answered. If the command has a request id, send it
     /// again with that id after a restart: it is carried out at most once.

@@ -276,7 +276,7 @@ fn next<T>(receiver: &Receiver<T>, wait: Wait, alone: Option<Duration>) -> Optio
 fn reason(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| String::from("a panic without words"))
+    text.unwrap_or_else(|| String::from("a panic without a message"))
 }
 
 #[cfg(test)]
@@ -294,7 +294,7 @@ mod tests {
 
         fn step(&mut self, batch: &mut Vec<u64>) -> Result<Option<Duration>, String> {
             for item in batch.drain(..) {
-                assert_ne!(item, 0, "zero came");
+                assert_ne!(item, 0, "zero was submitted");
                 self.0.send(item).expect("the test listens");
             }
             Ok(None)
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn many_submit_and_each_is_served_in_its_order() {
+    fn each_submitter_is_served_in_its_order() {
         for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
             let (sender, got) = mpsc::channel();
             let (submitter, thread) =
@@ -323,12 +323,16 @@ mod tests {
                     });
                 }
             });
-            thread.close().expect("it ends in order");
+            thread.close().expect("the thread ends without an error");
             let mut last = [0; 3];
             for item in got {
                 let from = usize::try_from(item >> 32).expect("a number");
                 let last = last.get_mut(from).expect("one of three");
-                assert_eq!(item & 0xffff_ffff, *last + 1, "in the order of its submitter");
+                assert_eq!(
+                    item & 0xffff_ffff,
+                    *last + 1,
+                    "items keep the order of their submitter"
+                );
                 *last += 1;
             }
             assert_eq!(last, [2_000; 3]);
@@ -353,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_urgent_has_a_reserve() {
+    fn urgent_items_have_a_reserve() {
         let (open, held) = mpsc::channel();
         let (submitter, thread) =
             spawn(&options(Wait::Park), Held(held, 0), |_| ()).expect("a thread");
@@ -361,15 +365,15 @@ mod tests {
         while submitter.submit(1).is_ok() {
             taken += 1;
         }
-        assert!(taken >= 60, "what is not urgent has all but the reserve");
+        assert!(taken >= 60, "items that are not urgent get all but the reserve");
         let mut urgent = 0;
         while submitter.submit_urgently(2).is_ok() {
             urgent += 1;
         }
-        assert!(urgent >= 4, "the reserve is there");
+        assert!(urgent >= 4, "urgent items get the reserve");
         assert_eq!(submitter.submit(1), Err(Refused::Busy(1)));
         drop(open);
-        assert_eq!(thread.close().expect("it ends in order").1, taken + urgent);
+        assert_eq!(thread.close().expect("the thread ends without an error").1, taken + urgent);
     }
 
     /// Reports when it is dropped.
@@ -392,12 +396,12 @@ mod tests {
                 return Ok(None);
             }
             let _ = self.0.recv();
-            Err(String::from("it had enough"))
+            Err(String::from("failed on purpose"))
         }
     }
 
     #[test]
-    fn what_a_dead_thread_never_looked_at_is_dropped() {
+    fn items_that_a_dead_thread_never_read_are_dropped() {
         for _ in 0..50 {
             let (open, held) = mpsc::channel();
             let (submitter, thread) =
@@ -407,38 +411,35 @@ mod tests {
             while submitter.submit(Dropped(say.clone())).is_ok() {
                 taken += 1;
                 if taken == 30 {
-                    open.send(()).expect("it waits");
+                    open.send(()).expect("the thread waits");
                 }
                 if taken > 60 {
                     std::thread::yield_now();
                 }
             }
             drop(open);
-            assert!(thread.close().is_err_and(|why| why == "it had enough"));
+            assert!(thread.close().is_err_and(|why| why == "failed on purpose"));
             drop(say);
-            assert!(
-                gone.iter().count() >= taken,
-                "the submitter is still there, the items are not"
-            );
+            assert!(gone.iter().count() >= taken, "the items are dropped before the submitter");
             drop(submitter);
         }
     }
 
     #[test]
-    fn a_panic_stops_it_and_the_reason_is_kept() {
+    fn panic_stops_the_thread_and_its_reason_is_kept() {
         let (sender, _got) = mpsc::channel();
         let (say, told) = mpsc::channel();
         let ended = move |why: Option<&str>| drop(say.send(why.map(ToOwned::to_owned)));
         let started = spawn(&options(Wait::Park), Echo(sender), ended);
         let (submitter, thread) = started.expect("a thread");
-        submitter.submit(0).expect("it runs");
+        submitter.submit(0).expect("the thread runs");
         while submitter.submit(1) != Err(Refused::Stopped(1)) {
             std::thread::yield_now();
         }
         assert!(submitter.has_ended());
-        let told = told.recv().expect("it says why");
-        assert!(told.is_some_and(|why| why.contains("zero came")));
-        assert!(thread.close().is_err_and(|why| why.contains("zero came")));
+        let told = told.recv().expect("the reason");
+        assert!(told.is_some_and(|why| why.contains("zero was submitted")));
+        assert!(thread.close().is_err_and(|why| why.contains("zero was submitted")));
     }
 
     /// Counts how often it is called without work.
@@ -456,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_called_in_time_without_work() {
+    fn idle_thread_is_called_in_time() {
         for wait in [Wait::Spin, Wait::Yield, Wait::Park] {
             let (sender, calls) = mpsc::channel();
             let (_submitter, thread) =

@@ -104,7 +104,7 @@ mod tests {
     const QUARTER: Duration = Duration::from_secs(15 * 60);
 
     #[test]
-    fn aligned_gates_stand_on_the_clock() {
+    fn aligned_gates_follow_the_clock() {
         let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
         assert_eq!(gates.left(Timestamp(14 * MINUTE)), Some(Duration::from_secs(60)));
         assert_eq!(gates.pass(Timestamp(15 * MINUTE - 1)), None);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_missed_only_the_first_is_closed() {
+    fn only_the_first_of_several_missed_gates_is_passed() {
         let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
         assert_eq!(gates.pass(Timestamp(50 * MINUTE)), Some(Timestamp(15 * MINUTE)));
         assert_eq!(gates.pass(Timestamp(50 * MINUTE)), None);
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_recording_each_missed_gate_is_passed_unless_the_gap_is_no_pause() {
+    fn recording_passes_each_missed_gate_unless_the_gap_is_no_pause() {
         let mut gates = Schedule::new(EpochSchedule::Aligned(QUARTER), Timestamp(7 * MINUTE));
         let mut passed = |now| std::iter::from_fn(|| gates.pass_one(Timestamp(now))).count();
         assert_eq!(passed(50 * MINUTE), 3);
@@ -132,14 +132,14 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_jumps_back_moves_no_gate() {
+    fn clock_that_jumps_back_moves_no_gate() {
         let mut gates = Schedule::new(EpochSchedule::Every(QUARTER), Timestamp(100 * MINUTE));
         assert_eq!(gates.pass(Timestamp(3 * MINUTE)), None);
         assert_eq!(gates.pass(Timestamp(115 * MINUTE)), Some(Timestamp(115 * MINUTE)));
     }
 
     #[test]
-    fn commands_are_counted() {
+    fn gate_passes_after_every_nth_command() {
         let mut gates = Schedule::new(EpochSchedule::Commands(3), Timestamp(0));
         let closed: Vec<bool> = (0..7).map(|_| gates.count()).collect();
         assert_eq!(closed, [false, false, true, false, false, true, false]);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn gates_end_with_the_type() {
+    fn gates_end_at_the_largest_timestamp() {
         let mut gates = Schedule::new(EpochSchedule::Every(QUARTER), Timestamp(u64::MAX - 1));
         assert_eq!(gates.pass(Timestamp(u64::MAX)), None);
     }

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn book_of_a_subscription_is_read_later_and_still_as_it_was() {
+    fn subscription_book_read_later_has_not_changed() {
         let (engine, public) = (Engine::new(1), Feeds::new(Image::default()));
         let mut told = Told { engine, public };
         told.tell(Action::AddMarket(spec()));

@@ -28,7 +28,7 @@ pub enum ReplayError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// No snapshot can be read that the journal continues.
-    #[error("no snapshot can be read that the journal continues")]
+    #[error("no readable snapshot is continued by the journal")]
     Nothing,
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn take(
         let by = match begin(&nodes, &key, lock.ttl) {
             Ok(held) => match open() {
                 Ok(folder) => {
-                    info!(lock = key, "the lock is held, and the folder is ours");
+                    info!(lock = key, "lock taken and folder opened");
                     return Ok((folder, LeaseRenewal::new(nodes, held, lock.ttl)));
                 }
                 Err(FolderError::InUse(folder)) => {

@@ -21,8 +21,8 @@ pub enum OpenError {
     /// Redis holds an image that the folder does not come from and must not overwrite.
     #[error(
         "{} {own}, but Redis holds an image of history {history} up to command {sequence} (market \
-         {market}): name the folder of that history; or, in a new folder, restore from the image by \
-         accepting the loss of what came after it; or drop the image if nobody wants it",
+         {market}): use the folder of that history; or, in a new folder, restore from the image \
+         and accept the loss of everything after it; or drop the image if you do not need it",
         folder.display()
     )]
     ImageElsewhere {
@@ -39,20 +39,20 @@ pub enum OpenError {
     },
     /// A market of the folder has prices that Redis cannot tell apart.
     #[error(
-        "the prices of market {0} go beyond ±2^53 ticks, and scores in Redis cannot tell one from the \
-         next there: run without Redis, or narrow its band first"
+        "the prices of market {0} go beyond ±2^53 ticks, where scores in Redis are not exact: run \
+         without Redis, or narrow the market's price band first"
     )]
     Scores(
         /// The market.
         MarketId,
     ),
     /// The image in Redis cannot be restored.
-    #[error("nothing can be restored from Redis: {0}")]
+    #[error("cannot restore from Redis: {0}")]
     Image(#[from] ReadError),
     /// Without a data folder: the state cannot be read from Redis, its only store.
     #[error(
-        "there is no data folder, so only Redis knows the state, and it cannot be had from there: \
-         {0}; start again when that is mended"
+        "there is no data folder, so only Redis has the state, and it cannot be read: {0}; fix \
+         this, then start again"
     )]
     StateUnreadable(
         /// The reason.
@@ -60,21 +60,21 @@ pub enum OpenError {
     ),
     /// The options do not name exactly one store for the state.
     #[error(
-        "a host has a data folder and any policy but `epoch`, or no folder, Redis, and policy \
-         `epoch`: Options::new and Options::redis_only give the one and the other"
+        "a host needs a data folder and any policy but `epoch` (Options::new), or no folder, \
+         Redis, and policy `epoch` (Options::redis_only)"
     )]
     NoSingleStore,
     /// Publishing or settlement needs a journal, and there is none.
     #[error(
-        "events are published and trades settled from the journal: that needs a data folder and \
-         another policy than none"
+        "publishing events and settling trades need the journal: use a data folder and a policy \
+         other than `none`"
     )]
     NoJournal,
     /// Another process drives these markets, and this one is not to wait for it
     /// ([`Standby::Exit`](crate::Standby::Exit)).
     #[error(
-        "another process drives the set of markets {set:?}, or nobody knows: {by}; stop that one, or \
-         stand by until it has ended"
+        "another process drives, or may drive, the set of markets {set:?}: {by}; stop it, or stand \
+         by until it has ended"
     )]
     Locked {
         /// The set of markets.
@@ -83,12 +83,12 @@ pub enum OpenError {
         by: LockedBy,
     },
     /// The lock servers cannot be used.
-    #[error("the lock of the runner: {0}")]
+    #[error("the runner's lock: {0}")]
     Lock(#[from] RedlockError),
     /// There is a lock but no data folder.
     #[error(
-        "the lock of the runner is for a data folder: a standby takes over with its predecessor's, \
-         and only an operator takes over what stands in Redis alone"
+        "the runner's lock needs a data folder: a standby takes over its predecessor's folder, and \
+         only an operator may take over a state that is in Redis alone"
     )]
     LockAlone,
     /// The system cannot start a thread.
@@ -96,8 +96,8 @@ pub enum OpenError {
     Thread(#[from] io::Error),
     /// The disk of the folder failed earlier in this process.
     #[error(
-        "the disk of {} failed under this process, so nobody knows what it holds: start a new \
-         process", .0.display()
+        "the disk of {} failed under this process, so it is unknown what the disk holds: start a \
+         new process", .0.display()
     )]
     Poisoned(
         /// The folder.
@@ -113,7 +113,7 @@ pub enum LockedBy {
     #[error(transparent)]
     Lock(RedlockError),
     /// The data folder: a process without the lock has it open.
-    #[error("nobody holds {key}, but a process that runs has {} open", folder.display())]
+    #[error("no process holds {key}, but a running process has {} open", folder.display())]
     Folder {
         /// The key of the lock.
         key: String,

@@ -111,13 +111,14 @@ pub(crate) fn raise(options: Option<&RedisOptions>, state: &mut EngineSnapshot) 
             for market in told.raise(state) {
                 warn!(
                     market = market.0,
-                    "Redis: its numbers in the streams are none that it can have: it goes on with its \
-                     own, and trades and epochs may be told of under numbers that were used"
+                    "Redis: the streams hold numbers that this market cannot have: it continues \
+                     with its own, and trades and epochs may be published under numbers that were \
+                     used before"
                 );
             }
         }
         Err(error) => {
-            warn!("Redis: what the streams have told is not known: {error}");
+            warn!("Redis: cannot read what the streams have published: {error}");
             let last = last_told(&mut link, &options.names).unwrap_or_default();
             state.last_sequence = state.last_sequence.max(last);
         }
@@ -158,7 +159,7 @@ pub(crate) fn spawn(
     });
     let stream_thread = stream_thread.map(|stream_thread| {
         let left =
-            "Redis does not answer: events are left to be published; the next start does that";
+            "Redis does not answer: some events are not published; the next start publishes them";
         Outward::spawn("streams", left, move || stream_thread.run())
     });
     image_thread.into_iter().chain(stream_thread).collect()

@@ -20,11 +20,11 @@ pub enum Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Busy => "the core has more waiting than it takes; try again",
+            Self::Busy => "the core's queue is full; try again",
             Self::Stopped => "the core has stopped",
             Self::Scores => {
-                "with Redis the prices of a market must lie within ±2^53 ticks: beyond, its scores \
-                 cannot tell one price from the next"
+                "with Redis, a market's prices must be within ±2^53 ticks: beyond that, scores in \
+                 Redis are not exact"
             }
         })
     }

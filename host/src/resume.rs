@@ -40,7 +40,8 @@ pub enum SubscribeError {
     },
     /// The requested command is not durable yet.
     #[error(
-        "command {from} is not durable yet: the last one that is has the number {durable}; subscribe from that, or from now"
+        "command {from} is not durable yet: the last durable command is {durable}; subscribe from \
+         that one, or from now"
     )]
     Ahead {
         /// The requested command.
@@ -50,7 +51,7 @@ pub enum SubscribeError {
     },
     /// The journal no longer reaches back to the requested command.
     #[error(
-        "what came right behind command {from} cannot be told any more: subscribe from {oldest} or \
+        "the commands after command {from} can no longer be replayed: subscribe from {oldest} or \
          later, or from now"
     )]
     Gone {
@@ -61,8 +62,8 @@ pub enum SubscribeError {
     },
     /// Too many commands would have to be replayed.
     #[error(
-        "command {from} is too far back: {commands} commands would have to be replayed; subscribe from \
-         now, and look at what happened before with `replay` or `inspect`"
+        "command {from} is too far back: {commands} commands would have to be replayed; subscribe \
+         from now, and look at earlier events with `replay` or `inspect`"
     )]
     Far {
         /// The requested command.
@@ -71,10 +72,10 @@ pub enum SubscribeError {
         commands: u64,
     },
     /// The host has no journal.
-    #[error("without a journal a subscription can begin now, and not earlier")]
+    #[error("without a journal, a subscription can only begin now")]
     NoJournal,
     /// The journal or a snapshot cannot be read.
-    #[error("what happened cannot be read again: {0}; subscribe from now")]
+    #[error("past events cannot be read: {0}; subscribe from now")]
     Replay(#[from] ReplayError),
 }
 

@@ -268,7 +268,7 @@ impl Sequencer {
             Ok(()) => self.batch = self.used.try_recv().unwrap_or_default(),
             Err(SendTimeoutError::Timeout(full)) => self.batch = full,
             Err(SendTimeoutError::Disconnected(_)) => {
-                return Err(String::from("the journal's thread has ended"));
+                return Err(String::from("the journal thread has ended"));
             }
         }
         Ok(self.batch.is_empty())

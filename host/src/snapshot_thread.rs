@@ -44,8 +44,8 @@ impl SnapshotThread {
             // Logged once for a series of failures, because each names another file.
             match (self.shared.set_snapshot_failure(why.clone()), why) {
                 (None, Some(why)) => error!(
-                    "snapshots fail: {why}; matching goes on, the next epoch tries again, and until \
-                     then a start takes longer and the journal grows"
+                    "snapshots fail: {why}; matching continues, and the next epoch tries again; \
+                     until then a start takes longer and the journal grows"
                 ),
                 (Some(_), None) => info!("snapshots are written again"),
                 (None, None) | (Some(_), Some(_)) => {}

@@ -159,7 +159,7 @@ fn orders_trade_and_the_feed_shows_it_without_the_parties() {
 }
 
 #[test]
-fn sigterm_closes_in_order_and_a_restart_has_the_orders() {
+fn sigterm_closes_cleanly_and_a_restart_has_the_orders() {
     let folder = tempfile::tempdir().expect("a folder");
     let gateway = Gateway::start(&folder);
     assert_eq!(gateway.place(SELLER, 21, &order("sell", "0.3", "2")).0, 200);

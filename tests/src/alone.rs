@@ -181,7 +181,7 @@ impl Course {
         let end = self.ends.get(&market).into_iter().flatten().rev().find(|it| it.state == *found);
         let (sequence, epoch) = (found.head.last_sequence, found.head.epoch);
         let end = end.unwrap_or_else(|| {
-            panic!("market {market}, epoch {epoch}, command {sequence}: this is no end of an epoch")
+            panic!("market {market}, epoch {epoch}, command {sequence}: not the end of an epoch")
         });
         let all = self.trades.get(&market).map_or(&[][..], Vec::as_slice);
         assert!(trades.iter().eq(all.iter().take(end.trades)), "market {market}: the trades");

@@ -139,8 +139,8 @@ impl<S: Subject> Trial<S> {
     /// Compares the results of all queries.
     fn look(&mut self, closely: bool) -> Result<(), String> {
         let state = self.model.snapshot();
-        guard("the core, asked,", || self.ask(&state, closely))??;
-        guard("the image, asked,", || {
+        guard("the core, queried,", || self.ask(&state, closely))??;
+        guard("the image, queried,", || {
             same_state("the image", &self.image.snapshot(), &state)?;
             same("the image's fault", &self.image.fault(), &None)
         })??;
@@ -179,7 +179,7 @@ fn guard<T>(who: &str, work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        format!("{who} panicked: {}", text.unwrap_or("without words"))
+        format!("{who} panicked: {}", text.unwrap_or("without a message"))
     })
 }
 

@@ -7,7 +7,7 @@
 #[must_use]
 pub fn chosen(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?.replace('_', "");
-    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
 }
 
 /// The number in an environment variable, or `otherwise` if it is not set.

@@ -15,7 +15,7 @@ impl GroupBuffer {
     /// # Panics
     /// Never panics.
     pub fn groups(&self) -> MutexGuard<'_, Vec<Group>> {
-        self.0.lock().expect("a lock that nothing poisons")
+        self.0.lock().expect("the lock is not poisoned")
     }
 
     /// The sequence numbers of the groups so far.

@@ -9,7 +9,7 @@ struct Pen;
 
 impl io::Write for Pen {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.lock().expect("a lock that nothing poisons").push_str(&String::from_utf8_lossy(bytes));
+        LOG.lock().expect("the lock is not poisoned").push_str(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
     }
 
@@ -35,6 +35,6 @@ pub fn last_line_with(words: &str) -> Option<String> {
 pub fn lines_with(words: &str) -> Vec<String> {
     static BEGIN: Once = Once::new();
     BEGIN.call_once(|| tracing_subscriber::fmt().with_ansi(false).with_writer(|| Pen).init());
-    let log = LOG.lock().expect("a lock that nothing poisons");
+    let log = LOG.lock().expect("the lock is not poisoned");
     log.lines().filter(|line| line.contains(words)).map(str::to_owned).collect()
 }

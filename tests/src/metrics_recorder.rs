@@ -41,7 +41,7 @@ impl MetricsRecorder {
     }
 
     fn heard(&self) -> MutexGuard<'_, BTreeMap<String, Arc<AtomicU64>>> {
-        self.0.lock().expect("nobody failed")
+        self.0.lock().expect("the lock is not poisoned")
     }
 
     fn of(&self, key: &Key) -> Arc<AtomicU64> {

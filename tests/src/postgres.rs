@@ -47,7 +47,7 @@ fn programs() -> PathBuf {
     let whole = |place: &PathBuf| {
         ["initdb", "postgres", "psql"].iter().all(|name| place.join(name).exists())
     };
-    places.into_iter().find(whole).expect("PostgreSQL is installed: scripts/test does that")
+    places.into_iter().find(whole).expect("PostgreSQL, which scripts/test installs")
 }
 
 /// The user that runs the server, if the tests run as root.
@@ -130,7 +130,7 @@ impl Server {
     /// Panics if it ends, or if its port stays in use.
     pub fn again(&mut self) {
         self.kill();
-        until("PostgreSQL has its port", || self.try_start());
+        until("PostgreSQL takes its port", || self.try_start());
     }
 
     /// Starts it and waits until it is ready. Returns `false` if its port is in use.

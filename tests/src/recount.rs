@@ -73,7 +73,7 @@ pub fn recount(ledger: &mut dyn Ledger) -> Result<u64, LedgerError> {
     }
     assert!(tokens.is_sorted(), "{tokens:?}");
     let next = ledger.outcome(MARKET, batch(last + 1).id())?;
-    assert_eq!(next, None, "no epoch behind {last} has an outcome");
+    assert_eq!(next, None, "no epoch after {last} has an outcome");
     has.retain(|_, has| *has != (0, 0));
     let expected: Vec<Balance> =
         has.into_iter().map(|(account, (base, quote))| Balance { account, base, quote }).collect();
@@ -82,7 +82,7 @@ pub fn recount(ledger: &mut dyn Ledger) -> Result<u64, LedgerError> {
     let epochs: Vec<u64> = notices.iter().map(|(_, notice)| notice.outcome.epoch.0).collect();
     assert_eq!(epochs, (1..=last).collect::<Vec<_>>(), "the outbox");
     for batch in ledger.pending(MARKET, HISTORY, usize::MAX)? {
-        assert!(batch.epoch.0 > last, "epoch {} is posted and still waits", batch.epoch.0);
+        assert!(batch.epoch.0 > last, "epoch {} is posted but still pending", batch.epoch.0);
     }
     Ok(last)
 }

@@ -66,7 +66,7 @@ impl Server {
     pub(crate) fn start_where(ports: impl FnMut() -> Port, arguments: &[&str]) -> Self {
         let servers = std::iter::repeat_with(ports).map(|port| Self::new(port, arguments));
         let mut servers = servers.take(20).filter_map(|mut it| it.try_start().then_some(it));
-        servers.next().expect("a port that no other program takes in 20 tries")
+        servers.next().expect("a free port within 20 attempts")
     }
 
     /// Starts a server with these arguments on this port.
@@ -92,7 +92,7 @@ impl Server {
     /// Panics if it ends, or if its port stays in use.
     pub fn again(&mut self) {
         self.kill();
-        until("redis-server has its port", || self.try_start());
+        until("redis-server takes its port", || self.try_start());
     }
 
     /// Starts it and waits until it is ready. Returns `false` if its port is in use.
@@ -212,7 +212,7 @@ impl Server {
 /// The output of `redis-cli`. Panics if there is none because the process has ended.
 fn ask(port: u16, words: &[&str], process: Option<&Process>) -> String {
     let output = Command::new("redis-cli").args(["-p", &port.to_string()]).args(words).output();
-    let output = output.expect("redis-cli is installed: scripts/test does that");
+    let output = output.expect("redis-cli, which scripts/test installs");
     if let (false, Some(process)) = (output.status.success(), process) {
         process.assert_running();
     }

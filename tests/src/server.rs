@@ -89,7 +89,7 @@ fn spawn(command: Command) -> Child {
     let (sender, started) = mpsc::channel();
     STARTER.send((command, sender)).expect("the thread never ends");
     let child = started.recv().expect("the thread never ends");
-    child.expect("setpriv is installed: it is part of util-linux")
+    child.expect("setpriv, a part of util-linux")
 }
 
 /// The process of a server. It is killed when this value is dropped.
@@ -132,7 +132,7 @@ impl Process {
     /// # Panics
     /// Never panics.
     pub fn id(&self) -> u32 {
-        self.child.lock().expect("a lock that nothing poisons").id()
+        self.child.lock().expect("the lock is not poisoned").id()
     }
 
     /// The exit status, if the process has ended.
@@ -140,7 +140,7 @@ impl Process {
     /// # Panics
     /// Never panics.
     pub fn ended(&self) -> Option<ExitStatus> {
-        let mut child = self.child.lock().expect("a lock that nothing poisons");
+        let mut child = self.child.lock().expect("the lock is not poisoned");
         child.try_wait().expect("a child process")
     }
 

@@ -83,7 +83,7 @@ fn uuid(id: u128) -> String {
 }
 
 #[test]
-fn a_client_sees_its_own_accounts_and_no_other() {
+fn client_sees_only_its_own_accounts() {
     let (mut checked, mut left_out) = (0, 0);
     for seed in 0..24 {
         let day = day(seed);
@@ -110,7 +110,7 @@ fn a_client_sees_its_own_accounts_and_no_other() {
 }
 
 #[test]
-fn epoch_close_tells_clients_only_what_the_book_shows() {
+fn epoch_close_shows_clients_only_what_the_book_shows() {
     let client = Principal::accounts([AccountId(1)]);
     let (mut hidden, mut waiting) = (0, 0);
     for seed in 0..24 {
@@ -128,7 +128,9 @@ fn epoch_close_tells_clients_only_what_the_book_shows() {
             };
             let Some(all) = closed(&group) else { continue };
             let Some(book) = engine.market(command.market) else { panic!("it closed an epoch") };
-            let Some(seen) = closed(&client.seen(group)) else { panic!("everyone sees a close") };
+            let Some(seen) = closed(&client.seen(group)) else {
+                panic!("every client sees a close")
+            };
             for (side, all, seen) in
                 [(Side::Buy, all.bids, seen.bids), (Side::Sell, all.asks, seen.asks)]
             {

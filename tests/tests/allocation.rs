@@ -27,7 +27,7 @@ fn again(commands: &[Command], engine: &Engine) -> Vec<Command> {
 }
 
 #[test]
-fn a_warm_core_allocates_nothing() {
+fn warm_core_allocates_nothing() {
     let mut done = 0;
     for seed in 300..340 {
         let day = day(seed);
@@ -50,7 +50,7 @@ fn a_warm_core_allocates_nothing() {
 }
 
 #[test]
-fn what_was_reserved_is_not_allocated_and_decides_nothing() {
+fn reserved_capacity_avoids_allocation_and_changes_no_result() {
     let day = day(301);
     let mut plain = Engine::new(day.markets_max);
     let mut roomy = Engine::new(day.markets_max);
@@ -69,6 +69,6 @@ fn what_was_reserved_is_not_allocated_and_decides_nothing() {
 }
 
 #[test]
-fn the_counter_counts() {
+fn allocation_counter_counts_an_allocation() {
     assert_eq!(measure(|| drop(black_box(Box::new(7_u64)))).count_total, 1);
 }

@@ -50,7 +50,7 @@ fn packed(own: &TempDir) -> Vec<u8> {
     for number in 0..100 {
         done(&host, load::draft(1, number));
     }
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     let mut bytes = Vec::new();
     let look = FolderReader::open(Arc::new(RealDisk), &folder).expect("a folder");
     look.pack(&mut bytes, |_, _| ()).expect("no damage");
@@ -138,7 +138,7 @@ fn change(random: &mut Random, archive: &mut Vec<u8>) {
 }
 
 #[test]
-fn archive_that_was_changed_unpacks_to_the_same_folder_or_to_nothing() {
+fn modified_archive_unpacks_to_the_same_folder_or_to_nothing() {
     let first = number("PRICETIME_SEED", 1) << 20;
     eprintln!("PRICETIME_SEED={}", first >> 20);
     let own = tempfile::tempdir().expect("a folder");
@@ -146,7 +146,7 @@ fn archive_that_was_changed_unpacks_to_the_same_folder_or_to_nothing() {
     let packed = unpacked(&whole, &to).expect("it is whole");
     assert_eq!(check_archive(&mut Cursor::new(&whole)).expect("it is whole"), packed);
     let expected = all_files(&to);
-    assert!(expected.len() as u64 > packed.files, "the lock file is one more");
+    assert!(expected.len() as u64 > packed.files, "one more file: the lock file");
     let mut same = 0;
     for seed in first..first + number("PRICETIME_TRIALS", 2_000) {
         // In most trials the folder does not exist.
@@ -172,7 +172,7 @@ fn archive_that_was_changed_unpacks_to_the_same_folder_or_to_nothing() {
             }
         }
     }
-    eprintln!("{same} archives were changed in nothing that counts");
+    eprintln!("{same} archives were changed without effect");
 }
 
 /// A piece of an archive.
@@ -261,11 +261,11 @@ fn unpacking_that_fails_halfway_leaves_nothing() {
             }
         });
         assert!(matches!(done, Err(ArchiveError::Io(_))), "{done:?}");
-        assert_eq!(files, 3, "it had begun");
+        assert_eq!(files, 3, "it had started");
         assert_eq!(fs::exists(&to).expect("an answer"), existed);
         if existed {
             let left: Vec<_> = all_files(&to).into_keys().collect();
-            assert_eq!(left, [Path::new("lock")], "what was there before");
+            assert_eq!(left, [Path::new("lock")], "only the lock file is left");
         }
         unpacked(&archive, &to).expect("there is nothing in the way");
     }

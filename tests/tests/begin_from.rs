@@ -43,7 +43,7 @@ fn open(
 }
 
 #[test]
-fn a_crash_on_the_way_leaves_the_state_or_a_new_folder() {
+fn crash_leaves_the_given_state_or_a_new_folder() {
     let (markets_max, state, digest) = state(7);
     let (mut made, mut left_new) = (0, 0);
     for calls in 0..60 {
@@ -52,8 +52,8 @@ fn a_crash_on_the_way_leaves_the_state_or_a_new_folder() {
             disk.fail_after(calls, fault);
             let first = open(&disk, markets_max, &state).is_ok();
             disk.power_cycle();
-            let (new, recovered) = open(&disk, markets_max, &state).expect("the disk is well");
-            assert!(!(first && new), "{calls} {fault:?}: what was made is gone");
+            let (new, recovered) = open(&disk, markets_max, &state).expect("the disk works");
+            assert!(!(first && new), "{calls} {fault:?}: the created folder is gone");
             assert_eq!(recovered.engine.digest(), digest, "{calls} {fault:?}");
             let last = state.last_sequence;
             assert_eq!((recovered.base, recovered.lost), (last, None));
@@ -65,12 +65,12 @@ fn a_crash_on_the_way_leaves_the_state_or_a_new_folder() {
 }
 
 #[test]
-fn what_is_there_stays_and_what_breaks_a_rule_is_not_begun_with() {
+fn existing_state_is_kept_and_an_invalid_state_is_refused() {
     let (markets_max, state, digest) = state(8);
     let disk = FaultyDisk::new(1);
     let there = Arc::new(disk.clone());
     let mut folder =
-        Folder::open_on(there, Path::new("/srv"), History::fresh()).expect("the disk is well");
+        Folder::open_on(there, Path::new("/srv"), History::fresh()).expect("the disk works");
     let broken = EngineSnapshot { rules_version: 0, ..state.clone() };
     let refused = Recovery::begin_from(&mut folder, markets_max, broken, &HOW);
     assert!(matches!(refused, Err(RecoveryError::Broken { .. })), "{refused:?}");
@@ -79,6 +79,6 @@ fn what_is_there_stays_and_what_breaks_a_rule_is_not_begun_with() {
     let refused = Recovery::begin_from(&mut folder, markets_max, state.clone(), &HOW);
     assert!(matches!(refused, Err(RecoveryError::NotNew(_))), "{refused:?}");
     drop(folder);
-    let (new, recovered) = open(&disk, markets_max, &state).expect("the disk is well");
+    let (new, recovered) = open(&disk, markets_max, &state).expect("the disk works");
     assert_eq!((new, recovered.engine.digest()), (false, digest));
 }

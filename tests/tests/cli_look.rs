@@ -101,7 +101,7 @@ fn live(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, Sequenc
         // A mark that needs a new segment also makes durable what was only written.
         durable = journal.durable();
         if is_marked && let Some((now, _)) = look(disk, seed) {
-            assert_eq!(now, durable, "a mark says how far it is durable");
+            assert_eq!(now, durable, "a mark covers what is durable");
         }
         let is_all = journal.durable() == journal.appended();
         let saved = is_all && random.below(4) == 0 && snapshots.save(&engine.snapshot()).is_ok();
@@ -115,7 +115,7 @@ fn live(disk: &FaultyDisk, seed: u64, random: &mut Random) -> (Sequence, Sequenc
 }
 
 #[test]
-fn a_look_calls_durable_what_survives() {
+fn commands_reported_as_durable_survive_a_power_cut() {
     let trials = number("PRICETIME_TRIALS", 200);
     let seed = number("PRICETIME_SEED", 1).wrapping_add(5_000);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
@@ -163,7 +163,7 @@ fn submit(host: &Host, draft: Draft) {
 }
 
 #[test]
-fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
+fn inspecting_and_archiving_beside_a_busy_host_finds_no_damage() {
     let own = tempfile::tempdir().expect("a folder");
     let path = own.path().join("market");
     let host = Host::open(Options {
@@ -190,7 +190,7 @@ fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
         is_enough.store(true, Ordering::Relaxed);
         packed
     });
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     let copy = own.path().join("copy");
     let unpacked = unpack(&mut Cursor::new(packed), &RealDisk, &copy, |_, _| ()).expect("whole");
     let copied = Host::open(Options::new(&copy)).expect("a copy opens");
@@ -201,7 +201,7 @@ fn looking_and_packing_beside_a_busy_host_finds_no_damage() {
         engine.apply(&command.expect("a command"), &mut ());
     }
     assert_eq!(copied.digest(), engine.digest());
-    copied.close().expect("it ends in order");
+    copied.close().expect("a clean shutdown");
 }
 
 /// Reads and packs the folder repeatedly. Returns the last archive.

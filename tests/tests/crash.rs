@@ -38,7 +38,7 @@ fn run(folder: &Path, seed: u64, first: u64, lives: Duration) -> Vec<(u64, u64, 
         lines.filter_map(|line| parse(&line)).collect::<Vec<_>>()
     });
     std::thread::sleep(lives);
-    let ended = victim.try_wait().expect("it can be asked");
+    let ended = victim.try_wait().expect("its status can be read");
     assert_eq!(ended, None, "it does not end by itself");
     victim.kill().expect("it can be killed");
     victim.wait().expect("it is dead");
@@ -61,13 +61,13 @@ fn journalled(path: &Path) -> Vec<Command> {
     }
     let options = JournalOptions { segment_bytes: 1 << 15 };
     let journal = Journal::open(folder.disk(), &folder.journal(), folder.history(), options)
-        .expect("a kill damages nothing");
-    let commands = journal.read(Sequence(1)).expect("it is kept whole");
+        .expect("a kill causes no damage");
+    let commands = journal.read(Sequence(1)).expect("it is complete");
     commands.map(|command| command.expect("a command")).collect()
 }
 
 #[test]
-fn a_kill_at_any_moment_loses_and_doubles_nothing() {
+fn killed_host_loses_and_repeats_no_acknowledged_command() {
     let kills = number("PRICETIME_KILLS", 12);
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
@@ -100,7 +100,7 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
     }
     told += acknowledged.len();
     eprintln!("{told} acknowledged, {repeated} repeated");
-    assert!(came(told, repeated), "it came to something");
+    assert!(came(told, repeated), "the trials covered enough");
 }
 
 /// Compares the folder with the model and with what was acknowledged.

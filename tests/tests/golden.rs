@@ -96,14 +96,14 @@ fn judge<C: Judged>(who: &str, update: bool, core: impl Fn(u32) -> C) -> usize {
 }
 
 #[test]
-fn the_engine_does_what_the_tables_say() {
+fn engine_matches_the_golden_tables() {
     let update = std::env::var("PRICETIME_GOLDEN").is_ok_and(|mode| mode == "update");
     let scenarios = judge("the engine", update, |max| TheEngine(Engine::new(max)));
     assert!(scenarios >= 160, "only {scenarios} scenarios: was a table lost?");
 }
 
 #[test]
-fn the_model_does_what_the_tables_say() {
+fn model_matches_the_golden_tables() {
     judge("the model", false, |max| TheModel(Model::new(max)));
 }
 
@@ -118,13 +118,13 @@ const TABLE: &str = "scenario: one\n\
     book B2 2 @ 100 | A1 1+1 @ 101\n";
 
 #[test]
-fn a_table_that_is_right_passes() {
+fn correct_table_passes() {
     assert_eq!(play(TABLE).failures, Vec::<String>::new());
 }
 
 /// A change to any word of an expectation makes its line fail.
 #[test]
-fn a_table_that_is_wrong_anywhere_fails() {
+fn change_to_any_expected_word_fails() {
     let right = ["accepted, ", "3 @ 101", "@ 101,", "showing 1", "of 2", "A1 1", "B2 2", "100 |"];
     let wrong = ["", "4 @ 101", "@ 100,", "showing 2", "of 3", "A2 1", "B3 2", "103 |"];
     for (right, wrong) in right.into_iter().zip(wrong) {
@@ -135,7 +135,7 @@ fn a_table_that_is_wrong_anywhere_fails() {
 }
 
 #[test]
-fn a_failure_names_its_line_and_both_sides() {
+fn failure_shows_line_expectation_and_result() {
     let table = "scenario: one\n\nplace A1 alice sell 5 @ 101 -> accepted, traded B1 5 @ 101\n";
     let verdict = play(table);
     assert_eq!(
@@ -148,7 +148,7 @@ fn a_failure_names_its_line_and_both_sides() {
 }
 
 #[test]
-fn a_line_that_cannot_be_read_fails() {
+fn unreadable_line_fails() {
     let broken = [
         "place A1 alice sell 5 @ 101",
         "place A1 alice sell 5 -> accepted",

@@ -82,7 +82,7 @@ impl Hands {
 impl Clock for Hands {
     fn now(&mut self) -> Timestamp {
         match self.0.load(Ordering::SeqCst) {
-            u64::MAX => panic!("the clock broke"),
+            u64::MAX => panic!("the clock failed"),
             now => Timestamp(now),
         }
     }
@@ -101,7 +101,7 @@ fn epoch(host: &Host) -> EpochNumber {
 }
 
 #[test]
-fn what_was_told_is_there_again() {
+fn acknowledged_commands_survive_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     done(&host, of(ALICE, limit(1, Side::Sell, 100, 5)));
@@ -110,7 +110,7 @@ fn what_was_told_is_there_again() {
     let before = host.view(MARKET, 10).expect("the market");
     assert_eq!(before.asks, [level(100, 2, 1)]);
     assert_eq!(before.sequence, group.header.sequence);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 
     let host = open(Options::new(folder.path()));
     assert_eq!(host.view(MARKET, 10), Some(before));
@@ -121,14 +121,14 @@ fn what_was_told_is_there_again() {
 }
 
 #[test]
-fn a_request_is_carried_out_once_and_its_outcome_is_known() {
+fn repeated_request_is_executed_once_and_its_outcome_is_remembered() {
     let folder = tempfile::tempdir().expect("a folder");
     let request = Some(RequestId(77));
     let draft = Draft { request, ..of(ALICE, limit(1, Side::Buy, 90, 5)) };
     let host = open(Options::new(folder.path()));
     assert_eq!(host.outcome(MARKET, ALICE, RequestId(77)), None);
     let first = done(&host, draft);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 
     let host = open(Options::new(folder.path()));
     let known = host.outcome(MARKET, ALICE, RequestId(77)).expect("it is remembered");
@@ -139,7 +139,7 @@ fn a_request_is_carried_out_once_and_its_outcome_is_known() {
 }
 
 #[test]
-fn many_submit_and_the_journal_prescribes_the_state() {
+fn journal_replay_gives_the_state_after_concurrent_submits() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options {
         journal: JournalOptions { segment_bytes: 1 << 16 },
@@ -171,7 +171,7 @@ fn many_submit_and_the_journal_prescribes_the_state() {
         submitters.into_iter().flat_map(|s| s.join().expect("no panic")).collect()
     });
     let view = host.view(MARKET, usize::MAX).expect("the market");
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 
     // Replays in a fresh engine that uses nothing of the host.
     let (mut engine, mut groups) = (Engine::new(10), Vec::new());
@@ -180,7 +180,7 @@ fn many_submit_and_the_journal_prescribes_the_state() {
     }
     let book = engine.market(MARKET).expect("the market");
     assert!(book.levels(Side::Buy).eq(view.bids) && book.levels(Side::Sell).eq(view.asks));
-    assert!(book.head().epoch.0 > 5, "gates are commands like others");
+    assert!(book.head().epoch.0 > 5, "epochs are closed by commands");
     assert_eq!(told.len(), 3_000);
     for group in told {
         let at = usize::try_from(group.header.sequence.0).expect("small") - 1;
@@ -189,7 +189,7 @@ fn many_submit_and_the_journal_prescribes_the_state() {
 }
 
 #[test]
-fn a_folder_has_one_process_and_one_host() {
+fn folder_allows_only_one_process_and_one_host() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     let second = Host::open(Options::new(folder.path()));
@@ -199,7 +199,7 @@ fn a_folder_has_one_process_and_one_host() {
 }
 
 #[test]
-fn gates_close_in_time_and_before_what_comes_with_them() {
+fn gates_close_on_time_and_before_the_command_that_triggers_them() {
     let folder = tempfile::tempdir().expect("a folder");
     let hands = Hands::default();
     hands.show(7);
@@ -228,7 +228,7 @@ fn gates_close_in_time_and_before_what_comes_with_them() {
     hands.show(95);
     done(&host, of(ALICE, limit(5, Side::Buy, 1, 1)));
     assert_eq!(epoch(&host), EpochNumber(3));
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     let commands = commands(folder.path());
     let gates = commands.iter().filter(|c| matches!(c.action, Action::CloseEpoch { .. }));
     let times: Vec<_> = gates.map(|gate| gate.timestamp.0 / MINUTE).collect();
@@ -249,7 +249,7 @@ fn gates_close_in_time_and_before_what_comes_with_them() {
 }
 
 #[test]
-fn an_order_expires_though_nobody_speaks() {
+fn order_expires_without_any_incoming_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let hands = Hands::default();
     hands.show(1);
@@ -268,7 +268,7 @@ fn an_order_expires_though_nobody_speaks() {
 
 /// Applies an update to a book as a subscriber does.
 fn follow(view: &mut MarketView, update: &pricetime::MarketUpdate) {
-    assert!(update.sequence > view.sequence, "nothing twice and nothing back");
+    assert!(update.sequence > view.sequence, "updates are in order, without repetition");
     view.sequence = update.sequence;
     view.last_price = update.trades.last().map(|t| t.price).or(view.last_price);
     view.phase = update.phase.unwrap_or(view.phase);
@@ -283,7 +283,7 @@ fn follow(view: &mut MarketView, update: &pricetime::MarketUpdate) {
 }
 
 #[test]
-fn a_subscription_has_no_gap() {
+fn subscription_has_no_gap() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     std::thread::scope(|scope| {
@@ -309,7 +309,7 @@ fn a_subscription_has_no_gap() {
         let end = host.view(MARKET, usize::MAX).expect("the market");
         for mut feed in feeds {
             while feed.book.sequence < last.header.sequence {
-                let update = feed.updates.wait().expect("nobody was too slow");
+                let update = feed.updates.wait().expect("the subscriber kept up");
                 follow(&mut feed.book, &update);
             }
             assert_eq!(feed.book, end);
@@ -318,7 +318,7 @@ fn a_subscription_has_no_gap() {
 }
 
 #[test]
-fn an_account_sees_its_own_and_no_other() {
+fn account_subscription_shows_only_its_own_events() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     done(&host, of(ALICE, limit(1, Side::Sell, 100, 5)));
@@ -334,8 +334,8 @@ fn an_account_sees_its_own_and_no_other() {
     };
     assert_eq!((maker.account, taker.account), (ALICE, AccountId(0)));
     assert_eq!((taker.order, *quantity), (OrderId(0), Quantity(2)));
-    assert_eq!(seen.header.account, AccountId(0), "not even who spoke");
-    assert_eq!(alice.updates.try_next(), Ok(None), "a refusal of Bob's is Bob's");
+    assert_eq!(seen.header.account, AccountId(0), "the sender is hidden");
+    assert_eq!(alice.updates.try_next(), Ok(None), "Bob's rejection is shown only to Bob");
 
     let seen = bob.updates.wait().expect("an order and a trade");
     assert_eq!(seen.events.len(), 2);
@@ -343,7 +343,7 @@ fn an_account_sees_its_own_and_no_other() {
 }
 
 #[test]
-fn a_slow_reader_is_let_go_and_nobody_waits_for_him() {
+fn slow_subscriber_is_disconnected_and_delays_no_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options { subscription: 4, ..Options::new(folder.path()) });
     let mut slow = host.subscribe(MARKET).expect("the market");
@@ -353,17 +353,17 @@ fn a_slow_reader_is_let_go_and_nobody_waits_for_him() {
         done(&host, of(ALICE, limit(n, Side::Buy, 5, 1)));
     }
     for _ in 0..4 {
-        slow.updates.wait().expect("what there was room for");
+        slow.updates.wait().expect("the buffered updates");
     }
     assert_eq!(slow.updates.wait(), Err(Ended));
     let mut again = host.subscribe(MARKET).expect("the market");
     assert_eq!(again.book.bids, [level(5, 20, 20)]);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     assert_eq!(again.updates.wait(), Err(Ended));
 }
 
 #[test]
-fn a_forgotten_ticket_forgets_nothing_else() {
+fn dropped_ticket_does_not_cancel_its_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     drop(host.submit(of(ALICE, limit(1, Side::Buy, 5, 1))).expect("room"));
@@ -386,7 +386,7 @@ fn tickets_can_be_awaited() {
 }
 
 #[test]
-fn a_core_that_panics_stops_the_host_and_says_why() {
+fn panic_in_the_core_stops_the_host_with_its_message() {
     let folder = tempfile::tempdir().expect("a folder");
     let hands = Hands::default();
     let clock = Box::new(hands.clone());
@@ -398,15 +398,15 @@ fn a_core_that_panics_stops_the_host_and_says_why() {
     while !matches!(host.submit(of(ALICE, limit(3, Side::Buy, 5, 1))), Err(Refused::Stopped)) {
         std::thread::yield_now();
     }
-    let why = host.close().expect_err("it did not end in order");
-    assert!(matches!(&why, Stopped::Core(panic) if panic == "the clock broke"), "{why}");
+    let why = host.close().expect_err("no clean shutdown");
+    assert!(matches!(&why, Stopped::Core(panic) if panic == "the clock failed"), "{why}");
 
     let host = open(Options::new(folder.path()));
     assert_eq!(host.view(MARKET, 1).expect("the market").bids, [level(5, 1, 1)]);
 }
 
 #[test]
-fn stopped_resolves_for_all_who_wait_when_the_host_is_closed() {
+fn stopped_resolves_for_all_waiters_when_the_host_is_closed() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -417,10 +417,10 @@ fn stopped_resolves_for_all_who_wait_when_the_host_is_closed() {
         let closing = host.clone();
         let closed = tokio::task::spawn_blocking(move || closing.close());
         for task in waiting {
-            task.await.expect("no panic").expect("it was closed in order");
+            task.await.expect("no panic").expect("a clean shutdown");
         }
-        closed.await.expect("no panic").expect("it ends in order");
-        host.stopped().await.expect("it was closed in order");
+        closed.await.expect("no panic").expect("a clean shutdown");
+        host.stopped().await.expect("a clean shutdown");
     });
 }
 
@@ -431,7 +431,7 @@ fn stopped_resolves_when_the_last_handle_is_dropped() {
     let stopped = host.stopped();
     drop(host);
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(stopped).expect("it ended in order");
+    runtime.block_on(stopped).expect("a clean shutdown");
 }
 
 #[test]
@@ -450,6 +450,6 @@ fn call_errors_say_at_which_step_a_command_failed() {
     let cancel = || keyed.cancel(OrderId(1)).wait().and_then(|it| Ok(it.accepted()?));
     cancel().expect("accepted");
     assert!(matches!(cancel(), Err(CallError::Duplicate)));
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     assert!(matches!(call(), Err(CallError::Refused(Refused::Stopped))));
 }

@@ -68,7 +68,7 @@ fn command(random: &mut Random, number: u64) -> Draft {
 
 /// Applies an update to a view as a subscriber does.
 fn follow(view: &mut MarketView, update: &MarketUpdate) {
-    assert!(update.sequence > view.sequence, "nothing twice and nothing back");
+    assert!(update.sequence > view.sequence, "updates are in order, without repetition");
     view.sequence = update.sequence;
     view.phase = update.phase.unwrap_or(view.phase);
     view.call = update.call.or(view.call).filter(|_| view.phase == Phase::Call);
@@ -89,7 +89,7 @@ fn follow(view: &mut MarketView, update: &MarketUpdate) {
 /// Follows a feed until it includes `last`, a command that changed something.
 fn follow_to(feed: &mut MarketFeed, last: Sequence) {
     until("every update comes", || {
-        while let Some(update) = feed.updates.try_next().expect("nobody was too slow") {
+        while let Some(update) = feed.updates.try_next().expect("the subscriber kept up") {
             follow(&mut feed.book, &update);
         }
         feed.book.sequence >= last
@@ -147,7 +147,7 @@ fn subscriber_knows_the_indicative_price_after_each_command() {
 }
 
 #[test]
-fn subscribers_of_a_busy_call_end_with_what_the_view_shows() {
+fn subscribers_of_a_busy_call_end_with_the_state_of_the_view() {
     let folder = tempfile::tempdir().expect("a folder");
     let (host, mut random) = (open(folder.path()), random());
     let mut feeds = Vec::new();
@@ -171,7 +171,7 @@ fn subscribers_of_a_busy_call_end_with_what_the_view_shows() {
 }
 
 #[test]
-fn subscription_from_an_older_command_tells_the_call_once_at_the_end() {
+fn resumed_subscription_sends_the_call_state_once_at_the_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let (host, mut random) = (open(folder.path()), random());
     let from = host.status().durable;
@@ -179,14 +179,14 @@ fn subscription_from_an_older_command_tells_the_call_once_at_the_end() {
         done(&host, command(&mut random, number));
     }
     let mut feed = host.subscribe_from(MARKET, from).expect("a feed");
-    assert_eq!(feed.book.call.and_then(|call| call.indicative), None, "nobody came yet");
+    assert_eq!(feed.book.call.and_then(|call| call.indicative), None, "no order yet");
     let mut updates = Vec::new();
     while let Ok(Some(update)) = feed.updates.try_next() {
         follow(&mut feed.book, &update);
         updates.push(update);
     }
     let told: Vec<_> = updates.iter().filter(|update| update.call.is_some()).collect();
-    assert_eq!(told.len(), 1, "what came meanwhile is one batch");
+    assert_eq!(told.len(), 1, "the missed updates are one batch");
     assert_eq!(updates.last().map(|update| update.sequence), Some(told[0].sequence));
     let mut end = host.view(MARKET, usize::MAX).expect("the market");
     end.sequence = feed.book.sequence;
@@ -194,7 +194,7 @@ fn subscription_from_an_older_command_tells_the_call_once_at_the_end() {
 }
 
 #[test]
-fn a_view_says_how_many_levels_it_leaves_out() {
+fn view_counts_the_levels_it_omits() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(folder.path());
     let mut number = 0;

@@ -54,14 +54,14 @@ fn add(host: &Host, market: MarketId) {
 }
 
 #[test]
-fn delivery_with_the_longest_timeout_is_made() {
+fn delivery_accepts_the_longest_timeout() {
     let folder = tempfile::tempdir().expect("a folder");
     let outlet = ProgramOutlet::new("true", &[], Duration::MAX);
     let host = host(folder.path(), delivery(outlet));
     add(&host, ONE);
     epochs(&host, ONE, 2);
     until("both are delivered", || standing(&host, ONE).delivered == Some(EpochNumber(2)));
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 }
 
 /// Runs `count` epochs in which there may be trades.
@@ -122,7 +122,7 @@ fn told(answer: impl FnMut(&Batch) -> Result<Receipt, NotDelivered> + Send + 'st
 }
 
 #[test]
-fn all_is_delivered_in_order_however_often_the_host_ends() {
+fn deliveries_stay_in_order_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let heard = Arc::new(Mutex::new(Vec::new()));
     let begin = || {
@@ -148,12 +148,12 @@ fn all_is_delivered_in_order_however_often_the_host_ends() {
         }
         epochs(&host, ONE, 4);
         epochs(&host, TWO, 2);
-        host.close().expect("a clean end");
+        host.close().expect("a clean shutdown");
     }
     let host = begin();
     until_delivered(&host, ONE, 24);
     until_delivered(&host, TWO, 12);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     for (market, last) in [(ONE, 24), (TWO, 12)] {
         let heard = heard.lock().expect("a list");
         let mut heard: Vec<u64> = heard.iter().filter(|it| it.0 == market).map(|it| it.1).collect();
@@ -167,7 +167,7 @@ fn all_is_delivered_in_order_however_often_the_host_ends() {
 }
 
 #[test]
-fn what_is_lost_between_the_receipt_and_the_position_is_delivered_again() {
+fn delivery_is_repeated_if_its_position_was_not_saved() {
     let folder = tempfile::tempdir().expect("a folder");
     let ids = Arc::new(Mutex::new(BTreeMap::<String, u32>::new()));
     let begin = || {
@@ -186,7 +186,7 @@ fn what_is_lost_between_the_receipt_and_the_position_is_delivered_again() {
     let before = fs::read(&position).expect("a position");
     epochs(&first, ONE, 1);
     until_delivered(&first, ONE, 3);
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     // Simulates a power cut: the position is the previous one, and the last line of the receipts
     // is incomplete.
     fs::write(&position, before).expect("a file");
@@ -198,7 +198,7 @@ fn what_is_lost_between_the_receipt_and_the_position_is_delivered_again() {
     until_delivered(&second, ONE, 3);
     epochs(&second, ONE, 1);
     until_delivered(&second, ONE, 4);
-    second.close().expect("a clean end");
+    second.close().expect("a clean shutdown");
     let counts: Vec<u32> = ids.lock().expect("a map").values().copied().collect();
     assert_eq!((counts.len(), counts.iter().sum::<u32>()), (4, 5), "each under its own id");
     let text = fs::read_to_string(&path).expect("receipts");
@@ -207,7 +207,7 @@ fn what_is_lost_between_the_receipt_and_the_position_is_delivered_again() {
 }
 
 #[test]
-fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
+fn refused_delivery_waits_for_an_operator() {
     let folder = tempfile::tempdir().expect("a folder");
     let asked = Arc::new(Mutex::new(Vec::new()));
     let begin = || {
@@ -232,27 +232,27 @@ fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
     let first = begin();
     add(&first, ONE);
     epochs(&first, ONE, 4);
-    until("it stands", || standing(&first, ONE).trouble == refused(2, "never"));
+    until("the refusal is known", || standing(&first, ONE).trouble == refused(2, "never"));
     until_settled(&first, ONE, 4);
     let status = folder.path().join("settlement/status.json");
-    until("it is said", || {
+    until("the status file says it", || {
         let text = fs::read_to_string(&status).unwrap_or_default();
         text.contains(r#""standing":"refused","epoch":2,"why":"never""#)
     });
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     // The refusal survives a restart, and the epoch is not tried again.
     let second = begin();
-    until("it stands", || standing(&second, ONE).trouble == refused(2, "never"));
+    until("the refusal is known", || standing(&second, ONE).trouble == refused(2, "never"));
     assert_eq!(*asked.lock().expect("a list"), [1, 2, 2, 2, 2, 2]);
     // An epoch that has not failed is not skipped.
     orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(3))).expect("an order");
-    until("it is obeyed", || orders.left().expect("a folder").is_empty());
+    until("the order is carried out", || orders.left().expect("a folder").is_empty());
     orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(2))).expect("an order");
-    until("the next one stands", || standing(&second, ONE).trouble == refused(3, "not yet"));
+    until("the next refusal is known", || standing(&second, ONE).trouble == refused(3, "not yet"));
     orders.leave(ONE, OperatorRequest::DeliverRetry).expect("an order");
     until_delivered(&second, ONE, 4);
     assert_eq!(standing(&second, ONE).trouble, None);
-    second.close().expect("a clean end");
+    second.close().expect("a clean shutdown");
     let kept = receipts(folder.path(), ONE);
     assert_eq!(epochs_of(&kept), [1, 2, 3, 4]);
     assert_eq!((&kept[1]["skipped"], &kept[1]["receipt"]), (&"never".into(), &Value::Null));
@@ -260,7 +260,7 @@ fn a_refusal_stands_until_an_operator_says_what_is_to_become_of_it() {
 }
 
 #[test]
-fn an_epoch_that_is_to_be_skipped_is_tried_once_more_after_a_start() {
+fn epoch_to_skip_is_tried_once_more_after_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let away = || {
         host(
@@ -275,20 +275,20 @@ fn an_epoch_that_is_to_be_skipped_is_tried_once_more_after_a_start() {
     add(&first, ONE);
     epochs(&first, ONE, 2);
     until("it fails", || standing(&first, ONE).trouble.is_some());
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     // No host is running, and a delivery that waits for a retry leaves nothing on disk.
     let orders = OperatorRequests::of(folder.path());
     orders.leave(ONE, OperatorRequest::DeliverSkip(EpochNumber(1))).expect("an order");
     let second = away();
     until_delivered(&second, ONE, 2);
     until("the order is carried out", || orders.left().expect("a folder").is_empty());
-    second.close().expect("a clean end");
+    second.close().expect("a clean shutdown");
     let kept = receipts(folder.path(), ONE);
     assert_eq!((epochs_of(&kept), &kept[0]["skipped"]), (vec![1, 2], &"away".into()));
 }
 
 #[test]
-fn another_ledger_begins_with_numbers_of_its_own() {
+fn new_ledger_starts_delivery_with_its_own_numbers() {
     let folder = tempfile::tempdir().expect("a folder");
     let heard = Arc::new(Mutex::new(Vec::new()));
     let begin = || {
@@ -303,7 +303,7 @@ fn another_ledger_begins_with_numbers_of_its_own() {
     add(&first, ONE);
     epochs(&first, ONE, 5);
     until_delivered(&first, ONE, 5);
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     // A new ledger replaces the old one. It posts the last of those epochs again.
     let ledger = folder.path().join("ledger");
     fs::rename(&ledger, folder.path().join("the old one")).expect("it is there");
@@ -317,17 +317,17 @@ fn another_ledger_begins_with_numbers_of_its_own() {
     let second = begin();
     epochs(&second, ONE, 2);
     until_delivered(&second, ONE, 7);
-    second.close().expect("a clean end");
+    second.close().expect("a clean shutdown");
     let third = begin();
     epochs(&third, ONE, 1);
     until_delivered(&third, ONE, 8);
-    third.close().expect("a clean end");
+    third.close().expect("a clean shutdown");
     assert_eq!(*heard.lock().expect("a list"), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(epochs_of(&receipts(folder.path(), ONE)), [1, 2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[test]
-fn what_was_delivered_waits_for_its_receipt_and_is_not_delivered_again() {
+fn delivered_batch_waits_for_its_receipt_and_is_not_sent_again() {
     // The disk refuses the receipts, or the position that is written after them.
     for in_the_way in ["receipts-1.jsonl", "delivered-1.json.tmp"] {
         let folder = tempfile::tempdir().expect("a folder");
@@ -350,7 +350,7 @@ fn what_was_delivered_waits_for_its_receipt_and_is_not_delivered_again() {
         assert_eq!(*heard.lock().expect("a list"), [1]);
         obstacle.remove();
         until_delivered(&host, ONE, 2);
-        host.close().expect("a clean end");
+        host.close().expect("a clean shutdown");
         assert_eq!(*heard.lock().expect("a list"), [1, 2]);
         let kept = receipts(folder.path(), ONE);
         assert_eq!((epochs_of(&kept), &kept[0]["receipt"]), (vec![1, 2], &"number 1".into()));
@@ -358,13 +358,13 @@ fn what_was_delivered_waits_for_its_receipt_and_is_not_delivered_again() {
 }
 
 #[test]
-fn what_is_wrong_with_one_market_holds_no_other_up() {
+fn problem_of_one_market_does_not_delay_others() {
     let folder = tempfile::tempdir().expect("a folder");
     let begin = || host(folder.path(), told(|_| Ok(Receipt::default())));
     let first = begin();
     add(&first, ONE);
     add(&first, TWO);
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     let position = folder.path().join("settlement/delivered-1.json");
     fs::write(&position, "spoilt").expect("a file");
     let orders = OperatorRequests::of(folder.path());
@@ -376,12 +376,12 @@ fn what_is_wrong_with_one_market_holds_no_other_up() {
     assert_eq!(receipts(folder.path(), ONE).len(), 0);
     fs::remove_file(&position).expect("it is there");
     until_delivered(&second, ONE, 2);
-    until("it is obeyed", || orders.left().expect("a folder").is_empty());
-    second.close().expect("a clean end");
+    until("the order is carried out", || orders.left().expect("a folder").is_empty());
+    second.close().expect("a clean shutdown");
 }
 
 #[test]
-fn an_outside_that_hangs_holds_no_settlement_up() {
+fn hanging_delivery_target_does_not_delay_settlement() {
     let folder = tempfile::tempdir().expect("a folder");
     let (called, calls): (Sender<()>, Receiver<()>) = channel();
     let (let_go, gate): (Sender<()>, Receiver<()>) = channel();
@@ -401,7 +401,7 @@ fn an_outside_that_hangs_holds_no_settlement_up() {
     assert_eq!(standing(&host, ONE).delivered, None, "it still hangs");
     drop(let_go);
     until_delivered(&host, ONE, 31);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }
 
 /// Reads one request. Returns its head in lower case and its body.
@@ -428,7 +428,7 @@ fn request(stream: &TcpStream) -> Option<(String, String)> {
 }
 
 #[test]
-fn an_address_of_the_web_hears_each_batch_under_its_id() {
+fn http_target_receives_each_batch_under_its_id() {
     let folder = tempfile::tempdir().expect("a folder");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}/settled", listener.local_addr().expect("an address"));
@@ -458,7 +458,7 @@ fn an_address_of_the_web_hears_each_batch_under_its_id() {
     add(&host, ONE);
     epochs(&host, ONE, 3);
     until_delivered(&host, ONE, 3);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     let mut answered = Vec::new();
     for (answer, (head, body)) in heard.try_iter() {
         let batch = Batch::from_text(&body).expect("a batch");
@@ -477,7 +477,7 @@ fn an_address_of_the_web_hears_each_batch_under_its_id() {
 }
 
 #[test]
-fn a_program_hears_each_batch_under_its_id() {
+fn program_receives_each_batch_under_its_id() {
     let folder = tempfile::tempdir().expect("a folder");
     let there = tempfile::tempdir().expect("a folder");
     let script = there.path().join("deliver");
@@ -502,20 +502,20 @@ fn a_program_hears_each_batch_under_its_id() {
     add(&host, ONE);
     epochs(&host, ONE, 3);
     until_delivered(&host, ONE, 3);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     assert_eq!(fs::read_to_string(there.path().join("tries")).expect("tries"), "4");
     let kept = receipts(folder.path(), ONE);
     assert_eq!(epochs_of(&kept), [1, 2, 3]);
     for line in kept {
         let id = line["id"].as_str().expect("an id");
         assert_eq!(line["receipt"], format!("thanks for {id}"));
-        let text = fs::read_to_string(there.path().join(id)).expect("what it was given");
+        let text = fs::read_to_string(there.path().join(id)).expect("the batch that it received");
         assert_eq!(Batch::from_text(&text).expect("a batch").id().to_string(), id);
     }
 }
 
 #[test]
-fn a_process_that_a_program_leaves_behind_holds_nothing_open() {
+fn orphaned_child_of_a_delivery_program_keeps_no_pipe_open() {
     let folder = tempfile::tempdir().expect("a folder");
     let there = tempfile::tempdir().expect("a folder");
     // The background process has left the process group too, and writes for as long as its pipe
@@ -533,5 +533,5 @@ fn a_process_that_a_program_leaves_behind_holds_nothing_open() {
     until_delivered(&host, ONE, 1);
     assert_eq!(receipts(folder.path(), ONE)[0]["receipt"], "thanks");
     until("its pipe is closed while the host runs", || there.path().join("let_go").exists());
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }

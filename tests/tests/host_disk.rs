@@ -62,7 +62,7 @@ fn live(path: &str, disk: &FaultyDisk, seed: u64) -> Result<Vec<(u64, Sequence)>
 }
 
 #[test]
-fn a_failing_disk_takes_nothing_back() {
+fn failing_disk_loses_no_acknowledged_command() {
     let trials = number("PRICETIME_TRIALS", 120);
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
@@ -101,17 +101,17 @@ fn a_failing_disk_takes_nothing_back() {
         for (number, sequence) in acknowledged {
             let at = usize::try_from(sequence.0).expect("small") - 1;
             let command = commands.get(at).unwrap_or_else(|| {
-                panic!("trial {trial}: command {number} was told of and is gone")
+                panic!("trial {trial}: command {number} was acknowledged and is lost")
             });
             assert!(number == u64::MAX || command.action == load::draft(trial, number).action);
         }
     }
-    eprintln!("{stopped} of {trials} hosts stopped, {told} commands told of");
+    eprintln!("{stopped} of {trials} hosts stopped, {told} commands acknowledged");
     assert!(stopped > 0 && told > 0);
 }
 
 #[test]
-fn a_folder_whose_disk_failed_is_not_opened_again_by_this_process() {
+fn folder_on_a_failed_disk_cannot_be_reopened_by_this_process() {
     let disk = FaultyDisk::new(7);
     let host = Host::open(options("/poisoned", Arc::new(disk.clone()))).expect("a host");
     let done = host.submit(operator(Action::AddMarket(load::spec()))).expect("room").wait();
@@ -219,7 +219,7 @@ impl DiskFile for HungFile {
 }
 
 #[test]
-fn a_disk_that_hangs_makes_the_ring_full_and_cancels_have_a_reserve() {
+fn hanging_disk_fills_the_ring_and_cancels_use_a_reserve() {
     let disk = HungDisk(FaultyDisk::new(9), Arc::default());
     let mut options = options("/hung", Arc::new(disk.clone()));
     (options.core.capacity, options.core.reserve, options.core.batch) = (64, 8, 16);
@@ -234,24 +234,24 @@ fn a_disk_that_hangs_makes_the_ring_full_and_cancels_have_a_reserve() {
             Ok(ticket) => waiting.push(ticket),
             Err(refused) => break refused,
         }
-        assert!(waiting.len() < 10_000, "a ring has an end");
+        assert!(waiting.len() < 10_000, "the ring is bounded");
     };
     assert!(matches!(busy, Refused::Busy));
     let cancel = operator(Action::Cancel { order: OrderId(1) });
     let cancel = host.submit(cancel).expect("cancels have a reserve");
-    assert_eq!(host.status().durable, before, "nothing is told of that is not on disk");
+    assert_eq!(host.status().durable, before, "nothing is acknowledged before it is on disk");
     assert_eq!(host.view(load::MARKET, 1).expect("the market").sequence, before);
 
     disk.hang(false);
     for ticket in waiting {
-        ticket.wait().expect("it was only slow");
+        ticket.wait().expect("the disk was only slow");
     }
-    cancel.wait().expect("it was only slow");
-    host.close().expect("it ends in order");
+    cancel.wait().expect("the disk was only slow");
+    host.close().expect("a clean shutdown");
 }
 
 #[test]
-fn questions_share_the_sync_of_the_commands_around_them() {
+fn queries_share_the_sync_of_neighboring_commands() {
     let disk = HungDisk(FaultyDisk::new(11), Arc::default());
     let options =
         || Options { gates: EpochSchedule::OnRequest, ..options("/asked", Arc::new(disk.clone())) };
@@ -279,7 +279,7 @@ fn questions_share_the_sync_of_the_commands_around_them() {
     let syncs = disk.syncs() - before;
     assert!(syncs < 50, "500 commands and 500 questions took {syncs} syncs");
     let last = host.status().durable;
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 
     let host = Host::open(options()).expect("a host");
     let before = disk.syncs();
@@ -309,7 +309,7 @@ async fn wait_for_room(
     then: impl FnOnce(),
 ) -> Result<(), Stopped> {
     loop {
-        assert!(taken.len() < 10_000, "a ring has an end");
+        assert!(taken.len() < 10_000, "the ring is bounded");
         match host.submit(load::draft(1, taken.len() as u64)) {
             Ok(ticket) => taken.push(ticket),
             Err(Refused::Busy) => {
@@ -333,20 +333,20 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn caller_that_got_busy_is_taken_when_ready_resolves() {
+fn caller_refused_as_busy_is_accepted_when_ready_resolves() {
     let (host, disk) = small("/ready");
     disk.hang(true);
     let mut taken = Vec::new();
     runtime().block_on(async {
         let ready = wait_for_room(&host, &mut taken, || disk.hang(false)).await;
-        ready.expect("it was only slow");
+        ready.expect("the disk was only slow");
         let number = taken.len() as u64;
         taken.push(host.submit(load::draft(1, number)).expect("there is room"));
         for ticket in taken {
-            ticket.await.expect("it was only slow");
+            ticket.await.expect("the disk was only slow");
         }
-        host.close().expect("it ends in order");
-        let closed = host.ready().await.expect_err("it takes nothing any more");
+        host.close().expect("a clean shutdown");
+        let closed = host.ready().await.expect_err("it accepts nothing any more");
         assert!(matches!(closed, Stopped::Closed), "{closed}");
     });
 }
@@ -371,7 +371,7 @@ fn ready_fails_when_the_host_stops() {
         assert!(matches!(host.stopped().await, Err(Stopped::Journal(_))));
         for ticket in taken {
             if let Err(why) = ticket.await {
-                assert!(matches!(why, Stopped::Journal(_)), "a lost command says why: {why}");
+                assert!(matches!(why, Stopped::Journal(_)), "the error names the journal: {why}");
             }
         }
     });

@@ -70,14 +70,14 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn removed_lock_file_lets_no_second_process_in() {
+fn removing_the_lock_file_does_not_admit_a_second_process() {
     let own = tempfile::tempdir().expect("a folder");
     let folder = Folder::open(own.path()).expect("it is free");
     let again = || Folder::open(own.path());
     assert!(matches!(again(), Err(FolderError::InUse(_))));
     // Older versions lock only this file.
     let older = File::open(own.path().join("lock")).expect("the file");
-    assert!(older.try_lock().is_err(), "an older version is kept out");
+    assert!(older.try_lock().is_err(), "an older version is locked out");
     fs::remove_file(own.path().join("lock")).expect("removed");
     assert!(matches!(again(), Err(FolderError::InUse(_))));
     drop(folder);
@@ -135,7 +135,7 @@ fn only_the_owner_may_read_a_folder_and_its_files() {
     close_epoch(&host, 1);
     OperatorRequests::of(&path).leave(load::MARKET, OperatorRequest::Hold).expect("left");
     drop(EmbeddedLedger::open(&path.join("settlement/ledger")).expect("a ledger"));
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     let found = all(&path);
     for suffix in [".journal", ".snapshot", "history", "lock", "1.hold", "ledger.redb"] {
         let is = |path: &PathBuf| path.to_string_lossy().ends_with(suffix);
@@ -148,11 +148,11 @@ fn only_the_owner_may_read_a_folder_and_its_files() {
 }
 
 #[test]
-fn opening_shuts_an_open_folder_but_not_a_foreign_one() {
+fn opening_makes_a_readable_folder_private_unless_it_is_foreign() {
     let own = tempfile::tempdir().expect("a folder");
     let open = |path| fs::set_permissions(path, Permissions::from_mode(0o755)).expect("open");
     open(own.path());
-    fs::write(own.path().join("letter"), "to somebody").expect("a file");
+    fs::write(own.path().join("letter"), "a foreign file").expect("a file");
     assert!(matches!(Folder::open(own.path()), Err(FolderError::NotOurs { .. })));
     assert_eq!(mode(own.path()), 0o755);
     fs::remove_file(own.path().join("letter")).expect("removed");
@@ -180,7 +180,7 @@ fn failed_snapshot_is_counted() {
     until("the next one is written", || host.status().snapshot == host.status().durable);
     until("the failure is over", || host.status().snapshot_failure.is_none());
     assert_eq!(count(), 1);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 }
 
 /// Damages the newest snapshot by one bit. Returns its sequence.
@@ -207,10 +207,10 @@ fn replaces(path: &Path, damaged: Sequence) {
     let replaced = before.iter().map(|it| if *it == damaged { last } else { *it });
     let replaced: Vec<_> = replaced.collect();
     until("the older one stays", || list() == replaced);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     let host = Host::open(options(path)).expect("a host");
     assert!(host.start().damaged.is_empty(), "{:?}", host.start());
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     assert_eq!(list(), replaced);
 }
 
@@ -224,7 +224,7 @@ fn damaged_newest_snapshot_is_replaced_at_the_next_start() {
     host.submit(load::draft(1, 1)).expect("room").wait().expect("durable");
     let killed = path.with_file_name("killed");
     copy(&path, &killed);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     // With commands after the damaged snapshot, and without.
     for path in [killed, path] {
         let damaged = damage(&path);

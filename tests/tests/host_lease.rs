@@ -68,7 +68,7 @@ fn fill(host: &Host, next: &mut u64) -> Vec<Ticket> {
     let mut tickets = Vec::new();
     let begun = Instant::now();
     loop {
-        assert!(begun.elapsed() < PATIENCE, "it takes everything");
+        assert!(begun.elapsed() < PATIENCE, "the ring never gets full");
         match host.submit(load::draft(3, *next)) {
             Ok(ticket) => tickets.push(ticket),
             Err(Refused::Busy) => return tickets,
@@ -93,35 +93,35 @@ fn servers_die_and_come_back(many: usize) {
         let before = (host.digest(), host.status().durable, buffer.sequences());
         let tickets = fill(&host, &mut next);
         assert!(tickets.len() >= RING, "{}", tickets.len());
-        until("the journal goes on", || journaled(folder.path()).0 >= before.1.0 + 32);
+        until("the journal continues", || journaled(folder.path()).0 >= before.1.0 + 32);
         let (sender, heard) = std::sync::mpsc::channel();
         let waits = std::thread::spawn(move || {
             for ticket in tickets {
                 let group = ticket.wait().expect("an answer");
-                sender.send(group.header.sequence).expect("somebody listens");
+                sender.send(group.header.sequence).expect("the receiver is alive");
             }
         });
         assert!(!holds(&host));
         assert_eq!((host.digest(), host.status().durable, buffer.sequences()), before);
-        assert!(heard.try_recv().is_err(), "nobody is told");
+        assert!(heard.try_recv().is_err(), "nothing is acknowledged");
         servers.iter_mut().for_each(Server::again);
-        waits.join().expect("everybody is told");
+        waits.join().expect("every command is acknowledged");
         let told: Vec<Sequence> = heard.iter().collect();
         let first = before.1.0 + 1;
         assert!(told.iter().map(|it| it.0).eq(first..first + told.len() as u64), "in order");
     }
     let heard = buffer.sequences();
-    assert!(heard.iter().map(|it| it.0).eq(1..=heard.len() as u64), "in order, nothing twice");
-    host.close().expect("a clean end");
+    assert!(heard.iter().map(|it| it.0).eq(1..=heard.len() as u64), "in order, without repetition");
+    host.close().expect("a clean shutdown");
 }
 
 #[test]
-fn nothing_is_told_while_the_one_server_is_dead() {
+fn nothing_is_acknowledged_while_the_only_lock_server_is_dead() {
     servers_die_and_come_back(1);
 }
 
 #[test]
-fn nothing_is_told_while_three_servers_are_dead() {
+fn nothing_is_acknowledged_while_all_three_lock_servers_are_dead() {
     servers_die_and_come_back(3);
 }
 
@@ -169,7 +169,7 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
     let mut next = 1;
     let before = host.status().durable.0;
     let tickets = fill(&host, &mut next);
-    until("the journal goes on", || journaled(folder.path()).0 >= before + 32);
+    until("the journal continues", || journaled(folder.path()).0 >= before + 32);
     // One delivery may have been in progress when the lock was lost.
     assert!(gate.asked() <= asked + 1, "{} after {asked}", gate.asked());
     assert!(!holds(&host));
@@ -179,11 +179,11 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
     let delivery = || host.settlement().into_iter().find_map(|it| it.delivery);
     until("it is delivered", || delivery().as_ref().is_some_and(delivered));
     tickets.into_iter().for_each(|ticket| drop(ticket.wait().expect("an answer")));
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }
 
 #[test]
-fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
+fn host_can_close_without_its_lock_and_the_next_host_has_every_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut servers = servers(1);
     let buffer = GroupBuffer::default();
@@ -193,10 +193,10 @@ fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
     until("the lock is lost", || !holds(&host));
     let mut next = 0;
     let tickets = fill(&host, &mut next);
-    let stopped = host.close().expect_err("it says what was not told");
+    let stopped = host.close().expect_err("unacknowledged commands are reported");
     assert!(matches!(stopped, Stopped::LockLost), "{stopped}");
     for ticket in tickets {
-        let why = ticket.wait().expect_err("nobody was told");
+        let why = ticket.wait().expect_err("it was not acknowledged");
         assert!(matches!(why, Stopped::LockLost), "{why}");
     }
     assert_eq!(buffer.sequences(), [Sequence(1), Sequence(2)]);
@@ -207,11 +207,11 @@ fn a_host_ends_without_its_lock_and_the_next_one_knows_everything() {
         let request = request.expect("each has one");
         assert!(host.outcome(MARKET, account, request).is_some(), "{number} was carried out");
     }
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }
 
 #[test]
-fn who_is_not_to_wait_is_told_why() {
+fn standby_exit_error_says_what_holds_the_lock() {
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
     let (servers, buffer) = (servers(3), GroupBuffer::default());
     let open = |folder: &Path, lock: Option<RunnerLock>| {
@@ -232,8 +232,8 @@ fn who_is_not_to_wait_is_told_why() {
         matches!(&by, LockedBy::Lock(RedlockError::Taken { name, .. }) if *name == key()),
         "{by}"
     );
-    first.close().expect("a clean end");
-    until("it is given back", || is_given_back(&servers));
+    first.close().expect("a clean shutdown");
+    until("it is released", || is_given_back(&servers));
     // Another host holds the folder without a lock. On a busy machine an attempt may fail at the lock
     // first.
     let first = open(one.path(), None).expect("a host");
@@ -241,8 +241,8 @@ fn who_is_not_to_wait_is_told_why() {
         let by = refused(open(one.path(), exit()));
         matches!(by, LockedBy::Folder { folder, .. } if folder == one.path())
     });
-    until("it is given back", || is_given_back(&servers));
-    first.close().expect("a clean end");
+    until("it is released", || is_given_back(&servers));
+    first.close().expect("a clean shutdown");
     let alone = Options { lock: exit(), ..Options::redis_only(servers[0].options()) };
     assert!(matches!(Host::open(alone), Err(OpenError::LockAlone)));
     let two =

@@ -171,10 +171,10 @@ impl World {
         };
         gone.iter().for_each(|file| disk.remove(file).expect("it is there"));
         for folder in [&journal, &snapshots] {
-            disk.sync_folder(folder).expect("it is gone for good");
+            disk.sync_folder(folder).expect("the removal is synced");
         }
         let left = LocalSnapshots::open(shared, &snapshots, folder.history(), 2);
-        let left = left.and_then(|left| left.newest()).expect("they can be read").found;
+        let left = left.and_then(|left| left.newest()).expect("the snapshots can be read").found;
         let empty = Engine::new(1).snapshot();
         let left = left.map_or(empty, |left| left.snapshot);
         let last_market = left.last_market.max(named);
@@ -190,7 +190,7 @@ fn stem(file: &Path) -> u64 {
 }
 
 #[test]
-fn a_crash_during_a_recovery_takes_nothing_back_and_is_never_refused() {
+fn crash_during_recovery_loses_nothing_and_is_always_recoverable() {
     let trials = number("PRICETIME_TRIALS", 120);
     let seed = number("PRICETIME_SEED", 1).wrapping_add(3_000);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
@@ -221,14 +221,16 @@ fn a_crash_during_a_recovery_takes_nothing_back_and_is_never_refused() {
         world.assert_told(digest);
         told += world.told.len();
     }
-    eprintln!("{recoveries} recoveries failed, {running} hosts later, {told} commands told of");
+    eprintln!(
+        "{recoveries} recoveries failed, {running} hosts later, {told} commands acknowledged"
+    );
     assert!(recoveries > trials && running > 0 && told > 0);
 }
 
 /// Starts twice on an empty disk. The first start fails at an arbitrary call. The second loses power at
 /// an arbitrary call, if it gets that far.
 #[test]
-fn a_folder_that_is_half_made_is_made_again() {
+fn half_created_folder_is_created_again() {
     let mut failed = 0;
     for (first, second) in (0..35).flat_map(|first| (0..80).map(move |second| (first, second))) {
         let mut world = World::new(first << 20 | second);
@@ -261,7 +263,7 @@ fn a_folder_that_is_half_made_is_made_again() {
 }
 
 #[test]
-fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one() {
+fn crash_while_accepting_a_loss_leaves_the_old_or_the_complete_new_history() {
     // Each trial opens a dozen hosts.
     let trials = number("PRICETIME_TRIALS", 400) / 10;
     let seed = number("PRICETIME_SEED", 1).wrapping_add(4_000);
@@ -283,7 +285,11 @@ fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one(
             match world.open(true) {
                 // This test ignores failures after the start.
                 Ok(host) => {
-                    assert_eq!(host.start().lost.is_none(), begun, "trial {trial}: once is enough");
+                    assert_eq!(
+                        host.start().lost.is_none(),
+                        begun,
+                        "trial {trial}: a loss is accepted only once"
+                    );
                     begun = true;
                     drop(host);
                 }
@@ -312,7 +318,7 @@ fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one(
         let opened = world.open(true).map(|host| host.close());
         opened.unwrap_or_else(|refused| panic!("trial {trial}: {refused}")).expect("nothing fails");
         let kept = files == world.disk.files(&world.path().join(&name)).len();
-        assert!(kept, "trial {trial}: what was there stays");
+        assert!(kept, "trial {trial}: the old history is kept");
         let now = world.recover().engine.snapshot();
         let (last_timestamp, last_market) = (now.last_timestamp, now.last_market);
         assert!(last_timestamp >= base.last_timestamp && last_market >= base.last_market);
@@ -332,7 +338,7 @@ fn a_crash_while_a_loss_is_accepted_leaves_the_old_history_or_the_whole_new_one(
 /// Without any snapshot, a journal whose beginning is lost yields no state. The sequences and market
 /// ids used in it are still not used again.
 #[test]
-fn a_new_history_begins_above_everything_that_is_found() {
+fn new_history_starts_above_every_number_found() {
     let mut world = World::new(1);
     let host = world.open(false).expect("nothing fails");
     world.submit(&host, 90);
@@ -349,7 +355,7 @@ fn a_new_history_begins_above_everything_that_is_found() {
     let mut add = operator(Action::AddMarket(load::spec()));
     let again = host.submit(add).expect("room").wait().expect("durable");
     assert_eq!(again.header.sequence, Sequence(before.0 + 1));
-    assert_eq!(again.outcome, Outcome::Rejected(Reason::UsedMarketId), "its trades have names");
+    assert_eq!(again.outcome, Outcome::Rejected(Reason::UsedMarketId), "the market id was used");
     add.market = MarketId(load::MARKET.0 + 1);
     let other = host.submit(add).expect("room").wait().expect("durable");
     assert_eq!(other.outcome, Outcome::Accepted);
@@ -358,7 +364,7 @@ fn a_new_history_begins_above_everything_that_is_found() {
 
 /// If only the name of the history is left, there is nothing that the new one has to begin above.
 #[test]
-fn a_new_history_begins_at_the_beginning_where_nothing_is_left() {
+fn new_history_starts_at_1_if_nothing_is_left() {
     let mut world = World::new(2);
     let host = world.open(false).expect("nothing fails");
     world.submit(&host, 10);

@@ -43,9 +43,9 @@ fn state(folder: &Path, at: Sequence) -> Engine {
 /// Waits for exactly this many updates.
 fn next<T>(updates: &mut Updates<T>, count: usize) -> Vec<T> {
     let mut all = Vec::new();
-    until("what was missed", || {
+    until("the missed updates arrive", || {
         while all.len() < count
-            && let Some(update) = updates.try_next().expect("nobody was too slow")
+            && let Some(update) = updates.try_next().expect("the subscriber kept up")
         {
             all.push(update);
         }
@@ -91,7 +91,7 @@ impl Present {
 }
 
 #[test]
-fn who_was_away_hears_what_came_meanwhile_and_then_what_comes() {
+fn resumed_subscriber_receives_missed_and_then_live_events() {
     let folder = tempfile::tempdir().expect("a folder");
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed}");
@@ -107,7 +107,7 @@ fn who_was_away_hears_what_came_meanwhile_and_then_what_comes() {
     let mut said: u64 = 0;
     for life in 0..3 {
         if life > 0 {
-            host.close().expect("it ends in order");
+            host.close().expect("a clean shutdown");
             present.hear();
             host = open(roomy(folder.path()));
             present.begin(&host);
@@ -162,7 +162,7 @@ fn who_was_away_hears_what_came_meanwhile_and_then_what_comes() {
 }
 
 #[test]
-fn what_is_more_than_one_subscription_brings_comes_with_the_next() {
+fn events_beyond_one_subscription_come_with_the_next() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(roomy(folder.path()));
     let began = host.status().durable;
@@ -196,7 +196,7 @@ fn what_is_more_than_one_subscription_brings_comes_with_the_next() {
 }
 
 #[test]
-fn a_market_that_is_gone_by_now_is_told_to_its_end() {
+fn removed_market_can_be_followed_to_its_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
     let from = host.status().durable;
@@ -214,14 +214,15 @@ fn a_market_that_is_gone_by_now_is_told_to_its_end() {
 }
 
 #[test]
-fn who_cannot_be_told_hears_from_where_one_can() {
+fn refused_resume_says_why_and_names_the_oldest_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let journal = JournalOptions { segment_bytes: JournalOptions::SEGMENT_BYTES_MIN };
     let retention = Retention::Snapshots;
     let mut options = Options { journal, retention, ..roomy(folder.path()) };
     options.subscription_replay = 1_000;
     let host = open(options);
-    let ahead = host.subscribe_from(MARKET, Sequence(3)).expect_err("nobody has said that");
+    let ahead =
+        host.subscribe_from(MARKET, Sequence(3)).expect_err("that sequence is in the future");
     let SubscribeError::Ahead { from: Sequence(3), durable: Sequence(2) } = ahead else {
         panic!("{ahead}")
     };
@@ -250,11 +251,11 @@ fn who_cannot_be_told_hears_from_where_one_can() {
             Err(error) => Some(error),
         }
     });
-    let gone = refused.expect("the journal is made shorter");
+    let gone = refused.expect("the journal is truncated");
     let SubscribeError::Gone { from: Sequence(2), oldest } = gone else { panic!("{gone}") };
     let feed = host.subscribe_from(MARKET, oldest).expect("a feed");
     assert_eq!(feed.book.sequence, oldest);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options { policy: Policy::None, ..Options::new(folder.path()) });

@@ -81,7 +81,7 @@ fn ends(groups: &[Group]) -> usize {
 }
 
 #[test]
-fn a_session_that_is_dropped_in_a_rush_leaves_no_order() {
+fn session_dropped_under_load_leaves_no_order() {
     const SESSIONS: u64 = 24;
     const ORDERS: u64 = 60;
     let folder = tempfile::tempdir().expect("a folder");
@@ -104,18 +104,18 @@ fn a_session_that_is_dropped_in_a_rush_leaves_no_order() {
             });
         }
     });
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     let groups = groups(folder.path());
     assert_eq!(ended(&groups) as u64, SESSIONS * ORDERS);
     assert_eq!(ends(&groups) as u64, SESSIONS * MARKETS.len() as u64, "one for each market");
     let events = || groups.iter().flat_map(|group| &group.events);
     let placed = events().filter(|event| matches!(event, Event::Accepted { .. })).count();
     let gone = events().filter(|event| matches!(event, Event::Cancelled { .. })).count();
-    assert_eq!(placed - gone, MARKETS.len(), "orders without a session stay");
+    assert_eq!(placed - gone, MARKETS.len(), "orders without a session are kept");
 }
 
 #[test]
-fn a_session_of_a_process_that_died_ends_at_the_next_start() {
+fn session_of_a_dead_process_ends_at_the_next_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(folder.path());
     let mut session = host.session();
@@ -124,29 +124,29 @@ fn a_session_of_a_process_that_died_ends_at_the_next_start() {
     place(&host, &mut session, bid(MARKETS[0], 3));
     // Simulates the death of the process: the host does not learn that the session ended.
     std::mem::forget(session);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     assert_eq!(ended(&groups(folder.path())), 0);
 
-    open(folder.path()).close().expect("it ends in order");
+    open(folder.path()).close().expect("a clean shutdown");
     let first = groups(folder.path());
-    assert_eq!((ended(&first), ends(&first)), (2, 1), "and nothing is asked of the other market");
-    open(folder.path()).close().expect("it ends in order");
-    assert_eq!(groups(folder.path()), first, "a start that has nothing to end says nothing");
+    assert_eq!((ended(&first), ends(&first)), (2, 1), "the other market gets no command");
+    open(folder.path()).close().expect("a clean shutdown");
+    assert_eq!(groups(folder.path()), first, "a start with no session to end adds no command");
 }
 
 #[test]
-fn a_session_in_which_nothing_was_placed_ends_in_silence() {
+fn session_without_orders_ends_without_a_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(folder.path());
     let mut session = host.session();
     done(&host, bid(MARKETS[0], 1));
-    let Action::Place(one) = bid(MARKETS[0], 1).action else { unreachable!("it places") };
+    let Action::Place(one) = bid(MARKETS[0], 1).action else { unreachable!("it is a Place") };
     place(
         &host,
         &mut session,
         Draft { action: Action::Cancel { order: one.order }, ..bid(MARKETS[0], 1) },
     );
     drop(session);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     assert_eq!(ends(&groups(folder.path())), 0);
 }

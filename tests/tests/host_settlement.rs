@@ -94,7 +94,7 @@ const ONE: MarketId = MarketId(1);
 const TWO: MarketId = MarketId(2);
 
 #[test]
-fn every_epoch_is_posted_once_however_often_the_host_ends() {
+fn every_epoch_is_posted_once_across_restarts() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut number = 0;
     for round in 0..8 {
@@ -113,17 +113,17 @@ fn every_epoch_is_posted_once_however_often_the_host_ends() {
             }
             number += 25;
         }
-        host.close().expect("a clean end");
+        host.close().expect("a clean shutdown");
     }
     let host = host(folder.path(), &opened());
     until("all is settled", || is_settled(&host, ONE, 20) && is_settled(&host, TWO, 20));
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     let posted = judge(folder.path(), PLATFORM, &mut *ledger(folder.path()).expect("the ledger"));
     assert_eq!(posted, 40);
 }
 
 #[test]
-fn a_ledger_that_is_away_holds_nobody_up_and_gets_everything_later() {
+fn unreachable_ledger_delays_no_command_and_catches_up() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = Arc::new(AtomicBool::new(false));
     let first = host(folder.path(), &open);
@@ -134,26 +134,26 @@ fn a_ledger_that_is_away_holds_nobody_up_and_gets_everything_later() {
         close(&first, ONE);
     }
     trade(&first, TWO, 0..40);
-    until("it is said", || matches!(standing(&first, ONE), Some(Standing::Retry { .. })));
+    until("the status says it", || matches!(standing(&first, ONE), Some(Standing::Retry { .. })));
     // The last epoch of a removed market exists only in the journal.
     say(&first, TWO, Action::CancelAll { account: None, side: None });
     say(&first, TWO, Action::SetPhase(Phase::Closed));
     say(&first, TWO, Action::RemoveMarket);
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     let second = host(folder.path(), &open);
     trade(&second, ONE, 2_000..2_010);
     open.store(true, Ordering::SeqCst);
     until("all is settled", || is_settled(&second, ONE, 300));
     close(&second, ONE);
     until("the next one too", || is_settled(&second, ONE, 301));
-    until("nobody is left", || standing(&second, TWO).is_none());
-    second.close().expect("a clean end");
+    until("the other market has nothing left", || standing(&second, TWO).is_none());
+    second.close().expect("a clean shutdown");
     let posted = judge(folder.path(), PLATFORM, &mut *ledger(folder.path()).expect("the ledger"));
     assert_eq!(posted, 302);
 }
 
 #[test]
-fn what_is_not_settled_stays_in_the_journal() {
+fn unsettled_epochs_stay_in_the_journal() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = Arc::new(AtomicBool::new(false));
     let begin = |keep: bool| {
@@ -172,9 +172,9 @@ fn what_is_not_settled_stays_in_the_journal() {
         trade(&first, ONE, epoch * 30..epoch * 30 + 30);
         close(&first, ONE);
     }
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     let recount = told(folder.path());
-    assert_eq!(recount.closed.len(), 40, "all of the journal is there");
+    assert_eq!(recount.closed.len(), 40, "the journal is complete");
     open.store(true, Ordering::SeqCst);
     let second = begin(true);
     until("all is settled", || is_settled(&second, ONE, 40));
@@ -183,17 +183,17 @@ fn what_is_not_settled_stays_in_the_journal() {
         close(&second, ONE);
         until("it is settled", || is_settled(&second, ONE, epoch + 1));
     }
-    second.close().expect("a clean end");
+    second.close().expect("a clean shutdown");
     let look = FolderReader::open(Arc::new(RealDisk), folder.path());
     let oldest = look.expect("a folder").journal().expect("a journal").oldest();
-    assert!(oldest.0 > 1, "what is settled may go");
+    assert!(oldest.0 > 1, "settled epochs may be dropped");
     let mut ledger = ledger(folder.path()).expect("the ledger");
     let (_, position) = ledger.position(ONE).expect("an answer");
     assert_eq!(position.map(|it| it.last), Some(EpochNumber(50)));
 }
 
 #[test]
-fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
+fn removed_market_is_settled_from_a_truncated_journal() {
     let folder = tempfile::tempdir().expect("a folder");
     let open = opened();
     let begin = || {
@@ -216,9 +216,9 @@ fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
             until("it is settled", || is_settled(&first, market, epoch + 1));
         }
     }
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
-    assert!(look.journal().expect("a journal").oldest().0 > 1, "what is settled is gone");
+    assert!(look.journal().expect("a journal").oldest().0 > 1, "settled epochs are dropped");
     // The ledger is unreachable while the market trades for the last time and is removed.
     open.store(false, Ordering::SeqCst);
     let second = begin();
@@ -228,16 +228,16 @@ fn a_market_that_went_away_is_settled_from_a_shorter_journal() {
     say(&second, TWO, Action::CancelAll { account: None, side: None });
     say(&second, TWO, Action::SetPhase(Phase::Closed));
     say(&second, TWO, Action::RemoveMarket);
-    second.close().expect("a clean end");
+    second.close().expect("a clean shutdown");
     open.store(true, Ordering::SeqCst);
-    begin().close().expect("a clean end");
+    begin().close().expect("a clean shutdown");
     let mut ledger = ledger(folder.path()).expect("the ledger");
     let (_, position) = ledger.position(TWO).expect("an answer");
     assert_eq!(position.map(|it| it.last), Some(EpochNumber(42)));
 }
 
 #[test]
-fn an_operator_holds_a_market_and_lets_it_go_on() {
+fn operator_can_hold_and_resume_a_market() {
     let folder = tempfile::tempdir().expect("a folder");
     let orders = OperatorRequests::of(folder.path());
     let first = host(folder.path(), &opened());
@@ -246,18 +246,18 @@ fn an_operator_holds_a_market_and_lets_it_go_on() {
     orders.leave(ONE, OperatorRequest::Hold).expect("an order");
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     close(&first, ONE);
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     // It stays held after a restart.
     let second = host(folder.path(), &opened());
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));
     orders.leave(ONE, OperatorRequest::Resume).expect("an order");
     until("it is settled", || is_settled(&second, ONE, 1));
-    second.close().expect("a clean end");
+    second.close().expect("a clean shutdown");
     assert_eq!(orders.left().expect("a folder").len(), 0);
 }
 
 #[test]
-fn who_says_hold_last_is_obeyed() {
+fn last_operator_request_wins() {
     let folder = tempfile::tempdir().expect("a folder");
     let orders = OperatorRequests::of(folder.path());
     let first = host(folder.path(), &opened());
@@ -266,19 +266,19 @@ fn who_says_hold_last_is_obeyed() {
     until("it is held", || standing(&first, ONE) == Some(Standing::Held));
     trade(&first, ONE, 0..20);
     close(&first, ONE);
-    first.close().expect("a clean end");
+    first.close().expect("a clean shutdown");
     orders.leave(ONE, OperatorRequest::Resume).expect("an order");
     orders.leave(ONE, OperatorRequest::Hold).expect("an order");
     let second = host(folder.path(), &opened());
     until("the other order is gone", || orders.left().expect("a folder").len() == 1);
     until("it is held", || standing(&second, ONE) == Some(Standing::Held));
-    second.close().expect("a clean end");
+    second.close().expect("a clean shutdown");
     let mut ledger = ledger(folder.path()).expect("the ledger");
     assert_eq!(ledger.position(ONE).expect("an answer").1, None, "nothing was settled");
 }
 
 #[test]
-fn nothing_is_settled_while_nobody_can_read_what_operators_want() {
+fn nothing_is_settled_while_operator_requests_cannot_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = host(folder.path(), &opened());
     add(&host, ONE);
@@ -290,10 +290,10 @@ fn nothing_is_settled_while_nobody_can_read_what_operators_want() {
     std::fs::write(&file, "").expect("a file");
     let obstacle = Obstacle::new(orders.clone(), file);
     close(&host, ONE);
-    obstacle.tried_again("orders cannot be read, so nothing is done");
-    assert!(!is_settled(&host, ONE, 2), "it may be held");
+    obstacle.tried_again("orders, so nothing is settled");
+    assert!(!is_settled(&host, ONE, 2), "the market may be on hold");
     obstacle.remove();
     std::fs::rename(&away, &orders).expect("it is there");
     until("it is settled", || is_settled(&host, ONE, 2));
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }

@@ -233,7 +233,7 @@ fn judge(folder: &Path, mut begun: Vec<Begun>, digests: Vec<Digest>, room: usize
 }
 
 #[test]
-fn account_subscriptions_agree_with_a_naive_model_whenever_they_begin() {
+fn account_subscriptions_match_a_naive_model_from_any_start() {
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed}");
     for room in [1 << 20, 8] {
@@ -243,7 +243,7 @@ fn account_subscriptions_agree_with_a_naive_model_whenever_they_begin() {
         let (begun, digests) = run(&host, seed);
         assert!(begun.len() as u64 >= SUBSCRIPTIONS);
         // The host delivers what was submitted last. Then every subscription ends.
-        host.close().expect("it ends in order");
+        host.close().expect("a clean shutdown");
         judge(folder.path(), begun, digests, room);
     }
 }
@@ -265,7 +265,7 @@ fn commands_are_acknowledged_while_a_digest_is_computed() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options { policy: Policy::None, ..Options::new(folder.path()) });
     let place = |number: u64| {
-        let Action::Place(mut place) = draft(0, 1).action else { unreachable!("it places") };
+        let Action::Place(mut place) = draft(0, 1).action else { unreachable!("it is a Place") };
         place.order = OrderId(u128::from(number));
         // Uses many accounts, because the number of orders of one account is limited.
         let account = AccountId(1 + u128::from(number % 100));

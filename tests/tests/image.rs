@@ -49,7 +49,7 @@ fn assert_same_views(engine: &Engine, image: &Image) {
 }
 
 #[test]
-fn the_image_is_the_cores_state() {
+fn image_equals_the_state_of_the_core() {
     for seed in base()..base() + 150 {
         let (mut image, mut count) = (Image::default(), 0_u32);
         groups(&day(seed), |engine, group| {
@@ -70,7 +70,7 @@ fn the_image_is_the_cores_state() {
 }
 
 #[test]
-fn a_replay_through_the_sink_is_the_same_as_folding_groups() {
+fn replay_into_the_image_equals_folding_groups() {
     for seed in base()..base() + 20 {
         let day = day(seed);
         let mut engine = Engine::new(day.markets_max);
@@ -83,7 +83,7 @@ fn a_replay_through_the_sink_is_the_same_as_folding_groups() {
 }
 
 #[test]
-fn a_lost_trade_is_noticed_when_its_epoch_closes() {
+fn lost_trade_is_noticed_when_its_epoch_closes() {
     let mut noticed = 0;
     for seed in base()..base() + 150 {
         let mut image = Image::default();

@@ -75,7 +75,7 @@ fn same_answers(engine: &Engine, image: &Image, market: &MarketSnapshot) {
 }
 
 #[test]
-fn the_image_is_the_cores_state_after_every_command() {
+fn image_equals_the_state_of_the_core_after_every_command() {
     let image = std::cell::RefCell::new(Image::default());
     let (mut commands, mut refused) = (0_u32, 0_u32);
     let begin = || *image.borrow_mut() = Image::default();
@@ -108,7 +108,7 @@ type Held = BTreeMap<MarketId, BTreeMap<OrderId, OrderRecord>>;
 
 fn apply(copy: &mut BTreeMap<OrderId, OrderRecord>, changes: Changes) {
     for order in changes.removals {
-        assert!(copy.remove(&order).is_some(), "only what was there is taken out");
+        assert!(copy.remove(&order).is_some(), "only existing orders are removed");
     }
     for order in changes.upserts {
         copy.insert(order.party.order, order);
@@ -121,7 +121,7 @@ fn orders_of(market: &MarketSnapshot) -> BTreeMap<OrderId, OrderRecord> {
 }
 
 #[test]
-fn changes_make_the_newer_state_of_the_older_one() {
+fn changes_turn_the_older_state_into_the_newer_one() {
     let held = std::cell::RefCell::new((Image::default(), Held::new()));
     let mut random = Random::new(number("PRICETIME_SEED", SEED));
     let (mut taken, mut told) = (0_u32, 0_usize);
@@ -298,7 +298,7 @@ fn tamper(record: &Record, drops: bool, random: &mut Random) -> Option<(String, 
 }
 
 #[test]
-fn whoever_is_told_something_else_is_found_out() {
+fn tampered_event_stream_is_detected() {
     let mut random = Random::new(number("PRICETIME_SEED", SEED));
     let mut counts: BTreeMap<(String, Found), u32> = BTreeMap::new();
     let mut done = 0;
@@ -325,5 +325,5 @@ fn whoever_is_told_something_else_is_found_out() {
     }
     eprintln!("of {done} tamperings: totals {totals}, only the digest {digest}, healed {healed}");
     assert_eq!(totals + digest + healed, done);
-    assert!(totals > done / 2, "the totals alone find most of what is wrong");
+    assert!(totals > done / 2, "the totals alone find most errors");
 }

@@ -37,7 +37,7 @@ fn text() -> String {
 }
 
 #[test]
-fn counts_that_overflow_are_refused() {
+fn overflowing_counts_are_refused() {
     let most = format!("\"{}\"", u64::MAX);
     let text = text();
     assert!(read_text(text.as_bytes()).expect("it was written").is_some());
@@ -50,12 +50,13 @@ fn counts_that_overflow_are_refused() {
 }
 
 #[test]
-fn error_repeats_little_of_a_line() {
+fn error_quotes_only_a_short_part_of_a_line() {
     let long = "x".repeat(60_000);
     for line in [format!("{{\"{long}\":1}}"), format!("{{\"blocked\":\"{long}\"}}"), long] {
         let mut lines: Vec<_> = text().lines().map(str::to_owned).collect();
         lines.insert(2, line);
-        let refused = read_text(lines.join("\n").as_bytes()).expect_err("it is no line of ours");
+        let refused =
+            read_text(lines.join("\n").as_bytes()).expect_err("it is not a line of an image");
         let said = refused.to_string();
         assert!(said.chars().count() < 600, "{said}");
     }

@@ -103,7 +103,7 @@ fn traded_as_told(call: &Call, group: &Group) {
 }
 
 #[test]
-fn indicative_price_is_what_the_uncross_then_does() {
+fn indicative_price_equals_the_result_of_the_uncross() {
     let first = number("PRICETIME_SEED", 1) << 20;
     eprintln!("PRICETIME_SEED={}", first >> 20);
     let mut seen = Seen::default();

@@ -86,7 +86,7 @@ fn fresh(seed: u64) -> FaultyDisk {
 }
 
 #[test]
-fn power_cuts_and_failing_calls_take_nothing_back_and_are_never_refused() {
+fn power_cuts_and_failing_calls_lose_nothing_and_are_always_recoverable() {
     let trials = number("PRICETIME_TRIALS", 300);
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
@@ -153,7 +153,7 @@ impl Disk for NoNewFiles {
 }
 
 #[test]
-fn journal_goes_on_into_a_segment_that_was_prepared_while_no_file_can_be_made() {
+fn journal_continues_in_a_prepared_segment_if_no_file_can_be_created() {
     let (seed, folder) = (5, Path::new(FOLDER));
     let disk = NoNewFiles(fresh(seed), Arc::default());
     let mut journal =
@@ -188,7 +188,7 @@ fn journal_goes_on_into_a_segment_that_was_prepared_while_no_file_can_be_made() 
 }
 
 #[test]
-fn a_flipped_bit_is_refused_by_name_or_does_not_matter() {
+fn flipped_bit_is_refused_with_its_file_or_is_harmless() {
     let trials = number("PRICETIME_TRIALS", 300);
     let seed = number("PRICETIME_SEED", 1).wrapping_add(1_000);
     let (mut refused, mut harmless) = (0_u64, 0_u64);
@@ -210,11 +210,11 @@ fn a_flipped_bit_is_refused_by_name_or_does_not_matter() {
                 harmless += u64::from(found.len() as u64 >= durable);
             }
             Err(JournalError::Damaged { file, .. }) => {
-                assert_eq!(&file, path, "trial {trial}: the file is named");
+                assert_eq!(&file, path, "trial {trial}: the error names the file");
                 refused += 1;
             }
             Err(JournalError::OtherHistory { .. } | JournalError::OtherRules { .. }) => {
-                panic!("trial {trial}: a checksum comes first")
+                panic!("trial {trial}: a checksum is checked first")
             }
             Err(other) => panic!("trial {trial}: {other}"),
         }
@@ -224,7 +224,7 @@ fn a_flipped_bit_is_refused_by_name_or_does_not_matter() {
 }
 
 #[test]
-fn a_zeroed_end_takes_back_no_more_than_the_last_batch() {
+fn zeroed_tail_loses_at_most_the_last_batch() {
     let trials = number("PRICETIME_TRIALS", 300);
     let seed = number("PRICETIME_SEED", 1).wrapping_add(3_000);
     let (mut refused, mut harmless) = (0_u64, 0_u64);
@@ -248,7 +248,7 @@ fn a_zeroed_end_takes_back_no_more_than_the_last_batch() {
                 harmless += 1;
             }
             Err(JournalError::Damaged { file, .. }) => {
-                assert_eq!(file, path, "trial {trial}: the file is named");
+                assert_eq!(file, path, "trial {trial}: the error names the file");
                 refused += 1;
             }
             Err(other) => panic!("trial {trial}: {other}"),
@@ -259,7 +259,7 @@ fn a_zeroed_end_takes_back_no_more_than_the_last_batch() {
 }
 
 #[test]
-fn opening_a_closed_journal_reads_and_writes_little() {
+fn opening_a_closed_journal_does_little_io() {
     let disk = FaultyDisk::new(1);
     let folder = Path::new(FOLDER);
     disk.create_folder(folder).expect("a folder");
@@ -271,7 +271,7 @@ fn opening_a_closed_journal_reads_and_writes_little() {
         journal.append(&command(1, sequence)).expect("it is the next one");
     }
     journal.commit().expect("durable");
-    journal.seal().expect("it ends in order");
+    journal.seal().expect("a clean shutdown");
     let before = disk.moved();
     let journal = open().expect("it opens");
     assert!(journal.opened().sealed && journal.durable() == Sequence(9_999));
@@ -287,7 +287,7 @@ fn opening_a_closed_journal_reads_and_writes_little() {
 
 /// In older versions records may fill the file to its end, including the place of the mark.
 #[test]
-fn a_segment_without_room_for_a_mark_goes_on() {
+fn segment_without_room_for_a_mark_can_be_continued() {
     for commands in 4..20 {
         let disk = fresh(commands);
         let mut journal = open(&disk).expect("it opens");
@@ -318,7 +318,7 @@ fn a_segment_without_room_for_a_mark_goes_on() {
                 journal.commit().expect("durable");
                 journal.mark().expect("marked");
                 if life == 1 {
-                    journal.seal().expect("it ends in order");
+                    journal.seal().expect("a clean shutdown");
                 }
             }
             assert_holds(&read(&disk).expect("whole"), 7, commands + 6);
@@ -354,7 +354,7 @@ fn state(seed: u64, orders: u64) -> EngineSnapshot {
 }
 
 #[test]
-fn a_snapshot_is_there_whole_or_told_of() {
+fn snapshot_is_complete_or_reported_as_damaged() {
     let trials = number("PRICETIME_TRIALS", 300);
     let seed = number("PRICETIME_SEED", 1).wrapping_add(2_000);
     let (mut failed, mut fell_back) = (0_u64, 0_u64);
@@ -382,10 +382,10 @@ fn a_snapshot_is_there_whole_or_told_of() {
         }
         let snapshots = open().expect("a power cut is not refused");
         let newest = snapshots.newest().expect("nothing is damaged");
-        assert!(newest.damaged.is_empty(), "trial {trial}: a name is a whole snapshot");
+        assert!(newest.damaged.is_empty(), "trial {trial}: a named snapshot is complete");
         let found = newest.found.map(|loaded| loaded.snapshot);
         let sequence = |state: &Option<EngineSnapshot>| state.as_ref().map(|s| s.last_sequence);
-        assert!(sequence(&found) >= sequence(&saved), "trial {trial}: what was saved is there");
+        assert!(sequence(&found) >= sequence(&saved), "trial {trial}: the saved snapshot is there");
         if let Some(found) = found {
             assert_eq!(found, state(trial, found.last_sequence.0 - 2), "trial {trial}");
             // A damaged snapshot is reported, and the one before it is used.

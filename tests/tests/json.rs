@@ -28,7 +28,7 @@ fn is_beyond(command: &Command, spec: Option<&MarketSpec>) -> bool {
 }
 
 #[test]
-fn every_command_and_every_event_comes_back_as_it_was() {
+fn commands_and_events_survive_a_json_round_trip() {
     let (input, output) = (validator::<Line>(), validator::<Answer>());
     let (mut exact, mut all) = (0, 0);
     for seed in 0..24 {
@@ -44,7 +44,7 @@ fn every_command_and_every_event_comes_back_as_it_was() {
                 let text = serde_json::to_string(&Answer::Done(Done::of_group(&group, &spec)));
                 let text = text.unwrap();
                 let Answer::Done(back) = serde_json::from_str(&text).unwrap() else {
-                    panic!("{text} is no done");
+                    panic!("{text} is not a done answer");
                 };
                 assert_eq!(serde_json::to_string(&Answer::Done(back)).unwrap(), text);
                 if seed < 4 {
@@ -95,7 +95,7 @@ fn sent_back(event: &EventLine, market: u32) -> Option<Line> {
 }
 
 #[test]
-fn what_is_told_of_a_market_can_be_sent_back_unchanged() {
+fn market_description_is_accepted_as_input_unchanged() {
     let (mut added, mut set) = (0, 0);
     for seed in 0..60 {
         let day = day(seed);
@@ -131,7 +131,7 @@ fn error(line: &str) -> String {
 }
 
 #[test]
-fn what_nobody_knows_and_what_stands_twice_is_refused_with_its_column() {
+fn unknown_and_duplicate_members_are_refused_with_their_column() {
     let own = "\"account\":\"00000000-0000-0000-0000-000000000007\"";
     let order = "\"order\":\"00000000-0000-0000-0000-000000000001\"";
     let cancel = |rest: &str| format!("{{\"cancel\":{{\"market\":1,{own},{order}{rest}}}}}");
@@ -160,7 +160,7 @@ fn what_nobody_knows_and_what_stands_twice_is_refused_with_its_column() {
 }
 
 #[test]
-fn a_decimal_is_a_string_and_fits_its_market() {
+fn decimal_must_be_a_string_that_fits_its_market() {
     let spec = MarketSpec { symbol: Symbol::new("X").unwrap(), ..pricetime_tests::load::spec() };
     let place = |price: &str, quantity: &str| {
         format!(
@@ -184,10 +184,7 @@ fn a_decimal_is_a_string_and_fits_its_market() {
     let refused = draft("\"1\"", "\"-1\"").unwrap_err();
     assert!(refused.starts_with("quantity: -1 is not from 0 to "), "{refused}");
     let refused = draft(&format!("\"{}\"", "1".repeat(60_000)), "\"1\"").unwrap_err();
-    assert_eq!(
-        refused,
-        format!("price: {}… has more than the 28 digits that are read", "1".repeat(64))
-    );
+    assert_eq!(refused, format!("price: {}… has more than 28 digits", "1".repeat(64)));
     let line: Line = serde_json::from_str(&place("\"1\"", "\"1\"")).unwrap();
     assert!(matches!(line.draft(None), Err(BadLine::UnknownMarket(_))));
 }

@@ -19,11 +19,11 @@ use pricetime_tests::generate::random::Random;
 use pricetime_tests::recount::{MARKET, batch, beginning, recount};
 
 fn open(folder: &Path) -> EmbeddedLedger {
-    EmbeddedLedger::open(folder).expect("nobody else has it open")
+    EmbeddedLedger::open(folder).expect("no other process has it open")
 }
 
 #[test]
-fn it_does_what_every_ledger_does() {
+fn embedded_ledger_passes_the_common_ledger_trial() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 2_000));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
     let folder = tempfile::tempdir().expect("a folder");
@@ -47,7 +47,7 @@ fn settled(folder: &Path, epochs: u64) {
 }
 
 #[test]
-fn one_process_has_it_open() {
+fn embedded_ledger_opens_in_only_one_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let below = folder.path().join("a folder/that is not there");
     settled(&below, 3);
@@ -60,7 +60,7 @@ fn one_process_has_it_open() {
 }
 
 #[test]
-fn what_was_damaged_is_refused() {
+fn damaged_file_is_refused() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 5_000) / 50);
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={}", trials * 50);
     let folder = tempfile::tempdir().expect("a folder");
@@ -91,7 +91,7 @@ fn what_was_damaged_is_refused() {
                 assert_eq!(waits, [batch(31)], "trial {trial}");
             }
             Err(error @ LedgerError::Damaged { .. }) => {
-                assert!(error.to_string().contains("put back a copy"), "{error}");
+                assert!(error.to_string().contains("restore an earlier copy"), "{error}");
                 found += 1;
             }
             Err(error) => panic!("trial {trial}: {error}"),
@@ -103,7 +103,7 @@ fn what_was_damaged_is_refused() {
 }
 
 #[test]
-fn what_was_not_finished_is_no_ledger() {
+fn unfinished_file_is_not_taken_for_a_ledger() {
     let folder = tempfile::tempdir().expect("a folder");
     // One file as a crash leaves it while a ledger is created, and one that is a user's copy.
     let left = folder.path().join("ledger.redb.0123456789abcdef.new");
@@ -117,7 +117,7 @@ fn what_was_not_finished_is_no_ledger() {
 }
 
 #[test]
-fn of_many_who_make_a_ledger_one_has_it() {
+fn concurrent_creation_leaves_one_owner() {
     for _ in 0..20 {
         let folder = tempfile::tempdir().expect("a folder");
         let start = Barrier::new(4);
@@ -152,14 +152,18 @@ fn run(folder: &Path, lives: Duration) -> Option<u64> {
         done.last()
     });
     std::thread::sleep(lives);
-    assert_eq!(settler.try_wait().expect("it can be asked"), None, "it does not end by itself");
+    assert_eq!(
+        settler.try_wait().expect("its status can be read"),
+        None,
+        "it does not end by itself"
+    );
     settler.kill().expect("it can be killed");
     settler.wait().expect("it is dead");
     reader.join().expect("no panic")
 }
 
 #[test]
-fn a_kill_at_any_moment_loses_and_doubles_nothing() {
+fn killed_process_loses_and_repeats_no_posting() {
     let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let mut folder = tempfile::tempdir().expect("a folder");
@@ -181,10 +185,10 @@ fn a_kill_at_any_moment_loses_and_doubles_nothing() {
         let lives = Duration::from_millis(random.within(2, most) * (1 + kill / kills));
         told = run(folder.path(), lives).unwrap_or(told);
         let last = recount(&mut open(folder.path())).expect("a ledger that answers");
-        assert!(last == told || last == told + 1, "told of {told}, posted {last}");
+        assert!(last == told || last == told + 1, "acknowledged {told}, posted {last}");
         killed_between += last - told;
         told = last;
     }
-    eprintln!("{told} epochs, {killed_between} of them posted and not told of");
+    eprintln!("{told} epochs, {killed_between} of them posted but not acknowledged");
     assert!(told > 0, "nothing was ever posted");
 }

@@ -54,12 +54,12 @@ fn posted(ledger: &mut PostgresLedger, batch: &Batch, token: Token) -> (Applied,
 fn unreachable<T: core::fmt::Debug>(answer: Result<T, LedgerError>) -> String {
     match answer {
         Err(error @ LedgerError::Unreachable { .. }) => error.to_string(),
-        other => panic!("it has to be unreachable: {other:?}"),
+        other => panic!("expected unreachable, got {other:?}"),
     }
 }
 
 #[test]
-fn it_does_what_every_ledger_has_to_do() {
+fn postgres_ledger_passes_the_common_ledger_trial() {
     let server = Server::start();
     let (seed, steps) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={steps}");
@@ -127,7 +127,7 @@ fn settle(
 }
 
 #[test]
-fn killed_again_and_again_it_posts_nothing_twice() {
+fn repeatedly_killed_server_posts_nothing_twice() {
     let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12) / 2);
     eprintln!("PRICETIME_SEED={seed}, {kills} kills");
     let mut server = Server::start();
@@ -169,14 +169,14 @@ fn killed_again_and_again_it_posts_nothing_twice() {
     });
     let epochs = until.load(SeqCst);
     eprintln!("{epochs} epochs, {lost:?} answers lost, [done, known] by each: {counted:?}");
-    assert!(lost.into_inner() > 0, "nobody has felt anything");
+    assert!(lost.into_inner() > 0, "no answer was lost");
     let done: u64 = counted.iter().map(|[done, _]| done).sum();
     assert!(done <= epochs, "{done} epochs were done, of {epochs}");
     recount(&server, &mut ledger, epochs);
 }
 
 #[test]
-fn what_was_done_and_not_told_is_known_when_asked_again() {
+fn retry_after_a_lost_answer_finds_the_posting() {
     let server = Server::start();
     let proxy = Proxy::start(server.port);
     let url = server.url().replace(&server.port.to_string(), &proxy.port.to_string());
@@ -202,7 +202,7 @@ fn what_was_done_and_not_told_is_known_when_asked_again() {
 }
 
 #[test]
-fn a_server_that_hangs_holds_nobody() {
+fn hanging_server_blocks_no_caller() {
     let server = Server::start();
     let mut patient = server.ledger("books");
     let token = begin(&mut patient);
@@ -222,7 +222,7 @@ fn a_server_that_hangs_holds_nobody() {
 }
 
 #[test]
-fn a_server_that_begins_anew_is_not_even_noticed() {
+fn server_restart_between_postings_goes_unnoticed() {
     let mut server = Server::start();
     let mut ledger = server.ledger("books");
     let token = begin(&mut ledger);
@@ -235,7 +235,7 @@ fn a_server_that_begins_anew_is_not_even_noticed() {
 }
 
 #[test]
-fn somebody_who_holds_the_market_is_named_and_not_waited_for_without_end() {
+fn locked_market_row_is_reported_and_the_wait_is_bounded() {
     let server = Server::start();
     let mut patient = server.ledger("books");
     let token = begin(&mut patient);
@@ -246,7 +246,7 @@ fn somebody_who_holds_the_market_is_named_and_not_waited_for_without_end() {
         let held = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
         until("the row is held", || server.ask(held) == "1");
         // The server reports this in time, unless the machine is busy.
-        let why = "somebody holds the market's row";
+        let why = "another session holds the market's row";
         until(why, || unreachable(ledger.apply(&batch(1), token, Deed::Post)).contains(why));
         // A read does not wait.
         assert_eq!(patient.position(MARKET).expect("a position").0, token);

@@ -26,12 +26,12 @@ fn open(url: &str, schema: &str) -> Result<PostgresLedger, LedgerError> {
 fn refused<T: core::fmt::Debug>(answer: Result<T, LedgerError>, said: &str) {
     match answer {
         Err(LedgerError::Refused { why, .. }) => assert!(why.contains(said), "{why}"),
-        other => panic!("it has to be refused with {said:?}: {other:?}"),
+        other => panic!("expected a refusal with {said:?}, got {other:?}"),
     }
 }
 
 #[test]
-fn whatever_stands_in_the_way_is_named() {
+fn open_error_names_the_obstacle() {
     let server = Server::start();
     let url = server.url();
     drop(server.ledger("books"));
@@ -45,14 +45,14 @@ fn whatever_stands_in_the_way_is_named() {
     let Err(LedgerError::Unreachable { why, .. }) =
         open(&format!("{url}?sslmode=require"), "books")
     else {
-        panic!("a server that cannot encrypt is no way to an encrypted connection");
+        panic!("a server without encryption must be refused");
     };
     assert!(why.contains("TLS"), "{why}");
     let nobody = "postgres://admin:secret@127.0.0.1:1/postgres";
     assert!(matches!(open(nobody, "books"), Err(LedgerError::Unreachable { .. })));
     let mut ledger = server.ledger("books");
     let within = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    refused(within.block_on(async { ledger.position(MARKET) }), "a thread of its own");
+    refused(within.block_on(async { ledger.position(MARKET) }), "its own thread");
     // The ledger reports content that another writer changed.
     let token = begin(&mut ledger);
     let _fresh = ledger.deposit(&batch(1)).expect("a deposit");
@@ -64,7 +64,7 @@ fn whatever_stands_in_the_way_is_named() {
 }
 
 #[test]
-fn tables_of_others_stay_as_they_are() {
+fn foreign_tables_are_left_alone() {
     let server = Server::start();
     let theirs = "CREATE SCHEMA shop; CREATE TABLE shop.balances (account text, has numeric); \
                   INSERT INTO shop.balances VALUES ('ann', 12.5)";
@@ -81,7 +81,7 @@ fn tables_of_others_stay_as_they_are() {
 }
 
 #[test]
-fn many_at_once_make_the_tables_once() {
+fn concurrent_opens_create_the_tables_once() {
     let server = Server::start();
     let opened = thread::scope(|scope| {
         let open = || scope.spawn(|| open(&server.url(), "books").map(drop));
@@ -97,7 +97,7 @@ fn tables_of_a_later_version_are_refused() {
     let mut ledger = server.ledger("books");
     let _token = begin(&mut ledger);
     drop(server.ask("INSERT INTO books.pricetime_migrations VALUES (99)"));
-    refused(open(&server.url(), "books"), "of version 99, and 1 is the last one known here");
+    refused(open(&server.url(), "books"), "of version 99, but this version knows at most 1");
     // An open ledger is also refused when it reconnects.
     let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
                WHERE application_name = 'pricetime'";
@@ -114,7 +114,7 @@ fn queries() -> Vec<&'static str> {
 }
 
 #[test]
-fn made_by_hand_and_asked_with_the_least_rights_it_is_as_the_page_says() {
+fn manual_setup_with_minimal_rights_works_as_documented() {
     let server = Server::start();
     drop(server.ask("CREATE SCHEMA pricetime"));
     drop(server.ask(&format!("SET search_path TO pricetime; BEGIN; {MIGRATION}; COMMIT")));
@@ -132,7 +132,7 @@ fn made_by_hand_and_asked_with_the_least_rights_it_is_as_the_page_says() {
         let deed = if epoch == 30 { Deed::Drop } else { Deed::Post };
         assert_eq!(ledger.apply(&batch(epoch), token, deed), Ok(Applied::Done));
     }
-    ledger.forget(MARKET, 7).expect("notices to let go");
+    ledger.forget(MARKET, 7).expect("notices to delete");
     assert_eq!(ledger.outbox(MARKET, 0, 99).expect("an outbox").len(), 23);
     let has = balances(29).into_iter().find(|it| it.account == AccountId(1)).expect("a balance");
     let shown = format!("7|{}|{}", has.base + 1_000, has.quote - 3);
@@ -162,7 +162,7 @@ fn made_by_hand_and_asked_with_the_least_rights_it_is_as_the_page_says() {
 }
 
 #[test]
-fn another_machine_is_not_asked_without_encryption() {
+fn remote_server_requires_encryption() {
     // This address is reserved for documentation, so no server has it.
     let url = "postgres://ann:hunter2@192.0.2.1/books";
     for url in [url.to_owned(), format!("{url}?sslmode=prefer"), format!("{url}?sslmode=disable")] {
@@ -171,7 +171,7 @@ fn another_machine_is_not_asked_without_encryption() {
 }
 
 #[test]
-fn what_asks_for_encryption_gets_it_from_whom_it_knows() {
+fn encrypted_connection_verifies_the_server_certificate() {
     let folder = tempfile::tempdir().expect("a folder");
     certificates::make(folder.path());
     let read = |name: &str| std::fs::read(folder.path().join(name)).expect("a file");
@@ -207,11 +207,11 @@ fn what_asks_for_encryption_gets_it_from_whom_it_knows() {
         let Err(LedgerError::Unreachable { why, .. }) =
             PostgresLedger::open(options_in(mode, authority))
         else {
-            panic!("{mode}: a server that nobody vouches for");
+            panic!("{mode}: an untrusted server must be refused");
         };
         assert!(why.contains("certificate"), "{mode}: {why}");
     }
-    refused(PostgresLedger::open(options(Some(b"nothing".to_vec()))), "as PEM");
+    refused(PostgresLedger::open(options(Some(b"nothing".to_vec()))), "PEM");
     // With `prefer`, the connection is encrypted if the server can encrypt.
     let preferred = PostgresLedger::open(options_in("prefer", Some(read("ca.crt"))));
     let preferred = preferred.expect("a ledger");
@@ -222,6 +222,6 @@ fn what_asks_for_encryption_gets_it_from_whom_it_knows() {
         |mode: &str| PostgresOptions::parse(&format!("{}?sslmode={mode}", server.url()), "books");
     let mut plain = options_in("prefer").expect("an address");
     plain.authority = Some(read("ca.crt"));
-    let _plain = PostgresLedger::open(plain).expect("a server on this machine need not encrypt");
+    let _plain = PostgresLedger::open(plain).expect("a local server without encryption");
     assert_eq!(server.ask(how), "f");
 }

@@ -41,7 +41,7 @@ fn key(what: &str) -> String {
 }
 
 #[test]
-fn it_does_what_every_ledger_does() {
+fn redis_ledger_passes_the_common_ledger_trial() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 5_000));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
     let server = Server::start();
@@ -72,7 +72,7 @@ fn everything(server: &Server) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_cannot_be_done_whole_is_not_done_at_all() {
+fn posting_that_cannot_complete_changes_nothing() {
     let parts = ["state", "pending", "outcomes", "balances", "accounts"];
     let waits = format!("settlement:{}", batch(3).id());
     let names = parts.map(|part| format!("settlement:{part}"));
@@ -122,7 +122,7 @@ fn as_user(server: &Server, rules: &str) -> RedisOptions {
 }
 
 #[test]
-fn a_user_who_may_not_is_told_what_is_missing() {
+fn missing_permission_is_named() {
     let server = Server::start();
     let error = RedisLedger::open(as_user(&server, "~* +@all -eval")).expect_err("no scripts");
     assert!(matches!(error, LedgerError::Refused { .. }), "{error:?}");
@@ -141,7 +141,7 @@ fn a_user_who_may_not_is_told_what_is_missing() {
 }
 
 #[test]
-fn what_a_server_cannot_do_now_is_asked_again() {
+fn temporary_server_refusal_is_retried() {
     let server = Server::start();
     let (mut ledger, token) = settled(&server);
     let before = everything(&server);
@@ -157,7 +157,7 @@ fn what_a_server_cannot_do_now_is_asked_again() {
 }
 
 #[test]
-fn an_answer_that_is_lost_posts_nothing_twice() {
+fn lost_answer_posts_nothing_twice() {
     let server = Server::start();
     let proxy = Proxy::start(server.port);
     let mut ledger = RedisLedger::new(patient(proxy.port));
@@ -187,7 +187,7 @@ fn busy_ms(server: &Server) -> u64 {
 }
 
 #[test]
-fn a_large_batch_is_posted_whole() {
+fn large_batch_is_posted_whole() {
     let many = i128::from(number("PRICETIME_TRIALS", 5_000) * 2);
     let server = Server::start();
     let mut ledger = open(server.port);
@@ -267,14 +267,14 @@ fn live(random: &mut Random) {
             server.again();
             let (_, position) = open(server.port).position(MARKET).expect("an answer");
             let last = position.expect("a position").last.0;
-            assert!(last >= before, "told of {before}, and {last} is left");
+            assert!(last >= before, "acknowledged {before}, found {last}");
         });
         assert_eq!(recount(&mut open(server.port)), Ok(until));
     }
 }
 
 #[test]
-fn a_server_that_is_killed_loses_and_doubles_nothing() {
+fn killed_server_loses_and_repeats_no_posting() {
     let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let mut random = Random::new(seed);
@@ -339,7 +339,7 @@ fn shown() -> Server {
 }
 
 #[test]
-fn what_the_page_shows_is_what_stands_there() {
+fn page_examples_match_the_stored_keys() {
     let server = shown();
     let (asked, answered) = (blocks("sh"), blocks("text"));
     assert!(asked.len() >= 2);

@@ -36,7 +36,7 @@ fn walk(seeds: &AtomicU64, commands: &AtomicU64, commands_max: u64) -> Tally {
 }
 
 #[test]
-fn the_engine_does_what_the_model_does() {
+fn engine_matches_the_model_on_random_commands() {
     let commands_max = number("PRICETIME_COMMANDS", COMMANDS);
     let base = number("PRICETIME_SEED", SEED);
     eprintln!("PRICETIME_SEED={base} PRICETIME_COMMANDS={commands_max}");
@@ -54,7 +54,7 @@ fn the_engine_does_what_the_model_does() {
 }
 
 #[test]
-fn nothing_that_has_a_name_never_happens() {
+fn random_commands_cover_every_event_and_reason() {
     let seeds = AtomicU64::new(COVERAGE_SEED);
     let tally = walk(&seeds, &AtomicU64::new(0), COVERAGE_COMMANDS);
     let mut missing = Vec::new();

@@ -75,7 +75,7 @@ impl<'a> Trial<'a> {
                     }
                 }
             }
-            happening.join().expect("it happens");
+            happening.join().expect("no panic");
         });
         eprintln!("{what}: written {written} times, failed {failed:?} times");
         self.heal(what);
@@ -98,7 +98,7 @@ impl<'a> Trial<'a> {
             };
             // For each of the two markets the writer may have to learn the new node.
             left -= i32::from(!busy);
-            assert!(left >= 0, "{what}: not well after two epochs: {error}");
+            assert!(left >= 0, "{what}: still failing after two epochs: {error}");
             assert!(begun.elapsed() < patience::PATIENCE, "{what}: {error}");
         }
         let (connect, control, bulk) = (patience::PATIENCE, patience::PATIENCE, patience::PATIENCE);
@@ -113,7 +113,7 @@ fn slot_of<'a>(nodes: &[&'a Server]) -> (String, &'a Server) {
     let has = |node: &&&Server| node.ask(&["CLUSTER", "COUNTKEYSINSLOT", &slot]) != "0";
     let master = |node: &&&Server| node.ask(&["ROLE"]).starts_with("master");
     let found = nodes.iter().find(|node| master(node) && has(node));
-    (slot, found.expect("somebody has it"))
+    (slot, found.expect("a node owns the slot"))
 }
 
 /// Runs `work` while a poller reads, and asserts that it reads no state that did not exist.
@@ -122,8 +122,8 @@ fn beside(judge: &Judge, options: &RedisOptions, work: impl FnOnce()) {
         let poller = scope.spawn(|| judge.poll_at(options.clone()));
         let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
         judge.over.store(true, Ordering::SeqCst);
-        let found = poller.join().expect("nobody reads what never was");
-        eprintln!("read {found} times meanwhile");
+        let found = poller.join().expect("every read state existed");
+        eprintln!("read {found} times during that");
         if let Err(why) = worked {
             std::panic::resume_unwind(why);
         }
@@ -148,7 +148,7 @@ fn migrate(
         let keys: Vec<&str> = keys.lines().filter(|line| !line.is_empty()).collect();
         let Some(key) = random.any(&keys) else { break };
         if keys.len() == 1 {
-            until("a writer is told", || failed.load(Ordering::SeqCst) > 0);
+            until("a writer gets a redirection", || failed.load(Ordering::SeqCst) > 0);
         }
         let done = from.ask(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
         assert!(["OK", "NOKEY"].contains(&done.as_str()), "{done}");
@@ -162,7 +162,7 @@ fn migrate(
 }
 
 #[test]
-fn a_slot_moves_key_by_key_while_its_market_is_written() {
+fn image_stays_exact_while_its_slot_moves_key_by_key() {
     let (seed, trials) = times();
     let nodes = cluster();
     let nodes: Vec<&Server> = nodes.iter().collect();
@@ -170,7 +170,7 @@ fn a_slot_moves_key_by_key_while_its_market_is_written() {
     let mut trial = Trial::new(seed, &judge, &nodes, &nodes);
     let options = trial.options.clone();
     beside(&judge, &options, || {
-        trial.heal("at first");
+        trial.heal("at the start");
         for round in 0..trials + 2 {
             let (slot, from) = slot_of(&nodes);
             let at = nodes.iter().position(|node| node.port == from.port).unwrap_or_default();
@@ -189,7 +189,7 @@ fn a_slot_moves_key_by_key_while_its_market_is_written() {
 }
 
 #[test]
-fn a_master_hands_over_and_dies_while_its_market_is_written() {
+fn image_stays_exact_across_failovers_and_master_crashes() {
     let (seed, trials) = times();
     let mut rest = cluster();
     let slot = rest[0].ask(&["CLUSTER", "KEYSLOT", "pricetime:dev:{1}:metadata"]);
@@ -202,7 +202,7 @@ fn a_master_hands_over_and_dies_while_its_market_is_written() {
     let all: Vec<&Server> = rest.iter().chain([&owner, &follower]).collect();
     let mut trial = Trial::new(seed, &judge, &[&follower], &all);
     let mut pair = [owner, follower];
-    trial.heal("at first");
+    trial.heal("at the start");
     let options = trial.options.clone();
     beside(&judge, &options, || {
         let mut random = Random::new(seed);
@@ -223,7 +223,7 @@ fn a_master_hands_over_and_dies_while_its_market_is_written() {
                 std::thread::sleep(Duration::from_millis(random.below(300)));
                 dies.kill();
                 let before = failed.load(Ordering::SeqCst);
-                until("a writer finds nobody", || failed.load(Ordering::SeqCst) > before);
+                until("a writer gets no answer", || failed.load(Ordering::SeqCst) > before);
                 assert_eq!(may_take_over(takes_over, true), "OK");
                 until("the replica takes over", || takes_over.ask(&["ROLE"]).starts_with("master"));
                 assert_eq!(may_take_over(takes_over, false), "OK");
@@ -249,7 +249,7 @@ fn may_take_over(replica: &Server, may: bool) -> String {
 /// Waits until the other nodes know the new master and the cluster is healthy.
 fn known(others: &[Server], master: &Server) {
     let id = master.ask(&["CLUSTER", "MYID"]);
-    until("the others know", || {
+    until("the other nodes know", || {
         others.iter().all(|node| {
             let nodes = node.ask(&["CLUSTER", "NODES"]);
             let line = nodes.lines().find(|line| line.starts_with(&id)).unwrap_or_default();

@@ -28,7 +28,7 @@ fn in_time<T>(mut ask: impl FnMut() -> Result<T, RedisError>) -> Result<T, Redis
         if !matches!(done, Err(RedisError::Unreachable { late: true, .. })) {
             return done;
         }
-        assert!(begun.elapsed() < patience::PATIENCE, "no answer ever comes in time");
+        assert!(begun.elapsed() < patience::PATIENCE, "no answer arrives in time");
     }
 }
 
@@ -104,7 +104,7 @@ impl Trial<'_> {
                 self.keep_while(|server, _| server.kill());
                 if fault == Fault::Emptied {
                     let kept = self.server.folder().join("appendonlydir");
-                    std::fs::remove_dir_all(kept).expect("what it kept");
+                    std::fs::remove_dir_all(kept).expect("its files");
                 }
                 self.server.again();
             }
@@ -180,7 +180,7 @@ impl Trial<'_> {
             self.fold();
             if let Err(error) = in_time(|| self.keeper.keep()) {
                 eprintln!("{what}: {error}");
-                assert!(epoch < 2, "{what}: not well after two epochs: {error}");
+                assert!(epoch < 2, "{what}: still failing after two epochs: {error}");
                 epoch += 1;
                 continue;
             }
@@ -219,7 +219,7 @@ fn day(seed: u64, faults: impl Iterator<Item = u64>, counts: &mut BTreeMap<(Faul
         let poller = scope.spawn(|| judge.poll(port));
         let mut trial = Trial { random, server, proxy, books, history, keeper, judge: &judge };
         let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            trial.heal("at first");
+            trial.heal("at the start");
             for at in faults {
                 let first = usize::try_from(at).ok().and_then(|at| FAULTS.get(at)).copied();
                 let fault = first.unwrap_or_else(|| trial.random.pick(FAULTS));
@@ -229,18 +229,18 @@ fn day(seed: u64, faults: impl Iterator<Item = u64>, counts: &mut BTreeMap<(Faul
                 trial.commit(fault);
                 let epochs = trial.heal(&what);
                 *counts.entry((fault, epochs)).or_default() += 1;
-                assert!(!poller.is_finished(), "{what}: who reads found something");
+                assert!(!poller.is_finished(), "{what}: the reader found an error");
             }
         }));
         judge.over.store(true, Ordering::SeqCst);
-        let found = poller.join().expect("nobody reads what never was");
+        let found = poller.join().expect("every read state existed");
         worked.map_or_else(|why| std::panic::resume_unwind(why), |()| found)
     });
-    eprintln!("seed {seed}: read {found} times meanwhile");
+    eprintln!("seed {seed}: read {found} times during that");
 }
 
 #[test]
-fn whatever_befalls_redis_the_image_is_exact_again() {
+fn redis_image_becomes_exact_again_after_any_fault() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
     let mut counts = BTreeMap::new();

@@ -51,7 +51,7 @@ fn is_exact(host: &Host, server: &Server) -> bool {
 
 fn catches_up(host: &Host, server: &Server) {
     until("the image catches up", || is_exact(host, server));
-    until("the host says so", || {
+    until("the status says so", || {
         let status = host.status().redis;
         status.state == RedisState::Connected && status.behind == 0
     });
@@ -69,7 +69,7 @@ fn term(server: &Server) -> u64 {
 }
 
 #[test]
-fn matching_goes_on_without_redis_and_the_image_follows() {
+fn matching_continues_without_redis_and_the_image_catches_up() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut server = Server::start();
     let (host, mut next) = (open(folder.path(), &server), 0);
@@ -102,11 +102,11 @@ fn matching_goes_on_without_redis_and_the_image_follows() {
     let _ = server.ask(&["FLUSHALL"]);
     epoch(&host, &mut next);
     catches_up(&host, &server);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }
 
 #[test]
-fn a_host_ends_while_redis_hangs_and_the_next_one_has_a_higher_term() {
+fn host_closes_while_redis_hangs_and_the_next_host_has_a_higher_term() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start();
     let (mut next, mut last) = (0, 0);
@@ -121,12 +121,12 @@ fn a_host_ends_while_redis_hangs_and_the_next_one_has_a_higher_term() {
             server.signal("STOP");
             epoch(&host, &mut next);
             let begun = Instant::now();
-            host.close().expect("a clean end");
+            host.close().expect("a clean shutdown");
             // The host waits for a few seconds, but not for the server, which is still stopped.
             assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
             server.signal("CONT");
         } else {
-            host.close().expect("a clean end");
+            host.close().expect("a clean shutdown");
             // The data folder remembers which terms were used.
             let _ = server.ask(&["FLUSHALL"]);
         }
@@ -150,22 +150,22 @@ fn two_hosts(server: &Server) -> ([tempfile::TempDir; 2], [Host; 2]) {
     let older = open(one.path());
     epoch(&older, &mut 0);
     catches_up(&older, server);
-    older.close().expect("a clean end");
+    older.close().expect("a clean shutdown");
     copy(one.path(), two.path());
     let older = open(one.path());
     catches_up(&older, server);
     let newer = open(two.path());
     catches_up(&newer, server);
     epoch(&older, &mut 1_000);
-    until("the older one learns of it", || is_fenced(&older));
+    until("the older host is fenced", || is_fenced(&older));
     ([one, two], [older, newer])
 }
 
 #[test]
-fn a_fenced_host_writes_again_when_nothing_holds_the_claim_and_not_before() {
+fn fenced_host_writes_again_only_when_the_claim_is_free() {
     let mut server = Server::start();
     let (_folders, [older, newer]) = two_hosts(&server);
-    newer.close().expect("a clean end");
+    newer.close().expect("a clean shutdown");
     let claim = |field: &str| server.ask(&["HGET", "pricetime:dev:{1}:metadata", field]);
     let fenced = older.status().redis.fenced;
     assert_eq!(fenced[0].writer, claim("writer"));
@@ -177,58 +177,58 @@ fn a_fenced_host_writes_again_when_nothing_holds_the_claim_and_not_before() {
     for _ in 0..3 {
         let asked = server.calls("hmget");
         epoch(&older, &mut next);
-        until("it asks for the claim", || server.calls("hmget") > asked);
+        until("it reads the claim", || server.calls("hmget") > asked);
     }
     assert_eq!((older.status().redis.fenced, claim("digest")), (fenced, digest));
     // An image with an incomplete claim, or with none, may still belong to the other writer.
     let _ = server.ask(&["HSET", "pricetime:dev:{1}:metadata", "term", "x"]);
     let claims = |of: fn(&FencedMarket) -> bool| older.status().redis.fenced.iter().any(of);
-    until("it asks for the claim", || claims(|it| it.theirs == 0));
+    until("it reads the claim", || claims(|it| it.theirs == 0));
     let _ = server.ask(&["HDEL", "pricetime:dev:{1}:metadata", "term", "writer"]);
-    until("it asks for the claim", || claims(|it| it.writer.is_empty()));
+    until("it reads the claim", || claims(|it| it.writer.is_empty()));
     assert!(!is_exact(&older, &server));
     let _ = server.ask(&["FLUSHALL"]);
     catches_up(&older, &server);
-    until("nobody holds it any more", || !is_fenced(&older));
+    until("the claim is free", || !is_fenced(&older));
     server.kill();
     epoch(&older, &mut next);
     server.again();
     catches_up(&older, &server);
-    older.close().expect("a clean end");
+    older.close().expect("a clean shutdown");
     assert!(Host::open(Options::new(_folders[0].path())).is_ok());
 }
 
 #[test]
-fn a_host_that_took_over_gives_way_to_the_live_one_that_had_replaced_it() {
+fn host_that_took_over_yields_to_the_live_host_that_replaced_it() {
     let server = Server::start();
     let (_folders, [older, newer]) = two_hosts(&server);
     let (mut older_next, mut newer_next) = (3_000, 4_000);
     for _ in 0..2 {
         let _ = server.ask(&["FLUSHALL"]);
         catches_up(&older, &server);
-        until("nobody holds it any more", || !is_fenced(&older));
+        until("the claim is free", || !is_fenced(&older));
         epoch(&older, &mut older_next);
         catches_up(&older, &server);
         epoch(&newer, &mut newer_next);
         catches_up(&newer, &server);
         epoch(&older, &mut older_next);
-        until("the older one learns of it", || is_fenced(&older));
-        assert!(is_exact(&newer, &server), "the newer one's image stands");
+        until("the older host is fenced", || is_fenced(&older));
+        assert!(is_exact(&newer, &server), "the newer host's image is unchanged");
     }
     assert!(!is_fenced(&newer));
-    newer.close().expect("a clean end");
-    older.close().expect("a clean end");
+    newer.close().expect("a clean shutdown");
+    older.close().expect("a clean shutdown");
 }
 
 #[test]
-fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
+fn older_of_two_hosts_is_fenced_and_keeps_matching() {
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
     let server = Server::start();
     let (mut older_next, mut newer_next) = (0, 1_000);
     let older = open(one.path(), &server);
     epoch(&older, &mut older_next);
     catches_up(&older, &server);
-    older.close().expect("a clean end");
+    older.close().expect("a clean shutdown");
     // Simulates an operator who starts a copy of the folder beside it.
     copy(one.path(), two.path());
     let older = open(one.path(), &server);
@@ -238,17 +238,17 @@ fn of_two_hosts_the_older_one_writes_no_more_and_goes_on_matching() {
     catches_up(&newer, &server);
     for _ in 0..3 {
         epoch(&older, &mut older_next);
-        until("the older one learns of it", || is_fenced(&older));
-        assert!(is_exact(&newer, &server), "the newer one's image stands");
+        until("the older host is fenced", || is_fenced(&older));
+        assert!(is_exact(&newer, &server), "the newer host's image is unchanged");
         epoch(&newer, &mut newer_next);
         catches_up(&newer, &server);
     }
     operator(&older, Action::CancelAll { account: None, side: None });
     operator(&older, Action::SetPhase(Phase::Closed));
     operator(&older, Action::RemoveMarket);
-    older.close().expect("a clean end");
-    assert!(is_exact(&newer, &server), "what the older one removes is not the newer one's");
-    newer.close().expect("a clean end");
+    older.close().expect("a clean shutdown");
+    assert!(is_exact(&newer, &server), "the older host leaves the newer host's image alone");
+    newer.close().expect("a clean shutdown");
 }
 
 /// An outlet that is full and accepts no delivery.
@@ -261,7 +261,7 @@ impl Outlet for Full {
 }
 
 #[test]
-fn a_host_ends_although_redis_never_answers() {
+fn host_closes_even_if_redis_never_answers() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     // The timeouts are too long to end the wait.
     let hour = Duration::from_secs(3_600);
@@ -281,17 +281,17 @@ fn a_host_ends_although_redis_never_answers() {
     let durable = host.status().durable;
     let ends = std::thread::spawn(move || host.close());
     until("it ends", || ends.is_finished());
-    ends.join().expect("no panic").expect("a clean end");
+    ends.join().expect("no panic").expect("a clean shutdown");
     // The next start catches up on what was left out.
     server.signal("CONT");
     let host = open(folder.path(), &server);
     assert_eq!(host.status().durable, durable);
     catches_up(&host, &server);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }
 
 #[test]
-fn a_host_finds_what_somebody_edited() {
+fn host_finds_and_repairs_an_edited_image() {
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::start();
     let verify = Some(Duration::from_millis(1));
@@ -306,7 +306,7 @@ fn a_host_finds_what_somebody_edited() {
     let _ = server.ask(&["EVAL", edit, "1", "pricetime:dev:{1}:orders"]);
     until("it is found", || host.status().redis.differs == [MARKET]);
     epoch(&host, &mut next);
-    until("it is mended", || host.status().redis.differs.is_empty());
+    until("it is repaired", || host.status().redis.differs.is_empty());
     catches_up(&host, &server);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }

@@ -28,7 +28,7 @@ fn seeds(divisor: u64) -> impl Iterator<Item = u64> {
 }
 
 #[test]
-fn after_each_epoch_the_image_is_the_state() {
+fn image_equals_the_state_after_each_epoch() {
     let server = Server::start();
     let mut ways: BTreeMap<String, u32> = BTreeMap::new();
     for seed in seeds(100) {
@@ -45,7 +45,7 @@ fn after_each_epoch_the_image_is_the_state() {
             let mut groups: Vec<Group> = Vec::new();
             engine.apply(command, &mut groups);
             if keeper.fold(&groups) {
-                for how in keeper.keep().expect("the server is well") {
+                for how in keeper.keep().expect("the server works") {
                     *ways.entry(format!("{how:?}")).or_default() += 1;
                 }
                 assert_eq!(stored(server.patient()), engine.snapshot().markets, "seed {seed}");
@@ -57,7 +57,7 @@ fn after_each_epoch_the_image_is_the_state() {
 }
 
 #[test]
-fn a_fenced_writer_writes_again_below_the_writer_that_replaced_it() {
+fn fenced_writer_resumes_below_the_term_of_its_replacement() {
     const METADATA: &str = "pricetime:dev:{1}:metadata";
     let server = Server::start();
     let (mut books, history) = (Books::new(3), History::fresh());
@@ -71,7 +71,7 @@ fn a_fenced_writer_writes_again_below_the_writer_that_replaced_it() {
     let term = || -> u64 { server.ask(&["HGET", METADATA, "term"]).parse().expect("a term") };
     epoch(&mut keepers);
     for keeper in &mut keepers {
-        keeper.keep().expect("the last one that comes has the markets");
+        keeper.keep().expect("the last writer owns the markets");
     }
     let highest = term();
     for _ in 0..2 {
@@ -81,7 +81,7 @@ fn a_fenced_writer_writes_again_below_the_writer_that_replaced_it() {
         // If there is no image, each writer may write. It gives way to those that attached after it.
         let _ = server.ask(&["FLUSHALL"]);
         for keeper in 0..3 {
-            keepers[keeper].keep().expect("nothing holds the markets, or a writer from before");
+            keepers[keeper].keep().expect("the markets are free or held by an earlier writer");
             assert_eq!(stored(server.patient()), states, "writer {keeper}");
             assert_eq!(term() < highest, keeper < 2, "writer {keeper}");
             for before in &mut keepers[..keeper] {
@@ -93,25 +93,25 @@ fn a_fenced_writer_writes_again_below_the_writer_that_replaced_it() {
     let _ = server.ask(&["FLUSHALL"]);
     for spoil in [&["CLIENT", "KILL", "TYPE", "normal"][..], &["HGET", METADATA, "writer"]] {
         let states = epoch(&mut keepers);
-        keepers[0].keep().expect("nothing holds the markets");
+        keepers[0].keep().expect("the markets are free");
         if spoil[0] == "HGET" {
             let own = server.ask(spoil);
             let _ =
                 server.ask(&["HSET", METADATA, "writer", own.split('-').next().expect("a name")]);
         } else {
             let _ = server.ask(spoil);
-            until("it connects anew", || keepers[0].keep().is_ok());
+            until("it reconnects", || keepers[0].keep().is_ok());
         }
-        keepers[0].keep().expect("it is its own");
+        keepers[0].keep().expect("the claim is its own");
         assert_eq!(stored(server.patient()), states, "{spoil:?}");
-        until("it came later", || keepers[1].keep().is_ok());
+        until("the later writer is fenced", || keepers[1].keep().is_ok());
         assert!(is_fenced(&mut keepers[0]));
         let _ = server.ask(&["FLUSHALL"]);
     }
 }
 
 #[test]
-fn a_market_that_the_writer_forgot_is_written_whole() {
+fn forgotten_market_is_rewritten_completely() {
     let server = Server::start();
     let (mut books, history) = (Books::new(2), History::fresh());
     let mut keeper = Keeper::of(server.patient(), history, &books.engine);
@@ -119,13 +119,13 @@ fn a_market_that_the_writer_forgot_is_written_whole() {
         let groups = books.epoch(100);
         keeper.fold(&groups);
         keeper.is_forgetful = round % 2 == 1;
-        keeper.keep().expect("the server is well");
+        keeper.keep().expect("the server works");
         assert_eq!(stored(server.patient()), books.engine.snapshot().markets, "round {round}");
     }
 }
 
 #[test]
-fn a_link_whose_time_is_over_asks_nothing() {
+fn expired_link_sends_nothing() {
     struct Over;
     impl Bound for Over {
         fn is_over(&self) -> bool {
@@ -135,7 +135,7 @@ fn a_link_whose_time_is_over_asks_nothing() {
     }
     let server = Server::start();
     let mut link = Link::new(server.patient());
-    link.ping("key").expect("the server is well");
+    link.ping("key").expect("the server works");
     link.bound_by(Over);
     let asked = server.calls("ping");
     assert!(matches!(link.ping("key"), Err(RedisError::Unreachable { .. })));
@@ -150,9 +150,12 @@ fn epoch(books: &mut Books, keeper: &mut Keeper, written: &Written, raw: &mut Ra
     let states = books.engine.snapshot().markets;
     for state in &states {
         let sight = Sight::of(state);
-        written.lock().expect("nobody failed").insert(sight.says("digest").to_owned(), sight);
+        written
+            .lock()
+            .expect("the lock is not poisoned")
+            .insert(sight.says("digest").to_owned(), sight);
     }
-    let ways = keeper.keep().expect("the server is well");
+    let ways = keeper.keep().expect("the server works");
     for state in states {
         let (market, expected) = (state.head.market.0, Sight::of(&state));
         assert_eq!(raw.look(market).expect("an answer").like(&expected), expected);
@@ -180,9 +183,12 @@ fn poll(port: u16, written: &Written, over: &AtomicBool) -> u32 {
             if sight.says("phase") == "continuous" {
                 assert!(number("spread").is_none_or(|spread| spread > 0), "{:?}", sight.metadata);
             }
-            let expected =
-                written.lock().expect("nobody failed").get(sight.says("digest")).cloned();
-            let expected = expected.expect("nothing but what was to be written");
+            let expected = written
+                .lock()
+                .expect("the lock is not poisoned")
+                .get(sight.says("digest"))
+                .cloned();
+            let expected = expected.expect("only the expected states");
             assert_eq!(sight.like(&expected), expected, "half an epoch");
             seen += 1;
         }
@@ -191,7 +197,7 @@ fn poll(port: u16, written: &Written, over: &AtomicBool) -> u32 {
 }
 
 #[test]
-fn large_books_and_large_epochs_are_exact_at_any_moment() {
+fn large_books_and_epochs_are_exact_at_every_read() {
     let server = Server::start();
     let mut ways: BTreeMap<String, u32> = BTreeMap::new();
     for seed in seeds(250) {
@@ -221,7 +227,7 @@ fn large_books_and_large_epochs_are_exact_at_any_moment() {
                 }
             }
             over.store(true, Ordering::SeqCst);
-            poller.join().expect("who polls sees whole epochs only")
+            poller.join().expect("the reader sees only whole epochs")
         });
         let orders: Vec<usize> =
             books.engine.snapshot().markets.iter().map(|it| it.resting.len()).collect();
@@ -234,11 +240,11 @@ fn large_books_and_large_epochs_are_exact_at_any_moment() {
 }
 
 #[test]
-fn whatever_is_missing_of_the_metadata_the_writer_goes_on() {
+fn writer_recovers_from_any_missing_metadata_field() {
     let server = Server::start();
     let mut books = Books::new(5);
     let mut keeper = Keeper::of(server.patient(), History::fresh(), &books.engine);
-    let _ = keeper.keep().expect("the server is well");
+    let _ = keeper.keep().expect("the server works");
     let metadata = "pricetime:dev:{1}:metadata";
     let fields = server.ask(&["HKEYS", metadata]);
     for field in fields.lines() {
@@ -250,12 +256,12 @@ fn whatever_is_missing_of_the_metadata_the_writer_goes_on() {
     // Writer names are unique, so another term with our name is not a takeover.
     let _ = server.ask(&["HINCRBY", metadata, "term", "1000"]);
     keeper.fold(&books.epoch(20));
-    let _ = keeper.keep().expect("nobody took over");
+    let _ = keeper.keep().expect("no other writer took over");
     assert_eq!(stored(server.patient()), books.engine.snapshot().markets);
 }
 
 #[test]
-fn what_somebody_edited_is_found_and_written_anew() {
+fn edited_image_is_detected_and_rewritten() {
     let server = Server::start();
     let mut books = Books::new(6);
     let mut keeper = Keeper::of(server.patient(), History::fresh(), &books.engine);
@@ -278,17 +284,17 @@ fn what_somebody_edited_is_found_and_written_anew() {
     for commands in [300, 1_500] {
         for edit in edits {
             keeper.fold(&books.epoch(commands));
-            let _ = keeper.keep().expect("the server is well");
+            let _ = keeper.keep().expect("the server works");
             assert_eq!(keeper.verify(1), Ok(None), "{edit}");
             let keys = [key("orders"), key("bids"), key("metadata")];
             let said = server.ask(&["EVAL", edit, "3", &keys[0], &keys[1], &keys[2]]);
             assert!(!said.contains("ERR"), "{said}");
-            let found = keeper.verify(1).expect("the server is well");
-            assert!(found.is_some(), "nobody notices: {edit}");
+            let found = keeper.verify(1).expect("the server works");
+            assert!(found.is_some(), "the edit is not noticed: {edit}");
             eprintln!("{}", found.unwrap_or_default());
-            assert_eq!(keeper.verify(2), Ok(None), "the other one is as it was");
+            assert_eq!(keeper.verify(2), Ok(None), "the other market is unchanged");
             keeper.fold(&books.epoch(20));
-            let _ = keeper.keep().expect("the server is well");
+            let _ = keeper.keep().expect("the server works");
             assert_eq!(stored(server.patient()), books.engine.snapshot().markets, "{edit}");
             assert_eq!(keeper.verify(1), Ok(None), "{edit}");
         }

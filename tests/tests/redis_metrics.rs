@@ -9,7 +9,7 @@ use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 
 #[test]
-fn what_the_way_to_redis_costs_is_counted() {
+fn redis_writes_bytes_errors_and_connections_are_counted() {
     let recorder = MetricsRecorder::install();
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let options = Options { redis: Some(server.patient()), ..Options::new(folder.path()) };
@@ -25,13 +25,15 @@ fn what_the_way_to_redis_costs_is_counted() {
     });
     until("bytes are counted", || recorder.count("pricetime_redis_sent_bytes_total") > 500);
     let memory = || f64::from_bits(recorder.count("pricetime_redis_memory_bytes"));
-    until("the server says what it holds", || memory() > 100_000.0);
+    until("the server's memory is known", || memory() > 100_000.0);
     assert_eq!(recorder.count("pricetime_redis_errors_total"), 0);
     let made = recorder.count("pricetime_redis_connections_total");
     server.kill();
     until("errors are counted", || recorder.count("pricetime_redis_errors_total") > 0);
     server.again();
-    until("the end of an outage is", || recorder.count("pricetime_redis_recoveries_total") == 1);
-    until("so are connections", || recorder.count("pricetime_redis_connections_total") > made);
-    host.close().expect("a clean end");
+    until("the end of an outage is counted", || {
+        recorder.count("pricetime_redis_recoveries_total") == 1
+    });
+    until("connections are counted", || recorder.count("pricetime_redis_connections_total") > made);
+    host.close().expect("a clean shutdown");
 }

@@ -88,14 +88,18 @@ fn run(server: &Server, seed: u64, first: u64, lives: Duration) -> Option<u64> {
         lines.filter_map(|line| line.parse().ok()).last()
     });
     std::thread::sleep(lives);
-    assert_eq!(victim.try_wait().expect("it can be asked"), None, "it does not end by itself");
+    assert_eq!(
+        victim.try_wait().expect("its status can be read"),
+        None,
+        "it does not end by itself"
+    );
     victim.kill().expect("it can be killed");
     victim.wait().expect("it is dead");
     reader.join().expect("no panic")
 }
 
 #[test]
-fn a_kill_at_any_moment_takes_back_an_open_epoch_and_nothing_else() {
+fn kill_loses_only_the_open_epoch() {
     let (kills, seed) = (number("PRICETIME_KILLS", 16), number("PRICETIME_SEED", 1));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let (server, mut random) = (Server::start(), Random::new(seed));
@@ -124,12 +128,12 @@ fn a_kill_at_any_moment_takes_back_an_open_epoch_and_nothing_else() {
             trades += after.trades.values().map(Trades::len).sum::<usize>();
         }
     }
-    eprintln!("{told} answered, {stood} of all stood in Redis, {trades} trades");
-    assert!(came(told, stood, trades), "it came to something");
+    eprintln!("{told} answered, {stood} in all were in Redis, {trades} trades");
+    assert!(came(told, stood, trades), "the trials covered enough");
 }
 
 #[test]
-fn whoever_takes_over_begins_at_the_end_of_an_epoch_and_has_the_same_future() {
+fn takeover_starts_at_an_epoch_close_and_continues_identically() {
     let (trials, seed) = (number("PRICETIME_TRIALS", 500), number("PRICETIME_SEED", 1));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
     let server = Server::start();
@@ -155,15 +159,15 @@ fn whoever_takes_over_begins_at_the_end_of_an_epoch_and_has_the_same_future() {
             let draft = Draft { market, account, operator, request, action, session: None };
             assert_eq!(submit(&host, draft), course.carry_out(draft), "command {at}");
             if at % 400 == 0 {
-                let next = Host::open(options()).expect("whoever takes over");
+                let next = Host::open(options()).expect("the next host");
                 let found = whole(&server);
                 judge(&server, &mut course, |_, _| ());
                 let had = host.view(MARKET, 0).is_some();
                 let end = host.close();
-                assert!(end.is_err() || !had, "what it would write is another's by now");
+                assert!(end.is_err() || !had, "another host owns the image now");
                 host = next;
                 course = Course::new(found, day.markets_max);
-                assert_eq!(host.digest(), course.state().digest(), "what stood in Redis");
+                assert_eq!(host.digest(), course.state().digest(), "the state in Redis");
                 takeovers += 1;
             } else if at % 150 == 0 {
                 // Closes the host in order, in the middle of an epoch.
@@ -174,23 +178,23 @@ fn whoever_takes_over_begins_at_the_end_of_an_epoch_and_has_the_same_future() {
                 // A host that never had a market leaves nothing behind.
                 course = Course::new(found, day.markets_max);
                 host = Host::open(options()).expect("a host");
-                assert_eq!(host.digest(), course.state().digest(), "what was left");
+                assert_eq!(host.digest(), course.state().digest(), "the state at the end");
                 ends += 1;
             }
         }
     }
     eprintln!("{takeovers} takeovers, {ends} ends");
-    assert!(takeovers > 2 && ends > 2, "it came to something");
+    assert!(takeovers > 2 && ends > 2, "the trials covered enough");
 }
 
 #[test]
-fn the_older_of_two_stops_and_says_why() {
+fn older_of_two_hosts_stops_and_says_why() {
     let server = Server::start();
     let (older, mut next) = (open(options(&server)), 0);
     assert_eq!((older.policy(), older.is_durable()), (Policy::Epoch, false));
     trade(&older, &mut next, 100);
     close_epoch(&older);
-    until("it stands there", || {
+    until("it is in Redis", || {
         read(&server, MARKET).is_some_and(|image| image.state.head.epoch.0 == 2)
     });
     trade(&older, &mut next, 50);
@@ -198,41 +202,41 @@ fn the_older_of_two_stops_and_says_why() {
     assert_eq!(newer.start().history, older.start().history);
     assert_eq!(newer.start().snapshot, 103, "two, a hundred, and the end of the epoch");
     until("the older one stops by itself", || older.status().stopped.is_some());
-    let refused = older.submit(load::draft(7, 0)).expect_err("it takes nothing");
+    let refused = older.submit(load::draft(7, 0)).expect_err("it accepts no command");
     assert_eq!(refused, Refused::Stopped);
-    let Err(Stopped::Redis(why)) = older.close() else { panic!("it says so") };
+    let Err(Stopped::Redis(why)) = older.close() else { panic!("it reports the stop") };
     assert!(why.contains("another writer") && why.contains("over from us"), "{why}");
     trade(&newer, &mut next, 50);
     close_epoch(&newer);
-    newer.close().expect("a clean end");
+    newer.close().expect("a clean shutdown");
 }
 
 #[test]
-fn two_that_began_with_nothing_do_not_write_over_each_other() {
+fn two_hosts_started_empty_do_not_overwrite_each_other() {
     let server = Server::start();
     let first = Host::open(options(&server)).expect("a host");
     let second = open(options(&server));
     let mut next = 0;
     trade(&second, &mut next, 60);
     close_epoch(&second);
-    until("it stands there", || read(&server, MARKET).is_some());
+    until("it is in Redis", || read(&server, MARKET).is_some());
     // It may be too late to get an answer.
     drop(first.submit(operator(Action::AddMarket(load::spec()))));
     until("it stops", || first.status().stopped.is_some());
     drop(first);
     trade(&second, &mut next, 60);
     let digest = second.digest();
-    second.close().expect("it is the one");
+    second.close().expect("it owns the state");
     assert_eq!(open(options(&server)).digest(), digest);
 }
 
 #[test]
-fn without_redis_there_is_no_start_and_no_end() {
+fn start_and_clean_close_need_redis() {
     let mut server = Server::start();
     let (host, mut next) = (open(options(&server)), 0);
     trade(&host, &mut next, 20);
     server.kill();
-    let refused = Host::open(options(&server)).expect_err("nobody knows the state");
+    let refused = Host::open(options(&server)).expect_err("the state cannot be read");
     assert!(matches!(refused, OpenError::StateUnreadable(_)), "{refused}");
     let lost = host.close().expect_err("the open epoch is lost");
     assert!(matches!(lost, Stopped::Redis(_)), "{lost}");
@@ -245,13 +249,13 @@ fn without_redis_there_is_no_start_and_no_end() {
 }
 
 #[test]
-fn trades_wait_for_redis_until_there_are_too_many() {
+fn trades_queue_for_redis_up_to_a_limit() {
     let server = Server::start();
     let options = Options { trades_max: 200, trades_epochs: 3, ..options(&server) };
     let (host, mut next) = (open(options), 0);
     trade(&host, &mut next, 200);
     close_epoch(&host);
-    until("it stands there", || host.status().durable.0 == 203);
+    until("it is in Redis", || host.status().durable.0 == 203);
     server.signal("STOP");
     let (mut closed, begun) = (Vec::new(), Instant::now());
     let full = |number| host.submit(load::draft(7, number)).err() == Some(Refused::Busy);
@@ -266,13 +270,13 @@ fn trades_wait_for_redis_until_there_are_too_many() {
     let cancel = Action::CancelAll { account: None, side: None };
     submit(&host, operator(cancel));
     closed.push(close_epoch(&host));
-    assert!(full(next), "cancels and ends of epochs make no room");
+    assert!(full(next), "cancels and epoch closes free no space");
     server.signal("CONT");
-    until("there is room again", || !full(next));
+    until("there is space again", || !full(next));
     // An earlier epoch may make room before Redis has the last one.
     let last = *closed.last().expect("epochs");
     let stands = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > last);
-    until("all of it stands there", stands);
+    until("everything is in Redis", stands);
     let image = read(&server, MARKET).expect("an image");
     let trades = image.trades.expect("its trades");
     let mut epochs: BTreeMap<EpochNumber, usize> = BTreeMap::new();
@@ -290,16 +294,16 @@ fn trades_wait_for_redis_until_there_are_too_many() {
         trade(&host, &mut next, 30);
         let epoch = close_epoch(&host);
         let stands = || read(&server, MARKET).is_some_and(|it| it.state.head.epoch > epoch);
-        until("it stands there", stands);
+        until("it is in Redis", stands);
     }
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     let image = read(&server, MARKET).expect("an image");
     let oldest = image.trades.expect("its trades").iter().map(|trade| trade.epoch.0).min();
     assert!(oldest.is_some_and(|oldest| oldest + 3 >= image.state.head.epoch.0), "{oldest:?}");
 }
 
 #[test]
-fn many_trades_go_through_a_second_generation_and_over_a_flush() {
+fn trade_list_survives_a_second_generation_and_a_flushall() {
     let server = Server::start();
     let (host, mut next) = (open(options(&server)), 0);
     let mut sum = 0;
@@ -310,7 +314,7 @@ fn many_trades_go_through_a_second_generation_and_over_a_flush() {
         trade(&host, &mut next, if round % 2 == 0 { 6_000 } else { 100 });
         close_epoch(&host);
         let durable = 2 + next + round + 1;
-        until("it stands there", || host.status().durable.0 == durable);
+        until("it is in Redis", || host.status().durable.0 == durable);
         let image = read(&server, MARKET).expect("an image");
         let trades = image.trades.expect("its trades");
         assert_eq!(trades.last(), image.state.head.last_trade, "round {round}");

@@ -19,7 +19,7 @@ fn markets_at(node: &Server) -> usize {
 }
 
 #[test]
-fn each_market_stands_on_the_node_that_has_its_slot() {
+fn each_market_is_on_the_node_that_owns_its_slot() {
     let nodes = cluster();
     let options = cluster::options(&nodes);
     let mut books = Books::new(3);
@@ -29,7 +29,7 @@ fn each_market_stands_on_the_node_that_has_its_slot() {
     let mut keeper = Keeper::of(options.clone(), History::fresh(), &books.engine);
     for commands in [50, 2_000, 10, 2_500, 20] {
         keeper.fold(&books.epoch(commands));
-        let _ = keeper.keep().expect("the cluster is well");
+        let _ = keeper.keep().expect("the cluster works");
         assert_eq!(stored(options.clone()), books.engine.snapshot().markets);
     }
     let spread: Vec<usize> = nodes.iter().map(markets_at).collect();
@@ -41,21 +41,21 @@ fn each_market_stands_on_the_node_that_has_its_slot() {
     let from = nodes.iter().max_by_key(|node| markets_at(node)).expect("a node");
     let to = nodes.iter().find(|node| node.port != from.port).expect("another");
     cluster::move_slots(from, to);
-    until("nothing is left there", || markets_at(from) == 0);
+    until("the old node is empty", || markets_at(from) == 0);
     let mut failures = 0;
     for commands in [30, 2_000, 30] {
         keeper.fold(&books.epoch(commands));
         while let Err(error) = keeper.keep() {
             failures += 1;
             eprintln!("{error}");
-            assert!(failures < 9, "every market may be told once: {error}");
+            assert!(failures < 9, "at most one error per market: {error}");
         }
         assert_eq!(stored(options.clone()), books.engine.snapshot().markets);
     }
 }
 
 #[test]
-fn the_image_follows_the_master_that_the_sentinels_name() {
+fn image_follows_the_master_that_the_sentinels_name() {
     let mut master = Server::start();
     let replica = Server::start();
     assert_eq!(replica.ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]), "OK");
@@ -67,14 +67,14 @@ fn the_image_follows_the_master_that_the_sentinels_name() {
     let mut keeper = Keeper::of(options.clone(), History::fresh(), &books.engine);
     for commands in [50, 2_000] {
         keeper.fold(&books.epoch(commands));
-        let _ = keeper.keep().expect("the master is there");
+        let _ = keeper.keep().expect("the master answers");
         assert_eq!(stored(options.clone()), books.engine.snapshot().markets);
     }
     // The master dies and the replica takes over, however much it has received.
     master.kill();
     keeper.fold(&books.epoch(40));
     assert!(keeper.keep().is_err(), "there is no master");
-    until("the sentinel names the other", || keeper.keep().is_ok());
+    until("the sentinel names the other server", || keeper.keep().is_ok());
     assert_eq!(stored(replica.options()), books.engine.snapshot().markets);
     // The old master returns, and the role is handed back while both are running. The former master
     // then only answers READONLY.
@@ -82,7 +82,7 @@ fn the_image_follows_the_master_that_the_sentinels_name() {
     assert_eq!(master.ask(&["REPLICAOF", "127.0.0.1", &replica.port.to_string()]), "OK");
     follows(&master);
     until("the sentinel hands over", || sentinel.ask(&["SENTINEL", "failover", "main"]) == "OK");
-    until("each knows what it is", || {
+    until("each server knows its role", || {
         master.ask(&["ROLE"]).starts_with("master") && replica.ask(&["ROLE"]).starts_with("slave")
     });
     for commands in [30, 2_000] {
@@ -93,7 +93,7 @@ fn the_image_follows_the_master_that_the_sentinels_name() {
 }
 
 #[test]
-fn sentinels_that_ask_for_a_password_get_their_own() {
+fn sentinel_password_is_separate_from_the_server_password() {
     let master = Server::start_with(&["--requirepass", "of the master"]);
     let user = PAGE.split("```acl sentinel\n").nth(1).and_then(|it| it.lines().next());
     let user = user.expect("the user of the page").replace(">other", ">hunter2");
@@ -113,7 +113,7 @@ fn sentinels_that_ask_for_a_password_get_their_own() {
         ("?sentinel_user=watcher&sentinel_password=hunter3", "WRONGPASS"),
         ("?sentinel_password=hunter2", "WRONGPASS"),
     ] {
-        let error = ping(more).expect_err("the sentinel wants a password");
+        let error = ping(more).expect_err("the sentinel requires a password");
         assert!(error.contains(says), "{more}: {error}");
         assert!(!error.contains("hunter") && !error.contains("of the master"), "{error}");
     }

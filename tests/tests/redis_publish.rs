@@ -36,7 +36,7 @@ fn nobody(seed: u64) -> Vec<String> {
 }
 
 #[test]
-fn a_public_entry_names_nobody() {
+fn public_entries_name_no_account_or_order() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let (seed, mut next) = (0x77aa_55bb_0011_2233, 0);
     let host = open(folder.path(), publishing(server.port));
@@ -51,7 +51,7 @@ fn a_public_entry_names_nobody() {
     assert!(trades.iter().find(named).is_none() && epochs.iter().find(named).is_none());
     assert!(
         orders.iter().filter(|it| !it.is_marker()).all(|it| named(&it)),
-        "orders name somebody"
+        "orders name an account"
     );
     let fields = |entries: &[Told]| {
         let told = entries.iter().filter(|it| !it.is_marker());
@@ -78,7 +78,7 @@ fn listen(port: u16) -> Arc<Mutex<Vec<(String, Value)>>> {
             match raw.hear() {
                 Ok(said) if said.len() == 4 => {
                     let message = serde_json::from_str(&said[3]).expect("a message is JSON");
-                    into.lock().expect("nobody failed").push((said[2].clone(), message));
+                    into.lock().expect("the lock is not poisoned").push((said[2].clone(), message));
                 }
                 Ok(_) => {}
                 // A timeout is no reason to stop; the end of the connection is.
@@ -99,7 +99,7 @@ fn message(entry: &Told) -> Value {
 }
 
 #[test]
-fn channels_say_what_the_streams_say() {
+fn channels_carry_the_same_entries_as_the_streams() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let heard = listen(server.port);
     let (seed, mut next) = (5, 0);
@@ -107,7 +107,7 @@ fn channels_say_what_the_streams_say() {
         let host = open(folder.path(), publishing(server.port));
         epoch(&host, seed, &mut next, 300);
         caught_up(&host);
-        host.close().expect("a clean end");
+        host.close().expect("a clean shutdown");
     }
     let [trades, orders, epochs] = KEYS.map(|key| {
         let entries = stored(server.port, key);
@@ -118,10 +118,10 @@ fn channels_say_what_the_streams_say() {
         own.map(|(_, message)| message.clone()).collect()
     };
     let (public, traded) = (trades.len() + epochs.len(), 2 * trades.len());
-    until("everything is heard", || {
-        heard.lock().expect("nobody failed").len() == public + orders.len() + traded
+    until("every message is received", || {
+        heard.lock().expect("the lock is not poisoned").len() == public + orders.len() + traded
     });
-    let heard = heard.lock().expect("nobody failed").clone();
+    let heard = heard.lock().expect("the lock is not poisoned").clone();
     let market = all(&heard, "pricetime:dev:market:events");
     for (entries, is_trade) in [(&trades, true), (&epochs, false)] {
         let told = market.iter().filter(|it| (it["event"] == "traded") == is_trade);
@@ -140,7 +140,7 @@ fn channels_say_what_the_streams_say() {
 }
 
 #[test]
-fn an_operator_hears_what_goes_wrong() {
+fn alerts_report_failures_to_operators() {
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut next = 0;
     let host = open(folder.path(), publishing(server.port));
@@ -151,19 +151,19 @@ fn an_operator_hears_what_goes_wrong() {
     until("the host notices", || is_ill(&host));
     server.again();
     let heard = listen(server.port);
-    until("the alert is heard", || {
-        let heard = heard.lock().expect("nobody failed");
+    until("the alert is received", || {
+        let heard = heard.lock().expect("the lock is not poisoned");
         let alerts = heard.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
         alerts.into_iter().any(|(_, it)| it["alert"] == "events_well")
     });
 }
 
 #[test]
-fn an_operator_hears_that_another_writer_has_a_market_and_that_it_is_over() {
+fn alerts_report_a_fenced_market_and_its_end() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let heard = listen(server.port);
     let hears = |alert: &str| {
-        let heard = heard.lock().expect("nobody failed");
+        let heard = heard.lock().expect("the lock is not poisoned");
         let mut alerts = heard.iter().filter(|(name, _)| name == "pricetime:dev:system:alerts");
         alerts.any(|(_, it)| it["alert"] == alert)
     };
@@ -180,9 +180,9 @@ fn an_operator_hears_that_another_writer_has_a_market_and_that_it_is_over() {
         let _ = server.ask(&[&["HSET", &beside][..], &claim].concat());
     }
     epoch(&host, 1, &mut next, 20);
-    until("the alerts are heard", || hears("fenced") && hears("events_fenced"));
+    until("the alerts are received", || hears("fenced") && hears("events_fenced"));
     let _ = server.ask(&["DEL", metadata]);
-    until("the alert is heard", || hears("unfenced"));
+    until("the alert is received", || hears("unfenced"));
 }
 
 #[test]
@@ -199,7 +199,9 @@ fn markers_are_logged_at_most_once_a_minute() {
         caught_up(&host);
         // Simulates an eviction by the server.
         let _ = server.ask(&["DEL", "evicted:dev:stream:trades"]);
-        until("it begins anew", || server.ask(&["XLEN", "evicted:dev:stream:trades"]) != "0");
+        until("the stream begins again", || {
+            server.ask(&["XLEN", "evicted:dev:stream:trades"]) != "0"
+        });
     }
     let first = lines().next().expect("a line");
     for stream in ["trades", "orders", "epochs"] {
@@ -215,7 +217,7 @@ fn keeping(port: u16, keep: u64) -> RedisOptions {
 }
 
 #[test]
-fn a_stream_keeps_what_it_may_and_begins_anew_as_far_back() {
+fn stream_is_trimmed_to_its_limit_and_rebuilt_to_the_same_length() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let mut next = 0;
     let host = open(folder.path(), keeping(server.port, 200));
@@ -232,7 +234,7 @@ fn a_stream_keeps_what_it_may_and_begins_anew_as_far_back() {
     }
     let durable = host.status().durable.0;
     let _ = server.ask(&["DEL", KEYS[0]]);
-    until("it begins anew", || server.ask(&["XLEN", KEYS[0]]) != "0");
+    until("the stream begins again", || server.ask(&["XLEN", KEYS[0]]) != "0");
     caught_up(&host);
     let expected = &expected(&groups(folder.path()))[0];
     let markers = judge("anew", &stored(server.port, KEYS[0]), expected);
@@ -273,7 +275,7 @@ fn snapshots(host: &Host, next: &mut u64, many: u32) {
 }
 
 #[test]
-fn the_journal_keeps_what_is_not_published_and_no_more() {
+fn journal_keeps_exactly_the_unpublished_commands() {
     let (mut server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let (buffer, mut next) = (GroupBuffer::default(), 0);
     // Creates a folder with a market.
@@ -286,30 +288,30 @@ fn the_journal_keeps_what_is_not_published_and_no_more() {
     server.kill();
     // The journal learns what it may drop after a snapshot while the next two epochs are written.
     snapshots(&host, &mut next, 7);
-    assert!(oldest(folder.path()) <= published, "what is not published is still there");
+    assert!(oldest(folder.path()) <= published, "unpublished commands are kept");
     // The end of the process does not drop it, and neither does a process that never reaches Redis.
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
     snapshots(&host, &mut next, 3);
-    assert!(oldest(folder.path()) <= published, "what is not published is still there");
+    assert!(oldest(folder.path()) <= published, "unpublished commands are kept");
     server.again();
     caught_up(&host);
     let markers = judge_all(&buffer, "after an outage", server.port);
     assert!(markers.iter().all(|it| it.len() == 1), "{markers:?}");
-    until("what is published goes", || {
+    until("published commands are dropped", || {
         snapshots(&host, &mut next, 1);
         oldest(folder.path()) > published
     });
     caught_up(&host);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     // Publishes nothing for a while. What has left the journal cannot be published, and a marker says so.
     let host = thrifty(folder.path(), None, &buffer);
     let unpublished = host.status().durable;
-    until("what nobody needs goes", || {
+    until("unneeded commands are dropped", || {
         snapshots(&host, &mut next, 1);
         oldest(folder.path()) > unpublished
     });
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     let host = thrifty(folder.path(), Some(publishing(server.port)), &buffer);
     epoch(&host, 3, &mut next, 100);
     caught_up(&host);
@@ -325,23 +327,23 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_journal_that_ended_before_the_stream_tells_nothing() {
+fn journal_older_than_the_stream_publishes_nothing() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let (older, mut next) = (tempfile::tempdir().expect("a folder"), 0);
     let host = open(folder.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 200);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     copy(folder.path(), older.path());
     let host = open(folder.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 200);
     caught_up(&host);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     let before = KEYS.map(|key| stored(server.port, key));
     // Simulates an operator who restores an older copy.
     let host = open(older.path(), publishing(server.port));
     epoch(&host, 9, &mut next, 500);
     until_ill(&host, "the journal ended with");
-    assert_eq!(KEYS.map(|key| stored(server.port, key)), before, "nobody touched it");
+    assert_eq!(KEYS.map(|key| stored(server.port, key)), before, "it is unchanged");
     let _ = server.ask(&[&["DEL"][..], &KEYS].concat());
     caught_up(&host);
     let markers = hold("anew", older.path(), server.port);
@@ -358,26 +360,26 @@ fn without_images(server: &Server) {
 }
 
 #[test]
-fn another_history_is_not_ours_to_go_on_with() {
+fn stream_of_another_history_is_not_continued() {
     let (server, mut next) = (Server::start(), 0);
     let (one, two) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("one"));
     let host = open(one.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 200);
     caught_up(&host);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     without_images(&server);
     let before = KEYS.map(|key| stored(server.port, key));
     let host = open(two.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 500);
     until_ill(&host, "of history");
-    assert_eq!(KEYS.map(|key| stored(server.port, key)), before, "nobody touched it");
+    assert_eq!(KEYS.map(|key| stored(server.port, key)), before, "it is unchanged");
     let _ = server.ask(&[&["DEL"][..], &KEYS].concat());
     caught_up(&host);
     let _ = hold("anew", two.path(), server.port);
 }
 
 #[test]
-fn a_new_history_goes_on_above_what_was_told() {
+fn new_history_continues_above_the_published_sequence() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let (buffer, mut next) = (GroupBuffer::default(), 0);
     drop(open(folder.path(), publishing(server.port)));
@@ -385,7 +387,7 @@ fn a_new_history_goes_on_above_what_was_told() {
     snapshots(&host, &mut next, 3);
     caught_up(&host);
     let (told, old) = (host.status().durable, host.start().history.clone());
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     // Simulates a disk that has lost the journal and the newest snapshot.
     let look = FolderReader::open(Arc::new(RealDisk), folder.path()).expect("a folder");
     std::fs::remove_dir_all(look.journal_folder()).expect("the journal");
@@ -424,12 +426,12 @@ fn a_new_history_goes_on_above_what_was_told() {
 }
 
 #[test]
-fn of_two_processes_with_copies_of_one_folder_the_later_one_publishes() {
+fn only_the_later_of_two_processes_with_copied_folders_publishes() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let (other, mut next) = (tempfile::tempdir().expect("a folder"), 0);
     let host = open(folder.path(), publishing(server.port));
     epoch(&host, 1, &mut next, 100);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
     copy(folder.path(), other.path());
     let older = open(folder.path(), publishing(server.port));
     caught_up(&older);
@@ -446,7 +448,7 @@ fn of_two_processes_with_copies_of_one_folder_the_later_one_publishes() {
 }
 
 #[test]
-fn without_a_journal_nothing_is_published() {
+fn nothing_is_published_without_a_journal() {
     let (server, folder) = (Server::start(), tempfile::tempdir().expect("a folder"));
     let options = Options {
         redis: Some(publishing(server.port)),

@@ -16,17 +16,20 @@ fn place(nodes: &[Server], key: &str) -> u16 {
     let has = |node: &&Server| {
         node.ask(&["EXISTS", key]) == "1" && node.ask(&["ROLE"]).starts_with("master")
     };
-    nodes.iter().find(has).expect("somebody has the stream").port
+    nodes.iter().find(has).expect("a node has the stream").port
 }
 
 #[test]
-fn each_stream_stands_on_the_node_that_has_its_slot() {
+fn each_stream_is_on_the_node_that_owns_its_slot() {
     let mut nodes = cluster();
     let (folder, mut next) = (tempfile::tempdir().expect("a folder"), 0);
     let host = open(folder.path(), publishing_by(cluster::options(&nodes)));
     let held = |what: &str, nodes: &[Server]| {
         let markers = hold_where(what, folder.path(), |key| place(nodes, key));
-        assert!(markers.iter().all(|it| it.len() == 1), "{what}: nothing begins anew: {markers:?}");
+        assert!(
+            markers.iter().all(|it| it.len() == 1),
+            "{what}: no stream begins again: {markers:?}"
+        );
     };
     epoch(&host, 1, &mut next, 400);
     caught_up(&host);
@@ -52,11 +55,11 @@ fn each_stream_stands_on_the_node_that_has_its_slot() {
     epoch(&host, 1, &mut next, 400);
     caught_up(&host);
     held("a replica has taken over", &nodes);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }
 
 #[test]
-fn the_streams_follow_the_master_that_the_sentinels_name() {
+fn streams_follow_the_master_that_the_sentinels_name() {
     let mut master = Server::start();
     let replica = Server::start();
     assert_eq!(replica.ask(&["REPLICAOF", "127.0.0.1", &master.port.to_string()]), "OK");
@@ -71,10 +74,10 @@ fn the_streams_follow_the_master_that_the_sentinels_name() {
     epoch(&host, 2, &mut next, 400);
     master.kill();
     epoch(&host, 2, &mut next, 400);
-    until("nobody is there", || is_ill(&host));
-    until("the other takes over", || replica.ask(&["ROLE"]).starts_with("master"));
+    until("no server answers", || is_ill(&host));
+    until("the replica takes over", || replica.ask(&["ROLE"]).starts_with("master"));
     epoch(&host, 2, &mut next, 400);
     caught_up(&host);
     let _ = hold_where("the replica", folder.path(), |_| replica.port);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }

@@ -80,7 +80,7 @@ const FAULTS: [Fault; 14] = [
 ];
 
 #[test]
-fn stream_that_tells_of_a_sequence_above_2_to_the_63_is_refused() {
+fn stream_with_a_sequence_above_2_to_the_63_is_refused() {
     let server = Server::start();
     let mut link = Link::new(server.patient());
     let names = server.patient().names;
@@ -198,7 +198,7 @@ impl Trial {
                 self.epochs_while(|server, _| server.kill());
                 if fault == Fault::Emptied {
                     let kept = self.server.folder().join("appendonlydir");
-                    std::fs::remove_dir_all(kept).expect("what it kept");
+                    std::fs::remove_dir_all(kept).expect("its files");
                 }
                 if self.random.chance(30) {
                     self.reopen();
@@ -256,7 +256,7 @@ impl Trial {
         if matches!(fault, Fault::Flushed | Fault::Deleted | Fault::Taken) {
             // Without new events in a stream, the host checks it only from time to time.
             let gone = |key: &&str| self.server.ask(&["XLEN", key]) == "0";
-            until("what is gone is noticed", || !KEYS.iter().any(gone));
+            until("the missing key is noticed", || !KEYS.iter().any(gone));
             caught_up(self.host());
         }
         let markers = hold(what, self.folder.path(), self.server.port);
@@ -270,7 +270,7 @@ impl Trial {
 }
 
 #[test]
-fn whatever_befalls_redis_the_streams_say_everything_once() {
+fn streams_contain_every_event_once_after_any_fault() {
     let (seed, trials) = (number("PRICETIME_SEED", 1), number("PRICETIME_TRIALS", 500));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_TRIALS={trials}");
     let faults = trials.div_ceil(250).max(FAULTS.len() as u64);
@@ -300,7 +300,11 @@ fn run(folder: &Path, seed: u64, first: u64, redis: &str, lives: Duration) -> u6
     let out = victim.stdout.take().expect("its output");
     let reader = std::thread::spawn(move || std::io::read_to_string(out).expect("text"));
     std::thread::sleep(lives);
-    assert_eq!(victim.try_wait().expect("it can be asked"), None, "it does not end by itself");
+    assert_eq!(
+        victim.try_wait().expect("its status can be read"),
+        None,
+        "it does not end by itself"
+    );
     victim.kill().expect("it can be killed");
     victim.wait().expect("it is dead");
     let said = reader.join().expect("no panic");
@@ -308,7 +312,7 @@ fn run(folder: &Path, seed: u64, first: u64, redis: &str, lives: Duration) -> u6
 }
 
 #[test]
-fn a_kill_at_any_moment_leaves_nothing_out_and_doubles_nothing() {
+fn killed_host_omits_and_repeats_no_event() {
     let (seed, kills) = (number("PRICETIME_SEED", 1), number("PRICETIME_KILLS", 12));
     eprintln!("PRICETIME_SEED={seed} PRICETIME_KILLS={kills}");
     let mut random = Random::new(seed);
@@ -329,7 +333,7 @@ fn a_kill_at_any_moment_leaves_nothing_out_and_doubles_nothing() {
             // Nothing is published before it is durable, and what is published is complete from
             // the beginning.
             let there: Vec<_> = stored.iter().filter(|it| !it.is_marker()).collect();
-            let so_far = expected.get(..there.len()).expect("nothing is there too early");
+            let so_far = expected.get(..there.len()).expect("no entry is published too early");
             judge(&format!("kill {kill}, {key}"), stored, so_far);
         }
         if random.chance(30) {
@@ -346,13 +350,13 @@ fn a_kill_at_any_moment_leaves_nothing_out_and_doubles_nothing() {
     }
     let host = open(folder.path(), publishing(server.port));
     caught_up(&host);
-    host.close().expect("a clean end");
-    let markers = hold("in the end", folder.path(), server.port);
+    host.close().expect("a clean shutdown");
+    let markers = hold("at the end", folder.path(), server.port);
     assert!(markers.iter().all(|markers| markers.len() == 1), "{markers:?}");
 }
 
 #[test]
-fn a_port_without_a_server_keeps_nobody_waiting() {
+fn port_without_a_server_blocks_no_caller() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = Port::reserve();
     let host = open(folder.path(), publishing(port.number));
@@ -360,5 +364,5 @@ fn a_port_without_a_server_keeps_nobody_waiting() {
     epoch(&host, 1, &mut next, 2_000);
     until_ill(&host, "does not answer");
     assert!(host.status().redis.events.expect("published").behind > 2_000);
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }

@@ -19,7 +19,7 @@ const MOST: Duration = Duration::from_secs(60);
 
 fn open(servers: &[Server]) -> Redlock {
     let options: Vec<RedisOptions> = servers.iter().map(Server::options).collect();
-    Redlock::open(&options).expect("nodes that will do")
+    Redlock::open(&options).expect("usable nodes")
 }
 
 fn name() -> String {
@@ -40,18 +40,18 @@ fn taken(servers: &[Server]) -> usize {
 fn refused(redlock: &Redlock) -> usize {
     for _ in 0..1_000 {
         match redlock.try_lock(&name(), TTL) {
-            Ok(_) => panic!("two have it"),
+            Ok(_) => panic!("two clients hold the lock"),
             Err(RedlockError::Taken { taken, .. }) => return taken,
             Err(error) => assert!(matches!(error, RedlockError::NoQuorum { .. }), "{error}"),
         }
     }
-    panic!("nobody answers in time");
+    panic!("no node answers in time");
 }
 
 /// Waits until all of these servers have the lock. On a busy machine the request to one of them may not
 /// have been sent in time; the next extension sends it again.
 fn everywhere(held: &Held, servers: &[Server]) {
-    until("all nodes have it", || {
+    until("all nodes have the lock", || {
         let _ = held.extend();
         taken(servers) == servers.len()
     });
@@ -64,7 +64,7 @@ fn extend(held: &Held) {
 }
 
 #[test]
-fn one_at_a_time_has_it() {
+fn lock_has_one_holder_at_a_time() {
     for nodes in [1, 3, 5] {
         let servers = servers(nodes);
         let (inside, had) = (AtomicU32::new(0), AtomicU32::new(0));
@@ -74,7 +74,7 @@ fn one_at_a_time_has_it() {
                     // For the servers, each client is a process of its own.
                     let redlock = open(&servers);
                     for _ in 0..10 {
-                        let held = redlock.lock(&name(), TTL, MOST).expect("a lock in the end");
+                        let held = redlock.lock(&name(), TTL, MOST).expect("a lock");
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "{nodes} nodes");
                         assert!(held.is_valid() && held.remaining() < TTL);
                         had.fetch_add(1, Ordering::SeqCst);
@@ -90,7 +90,7 @@ fn one_at_a_time_has_it() {
 }
 
 #[test]
-fn what_one_holds_another_is_refused() {
+fn held_lock_is_refused_to_another_client() {
     let servers = servers(3);
     let (ours, theirs) = (open(&servers), open(&servers));
     let held = ours.lock(&name(), TTL, MOST).expect("a free lock");
@@ -106,7 +106,7 @@ fn what_one_holds_another_is_refused() {
 }
 
 #[test]
-fn other_clients_of_the_same_kind_are_understood() {
+fn lock_interoperates_with_other_redlock_clients() {
     let servers = servers(3);
     let redlock = open(&servers);
     // The published algorithm: SET with NX and PX, and DEL after a comparison.
@@ -131,10 +131,10 @@ fn other_clients_of_the_same_kind_are_understood() {
 }
 
 #[test]
-fn a_node_that_hangs_is_not_waited_for() {
+fn hanging_node_does_not_delay_the_lock() {
     let servers = servers(5);
     let redlock = open(&servers);
-    eprintln!("all are well: {:?}", measure_locks(&redlock, "another one", TTL, 20));
+    eprintln!("all nodes work: {:?}", measure_locks(&redlock, "another one", TTL, 20));
     let before = servers[2].calls("set");
     servers[2].signal("STOP");
     // A client that waits half a second for each node can never hold a lock with a shorter TTL.
@@ -147,12 +147,12 @@ fn a_node_that_hangs_is_not_waited_for() {
     eprintln!("one of five hangs: {times:?}");
     drop(redlock.lock(&name(), TTL, MOST).expect("four of five are enough"));
     servers[2].signal("CONT");
-    until("what it was asked meanwhile arrives", || servers[2].calls("set") > before);
-    until("what it was asked meanwhile is undone", || taken(&servers) == 0);
+    until("the delayed request arrives", || servers[2].calls("set") > before);
+    until("the delayed request is undone", || taken(&servers) == 0);
 }
 
 #[test]
-fn fewer_than_half_may_be_dead() {
+fn lock_works_while_fewer_than_half_the_nodes_are_dead() {
     let mut servers = servers(5);
     let redlock = open(&servers);
     servers[0].kill();
@@ -162,7 +162,7 @@ fn fewer_than_half_may_be_dead() {
     assert!(matches!(held.extend(), Err(RedlockError::NotExtended(_))));
     assert!(held.is_valid());
     drop(held);
-    let refused = redlock.try_lock(&name(), TTL).expect_err("two of five are not");
+    let refused = redlock.try_lock(&name(), TTL).expect_err("two of five are not enough");
     eprintln!("{refused}");
     let RedlockError::NoQuorum { failed, nodes, why, .. } = refused else { panic!("{refused}") };
     assert!(failed >= 3 && nodes == 5, "{failed} of {nodes}");
@@ -174,7 +174,7 @@ fn fewer_than_half_may_be_dead() {
 }
 
 #[test]
-fn a_node_killed_under_a_kept_lock_does_no_harm() {
+fn kept_lock_survives_the_kill_of_one_node() {
     let mut servers = servers(3);
     let redlock = open(&servers);
     let held = redlock.lock(&name(), Duration::from_secs(12), MOST).expect("a free lock");
@@ -196,7 +196,7 @@ fn a_node_killed_under_a_kept_lock_does_no_harm() {
 }
 
 #[test]
-fn a_lock_that_nobody_gives_back_becomes_free() {
+fn unreleased_lock_expires() {
     let servers = servers(3);
     let (ours, theirs) = (open(&servers), open(&servers));
     let held = ours.lock(&name(), Duration::from_secs(1), MOST).expect("a free lock");
@@ -205,19 +205,19 @@ fn a_lock_that_nobody_gives_back_becomes_free() {
 }
 
 #[test]
-fn what_was_granted_without_being_heard_is_given_back() {
+fn grant_whose_answer_was_lost_is_released() {
     let servers = servers(3);
     let proxies: Vec<Proxy> = servers.iter().map(|server| Proxy::start(server.port)).collect();
     let url = |proxy: &Proxy| format!("redis://127.0.0.1:{}", proxy.port);
     let parse = |proxy: &Proxy| RedisOptions::parse(&url(proxy)).expect("an address");
     let options: Vec<RedisOptions> = proxies.iter().map(parse).collect();
-    let redlock = Redlock::open(&options).expect("nodes that will do");
+    let redlock = Redlock::open(&options).expect("usable nodes");
     assert!(redlock.lock(&name(), TTL, MOST).is_ok());
     until("it is free", || taken(&servers) == 0);
     // Requests to two servers arrive only after the client has stopped waiting for the answers.
     let (late, before) = (&servers[1..], [servers[1].calls("set"), servers[2].calls("set")]);
     proxies[1..].iter().for_each(|proxy| proxy.set(Mode::Hold));
-    until("both were asked", || {
+    until("both requests were sent", || {
         match redlock.try_lock(&name(), TTL) {
             Err(RedlockError::NoQuorum { failed, .. }) => assert!(failed >= 2, "{failed} failed"),
             other => panic!("two of three do not answer: {other:?}"),
@@ -227,7 +227,7 @@ fn what_was_granted_without_being_heard_is_given_back() {
     proxies[1..].iter().for_each(|proxy| proxy.set(Mode::Pass));
     // The late request takes the lock, and the request that frees it follows.
     let arrived = || late.iter().zip(before).all(|(it, before)| it.calls("set") > before);
-    until("what was held back arrives", arrived);
+    until("the held requests arrive", arrived);
     until("it is free long before it expires", || taken(&servers) == 0);
 }
 
@@ -247,11 +247,11 @@ fn nodes_without_scripts_are_refused_at_once() {
 }
 
 #[test]
-fn nodes_that_make_no_sense_are_refused() {
+fn invalid_node_lists_are_refused() {
     let of = |url: &str| RedisOptions::parse(url).expect("an address");
     let open = |urls: &[&str]| {
         let options: Vec<RedisOptions> = urls.iter().map(|url| of(url)).collect();
-        Redlock::open(&options).map(|_| ()).expect_err("no sense")
+        Redlock::open(&options).map(|_| ()).expect_err("an invalid list")
     };
     assert_eq!(open(&[]), RedlockError::Rules(BadRules::Nodes(0)));
     let two = open(&["redis://127.0.0.1:1", "redis://127.0.0.1:2"]);

@@ -46,7 +46,7 @@ impl Peer {
 
 fn ours(servers: &[Server]) -> Redlock {
     let options: Vec<RedisOptions> = servers.iter().map(Server::options).collect();
-    Redlock::open(&options).expect("nodes that will do")
+    Redlock::open(&options).expect("usable nodes")
 }
 
 fn name() -> String {
@@ -62,7 +62,7 @@ fn asked(redlock: &Redlock) -> Option<Held> {
             Err(error) => assert!(matches!(error, RedlockError::NoQuorum { .. }), "{error}"),
         }
     }
-    panic!("nobody answers in time");
+    panic!("no node answers in time");
 }
 
 /// The number of these servers that have the lock.
@@ -78,7 +78,7 @@ enum Holder {
 }
 
 #[test]
-fn both_see_the_same_holder() {
+fn both_clients_see_the_same_holder() {
     let seed = number("PRICETIME_SEED", 1);
     eprintln!("PRICETIME_SEED={seed}");
     for nodes in [1, 3, 5] {
@@ -130,17 +130,17 @@ fn both_see_the_same_holder() {
 }
 
 #[test]
-fn where_one_of_five_hangs_we_have_a_short_lock_and_they_do_not() {
+fn short_lock_succeeds_while_one_of_five_nodes_hangs_unlike_the_peer() {
     let servers = servers(5);
     let (us, them) = (ours(&servers), Peer::of(&servers));
     let ttl = Duration::from_millis(200);
-    let lock = (0..100).find_map(|_| them.lock(&name(), ttl)).expect("all are well");
+    let lock = (0..100).find_map(|_| them.lock(&name(), ttl)).expect("all nodes work");
     them.unlock(&lock);
     servers[2].signal("STOP");
     for _ in 0..3 {
         assert!(
             them.lock(&name(), ttl).is_none(),
-            "they wait half a second for the one that hangs"
+            "the peer waits half a second for the hung node"
         );
         let held = us.lock(&name(), ttl, PATIENCE).expect("four of five are enough");
         let _ = held.release();

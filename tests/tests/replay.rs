@@ -34,7 +34,7 @@ fn two_replays_are_equal_to_the_last_byte() {
 }
 
 #[test]
-fn a_restore_anywhere_changes_nothing() {
+fn restore_at_any_command_changes_nothing() {
     for seed in 200..212 {
         let day = day(seed);
         let (whole, told) = replay(&day);
@@ -193,7 +193,7 @@ impl Random {
 /// The result of the fixed day on the machine on which this test was written. If it changes, stored
 /// digests and recorded days of this version of the rules are no longer valid.
 #[test]
-fn a_fixed_day_has_the_digest_that_it_has_everywhere() {
+fn fixed_day_has_the_same_digest_on_every_machine() {
     let day = Day { markets_max: 1, commands: fixed_day() };
     let (engine, groups) = replay(&day);
     let head = *engine.market(MarketId(1)).expect("it was added").head();

@@ -96,10 +96,10 @@ fn later(recovered: &Recovered) -> Command {
 }
 
 #[test]
-fn a_folder_closed_under_version_1_goes_on_under_this_one() {
+fn folder_closed_under_version_1_continues_under_this_version() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = old_folder(folder.path(), COMMANDS);
-    let (held, mut recovered) = open(folder.path()).expect("it was closed in order");
+    let (held, mut recovered) = open(folder.path()).expect("a folder closed in order");
     assert_eq!(recovered.engine.snapshot(), state);
     assert_eq!(
         (recovered.base, recovered.replayed, recovered.lost),
@@ -131,11 +131,11 @@ fn a_folder_closed_under_version_1_goes_on_under_this_one() {
 }
 
 #[test]
-fn a_folder_that_was_opened_and_not_used_under_this_version_opens_again() {
+fn folder_of_version_1_opens_again_if_it_was_not_used() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = old_folder(folder.path(), COMMANDS);
     for _ in 0..3 {
-        let (_folder, recovered) = open(folder.path()).expect("it was closed in order");
+        let (_folder, recovered) = open(folder.path()).expect("a folder closed in order");
         assert_eq!(recovered.engine.snapshot(), state);
     }
     // One segment of version 1 and one of this version, however often the folder is opened.
@@ -143,7 +143,7 @@ fn a_folder_that_was_opened_and_not_used_under_this_version_opens_again() {
 }
 
 #[test]
-fn commands_of_version_1_that_no_snapshot_holds_are_not_replayed() {
+fn commands_of_version_1_without_a_snapshot_are_not_replayed() {
     let folder = tempfile::tempdir().expect("a folder");
     old_folder(folder.path(), COMMANDS - 1);
     let before: Vec<_> = files(folder.path()).iter().map(|file| fs::read(file).ok()).collect();

@@ -113,7 +113,7 @@ fn limits(cell: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn security_page_states_each_limit_as_the_code_has_it() {
+fn security_page_states_each_limit_with_the_value_in_the_code() {
     let (settings, members) = (settings(), members());
     let page = read("docs/security.md");
     let (mut wrong, mut known) = (Vec::new(), Vec::new());
@@ -148,12 +148,12 @@ fn security_page_states_each_limit_as_the_code_has_it() {
 }
 
 #[test]
-fn limits_of_a_page_are_read_as_they_are_written() {
+fn limit_notations_of_the_page_are_parsed() {
     assert_eq!(["1 << 16", "64 KiB", "65,536", "65_536"].map(value), ["65536"; 4]);
     assert_eq!(value("\"1m\""), value("1m"));
     assert_eq!(limits("`a.b` = 1; `C` = 2 MiB").len(), 2);
     let known =
         [constants("COUNT_MAX"), constants("market::LENGTH_MAX"), constants("NO_SUCH_LIMIT")];
     assert_eq!(known, [vec!["1073741824".to_owned()], vec!["24".to_owned()], vec![]]);
-    assert_eq!(constants("LINE_MAX").len(), 2, "of two of one name the file has to be named");
+    assert_eq!(constants("LINE_MAX").len(), 2, "if two have one name, the file must be named");
 }

@@ -69,7 +69,7 @@ fn trial(seed: u64) -> (u64, u64) {
     let names: Vec<Name> = whole.iter().map(name).collect();
     assert_eq!(names, recount.closed, "one batch for each epoch that has closed");
     for closed in &whole {
-        let Closed::Whole(batch) = closed else { panic!("{:?} was heard whole", name(closed)) };
+        let Closed::Whole(batch) = closed else { panic!("{:?} is incomplete", name(closed)) };
         assert_right(batch, &recount);
     }
     let by_name: BTreeMap<Name, &Closed> = names.iter().copied().zip(&whole).collect();
@@ -95,7 +95,7 @@ fn trial(seed: u64) -> (u64, u64) {
 }
 
 #[test]
-fn a_batch_is_what_the_trades_of_its_epoch_come_to() {
+fn batch_equals_the_sum_of_the_trades_of_its_epoch() {
     let days = number("PRICETIME_TRIALS", 500) / 5;
     let base = number("PRICETIME_SEED", 1).wrapping_shl(20);
     let (mut batches, mut parts) = (0, 0);

@@ -43,7 +43,7 @@ fn traded(folder: &Path) {
         tickets.into_iter().for_each(|ticket| drop(ticket.wait().expect("an answer")));
         say(Action::CloseEpoch { number: host.view(MARKET, 0).expect("the market").epoch });
     }
-    host.close().expect("a clean end");
+    host.close().expect("a clean shutdown");
 }
 
 /// A runner process and its folder.
@@ -80,7 +80,7 @@ impl<'a> Runner<'a> {
     }
 
     fn kill(&mut self) {
-        if let Some(ended) = self.process.try_wait().expect("it can be asked") {
+        if let Some(ended) = self.process.try_wait().expect("its status can be read") {
             assert!(ended.success(), "it ended by itself: {ended}");
         }
         // The process may just have ended.
@@ -133,16 +133,16 @@ fn seed() -> u64 {
 }
 
 #[test]
-fn two_runners_on_a_ledger_in_a_folder() {
+fn two_runners_post_each_epoch_once_in_an_embedded_ledger() {
     let books = tempfile::tempdir().expect("a folder");
     let place = books.path().display().to_string();
     let folder = settle_in(&place, &[], seed());
-    let mut ledger = EmbeddedLedger::open(books.path()).expect("nobody has it open");
+    let mut ledger = EmbeddedLedger::open(books.path()).expect("no process has it open");
     assert_eq!(judge(&folder.path().join("one"), PLATFORM, &mut ledger) as u64, EPOCHS);
 }
 
 #[test]
-fn two_runners_on_a_ledger_in_redis() {
+fn two_runners_post_each_epoch_once_in_redis() {
     let server = redis::Server::start();
     let nodes = redis::servers(3);
     let locks: Vec<String> = nodes.iter().map(redis::Server::url).collect();
@@ -152,7 +152,7 @@ fn two_runners_on_a_ledger_in_redis() {
 }
 
 #[test]
-fn two_runners_on_a_ledger_in_postgresql() {
+fn two_runners_post_each_epoch_once_in_postgresql() {
     let server = postgres::Server::start();
     let node = redis::Server::start();
     let folder = settle_in(&server.url(), &[node.url()], seed());

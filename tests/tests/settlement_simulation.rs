@@ -22,7 +22,7 @@ fn base() -> u64 {
 }
 
 #[test]
-fn every_epoch_is_settled_once_whatever_happens() {
+fn every_epoch_is_settled_once_in_any_schedule() {
     let schedules = number("PRICETIME_TRIALS", 500) * SCHEDULES;
     let next = AtomicU64::new(0);
     let sum = Mutex::new(Tally::default());
@@ -72,25 +72,25 @@ fn find(flaw: Flaw, what: &str, or: &[&str]) {
             eprintln!("{flaw:?} is seen after {} schedules: {seen}", at + 1);
             return;
         }
-        assert!(or.iter().any(|it| seen.contains(it)), "{flaw:?} is not seen as {seen}");
+        assert!(or.iter().any(|it| seen.contains(it)), "{flaw:?} is not detected as {seen}");
     }
-    panic!("{flaw:?} is not seen in {schedules} schedules as {what}");
+    panic!("{flaw:?} is not detected in {schedules} schedules as {what}");
 }
 
 #[test]
-fn a_ledger_without_tokens_is_found_out() {
-    find(Flaw::Token, "not by the highest token", &[]);
+fn ledger_without_tokens_is_detected() {
+    find(Flaw::Token, "not with the highest token", &[]);
 }
 
 #[test]
-fn a_ledger_that_forgets_outcomes_is_found_out() {
-    let untold = "settled, and it was not told";
+fn ledger_that_forgets_outcomes_is_detected() {
+    let untold = "settled without a report";
     find(Flaw::Outcome, untold, &["twice"]);
     // If its position was put back, it even posts twice.
     find(Flaw::Outcome, "twice", &[untold]);
 }
 
 #[test]
-fn a_ledger_without_order_is_found_out() {
+fn ledger_without_order_is_detected() {
     find(Flaw::Order, "out of order", &[]);
 }

@@ -9,7 +9,7 @@
 //! harness: `engine_init` comes first, messages and questions come one at a time from one thread, a
 //! pointer that is handed over points to what its type says, and nothing comes after
 //! `engine_shutdown` but another `engine_init`.
-#![expect(unsafe_code, reason = "a C interface is made of pointers")]
+#![expect(unsafe_code, reason = "a C interface uses pointers")]
 
 mod abi;
 mod reports;
@@ -109,7 +109,7 @@ static CURRENT: Current = Current(UnsafeCell::new(None));
 fn current() -> &'static mut Run {
     // SAFETY: calls come one at a time, and none of them keeps the reference beyond its end.
     let run = unsafe { &mut *CURRENT.0.get() };
-    run.as_mut().expect("engine_init comes first")
+    run.as_mut().expect("call engine_init first")
 }
 
 /// Begins a run.

@@ -43,7 +43,7 @@ pub(super) fn fits(before: &Report, now: &Head, path: &Path) -> Result<(), Failu
         return Ok(());
     }
     let (path, then, now) = (path.display(), say(then), say(now));
-    let text = format!("{path} is of {then} and cannot be compared with {now}");
+    let text = format!("{path} is a report of {then} and cannot be compared with {now}");
     Err(Failure::Usage(text))
 }
 
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_verdict_knows_the_noise() {
+    fn verdict_ignores_differences_within_the_noise() {
         let quiet = [99.0, 100.0, 101.0];
         assert_eq!(verdict(&quiet, &quiet), Verdict::Same);
         assert_eq!(verdict(&quiet, &[109.0, 110.0, 111.0]), Verdict::Faster);

@@ -97,7 +97,7 @@ impl Core {
     ) -> Result<Measured, Failure> {
         let first = Pass::looking(made);
         let alike = |digest: u128| {
-            let text = format!("{workload}: the same commands came to two different states");
+            let text = format!("{workload}: the same commands gave two different states");
             let unsound = || Failure::Unsound(text);
             (digest == first.digest).then_some(()).ok_or_else(unsound)
         };

@@ -137,7 +137,7 @@ impl Host {
         let (mut rates, mut done, mut refused) = (Vec::new(), 0, 0);
         let dealt = load::deal(&made.flow, self.submitters);
         for _ in 0..self.runs {
-            progress.now(format!("{workload}: as fast as answers come"));
+            progress.now(format!("{workload}: as fast as answers arrive"));
             let closed: Closed =
                 self.with_host(made, |host| load::closed(host, &dealt, self.long()))?;
             rates.push(closed.done as f64 / closed.taken.as_secs_f64());

@@ -39,8 +39,8 @@ use step::{Begun, harmless};
 #[command(after_help = "\
 Try:
   pricetime bench hostile                                   all attacks, about four minutes
-  pricetime bench hostile --attack dry-runs --runs 15       one of them, with more rounds
-  pricetime bench hostile --json > a.json                   to compare with: --baseline a.json")]
+  pricetime bench hostile --attack dry-runs --runs 15       one attack, with more rounds
+  pricetime bench hostile --json > a.json                   a report for --baseline a.json")]
 pub(super) struct Hostile {
     /// The attacks to run
     #[arg(long = "attack", value_name = "NAME", default_value = "all", value_delimiter = ',',

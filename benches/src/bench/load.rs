@@ -175,7 +175,7 @@ fn listen(bursts: mpsc::Receiver<Burst>) -> Result<(Histogram<u64>, usize), Fail
 }
 
 fn empty() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, 600_000_000_000, 3).expect("good bounds")
+    Histogram::new_with_bounds(1, 600_000_000_000, 3).expect("valid bounds")
 }
 
 fn ns(duration: Duration) -> u64 {

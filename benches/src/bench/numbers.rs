@@ -28,7 +28,7 @@ mod tests {
     use super::{long, whole};
 
     #[test]
-    fn numbers_are_told_as_people_read_them() {
+    fn numbers_are_formatted_for_people() {
         let wholes = [0.0, 12.0, 999.6, 12_345.0, 1_234_567.4].map(whole);
         assert_eq!(wholes, ["0", "12", "1,000", "12,345", "1,234,567"]);
         let times = [0, 7, 999, 1_500, 120_000, 99_960, 3_400_000, 61_000_000_000].map(long);

@@ -50,10 +50,10 @@ const ZADDS: usize = 400_000;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
-  pricetime bench redis                                     all of it, some minutes
-  pricetime bench redis --orders 100000 --commands 0        one book, and nothing of the host
-  pricetime bench redis --redis redis://127.0.0.1:6379      a server that is there
-  pricetime bench redis --json > a.json                     to compare with: --baseline a.json")]
+  pricetime bench redis                                     everything, a few minutes
+  pricetime bench redis --orders 100000 --commands 0        one book, without a host
+  pricetime bench redis --redis redis://127.0.0.1:6379      a running server
+  pricetime bench redis --json > a.json                     a report for --baseline a.json")]
 pub(super) struct Redis {
     /// Address of a running server, redis://host:port; otherwise one is started
     #[arg(long, value_name = "URL")]
@@ -172,15 +172,15 @@ impl Redis {
             let what = "another client's longest PING while it is written whole and read";
             measured.push(felt.worst().told(name, what, "ms", goal));
             let Some(Kept { epoch, ping, bytes }) = kept else { continue };
-            let what = format!("an epoch of {} changes, to where readers see it", self.changes);
+            let what = format!("an epoch of {} changes, until readers see it", self.changes);
             measured.push(epoch.told("epoch", &what, "ms", goal));
             measured.push(ping.worst().told(
                 "ping",
-                "another client's longest PING meanwhile",
+                "another client's longest PING during that",
                 "ms",
                 goal,
             ));
-            let what = "of the server's memory an order, in both generations";
+            let what = "of the server's memory per order, in both generations";
             measured.push(bytes.told("bytes", what, "bytes", None));
         }
         measured.insert(0, zadd.told("zadd", &format!("ZADD, {says}"), "Z", None));
@@ -260,7 +260,7 @@ impl Redis {
     ) -> Result<Vec<Measured>, Failure> {
         let (mut well, mut hung) = (Figures::default(), Figures::default());
         for _ in 0..self.runs {
-            progress.now("a host while Redis is well");
+            progress.now("a host while Redis responds");
             let beside = hung::rate(made, served, &self.folder, false)?;
             well.note(beside, 1.0);
             progress.done();
@@ -271,7 +271,7 @@ impl Redis {
         }
         let goal = Some(Goal::AtLeast(0.9));
         Ok(vec![
-            well.told("matching-well", "commands of a host while Redis is well", "of well", None),
+            well.told("matching-well", "commands of a host while Redis responds", "of well", None),
             hung.told("matching-hung", "commands of a host while Redis hangs", "of well", goal),
         ])
     }
@@ -312,7 +312,7 @@ fn beside<T>(
         }
         let done = work();
         over.store(true, Ordering::Release);
-        let longest = pinging.join().map_err(|_| Failure::failed("who asks PING panicked"))??;
+        let longest = pinging.join().map_err(|_| Failure::failed("the PING client panicked"))??;
         Ok((done?, longest))
     })
 }

@@ -286,9 +286,9 @@ impl Report {
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::failed(format_args!("cannot read {at}: {error}")))?;
         let wrong = |why: &str| {
-            let what = "it is what `pricetime bench core --json` prints, or `bench host`, `redis`, `settle`, \
-                        `subscribers`, `hostile`";
-            Failure::Usage(format!("{at} is no report of this program: {why}; {what}"))
+            let what = "a report is printed by `pricetime bench core --json`, or by `bench host`, \
+                        `redis`, `settle`, `subscribers`, `hostile`";
+            Failure::Usage(format!("{at} is not a report of this program: {why}; {what}"))
         };
         let value: serde_json::Value =
             serde_json::from_str(&text).map_err(|error| wrong(&error.to_string()))?;

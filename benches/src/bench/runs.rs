@@ -40,7 +40,7 @@ mod tests {
     use super::Runs;
 
     #[test]
-    fn one_disturbed_run_changes_little() {
+    fn one_disturbed_run_hardly_changes_the_median() {
         let runs = Runs::new(vec![100.0, 104.0, 20.0, 102.0, 98.0]);
         assert_eq!((runs.median, runs.min, runs.max), (100.0, 20.0, 104.0));
         assert_eq!(runs.spread_percent, 4.0);

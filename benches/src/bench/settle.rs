@@ -34,10 +34,10 @@ use books::Books;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
-  pricetime bench settle                                    all of it, some minutes
-  pricetime bench settle --trades 1 --locks 0 --commands 0  small batches alone
+  pricetime bench settle                                    everything, a few minutes
+  pricetime bench settle --trades 1 --locks 0 --commands 0  small batches only
   pricetime bench settle --postgres postgres://me:it@host/books
-  pricetime bench settle --json > a.json                    to compare with: --baseline a.json")]
+  pricetime bench settle --json > a.json                    a report for --baseline a.json")]
 pub(super) struct Settle {
     /// Address of a ledger in Redis, redis://host:port; otherwise a server is started
     #[arg(long, value_name = "URL")]

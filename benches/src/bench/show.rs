@@ -31,14 +31,14 @@ pub(super) fn text(text: &str) -> io::Result<()> {
 pub(super) fn warn(report: &Report, before: Option<&Report>) {
     let mut said = String::new();
     if report.head.build.checked {
-        said += "this build checks itself as it goes, so its figures are not those of a release \
+        said += "this build has checks on, so its figures are not those of a release \
                  build: cargo run --release -- bench\n";
     }
     for one in &report.workloads {
         let cpu = one.core.as_ref().map_or(100.0, |core| core.cpu_percent);
         if cpu < CPU_MIN {
             let (name, others) = (&one.workload, 100.0 - cpu);
-            said += &format!("other programs had {others:.0} % of the core that {name} ran on\n");
+            said += &format!("other programs used {others:.0} % of the core that {name} ran on\n");
         }
         let stolen = one.hostile.as_ref().map_or(0.0, Attacked::stolen_percent);
         if stolen > STOLEN_MAX {

@@ -44,9 +44,9 @@ const LONG: Duration = Duration::from_secs(60);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Try:
-  pricetime bench subscribers                               all of it, a minute or two
-  pricetime bench subscribers --subscribers 1000            fewer of them
-  pricetime bench subscribers --json > a.json               to compare with: --baseline a.json")]
+  pricetime bench subscribers                               everything, a minute or two
+  pricetime bench subscribers --subscribers 1000            fewer subscribers
+  pricetime bench subscribers --json > a.json               a report for --baseline a.json")]
 pub(super) struct Subscribers {
     /// Number of subscribers, each to an account of its own
     #[arg(long, default_value_t = 10_000, value_name = "N",
@@ -121,15 +121,15 @@ impl Subscribers {
         let [alone, beside_quiet, beside_busy] = rates;
         let what = String::from("commands of a host without subscribers");
         let alone = told("commands-alone", alone, 1.0, (what, "of alone"));
-        let what = format!("commands with {count} account subscribers to whom nothing happens");
+        let what = format!("commands with {count} account subscribers whose accounts are idle");
         let mut quiet = told("commands-quiet", beside_quiet, quiet, (what, "of alone"));
         if let Some(figures) = &mut quiet.subscribers {
             figures.goal = Some(Goal::AtLeast(0.9));
         }
         let mut what =
-            format!("commands with {count} account subscribers, each told to one at least");
+            format!("commands with {count} account subscribers, each reported to at least one");
         if slow > 0 {
-            what += &format!("; {slow} did not keep up and were let go");
+            what += &format!("; {slow} did not keep up and were disconnected");
         }
         let busy = told("commands-busy", beside_busy, busy, (what, "of alone"));
         Ok(vec![alone, quiet, busy])

@@ -40,7 +40,7 @@ pub(super) fn compared(before: &Report, after: &Report, compared: &[Compared]) -
             Verdict::Same => "same within the noise",
             Verdict::New => "not in the baseline",
         };
-        let other = if one.other_outcome { ", and the outcome is another" } else { "" };
+        let other = if one.other_outcome { ", and the outcome differs" } else { "" };
         push(
             &mut text,
             format_args!(
@@ -56,7 +56,7 @@ pub(super) fn compared(before: &Report, after: &Report, compared: &[Compared]) -
 }
 
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
-    text.write_fmt(line).expect("text takes everything");
+    text.write_fmt(line).expect("a string accepts every write");
 }
 
 fn head(head: &Head) -> String {
@@ -186,7 +186,7 @@ fn core(text: &mut String, workloads: &[Measured]) {
             ),
         );
     }
-    push(text, format_args!("Times include a look at the clock, {clock} ns.\n"));
+    push(text, format_args!("Times include the reading of the clock, {clock} ns.\n"));
 }
 
 fn dash() -> String {

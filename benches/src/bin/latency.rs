@@ -73,7 +73,7 @@ struct Times(Vec<(&'static str, Histogram<u64>)>);
 
 impl Times {
     fn new() -> Self {
-        let empty = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("good bounds");
+        let empty = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
         Self(KINDS.map(|kind| (kind, empty())).into())
     }
 
@@ -118,7 +118,7 @@ fn table(out: &mut impl Write, times: &Times) -> io::Result<()> {
         let (count, max) = (times.len(), times.max());
         writeln!(out, "{kind:8} {count:>9} {p50:>8} {p99:>8} {p999:>8} {max:>10}")?;
     }
-    writeln!(out, "Every row includes what reading the clock costs: the row `clock`.")
+    writeln!(out, "Every row includes the cost of reading the clock, which is the row `clock`.")
 }
 
 fn json(out: &mut impl Write, times: &Times) -> io::Result<()> {

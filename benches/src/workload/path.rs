@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_goes_where_its_path_says() {
+    fn price_follows_its_path() {
         assert_eq!(ends(&prices(Path::Still)), (MIDDLE, MIDDLE));
         assert_eq!(ends(&prices(Path::Swing(25))), (75_000, 125_000));
         assert_eq!(ends(&prices(Path::Swing(40))), (60_000, 140_000));
@@ -97,14 +97,14 @@ mod tests {
     }
 
     #[test]
-    fn a_swing_has_no_jumps() {
+    fn swing_has_no_jumps() {
         let prices = prices(Path::Swing(40));
         assert_eq!((prices[0], prices[50_000], prices[150_000]), (MIDDLE, 140_000, 60_000));
         assert!(prices.windows(2).all(|pair| pair[0].abs_diff(pair[1]) <= 1));
     }
 
     #[test]
-    fn a_crash_falls_fast_and_returns() {
+    fn crash_falls_fast_and_recovers() {
         let prices = prices(Path::Crash);
         assert_eq!((prices[10_000], prices[10_250]), (MIDDLE, 70_000));
         assert_eq!((prices[10_750], prices[13_250]), (70_000, MIDDLE));

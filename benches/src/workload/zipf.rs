@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_is_half_as_busy_as_the_first() {
+    fn rank_two_is_drawn_half_as_often_as_rank_one() {
         let (zipf, mut random) = (Zipf::new(), Random::new(1));
         let mut counts = vec![0_u32; MARKETS as usize + 1];
         for _ in 0..1_000_000 {

@@ -20,16 +20,18 @@ impl Listen {
             ));
         }
         if self.connections_per_address == 0 {
-            return Err(String::from("listen.connections_per_address = 0: at least 1"));
+            return Err(String::from("listen.connections_per_address = 0: it must be at least 1"));
         }
         let (bytes, bytes_of_all) = (self.connection_bytes, self.connections_bytes);
         if bytes < BYTES_MIN {
-            return Err(format!("listen.connection_bytes = {bytes}: at least {BYTES_MIN}"));
+            return Err(format!(
+                "listen.connection_bytes = {bytes}: it must be at least {BYTES_MIN}"
+            ));
         }
         if bytes_of_all < bytes {
             return Err(format!(
-                "listen.connections_bytes = {bytes_of_all}: at least listen.connection_bytes = \
-                 {bytes}"
+                "listen.connections_bytes = {bytes_of_all}: it must be at least \
+                 listen.connection_bytes = {bytes}"
             ));
         }
         Ok(Connections {

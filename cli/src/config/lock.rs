@@ -14,7 +14,7 @@ impl Lock {
             "wait" => Standby::Wait,
             "exit" => Standby::Exit,
             other => {
-                return Err(format!("lock.standby = {other:?}: there are \"wait\" and \"exit\""));
+                return Err(format!("lock.standby = {other:?}: use \"wait\" or \"exit\""));
             }
         };
         if self.nodes.is_empty() {
@@ -22,14 +22,14 @@ impl Lock {
         }
         if redis.only {
             return Err(String::from(
-                "lock.nodes: the lock is for a data folder: with redis.only, only an operator takes \
-                 over what stands in Redis",
+                "lock.nodes: the lock requires a data folder: with redis.only, only an operator \
+                 can take over the state in Redis",
             ));
         }
         let plain = |text: &str| text.chars().all(|it| it.is_ascii_alphanumeric() || it == '-');
         if self.set.is_empty() || !plain(&self.set) {
             let set = self.set;
-            return Err(format!("lock.set = {set:?}: letters, digits and hyphens make its name"));
+            return Err(format!("lock.set = {set:?}: use only letters, digits and hyphens"));
         }
         let names = KeyNames {
             prefix: redis.prefix.clone(),

@@ -56,7 +56,7 @@ impl ConfiguredMarket {
         let add = AddMarket::deserialize(table).map_err(|error| wrong(error.to_string()))?;
         let add = Line::AddMarket(add).draft(None).map_err(|error| wrong(error.to_string()))?;
         let Action::AddMarket(spec) = add.action else {
-            return Err(wrong(String::from("it is no market")));
+            return Err(wrong(String::from("it is not a market")));
         };
         if add.market == MarketId(0) {
             return Err(wrong(String::from("markets are numbered from 1")));

@@ -86,7 +86,7 @@ impl Redis {
         if let Some(tls) = &mut options.tls {
             *tls = certificates(&self.authority, &self.certificate, &self.key)?;
         } else if !(self.authority.is_empty() && self.certificate.is_empty()) {
-            return Err(String::from("redis.authority and redis.certificate are for rediss://"));
+            return Err(String::from("redis.authority and redis.certificate require rediss://"));
         }
         Ok(Some(options))
     }
@@ -106,7 +106,7 @@ impl Publish {
             alerts: self.alerts,
         };
         if self.keep == 0 {
-            return Err(String::from("redis.publish.keep: a stream keeps at least one entry"));
+            return Err(String::from("redis.publish.keep: it must be at least 1"));
         }
         let publish = stream::Publish { keep: self.keep, channels: self.channels };
         Ok(self.events.then_some(publish))
@@ -120,7 +120,7 @@ pub(super) fn certificates(authority: &str, certificate: &str, key: &str) -> Res
     let client = match (certificate, key) {
         ("", "") => None,
         ("", _) | (_, "") => {
-            return Err(String::from("redis.certificate and redis.key go together"));
+            return Err(String::from("redis.certificate and redis.key must be set together"));
         }
         (certificate, key) => Some((read(certificate)?, read(key)?)),
     };

@@ -150,7 +150,7 @@ fn lay(under: &mut toml::Table, over: toml::Table, path: &str) -> Result<(), Str
             (Some(under), value) => {
                 // The value may be a token or a password.
                 let (is, wanted) = (value.type_str(), under.type_str());
-                return Err(format!("{path}{key}: this is of type {is}, and {wanted} is wanted"));
+                return Err(format!("{path}{key}: expected the type {wanted}, found {is}"));
             }
         }
     }
@@ -164,10 +164,10 @@ pub(super) fn unknown<'a>(path: &str, key: &str, known: impl Iterator<Item = &'a
     let nearest = known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let nearest = nearest.filter(|known| likeness(known) > 0.7);
     let hint = nearest.map_or_else(
-        || format!("there are {}", known.join(", ")),
+        || format!("known keys: {}", known.join(", ")),
         |known| format!("did you mean \"{path}{known}\"?"),
     );
-    format!("nobody knows the key \"{path}{key}\": {hint}")
+    format!("unknown key \"{path}{key}\"; {hint}")
 }
 
 #[cfg(test)]

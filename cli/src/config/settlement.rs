@@ -118,7 +118,7 @@ impl Settlement {
     /// The account that receives the fees, whichever ledger is used.
     pub(super) fn platform(&self) -> Result<AccountId, String> {
         let uuid = Uuid::try_parse(&self.platform);
-        let bad = |_| format!("settlement.platform = {:?}: an account is a UUID", self.platform);
+        let bad = |_| format!("settlement.platform = {:?}: it is not a UUID", self.platform);
         uuid.map(AccountId::from).map_err(bad)
     }
 
@@ -133,19 +133,19 @@ impl Settlement {
             "none" if self.url.is_empty() => return Ok(None),
             "none" => {
                 return Err(String::from(
-                    "settlement.url: of which kind is this ledger? Say settlement.ledger, or \
+                    "settlement.url: the kind of ledger is not given; set settlement.ledger, or \
                      --settle",
                 ));
             }
             "embedded" if !self.url.is_empty() => {
                 return Err(String::from(
-                    "settlement.url: the ledger \"embedded\" stands in the data folder and has no \
+                    "settlement.url: the ledger \"embedded\" is in the data folder and has no \
                      address",
                 ));
             }
             "embedded" | "redis" if !self.authority.is_empty() => {
                 return Err(String::from(
-                    "settlement.authority is for the ledger \"postgres\"; for Redis it is \
+                    "settlement.authority is for the ledger \"postgres\"; for Redis, set \
                      redis.authority",
                 ));
             }
@@ -156,21 +156,21 @@ impl Settlement {
                 // The value may be an address by mistake, and an address may hold a password.
                 let other = if other.contains([':', '@']) { "…" } else { other };
                 return Err(format!(
-                    "settlement.ledger = {other:?}: there are \"none\", \"embedded\", \"redis\" and \
+                    "settlement.ledger = {other:?}: use \"none\", \"embedded\", \"redis\" or \
                      \"postgres\""
                 ));
             }
         };
         let (Some(books), Some(_)) = (books, folder) else {
             return Err(String::from(
-                "settlement: batches are made again from the journal, and with redis.only there is \
-                 none: say settlement.ledger = \"none\", or keep a data folder",
+                "settlement: batches are recomputed from the journal, and with redis.only there is \
+                 none: set settlement.ledger = \"none\", or use a data folder",
             ));
         };
         if policy == Policy::None {
             return Err(String::from(
-                "settlement: batches are made again from the journal, and with journal.policy = \
-                 \"none\" there is none: say \"sync\"",
+                "settlement: batches are recomputed from the journal, and with journal.policy = \
+                 \"none\" there is none: set \"sync\"",
             ));
         }
         let lock = self.lock(&books, manner)?;
@@ -191,15 +191,14 @@ impl Settlement {
         {
             if !is_web && !secret.is_empty() {
                 return Err(format!(
-                    "settlement.{key}: it is for what is delivered over HTTP: say \
-                     settlement.deliver"
+                    "settlement.{key}: it is for HTTP deliveries: set settlement.deliver"
                 ));
             }
         }
         let length = self.deliver_secret.expose().len();
         if (1..SECRET_MIN).contains(&length) {
             return Err(format!(
-                "settlement.deliver_secret: it has {length} bytes and can be guessed: at least \
+                "settlement.deliver_secret: it has {length} bytes and can be guessed: use at least \
                  {SECRET_MIN}; `openssl rand -hex 32` makes one"
             ));
         }
@@ -226,7 +225,8 @@ impl Settlement {
         }
         redis.cloned().ok_or_else(|| {
             String::from(
-                "settlement.ledger = \"redis\": which one? Say settlement.url or redis.url",
+                "settlement.ledger = \"redis\": the address is not given; set settlement.url or \
+                 redis.url",
             )
         })
     }
@@ -234,7 +234,8 @@ impl Settlement {
     fn postgres(&self) -> Result<PostgresOptions, String> {
         if self.url.is_empty() {
             return Err(String::from(
-                "settlement.ledger = \"postgres\": which one? Say settlement.url, or --settle-url",
+                "settlement.ledger = \"postgres\": the address is not given; set settlement.url, \
+                 or --settle-url",
             ));
         }
         let options = PostgresOptions::parse(self.url.expose(), &self.schema);
@@ -271,7 +272,7 @@ impl Settlement {
         }
         if nodes.iter().any(|node| !matches!(node.server, Server::Single(_))) {
             return Err(String::from(
-                "settlement.locks: a lock is kept by single servers that know nothing of each other",
+                "settlement.locks: use independent single servers, no cluster and no sentinels",
             ));
         }
         Rules::new(nodes.len(), ttl).map_err(|why| format!("settlement.locks: {why}"))?;

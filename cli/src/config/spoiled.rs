@@ -49,7 +49,7 @@ fn spoiled(text: &str, random: &mut Random) -> String {
 }
 
 #[test]
-fn spoiled_configuration_is_refused_with_a_sentence() {
+fn corrupted_configuration_is_refused_with_a_readable_error() {
     let whole = Config::of("FILE", WRITTEN, &Layers::default());
     assert!(whole.is_ok(), "{whole:?}");
     let (mut random, mut refused) = (Random::new(7), 0);

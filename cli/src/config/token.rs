@@ -27,7 +27,7 @@ pub(super) fn tokens(operator: &Secret, listed: Vec<Token>) -> Result<Tokens, St
         let wrong = |what: &str| format!("listen.tokens, number {number}: {what}");
         let Some(digest) = digest(token.sha256.expose()) else {
             return Err(wrong(
-                "sha256: 64 hexadecimal digits are wanted; `pricetime token` prints them",
+                "sha256: expected 64 hexadecimal digits; `pricetime token` prints them",
             ));
         };
         let principal = match (token.operator, token.accounts.as_slice()) {
@@ -37,12 +37,12 @@ pub(super) fn tokens(operator: &Secret, listed: Vec<Token>) -> Result<Tokens, St
             }
             (false, []) => return Err(wrong("`accounts` must name at least one account")),
             (false, accounts) if accounts.iter().any(Uuid::is_nil) => {
-                return Err(wrong("the account of zeros belongs to operators"));
+                return Err(wrong("the all-zero account belongs to operators"));
             }
             (false, accounts) => Principal::accounts(accounts.iter().map(|it| (*it).into())),
         };
         if !tokens.add(digest, principal) {
-            return Err(wrong("this token is there twice"));
+            return Err(wrong("this token is listed twice"));
         }
     }
     Ok(tokens)

@@ -169,7 +169,10 @@ impl fmt::Display for Summary {
         let (amended, cancelled) = (count(self.amended), count(self.cancelled));
         let (accepted, refused) = (count(self.accepted), count(self.refused));
         writeln!(f, "orders     {accepted} accepted, {amended} amended, {cancelled} cancelled")?;
-        writeln!(f, "           {refused} commands refused, most for orders that were just gone")?;
+        writeln!(
+            f,
+            "           {refused} commands refused, most because their order had just ended"
+        )?;
         let (elected, shown) = (count(self.stops_elected), count(self.icebergs_replenished));
         writeln!(f, "           {elected} stops elected, {shown} iceberg parts shown")?;
         writeln!(f, "book       {} live orders, every invariant holds", self.live_orders)?;
@@ -210,7 +213,7 @@ mod tests {
     use super::grouped;
 
     #[test]
-    fn thousands_are_set_apart() {
+    fn thousands_are_separated() {
         let cases = [
             (0, "0"),
             (999, "999"),

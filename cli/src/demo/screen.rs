@@ -39,7 +39,7 @@ impl Screen {
         let mut lines = vec![heading(engine, market), String::new()];
         lines.extend(book(market));
         lines.push(String::new());
-        lines.push("   last trades, the newest first".to_owned());
+        lines.push("   last trades, newest first".to_owned());
         lines.extend(tape.trades.iter().map(|trade| trade_line(market, trade)));
         lines.push(EPOCH_COLUMNS.to_owned());
         let reports = tape.epochs.iter().map(|epoch| EpochReport::new(market.spec(), epoch));

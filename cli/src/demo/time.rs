@@ -58,7 +58,7 @@ mod tests {
     use super::{SECOND, START, Timestamp, Utc};
 
     #[test]
-    fn dates_are_those_of_the_calendar() {
+    fn dates_match_the_calendar() {
         let show = |seconds: u64| Utc::of(Timestamp(seconds * SECOND)).to_string();
         assert_eq!(show(0), "1970-01-01 00:00:00");
         assert_eq!(show(951_782_400 - 1), "2000-02-28 23:59:59");

@@ -35,7 +35,7 @@ pub(super) fn words(event: &Event, order: OrderId, spec: &MarketSpec) -> String 
     let lots = |lots| spec.show_quantity(lots);
     match event {
         Event::Accepted { place, priority, .. } => format!(
-            "came in: {} {}{}{}, {}, priority {priority}",
+            "accepted: {} {}{}{}, {}, priority {priority}",
             side(place.side),
             lots(place.quantity),
             kind(place.kind, spec),
@@ -71,13 +71,15 @@ pub(super) fn words(event: &Event, order: OrderId, spec: &MarketSpec) -> String 
             )
         }
         Event::Reduced { by, remaining, .. } => {
-            format!("shrank by {} without a trade, {} left", lots(*by), lots(*remaining))
+            format!("was reduced by {} without a trade, {} left", lots(*by), lots(*remaining))
         }
         Event::Amended { kind: of, remaining, priority, .. } => {
             let now = kind(*of, spec);
             format!("was amended: {}{now} from now on, priority {priority}", lots(*remaining))
         }
-        Event::Cancelled { remaining, .. } => format!("ended with {} not traded", lots(*remaining)),
+        Event::Cancelled { remaining, .. } => {
+            format!("was cancelled with {} not traded", lots(*remaining))
+        }
         Event::Triggered { priority, .. } => format!("was elected, priority {priority}"),
         Event::Replenished { remaining, shown, priority, .. } => format!(
             "shows its next part: {} of {}, priority {priority}",
@@ -91,7 +93,7 @@ pub(super) fn words(event: &Event, order: OrderId, spec: &MarketSpec) -> String 
         | Event::MarketRemoved
         | Event::AccountBlocked(_)
         | Event::AccountUnblocked(_)
-        | Event::Duplicate { .. } => String::from("something else happened"),
+        | Event::Duplicate { .. } => String::from("had an event that is not about an order"),
     }
 }
 

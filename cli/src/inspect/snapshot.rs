@@ -96,7 +96,7 @@ impl Snapshot {
             if !all.contains(&sequence) {
                 let known: Vec<_> = all.iter().map(ToString::to_string).collect();
                 let text = format!(
-                    "there is no snapshot of command {sequence}; there are those of: {}",
+                    "there is no snapshot of command {sequence}; existing snapshots: {}",
                     if known.is_empty() { "none".into() } else { known.join(", ") }
                 );
                 return Err(Failure::new(Code::Failed, text).into());
@@ -105,11 +105,11 @@ impl Snapshot {
         }
         let newest = snapshots.newest()?;
         for damaged in &newest.damaged {
-            look::note(format_args!("passed over: {damaged}"));
+            look::note(format_args!("skipped: {damaged}"));
         }
         newest.found.ok_or_else(|| {
             let code = if newest.damaged.is_empty() { Code::Failed } else { Code::Unsound };
-            let text = format!("{} holds no snapshot that can be read", look.path().display());
+            let text = format!("{} holds no readable snapshot", look.path().display());
             Failure::new(code, text).into()
         })
     }

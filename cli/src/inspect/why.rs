@@ -12,20 +12,20 @@ pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
         Reason::OutOfSequence => "its number was not above the last one",
         Reason::NotOperator => "only an operator may do this",
         Reason::MarketExists => "another market has this number or this symbol",
-        Reason::BadSpec => "the market's spec or terms break a bound",
-        Reason::MarketsFull => "the engine holds as many markets as it may",
+        Reason::BadSpec => "the market's spec or terms violate a bound",
+        Reason::MarketsFull => "the engine has its maximum number of markets",
         Reason::MarketNotEmpty => "the market still holds orders",
-        Reason::BlockedFull => "as many accounts are blocked as can be",
+        Reason::BlockedFull => "the maximum number of accounts is blocked",
         Reason::NoChange => "nothing would have changed",
         Reason::WrongEpoch => "it named an epoch that is not the current one",
         Reason::UnknownOrder => {
-            "no live order had this id then: it was traded or cancelled before, or never came in"
+            "no live order had this id then: it was traded or cancelled before, or never accepted"
         }
         Reason::NotOwner => "the order is another account's",
         Reason::WrongPhase => "the market's phase did not allow it then",
         Reason::Changed => "the open quantity was not the one that if_open expected",
         Reason::AccountBlocked => "the account is blocked from placing orders",
-        Reason::ZeroQuantity => "a quantity of nothing cannot be ordered",
+        Reason::ZeroQuantity => "the quantity is zero",
         Reason::QuantityTooLarge => "the quantity is above the largest that the market takes",
         Reason::PriceOutOfBand => "a limit or stop price is outside the market's price band",
         Reason::DuplicateOrderId => "a live order has this id already",
@@ -33,13 +33,13 @@ pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
             "the display quantity is zero, above the quantity, or would make too many parts"
         }
         Reason::BadMinimumQuantity => "the minimum quantity is zero or above the quantity",
-        Reason::BadCombination => "its attributes do not go together",
-        Reason::AlreadyExpired => "it would have ended before it began",
+        Reason::BadCombination => "its attributes cannot be combined",
+        Reason::AlreadyExpired => "it would already have expired",
         Reason::WouldTake => "it is post-only and would have traded at once",
-        Reason::BookFull => "the market holds as many orders as it may",
+        Reason::BookFull => "the market has its maximum number of orders",
         Reason::ZeroMarketId => "markets are numbered from 1",
         Reason::UsedMarketId => "a market's number must be above every number that was ever used",
-        Reason::AccountFull => "its account has as many orders as it may",
+        Reason::AccountFull => "its account has its maximum number of orders",
     };
     let bound = spec.and_then(|spec| bound(reason, spec));
     bound.map_or_else(|| said.to_owned(), |bound| format!("{said} ({bound})"))
@@ -68,21 +68,22 @@ pub(super) const fn end(reason: CancelReason) -> &'static str {
     match reason {
         CancelReason::Requested => "its owner or an operator asked for it",
         CancelReason::ImmediateOrCancel => {
-            "it was to trade at once: what could not, or all of it where its minimum could not be \
-             had, went"
+            "it was immediate or cancel: what could not trade at once was cancelled, or all of it \
+             because its minimum quantity was not available"
         }
-        CancelReason::FillOrKill => "it was to trade whole and at once, and could not",
-        CancelReason::NoLiquidity => "a market order, and nothing was left to trade with",
-        CancelReason::SelfTrade => "it met an order of its own account, and its mode ends it then",
-        CancelReason::Expired => "its time had come",
-        CancelReason::EpochEnded => "the last epoch that it was meant for ended",
+        CancelReason::FillOrKill => "it was fill or kill, and could not trade completely at once",
+        CancelReason::NoLiquidity => "it was a market order, and no order was left to trade with",
+        CancelReason::SelfTrade => {
+            "it met an order of its own account, and its self-trade mode cancels it then"
+        }
+        CancelReason::Expired => "it expired",
+        CancelReason::EpochEnded => "its last epoch ended",
         CancelReason::PriceProtection => {
-            "a market order, and the next price was further from the best one than it may trade"
+            "it was a market order, and the next price was too far from the best one for its price \
+             protection"
         }
         CancelReason::MarketClosed => "the market closed, which ends every order",
-        CancelReason::SessionEnded => {
-            "the connection that it came by ended, and was to cancel its orders"
-        }
+        CancelReason::SessionEnded => "its connection ended and had asked to cancel its orders",
     }
 }
 

@@ -46,8 +46,8 @@ impl FromStr for At {
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = |_| {
             format!(
-                "{text:?} is no moment: a command's number like 1200, an epoch like epoch:7, that of \
-                 one market like epoch:7@2, or a time like 2026-11-21T10:15:00Z"
+                "{text:?} is not a moment: use a command's number like 1200, an epoch like \
+                 epoch:7, that of one market like epoch:7@2, or a time like 2026-11-21T10:15:00Z"
             )
         };
         if let Ok(Time(time)) = text.parse() {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_a_command_or_an_epoch() {
+    fn moment_is_parsed_as_a_command_an_epoch_or_a_time() {
         assert_eq!("1_200".parse(), Ok(At::Sequence(Sequence(1_200))));
         assert_eq!("epoch:7".parse(), Ok(At::Epoch(EpochNumber(7), None)));
         assert_eq!("epoch:7@2".parse(), Ok(At::Epoch(EpochNumber(7), Some(MarketId(2)))));

@@ -55,16 +55,16 @@ impl Judge {
 
     fn snapshot(&self, sequence: Sequence, replayed: u128) -> Result<String, String> {
         let Some(own) = held(&self.snapshots, sequence, self.markets)? else {
-            return Ok(format!("snapshot of command {sequence}: dropped meanwhile"));
+            return Ok(format!("snapshot of command {sequence}: deleted meanwhile"));
         };
         let own = own.digest();
         if own != replayed {
             return Err(format!(
                 "the snapshot of command {sequence} has digest {own:032x}, the replay \
-                 {replayed:032x}: one of the two is not what happened"
+                 {replayed:032x}: one of the two is wrong"
             ));
         }
-        Ok(format!("snapshot of command {sequence}: restores, and is the replay's state"))
+        Ok(format!("snapshot of command {sequence}: restores, and equals the replay's state"))
     }
 
     /// Checks a snapshot without a replay.
@@ -97,11 +97,11 @@ impl Judge {
         let at = engine.last_sequence();
         self.found.push(match image.fault() {
             Some(fault) => (false, fault.to_string()),
-            None => (true, String::from("epochs: the totals of each are those of the image")),
+            None => (true, String::from("epochs: the totals of each equal those of the image")),
         });
         let (core, folded) = (engine.digest(), image.digest());
         self.found.push(if core == folded {
-            (true, format!("image: what the events add up to is the core's state at command {at}"))
+            (true, format!("image: the events add up to the core's state at command {at}"))
         } else {
             let text = format!(
                 "the image has digest {folded:032x} at command {at}, the core {core:032x}: the \
@@ -111,7 +111,9 @@ impl Judge {
         });
         self.found.push(match engine.audit() {
             Ok(()) => (true, format!("core: every invariant holds at command {at}")),
-            Err(broken) => (false, format!("the core breaks a rule at command {at}: {broken:?}")),
+            Err(broken) => {
+                (false, format!("the core violates an invariant at command {at}: {broken:?}"))
+            }
         });
     }
 }
@@ -129,7 +131,8 @@ fn held(
     };
     let mut engine = keyed_engine(markets);
     restore(&mut engine, &loaded)?;
-    let broken = |broken| format!("the snapshot of command {sequence} breaks a rule: {broken:?}");
+    let broken =
+        |broken| format!("the snapshot of command {sequence} violates an invariant: {broken:?}");
     engine.audit().map_err(broken)?;
     Ok(Some(engine))
 }

@@ -42,7 +42,7 @@ impl Seen {
         } else if oldest > Sequence(1) {
             let text = format!(
                 "the journal in {} begins with command {oldest}, and no snapshot before it can be \
-                 read: put back a copy of one",
+                 read: restore a copy of one",
                 self.look.path().display()
             );
             return Err(Failure::new(Code::Unsound, text).into());
@@ -81,7 +81,7 @@ impl Seen {
                 Ok(loaded) if is_early(&loaded.snapshot, origin) => return Ok(Some(loaded)),
                 Ok(_) => {}
                 Err(error @ SnapshotError::Damaged { .. }) => {
-                    note(format_args!("passed over: {error}"))
+                    note(format_args!("skipped: {error}"))
                 }
                 // It was deleted since it was listed, so there is a newer one.
                 Err(SnapshotError::Io { source, .. }) if source.kind() == NotFound => {}
@@ -108,13 +108,13 @@ fn is_early(state: &EngineSnapshot, origin: Origin) -> bool {
 pub(super) fn restore(engine: &mut Engine, loaded: &Loaded) -> Result<(), String> {
     let sequence = loaded.snapshot.last_sequence;
     engine.restore(&loaded.snapshot).map_err(|broken| {
-        format!("the snapshot of command {sequence} breaks a rule: {broken:?}")
+        format!("the snapshot of command {sequence} violates an invariant: {broken:?}")
     })?;
     let (found, stated) = (engine.digest(), loaded.digest);
     if found == stated {
         return Ok(());
     }
     Err(format!(
-        "the snapshot of command {sequence} has digest {found:032x}, it states {stated:032x}"
+        "the snapshot of command {sequence} has digest {found:032x}, but states {stated:032x}"
     ))
 }

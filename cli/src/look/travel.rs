@@ -27,7 +27,7 @@ impl Travel {
         if let Some(At::Sequence(at)) = at
             && at > last
         {
-            let text = format!("command {at} is not there: the journal ends with {last}");
+            let text = format!("there is no command {at}: the journal ends with {last}");
             return Err(Failure::new(Code::Usage, text).into());
         }
         let is_end = at.is_none();
@@ -47,7 +47,7 @@ impl Travel {
         let oldest = self.seen.journal.oldest();
         if oldest > Sequence(1) {
             note(format_args!(
-                "commands before {oldest} are not kept any more: what they did is not shown"
+                "commands before {oldest} are no longer stored: what they did is not shown"
             ));
         }
         self.go(Origin::Oldest, each)
@@ -76,7 +76,7 @@ impl Travel {
         if let At::Sequence(at) = self.at {
             if at < after {
                 let text =
-                    format!("{} is before what is kept: that begins behind {after}", self.at);
+                    format!("{} is no longer stored: the journal begins after {after}", self.at);
                 return Err(Failure::new(Code::Failed, text).into());
             }
             if at == after {
@@ -100,7 +100,7 @@ impl Travel {
             return Ok(engine);
         }
         let last = engine.last_sequence();
-        let text = format!("{} has not come: the journal ends with {last}", self.at);
+        let text = format!("{} has not happened: the journal ends with {last}", self.at);
         Err(Failure::new(Code::Failed, text).into())
     }
 

@@ -73,7 +73,7 @@ impl Export {
                 None => {
                     written_if_any(&mut link, &options.names.of(market))
                         .map_err(|error| unread(&error))?;
-                    note(format_args!("market {market}: was claimed, and never written"));
+                    note(format_args!("market {market}: it was claimed but never written"));
                 }
             }
         }
@@ -107,7 +107,7 @@ impl Import {
             Failure::new(code, format!("{name}: {error}"))
         })?;
         let Some((history, images)) = read else {
-            return Err(Failure::failed(format!("{name}: there is no image in it")).into());
+            return Err(Failure::failed(format!("{name}: it contains no image")).into());
         };
         if !self.replace
             && let Some(found) =

@@ -43,7 +43,7 @@ impl Check {
         match bad {
             0 => Ok(()),
             bad => {
-                let text = format!("the server is not fit to keep a book: {bad} findings are bad");
+                let text = format!("the server is not fit to store a book: {bad} bad findings");
                 Err(Failure::new(Code::Unsound, text).into())
             }
         }

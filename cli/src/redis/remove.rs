@@ -55,7 +55,7 @@ impl Remove {
             if self.there.json {
                 json_line(out, &Output::Dropped { market: market.0, keys })?;
             } else {
-                writeln!(out, "market {market}: {keys} keys are gone")?;
+                writeln!(out, "market {market}: {keys} keys deleted")?;
             }
         }
         Ok(())
@@ -67,9 +67,9 @@ fn ask(link: &mut Link, names: &KeyNames, markets: &[MarketId]) -> Result<String
     let list: Vec<String> = markets.iter().map(ToString::to_string).collect();
     let found = find_image(link, names)?;
     let of = found.map_or(String::new(), |it| {
-        format!("; what is there is of history {} up to command {}", it.history, it.sequence)
+        format!("; the images are of history {} up to command {}", it.history, it.sequence)
     });
-    let mut text = format!("--yes takes these markets out: {}{of}", list.join(", "));
+    let mut text = format!("--yes deletes these markets: {}{of}", list.join(", "));
     let mut holders = |markets: &[MarketId]| -> Result<Vec<Option<Holder>>, RedisError> {
         markets.iter().map(|market| read_holder(link, &names.of(*market))).collect()
     };
@@ -84,9 +84,9 @@ fn ask(link: &mut Link, names: &KeyNames, markets: &[MarketId]) -> Result<String
             |time| format!("its last command was {} ago", ago(time)),
         );
         let live = if before.as_ref() == Some(&after) {
-            "a process that still runs it writes it anew with its next epoch"
+            "a process that still runs it writes it again with its next epoch"
         } else {
-            "IT IS BEING WRITTEN: end that process first"
+            "IT IS BEING WRITTEN: stop that process first"
         };
         text += &format!("\nmarket {market}: writer {writer} of term {term}, {age}; {live}");
     }

@@ -44,13 +44,13 @@ impl Restore {
         let Whole { history: of, mut state, unwritten, trades } =
             whole.ok_or_else(|| nothing(&options))?;
         for market in unwritten {
-            note(format_args!("market {market}: was claimed, and never written: it is left out"));
+            note(format_args!(
+                "market {market}: it was claimed but never written, and is left out"
+            ));
         }
         let trades: usize = trades.values().map(Trades::len).sum();
         if trades > 0 {
-            note(format_args!(
-                "{trades} trades that are kept in Redis stay there, of history {of}"
-            ));
+            note(format_args!("{trades} trades of history {of} stay in Redis"));
         }
         let mut folder = Folder::open(&self.folder)?;
         if folder.is_new() {
@@ -61,8 +61,8 @@ impl Restore {
             let told = told.map_err(|error| unread(&error.into()))?;
             for market in told.raise(&mut state) {
                 note(format_args!(
-                    "market {market}: its numbers in the streams are none that it can have: it goes on \
-                     with its own, and trades and epochs may be told of under numbers that were used"
+                    "market {market}: its numbers in the streams are impossible; it continues with \
+                     its own, so trades and epochs may be published under numbers already used"
                 ));
             }
         }

@@ -144,7 +144,7 @@ fn print(out: &mut Out, said: &[Output]) -> Result<(), Stop> {
             ]),
             Output::Damaged { market, error } => note(format_args!("market {market}: {error}")),
             Output::Unwritten { market } => {
-                note(format_args!("market {market}: was claimed, and never written"));
+                note(format_args!("market {market}: it was claimed but never written"));
             }
         }
     }

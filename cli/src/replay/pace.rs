@@ -29,7 +29,7 @@ impl FromStr for Pace {
         let factor = factor.filter(|factor| factor.is_finite() && *factor > 0.0);
         factor
             .map(|factor| Self(Some(factor)))
-            .ok_or_else(|| format!("{text:?} is no speed: 1x, 10x, 0.5x, or max"))
+            .ok_or_else(|| format!("{text:?} is not a speed: use 1x, 10x, 0.5x, or max"))
     }
 }
 
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_speed_is_a_factor() {
+    fn speed_is_parsed_as_a_factor() {
         assert_eq!("max".parse(), Ok(Pace(None)));
         assert_eq!("10x".parse(), Ok(Pace(Some(10.0))));
         assert_eq!("0.5x".parse(), Ok(Pace(Some(0.5))));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_command_is_due_at_once() {
+    fn first_command_is_due_immediately() {
         let mut keeping = Pace(Some(1.0)).begin();
         assert_eq!(keeping.left(Timestamp(1_780_000_000_000_000_000)), None);
         let left = keeping.left(Timestamp(1_780_000_100_000_000_000)).expect("100 seconds later");

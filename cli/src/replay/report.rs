@@ -75,7 +75,7 @@ impl Report {
         });
         let tally = run.ear.tally;
         let seconds = taken.wall.as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "a rate has few digits")]
+        #[expect(clippy::cast_precision_loss, reason = "a rate needs few digits")]
         let rate = if seconds > 0.0 { tally.commands as f64 / seconds } else { 0.0 };
         let replayed = Replayed {
             after: taken.after.0,
@@ -100,7 +100,7 @@ impl Report {
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
         let Self::Replayed(it) = self;
         let range = match it.commands {
-            0 => format!("none behind command {}", it.after),
+            0 => format!("none after command {}", it.after),
             _ => format!("{} to {}", it.after + 1, it.through),
         };
         #[expect(

@@ -37,7 +37,7 @@ impl Run {
         {
             let text = match engine.last_sequence() {
                 Sequence(0) => String::from("--until 0: the first command is number 1"),
-                at => format!("--until {until}: what is kept begins behind command {at}"),
+                at => format!("--until {until}: the stored journal begins after command {at}"),
             };
             return Err(Failure::new(Code::Usage, text));
         }

@@ -9,7 +9,7 @@ use super::super::config::ConfiguredMarket;
 use super::super::failure::{Code, Failure};
 
 /// The hint that is shown if there is no market.
-pub(super) const HOW_TO_ADD: &str = "put a [[market]] into the configuration (`pricetime config \
+pub(super) const HOW_TO_ADD: &str = "add a [[market]] to the configuration (`pricetime config \
      --default` shows one), or send, as an operator, a line like {\"add_market\":{\"market\":1,\
      \"symbol\":\"SUN/EUR\",\"tick\":\"0.0001\",\"lot\":\"0.01\",\"quantity_max\":\"1000\",\
      \"price_min\":\"0\",\"price_max\":\"5\"}} and then \
@@ -38,9 +38,9 @@ pub(super) fn bring(host: &Host, markets: &[ConfiguredMarket]) -> Result<(), Fai
                 return Err(Failure::new(
                     Code::Usage,
                     format!(
-                        "market {id} ({symbol}) is not the one that is there ({}): symbol, tick, \
+                        "market {id} ({symbol}) differs from the existing one ({}): symbol, tick, \
                          lot, pricing, quantity_max and limits of a market never change; give the \
-                         new one a number of its own",
+                         new market a number of its own",
                         there.symbol
                     ),
                 ));
@@ -72,7 +72,7 @@ fn say(host: &Host, market: &ConfiguredMarket, action: Action) -> Result<(), Fai
     let ticket = host.submit(Draft { action, ..market.add }).map_err(|refused| {
         Failure::failed(match refused {
             Refused::Busy => "the core has no room for the configured markets".to_owned(),
-            Refused::Scores => "prices beyond ±2^53 ticks cannot stand in Redis".to_owned(),
+            Refused::Scores => "prices beyond ±2^53 ticks cannot be stored in Redis".to_owned(),
             Refused::Stopped | _ => refused.to_string(),
         })
     })?;

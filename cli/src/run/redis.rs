@@ -14,11 +14,13 @@ pub(super) fn look(config: &Config) -> Result<(), Failure> {
         Ok(findings) => findings,
         Err(error) if config.folder.is_none() => {
             return Err(Failure::failed(format!(
-                "Redis: {error}; there is no data folder, so nothing else knows the state"
+                "Redis: {error}; there is no data folder, so the state is stored nowhere else"
             )));
         }
         Err(error) => {
-            warn!("Redis: {error}; the start goes on, the image follows when Redis is well");
+            warn!(
+                "Redis: {error}; the start continues, the image catches up when Redis works again"
+            );
             return Ok(());
         }
     };
@@ -33,7 +35,7 @@ pub(super) fn look(config: &Config) -> Result<(), Failure> {
     match findings.iter().find(deletes) {
         Some(Finding { text, .. }) if !config.accept_eviction => Err(Failure::new(
             Code::Usage,
-            format!("Redis: {text}; or say redis.accept_eviction = true in the configuration"),
+            format!("Redis: {text}; or set redis.accept_eviction = true in the configuration"),
         )),
         _ => Ok(()),
     }

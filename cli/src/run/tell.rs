@@ -38,7 +38,7 @@ impl Teller {
         let Some((path, file)) = &mut self.events else { return };
         if let Err(why) = write(file) {
             // Matching continues. A replay writes the events that are missing from the file.
-            error!("{}: {why}; no events are written there any more", path.display());
+            error!("{}: {why}; no more events are written there", path.display());
             self.events = None;
         }
     }

@@ -114,22 +114,24 @@ fn leave(out: &mut Out, there: &There, market: u32, order: OperatorRequest) -> R
         return Ok(json_line(out, &Output::Ordered { market, order: name, epoch, running })?);
     }
     let when = match running {
-        Some(true) => "the process that has the folder obeys within a second, if it settles",
-        Some(false) => "no process has the folder: the order waits for the next start",
-        None => "nobody can say whether a process has the folder: the order waits there",
+        Some(true) => {
+            "the process that has the folder open carries it out within a second, if it settles"
+        }
+        Some(false) => "no process has the folder open: the order waits for the next start",
+        None => "whether a process has the folder open is unknown: the order waits there",
     };
     let epoch = epoch.map_or(String::new(), |epoch| format!(" epoch {epoch}"));
     writeln!(out, "market {market}: {name}{epoch}; {when}")?;
     match order {
         OperatorRequest::Drop(epoch) => writeln!(
             out,
-            "when `pricetime settle show {market} {epoch}` says that it is dropped, nothing of it is ever \
-             posted, and what is shown there is to be put right by hand"
+            "once `pricetime settle show {market} {epoch}` shows it as dropped, nothing of it is \
+             ever posted: correct by hand what is shown there"
         )?,
         OperatorRequest::DeliverSkip(epoch) => writeln!(
             out,
-            "it stays posted, and the outside never hears of it: `pricetime settle show {market} \
-             {epoch}` says what it comes to"
+            "it stays posted and is never delivered: `pricetime settle show {market} {epoch}` \
+             shows its amounts"
         )?,
         OperatorRequest::Hold
         | OperatorRequest::Resume
@@ -159,7 +161,7 @@ fn check(
             }
             let why = told.why.as_ref().map_or(String::new(), |why| format!(" ({why})"));
             let text = format!(
-                "market {market} is {}{why}: a retry changes nothing; when it may go on, say `pricetime \
+                "market {market} is {}{why}: a retry changes nothing; to continue, run `pricetime \
                  settle resume {market}`",
                 told.standing
             );

@@ -115,7 +115,7 @@ impl Reading {
                 return Ok(Market { position, balances });
             }
         }
-        let text = format!("market {market} is being settled too fast to be looked at: hold it");
+        let text = format!("market {market} is being settled too fast to be read: hold it first");
         Err(Failure::failed(text).into())
     }
 }

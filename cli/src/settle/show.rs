@@ -64,7 +64,7 @@ impl Show {
         let mut reading = match place.read() {
             Ok(reading) => Some(reading),
             Err(stop) => {
-                note(format_args!("no ledger is looked at: {}", stop.text()));
+                note(format_args!("the ledger is not read: {}", stop.text()));
                 None
             }
         };
@@ -82,7 +82,8 @@ impl Show {
             (batch, _) => batch,
         };
         let (Some(batch), Some(spec)) = (batch, specs.get(&market)) else {
-            let text = format!("epoch {epoch} of market {market} has not closed, or nobody has it");
+            let text =
+                format!("epoch {epoch} of market {market} has not closed, or is no longer stored");
             return Err(Failure::failed(text).into());
         };
         let word = match (&outcome, &reading) {
@@ -96,8 +97,8 @@ impl Show {
             Some(outcome) if outcome.digest != batch.digest() => {
                 let theirs = outcome.digest;
                 let text = format!(
-                    "epoch {epoch} of market {market} was settled as another batch, of digest \
-                     {theirs}: find out which trades are the right ones"
+                    "epoch {epoch} of market {market} was settled as another batch, with digest \
+                     {theirs}: find out which trades are correct"
                 );
                 Err(Failure::new(Code::Unsound, text).into())
             }

@@ -79,7 +79,7 @@ impl Begin {
         let (_, stands) = ledger.position(market).map_err(fail)?;
         let position = Position { history, last };
         if stands == Some(position) {
-            let text = format!("market {market}: the ledger begins with epoch {from} already");
+            let text = format!("market {market}: the ledger already begins with epoch {from}");
             return Err(Failure::failed(text).into());
         }
         let id = Batch::id_of(history, market, from);
@@ -91,15 +91,14 @@ impl Begin {
         }
         if let (Some(stands), false) = (stands, self.yes) {
             let text = format!(
-                "market {market}: the ledger stands behind epoch {} of history {}: --yes replaces that",
+                "market {market}: the ledger ends with epoch {} of history {}: --yes replaces that",
                 stands.last, stands.history
             );
             return Err(Failure::new(Code::Usage, text).into());
         }
         let claimed = ledger.claim(market, Token(0)).map_err(fail)?;
         if claimed.position != stands {
-            let text =
-                format!("market {market}: somebody settles it at this moment: hold it there");
+            let text = format!("market {market}: another process is settling it: hold it there");
             return Err(Failure::failed(text).into());
         }
         let mut all = BTreeMap::new();
@@ -120,8 +119,9 @@ impl Begin {
         }
         Ok(writeln!(
             out,
-            "market {market}: the ledger begins with epoch {from}, and {brought_in} accounts have \
-             something already; a process that had halted goes on after `settle resume {market}`"
+            "market {market}: the ledger begins with epoch {from}, and {brought_in} accounts \
+             already have a balance; a process that had halted continues after `settle resume \
+             {market}`"
         )?)
     }
 }

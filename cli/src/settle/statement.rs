@@ -156,8 +156,7 @@ impl Statement {
         if transfer.map_or((0, 0), |it| (it.base, it.quote)) == (base, quote) {
             return Ok(());
         }
-        let text =
-            "the fills do not come to what the batch transfers: this is a fault of the program";
+        let text = "the fills do not add up to the transfers of the batch: this is a bug";
         Err(Failure::new(Code::Unsound, text).into())
     }
 }

@@ -115,7 +115,7 @@ impl Status {
                     positions.insert(market, reading.position(market)?);
                 }
             }
-            Err(stop) => note(format_args!("no ledger is looked at: {}", stop.text())),
+            Err(stop) => note(format_args!("the ledger is not read: {}", stop.text())),
         }
         let mut markets: Vec<MarketId> = told
             .keys()
@@ -142,12 +142,12 @@ impl Status {
             return Ok(());
         }
         let process = match running {
-            Some(true) => "has the folder, and says how it stands",
-            Some(false) => "none has the folder: this is how it stood when the last one ended",
-            None => "nobody can say whether one has the folder",
+            Some(true) => "has the folder open and reports its own status",
+            Some(false) => "none has the folder open: this is the status when the last one ended",
+            None => "whether one has the folder open is unknown",
         };
         writeln!(out, "process    {process}")?;
-        writeln!(out, "ledger     {}", ledger.as_deref().unwrap_or("not looked at"))?;
+        writeln!(out, "ledger     {}", ledger.as_deref().unwrap_or("not read"))?;
         writeln!(out, "history    {}", look.history())?;
         if rows.is_empty() {
             return Ok(writeln!(out, "nothing was ever settled here")?);
@@ -210,8 +210,8 @@ fn print(out: &mut Out, rows: &[Row]) -> Result<(), Stop> {
             let market = row.market;
             writeln!(
                 out,
-                "the ledger of market {market} was put back from epoch {knew} to {stood}: epochs {} to \
-                 {knew} are posted again{but}",
+                "the ledger of market {market} went back from epoch {knew} to {stood}: epochs {} \
+                 to {knew} are posted again{but}",
                 stood + 1
             )?;
         }

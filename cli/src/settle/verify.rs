@@ -152,22 +152,26 @@ impl Verify {
         match (row.from, row.to) {
             (Some(from), Some(to)) => writeln!(
                 out,
-                "market {market}: epochs {from} to {to} made again: {} posted, {} dropped, {} wait",
+                "market {market}: epochs {from} to {to} recomputed: {} posted, {} dropped, {} \
+                 pending",
                 row.posted, row.dropped, row.waiting
             )?,
-            _ => writeln!(out, "market {market}: no epoch could be made again")?,
+            _ => writeln!(out, "market {market}: no epoch could be recomputed")?,
         }
         if let Some(accounts) = row.balances {
             let brought_in = match row.brought_in {
                 0 => String::new(),
-                n => format!(", with what {n} accounts had when the ledger began"),
+                n => format!(", including what {n} accounts had when the ledger began"),
             };
-            writeln!(out, "market {market}: {accounts} accounts have what was posted{brought_in}")?;
+            writeln!(
+                out,
+                "market {market}: the balances of {accounts} accounts are correct{brought_in}"
+            )?;
         } else if found.is_empty() {
             writeln!(
                 out,
-                "market {market}: what accounts have is not compared: what was posted first is not \
-                 in the journal any more"
+                "market {market}: balances are not compared: the first postings are no longer in \
+                 the journal"
             )?;
         }
         for what in found {

@@ -70,7 +70,7 @@ impl Checks<'_> {
                     ))
                 }
                 Err(JournalError::Io { source, .. }) if source.kind() == NotFound => {
-                    Ok(format!("{}: dropped meanwhile", segment.path.display()))
+                    Ok(format!("{}: deleted meanwhile", segment.path.display()))
                 }
                 Err(error) => Err(wrong(error)?),
             };
@@ -103,7 +103,7 @@ impl Checks<'_> {
         if let Some(torn) = torn {
             text += &format!(
                 "; unfinished bytes begin at byte {} of the last file: being written, or torn by a \
-                 power cut; that is no damage, nobody was told of them",
+                 power cut; that is not damage, they were never acknowledged",
                 torn.offset
             );
         }

@@ -71,7 +71,7 @@ impl Stretches<'_> {
         };
         let text = wrong(error)?;
         // Damage that the check of its file has reported already is not reported again.
-        let what = if self.is_whole { text } else { format!("damage ends it behind command {at}") };
+        let what = if self.is_whole { text } else { format!("damage ends it after command {at}") };
         self.voice.say("replay", Err(what))?;
         Ok(Some(at))
     }

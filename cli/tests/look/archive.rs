@@ -10,12 +10,12 @@ use crate::folder::{files, flip, made, open, open_markets, options, submit};
 use crate::program::run;
 
 #[test]
-fn what_is_packed_comes_out_whole() {
+fn archived_folder_is_restored_complete() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let (file, copy) = (format!("{folder}.pack"), format!("{folder}-copy"));
     run(["archive", folder, &file]).says(0, &["packed history"]);
-    run(["archive", folder, &file]).says(2, &["is there already"]);
+    run(["archive", folder, &file]).says(2, &["already exists"]);
     let lines = run(["archive", "--restore", &file, &copy, "--json"]).well().lines();
     assert_eq!(lines[0]["unpacked"]["to"], copy);
     run(["verify", &copy]).says(0, &["closed in order", &made.digest]);
@@ -24,12 +24,12 @@ fn what_is_packed_comes_out_whole() {
     let host = open(|| options(copy.as_ref()));
     assert_eq!(format!("{:032x}", host.digest()), made.digest);
     submit(&host, 1_000..1_010);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     run(["verify", &copy]).well();
 }
 
 #[test]
-fn archive_is_its_owners_and_replaces_no_file_and_no_symbolic_link() {
+fn archive_is_private_and_replaces_no_file_or_symbolic_link() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let (file, begun) = (format!("{folder}.pack"), format!("{folder}.pack.tmp"));
@@ -39,8 +39,8 @@ fn archive_is_its_owners_and_replaces_no_file_and_no_symbolic_link() {
         // Tests both a link to a file and a dangling link.
         for target in [victim.clone(), victim.with_file_name("nowhere")] {
             symlink(&target, link).expect("a link");
-            run(["archive", folder, &file]).says(2, &["is there already"]);
-            assert!(fs::symlink_metadata(link).expect("a file").is_symlink(), "it is left alone");
+            run(["archive", folder, &file]).says(2, &["already exists"]);
+            assert!(fs::symlink_metadata(link).expect("a file").is_symlink(), "it is unchanged");
             assert!(!fs::exists(victim.with_file_name("nowhere")).expect("an answer"));
             fs::remove_file(link).expect("removed");
         }
@@ -55,7 +55,7 @@ fn archive_is_its_owners_and_replaces_no_file_and_no_symbolic_link() {
 }
 
 #[test]
-fn a_damaged_archive_unpacks_nothing() {
+fn damaged_archive_unpacks_nothing() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let (file, copy) = (format!("{folder}.pack"), format!("{folder}-copy"));
@@ -79,7 +79,7 @@ fn a_damaged_archive_unpacks_nothing() {
 
 /// The seal of the copy fits, however much space the last segment has left.
 #[test]
-fn a_copy_beside_a_running_process_stands_by_itself() {
+fn archive_of_a_running_market_restores_to_a_closed_folder() {
     let own = tempfile::tempdir().expect("a folder");
     let path = own.path().join("market");
     let folder = path.to_str().expect("text");
@@ -93,11 +93,11 @@ fn a_copy_beside_a_running_process_stands_by_itself() {
         run(["archive", "--restore", &file, &copy]).well();
         run(["verify", &copy]).says(0, &["closed in order"]);
     }
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 }
 
 #[test]
-fn a_snapshot_of_the_end_spares_the_replay() {
+fn final_snapshot_makes_a_replay_unnecessary() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     for file in files(&made.path, "snapshots") {
@@ -112,5 +112,5 @@ fn a_snapshot_of_the_end_spares_the_replay() {
     run(["verify", folder]).says(0, &["snapshot of command"]);
     let host = open(|| options(&made.path));
     assert_eq!(host.start().replayed, 0);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 }

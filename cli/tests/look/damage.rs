@@ -7,11 +7,10 @@ use crate::folder::{copy, files, flip, made, open, open_markets, options, submit
 use crate::program::run;
 
 #[test]
-fn a_good_folder_is_right_in_everything() {
+fn intact_folder_passes_every_check() {
     let made = made();
     let folder = made.path.to_str().expect("text");
-    let ran =
-        run(["verify", folder]).says(0, &[&made.digest, "closed in order", "checks are right"]);
+    let ran = run(["verify", folder]).says(0, &[&made.digest, "closed in order", "checks passed"]);
     assert!(!ran.out.contains("WRONG"));
     let lines = run(["verify", folder, "--json"]).well().lines();
     let verdict = &lines.last().expect("a verdict")["verified"];
@@ -20,7 +19,7 @@ fn a_good_folder_is_right_in_everything() {
 }
 
 #[test]
-fn a_flipped_byte_is_found_wherever_it_is() {
+fn verify_finds_a_flipped_byte_anywhere() {
     let made = made();
     let segments = files(&made.path, "journal");
     assert!(segments.len() > 4, "{segments:?}");
@@ -38,7 +37,7 @@ fn a_flipped_byte_is_found_wherever_it_is() {
 }
 
 #[test]
-fn what_is_before_a_damaged_end_can_be_looked_at() {
+fn commands_before_damage_can_be_inspected() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let last = files(&made.path, "journal").pop().expect("a segment");
@@ -50,22 +49,23 @@ fn what_is_before_a_damaged_end_can_be_looked_at() {
     assert!(ran.out.lines().count() > 300);
     run(["replay", folder, "--until", "300"]).well();
     run(["replay", folder]).says(3, &[name, "digest"]);
-    run(["verify", folder]).says(3, &[name, "is the replay's state"]);
+    run(["verify", folder]).says(3, &[name, "equals the replay's state"]);
 }
 
 #[test]
-fn behind_damage_the_next_snapshot_goes_on() {
+fn verify_continues_from_the_next_snapshot_after_damage() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     flip(&files(&made.path, "journal")[1], 600);
     let ran = run(["verify", folder]);
-    let ran = ran.says(3, &["is damaged at byte", "damage ends it behind command", &made.digest]);
-    let compared = ran.out.lines().filter(|line| line.contains("is the replay's state")).count();
+    let ran = ran.says(3, &["is damaged at byte", "damage ends it after command", &made.digest]);
+    let compared =
+        ran.out.lines().filter(|line| line.contains("equals the replay's state")).count();
     assert!(compared > 0, "{ran:?}");
 }
 
 #[test]
-fn every_snapshot_is_looked_at_even_where_the_journal_is_damaged() {
+fn every_snapshot_is_checked_even_if_the_journal_is_damaged() {
     let made = made();
     let snapshots = files(&made.path, "snapshots");
     assert!(snapshots.len() >= 3, "{snapshots:?}");
@@ -80,7 +80,7 @@ fn every_snapshot_is_looked_at_even_where_the_journal_is_damaged() {
     assert_eq!(run(["replay", folder, "--json"]).well().digest(), made.digest);
     // An older snapshot leads to the same state.
     let newest = names[names.len() - 1];
-    run(["inspect", "market", "--folder", folder]).says(0, &["passed over", newest, "ONE"]);
+    run(["inspect", "market", "--folder", folder]).says(0, &["skipped", newest, "ONE"]);
 
     flip(&files(&made.path, "journal")[1], 700);
     let ran = run(["verify", folder]).says(3, &names[1..]);
@@ -88,7 +88,7 @@ fn every_snapshot_is_looked_at_even_where_the_journal_is_damaged() {
 }
 
 #[test]
-fn a_missing_file_is_missed() {
+fn missing_segment_is_reported() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let segments = files(&made.path, "journal");
@@ -100,7 +100,7 @@ fn a_missing_file_is_missed() {
 }
 
 #[test]
-fn a_lost_end_is_not_taken_for_a_torn_one() {
+fn missing_last_segment_is_damage_not_a_torn_tail() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let last = files(&made.path, "journal").pop().expect("a segment");
@@ -109,11 +109,11 @@ fn a_lost_end_is_not_taken_for_a_torn_one() {
     let archive = made.path.with_extension("archive");
     run(["archive", folder, archive.to_str().expect("text")]).says(3, &["is lost"]);
     assert!(!archive.exists(), "nothing was packed");
-    run(["snapshot", folder]).says(3, &["put back", last.to_str().expect("text")]);
+    run(["snapshot", folder]).says(3, &["restore", last.to_str().expect("text")]);
 }
 
 #[test]
-fn a_cut_file_is_damage() {
+fn truncated_segment_is_damage() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let last = files(&made.path, "journal").pop().expect("a segment");
@@ -122,35 +122,35 @@ fn a_cut_file_is_damage() {
 }
 
 #[test]
-fn a_torn_tail_is_no_damage() {
+fn torn_tail_is_not_damage() {
     let own = tempfile::tempdir().expect("a folder");
     let (path, killed) = (own.path().join("market"), own.path().join("killed"));
     let host = open(|| options(&path));
     open_markets(&host);
     submit(&host, 1..100);
     copy(&path, &killed);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     let last = files(&killed, "journal").pop().expect("a segment");
     let bytes = fs::read(&last).expect("the segment");
     let end = bytes[..3_900].iter().rposition(|byte| *byte != 0).expect("records") as u64;
     let file = OpenOptions::new().write(true).open(&last).expect("it opens");
     file.write_all_at(b"half a rec", end + 20).expect("written");
     let folder = killed.to_str().expect("text");
-    run(["verify", folder]).says(0, &["that is no damage", "checks are right"]);
+    run(["verify", folder]).says(0, &["that is not damage", "checks passed"]);
     run(["replay", folder]).well();
     run(["snapshot", folder]).well();
     let ran = run(["verify", folder]).says(0, &["closed in order"]);
-    assert!(!ran.out.contains("no damage"));
+    assert!(!ran.out.contains("not damage"));
 }
 
 #[test]
-fn what_no_market_ran_in_is_told_apart() {
+fn folder_that_holds_no_market_is_reported_as_such() {
     let own = tempfile::tempdir().expect("a folder");
     let folder = own.path().to_str().expect("text");
     for words in [vec!["verify", folder], vec!["replay", folder], vec!["snapshot", folder]] {
-        run(words).says(1, &["is no data folder"]);
+        run(words).says(1, &["is not a data folder"]);
     }
-    assert_eq!(fs::read_dir(folder).expect("a folder").count(), 0, "nothing was made of it");
+    assert_eq!(fs::read_dir(folder).expect("a folder").count(), 0, "nothing was created in it");
     let made = made();
     flip(&made.path.join("history"), 45);
     run(["verify", made.path.to_str().expect("text")]).says(3, &["history"]);

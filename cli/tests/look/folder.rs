@@ -153,7 +153,7 @@ pub(crate) fn made() -> Made {
         }
         submit(&host, 1 + session * 150..1 + (session + 1) * 150);
         digest = format!("{:032x}", host.digest());
-        host.close().expect("it ends in order");
+        host.close().expect("a clean shutdown");
     }
     Made { _own: own, path, digest }
 }
@@ -174,7 +174,7 @@ pub(crate) fn made_short() -> Made {
         !oldest.ends_with(format!("{:020}.journal", 1))
     });
     let digest = format!("{:032x}", host.digest());
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     Made { _own: own, path, digest }
 }
 

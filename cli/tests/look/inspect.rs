@@ -24,7 +24,7 @@ fn groups(made: &Made) -> Vec<Group> {
 }
 
 #[test]
-fn a_book_is_that_of_any_moment() {
+fn inspect_book_shows_the_book_at_any_command() {
     let made = made();
     let mut engine = Engine::new(10_000);
     for (command, number) in commands(&made.path).iter().zip(1_u64..) {
@@ -45,20 +45,20 @@ fn a_book_is_that_of_any_moment() {
 }
 
 #[test]
-fn an_epoch_is_a_moment() {
+fn inspect_accepts_an_epoch_as_the_moment() {
     let made = made();
     for number in 1..5_u64 {
         let at = format!("epoch:{number}@2");
         let ran = inspect(&made, &["market", "2", "--json", "--at", &at]).well();
         assert_eq!(ran.lines()[0]["market"]["epoch"], number + 1);
     }
-    inspect(&made, &["market", "--at", "epoch:999"]).says(1, &["has not come"]);
+    inspect(&made, &["market", "--at", "epoch:999"]).says(1, &["has not happened"]);
     let ran = inspect(&made, &["market", "--json"]).well();
     assert_eq!(ran.lines().len(), 2);
 }
 
 #[test]
-fn the_journal_is_listed_with_what_became_of_it() {
+fn inspect_journal_lists_each_command_with_its_outcome() {
     let made = made();
     let groups = groups(&made);
     let all = inspect(&made, &["journal", "--json"]).well().lines();
@@ -83,7 +83,7 @@ fn the_journal_is_listed_with_what_became_of_it() {
 }
 
 #[test]
-fn an_order_s_life_is_told_with_its_reasons() {
+fn inspect_order_shows_its_whole_life_with_reasons() {
     let made = made();
     let groups = groups(&made);
     let traded = |event: &Event| {
@@ -94,7 +94,7 @@ fn an_order_s_life_is_told_with_its_reasons() {
     let order = events.clone().find_map(traded).expect("a maker");
     let order = Uuid::from(order).to_string();
     let ran = inspect(&made, &["order", "1", &order, "--why"]);
-    ran.says(0, &["came in", "traded", "as maker with order", "why: in its queue", "priority"]);
+    ran.says(0, &["accepted", "traded", "as maker with order", "why: in its queue", "priority"]);
     let lines = inspect(&made, &["order", "1", &order, "--why", "--json"]).well().lines();
     assert!(lines[0]["done"]["events"][0]["accepted"].is_object(), "{lines:?}");
     assert!(lines.iter().any(|line| line["why"]["place"].is_object()), "{lines:?}");
@@ -105,7 +105,8 @@ fn an_order_s_life_is_told_with_its_reasons() {
     };
     let cancelled = events.clone().find_map(cancelled).expect("a cancel");
     let cancelled = Uuid::from(cancelled).to_string();
-    inspect(&made, &["order", "1", &cancelled, "--why"]).says(0, &["ended with", "why: ", "gone"]);
+    inspect(&made, &["order", "1", &cancelled, "--why"])
+        .says(0, &["was cancelled with", "why: ", "gone"]);
     let refused = |event: &Event| {
         if let Event::Rejected { order, .. } = event { *order } else { None }
     };
@@ -117,7 +118,7 @@ fn an_order_s_life_is_told_with_its_reasons() {
 }
 
 #[test]
-fn an_account_is_its_orders_its_trades_and_its_totals() {
+fn inspect_account_shows_orders_trades_and_totals() {
     let made = made();
     let own = Uuid::from_u128(13).to_string();
     let trades = groups(&made)
@@ -138,12 +139,12 @@ fn an_account_is_its_orders_its_trades_and_its_totals() {
 }
 
 #[test]
-fn a_snapshot_is_looked_into() {
+fn inspect_snapshot_shows_its_content() {
     let made = made();
     let newest = inspect(&made, &["snapshot", "--json"]).well().lines();
     assert_eq!(newest[0]["snapshot"]["digest"], made.digest);
     let oldest = newest[0]["snapshot"]["all"][0].to_string();
     inspect(&made, &["snapshot", &oldest]).says(0, &["history", "ONE", "TWO", &oldest]);
     inspect(&made, &["snapshot", "2"]).says(1, &["there is no snapshot of command 2"]);
-    run(["inspect", "snapshot", "--folder", "/nowhere"]).says(1, &["is no data folder"]);
+    run(["inspect", "snapshot", "--folder", "/nowhere"]).says(1, &["is not a data folder"]);
 }

@@ -34,7 +34,7 @@ fn open(path: &Path) -> (Folder, Recovered) {
 }
 
 #[test]
-fn a_killed_process_loses_no_command_in_an_archive() {
+fn archive_of_a_killed_process_keeps_every_command() {
     const MORE: u64 = 40;
     let made = made();
     let last = *commands(&made.path).last().expect("a command");
@@ -88,7 +88,7 @@ fn a_killed_process_loses_no_command_in_an_archive() {
 }
 
 #[test]
-fn a_zeroed_last_block_of_a_killed_folder_is_damage() {
+fn zeroed_last_block_of_a_killed_process_is_damage() {
     const BLOCK: usize = 4_096;
     let own = tempfile::tempdir().expect("a folder");
     let (path, killed) = (own.path().join("market"), own.path().join("killed"));
@@ -109,7 +109,7 @@ fn a_zeroed_last_block_of_a_killed_folder_is_damage() {
     };
     // A copy has the state that a kill at this moment would leave.
     copy(&path, &killed);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
     let file = files(&killed, "journal").pop().expect("a segment");
     let mut bytes = fs::read(&file).expect("the segment");
     let records = bytes.len() - BLOCK;
@@ -122,6 +122,6 @@ fn a_zeroed_last_block_of_a_killed_folder_is_damage() {
     let folder = killed.to_str().expect("text");
     run(["verify", folder]).says(3, &[name, "is damaged at byte"]);
     run(["archive", folder, &format!("{folder}.pack")]).says(3, &[name, "is damaged at byte"]);
-    let refused = Host::open(made(&killed)).expect_err("answered commands are gone");
+    let refused = Host::open(made(&killed)).expect_err("acknowledged commands are lost");
     assert!(matches!(refused, OpenError::Recovery(_)), "{refused} after {last} commands");
 }

@@ -72,7 +72,7 @@ fn journal_of_newer_rules_is_not_called_damaged() {
 }
 
 #[test]
-fn snapshot_of_a_newer_format_is_not_passed_over() {
+fn snapshot_of_a_newer_format_is_not_skipped() {
     let made = made();
     let newest = files(&made.path, "snapshots").pop().expect("a snapshot");
     reseal(&newest, FORMAT_AT, &(FORMAT + 1).to_le_bytes());

@@ -10,7 +10,7 @@ use crate::folder::{made, made_short, open, open_markets, options, submit};
 use crate::program::{run, run_with};
 
 #[test]
-fn a_journal_replays_to_the_digest_of_its_process() {
+fn journal_replays_to_the_digest_of_its_process() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let ran = run(["replay", folder, "--json"]).well();
@@ -28,7 +28,7 @@ fn a_journal_replays_to_the_digest_of_its_process() {
 }
 
 #[test]
-fn an_export_replays_to_the_same_digest() {
+fn export_replays_to_the_same_digest() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let file = made.path.join("day.jsonl");
@@ -47,7 +47,7 @@ fn an_export_replays_to_the_same_digest() {
 }
 
 #[test]
-fn events_are_written_whole() {
+fn replay_writes_the_events_of_every_command() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let ran = run(["replay", folder, "--events", "-"]).says(0, &["digest"]);
@@ -62,7 +62,7 @@ fn events_are_written_whole() {
 }
 
 #[test]
-fn it_stops_where_it_is_told() {
+fn replay_stops_at_until() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let through = |moment: &str| {
@@ -74,14 +74,14 @@ fn it_stops_where_it_is_told() {
     let command = commands(&made.path)[usize::try_from(closed).expect("small") - 1];
     assert_eq!(command.market.0, 2);
     assert!(through("epoch:2") < closed);
-    run(["replay", folder, "--until", "epoch:9999"]).says(1, &["was not come to"]);
-    run(["replay", folder, "--until", "soon"]).says(2, &["no moment"]);
-    run(["replay", folder, "--speed", "fast"]).says(2, &["no speed"]);
+    run(["replay", folder, "--until", "epoch:9999"]).says(1, &["was not reached"]);
+    run(["replay", folder, "--until", "soon"]).says(2, &["is not a moment"]);
+    run(["replay", folder, "--speed", "fast"]).says(2, &["is not a speed"]);
     run(["replay", folder, "--speed", "1000000x", "--until", "50"]).well();
 }
 
 #[test]
-fn a_bad_line_is_named_and_the_others_go_on() {
+fn invalid_line_is_reported_and_the_others_are_replayed() {
     let made = made();
     let folder = made.path.to_str().expect("text");
     let export = run(["replay", folder, "--commands", "-"]).well().out;
@@ -94,8 +94,10 @@ fn a_bad_line_is_named_and_the_others_go_on() {
     lines.insert(20, &long);
     let ran = run_with(["replay", "-", "--json"], &lines.join("\n"));
     let long = "-:21: it is longer than 1048576 bytes";
-    let ran =
-        ran.says(4, &["-:5:29: unknown field `nobody`", "-:10:", "-:13: this line asks", long]);
+    let ran = ran.says(
+        4,
+        &["-:5:29: unknown field `nobody`", "-:10:", "-:13: this line is a question", long],
+    );
     assert_eq!(ran.digest(), made.digest);
     assert_eq!(ran.lines()[0]["replayed"]["refused_lines"], 4);
     run(["replay", "/nowhere/day.jsonl"]).says(1, &["/nowhere/day.jsonl"]);
@@ -104,19 +106,19 @@ fn a_bad_line_is_named_and_the_others_go_on() {
 }
 
 #[test]
-fn a_journal_that_begins_later_begins_with_a_snapshot() {
+fn truncated_journal_replays_from_its_oldest_snapshot() {
     let made = made_short();
     let folder = made.path.to_str().expect("text");
     let ran = run(["replay", folder, "--json", "--verify"]);
     let ran = ran.says(0, &["begins with the snapshot of command"]);
     assert_eq!(ran.digest(), made.digest);
     assert!(ran.lines()[0]["replayed"]["after"].as_u64() > Some(0));
-    run(["replay", folder, "--until", "1"]).says(2, &["begins behind command"]);
+    run(["replay", folder, "--until", "1"]).says(2, &["begins after command"]);
     run(["verify", folder]).well();
 }
 
 #[test]
-fn it_works_beside_a_running_process() {
+fn replay_works_beside_a_running_process() {
     let own = tempfile::tempdir().expect("a folder");
     let path = own.path().join("market");
     let host = open(|| options(&path));
@@ -131,5 +133,5 @@ fn it_works_beside_a_running_process() {
     run(["verify", folder]).well();
     run(["inspect", "market", "--folder", folder]).says(0, &["ONE", "TWO", "continuous"]);
     run(["snapshot", folder]).says(1, &["in use by another process"]);
-    host.close().expect("it ends in order");
+    host.close().expect("a clean shutdown");
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(folder: &Path, arguments: &[&str], input: &str) -> Output {
     // The program may end without reading everything.
     let feed = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
     let output = child.wait_with_output().expect("its output");
-    feed.join().expect("nothing panics there");
+    feed.join().expect("no panic");
     output
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn walk(page: &'static str, folder: &Path, program: &str) {
     for line in blocks(page, "console").into_iter().flat_map(str::lines) {
         let Some(command) = line.strip_prefix("$ ") else {
             let found = printed.lines().any(|printed| says(printed, line));
-            assert!(found, "nobody says {line:?} in:\n{printed}");
+            assert!(found, "no line {line:?} in:\n{printed}");
             continue;
         };
         commands += 1;

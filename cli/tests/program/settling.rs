@@ -42,7 +42,7 @@ pub(crate) fn asked(folder: &Path, words: &[&str], code: i32) -> Vec<Value> {
 
 /// Polls the status until this condition holds for market 1.
 pub(crate) fn until(folder: &Path, with: &[&str], holds: impl Fn(&Value) -> bool) {
-    patience::until("the market stands so", || {
+    patience::until("the market has this status", || {
         let status = asked(folder, &[&["status"], with].concat(), 0);
         status.get(1).is_some_and(|it| holds(&it["market"]))
     });

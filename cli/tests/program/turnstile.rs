@@ -42,7 +42,7 @@ struct Shared {
 
 impl Shared {
     fn count(&self) -> MutexGuard<'_, Count> {
-        self.count.lock().expect("nobody failed")
+        self.count.lock().expect("the lock is not poisoned")
     }
 }
 
@@ -103,7 +103,10 @@ impl Turnstile {
     pub(crate) fn drain(&self) {
         let (count, changed) = (self.shared.count(), &self.shared.changed);
         let waited = changed.wait_timeout_while(count, PATIENCE, |count| count.open > 0);
-        assert!(!waited.expect("nobody failed").1.timed_out(), "a connection stays open");
+        assert!(
+            !waited.expect("the lock is not poisoned").1.timed_out(),
+            "a connection stays open"
+        );
     }
 }
 
@@ -167,8 +170,8 @@ fn pass(bytes: &[u8], shared: &Shared) -> usize {
     count.passed += 1;
     let Some((_, manner)) = at.filter(|(at, _)| *at == number) else { return bytes.len() };
     let waited = shared.changed.wait_timeout_while(count, PATIENCE, |it| it.process.is_none());
-    count = waited.expect("nobody failed").0;
-    let process = count.process.expect("somebody is let through").to_string();
+    count = waited.expect("the lock is not poisoned").0;
+    let process = count.process.expect("a process is let through").to_string();
     let done = Command::new("kill").args(["-s", "KILL", &process]).status().expect("kill");
     assert!(done.success());
     let word = bytes.split(|byte| *byte == b'\n').nth(2).unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::program::{book, err, folder, lines, out, run};
 use crate::{bring, code, redis, shown};
 
 #[test]
-fn a_server_is_looked_over() {
+fn check_reports_unfit_server_settings() {
     let (server, folder) = (Server::start_with(&["--appendonly", "yes"]), folder());
     let url = server.url();
     let good = redis(folder.path(), &url, &["check"]);
@@ -34,14 +34,14 @@ fn a_server_is_looked_over() {
 }
 
 #[test]
-fn a_node_of_a_cluster_is_known_for_one() {
+fn check_recognizes_a_cluster_node() {
     let server = Server::start_with(&["--cluster-enabled", "yes"]);
     assert_eq!(server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]), "OK");
-    until("the cluster comes up", || server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
+    until("the cluster is ready", || server.ask(&["CLUSTER", "INFO"]).contains("cluster_state:ok"));
     let folder = folder();
     let single = redis(folder.path(), &server.url(), &["check"]);
     assert_eq!(code(&single), Some(3));
-    assert!(out(&single).contains("say redis+cluster://"), "{}", out(&single));
+    assert!(out(&single).contains("use redis+cluster://"), "{}", out(&single));
     let url = format!("redis+cluster://127.0.0.1:{}", server.port);
     let good = redis(folder.path(), &url, &["check"]);
     assert_eq!(code(&good), Some(0), "{}{}", out(&good), err(&good));

@@ -10,7 +10,7 @@ use crate::program::{VIEW, book, close, err, folder, lines, out, run};
 use crate::{bring, code, filled, redis, shown};
 
 #[test]
-fn what_was_brought_is_shown_as_it_is() {
+fn show_prints_the_stored_image() {
     let (server, folder) = filled();
     let image = &shown(folder.path(), &server.url())[0]["image"];
     assert_eq!(image["symbol"], "SUN");
@@ -23,7 +23,7 @@ fn what_was_brought_is_shown_as_it_is() {
 }
 
 #[test]
-fn restore_makes_the_same_state_again() {
+fn restore_recreates_the_same_state() {
     let (server, folder) = filled();
     let url = server.url();
     let restored = redis(folder.path(), &url, &["restore", "--folder", "new", "--json"]);
@@ -42,11 +42,11 @@ fn restore_makes_the_same_state_again() {
     assert_eq!(levels(&new), levels(&old));
     let again = redis(folder.path(), &url, &["restore", "--folder", "new"]);
     assert_eq!(code(&again), Some(1));
-    assert!(err(&again).contains("holds a history already"), "{}", err(&again));
+    assert!(err(&again).contains("already holds a history"), "{}", err(&again));
 }
 
 #[test]
-fn what_was_tampered_with_is_refused_by_name() {
+fn tampered_image_is_refused_with_the_key_named() {
     let spoil: [(&[&str], &str); 5] = [
         (&["HSET", "pricetime:dev:{1}:metadata", "volume", "1"], "states digest"),
         (&["HDEL", "pricetime:dev:{1}:orders", "00000000-0000-0000-0000-000000000003"], "entries"),
@@ -77,7 +77,7 @@ fn what_was_tampered_with_is_refused_by_name() {
 }
 
 #[test]
-fn a_key_that_holds_something_else_is_named() {
+fn key_of_another_type_is_named_in_the_error() {
     let keys = ["pricetime:dev:{1}:orders", "pricetime:dev:{1}:requests", "pricetime:dev:{1}:asks"];
     for key in ["pricetime:dev:{1}:blocked", "pricetime:dev:markets"].into_iter().chain(keys) {
         let (server, folder) = filled();
@@ -91,7 +91,7 @@ fn a_key_that_holds_something_else_is_named() {
 }
 
 #[test]
-fn images_go_into_a_file_and_back() {
+fn export_and_import_preserve_images() {
     let (server, folder) = filled();
     let url = server.url();
     let before = shown(folder.path(), &url)[0]["image"].clone();
@@ -136,24 +136,24 @@ fn images_go_into_a_file_and_back() {
 }
 
 #[test]
-fn nothing_is_dropped_without_a_yes() {
+fn drop_requires_yes() {
     let (server, folder) = filled();
     let url = server.url();
     assert_eq!(code(&redis(folder.path(), &url, &["drop"])), Some(2));
     let asked = redis(folder.path(), &url, &["drop", "--all"]);
     assert_eq!(code(&asked), Some(2));
-    assert!(err(&asked).contains("--yes takes these markets out: 1"), "{}", err(&asked));
+    assert!(err(&asked).contains("--yes deletes these markets: 1"), "{}", err(&asked));
     assert!(err(&asked).contains("of term 1, its last command was"), "{}", err(&asked));
     assert!(!err(&asked).contains("IT IS BEING WRITTEN"), "{}", err(&asked));
     assert_eq!(shown(folder.path(), &url).len(), 1);
     let dropped = redis(folder.path(), &url, &["drop", "1", "--yes"]);
     assert_eq!(code(&dropped), Some(0), "{}", err(&dropped));
-    assert!(out(&dropped).contains("market 1: 5 keys are gone"), "{}", out(&dropped));
+    assert!(out(&dropped).contains("market 1: 5 keys deleted"), "{}", out(&dropped));
     assert_eq!(server.ask(&["DBSIZE"]), "0");
 }
 
 #[test]
-fn who_is_about_to_drop_learns_that_somebody_writes() {
+fn drop_warns_if_a_process_is_writing_the_market() {
     let (server, folder) = filled();
     let over = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -169,7 +169,7 @@ fn who_is_about_to_drop_learns_that_somebody_writes() {
 }
 
 #[test]
-fn what_is_left_of_an_image_is_damaged_and_not_unwritten() {
+fn partial_image_counts_as_damaged_not_as_missing() {
     let (server, folder) = filled();
     let url = server.url();
     assert_eq!(server.ask(&["DEL", "pricetime:dev:{1}:metadata"]), "1");
@@ -180,7 +180,7 @@ fn what_is_left_of_an_image_is_damaged_and_not_unwritten() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_said_so() {
+fn unreachable_server_is_reported() {
     let folder = folder();
     let port = Port::reserve();
     let url = format!("redis://127.0.0.1:{}", port.number);
@@ -205,5 +205,5 @@ fn a_server_that_is_not_there_is_said_so() {
         &["run", "--once", "--accept-loss", "--redis", &url, "--folder", "new"],
         "",
     );
-    assert_eq!(code(&lost), Some(1), "what cannot be asked cannot be restored from");
+    assert_eq!(code(&lost), Some(1), "a server that does not answer cannot be restored from");
 }

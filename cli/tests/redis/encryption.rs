@@ -8,7 +8,7 @@ use crate::code;
 use crate::program::{book, err, folder, lines, out, run};
 
 #[test]
-fn an_encrypted_connection_wants_the_right_certificates() {
+fn encrypted_connection_requires_the_right_certificates() {
     let folder = folder();
     certificates::make(folder.path());
     let file = |name: &str| folder.path().join(name).display().to_string();

@@ -8,7 +8,7 @@ use crate::program::{MARKET, Running, close};
 use crate::{code, redis, shown};
 
 #[test]
-fn a_fenced_market_is_in_the_status_and_comes_back_when_the_image_is_dropped() {
+fn fenced_market_is_in_the_status_and_resumes_when_the_image_is_dropped() {
     let server = Server::start();
     let url = server.url();
     let mut running =
@@ -35,7 +35,7 @@ fn a_fenced_market_is_in_the_status_and_comes_back_when_the_image_is_dropped() {
     assert_eq!(fenced, json!([{"market":1,"term":term,"claim_term":7,"claim_writer":"other"}]));
     assert_eq!(public.ask("{\"status\":{}}\n")["status"]["fenced"], Value::Null);
     until("it is in the log", || running.log().contains("pricetime redis drop 1 --yes"));
-    assert_eq!(image()["epoch"], 2, "the other one's image stands");
+    assert_eq!(image()["epoch"], 2, "the other writer's image is unchanged");
     let dropped = redis(running.folder.path(), &url, &["drop", "1", "--yes"]);
     assert_eq!(code(&dropped), Some(0));
     until("it is written again", || status() == Value::Null);

@@ -6,7 +6,7 @@ use crate::program::{MARKET, Running, VIEW, close, err, folder, lines, out, plac
 use crate::{bring, code, filled, redis, shown};
 
 #[test]
-fn nothing_there_is_no_failure_to_look_at_and_one_to_restore_from() {
+fn empty_redis_is_shown_without_error_but_cannot_be_restored() {
     let (server, folder) = (Server::start(), folder());
     let url = server.url();
     assert!(shown(folder.path(), &url).is_empty());
@@ -21,7 +21,7 @@ fn nothing_there_is_no_failure_to_look_at_and_one_to_restore_from() {
 }
 
 #[test]
-fn a_new_folder_comes_from_the_image_where_that_is_wanted_and_else_is_refused() {
+fn new_folder_is_restored_from_the_image_only_with_accept_loss() {
     let (server, first) = filled();
     let url = server.url();
     let before = shown(first.path(), &url)[0]["image"].clone();
@@ -33,7 +33,7 @@ fn a_new_folder_comes_from_the_image_where_that_is_wanted_and_else_is_refused() 
         assert!(why.contains("is new, but Redis holds an image of history"), "{why}");
         assert!(why.contains("--accept-loss restores from the image"), "{why}");
     }
-    assert_eq!(shown(first.path(), &url)[0]["image"], before, "nobody touched it");
+    assert_eq!(shown(first.path(), &url)[0]["image"], before, "it is unchanged");
     let accept = ["run", "--once", "--epoch", "never", "--accept-loss", "--redis", &url];
     let said = VIEW.to_owned() + &place(9, 99, "sell", "9.90", 6) + &close(2);
     let restored = run(second.path(), &accept, &said);
@@ -42,7 +42,7 @@ fn a_new_folder_comes_from_the_image_where_that_is_wanted_and_else_is_refused() 
     let answers = lines(&out(&restored));
     assert_eq!(answers[0]["book"]["sequence"], 13);
     assert_eq!(answers[0]["book"]["bids"][0]["quantity"], "12");
-    assert_eq!(answers[1]["done"]["sequence"], 14, "numbers go on above those that were found");
+    assert_eq!(answers[1]["done"]["sequence"], 14, "numbers continue above those found");
     let after = shown(second.path(), &url)[0]["image"].clone();
     assert_ne!(after["history"], before["history"]);
     assert_eq!(after["sequence"], 15);
@@ -51,7 +51,7 @@ fn a_new_folder_comes_from_the_image_where_that_is_wanted_and_else_is_refused() 
 }
 
 #[test]
-fn a_new_folder_waits_where_nobody_could_be_asked() {
+fn new_folder_started_without_redis_does_not_replace_an_image() {
     let (mut server, _folder) = filled();
     let _ = server.ask(&["SAVE"]);
     let url = server.url();
@@ -62,18 +62,18 @@ fn a_new_folder_waits_where_nobody_could_be_asked() {
     for _ in 0..3 {
         assert_eq!(operator.hear()["done"]["outcome"], "accepted");
     }
-    host.wait_for("the start goes on");
+    host.wait_for("the start continues");
     server.again();
-    host.wait_for("an image of another history is there");
+    host.wait_for("holds an image of another history");
     let image = &shown(host.folder.path(), &url)[0]["image"];
     assert_eq!((&image["sequence"], &image["term"]), (&13.into(), &"1".into()));
     let _ = server.ask(&["FLUSHALL"]);
-    host.wait_for("well again");
+    host.wait_for("works again, and the image");
     assert_eq!(shown(host.folder.path(), &url)[0]["image"]["sequence"], 3);
 }
 
 #[test]
-fn a_folder_replaces_no_image_but_its_own_and_the_one_it_comes_from() {
+fn folder_replaces_only_its_own_image_or_the_one_it_was_restored_from() {
     let (server, first) = filled();
     let (url, second) = (server.url(), folder());
     let before = shown(first.path(), &url)[0]["image"].clone();
@@ -82,7 +82,7 @@ fn a_folder_replaces_no_image_but_its_own_and_the_one_it_comes_from() {
     let refused = bring(second.path(), &url, &close(1));
     assert_eq!(code(&refused), Some(1));
     assert!(err(&refused).contains("is of history"), "{}", err(&refused));
-    assert_eq!(shown(first.path(), &url)[0]["image"], before, "nobody touched it");
+    assert_eq!(shown(first.path(), &url)[0]["image"], before, "it is unchanged");
     let restored = redis(first.path(), &url, &["restore", "--folder", "new"]);
     assert_eq!(code(&restored), Some(0), "{}", err(&restored));
     let from_it = run(
@@ -94,11 +94,11 @@ fn a_folder_replaces_no_image_but_its_own_and_the_one_it_comes_from() {
     let after = shown(first.path(), &url)[0]["image"].clone();
     assert_ne!(after["history"], before["history"]);
     let too_late = bring(first.path(), &url, "");
-    assert_eq!(code(&too_late), Some(1), "another history has gone on from the image");
+    assert_eq!(code(&too_late), Some(1), "another history has continued the image");
 }
 
 #[test]
-fn prices_that_scores_cannot_tell_apart_are_refused_with_redis() {
+fn prices_beyond_exact_scores_are_refused_with_redis() {
     let (server, folder) = (Server::start(), folder());
     let far = MARKET.replace("\"100\"", "\"92233720368547758\"").replace("\"1000\"", "\"1\"");
     let refused = bring(folder.path(), &server.url(), &far);

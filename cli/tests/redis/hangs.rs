@@ -35,7 +35,7 @@ fn trade(running: &Running) {
 }
 
 #[test]
-fn the_program_ends_in_order_while_redis_is_stopped() {
+fn program_shuts_down_cleanly_while_redis_is_stopped() {
     let server = Server::start();
     let mut running = start(&server.url());
     running.wait_for("Redis: events are published");
@@ -45,7 +45,7 @@ fn the_program_ends_in_order_while_redis_is_stopped() {
 }
 
 #[test]
-fn the_program_ends_in_order_while_redis_takes_connections_and_says_nothing() {
+fn program_shuts_down_cleanly_while_redis_accepts_but_never_answers() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("its address");
     let running = start(&format!("redis://{address}"));

@@ -9,14 +9,14 @@ use crate::{bring, code, filled, redis, shown};
 const PAGE: &str = include_str!("../../../docs/redis.md");
 
 #[test]
-fn the_examples_of_the_page_answer_what_it_says() {
+fn examples_of_the_page_give_the_documented_output() {
     let (server, _folder) = filled();
     assert!(blocks(PAGE, "sh").len() >= 6);
     page::ask(PAGE, ["sh", "text"], server.port, str::to_owned);
 }
 
 #[test]
-fn the_page_names_every_field_of_the_metadata() {
+fn page_names_every_metadata_field() {
     let (server, folder) = filled();
     // Without a folder, the metadata has more fields.
     let said = &book().replace("\"market\":1", "\"market\":2").replace("SUN", "WIND");
@@ -38,7 +38,7 @@ fn the_page_names_every_field_of_the_metadata() {
 }
 
 #[test]
-fn a_user_with_just_these_commands_is_enough() {
+fn documented_acl_is_sufficient_for_the_image() {
     let server = Server::start();
     let rules = blocks(PAGE, "acl").concat();
     server.allow(&rules);
@@ -89,7 +89,7 @@ fn a_user_with_just_these_commands_is_enough() {
 }
 
 #[test]
-fn names_of_existing_readers_are_used_where_they_are_wanted() {
+fn configured_key_names_of_existing_readers_are_used() {
     let (server, folder) = (Server::start(), folder());
     let text = format!(
         "[redis]\nurl = \"{}\"\n{}",

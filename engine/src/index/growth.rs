@@ -37,7 +37,7 @@ impl Index {
             self.begin();
         }
         self.advance(MOVED);
-        assert!(self.len < self.room(), "growth ends before it is due again");
+        assert!(self.len < self.room(), "each growth ends before the next one is due");
     }
 
     /// The number of ids that the table may hold.
@@ -125,16 +125,16 @@ impl Index {
         let home = self.old_home(wanted >> TAG_BITS);
         let way = self.old.get(home..).unwrap_or_default();
         let found = way.iter().take_while(|slot| **slot != FREE).position(|slot| *slot == wanted);
-        assert!(found.is_some(), "only what was inserted is removed");
+        assert!(found.is_some(), "only inserted entries are removed");
         self.close_old(home.saturating_add(found.unwrap_or(0)), wanted);
     }
 
     /// Frees a slot of the old table, and moves slots back that a probe would no longer reach
     /// across the gap.
     #[cold]
-    #[expect(clippy::indexing_slicing, reason = "places are below the length")]
+    #[expect(clippy::indexing_slicing, reason = "every place is below the length")]
     pub(super) fn close_old(&mut self, mut gap: usize, wanted: u64) {
-        assert!(self.old.get(gap) == Some(&wanted), "a spot holds until the next change");
+        assert!(self.old.get(gap) == Some(&wanted), "a spot stays valid until the next change");
         let mut place = gap;
         loop {
             place = place.wrapping_add(1);

@@ -30,7 +30,7 @@ fn assert_sound(index: &Index) -> usize {
 }
 
 #[test]
-fn it_does_what_a_map_does() {
+fn index_behaves_like_a_map() {
     let mut random = Random(23);
     let mut index = Index::new(IndexKey::FIXED);
     let mut map = BTreeMap::new();
@@ -96,7 +96,7 @@ fn take_out(random: &mut Random, index: &mut Index, map: &mut BTreeMap<u128, u32
 }
 
 #[test]
-fn it_is_sound_at_every_step_of_growing() {
+fn index_is_sound_at_every_step_of_growth() {
     let mut random = Random(5);
     let (mut growing, mut wrapped) = (0, 0);
     for round in 0..24 {
@@ -129,8 +129,8 @@ fn it_is_sound_at_every_step_of_growing() {
             assert_sound(&index);
         }
     }
-    assert!(growing > 4_000, "hardly ever growing: {growing}");
-    assert!(wrapped > 1_000, "hardly ever over the end: {wrapped}");
+    assert!(growing > 4_000, "only {growing} steps happened during growth");
+    assert!(wrapped > 1_000, "only {wrapped} probes wrapped around the end");
 }
 
 /// The number of steps from home to place, summed over all ids.
@@ -140,7 +140,7 @@ fn steps(index: &Index) -> usize {
 }
 
 #[test]
-fn one_tag_for_all_still_works() {
+fn index_works_if_all_entries_share_one_tag() {
     let mut index = Index::new(IndexKey::FIXED);
     for handle in 0..100 {
         index.insert(7, handle);

@@ -16,14 +16,14 @@ impl Standing {
         let live = self.arena.live();
         holds(live == seen.saturating_add(waiting), "every live order either rests or waits")?;
         let live = usize::try_from(live).unwrap_or(usize::MAX);
-        holds(self.index.len() == live, "the index holds the live orders and no other")?;
+        holds(self.index.len() == live, "the index holds exactly the live orders")?;
         let handles: Vec<Handle> = self.arena.handles().collect();
         // This is a loop of its own, so that the processor can overlap many of these cache misses.
         let found = handles.iter().all(|at| self.find(self.arena.order(*at).id) == Some(*at));
         holds(found, "the index finds every live order")?;
         handles.iter().try_for_each(|handle| self.audit_order(*handle))?;
         let registered = self.owners.register().is_none_or(|register| register.check(&self.arena));
-        holds(registered, "the register of owners is that of the orders")?;
+        holds(registered, "the register of owners matches the orders")?;
         let count = |until: fn(&Until) -> bool| {
             handles.iter().filter(|handle| until(&self.arena.until(**handle))).count()
         };
@@ -33,7 +33,7 @@ impl Standing {
             && self.expiries.check()
             && self.last_epochs.check()
             && self.stops.check();
-        holds(agree, "expiries, last epochs and stops are those of the live orders")
+        holds(agree, "expiries, last epochs and stops match the live orders")
     }
 
     /// Checks one side's levels and queues, and returns the number of its resting orders.
@@ -50,7 +50,7 @@ impl Standing {
                 Side::Buy => level.price < last,
                 Side::Sell => level.price > last,
             });
-            holds(better, "levels come best first")?;
+            holds(better, "levels are sorted, the best first")?;
             last = Some(level.price);
             levels = levels.saturating_add(1);
         }
@@ -87,13 +87,13 @@ impl Standing {
         let mut last = None;
         for handle in ladder.queue(&self.arena, level) {
             let order = self.arena.order(handle);
-            holds(order.side == side, "an order stands on its own side")?;
-            holds(last.is_none_or(|p| p < order.priority), "a queue is in the order of priority")?;
+            holds(order.side == side, "an order is on its own side")?;
+            holds(last.is_none_or(|p| p < order.priority), "a queue is sorted by priority")?;
             let own = || Some(ladder.price(order));
             let stated = self.arena.kind(handle).map_or_else(own, |kind| kind.price());
             let priced = stated.is_none_or(|price| price == level.price);
-            holds(priced, "an order stands at its own price")?;
-            holds(!order.shown.is_zero(), "every order in a queue shows something")?;
+            holds(priced, "an order is at its own price")?;
+            holds(!order.shown.is_zero(), "every order in a queue shows at least one lot")?;
             last = Some(order.priority);
             orders = orders.saturating_add(1);
             shown = shown.plus(order.shown);
@@ -110,7 +110,7 @@ impl Standing {
     fn audit_order(&self, handle: Handle) -> Result<(), &'static str> {
         let order = self.record(handle);
         let stands = self.arena.order(handle).level().is_some();
-        holds(stands == order.kind.stop().is_none(), "stops wait and everything else rests")?;
+        holds(stands == order.kind.stop().is_none(), "stops wait and all other orders rest")?;
         if let Some(stop) = order.kind.stop() {
             let held = self.stops.holds(order.side, stop, order.priority, handle);
             holds(held, "a waiting stop is among the stops")?;
@@ -122,6 +122,6 @@ impl Standing {
             }
             Until::Cancelled | Until::Immediate | Until::Filled => true,
         };
-        holds(noted, "an order's end is noted")
+        holds(noted, "an order's expiry or last epoch is registered")
     }
 }

@@ -304,7 +304,7 @@ impl Nodes {
     }
 
     /// Puts a node that is no longer linked in the chain of free nodes of its size.
-    #[expect(clippy::indexing_slicing, reason = "the node existed")]
+    #[expect(clippy::indexing_slicing, reason = "the node was linked until now")]
     pub(super) fn give_back(&mut self, node: u32) {
         match size(node) {
             SINGLE => self.singles.give_back(node & NUMBER),

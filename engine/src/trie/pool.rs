@@ -26,7 +26,7 @@ impl Single {
     }
 }
 
-#[expect(clippy::indexing_slicing, reason = "a rank is below the count of what is taken")]
+#[expect(clippy::indexing_slicing, reason = "a rank is below the number of taken slots")]
 impl<const N: usize> Few<N> {
     #[inline]
     pub(super) fn read(&self, slot: u64) -> u32 {

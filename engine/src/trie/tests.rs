@@ -101,14 +101,14 @@ fn walk(kind: Kind) -> Trie {
 }
 
 #[test]
-fn it_does_what_a_sorted_map_does() {
+fn trie_behaves_like_a_sorted_map() {
     for kind in KINDS {
         walk(kind);
     }
 }
 
 #[test]
-fn nodes_are_used_again() {
+fn freed_nodes_are_reused() {
     for kind in KINDS {
         let mut trie = Trie::default();
         let mut bytes = 0;
@@ -137,7 +137,7 @@ fn nodes_are_used_again() {
 }
 
 #[test]
-fn an_outlier_costs_a_fork_and_a_pair() {
+fn outlier_costs_a_fork_and_a_pair() {
     let mut trie = Trie::default();
     for key in 1 << 20..(1 << 20) + 4_096 {
         trie.insert(key, 1);
@@ -157,7 +157,7 @@ fn an_outlier_costs_a_fork_and_a_pair() {
 }
 
 #[test]
-fn scattered_keys_are_cheap_however_many_there_are() {
+fn scattered_keys_need_under_50_bytes_each_at_any_count() {
     // The number of keys varies between powers of 64, so that the nodes right above the keys have
     // any number of taken slots.
     for keys in [4_000, 10_000, 25_000, 60_000, 120_000, 250_000] {

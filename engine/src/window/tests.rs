@@ -48,7 +48,7 @@ fn restored(window: &Window, random: &mut Random, max: u32) -> Window {
 }
 
 #[test]
-fn it_does_what_a_plain_list_does() {
+fn window_behaves_like_a_plain_list() {
     let mut random = Random(7);
     let mut unequal = 0;
     for max in [1, 2, 3, 7, 40, 40, 90] {
@@ -77,11 +77,11 @@ fn it_does_what_a_plain_list_does() {
             }
         }
     }
-    assert!(unequal > 1_000, "hardly ever was a newer request forgotten: {unequal}");
+    assert!(unequal > 1_000, "a newer request was forgotten only {unequal} times");
 }
 
 #[test]
-fn an_equal_share_is_never_lost_to_others() {
+fn account_never_loses_its_equal_share_to_others() {
     let mut window = Window::new(IndexKey::FIXED);
     // Three accounts have 25 requests each before a fourth sends 10,000.
     for request in 0..75 {
@@ -97,11 +97,11 @@ fn an_equal_share_is_never_lost_to_others() {
     let of_the_fourth = window.iter().skip(75).map(|it| it.request.0);
     assert!(of_the_fourth.eq(9_975..10_000));
     assert!(window.check());
-    assert_eq!(window.slots.len(), 101, "it grows to one more than it remembers");
+    assert_eq!(window.slots.len(), 101, "it grows to one slot more than its limit");
 }
 
 #[test]
-fn a_smaller_bound_forgets_until_it_holds() {
+fn smaller_limit_forgets_until_the_window_fits() {
     let mut window = Window::new(IndexKey::FIXED);
     for request in 0..50 {
         window.remember(record(request % 2, request, 1 + request), 50);

@@ -79,7 +79,7 @@ impl Answer {
                 outcome: known.map(|known| known.outcome.into()),
             }),
             _ => {
-                let error = String::from("this version has no line for what was found");
+                let error = String::from("this version cannot show the answer");
                 Self::Refused(Refused { line, column: None, request: None, error })
             }
         }

@@ -16,7 +16,7 @@ pub(super) use line::{kind_line, time_in_force_line};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLine {
     /// The line is a question.
-    #[error("this line asks something; a command is wanted here")]
+    #[error("this line is a question; expected a command")]
     NoCommand,
     /// The market does not exist, so the prices have no meaning.
     #[error("there is no market {}", .0.0)]
@@ -109,7 +109,7 @@ impl Units<'_> {
 }
 
 fn too_long(field: &'static str, text: &Amount) -> BadLine {
-    let why = String::from("has more than the 28 digits that are read");
+    let why = String::from("has more than 28 digits");
     BadLine::Amount { field, text: text.clone(), why }
 }
 

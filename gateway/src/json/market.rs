@@ -190,9 +190,9 @@ impl Detail {
     #[must_use]
     pub fn of(outcome: Outcome, market: MarketId, spec: &MarketSpec) -> Option<Self> {
         let (field, why) = if outcome == Outcome::Rejected(Reason::ZeroMarketId) {
-            ("market", String::from("0 is no id: markets are numbered from 1"))
+            ("market", String::from("0 is not a market id: ids start at 1"))
         } else if outcome == Outcome::Rejected(Reason::UsedMarketId) {
-            let why = "is not above every id that was ever used: ids only go up, so that none is used \
+            let why = "is not above every id used so far: ids only go up, so that no id is used \
                        twice";
             ("market", format!("{market} {why}"))
         } else if outcome == Outcome::Rejected(Reason::BadSpec) {
@@ -232,13 +232,13 @@ fn broken(bound: BrokenBound, spec: &MarketSpec) -> (&'static str, String) {
         }
         BrokenBound::QuantityMax => {
             let least = units.show_quantity(Quantity(1));
-            ("quantity_max", format!("0 is below the least, one lot of {least}"))
+            ("quantity_max", format!("0 is below the minimum, one lot of {least}"))
         }
         BrokenBound::OrdersMax => count("orders_max", limits.orders_max, 1),
         BrokenBound::OrdersPerAccountMax => {
             count("orders_per_account_max", limits.orders_per_account_max, 1)
         }
-        BrokenBound::PartsMax => ("parts_max", String::from("0 is below the least, 1")),
+        BrokenBound::PartsMax => ("parts_max", String::from("0 is below the minimum, 1")),
         BrokenBound::RequestsMax => count("requests_max", limits.requests_max, 0),
         BrokenBound::BlockedMax => count("blocked_max", limits.blocked_max, 0),
         BrokenBound::MakerFee => fee("maker_ppm", terms.fees.maker_ppm),

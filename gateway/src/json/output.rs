@@ -15,7 +15,7 @@ use pricetime::MarketView;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "a line is made, written and dropped")]
+#[expect(clippy::large_enum_variant, reason = "a line is created, written and dropped at once")]
 pub enum Answer {
     /// The first line of a connection.
     Welcome(Welcome),
@@ -48,7 +48,7 @@ const fn yes() -> bool {
     true
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 const fn is_zero(number: &usize) -> bool {
     *number == 0
 }

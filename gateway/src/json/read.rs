@@ -32,7 +32,7 @@ impl Line {
             let said = said.rsplit_once(" at line ").map_or(said.as_str(), |(said, _)| said);
             let why = match error.classify() {
                 Category::Data => in_words(text, said),
-                Category::Eof => format!("the line is not whole: {said}"),
+                Category::Eof => format!("the line is incomplete: {said}"),
                 Category::Io | Category::Syntax => said.to_owned(),
             };
             Unreadable { column: error.column(), why: shorten(&why) }
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_member_its_value_and_what_it_should_be() {
+    fn error_names_the_member_its_value_and_what_it_should_be() {
         let place = |member: &str| {
             let rest = r#""side":"buy","type":"limit","quantity":"1""#;
             let a = "00000000-0000-0000-0000-00000000000a";

@@ -59,7 +59,7 @@ impl<'de> Deserialize<'de> for Amount {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(
     untagged,
-    expecting = "a decimal in a string, like \"0.0001\", or {\"mantissa\":1,\"exponent\":-4} is wanted"
+    expecting = "a decimal in a string, like \"0.0001\", or {\"mantissa\":1,\"exponent\":-4} is required"
 )]
 pub enum StepText {
     /// A decimal.
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_amount_is_digits_and_nothing_else() {
+    fn amount_is_a_plain_decimal() {
         for good in ["0", "-0.5", "0.1425", "007", "123456789012345678901234567890.5"] {
             assert_eq!(Amount::new(good.to_owned()).unwrap().as_str(), good);
         }
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn every_step_comes_back_as_it_was() {
+    fn every_step_survives_conversion_to_text() {
         for mantissa in [1, 5, 10, 25, 1_000, 123_456_789, 1_000_000_000] {
             for exponent in -28..=28 {
                 let step = Step { mantissa, exponent };
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn times_come_back_to_the_nanosecond() {
+    fn times_survive_conversion_to_text_to_the_nanosecond() {
         for nanoseconds in [0, 1, 1_780_272_000_123_456_789, u64::MAX] {
             let time = Time(Timestamp(nanoseconds));
             assert_eq!(time.to_string().parse(), Ok(time));

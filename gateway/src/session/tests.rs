@@ -84,17 +84,17 @@ async fn talk(lines: &[Value]) -> Vec<Value> {
     let (mut answers, mut asking) = tokio::io::split(client);
     let written = tokio::time::timeout(PATIENCE, asking.write_all(said.as_bytes())).await;
     gate.set(false);
-    written.expect("all lines are read while the first has no answer").expect("it reads");
-    asking.shutdown().await.expect("it reads");
+    written.expect("all lines are read before the first is answered").expect("the session reads");
+    asking.shutdown().await.expect("the session reads");
     let mut text = String::new();
     let read = tokio::time::timeout(PATIENCE, answers.read_to_string(&mut text)).await;
-    read.expect("it answers and ends").expect("it answers");
-    session.await.expect("no panic").expect("it ends in order");
+    read.expect("the session answers and ends in time").expect("the session answers");
+    session.await.expect("no panic").expect("the session ends without an error");
     text.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lines_behind_a_question_are_read_before_it_is_answered() {
+async fn lines_after_a_question_are_read_before_it_is_answered() {
     let order = |number: u64| json!({ "order": { "market": 1, "order": id(number + 1) } });
     let lines: Vec<Value> = (1..=1_000)
         .flat_map(|number| [place(number), json!({ "view": { "market": 1 } }), order(number)])
@@ -116,7 +116,7 @@ async fn lines_behind_a_question_are_read_before_it_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_books_that_are_owed_stop_the_reader_and_come_all_the_same() {
+async fn large_unsent_books_pause_the_reader_and_still_arrive() {
     let view = json!({ "view": { "market": 1, "depth": 1_000 } });
     let lines: Vec<Value> = (1..=40).flat_map(|number| [place(number), view.clone()]).collect();
     let answers = talk(&lines).await;

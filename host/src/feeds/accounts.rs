@@ -197,7 +197,7 @@ mod tests {
         assert_eq!(left(&accounts), [Some(1), Some(1)]);
         let (from, to) = (Phase::Closed, Phase::Call);
         tell(&mut accounts, one, &[Event::PhaseChanged { from, to }]);
-        assert_eq!(left(&accounts), [None, Some(1)], "all of the market are concerned");
+        assert_eq!(left(&accounts), [None, Some(1)], "this event concerns every account");
     }
 
     #[test]

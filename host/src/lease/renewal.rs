@@ -67,14 +67,17 @@ impl LeaseRenewal {
             say(false);
             error!(
                 lock = self.key,
-                "the lock is lost: nothing is told of until it is held again; matching and the \
-                 journal go on"
+                "lock lost: nothing is acknowledged or published until it is held again; matching \
+                 and the journal continue"
             );
             if !self.try_again() {
                 return;
             }
             say(true);
-            info!(lock = self.key, "the lock is held again: what waited is told of");
+            info!(
+                lock = self.key,
+                "lock held again: everything that waited is acknowledged and published"
+            );
         }
         if let Some(held) = self.lease.set(None) {
             let _ = held.release();

@@ -111,7 +111,7 @@ impl ImageThread {
         }
         if !self.fenced.is_empty() {
             let markets = self.fenced.names();
-            warn!(markets, "another writer's images stand in Redis, not those of this process");
+            warn!(markets, "Redis holds another writer's images, not those of this process");
         }
         let markets = self.due().count();
         if let (Some(alone), 1..) = (&self.alone, markets) {
@@ -233,8 +233,8 @@ impl ImageThread {
         error!(
             market = market.0,
             why,
-            "Redis: the image differs from what was written there: somebody edited it; it is written \
-             anew with the next epoch"
+            "Redis: the image differs from what was written there: another program changed it; it \
+             is written again with the next epoch"
         );
         self.shared.redis.change(|status| {
             if !status.differs.contains(&market) {
@@ -266,8 +266,8 @@ impl ImageThread {
                     if self.fenced.remove(market) {
                         info!(
                             market = market.0,
-                            "Redis: nothing holds the claim of the other writer any more: this \
-                             process writes the market again"
+                            "Redis: the other writer's claim is gone: this process writes the \
+                             market again"
                         );
                         self.say_fenced();
                     }
@@ -341,7 +341,7 @@ impl ImageThread {
             RedisState::Unknown => info!("Redis: connected"),
             RedisState::Degraded { .. } => {
                 metrics::counter!("pricetime_redis_recoveries_total").increment(1);
-                info!("Redis: well again, and the image is up to date");
+                info!("Redis: works again, and the image is up to date");
             }
         }
         self.well = true;
@@ -357,9 +357,15 @@ impl ImageThread {
             }
         });
         if std::mem::replace(&mut self.well, false) {
-            let lost =
-                if self.alone.is_some() { "; what is not there is lost if this ends" } else { "" };
-            warn!("Redis: {error}; matching goes on, the image follows when Redis is well{lost}");
+            let lost = if self.alone.is_some() {
+                "; anything not in Redis is lost if this process ends"
+            } else {
+                ""
+            };
+            warn!(
+                "Redis: {error}; matching continues, and the image catches up when Redis works \
+                 again{lost}"
+            );
         }
     }
 

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_market_comes_in_its_turn() {
+    fn markets_are_verified_in_turn() {
         let second = Duration::from_secs(1);
         let (mut looks, begun) = (Looks::new(Some(second * 10)), Instant::now());
         let mut at = |after: u32, markets: &[u32]| {

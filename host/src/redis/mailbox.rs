@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn changes_are_given_up_when_they_outnumber_the_orders() {
+    fn changes_are_discarded_if_they_outnumber_the_orders() {
         let some = removed(0..600).on_top_of(Some(removed(300..900)));
         assert_eq!(changes(&some), Some(900));
         let many = removed(900..1_500).on_top_of(Some(some));

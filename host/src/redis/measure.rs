@@ -44,7 +44,7 @@ pub(super) fn wrote(took: Duration, wrote: Wrote) {
 }
 
 /// Converts a number for a gauge.
-#[expect(clippy::cast_precision_loss, reason = "nobody reads so many digits of a gauge")]
+#[expect(clippy::cast_precision_loss, reason = "a gauge does not need that many digits")]
 pub(super) const fn gauge(number: u64) -> f64 {
     number as f64
 }

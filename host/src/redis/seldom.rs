@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_comes_once_a_minute_and_counts_what_had_none() {
+    fn line_is_logged_once_a_minute_and_counts_the_suppressed_ones() {
         let (mut seldom, begun) = (Seldom::default(), Instant::now());
         let mut at = |second: u32, many| seldom.add(many, begun + Duration::from_secs(1) * second);
         assert_eq!(at(0, 0), None);

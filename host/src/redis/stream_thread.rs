@@ -33,7 +33,7 @@ enum Failure {
     Stream(#[from] StreamError),
     #[error("nothing is published in {key}: {why}")]
     Barred { key: String, why: Barred },
-    #[error("the journal cannot be read again: {0}")]
+    #[error("cannot replay the journal: {0}")]
     JournalReplay(#[from] ReplayError),
 }
 
@@ -148,7 +148,7 @@ impl StreamThread {
         }
         if !self.fenced {
             let behind = self.behind();
-            warn!(behind, "events are left to be published; the next start does that");
+            warn!(behind, "some events are not published; the next start publishes them");
         }
     }
 
@@ -261,7 +261,7 @@ impl StreamThread {
         let each: Vec<String> = each.collect();
         if let Some(before) = self.markers.add(each.len() as u64, Instant::now()) {
             let markers = each.join(", ");
-            info!(markers, before, "Redis: a marker says from where events are published");
+            info!(markers, before, "Redis: a marker says where published events begin");
         }
     }
 
@@ -335,7 +335,7 @@ impl StreamThread {
         messages.extend(self.alerts.take(&names.alerts()));
         if let Err(error) = self.writer.tell(&messages) {
             self.count_error();
-            warn!("Redis: channels were not told of {} messages: {error}", messages.len());
+            warn!("Redis: {} messages were not sent to channels: {error}", messages.len());
         }
     }
 
@@ -399,7 +399,10 @@ impl StreamThread {
                 self.shared.set_published(None);
             }
             Failure::Stream(StreamError::Redis(_)) if first => {
-                warn!("Redis: {why}; matching goes on, events are published when Redis is well");
+                warn!(
+                    "Redis: {why}; matching continues, and events are published when Redis works \
+                     again"
+                );
             }
             Failure::Stream(_) | Failure::Barred { .. } | Failure::JournalReplay(_) if first => {
                 error!("Redis: events are not published: {why}");

@@ -31,11 +31,11 @@ impl Unasked {
                 market = market.0,
                 history,
                 sequence,
-                "Redis: an image of another history is there, which this folder does not come from: \
+                "Redis: holds an image of another history, which this folder does not come from: \
                  nothing is written; drop that image, or run with the folder that it belongs to"
             );
         }
-        let why = "an image of another history is there";
+        let why = "it holds an image of another history";
         Err(RedisError::Options(why.to_owned()))
     }
 }

@@ -65,7 +65,7 @@ impl Again {
             Err(why) => Err(why),
         };
         found.unwrap_or_else(|why| {
-            warn!("settlement: nobody knows which markets are gone: {why}");
+            warn!("settlement: cannot find out which markets were removed: {why}");
             BTreeMap::new()
         })
     }
@@ -120,7 +120,7 @@ impl Again {
         match self.replay(wanted, through) {
             Ok(()) => Made::Whole,
             Err(why) => {
-                warn!("settlement: epochs cannot be made again: {why}");
+                warn!("settlement: cannot recompute epochs from the journal: {why}");
                 match why {
                     // Commands of other rules are never replayed here, so they count as gone.
                     Trouble::Recount(

@@ -102,7 +102,7 @@ impl DeliveryThread {
 
     /// Starts the thread.
     pub(crate) fn spawn(self) -> std::io::Result<Outward> {
-        let left = "a delivery is still under way; the next start makes it again";
+        let left = "a delivery is still in progress; the next start repeats it";
         Outward::spawn("delivery", left, move || self.run())
     }
 
@@ -162,7 +162,7 @@ impl DeliveryThread {
             }
             false => Err(trouble),
         };
-        let unread = |why| Trouble::Disk(String::from("orders cannot be read"), why);
+        let unread = |why| Trouble::Disk(String::from("cannot read the operator's orders"), why);
         for (market, order) in self.orders.left().map_err(unread)? {
             if self.is_over() {
                 return Ok(());
@@ -192,7 +192,9 @@ impl DeliveryThread {
     fn sit(&mut self, market: MarketId) -> Result<&mut Round, Trouble> {
         if !self.rounds.contains_key(&market) {
             let mark = self.receipts.mark(market);
-            let unread = |why| Trouble::Disk(format!("the position of market {market}"), why);
+            let unread = |why| {
+                Trouble::Disk(format!("cannot read the delivery position of market {market}"), why)
+            };
             let round = Round { mark: mark.map_err(unread)?, ..Round::default() };
             self.rounds.insert(market, round);
         }
@@ -221,8 +223,8 @@ impl DeliveryThread {
             (round.mark.number, round.mark.refused) = (0, None);
             warn!(
                 market = market.0,
-                "delivery: this ledger does not know what was delivered last: it goes on with the \
-                 first epoch behind it"
+                "delivery: this ledger does not know the last delivered batch: delivery continues \
+                 with the first epoch after it"
             );
         }
         Ok(())
@@ -288,7 +290,8 @@ impl DeliveryThread {
     fn pass(&mut self, at: (u64, &Notice), done: &Done<'_>) -> Result<(), Trouble> {
         let (number, market) = (at.0, at.1.batch.market);
         let mark = Mark::behind(at);
-        let unkept = |why| Trouble::Disk(format!("the receipt of market {market}"), why);
+        let unkept =
+            |why| Trouble::Disk(format!("cannot store the receipt of market {market}"), why);
         if self.sit(market)?.noted != Some(number) {
             self.receipts.add(at, done).map_err(unkept)?;
             self.sit(market)?.noted = Some(number);
@@ -377,7 +380,9 @@ impl DeliveryThread {
 
     fn keep(&self, market: MarketId, mark: &Mark) -> Result<(), Trouble> {
         let kept = self.receipts.keep(market, mark);
-        kept.map_err(|why| Trouble::Disk(format!("how delivery of market {market} stands"), why))
+        kept.map_err(|why| {
+            Trouble::Disk(format!("cannot store the delivery position of market {market}"), why)
+        })
     }
 
     /// Skips an epoch that could not be delivered. Returns `false` if that is not decided yet: an epoch
@@ -403,13 +408,13 @@ impl DeliveryThread {
             warn!(
                 market = market.0,
                 epoch = epoch.0,
-                "delivery of this epoch has not failed: it is not skipped"
+                "delivery: this epoch is not skipped, because its delivery has not failed"
             );
             return Ok(true);
         };
         round.waiting.clear();
         self.pass((*number, notice), &Done::Skipped(&why))?;
-        info!(market = market.0, epoch = epoch.0, "delivery: skipped by an operator");
+        info!(market = market.0, epoch = epoch.0, "delivery: epoch skipped by an operator");
         Ok(true)
     }
 

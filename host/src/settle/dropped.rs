@@ -108,9 +108,9 @@ fn unread(
     why: &dyn std::fmt::Display,
 ) -> io::Error {
     let why = format!(
-        "{} cannot be read ({why}): it says which epochs were dropped, so nothing is settled without \
-         it; put a copy back, or remove it if none was ever dropped, then `pricetime settle resume \
-         {market}`",
+        "{} cannot be read ({why}): it lists the dropped epochs, so nothing is settled without it; \
+         restore a copy, or remove it if no epoch was ever dropped, then run `pricetime settle \
+         resume {market}`",
         path.display()
     );
     io::Error::new(kind, why)
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drops_are_read_as_they_were_kept_for_each_history() {
+    fn drops_are_stored_and_read_for_each_history() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join(FOLDER)).expect("a folder");
         let dropped = Dropped::of(folder.path());
@@ -136,6 +136,6 @@ mod tests {
         fs::write(dropped.path(market), "[{").expect("a disk");
         let why = dropped.read(market, new).expect_err("no JSON").to_string();
         assert!(why.contains("dropped-7.json cannot be read"), "{why}");
-        assert!(dropped.keep(market, new, &second).is_err(), "nothing is written over it");
+        assert!(dropped.keep(market, new, &second).is_err(), "the file is not overwritten");
     }
 }

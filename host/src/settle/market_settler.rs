@@ -31,7 +31,7 @@ impl MarketSettler {
         if self.settler.is_unread() {
             let drops = store.dropped.read(market, history).map_err(|why| why.to_string());
             if let Err(why) = &drops {
-                error!(market = market.0, "settlement still stands: {why}");
+                error!(market = market.0, "settlement is still halted: {why}");
             }
             self.settler.learn_drops(drops);
         }
@@ -44,7 +44,7 @@ impl MarketSettler {
             let market = market.0;
             warn!(
                 market,
-                "settlement: it stands still, so a retry changes nothing: mend this first, then \
+                "settlement is halted, so a retry changes nothing: fix the cause, then run \
                  `pricetime settle resume {market}`: {why}"
             );
         }
@@ -67,18 +67,18 @@ impl MarketSettler {
         }
         let (market, number) = (market.0, epoch.0);
         if self.settler.has_dropped(epoch) && self.settler.last_settled() >= Some(epoch) {
-            info!(market, epoch = number, "settlement: this epoch is dropped already");
+            info!(market, epoch = number, "settlement: this epoch is already dropped");
             return false;
         }
         let begins = self.settler.give_up(epoch);
         if begins {
             self.dropping = Some(epoch);
-            warn!(market, epoch = number, "settlement: given up by an operator");
+            warn!(market, epoch = number, "settlement: an operator drops this epoch");
         } else {
             warn!(
                 market,
                 epoch = number,
-                "settlement: this epoch is no dead letter: it is not given up"
+                "settlement: this epoch is not a dead letter, so it is not dropped"
             );
         }
         begins

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_for_a_settlement_that_hangs_is_bounded_and_ends_with_the_last_epoch() {
+    fn queue_of_a_hanging_settlement_is_bounded_and_ends_with_the_last_epoch() {
         let (outgoing, incoming) = news();
         for epoch in 1..=20_000 {
             for market in 1..=3 {

@@ -104,7 +104,8 @@ impl Receipts {
         serde_json::from_slice(&text).map_err(|why| {
             let path = path.display();
             let why = format!(
-                "{path} cannot be read ({why}): put it back, or remove it to deliver everything again"
+                "{path} cannot be read ({why}): restore a copy, or remove it to deliver everything \
+                 again"
             );
             io::Error::new(io::ErrorKind::InvalidData, why)
         })

@@ -28,7 +28,7 @@ pub(super) fn tell(before: &[MarketSettlement], now: &[MarketSettlement]) {
             continue;
         }
         match &it.standing {
-            Standing::Halted(why) => error!(market, "settlement stands still: {why}"),
+            Standing::Halted(why) => error!(market, "settlement is halted: {why}"),
             Standing::DeadLetter { epoch, tries, why } => {
                 error!(market, epoch = epoch.0, tries, "settlement is refused: {why}");
             }
@@ -55,9 +55,9 @@ pub(super) fn remark(market: MarketId, remark: &Remark) {
                 knew,
                 stood,
                 ?dropped,
-                "settlement: the ledger was put back: it had settled epoch {knew}, and now stands behind \
-                 epoch {stood}; what lies between is posted again, and what was dropped is dropped \
-                 again; run `pricetime settle verify` when that is done"
+                "settlement: the ledger was put back: it had settled epoch {knew}, and is now \
+                 after epoch {stood}; the epochs in between are posted again, and dropped epochs \
+                 are dropped again; run `pricetime settle verify` when that is done"
             );
         }
         Remark::CaughtUp(epoch) => {
@@ -75,8 +75,9 @@ pub(super) fn remark(market: MarketId, remark: &Remark) {
         Remark::Posted(epoch) => error!(
             market,
             epoch = epoch.0,
-            "settlement: this epoch was dropped, and stands as posted: another program has posted it; if \
-             it was put right by hand, it counts twice: see `pricetime settle verify`"
+            "settlement: this epoch was dropped, but the ledger has it as posted: another program \
+             posted it; if it was also corrected by hand, it counts twice: see `pricetime settle \
+             verify`"
         ),
     }
 }

@@ -91,8 +91,8 @@ impl SettlementThread {
 
     /// Starts the thread.
     pub(crate) fn spawn(self) -> std::io::Result<Outward> {
-        let left = "the ledger does not answer: epochs are not settled yet; the next start goes on with \
-                    them";
+        let left = "the ledger does not answer: some epochs are not settled; the next start \
+                    settles them";
         Outward::spawn("settlement", left, move || self.run())
     }
 
@@ -120,7 +120,7 @@ impl SettlementThread {
         }
         let owed = self.desks.values().filter(|market_settler| !market_settler.is_done()).count();
         if owed > 0 {
-            warn!(markets = owed, "epochs are not settled yet; the next start goes on with them");
+            warn!(markets = owed, "some epochs are not settled; the next start settles them");
         }
     }
 
@@ -168,7 +168,9 @@ impl SettlementThread {
             // One of the requests may be a hold.
             let why = why.to_string();
             if self.unread.as_ref() != Some(&why) {
-                warn!("settlement: orders cannot be read, so nothing is done: {why}");
+                warn!(
+                    "settlement: cannot read the operator's orders, so nothing is settled: {why}"
+                );
             }
             self.unread = Some(why);
             return LOOK;
@@ -234,7 +236,7 @@ impl SettlementThread {
             }
             Step::Note(drops) => {
                 let kept = self.store.dropped.keep(market, self.history, drops);
-                let why = |why| format!("what was dropped cannot be written down: {why}");
+                let why = |why| format!("cannot store the dropped epochs: {why}");
                 Reply::Noted(kept.map_err(why))
             }
             Step::Look
@@ -272,7 +274,7 @@ impl SettlementThread {
             Some(ledger) => Ok(ledger.as_mut()),
             none @ None => {
                 let opened = delivery_thread::open(&self.open)?;
-                info!(ledger = opened.name(), "settlement: open");
+                info!(ledger = opened.name(), "settlement: ledger opened");
                 Ok(none.insert(opened).as_mut())
             }
         }
@@ -324,7 +326,7 @@ impl SettlementThread {
 
     fn keep(&self, market: MarketId, kept: &Kept) -> Reply {
         if let Err(why) = self.store.keep(market, self.history, kept) {
-            warn!("settlement: cannot keep what is known of market {market}: {why}");
+            warn!("settlement: cannot store the state of market {market}: {why}");
         }
         Reply::Kept
     }
@@ -405,7 +407,7 @@ impl SettlementThread {
         if now != self.said {
             report::tell(&self.said, &now);
             if let Err(why) = self.store.say(&now) {
-                warn!("settlement: the status cannot be written: {why}");
+                warn!("settlement: cannot write the status: {why}");
             }
             self.shared.set_settlement(now.clone());
             self.said = now;

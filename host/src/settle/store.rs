@@ -283,7 +283,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_are_found_as_they_were_left() {
+    fn operator_requests_are_read_as_they_were_stored() {
         let (drop, skip) =
             (OperatorRequest::Drop(EpochNumber(42)), OperatorRequest::DeliverSkip(EpochNumber(42)));
         for order in [

@@ -55,7 +55,7 @@ impl Newer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
     /// The bytes do not begin with the magic number.
-    #[error("the file does not begin like one of Pricetime's")]
+    #[error("the file does not begin like a Pricetime file")]
     Magic,
     /// Another version of the program wrote the bytes. A higher format is a newer one.
     #[error("format {found}; this version reads format {FORMAT}")]
@@ -72,7 +72,7 @@ pub enum CodecError {
         found: u16,
     },
     /// Fewer bytes are present than the envelope states.
-    #[error("{stated} bytes are stated, {present} are there")]
+    #[error("{stated} bytes are stated, but {present} are present")]
     Length {
         /// The number that the envelope states.
         stated: u64,
@@ -92,7 +92,7 @@ pub enum CodecError {
         left: usize,
     },
     /// A number is not a valid value of its type.
-    #[error("{found} is no {of}")]
+    #[error("{found} is not a valid {of}")]
     Variant {
         /// The name of the type or field.
         of: &'static str,
@@ -100,13 +100,13 @@ pub enum CodecError {
         found: u8,
     },
     /// The bytes of a symbol are not valid.
-    #[error("bytes that are no symbol")]
+    #[error("the bytes are not a symbol")]
     Symbol,
     /// A record of a snapshot cannot be encoded or decoded.
     #[error("a record cannot be read: {0}")]
     Record(String),
     /// A list states more records than its bytes can hold.
-    #[error("a list states {stated} records and has bytes for {possible}")]
+    #[error("a list states {stated} records, but has bytes for {possible}")]
     Count {
         /// The number that the list states.
         stated: u64,

@@ -48,7 +48,7 @@ fn certificates(what: &str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, 
         .collect::<Result<_, _>>()
         .map_err(|error| format!("{what}: {error}"))?;
     if all.is_empty() {
-        return Err(format!("{what}: there is none in what was given, as PEM"));
+        return Err(format!("{what}: the given text has no PEM certificate"));
     }
     Ok(all)
 }

@@ -101,7 +101,8 @@ pub enum FolderError {
     },
     /// The folder is not a data folder: it has no file `history`.
     #[error(
-        "{} is no data folder, it holds no file \"history\": name one that a market has run in",
+        "{} is not a data folder, because it has no file \"history\": name a folder that a market \
+         has run in",
         .0.display()
     )]
     Missing(
@@ -116,7 +117,7 @@ pub enum FolderError {
     ),
     /// The folder is not empty and has no file `history`.
     #[error(
-        "{} holds {found} but no file \"history\": name an empty folder, or put that file back",
+        "{} holds {found} but no file \"history\": name an empty folder, or restore that file",
         folder.display()
     )]
     NotOurs {
@@ -134,7 +135,7 @@ pub enum FolderError {
         newer: Newer,
     },
     /// The file `history` cannot be read.
-    #[error("{} cannot be read as a history file: put back a copy of it", .0.display())]
+    #[error("{} cannot be read as a history file: restore a copy of it", .0.display())]
     Damaged(
         /// The file.
         PathBuf,
@@ -391,7 +392,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_history_file_has_these_bytes() {
+    fn history_file_has_the_golden_bytes() {
         let history = History(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f);
         let golden = |journal, check| {
             format!(

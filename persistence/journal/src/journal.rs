@@ -121,8 +121,8 @@ pub enum JournalError {
     ),
     /// Bytes that were durable have changed or are missing.
     #[error(
-        "{} is damaged at byte {offset}, where command {sequence} should stand: {what}; nothing \
-         was changed: put back a copy of this file, or move the journal away and accept the loss",
+        "{} is damaged at byte {offset}, where command {sequence} should be: {what}; nothing was \
+         changed: restore a copy of this file, or move the journal away and accept the loss",
         file.display()
     )]
     Damaged {
@@ -156,8 +156,9 @@ pub enum JournalError {
     /// The commands were written under other rules, so this program would give them another meaning.
     #[error(
         "{} was written under version {found} of the rules, and this program follows version {ours}: \
-         these commands can be replayed only by the program that wrote them; to go on with this one, \
-         open the folder with that program and close it in order, so that a snapshot holds them",
+         these commands can be replayed only by the program that wrote them; to continue with this \
+         one, open the folder with that program and close it in order, so that a snapshot holds \
+         them",
         file.display()
     )]
     OtherRules {
@@ -180,7 +181,7 @@ pub enum JournalError {
         file: PathBuf,
     },
     /// The command is not the next one.
-    #[error("command {found} was to follow, and not {expected}")]
+    #[error("expected command {expected}, but got command {found}")]
     NotDense {
         /// The next sequence.
         expected: Sequence,
@@ -188,7 +189,10 @@ pub enum JournalError {
         found: Sequence,
     },
     /// The command was dropped, or never existed.
-    #[error("command {asked} is gone from {}: it begins with {oldest}", folder.display())]
+    #[error(
+        "command {asked} is no longer in {}: it begins with command {oldest}",
+        folder.display()
+    )]
     Gone {
         /// The folder.
         folder: PathBuf,
@@ -198,7 +202,7 @@ pub enum JournalError {
         oldest: Sequence,
     },
     /// An earlier write or sync failed, so the contents of the disk are unknown.
-    #[error("the journal stopped after an error, start the program again: {0}")]
+    #[error("the journal stopped after an error; start the program again: {0}")]
     Poisoned(
         /// That error.
         String,
@@ -231,7 +235,7 @@ pub enum Damage {
         durable: Sequence,
     },
     /// A record before the end of the journal is bad.
-    #[error("no record can be read there, though the journal goes on")]
+    #[error("no record can be read there, but the journal continues after it")]
     Unreadable,
     /// A record states that its own command or a later one was already durable.
     #[error("the record says that command {0} was durable before it was written")]
@@ -240,7 +244,7 @@ pub enum Damage {
     #[error("the file ends there, and the next one begins with command {0}")]
     Hole(Sequence),
     /// There are bytes other than zero after the last record.
-    #[error("behind the last record of a full file something stands at byte {0}")]
+    #[error("there is data at byte {0}, after the last record of a full file")]
     Rest(u64),
     /// A record is intact but does not hold a command.
     #[error("the record is whole but holds no command: {0}")]

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_line_is_passed_over_and_never_kept() {
+    fn long_line_is_skipped_and_not_buffered() {
         let longest = vec![b'x'; LINE_MAX];
         let long = vec![b'x'; 3 * LINE_MAX];
         let all = [b"a\n".as_slice(), &longest, b"\n", &long, b"\n\nb"].concat();

@@ -120,7 +120,7 @@ pub enum SnapshotError {
         ours: History,
     },
     /// The state cannot be encoded.
-    #[error("the state cannot be spelled: {0}")]
+    #[error("the state cannot be encoded: {0}")]
     Spelling(CodecError),
 }
 

@@ -107,7 +107,7 @@ impl FolderReader {
         // Checked afterwards. Otherwise a process could open the folder in between, and commands that it
         // has not made durable would count.
         let in_use = self.in_use().map_err(|source| {
-            let (doing, path) = ("see whether a process has opened", self.path.clone());
+            let (doing, path) = ("check whether a process has opened", self.path.clone());
             JournalError::Io { doing, path, source }
         })?;
         Ok(JournalSight { in_use, ..sight })
@@ -188,7 +188,7 @@ impl FolderReader {
 struct ReadOnly(Arc<dyn Disk>);
 
 fn refused<T>() -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, "this folder is only looked at"))
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, "this folder is opened for reading only"))
 }
 
 impl fmt::Debug for ReadOnly {

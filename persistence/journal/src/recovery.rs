@@ -60,9 +60,9 @@ pub enum RecoveryError {
     Snapshot(#[from] SnapshotError),
     /// The journal ends before the snapshot.
     #[error(
-        "the journal ends with command {journal} in {}, but there is a snapshot of command {snapshot}: \
-         the end of the journal is lost; put back {}, which follows, or a later copy of the former; or \
-         accept the loss",
+        "the journal ends with command {journal} in {}, but there is a snapshot of command \
+         {snapshot}: the end of the journal is lost; restore {}, the next file, or a later copy of \
+         the first one; or accept the loss",
         last.display(),
         next.display()
     )]
@@ -78,8 +78,8 @@ pub enum RecoveryError {
     },
     /// The journal begins after the snapshot.
     #[error(
-        "the journal begins with command {journal}, but the newest snapshot that can be read is of \
-         command {snapshot}: what lies between is gone; put it back, or accept the loss{}",
+        "the journal begins with command {journal}, but the newest readable snapshot is of command \
+         {snapshot}: the commands in between are lost; restore them, or accept the loss{}",
         named(damaged)
     )]
     Gap {
@@ -99,7 +99,7 @@ pub enum RecoveryError {
         broken: Broken,
     },
     /// The restored state has another digest than the snapshot states.
-    #[error("the snapshot of command {sequence} has digest {found:032x}, it states {stated:032x}")]
+    #[error("the snapshot of command {sequence} has digest {found:032x}, but states {stated:032x}")]
     Digest {
         /// The last command of the snapshot.
         sequence: Sequence,
@@ -109,7 +109,10 @@ pub enum RecoveryError {
         found: u128,
     },
     /// The folder already holds a history. A state from elsewhere needs an empty or a missing folder.
-    #[error("{} holds a history already: name an empty or a missing folder", .0.display())]
+    #[error(
+        "{} already holds a history: name a folder that is empty or does not exist",
+        .0.display()
+    )]
     NotNew(
         /// The folder.
         PathBuf,

@@ -107,7 +107,7 @@ impl Look<'_> {
             None => self.say(
                 Level::Warning,
                 Subject::Version,
-                "this user may not ask INFO, so nobody knows how the server is set up; allow +info",
+                "this user may not run INFO, so the server's settings are unknown; allow +info",
             ),
         }
         self.access(options);
@@ -139,8 +139,8 @@ impl Look<'_> {
         let (oldest, minor) = OLDEST;
         if number < OLDEST {
             let text = format!(
-                "version {version}: nobody mends what is older than {oldest}.{minor}, and this was \
-                 never tried with it"
+                "version {version}: versions before {oldest}.{minor} get no fixes, and Pricetime \
+                 was never tested with them"
             );
             self.say(Level::Warning, Subject::Version, text);
         } else {
@@ -159,7 +159,7 @@ impl Look<'_> {
             ("noeviction", most) if used > most / 5 * 4 => (
                 Level::Warning,
                 format!(
-                    "{used} of {most} bytes are used: when the memory is full writes are refused, \
+                    "{used} of {most} bytes are used: if the memory is full, writes are refused \
                      and the image stays behind; raise maxmemory"
                 ),
             ),
@@ -169,20 +169,22 @@ impl Look<'_> {
             ),
             ("", _) => (
                 Level::Warning,
-                String::from("the server does not say its maxmemory-policy: make it noeviction"),
+                String::from(
+                    "the server does not report its maxmemory-policy: set it to noeviction",
+                ),
             ),
             (policy, 0) => (
                 Level::Warning,
                 format!(
-                    "maxmemory-policy {policy}: harmless as long as maxmemory is not set; make it \
-                     noeviction before somebody does"
+                    "maxmemory-policy {policy}: harmless while maxmemory is not set; set it to \
+                     noeviction before you set maxmemory"
                 ),
             ),
             (policy, most) => (
                 Level::Bad,
                 format!(
-                    "maxmemory-policy {policy}: at {most} bytes the server deletes what it likes, \
-                     the book too; CONFIG SET maxmemory-policy noeviction"
+                    "maxmemory-policy {policy}: at {most} bytes the server deletes any keys, \
+                     including the book; run CONFIG SET maxmemory-policy noeviction"
                 ),
             ),
         };
@@ -192,7 +194,8 @@ impl Look<'_> {
     fn persistence(&mut self, says: &Says<'_>) -> Result<(), RedisError> {
         let failed = ["rdb_last_bgsave_status", "aof_last_write_status"];
         if let Some(which) = failed.into_iter().find(|which| says.text(which) == "err") {
-            let text = format!("{which} err: the server's disk fails, and it may refuse writes");
+            let text =
+                format!("{which} err: the server cannot write to its disk, and may refuse writes");
             self.say(Level::Bad, Subject::Persistence, text);
         }
         if says.text("aof_enabled") == "1" {
@@ -203,17 +206,17 @@ impl Look<'_> {
             Some(save) if !save.trim_start_matches("save").trim().is_empty() => (
                 Level::Warning,
                 "keeps snapshots but no append-only file: after a crash the image is minutes old \
-                 until it is written anew; appendonly yes",
+                 until it is written again; set appendonly yes",
             ),
             Some(_) => (
                 Level::Warning,
-                "keeps nothing on disk: after a restart there is no image until it is written anew; \
-                 appendonly yes",
+                "keeps nothing on disk: after a restart there is no image until it is written \
+                 again; set appendonly yes",
             ),
             None => (
                 Level::Warning,
                 "keeps no append-only file: after a crash the image is old or gone until it is \
-                 written anew; appendonly yes",
+                 written again; set appendonly yes",
             ),
         };
         self.say(level, Subject::Persistence, text);
@@ -226,13 +229,13 @@ impl Look<'_> {
             (true, Server::Single(_) | Server::Sentinel { .. }) => self.say(
                 Level::Bad,
                 Subject::Role,
-                "this is a node of a cluster, which has some of the keys: say redis+cluster://",
+                "this is a cluster node, which has only some of the keys: use redis+cluster://",
             ),
             (true, Server::Cluster(_)) => {
                 if let Some(state) = self.ask("CLUSTER", &["INFO"])? {
                     let state = Says::of(&state).text("cluster_state").to_owned();
                     let level = if state == "ok" { Level::Good } else { Level::Bad };
-                    self.say(level, Subject::Role, format!("the cluster says of itself: {state}"));
+                    self.say(level, Subject::Role, format!("the state of the cluster is {state}"));
                 }
             }
             (false, _) => {}
@@ -240,7 +243,7 @@ impl Look<'_> {
         match says.text("role") {
             "master" => self.say(Level::Good, Subject::Role, "is a master"),
             role => {
-                let text = format!("is a {role}, which takes no writes: name the master");
+                let text = format!("is a {role}, which accepts no writes: name the master");
                 self.say(Level::Bad, Subject::Role, text);
             }
         }
@@ -249,18 +252,18 @@ impl Look<'_> {
 
     fn access(&mut self, options: &RedisOptions) {
         if !is_public(self.address) {
-            let text = "listens where only this machine or this network reaches it";
+            let text = "is reachable only from this machine or this network";
             self.say(Level::Good, Subject::Access, text);
             return;
         }
         if options.password.is_none() {
-            let text = "is on a public address and wants no password of us: anybody can change the \
-                        book; bind it to a private address, and give it a user";
+            let text = "is on a public address and asks us for no password: anyone can change the \
+                        book; bind it to a private address, and set up a user with a password";
             self.say(Level::Warning, Subject::Access, text);
         }
         if options.tls.is_none() {
-            let text = "is on a public address and nothing is encrypted: anybody on the way can \
-                        read and change the book; say rediss://";
+            let text = "is on a public address and nothing is encrypted: anyone on the network \
+                        path can read and change the book; use rediss://";
             self.say(Level::Warning, Subject::Access, text);
         }
     }
@@ -307,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn near_and_public_addresses_are_told_apart() {
+    fn private_and_public_addresses_are_distinguished() {
         let public = |host: &str| is_public(&Address { host: host.to_owned(), port: 1 });
         for near in ["127.0.0.1", "localhost", "10.1.2.3", "192.168.0.9", "::1", "fd00::1"] {
             assert!(!public(near), "{near}");

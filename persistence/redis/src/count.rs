@@ -11,7 +11,7 @@ pub(super) const HIGHEST: u64 = TradeNumber::HIGHEST.0;
 pub(super) fn counts<const N: usize>(all: [u64; N]) -> Result<(), String> {
     let above = all.into_iter().find(|count| *count > HIGHEST);
     above.map_or(Ok(()), |count| {
-        Err(format!("{count} is above {HIGHEST}, the highest number that is read"))
+        Err(format!("{count} is above {HIGHEST}, the highest valid number"))
     })
 }
 

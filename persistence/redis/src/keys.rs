@@ -62,24 +62,24 @@ impl Default for KeyNames {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKeys {
     /// Two keys have the same name.
-    #[error("two keys are both named {0:?}")]
+    #[error("two keys have the same name {0:?}")]
     Twice(
         /// The name.
         String,
     ),
     /// A name without the market serves one market only.
-    #[error("the key name {0:?} does not say <market>, so it serves one market and not two")]
+    #[error("the key name {0:?} does not contain <market>, so it works for one market only")]
     OneMarket(
         /// The name.
         String,
     ),
     /// A name is empty.
-    #[error("a key needs a name")]
+    #[error("the name of a key is empty")]
     Empty,
     /// A stream and the key beside it would be on different nodes of a cluster.
     #[error(
-        "the keys {0:?} and {1:?} have different hash tags, and one transaction has to reach both: \
-         name the second <stream> in braces, or put it behind a tag of the first"
+        "the keys {0:?} and {1:?} have different hash tags, but one transaction must reach both: \
+         write <stream> in braces in the second name, or give both names the same hash tag"
     )]
     Apart(
         /// The stream.
@@ -88,13 +88,15 @@ pub enum BadKeys {
         String,
     ),
     /// The name of a stream has a market or an account in it, but there is one stream for all.
-    #[error("the stream name {0:?} says <market> or <account>, and there is one stream for all")]
+    #[error(
+        "the stream name {0:?} contains <market> or <account>, but there is one stream for all"
+    )]
     OneStream(
         /// The name.
         String,
     ),
     /// The name of an account's channel lacks the account.
-    #[error("the channel name {0:?} does not say <account>")]
+    #[error("the channel name {0:?} does not contain <account>")]
     NoAccount(
         /// The name.
         String,
@@ -288,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_names_are_these() {
+    fn default_key_names_do_not_change() {
         let keys = KeyNames::default().of(MarketId(7));
         assert_eq!(keys.part(Part::Bids), "pricetime:dev:{7}:bids");
         assert_eq!(keys.metadata, "pricetime:dev:{7}:metadata");
@@ -299,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_names_of_existing_readers_serve_one_market() {
+    fn names_without_the_market_work_for_one_market_only() {
         let names = KeyNames {
             bids: String::from("orderbook:buy"),
             asks: String::from("orderbook:sell"),
@@ -315,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_and_how_far_it_goes_are_on_one_node() {
+    fn stream_and_its_position_must_share_a_node() {
         let with = |trades: &str, published: &str| {
             let own = StreamNames {
                 trades: trades.to_owned(),

@@ -74,7 +74,7 @@ struct OrderText {
     session: Option<SessionId>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -370,7 +370,7 @@ impl Fields<'_> {
 
     fn number<T: std::str::FromStr>(&self, field: &str) -> Result<T, BadRecord> {
         let text = self.text(field)?;
-        text.parse().map_err(|_| self.bad(field, format!("{text:?} is no number of its kind")))
+        text.parse().map_err(|_| self.bad(field, format!("{text:?} is not a valid number")))
     }
 
     /// A number that a market only counts up.
@@ -403,7 +403,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_the_minutes_of_the_calendar() {
+    fn epoch_label_is_the_calendar_minute() {
         let label_of = |seconds: u64| label(Timestamp(seconds * 1_000_000_000));
         assert_eq!(label_of(0), "197001010000");
         assert_eq!(label_of(951_782_400 + 61), "200002290001");
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn the_middle_is_exact() {
+    fn middle_price_is_exact() {
         assert_eq!([half(0), half(5), half(-5), half(-4)], ["0", "2.5", "-2.5", "-2"]);
     }
 }

@@ -215,7 +215,7 @@ impl Link {
                 owner.map(|(_, _, address)| address.clone()).ok_or_else(|| {
                     RedisError::Unreachable {
                         server: String::from("the cluster"),
-                        why: format!("nobody has slot {slot}"),
+                        why: format!("no node serves slot {slot}"),
                         late: false,
                     }
                 })
@@ -236,13 +236,13 @@ impl Link {
         connection.limit(self.options.control);
         let role: redis::Value = redis::cmd("ROLE").query(&mut connection)?;
         let redis::Value::Array(parts) = role else {
-            return Err(std::io::Error::other("ROLE answers something else").into());
+            return Err(std::io::Error::other("unexpected reply to ROLE").into());
         };
         let role: String = redis::from_redis_value(parts.into_iter().next().unwrap_or_default())?;
         if role == "master" {
             return Ok(address);
         }
-        Err(std::io::Error::other(format!("{address} is no master yet but a {role}")).into())
+        Err(std::io::Error::other(format!("{address} is not a master yet, but a {role}")).into())
     }
 }
 
@@ -258,7 +258,9 @@ fn ask_all<T>(
             Err(error) => last = Some(fault(&node.to_string(), &error)),
         }
     }
-    Err(last.unwrap_or_else(|| RedisError::Options(String::from("there is nobody to ask"))))
+    Err(last.unwrap_or_else(|| {
+        RedisError::Options(String::from("the address of Redis names no server"))
+    }))
 }
 
 /// The owner of each slot range, and all nodes that this node names.

@@ -128,7 +128,7 @@ pub enum RedisError {
     /// Another writer has taken the market over.
     #[error(
         "another writer ({writer}, term {theirs}) has taken market {market} over from us (term \
-         {ours}): we do not write it while that claim stands"
+         {ours}): this process does not write it while that claim exists"
     )]
     Fenced {
         /// The market.
@@ -142,7 +142,8 @@ pub enum RedisError {
     },
     /// Another writer has taken over all markets.
     #[error(
-        "another writer ({writer}) has taken everything over from us: we never write there again"
+        "another writer ({writer}) has taken everything over from us: this process never writes \
+         there again"
     )]
     Replaced {
         /// The name of the other writer.
@@ -150,8 +151,8 @@ pub enum RedisError {
     },
     /// A stream names a command with a sequence that no engine reaches.
     #[error(
-        "{key} tells of command {sequence}, and no sequence is above {most}: another program has written \
-         there; delete that stream and its key beside it, and they begin anew"
+        "{key} names command {sequence}, but no sequence is above {most}: another program has \
+         written there; delete that stream and the key beside it, and they start again"
     )]
     Count {
         /// The key with this sequence.
@@ -162,7 +163,7 @@ pub enum RedisError {
         most: u64,
     },
     /// Other clients changed the keys during every try.
-    #[error("the keys of market {market} keep changing under us")]
+    #[error("another program keeps changing the keys of market {market} while they are written")]
     Contended {
         /// The market.
         market: u32,
@@ -181,8 +182,9 @@ impl RedisOptions {
     /// URL.
     pub fn parse(url: &str) -> Result<Self, RedisError> {
         let bad = |what: &str| {
-            let form = "redis://[user:password@]host[:port][/database], or redis+sentinel://host,host/\
-                        master, or redis+cluster://host,host; rediss encrypts";
+            let form = "redis://[user:password@]host[:port][/database], or \
+                        redis+sentinel://host,host/master, or redis+cluster://host,host; use \
+                        rediss to encrypt";
             RedisError::Options(format!("the address of Redis {what}; it looks like {form}"))
         };
         let (scheme, rest) = url.split_once("://").ok_or_else(|| bad("has no scheme"))?;
@@ -190,7 +192,7 @@ impl RedisOptions {
         let tls = match base {
             "redis" => None,
             "rediss" => Some(Tls::default()),
-            _ => return Err(bad("is of another scheme")),
+            _ => return Err(bad("has an unknown scheme")),
         };
         let (who, rest) =
             rest.rsplit_once('@').map_or((None, rest), |(who, rest)| (Some(who), rest));
@@ -199,7 +201,7 @@ impl RedisOptions {
             Some((rest, words)) if kind == "sentinel" => {
                 (rest, Some(sentinel(words).ok_or_else(|| bad(SENTINEL))?))
             }
-            Some(_) => return Err(bad("has a ?, which is for sentinels alone")),
+            Some(_) => return Err(bad("has a ?, which is allowed for sentinels only")),
         };
         let mut parts = rest.trim_end_matches('/').split('/');
         let hosts = parts.next().unwrap_or_default();
@@ -208,31 +210,35 @@ impl RedisOptions {
             .split(',')
             .map(|host| address(host, port))
             .collect::<Option<_>>()
-            .ok_or_else(|| bad("names no host, or no port from 1 to 65535"))?;
+            .ok_or_else(|| bad("has no host, or no port from 1 to 65535"))?;
         let server = match kind {
             "" => match nodes.as_slice() {
                 [one] => Server::Single(one.clone()),
-                _ => return Err(bad("names several hosts, but neither sentinel nor cluster")),
+                _ => {
+                    return Err(bad(
+                        "has several hosts, but its scheme names neither sentinel nor cluster",
+                    ));
+                }
             },
             "cluster" => Server::Cluster(nodes),
             "sentinel" => {
-                let master = parts.next().ok_or_else(|| bad("does not say which master"))?;
+                let master = parts.next().ok_or_else(|| bad("does not name the master"))?;
                 Server::Sentinel { nodes, master: master.to_owned() }
             }
-            _ => return Err(bad("is of another scheme")),
+            _ => return Err(bad("has an unknown scheme")),
         };
         let database = match parts.next() {
             None => 0,
-            Some(text) => text.parse().map_err(|_| bad("ends in something that is no number"))?,
+            Some(text) => text.parse().map_err(|_| bad("has a database that is not a number"))?,
         };
         let (user, password) = match who.map(|who| who.split_once(':').unwrap_or(("", who))) {
             None => (None, None),
             Some(("", password)) => {
-                (None, Some(decoded(password).ok_or_else(|| bad("has a bad %"))?))
+                (None, Some(decoded(password).ok_or_else(|| bad("has an invalid % escape"))?))
             }
             Some((user, password)) => (
-                Some(decoded(user).ok_or_else(|| bad("has a bad %"))?),
-                Some(decoded(password).ok_or_else(|| bad("has a bad %"))?),
+                Some(decoded(user).ok_or_else(|| bad("has an invalid % escape"))?),
+                Some(decoded(password).ok_or_else(|| bad("has an invalid % escape"))?),
             ),
         };
         Ok(Self {
@@ -253,7 +259,7 @@ impl RedisOptions {
 }
 
 /// The error if other text follows the `?`.
-const SENTINEL: &str = "says something else after the ? than sentinel_password=… and, with it, \
+const SENTINEL: &str = "may have nothing after the ? but sentinel_password=… and, with it, \
                         sentinel_user=…";
 
 /// Parses the user and the password for the sentinels.
@@ -304,7 +310,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_what_they_say() {
+    fn address_is_parsed_or_refused_without_showing_it() {
         let parse = |url: &str| RedisOptions::parse(url).unwrap();
         let one = |host: &str, port| Address { host: host.to_owned(), port };
         assert_eq!(parse("redis://127.0.0.1").server, Server::Single(one("127.0.0.1", 6379)));

@@ -50,7 +50,7 @@ pub enum ReadError {
     #[error("the image in Redis is damaged: {0}")]
     Bad(#[from] BadRecord),
     /// A key has more or fewer entries than the metadata state.
-    #[error("the image in Redis is damaged: {key} has {found} entries, and {stated} are stated")]
+    #[error("the image in Redis is damaged: {key} has {found} entries, but should have {stated}")]
     Count {
         /// The key.
         key: String,
@@ -60,7 +60,9 @@ pub enum ReadError {
         stated: u64,
     },
     /// The state is not the one that was written.
-    #[error("the image in Redis is damaged: {key} states digest {stated:032x}, it is {found:032x}")]
+    #[error(
+        "the image in Redis is damaged: {key} states digest {stated:032x}, but it is {found:032x}"
+    )]
     Digest {
         /// The key that states the digest.
         key: String,
@@ -72,7 +74,7 @@ pub enum ReadError {
     /// The images of two markets belong to different histories.
     #[error(
         "the images in Redis are of two histories: market {first} of {first_history}, market \
-         {second} of {second_history}; drop the one that is not wanted"
+         {second} of {second_history}; drop the one that you do not need"
     )]
     Histories {
         /// A market.
@@ -85,7 +87,7 @@ pub enum ReadError {
         second_history: String,
     },
     /// The state breaks an invariant of the engine.
-    #[error("the image in Redis is of no state that an engine can have: {0}")]
+    #[error("the image in Redis is not a valid state of an engine: {0}")]
     Broken(
         /// The broken invariant.
         Broken,

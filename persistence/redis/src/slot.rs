@@ -27,7 +27,7 @@ mod tests {
     use super::of;
 
     #[test]
-    fn slots_are_those_of_the_servers() {
+    fn slots_match_those_of_the_servers() {
         // As `CLUSTER KEYSLOT` answers.
         assert_eq!(of("123456789"), 0x31c3);
         assert_eq!(of("foo"), 12_182);

@@ -64,7 +64,7 @@ pub enum BadText {
     #[error("the end is missing")]
     Cut,
     /// The lines do not have the content that was exported.
-    #[error("the lines do not say what was exported: {0}")]
+    #[error("the lines do not have the exported content: {0}")]
     Image(#[from] ReadError),
     /// The name of the history is not valid.
     #[error(transparent)]
@@ -197,7 +197,7 @@ pub fn read_text(mut input: impl BufRead) -> Result<Option<(History, Vec<ReadIma
             | Line::Blocked(_)
             | Line::Trade(_)) => match &mut begun {
                 Some(begun) => begun.rest.push(other),
-                None => return Err(bad(String::from("there is no market before it"))),
+                None => return Err(bad(String::from("no market precedes it"))),
             },
         }
     }

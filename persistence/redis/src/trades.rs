@@ -96,7 +96,7 @@ struct PartyText {
     fee_ppm: i32,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde requires this signature")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trade_is_read_as_it_was_written() {
+    fn trade_is_read_as_it_was_written() {
         let trade = trade(1, 2);
         assert_eq!(parse_trade(&trade_text(&trade)), Ok(trade));
         assert!(parse_trade("{}").is_err());
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_are_told_apart_by_epoch_and_number() {
+    fn trades_are_kept_by_epoch_and_number() {
         let all: Vec<_> = (1..=9).map(|number| trade(number, number / 3)).collect();
         let mut kept: Trades = all.iter().copied().collect();
         assert_eq!(

@@ -279,8 +279,8 @@ impl ImageWriter {
         let (id, history) = (state.head.market, self.history);
         if !scores_hold(&state.head.spec.terms) {
             return Err(RedisError::Options(format!(
-                "the prices of market {id} go beyond ±2^53 ticks, where Redis cannot tell one score \
-                 from the next: it is not brought there"
+                "the prices of market {id} go beyond ±2^53 ticks, where scores in Redis are not \
+                 exact: the market is not written to Redis"
             )));
         }
         if self.careful {

@@ -64,7 +64,7 @@ pub enum Unsound {
     #[error("the transfers of an asset do not sum to zero")]
     Sum,
     /// An account appears twice, out of order, or with nothing to transfer.
-    #[error("transfers stand once for each account, in order, and are not empty")]
+    #[error("transfers must be sorted by account, one for each account, and not empty")]
     Order,
 }
 

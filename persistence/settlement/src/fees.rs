@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_whole_goes_to_the_platform() {
+    fn fee_is_rounded_in_favor_of_the_platform() {
         let cases = [
             (1_000_000, 250, 250),
             (1_000_001, 250, 251),

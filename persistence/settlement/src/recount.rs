@@ -29,7 +29,7 @@ pub enum RecountError {
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
     /// The first epoch begins before everything that is kept.
-    #[error("the journal and the snapshots that are kept do not reach back to the first of them")]
+    #[error("the journal and its snapshots do not reach back to the first of these epochs")]
     Gone,
 }
 

@@ -20,14 +20,14 @@ fn batch() -> Batch {
 }
 
 #[test]
-fn a_batch_has_this_name_and_this_digest_for_ever() {
+fn batch_id_and_digest_never_change() {
     assert_eq!(batch().id().to_string(), "99a83da5-4a0b-5c1a-b7e1-4ad6f17cba19");
     let digest = "04bfec4a39fb061ea3e3ffe38e6836bdfd8d5a3cb24fe79f7c4bc14ba17bf4fa";
     assert_eq!(batch().digest().to_string(), digest);
 }
 
 #[test]
-fn a_text_gives_the_batch_back_and_nothing_else_does() {
+fn batch_text_gives_the_same_batch_or_is_refused() {
     let text = batch().to_text();
     assert_eq!(Batch::from_text(&text).expect("our own text"), batch());
     let digits = text.char_indices().filter(|(_, char)| char.is_ascii_digit());
@@ -43,7 +43,7 @@ fn a_text_gives_the_batch_back_and_nothing_else_does() {
 }
 
 #[test]
-fn what_does_not_sum_to_zero_is_not_sound() {
+fn batch_must_sum_to_zero_and_be_sorted() {
     assert_eq!(batch().check(), Ok(()));
     let spoilt = |spoil: fn(&mut Vec<Transfer>)| {
         let mut batch = batch();

@@ -20,11 +20,13 @@ pub enum BadBatch {
     #[error("a batch cannot be read: {}", shorten(&.0.to_string()))]
     Text(#[from] serde_json::Error),
     /// It has a later version.
-    #[error("a batch of format {0} is not known here, only format {FORMAT}: use a later version")]
+    #[error(
+        "a batch has format {0}, but this version reads only format {FORMAT}: use a later version"
+    )]
     Format(u32),
     /// The batch is not the one that was written.
     #[error(
-        "a batch states digest {}, it is {found}: it was changed, put back what was there",
+        "a batch states digest {}, but has {found}: it was changed; restore the original",
         shorten(.stated)
     )]
     Digest {
@@ -34,7 +36,7 @@ pub enum BadBatch {
         found: String,
     },
     /// This text is not a number.
-    #[error("a batch cannot be read: {:?} is no whole number in its place", shorten(.0))]
+    #[error("a batch cannot be read: {:?} is not a valid number", shorten(.0))]
     Number(String),
 }
 

@@ -9,7 +9,8 @@ use pricetime_tests::recount::{MARKET, batch, beginning};
 
 fn main() {
     let folder = std::env::args().nth(1).expect("a folder");
-    let mut ledger = EmbeddedLedger::open(Path::new(&folder)).expect("nobody else has it open");
+    let mut ledger =
+        EmbeddedLedger::open(Path::new(&folder)).expect("no other process has it open");
     let claim = ledger.claim(MARKET, Token(0)).expect("a claim");
     if claim.position.is_none() {
         ledger.seed(&beginning(), claim.token).expect("a seed");

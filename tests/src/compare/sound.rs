@@ -19,10 +19,10 @@ pub(super) fn broken(markets_max: u32, state: &EngineSnapshot) -> Option<&'stati
             && market.head.last_sequence <= state.last_sequence
     });
     first(&[
-        (state.rules_version == rules::VERSION, "the rules are others"),
+        (state.rules_version == rules::VERSION, "the rules version differs"),
         (state.markets.len() <= markets_max as usize, "there are too many markets"),
         (ids.is_sorted_by(|a, b| a < b), "markets are out of order"),
-        (symbols.len() == state.markets.len(), "a symbol comes twice"),
+        (symbols.len() == state.markets.len(), "a symbol is used twice"),
         (known, "a market is ahead of the engine"),
     ])
     .or_else(|| state.markets.iter().find_map(broken_market))
@@ -49,16 +49,16 @@ fn broken_market(market: &MarketSnapshot) -> Option<&'static str> {
     first(&[
         (count <= limits.orders_max as usize, "there are too many orders"),
         (count == 0 || head.phase != Phase::Closed, "a closed market has orders"),
-        (ids.len() == count, "an order id comes twice"),
+        (ids.len() == count, "an order id is used twice"),
         (places.len() == count, "two orders have one place"),
         (sorted(&market.resting), "resting orders are out of order"),
         (sorted(&market.waiting), "waiting stops are out of order"),
-        (orders().all(placed), "an order has a place that was never given"),
+        (orders().all(placed), "an order has a place that was never assigned"),
         (market.blocked.is_sorted_by(|a, b| a < b), "blocked accounts are out of order"),
         (market.blocked.len() <= limits.blocked_max as usize, "too many are blocked"),
         (market.requests.len() <= limits.requests_max as usize, "the window is too long"),
         (by_sequence, "requests are out of order"),
-        (keys.len() == market.requests.len(), "a request comes twice"),
+        (keys.len() == market.requests.len(), "a request is used twice"),
         (requests.all(|r| r.outcome != Outcome::Duplicate), "a duplicate is remembered"),
         (head.phase != Phase::Continuous || !is_crossed(market), "the book is crossed"),
     ])
@@ -90,7 +90,7 @@ fn broken_head(head: &MarketHead) -> Option<&'static str> {
         counter(head.next_priority.0) && counter(head.epoch.0) && counter(head.last_trade.0);
     first(&[
         (begun, "a counter is at zero"),
-        (counters, "a counter is at its end"),
+        (counters, "a counter is at its maximum"),
         (prices, "the prices of the epoch do not agree"),
         (priced, "an epoch has prices without trades"),
         (turnover.trades <= head.last_trade.0, "there are more trades than numbers"),

@@ -150,10 +150,10 @@ fn book_answers(book: &Book, market: &MarketSnapshot) -> Result<(), String> {
     for order in orders() {
         let view = book.order(order.party.order);
         let record = view.map(|view| view.record);
-        same("an order asked for by its id", &record, &Some(*order))?;
+        same("an order looked up by its id", &record, &Some(*order))?;
         let ahead = view.and_then(|view| view.ahead);
         let ahead = ahead.map(|ahead| (ahead.orders, ahead.quantity));
-        same("what stands before it", &ahead, &ahead_of(market, order))?;
+        same("the orders ahead of it", &ahead, &ahead_of(market, order))?;
     }
     let Some(account) = orders().next().map(|order| order.party.account) else {
         return Ok(());

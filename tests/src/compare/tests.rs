@@ -105,13 +105,13 @@ fn the_model_agrees_with_itself() {
 }
 
 #[test]
-fn a_wrong_event_is_found() {
+fn wrong_event_is_found() {
     let (_, shrunk) = found::<EVENT>();
     assert!(shrunk.contains("Replenished"), "{shrunk}");
 }
 
 #[test]
-fn a_wrong_state_is_found() {
+fn wrong_state_is_found() {
     let (steps, shrunk) = found::<STATE>();
     assert!(shrunk.contains("waiting stop"), "{shrunk}");
     // The market, its phase, three stops and a comparison.
@@ -119,14 +119,14 @@ fn a_wrong_state_is_found() {
 }
 
 #[test]
-fn a_panic_is_a_difference() {
+fn panic_counts_as_a_difference() {
     let (steps, shrunk) = found::<PANIC>();
     assert!(shrunk.contains("a panic on purpose"), "{shrunk}");
     assert_eq!(steps.len(), 1, "{steps:?}");
 }
 
 #[test]
-fn a_restore_that_forgets_is_found() {
+fn incomplete_restore_is_found() {
     let (steps, _) = found::<RESTORE>();
     assert!(steps.contains(&Step::Restore), "{steps:?}");
 }

@@ -138,7 +138,7 @@ fn story(events: &[Event]) -> Vec<String> {
 }
 
 #[test]
-fn the_best_price_goes_first_and_then_the_oldest() {
+fn best_price_trades_first_and_then_the_oldest_order() {
     let mut scene = Scene::new(Phase::Continuous, None);
     scene.place(limit(1, Side::Buy, 5, 100));
     scene.place(limit(2, Side::Buy, 5, 101));
@@ -151,7 +151,7 @@ fn the_best_price_goes_first_and_then_the_oldest() {
 }
 
 #[test]
-fn an_iceberg_shows_its_next_part_at_the_tail() {
+fn iceberg_shows_its_next_part_at_the_end_of_the_queue() {
     let mut scene = Scene::new(Phase::Continuous, None);
     scene.place(Place { display_quantity: Some(Quantity(4)), ..limit(1, Side::Buy, 10, 100) });
     scene.place(limit(2, Side::Buy, 3, 100));
@@ -185,7 +185,7 @@ fn stops_elect_one_another() {
 }
 
 #[test]
-fn fill_or_kill_counts_only_what_trades() {
+fn fill_or_kill_ignores_quantity_of_the_same_account() {
     let mut scene = Scene::new(Phase::Continuous, None);
     scene.place(limit(1, Side::Sell, 5, 100));
     let own = Place {
@@ -200,7 +200,7 @@ fn fill_or_kill_counts_only_what_trades() {
 }
 
 #[test]
-fn decrement_uses_up_the_part_that_an_iceberg_shows() {
+fn decrement_reduces_the_shown_part_of_an_iceberg() {
     let mut scene = Scene::new(Phase::Continuous, None);
     scene.place(Place { display_quantity: Some(Quantity(2)), ..limit(1, Side::Sell, 5, 100) });
     let own = Place { self_trade: SelfTrade::Decrement, ..limit(2, Side::Buy, 3, 100) };
@@ -210,7 +210,7 @@ fn decrement_uses_up_the_part_that_an_iceberg_shows() {
 }
 
 #[test]
-fn a_market_order_is_protected() {
+fn market_order_stops_at_its_price_protection() {
     let mut scene = Scene::new(Phase::Continuous, None);
     let terms = Terms { protection_ticks: Some(1), ..spec(None).terms };
     scene.done(Action::SetMarket(terms));
@@ -222,7 +222,7 @@ fn a_market_order_is_protected() {
 }
 
 #[test]
-fn an_amend_that_only_shrinks_keeps_its_place() {
+fn amend_that_only_reduces_quantity_keeps_priority() {
     let mut scene = Scene::new(Phase::Continuous, None);
     scene.place(limit(1, Side::Buy, 5, 100));
     scene.place(limit(2, Side::Buy, 5, 100));
@@ -248,7 +248,7 @@ fn an_amend_that_only_shrinks_keeps_its_place() {
 }
 
 #[test]
-fn an_uncross_trades_at_one_price_and_elects_into_the_call() {
+fn uncross_trades_at_one_price_and_elects_stops_into_the_call() {
     let mut scene = Scene::new(Phase::Call, None);
     scene.place(limit(1, Side::Buy, 10, 105));
     scene.place(market(2, Side::Buy, 2));
@@ -272,7 +272,7 @@ fn an_uncross_trades_at_one_price_and_elects_into_the_call() {
 }
 
 #[test]
-fn a_gap_between_prices_is_judged_as_its_ticks() {
+fn gap_between_prices_is_treated_as_its_ticks() {
     for (reference, price) in [(None, -1), (Some(1), 1), (Some(900), 5), (Some(-900), -6)] {
         let mut scene = Scene::new(Phase::Call, reference);
         scene.place(limit(1, Side::Buy, 1, 5));
@@ -330,7 +330,7 @@ fn side(random: &mut Random) -> Side {
 }
 
 #[test]
-fn the_uniform_price_is_the_one_that_every_tick_gives() {
+fn uniform_price_equals_the_tick_by_tick_result() {
     let mut random = Random::new(7);
     for _ in 0..3_000 {
         let references = [None, Some(-30), Some(-3), Some(0), Some(4)];
@@ -362,7 +362,7 @@ fn traded(event: &Event) -> u64 {
 }
 
 #[test]
-fn the_window_knows_what_was_asked() {
+fn request_window_recognizes_a_repeated_request() {
     let mut scene = Scene::new(Phase::Continuous, None);
     let mut command = Command {
         sequence: Sequence(10),
@@ -388,7 +388,7 @@ fn the_window_knows_what_was_asked() {
 }
 
 #[test]
-fn what_is_due_goes_even_before_a_refusal() {
+fn due_orders_expire_even_before_a_rejected_command() {
     let mut scene = Scene::new(Phase::Continuous, None);
     scene.place(Place {
         time_in_force: TimeInForce::GoodTillDate(Timestamp(4)),

@@ -34,7 +34,7 @@ pub fn cluster() -> Vec<Server> {
     for node in &nodes[1..] {
         assert_eq!(node.ask(&["CLUSTER", "MEET", "127.0.0.1", &nodes[0].port.to_string()]), "OK");
     }
-    until("the cluster comes up", || {
+    until("the cluster is ready", || {
         let well = |node: &Server| {
             let state = node.ask(&["CLUSTER", "INFO"]);
             state.contains("cluster_state:ok") && state.contains("cluster_known_nodes:3")

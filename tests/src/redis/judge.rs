@@ -44,7 +44,7 @@ impl Judge {
     /// # Panics
     /// Panics if another thread has panicked.
     pub fn expect(&self, states: &[MarketSnapshot]) {
-        let mut known = self.states.lock().expect("nobody failed");
+        let mut known = self.states.lock().expect("the lock is not poisoned");
         known.extend(states.iter().map(|state| (state.digest(), state.clone())));
     }
 
@@ -70,14 +70,18 @@ impl Judge {
                 match read_image(&mut link, &keys) {
                     Ok(None) | Err(ReadError::Redis(_) | ReadError::Moving) => {}
                     Ok(Some(image)) => {
-                        let known =
-                            self.states.lock().expect("nobody failed").get(&image.digest).cloned();
-                        assert_eq!(Some(image.state), known, "a state that never was");
+                        let known = self
+                            .states
+                            .lock()
+                            .expect("the lock is not poisoned")
+                            .get(&image.digest)
+                            .cloned();
+                        assert_eq!(Some(image.state), known, "a state that never existed");
                         found += 1;
                     }
                     Err(error) => {
                         let tampered = tampered || self.tampered.load(Ordering::SeqCst);
-                        assert!(tampered, "nobody tampered, and yet: {error}");
+                        assert!(tampered, "unexpected without tampering: {error}");
                     }
                 }
             }

@@ -78,7 +78,7 @@ impl Raw {
     fn answer(&mut self) -> io::Result<Reply> {
         let mut line = String::new();
         self.0.read_line(&mut line)?;
-        let odd = || io::Error::other("an odd answer");
+        let odd = || io::Error::other("an unexpected answer");
         let (kind, rest) = line.trim_end().split_at_checked(1).ok_or_else(odd)?;
         let length = rest.parse::<i64>();
         match (kind, length) {

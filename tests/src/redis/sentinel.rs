@@ -31,7 +31,7 @@ impl Sentinel {
     #[must_use]
     pub fn start_with(master: u16, lines: &str) -> Self {
         let started = (0..20).find_map(|_| Self::try_start(master, lines));
-        started.expect("a port that no other program takes in 20 tries")
+        started.expect("a free port within 20 attempts")
     }
 
     fn try_start(master: u16, lines: &str) -> Option<Self> {

@@ -216,7 +216,7 @@ pub fn judge(what: &str, stored: &[Told], expected: &[Told]) -> Vec<Told> {
             continue;
         }
         let Some(due) = expected.get(at) else {
-            panic!("{what}: {:?} stands there, and nothing more has to", entry.id)
+            panic!("{what}: {:?} is there, and no further entry is expected", entry.id)
         };
         assert!(inside, "{what}");
         assert_eq!(entry.id, due.id, "{what}: after {last:?}");

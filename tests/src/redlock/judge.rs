@@ -29,7 +29,7 @@ impl World {
         let crashed = |owner: Owner| self.leases[owner.lease].crashed;
         let mut left = self.nodes.iter().filter_map(|node| node.left(calm));
         if let Some(owner) = left.find(|owner| self.plan.in_order && !crashed(*owner)) {
-            return Err(format!("{owner:?} still has a node, and does not know it"));
+            return Err(format!("{owner:?} still has a node without knowing it"));
         }
         // A clock jumps back by at most half a time to live, and at most 12 times.
         let late = self.plan.ttl / 2 * 12;
@@ -39,7 +39,7 @@ impl World {
         self.begin(0, Duration::ZERO);
         self.until(free + self.plan.patience() * 2)?;
         if self.had == before {
-            return Err(String::from("all nodes are well and free, and the lock is not had"));
+            return Err(String::from("all nodes work and are free, but the lock is not acquired"));
         }
         let last = self.leases.len() - 1;
         self.with(last, |it, now| it.release(now));
@@ -81,13 +81,13 @@ impl World {
             let (promised, _) = sound(first);
             let unspoilt = self.plan.spoil == Spoil::Nothing;
             if unspoilt && promised < quorum {
-                return Err(format!("lease {first} holds on the word of {promised} nodes"));
+                return Err(format!("lease {first} holds with promises of {promised} nodes"));
             }
             return Ok(());
         };
         let both = [first, second].map(sound);
         if both.iter().all(|(promised, kept)| promised == kept || *kept >= quorum) {
-            return Err(format!("leases {first} and {second} both hold, by {both:?} nodes"));
+            return Err(format!("leases {first} and {second} both hold, with {both:?} nodes"));
         }
         self.excused += 1;
         Ok(())

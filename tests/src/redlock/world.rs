@@ -178,7 +178,7 @@ impl World {
             self.happen(event);
             self.judge()?;
             if self.numbers > EVENTS_MAX {
-                return Err(String::from("it never comes to rest"));
+                return Err(String::from("it never becomes idle"));
             }
         }
         self.now = end;

@@ -49,7 +49,7 @@ fn server_that_ends_while_it_starts_fails_with_its_log() {
 }
 
 #[test]
-fn question_to_a_server_that_ended_fails_with_its_log() {
+fn query_to_a_server_that_ended_fails_with_its_log() {
     let server = Server::start();
     server.signal("TERM");
     let said = said(|| {
@@ -62,7 +62,7 @@ fn question_to_a_server_that_ended_fails_with_its_log() {
 }
 
 #[test]
-fn server_ends_with_a_test_that_panics() {
+fn server_is_stopped_if_its_test_panics() {
     let mut id = 0;
     let said = said(|| {
         let server = Server::start();

@@ -11,7 +11,7 @@ use super::ledger::Model;
 
 /// Counts of what has happened, to check that a run tested enough.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(missing_docs, reason = "each counts what it says")]
+#[expect(missing_docs, reason = "each counts what its name says")]
 pub struct Tally {
     pub schedules: u64,
     pub events: u64,
@@ -166,7 +166,7 @@ impl Judge {
                 // A restored ledger has forgotten newer tokens.
                 let highest =
                     *token == seen.token || (*token > seen.token && self.tally.restored > 0);
-                must(highest, || wrong("not by the highest token"))?;
+                must(highest, || wrong("not with the highest token"))?;
                 seen.token = *token;
                 seen.deeds.push(*deed);
                 self.tally.done += 1;
@@ -179,25 +179,27 @@ impl Judge {
             }
             Applied::Duplicate(told) => {
                 self.tally.duplicates += 1;
-                must(before == Some(*told), || wrong("a duplicate of nothing"))
+                must(before == Some(*told), || wrong("a duplicate of no batch"))
             }
             Applied::Conflict(_) => {
                 self.tally.conflicts += 1;
-                must(before.is_some(), || wrong("a conflict with nothing"))?;
+                must(before.is_some(), || wrong("a conflict with no batch"))?;
                 let (_, journal) = books;
                 let ours = &journal.batches[(market.0 - 1) as usize][(epoch.0 - 1) as usize];
                 must(batch != ours, || wrong("a conflict with itself"))
             }
             Applied::Fenced(higher) => {
                 self.tally.fenced += 1;
-                must(before.is_none(), || wrong("settled, and it was not told"))?;
-                must(higher == &seen.token && token < higher, || wrong("fenced by nobody"))
+                must(before.is_none(), || wrong("settled without a report"))?;
+                must(higher == &seen.token && token < higher, || {
+                    wrong("fenced without a higher token")
+                })
             }
             Applied::Gap(_) => {
                 self.tally.gaps += 1;
-                must(before.is_none(), || wrong("settled, and it was not told"))
+                must(before.is_none(), || wrong("settled without a report"))
             }
-            Applied::Unseeded => must(before.is_none(), || wrong("settled, and it was not told")),
+            Applied::Unseeded => must(before.is_none(), || wrong("settled without a report")),
         }
     }
 
@@ -219,7 +221,7 @@ impl Judge {
         must(has == expected, || format!("{market:?} has {has:?}, not {expected:?}"))?;
         let outbox = model.outbox(market, 0, usize::MAX).map_err(|error| error.to_string())?;
         let told: Vec<_> = outbox.iter().map(|(_, it)| it.outcome.deed).collect();
-        must(&told == deeds, || format!("{market:?} tells others {told:?}, not {deeds:?}"))?;
+        must(&told == deeds, || format!("{market:?} reports {told:?}, not {deeds:?}"))?;
         let ours = Batch::id_of(OURS, market, batch.epoch);
         let stands = model.outcome(market, ours).map_err(|error| error.to_string())?;
         must(stands.is_some_and(|it| it.digest == batch.digest()), || "no outcome".to_owned())

@@ -142,7 +142,7 @@ impl Ledger for Model {
             return Ok(Applied::Gap(position.last));
         }
         if refused {
-            return Self::refuse("it does not like this one");
+            return Self::refuse("it refuses this one");
         }
         if deed == Deed::Post {
             for transfer in &batch.transfers {
@@ -162,13 +162,13 @@ impl Ledger for Model {
     fn seed(&mut self, seed: &Seed, token: Token) -> Result<(), LedgerError> {
         let market = self.market(seed.market);
         if token < market.token {
-            return Self::refuse("somebody has claimed a higher token");
+            return Self::refuse("a higher token was claimed");
         }
         if market.position == Some(seed.position) {
             return Ok(());
         }
         if market.position != seed.instead {
-            return Self::refuse("it stands elsewhere");
+            return Self::refuse("its position differs");
         }
         market.position = Some(seed.position);
         for balance in &seed.balances {

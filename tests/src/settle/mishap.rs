@@ -131,7 +131,7 @@ impl World {
                     | Halt::Conflict { .. }
                     | Halt::Unseeded { .. }
                     | Halt::History(_)
-                    | Halt::Damaged(_) => return Err(format!("it halts without need: {halt}")),
+                    | Halt::Damaged(_) => return Err(format!("it halts without a reason: {halt}")),
                 }
                 settler.resume();
             }

@@ -171,7 +171,7 @@ impl Desk {
             Step::Apply { batch, deed, .. }
                 if (*deed == Deed::Drop) != self.drops.contains_key(&batch.epoch) =>
             {
-                Some("applies something else than what its disk says of drops")
+                Some("applies something else than the drops on its disk")
             }
             Step::Keep(_)
             | Step::Note(_)

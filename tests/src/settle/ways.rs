@@ -122,7 +122,7 @@ impl World {
             (&step, &came)
             && drops.get(&batch.epoch) == Some(&Dropping::Done)
         {
-            return Err(format!("it posts epoch {} that it has dropped", batch.epoch.0));
+            return Err(format!("it posts epoch {}, which it has dropped", batch.epoch.0));
         }
         if self.runners[runner].cut_until > self.now || self.once_in(self.plan.lost_once_in) {
             return Ok(());

@@ -201,7 +201,7 @@ impl World {
             if self.now > self.plan.faults_until + PATIENCE || number > EVENTS_MAX {
                 let knows = self.somebody_knows();
                 self.judge.end(&mut self.model, &self.journal, knows)?;
-                return Err(format!("it does not come to rest: {:?}", self.standings()));
+                return Err(format!("it does not become idle: {:?}", self.standings()));
             }
             let Some(event) = self.list[number as usize].take() else { continue };
             self.carry_out(event)?;
@@ -209,7 +209,7 @@ impl World {
                 return Ok(());
             }
         }
-        Err(format!("nothing happens any more: {:?}", self.standings()))
+        Err(format!("nothing is scheduled any more: {:?}", self.standings()))
     }
 
     fn standings(&self) -> Vec<Standing> {

@@ -100,7 +100,7 @@ impl Ending {
             "operator" => self.operator = true,
             "request" => self.request = Some(RequestId(number(words.word("the request")?)?)),
             "session" => self.session = Some(session(words.word("the session")?)?),
-            other => return Err(format!("`{other}` means nothing here")),
+            other => return Err(format!("`{other}` is not known here")),
         }
         Ok(())
     }
@@ -137,7 +137,7 @@ pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
         }
         "close" => {
             if words.next() != Some("epoch") {
-                return Err("`close epoch N` is how an epoch is closed".to_owned());
+                return Err("write `close epoch N`".to_owned());
             }
             let number = EpochNumber(number(words.word("the epoch")?)?);
             finish(words, operator(), Action::CloseEpoch { number })
@@ -162,7 +162,7 @@ pub(super) fn read(line: &str, market: MarketId, terms: Terms) -> Read<Spoken> {
             let (pairs, ending) = split_pairs(words);
             finish(ending, operator(), Action::SetMarket(spec::changed(terms, &pairs)?))
         }
-        other => Err(format!("`{other}` is no command")),
+        other => Err(format!("`{other}` is not a command")),
     }
 }
 
@@ -185,7 +185,7 @@ fn place<'a>(words: &mut Words<'a>) -> Read<Spoken> {
     let side = match words.word("the side")? {
         "buy" => Side::Buy,
         "sell" => Side::Sell,
-        other => return Err(format!("`{other}` is no side")),
+        other => return Err(format!("`{other}` is not a side")),
     };
     // The owner's reference: the letters of the order's name, as far as they fit.
     let reference = u64::try_from(order.0 & u128::from(u64::MAX)).unwrap_or_default();
@@ -217,7 +217,7 @@ fn place<'a>(words: &mut Words<'a>) -> Read<Spoken> {
         (None, Some(stop), false) => OrderKind::Stop { stop },
         (Some(price), Some(stop), false) => OrderKind::StopLimit { stop, price },
         (Some(_) | None, Some(_) | None, _) => {
-            return Err("one of `@ PRICE`, `market`, `stop PRICE` says what kind".to_owned());
+            return Err("`@ PRICE`, `market` or `stop PRICE` is missing".to_owned());
         }
     };
     Ok(ending.spoken(account, Action::Place(place)))
@@ -250,7 +250,7 @@ fn attribute<'a>(
                 "cancel-maker" => SelfTrade::CancelMaker,
                 "cancel-both" => SelfTrade::CancelBoth,
                 "decrement" => SelfTrade::Decrement,
-                other => return Err(format!("`{other}` is no mode")),
+                other => return Err(format!("`{other}` is not a mode")),
             }
         }
         other => ending.take(other, words)?,
@@ -284,7 +284,7 @@ fn amend(words: &mut Words<'_>) -> Read<Spoken> {
 
 fn session(word: &str) -> Read<SessionId> {
     let number = number(word).ok().and_then(NonZeroU32::new);
-    number.map(SessionId).ok_or_else(|| format!("`{word}` is no number of a session"))
+    number.map(SessionId).ok_or_else(|| format!("`{word}` is not a session number"))
 }
 
 fn cancel_all(words: &mut Words<'_>) -> Read<Spoken> {

@@ -135,11 +135,11 @@ impl<C: Judged> Play<C> {
             (state::look(&self.core, market, word)?, expected.to_owned())
         } else {
             let right = step.right.clone();
-            let expected = right.ok_or("the line does not say what it expects: -> …")?;
+            let expected = right.ok_or("the line has no expectation: -> …")?;
             (vec![self.command(prefix, line)?], expected)
         };
         let fits = fits(&got, &expected)?;
-        let audited = self.core.audit().map_err(|broken| format!("the audit says: {broken}"));
+        let audited = self.core.audit().map_err(|broken| format!("the audit failed: {broken}"));
         if fits {
             return audited;
         }

@@ -44,7 +44,7 @@ pub(super) fn scenarios(text: &str) -> Result<Vec<Scenario>, (usize, String)> {
             setup = None;
             let (name, line) = (name.to_owned(), statement.line);
             if scenarios.iter().any(|s| s.name == name) {
-                return Err(at("a scenario of this name stands above"));
+                return Err(at("a scenario of this name exists already"));
             }
             scenarios.push(Scenario { name, line, steps: Vec::new() });
         } else if let Some(name) = statement.text.strip_prefix("setup: ") {
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_read_as_it_is_meant() {
+    fn table_file_is_parsed_into_scenarios() {
         let text = "# A file.\nsetup: two\nplace A -> x\n\nscenario: one\nafter two\n\
                     place B -> accepted #1,\n    traded  # no more\n    y\nbook - | -\n\
                     repeat i 1..2: place C{i} -> z\n";
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stray_line_is_an_error() {
+    fn stray_line_is_an_error() {
         assert!(scenarios("place A -> x").is_err());
         assert!(scenarios("scenario: a\nafter nothing").is_err());
         assert!(scenarios("scenario: a\nscenario: a").is_err());

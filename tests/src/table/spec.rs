@@ -63,7 +63,7 @@ impl MarketLine {
                 spec.pricing = match value {
                     "maker" => Pricing::Maker,
                     "midpoint" => Pricing::Midpoint,
-                    other => return Err(format!("`{other}` is no pricing")),
+                    other => return Err(format!("`{other}` is not a pricing")),
                 }
             }
             "quantity_max" => spec.quantity_max = Quantity(number(value)?),
@@ -94,7 +94,7 @@ pub(super) fn phase(word: &str) -> Read<Phase> {
         "call" => Ok(Phase::Call),
         "halted" => Ok(Phase::Halted),
         "closed" => Ok(Phase::Closed),
-        other => Err(format!("`{other}` is no phase")),
+        other => Err(format!("`{other}` is not a phase")),
     }
 }
 
@@ -109,7 +109,7 @@ pub(super) const fn phase_name(phase: Phase) -> &'static str {
 }
 
 fn put_term(terms: &mut Terms, key: &str, value: &str) -> Read<()> {
-    let two = |between| value.split_once(between).ok_or(format!("`{key}` wants two numbers"));
+    let two = |between| value.split_once(between).ok_or(format!("`{key}` requires two numbers"));
     match key {
         "band" => {
             let (low, high) = two("..")?;
@@ -121,7 +121,7 @@ fn put_term(terms: &mut Terms, key: &str, value: &str) -> Read<()> {
             let (maker, taker) = two("/")?;
             terms.fees = Fees { maker_ppm: number(maker)?, taker_ppm: number(taker)? };
         }
-        other => return Err(format!("`{other}` is nothing that a market has")),
+        other => return Err(format!("a market has no setting `{other}`")),
     }
     Ok(())
 }
@@ -136,6 +136,6 @@ fn step(value: &str) -> Read<Step> {
 }
 
 fn pairs<'a>(words: &[&'a str]) -> Read<Vec<(&'a str, &'a str)>> {
-    let pair = |word: &&'a str| word.split_once('=').ok_or(format!("`{word}` is no key=value"));
+    let pair = |word: &&'a str| word.split_once('=').ok_or(format!("`{word}` is not key=value"));
     words.iter().map(pair).collect()
 }

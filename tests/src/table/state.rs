@@ -45,7 +45,7 @@ pub(super) fn look<C: Judged>(core: &C, market: MarketId, word: &str) -> Read<Vi
         "blocked" => {
             vec![state.blocked.iter().map(|a| Saying::new(name(a.0))).collect()]
         }
-        other => return Err(format!("`{other}` is nothing to look at")),
+        other => return Err(format!("`{other}` cannot be shown")),
     })
 }
 

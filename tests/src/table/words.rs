@@ -30,17 +30,17 @@ pub(super) fn number<N: Ends>(word: &str) -> Read<N> {
         digits => digits
             .replace('_', "")
             .parse()
-            .map_err(|_| format!("`{word}` is no number that fits here")),
+            .map_err(|_| format!("`{word}` is not a number in range")),
     }
 }
 
 /// The id of a name: its letters, or the digits after `0x`.
 pub(super) fn id(word: &str) -> Read<u128> {
     if let Some(digits) = word.strip_prefix("0x") {
-        return u128::from_str_radix(digits, 16).map_err(|_| format!("`{word}` is no id"));
+        return u128::from_str_radix(digits, 16).map_err(|_| format!("`{word}` is not an id"));
     }
     if word.is_empty() || word.len() > 16 || !word.bytes().all(in_name) {
-        return Err(format!("`{word}` is no name: up to 16 of A-Z a-z 0-9 . _ -"));
+        return Err(format!("`{word}` is not a name: use up to 16 of A-Z a-z 0-9 . _ -"));
     }
     Ok(word.bytes().fold(0, |id, letter| id << 8 | u128::from(letter)))
 }
@@ -65,7 +65,7 @@ pub(super) fn repeated(text: &str, keyword: &str) -> Read<Vec<String>> {
     let Some(rest) = text.strip_prefix(keyword).and_then(|t| t.strip_prefix(' ')) else {
         return Ok(vec![text.to_owned()]);
     };
-    let broken = || format!("`{keyword} i 1..9: …` is how a repetition is written, not `{text}`");
+    let broken = || format!("a repetition is written `{keyword} i 1..9: …`, not `{text}`");
     let (head, body) = rest.split_once(": ").ok_or_else(broken)?;
     let (variable, range) = head.split_once(' ').ok_or_else(broken)?;
     let (first, last) = range.split_once("..").ok_or_else(broken)?;
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_back() {
+    fn names_survive_conversion_to_ids_and_back() {
         for word in ["A1", "bob", "a-b_c.d", "0x0", "0x80"] {
             assert_eq!(name(id(word).unwrap()), word);
         }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn repetitions_are_written_out() {
+    fn repetitions_are_expanded() {
         let lines = repeated("repeat i 1..3: S{i} {100-i} {2*i+1} {j}", "repeat").unwrap();
         assert_eq!(lines, ["S1 99 3 {j}", "S2 98 5 {j}", "S3 97 7 {j}"]);
         assert_eq!(repeated("repeat i 2..1: {i}", "repeat").unwrap(), ["2", "1"]);

@@ -32,7 +32,7 @@ fn dependencies(manifest: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_engine_depends_on_a_fixed_list() {
+fn engine_depends_only_on_a_fixed_list_of_crates() {
     let optional = ["rust_decimal", "serde", "uuid"];
     let manifest = read(root().join("engine/Cargo.toml"));
     let found = dependencies(&manifest);
@@ -53,7 +53,7 @@ fn the_engine_depends_on_a_fixed_list() {
 }
 
 #[test]
-fn the_engine_asks_nobody() {
+fn engine_uses_no_clock_file_network_or_thread() {
     let sentence = "The engine reads no clock, no file, no environment and no network, and starts no \
                     thread.";
     let asks = ["fs", "net", "env", "process", "SystemTime", "Instant", "UNIX_EPOCH", "tokio"];
@@ -63,12 +63,12 @@ fn the_engine_asks_nobody() {
 }
 
 #[test]
-fn the_engine_knows_no_float() {
+fn engine_uses_no_float() {
     never_in_engine("There is no float in the engine.", &["f32", "f64"]);
 }
 
 #[test]
-fn the_engine_visits_no_hash_table() {
+fn engine_uses_no_standard_hash_table() {
     never_in_engine(
         "The engine uses no hash table of the standard library, so no iteration order decides anything.",
         &["HashMap", "HashSet", "RandomState", "hash_map", "hash_set"],
@@ -76,7 +76,7 @@ fn the_engine_visits_no_hash_table() {
 }
 
 #[test]
-fn the_engine_throws_no_dice() {
+fn engine_uses_no_random_numbers() {
     never_in_engine(
         "The engine draws no random number.",
         &["rand", "fastrand", "getrandom", "new_v4", "now_v7", "thread_rng"],
@@ -84,7 +84,7 @@ fn the_engine_throws_no_dice() {
 }
 
 #[test]
-fn the_fixed_key_is_for_made_up_ids() {
+fn fixed_index_key_is_used_only_for_generated_ids() {
     let made_up = ["demo.rs", "golden"];
     let files = ["persistence", "host/src", "gateway/src", "cli/src"];
     let files: Vec<_> = files.iter().flat_map(|folder| sources(folder)).collect();
@@ -103,12 +103,12 @@ fn the_fixed_key_is_for_made_up_ids() {
 }
 
 #[test]
-fn the_engine_is_safe() {
+fn engine_has_no_unsafe_code() {
     never_in_engine("There is no `unsafe` code in the engine.", &["unsafe"]);
 }
 
 #[test]
-fn the_engine_is_silent() {
+fn engine_logs_and_prints_nothing() {
     let said =
         ["print", "println", "eprint", "eprintln", "dbg", "log", "tracing", "stdout", "stderr"];
     let made = ["format", "to_string"];
@@ -122,7 +122,7 @@ fn the_engine_is_silent() {
 }
 
 #[test]
-fn the_model_works_by_itself() {
+fn model_does_not_call_the_engine() {
     let files = sources("tests/src/model");
     let mut against = places(&files, |word| ["Engine", "Subject", "Trial"].contains(&word));
     // Whatever of the engine the model names, it names in an import: so the imports are all there is.
@@ -139,14 +139,14 @@ fn the_model_works_by_itself() {
         }
     }
     hold(
-        "The reference model never calls the engine's own book: a model that borrows the code it \
-         judges is no judge.",
+        "The reference model never calls the engine's own book: a model that used the code it \
+         checks would prove nothing.",
         &against,
     );
 }
 
 #[test]
-fn no_library_sees_its_judges() {
+fn libraries_do_not_depend_on_tests_benches_or_fuzz() {
     let mut against = Vec::new();
     for (room, may_see) in LIBRARIES {
         let manifest = read(root().join(room).join("Cargo.toml"));
@@ -164,17 +164,17 @@ fn no_library_sees_its_judges() {
 }
 
 #[test]
-fn every_promise_is_kept_an_eye_on() {
+fn test_files_are_where_cargo_finds_them() {
     let files = std::fs::read_dir(root().join("tests")).expect("tests");
     let against: Vec<String> = files
         .filter_map(|file| file.expect("a file").file_name().into_string().ok())
         .filter(|name| name.ends_with(".rs"))
         .collect();
-    hold("No test file stands outside `tests/tests`, where Cargo would not find it.", &against);
+    hold("No test file is outside `tests/tests`, where Cargo would not find it.", &against);
 }
 
 #[test]
-fn only_the_host_reads_the_clock() {
+fn only_the_host_reads_the_wall_clock() {
     let clocks = ["Instant", "SystemTime", "UNIX_EPOCH"];
     let timed = ["host", "gateway"];
     let libraries = LIBRARIES.iter().filter(|(folder, _)| !timed.contains(folder));
@@ -195,7 +195,7 @@ fn only_the_host_reads_the_clock() {
 }
 
 #[test]
-fn the_redis_client_has_one_room() {
+fn redis_client_is_named_only_in_its_folder() {
     let rooms = ["redis", "redis.rs", "redlock", "redlock.rs"];
     let within = |file: &PathBuf| file.iter().any(|part| rooms.iter().any(|room| part == *room));
     let others: Vec<PathBuf> = LIBRARIES
@@ -225,7 +225,7 @@ fn named(files: &[PathBuf], crates: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_clients_of_ledgers_have_rooms_of_their_own() {
+fn ledger_clients_are_named_only_in_their_folders() {
     let sentence = "Only `ledger/postgres` names the PostgreSQL client, and only `ledger/embedded` \
                     names redb.";
     let rooms = [
@@ -238,7 +238,7 @@ fn the_clients_of_ledgers_have_rooms_of_their_own() {
         let (file, folder) = (ledgers.join(format!("{room}.rs")), ledgers.join(room));
         let within = |it: &PathBuf| *it == file || it.starts_with(&folder);
         let (inside, others): (Vec<PathBuf>, _) = files.iter().cloned().partition(within);
-        assert!(!named(&inside, crates).is_empty(), "nobody names {crates:?} any more");
+        assert!(!named(&inside, crates).is_empty(), "{crates:?} are not named any more");
         let mut against = named(&others, crates);
         for (library, _) in
             LIBRARIES.iter().filter(|(library, _)| *library != "persistence/settlement")
@@ -253,7 +253,7 @@ fn the_clients_of_ledgers_have_rooms_of_their_own() {
 }
 
 #[test]
-fn things_are_called_what_they_are() {
+fn names_avoid_empty_words() {
     let empty = [
         "manager",
         "processor",
@@ -309,7 +309,7 @@ fn parts(name: &str) -> impl Iterator<Item = String> {
 }
 
 #[test]
-fn the_search_finds_what_is_there() {
+fn word_search_skips_comments_and_unit_tests() {
     let text =
         "use std::fs; // no fs\n// f64\nlet x: f64 = 0.0;\n#[cfg(test)]\nmod tests {\n f32 }";
     let found: Vec<_> = code(text)

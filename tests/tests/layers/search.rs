@@ -72,7 +72,7 @@ pub(crate) fn places(files: &[PathBuf], banned: impl Fn(&str) -> bool) -> Vec<St
 pub(crate) fn hold(sentence: &str, against: &[String]) {
     let flat = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let page = flat(&read(root().join("ARCHITECTURE.md")));
-    assert!(page.contains(&flat(sentence)), "ARCHITECTURE.md does not say any more: {sentence}");
+    assert!(page.contains(&flat(sentence)), "ARCHITECTURE.md no longer says: {sentence}");
     assert!(
         against.is_empty(),
         "ARCHITECTURE.md says: \"{sentence}\"\nBut:\n{}",

@@ -137,7 +137,7 @@ fn ns(begun: Instant, ended: Instant) -> u64 {
 
 impl Times {
     pub(super) fn new() -> Self {
-        let empty = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("good bounds");
+        let empty = || Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("valid bounds");
         let (commands, mut clock) = (empty(), empty());
         for _ in 0..100_000 {
             let begun = Instant::now();

@@ -55,7 +55,7 @@ pub(super) const ALL: [Attack; 9] = [
     },
     Attack {
         name: "crowding-out",
-        what: "has placed orders until the first was refused, and goes on placing",
+        what: "has placed orders until the first was refused, and keeps placing them",
         begin: crowding_out,
     },
     Attack { name: "reads", what: "views and subscribes in turn", begin: readers::reads },

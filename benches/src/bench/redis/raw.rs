@@ -38,7 +38,7 @@ impl Raw {
         let mut line = String::new();
         self.0.read_line(&mut line)?;
         let line = line.trim_end();
-        let odd = || io::Error::other(format!("an odd answer: {line}"));
+        let odd = || io::Error::other(format!("unexpected answer: {line}"));
         match line.split_at_checked(1) {
             Some(("+" | ":", rest)) => Ok(rest.to_owned()),
             Some(("-", rest)) => Err(io::Error::other(rest.to_owned())),
@@ -58,7 +58,7 @@ impl Raw {
         let said = self.ask(&["INFO", section])?;
         let found = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let number = found.and_then(|number| number.trim().parse().ok());
-        number.ok_or_else(|| io::Error::other(format!("INFO {section} does not say {name}")))
+        number.ok_or_else(|| io::Error::other(format!("INFO {section} has no {name}")))
     }
 }
 
@@ -77,8 +77,8 @@ pub(in super::super) fn zadd(
     count: usize,
 ) -> io::Result<(f64, &'static str)> {
     let measured = match by_program(to, key, count)? {
-        Some(rate) => (rate, "as redis-benchmark -P 100 says"),
-        None => (by_hand(to, key, count)?, "as four connections of this program say"),
+        Some(rate) => (rate, "measured by redis-benchmark -P 100"),
+        None => (by_hand(to, key, count)?, "measured by four connections of this program"),
     };
     Raw::connect(to)?.ask(&["UNLINK", key])?;
     Ok(measured)
@@ -100,7 +100,7 @@ fn by_program(to: &Address, key: &str, count: usize) -> io::Result<Option<f64>> 
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     let rate = said.lines().last().and_then(|row| row.split("\",\"").nth(1));
     let rate = rate.and_then(|rate| rate.trim_matches('"').parse().ok());
-    rate.map(Some).ok_or_else(|| io::Error::other("redis-benchmark says no rate"))
+    rate.map(Some).ok_or_else(|| io::Error::other("redis-benchmark printed no rate"))
 }
 
 fn by_hand(to: &Address, key: &str, count: usize) -> io::Result<f64> {

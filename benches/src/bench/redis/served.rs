@@ -41,12 +41,12 @@ impl Served {
         let options = RedisOptions::parse(url).map_err(|error| usage(&error.to_string()))?;
         let plain = options.tls.is_none() && options.password.is_none() && options.database == 0;
         let Server::Single(address) = options.server.clone() else {
-            return Err(usage("one server is measured, no cluster and no sentinels"));
+            return Err(usage("only a single server can be measured, no cluster and no sentinels"));
         };
         if !plain {
             return Err(usage(
-                "a server is measured without encryption, password or number of a database, for \
-                 redis-benchmark knows none of ours",
+                "a server can only be measured without encryption, password and database number, \
+                 because redis-benchmark does not know ours",
             ));
         }
         Self { options: patient(options), address, own: None }.answering()
@@ -74,8 +74,8 @@ impl Served {
             if error.kind() == io::ErrorKind::NotFound {
                 return Failure::failed(
                     "there is no redis-server in the PATH: install it (Debian and Ubuntu: apt \
-                     install redis-server; macOS: brew install redis), or say --redis URL of one \
-                     that runs",
+                     install redis-server; macOS: brew install redis), or use --redis URL with the \
+                     address of a running one",
                 );
             }
             Failure::failed(format_args!("cannot start redis-server: {error}"))
@@ -123,7 +123,7 @@ impl Served {
         let (mut raw, begun) = (Raw::connect(&self.address)?, Instant::now());
         while raw.figure("memory", "lazyfree_pending_objects")? > 0.0 {
             if begun.elapsed() > PATIENCE {
-                return Err(Failure::failed("the server does not come to rest"));
+                return Err(Failure::failed("the server does not finish freeing memory"));
             }
             thread::sleep(Duration::from_millis(5));
         }

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_is_one_that_ledgers_take() {
+    fn generated_batches_pass_the_ledger_check() {
         for (trades, most) in [(1, 2), (7, 2), (1_000, 200)] {
             let batch = batch(MarketId(1), 3, (trades, 7));
             assert_eq!(batch.check(), Ok(()));

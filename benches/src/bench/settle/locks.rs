@@ -45,9 +45,9 @@ pub(super) fn measure(settle: &Settle, progress: &Progress) -> Result<Vec<Measur
         let state = if hung == 0 { "well" } else { "hung" };
         let what = |what: &str| format!("{what}, {hung} of {NODES} servers hanging");
         let locks = took.iter().map(|it| ms(it.lock)).collect();
-        measured.push(times(format!("lock-{state}"), locks, what("to have a lock")));
+        measured.push(times(format!("lock-{state}"), locks, what("to acquire a lock")));
         let unlocks = took.iter().map(|it| ms(it.unlock)).collect();
-        measured.push(times(format!("unlock-{state}"), unlocks, what("to give it back")));
+        measured.push(times(format!("unlock-{state}"), unlocks, what("to release it")));
         progress.done();
     }
     Ok(measured)

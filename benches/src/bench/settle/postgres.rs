@@ -59,7 +59,7 @@ impl Home {
             let said = String::from_utf8_lossy(&made.stderr);
             let _ = writeln!(
                 std::io::stderr(),
-                "note: PostgreSQL is not measured, it makes no books in {}: {}",
+                "note: PostgreSQL is not measured: initdb failed in {}: {}",
                 place.display(),
                 said.trim()
             );
@@ -96,7 +96,8 @@ impl Drop for Home {
             if !sql(&psql, &self.url, &drop) {
                 let _ = writeln!(
                     std::io::stderr(),
-                    "note: the schema {} is left in PostgreSQL: there is no psql to remove it with",
+                    "note: the schema {} is left in PostgreSQL: psql, which would remove it, is \
+                     not installed",
                     self.schema
                 );
             }

@@ -137,7 +137,7 @@ fn runs(
     let mut waits = Waits::default();
     let mut feeds = all(host, Vec::new(), bench.subscribers)?;
     for _ in 0..bench.runs {
-        progress.now("all subscribers come back at once");
+        progress.now("all subscribers reconnect at once");
         let begun = Instant::now();
         let ((again, took), wait) = seen.watch(|| {
             let again = all(host, std::mem::take(&mut feeds), bench.subscribers);

@@ -124,8 +124,8 @@ impl Desk {
         }
         if outcome.deed == Deed::Post && self.drops.contains_key(&epoch) {
             self.faults.push(format!(
-                "epoch {epoch} was dropped by an operator, and stands as posted: if it was put right by \
-                 hand, it counts twice"
+                "epoch {epoch} was dropped by an operator, but is recorded as posted: if it was \
+                 corrected by hand, it counts twice"
             ));
         }
         if !is_due {
@@ -151,8 +151,8 @@ impl Desk {
         if let Some(Position { history, last }) = self.position {
             if history != self.history {
                 self.faults.push(format!(
-                    "the ledger stands behind epoch {last} of history {history}, and the folder is \
-                     of {}: `settle start` makes it ready for this one",
+                    "the ledger ends with epoch {last} of history {history}, and the folder is of \
+                     {}: `settle start` prepares it for this one",
                     self.history
                 ));
                 return (self.row, self.faults);
@@ -160,7 +160,7 @@ impl Desk {
             let first = self.beginning.map_or(1, |it| it.0);
             if self.row.to.is_none_or(|to| to < last.0) && first <= last.0 {
                 self.faults.push(format!(
-                    "the ledger stands behind epoch {last}, which has not closed in the journal"
+                    "the ledger ends with epoch {last}, which has not closed in the journal"
                 ));
             }
             if self.row.from.is_some_and(|from| from > first) && first <= last.0 {
@@ -190,7 +190,7 @@ impl Desk {
             }
         }
         if named > NAMED_MAX {
-            self.faults.push(format!("{} more accounts have something else", named - NAMED_MAX));
+            self.faults.push(format!("{} more accounts have other balances", named - NAMED_MAX));
         }
         if named == 0 {
             self.row.balances = Some(self.balances.len());

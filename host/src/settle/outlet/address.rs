@@ -9,9 +9,7 @@ use crate::secret::Secret;
 
 /// An address that cannot be delivered to, or through.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{address} is no address to deliver to ({why}): write https://host/path or http://host/path"
-)]
+#[error("{address} is not a delivery address ({why}): use https://host/path or http://host/path")]
 pub struct BadAddress {
     /// The given address, without the parts that may be secret.
     pub address: String,
@@ -39,12 +37,12 @@ impl WebAddress {
         let shown = shown(&uri, path);
         let bad = |why: &str| BadAddress { address: shown.clone(), why: why.to_owned() };
         if uri.host().is_none_or(str::is_empty) {
-            return Err(bad("it names no host"));
+            return Err(bad("it has no host"));
         }
         let encrypts = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err(bad("it begins with neither http:// nor https://")),
+            _ => return Err(bad("it does not begin with http:// or https://")),
         };
         let hidden = [address, path].into_iter().filter(|it| it.len() > 1).map(Secret::from);
         Ok(Self { whole: address.into(), hidden: hidden.collect(), shown, encrypts })
@@ -74,7 +72,8 @@ impl fmt::Display for WebAddress {
 /// Parses the address of a proxy.
 pub(super) fn proxy(address: &str) -> Result<Proxy, BadAddress> {
     let shown = WebAddress::parse(address)?.to_string();
-    let bad = |_| BadAddress { address: shown, why: String::from("it is no proxy") };
+    let bad =
+        |_| BadAddress { address: shown, why: String::from("it is not the address of a proxy") };
     Proxy::new(address).map_err(bad)
 }
 
@@ -93,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_shows_its_host_and_nothing_secret() {
+    fn address_shows_its_host_and_nothing_secret() {
         let address = WebAddress::parse("https://ann:hunter2@host:81/hunter3?key=hunter4").unwrap();
         assert_eq!(address.to_string(), "https://host:81/…");
         assert!(!format!("{address:?}").contains("hunter"), "{address:?}");

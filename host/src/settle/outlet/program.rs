@@ -102,7 +102,7 @@ impl Outlet for ProgramOutlet {
         let program = &self.program;
         let later = |why: String| NotDelivered::Later(format!("{program}: {why}"));
         let ended = self.run(notice).map_err(|why| later(why.to_string()))?;
-        let slow = || later(format!("not done within {:?}, so it was ended", self.timeout));
+        let slow = || later(format!("not finished within {:?}, so it was killed", self.timeout));
         let status = ended.status.ok_or_else(slow)?;
         if status.success() {
             return Ok(Receipt(bounded(&ended.printed.ok_or_else(slow)?)));

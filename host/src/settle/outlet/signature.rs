@@ -13,7 +13,7 @@ pub(super) const SIGNATURE: &str = "Pricetime-Signature";
 /// `sha256=` and, in hexadecimal digits, the HMAC-SHA256 of `<time>.<body>` under this secret.
 pub(super) fn signature(secret: &Secret, time: u64, body: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()) else {
-        unreachable!("a key of any length is a key");
+        unreachable!("HMAC takes keys of any length");
     };
     mac.update(format!("{time}.").as_bytes());
     mac.update(body.as_bytes());
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_signature_is_the_one_that_openssl_computes() {
+    fn signature_matches_that_of_openssl() {
         // printf '1700000000.{"id":1}' | openssl dgst -sha256 -hmac 'a secret of many words'
         let signed = signature(&"a secret of many words".into(), 1_700_000_000, "{\"id\":1}");
         assert_eq!(

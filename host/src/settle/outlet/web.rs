@@ -117,7 +117,7 @@ impl Outlet for WebOutlet {
         let read = std::io::Read::read_to_end(&mut reader, &mut body);
         let said = bounded(&body);
         if status.is_success() {
-            read.map_err(|why| later(format!("{address}: the answer broke off: {why}")))?;
+            read.map_err(|why| later(format!("{address}: the answer was cut off: {why}")))?;
             return Ok(Receipt(said));
         }
         let why = format!("{address} answers {status} {said}");

@@ -46,17 +46,17 @@ const ENVELOPE: &str = "
 ";
 
 #[test]
-fn an_envelope_has_these_bytes() {
+fn envelope_has_the_golden_bytes() {
     let golden = bytes(ENVELOPE);
     let mut sealed = [&[0; 32][..], b"abc"].concat();
     seal_envelope(Kind::Snapshot, 3, &mut sealed);
     assert_eq!(sealed, golden);
-    let envelope = open_envelope(Kind::Snapshot, &golden).expect("it is one");
+    let envelope = open_envelope(Kind::Snapshot, &golden).expect("it is an envelope");
     assert_eq!((envelope.rules_version, envelope.payload), (3, &b"abc"[..]));
 }
 
 #[test]
-fn an_envelope_that_is_cut_or_changed_is_refused() {
+fn truncated_or_changed_envelope_is_refused() {
     let golden = bytes(ENVELOPE);
     let open = |bytes: &[u8]| open_envelope(Kind::Snapshot, bytes).map(|_| ());
     for cut in 0..golden.len() {
@@ -69,7 +69,7 @@ fn an_envelope_that_is_cut_or_changed_is_refused() {
         for bit in 0..8 {
             let mut changed = golden.clone();
             changed[at] ^= 1 << bit;
-            let error = open(&changed).expect_err("a bit is another");
+            let error = open(&changed).expect_err("one bit differs");
             let named = match at {
                 0..8 => error == CodecError::Magic,
                 16..24 => matches!(error, CodecError::Length { .. } | CodecError::Checksum),
@@ -81,7 +81,7 @@ fn an_envelope_that_is_cut_or_changed_is_refused() {
 }
 
 #[test]
-fn an_envelope_of_another_format_or_kind_is_refused_by_its_number() {
+fn envelope_of_another_format_or_kind_is_refused_with_its_number() {
     let mut other = bytes(ENVELOPE);
     seal_envelope(Kind::Segment, 3, &mut other);
     let kind = CodecError::Kind { expected: 2, found: 1 };

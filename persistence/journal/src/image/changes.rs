@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn order_that_came_and_went_is_forgotten() {
+    fn order_added_and_removed_is_not_reported() {
         let mut changed = Changed::default();
         for order in (0..10_000).map(OrderId) {
             changed.came(7);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn order_that_was_there_and_went_is_told_once() {
+    fn removed_order_is_reported_once() {
         let mut changed = Changed::default();
         let (a, b) = (OrderId(2), OrderId(1));
         changed.went(0, a);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn order_that_took_the_slot_of_another_is_new() {
+    fn order_in_the_slot_of_a_removed_one_is_new() {
         let mut changed = Changed::default();
         let (old, new) = (OrderId(1), OrderId(2));
         changed.went(0, old);

@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_agree_with_a_map_and_a_clone_stays_as_it_was() {
+    fn levels_agree_with_a_map_and_a_clone_does_not_change() {
         for side in [Side::Buy, Side::Sell] {
             let (mut levels, mut map) = (Levels::new(side), BTreeMap::new());
             let mut kept: Vec<(Levels, BTreeMap<_, _>)> = Vec::new();
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_at_the_ends_of_the_type_have_their_places() {
+    fn lowest_and_highest_possible_prices_are_stored() {
         for side in [Side::Buy, Side::Sell] {
             let (mut levels, mut map) = (Levels::new(side), BTreeMap::new());
             for price in [i64::MAX, i64::MIN, 0] {

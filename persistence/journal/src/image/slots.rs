@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn who_took_the_pages_keeps_what_was_there() {
+    fn cloned_pages_keep_their_orders() {
         let mut slots = Slots::default();
         for id in 0..1_000 {
             assert_eq!(slots.insert(order(id, 1)).1, None);

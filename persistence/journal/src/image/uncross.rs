@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn few_levels_decide_what_all_levels_do() {
+    fn levels_near_the_price_give_the_result_of_all_levels() {
         let (mut priced, mut most) = (0, 0);
         for seed in 0..20_000_u64 {
             let mut random = Random::new(seed);
@@ -140,7 +140,7 @@ mod tests {
                 most = most.max(near(&bids, &asks, at).len());
             }
         }
-        assert!(priced > 5_000, "{priced} books would trade");
-        assert!(most <= 4 * NEAR, "{most} levels were looked at");
+        assert!(priced > 5_000, "only {priced} books would trade");
+        assert!(most <= 4 * NEAR, "{most} levels were visited");
     }
 }

@@ -65,7 +65,7 @@ fn command() -> Command {
 }
 
 #[test]
-fn the_header_of_a_segment_has_these_bytes() {
+fn segment_header_has_the_golden_bytes() {
     let golden = bytes(HEADER);
     assert_eq!(header().to_bytes(), golden);
     assert_eq!(Header::from_bytes(&golden), Ok(header()));
@@ -76,7 +76,7 @@ fn the_header_of_a_segment_has_these_bytes() {
 }
 
 #[test]
-fn records_have_these_bytes() {
+fn records_have_the_golden_bytes() {
     let kinds = [(Kind::Command, RECORD), (Kind::Mark, MARK), (Kind::Seal, SEAL)];
     for (kind, hex) in kinds {
         let (golden, salt) = (bytes(hex), header().salt);
@@ -89,7 +89,7 @@ fn records_have_these_bytes() {
         }
         record::close(&mut out, 8, salt, head);
         assert_eq!(out[8..], golden);
-        let record = record::parse(&golden, salt).expect("it is one");
+        let record = record::parse(&golden, salt).expect("it is a record");
         assert_eq!((record.head, record.span), (head, golden.len()));
         if kind == Kind::Command {
             assert_eq!(decode_command(record.head.sequence, record.payload), Ok(command()));
@@ -107,7 +107,7 @@ fn records_have_these_bytes() {
 }
 
 #[test]
-fn the_mark_of_a_segment_has_these_bytes() {
+fn segment_mark_has_the_golden_bytes() {
     let (golden, header) = (bytes(PLACED), header());
     let mark = Mark { durable: Sequence(5), at: 544, written: 1_152 };
     assert_eq!(mark.to_bytes(&header), golden);

@@ -39,7 +39,7 @@ impl Spare {
             // the next open removes it.
             drop(file);
             drop(disk.remove(&path));
-            return Err(io_error("make room for", &path)(full));
+            return Err(io_error("allocate space for", &path)(full));
         }
         Ok(Self { path, file })
     }

@@ -407,7 +407,7 @@ impl Journal {
     /// removed or moved away would succeed, and commands that no restart finds would be acknowledged.
     fn stay(&self) -> Result<(), JournalError> {
         let Segment { path, file, .. } = &self.segment;
-        if self.pending.is_empty() || file.is_at(path).map_err(io_error("look at", path))? {
+        if self.pending.is_empty() || file.is_at(path).map_err(io_error("look up", path))? {
             return Ok(());
         }
         Err(JournalError::Replaced { file: path.clone() })

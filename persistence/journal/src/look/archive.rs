@@ -53,8 +53,8 @@ pub enum ArchiveError {
     Snapshot(#[from] SnapshotError),
     /// The journal ends before the newest snapshot.
     #[error(
-        "the journal ends with command {journal}, but there is a snapshot of command {snapshot}: the \
-         end of the journal is lost; put it back before you pack the folder"
+        "the journal ends with command {journal}, but there is a snapshot of command {snapshot}: \
+         the end of the journal is lost; restore it before you archive the folder"
     )]
     Lost {
         /// The last command of the journal.
@@ -63,7 +63,7 @@ pub enum ArchiveError {
         snapshot: Sequence,
     },
     /// Nothing was ever stored in the folder.
-    #[error("nothing has ever been kept in this folder, there is nothing to pack")]
+    #[error("this folder has no journal and no snapshot, so there is nothing to archive")]
     Empty,
     /// The archive cannot be written or read.
     #[error("{0}")]
@@ -83,15 +83,15 @@ pub enum ArchiveError {
         Newer,
     ),
     /// The archive stops before its end, or continues after it.
-    #[error("the archive is cut off or was put together wrongly at byte {0}; nothing was unpacked")]
+    #[error("the archive is truncated or malformed at byte {0}; nothing was unpacked")]
     Cut(
         /// The byte.
         u64,
     ),
     /// A piece is intact but is not a file of a data folder.
     #[error(
-        "the archive holds the file {name:?} at byte {offset}, which is no part of a data folder: {what}; \
-         nothing was unpacked"
+        "the archive holds the file {name:?} at byte {offset}, which does not belong to a data \
+         folder: {what}; nothing was unpacked"
     )]
     File {
         /// The byte at which its piece begins.
@@ -103,7 +103,7 @@ pub enum ArchiveError {
     },
     /// A file of the journal is longer than an archive allows.
     #[error(
-        "{name} has {length} bytes, and an archive takes files of the journal up to {most} bytes"
+        "{name} has {length} bytes, but an archive takes journal files of at most {most} bytes"
     )]
     Long {
         /// The file.
@@ -138,7 +138,7 @@ pub enum ArchiveError {
         why: io::Error,
     },
     /// The folder to unpack into is not empty.
-    #[error("the folder holds {0} already: name an empty or a new one")]
+    #[error("the folder already holds {0}: name a folder that is empty or does not exist")]
     Occupied(
         /// The name of something in it.
         String,
@@ -149,16 +149,16 @@ pub enum ArchiveError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFile {
     /// No file of a data folder has this name.
-    #[error("no file there has this name")]
+    #[error("a data folder has no file with this name")]
     Name,
     /// The file is repeated or out of order.
-    #[error("it comes twice, or not in its place")]
+    #[error("it is there twice or out of order")]
     Order,
     /// The file is of another history than the files before it.
-    #[error("it is of another history than the files before it")]
+    #[error("it belongs to another history than the files before it")]
     OtherHistory,
     /// The file cannot have this length.
-    #[error("its length is stated as {stated} bytes; it has from {least} to {most}")]
+    #[error("its stated length is {stated} bytes; it must be from {least} to {most}")]
     Length {
         /// The length that the archive states.
         stated: u64,
@@ -168,10 +168,10 @@ pub enum BadFile {
         most: u64,
     },
     /// The beginning of the file cannot be read.
-    #[error("its beginning: {0}")]
+    #[error("its header: {0}")]
     Header(CodecError),
     /// The file begins like another file, or like one of another length.
-    #[error("what it begins with belongs to another file, or to one of another length")]
+    #[error("its header belongs to another file, or to a file of another length")]
     Other,
 }
 

@@ -13,7 +13,7 @@ pub enum RedlockError {
         BadRules,
     ),
     /// A node is not a single server, or is named twice.
-    #[error("the nodes of a lock are servers of their own, each named once: {0}")]
+    #[error("the nodes of a lock must be single servers, each named once: {0}")]
     Nodes(
         /// What is wrong.
         String,
@@ -52,7 +52,7 @@ pub enum RedlockError {
         why: String,
     },
     /// Another client has the lock.
-    #[error("somebody else holds {name} (on {taken} of {nodes} nodes)")]
+    #[error("another process holds {name} (on {taken} of {nodes} nodes)")]
     Taken {
         /// The lock.
         name: String,
@@ -62,7 +62,7 @@ pub enum RedlockError {
         nodes: usize,
     },
     /// Too few nodes answered.
-    #[error("{name} cannot be had: {failed} of {nodes} nodes did not do as asked: {why}")]
+    #[error("{name} cannot be locked: {failed} of {nodes} nodes did not confirm it: {why}")]
     NoQuorum {
         /// The lock.
         name: String,
@@ -74,13 +74,13 @@ pub enum RedlockError {
         why: String,
     },
     /// The lock is no longer ours.
-    #[error("{0} is held no longer: its validity has ended, or others have it")]
+    #[error("{0} is no longer held: it has expired, or another process has it")]
     Lost(
         /// The lock.
         String,
     ),
     /// Too few nodes extended the lock. It is ours for as long as before.
-    #[error("{0} could not be extended: too few nodes agreed")]
+    #[error("{0} could not be extended: too few nodes confirmed it")]
     NotExtended(
         /// The lock.
         String,

@@ -130,7 +130,7 @@ fn addresses(nodes: &[RedisOptions]) -> Result<Vec<Address>, RedlockError> {
         let address = match &options.server {
             Server::Single(address) => address.clone(),
             Server::Sentinel { .. } | Server::Cluster(_) => {
-                let why = "sentinels and clusters copy late, and lose locks when one takes over";
+                let why = "sentinels and clusters replicate late, and lose locks at a failover";
                 return Err(RedlockError::Nodes(why.to_owned()));
             }
         };

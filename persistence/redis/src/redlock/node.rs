@@ -148,7 +148,7 @@ impl Node {
                     }
                     (_, other) => {
                         self.wire = None;
-                        let why = format!("{} answers something else: {other:?}", self.address);
+                        let why = format!("{} sent an unexpected answer: {other:?}", self.address);
                         (Answer::Unknown, Some(why))
                     }
                 }

@@ -31,13 +31,13 @@ pub struct Rules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRules {
     /// The number of nodes is not odd, or is too large.
-    #[error("a lock needs an odd number of nodes, from 1 to {NODES_MAX}, and not {0}")]
+    #[error("a lock needs an odd number of nodes from 1 to {NODES_MAX}, not {0}")]
     Nodes(
         /// The number of nodes.
         usize,
     ),
     /// The time to live is too short or too long.
-    #[error("a lock lives from {TTL_MIN:?} to {TTL_MAX:?}, and not {0:?}")]
+    #[error("the TTL of a lock must be from {TTL_MIN:?} to {TTL_MAX:?}, not {0:?}")]
     Ttl(
         /// The time to live.
         Duration,
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_are_those_of_the_specification() {
+    fn rules_match_the_specification() {
         let ms = Duration::from_millis;
         let rules = |nodes, ttl| Rules::new(nodes, ms(ttl)).unwrap();
         assert_eq!([1, 3, 5, 7].map(|nodes| rules(nodes, 200).quorum), [1, 2, 3, 4]);

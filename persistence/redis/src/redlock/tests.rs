@@ -39,7 +39,7 @@ fn held() -> (Lease, Vec<Ask>) {
 }
 
 #[test]
-fn a_quorum_is_enough_and_nobody_waits_for_the_rest() {
+fn lock_is_held_at_a_quorum_without_waiting_for_other_nodes() {
     let (mut lease, _) = held();
     // The validity counts from the request, not from the answer.
     assert_eq!(steps(&mut lease), [Step::Tell(Reply::Held { until: ms(988) })]);
@@ -47,7 +47,7 @@ fn a_quorum_is_enough_and_nobody_waits_for_the_rest() {
 }
 
 #[test]
-fn what_cannot_be_had_is_given_up_at_once_and_freed() {
+fn unreachable_quorum_is_given_up_at_once_and_freed() {
     let mut lease = Lease::new(rules(), ms(0), ms(0), 7);
     let takes = asks(&steps(&mut lease), Deed::Take);
     lease.hear(ms(1), &takes[0], Answer::Yes);
@@ -73,7 +73,7 @@ fn what_cannot_be_had_is_given_up_at_once_and_freed() {
 }
 
 #[test]
-fn its_end_is_told_before_anything_else() {
+fn expiry_is_reported_before_anything_else() {
     let (mut lease, takes) = held();
     steps(&mut lease);
     // The lease notices its end late, with another answer.
@@ -85,7 +85,7 @@ fn its_end_is_told_before_anything_else() {
 }
 
 #[test]
-fn kept_it_asks_for_more_after_a_third() {
+fn kept_lock_is_extended_after_a_third_of_its_ttl() {
     let (mut lease, takes) = held();
     lease.hear(ms(11), &takes[2], Answer::No);
     lease.keep(ms(12));
@@ -102,7 +102,7 @@ fn kept_it_asks_for_more_after_a_third() {
 }
 
 #[test]
-fn where_more_than_half_belong_to_another_it_is_lost() {
+fn lock_is_lost_if_most_nodes_belong_to_another_holder() {
     let (mut lease, takes) = held();
     lease.hear(ms(11), &takes[2], Answer::Yes);
     lease.hear(ms(11), &takes[3], Answer::Yes);
@@ -117,7 +117,7 @@ fn where_more_than_half_belong_to_another_it_is_lost() {
 }
 
 #[test]
-fn it_waits_a_little_and_never_the_same() {
+fn retries_wait_a_short_random_time() {
     let mut waits = Vec::new();
     for random in 0..50 {
         let mut lease = Lease::new(rules(), ms(0), ms(500), random);

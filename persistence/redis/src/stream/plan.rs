@@ -68,9 +68,9 @@ pub enum Because {
 pub enum Barred {
     /// The stream is ahead of the journal.
     #[error(
-        "it tells of commands up to {there}, and the journal ended with {ours} when this process \
-         began: what it told after that has been lost here, or another process tells it; stop that \
-         one, or delete the stream, and it begins anew"
+        "it has events up to command {there}, but the journal ended with command {ours} when this \
+         process started: either later commands are lost here, or another process publishes them; \
+         stop that process, or delete the stream, and it starts again"
     )]
     Ahead {
         /// The last command in the stream.
@@ -80,9 +80,9 @@ pub enum Barred {
     },
     /// The stream belongs to another history, whose numbers overlap with ours.
     #[error(
-        "it tells of commands up to {there} of history {history}, and ours begins with command \
-         {ours}: run with the folder of that history, name the stream otherwise, or delete it, and \
-         it begins anew"
+        "it has events up to command {there} of history {history}, but ours begins with command \
+         {ours}: run with the folder of that history, use another stream name, or delete the \
+         stream, and it starts again"
     )]
     Elsewhere {
         /// Its history.
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_behind_the_last_entry() {
+    fn stream_resumes_after_its_last_entry() {
         let whole = seen(id(40, 2), Some((id(40, 2), OURS)), None);
         // Other entries of command 40 may be missing.
         assert_eq!(through(&whole, BOUNDS), (39, None));
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn it_begins_as_far_back_as_it_keeps_and_can_be_told() {
+    fn new_stream_starts_as_far_back_as_it_keeps_and_the_journal_reaches() {
         assert_eq!(through(&Seen::default(), BOUNDS), (0, Some(Because::Begun)));
         let short = Bounds { keep: 20, ..BOUNDS };
         assert_eq!(through(&Seen::default(), short), (100, Some(Because::Begun)));
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_missing_is_marked() {
+    fn possibly_missing_entries_are_marked() {
         let emptied = seen(id(40, 2), None, None);
         assert_eq!(through(&emptied, BOUNDS), (40, Some(Because::Taken)));
         let cut = seen(id(40, 2), Some((id(30, 1), OURS)), Some((60, id(40, 2))));
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_tells_nothing_of_its_command() {
+    fn marker_does_not_prove_that_its_command_was_published() {
         // The marker came after everything that was durable. Then the process or the connection was lost.
         let marker = seen(id(101, 0), Some((id(101, 0), OURS)), None);
         assert_eq!(through(&marker, BOUNDS), (100, None));
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_ours_is_never_taken_for_ours() {
+    fn stream_of_another_history_or_writer_is_never_continued() {
         let ahead = seen(id(101, 1), Some((id(101, 1), OURS)), None);
         let barred = Barred::Ahead { there: 101, ours: 100 };
         assert_eq!(plan(&ahead, OURS, &BOUNDS), Err(barred.clone()));

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_market_goes_on_above_what_was_told() {
+    fn market_continues_above_published_numbers() {
         let mut raised = state();
         let head = raised.markets[0].head;
         assert_eq!((head.epoch, head.last_trade), (EpochNumber(1), TradeNumber(0)));
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_an_epoch_tells_of_trades_too() {
+    fn closed_epoch_raises_the_trade_number_too() {
         let mut raised = state();
         let closed = ["event", "epoch_closed", "market", "1", "number", "1", "epoch", "1"];
         let closed = [&closed[..], &["sequence", "7", "last_trade", "5", "close", "0.09"]].concat();
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_older_or_impossible_raises_nothing_but_the_sequence() {
+    fn older_or_impossible_entry_raises_only_the_sequence() {
         let before = EngineSnapshot { last_sequence: Sequence(40), ..state() };
         let impossible = vec![MarketId(1)];
         let trade = ["event", "traded", "market", "1"];

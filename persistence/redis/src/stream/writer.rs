@@ -27,15 +27,15 @@ pub enum StreamError {
     #[error(transparent)]
     Redis(#[from] RedisError),
     /// The stream does not end where the writer expected. It has to be taken over again.
-    #[error("{key} is not as it was left")]
+    #[error("{key} has changed since this process last wrote it")]
     Moved {
         /// The stream.
         key: String,
     },
     /// Another process publishes in this stream.
     #[error(
-        "another process (term {theirs}) publishes in {key} in our place (term {ours}): we never do \
-         again; end one of the two"
+        "another process (term {theirs}) publishes in {key} in our place (term {ours}): this \
+         process no longer publishes; end one of the two"
     )]
     Fenced {
         /// The stream.
@@ -46,7 +46,7 @@ pub enum StreamError {
         theirs: u64,
     },
     /// The key holds a value of another type.
-    #[error("under {key} stands a {kind}: name the stream otherwise, or take that away")]
+    #[error("{key} holds a {kind}: use another stream name, or delete that key")]
     Odd {
         /// The key.
         key: String,

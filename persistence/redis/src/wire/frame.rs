@@ -112,12 +112,12 @@ fn number(line: &[u8]) -> Result<Option<u64>> {
 }
 
 fn long(what: &str, most: usize) -> Error {
-    let why = format!("{what} is longer than {most} bytes, the longest that is read");
+    let why = format!("{what} is longer than {most} bytes, which is the limit");
     Error::new(ErrorKind::InvalidData, why)
 }
 
 fn strange() -> Error {
-    Error::new(ErrorKind::InvalidData, "what comes is no answer of a Redis server")
+    Error::new(ErrorKind::InvalidData, "this is not an answer of a Redis server")
 }
 
 #[cfg(test)]
@@ -137,7 +137,7 @@ mod tests {
     ];
 
     #[test]
-    fn an_answer_ends_where_it_ends_in_whatever_pieces_it_comes() {
+    fn answer_split_anywhere_ends_at_the_same_byte() {
         for answer in ANSWERS {
             let more = [answer, b"+OK\r\n$3\r\n"].concat();
             for first in 0..answer.len() {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_texts_are_those_that_the_client_finds() {
+    fn texts_match_those_that_the_client_parses() {
         fn texts(value: redis::Value, into: &mut Vec<Vec<u8>>) {
             if let redis::Value::BulkString(text) = value {
                 into.push(text);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_that_is_too_long_is_refused_by_what_it_announces() {
+    fn too_long_answer_is_refused_by_its_announced_length() {
         let line = [&b"+"[..], &vec![b'x'; LINE_MAX]].concat();
         for long in [
             &b"$1099511627776\r\n"[..],
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_said_to_be_none() {
+    fn bytes_that_are_no_answer_are_refused() {
         for strange in
             [&b"HTTP/1.1 400\r\n"[..], b"*x\r\n", b"$-2\r\n", b"*18446744073709551616\r\n"]
         {

@@ -109,7 +109,12 @@ impl Socket {
             };
             match read {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Ok(0) => return Err(Error::new(ErrorKind::UnexpectedEof, "the server hung up")),
+                Ok(0) => {
+                    return Err(Error::new(
+                        ErrorKind::UnexpectedEof,
+                        "the server closed the connection",
+                    ));
+                }
                 read => return read,
             }
         }

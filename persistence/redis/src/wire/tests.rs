@@ -31,7 +31,7 @@ fn trickle(mut stream: TcpStream) {
 }
 
 #[test]
-fn answer_that_trickles_ends_with_the_time_of_the_whole_answer() {
+fn trickling_answer_times_out_as_a_whole() {
     type Ask = fn(&mut Wire) -> RedisResult<()>;
     let asks: [Ask; 2] = [
         |wire| wire.receive().map(drop),
@@ -49,7 +49,7 @@ fn answer_that_trickles_ends_with_the_time_of_the_whole_answer() {
 }
 
 #[test]
-fn answer_that_announces_too_much_is_given_up_at_once() {
+fn answer_that_announces_too_much_is_refused_at_once() {
     let mut wire = connected(|mut stream| {
         stream.write_all(b"$1099511627776\r\n").unwrap();
         // The other end hangs up first.
@@ -62,7 +62,7 @@ fn answer_that_announces_too_much_is_given_up_at_once() {
 }
 
 #[test]
-fn room_of_a_long_answer_is_given_back() {
+fn buffer_of_a_long_answer_is_freed() {
     const LENGTH: usize = 3 * ROOM_KEPT;
     let mut wire = connected(|mut stream| {
         let text = [format!("${LENGTH}\r\n").into_bytes(), vec![b'x'; LENGTH], b"\r\n".to_vec()];
@@ -75,7 +75,7 @@ fn room_of_a_long_answer_is_given_back() {
 }
 
 #[test]
-fn longest_time_that_can_be_said_does_not_overflow() {
+fn longest_timeout_does_not_overflow() {
     let mut wire = connected(|mut stream| {
         stream.write_all(b"+OK\r\n").unwrap();
         let _ = std::io::Read::read(&mut stream, &mut [0]);

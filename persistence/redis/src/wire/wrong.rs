@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_error_names_the_command_that_failed_and_its_key() {
+    fn error_names_the_failed_command_and_its_key() {
         let mut request = Vec::new();
         for words in [&["MULTI"][..], &["ZADD", "a", "1", "x"], &["XINFO", "STREAM", "b"]] {
             let mut command = redis::cmd(words[0]);

@@ -47,7 +47,9 @@ impl Task<'_> {
             return Ok(Some(String::from("its metadata are not what was written")));
         };
         if stored.version.as_ref() != Some(&expected) {
-            return Ok(Some(String::from("its metadata are of another state than was written")));
+            return Ok(Some(String::from(
+                "its metadata belong to another state than the one that was written",
+            )));
         }
         let keys = self.market.keys.clone();
         match read_image(self.link, &keys) {
@@ -97,7 +99,7 @@ fn side_differs(
                     it.partial_cmp(&score).is_some_and(std::cmp::Ordering::is_eq)
                 });
                 if !same {
-                    return Ok(Some(format!("{key} has an entry that no order has")));
+                    return Ok(Some(format!("{key} has an entry without an order")));
                 }
             }
         }

@@ -102,15 +102,15 @@ fn equal<T: PartialEq + Debug>(what: &str, found: &T, expected: &T) -> Held {
     if found == expected {
         return Ok(());
     }
-    Err(format!("{what}: it is {found:?}, it has to be {expected:?}"))
+    Err(format!("{what}: found {found:?}, expected {expected:?}"))
 }
 
 /// Expects a refusal.
 fn refused<T: Debug>(what: &str, answer: Result<T, LedgerError>) -> Held {
     match answer {
         Err(LedgerError::Refused { .. }) => Ok(()),
-        Err(error) => Err(format!("{what}: it has to be refused, but: {error}")),
-        Ok(done) => Err(format!("{what}: it has to be refused, but was done: {done:?}")),
+        Err(error) => Err(format!("{what}: expected a refusal, but got: {error}")),
+        Ok(done) => Err(format!("{what}: expected a refusal, but it was done: {done:?}")),
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_easily_seen_to_be_right_conforms() {
+    fn memory_ledger_conforms() {
         let books = Memory::default();
         let mut make = || -> Box<dyn Ledger> { Box::new(books.clone()) };
         assert_eq!(conform(&mut make), Ok(()));

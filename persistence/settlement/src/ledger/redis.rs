@@ -92,7 +92,8 @@ impl RedisLedger {
         match batch.check() {
             Err(why) => Err(self.refuse(why.to_string())),
             Ok(()) if many > TRANSFERS_MAX => Err(self.refuse(format!(
-                "a batch has at most {TRANSFERS_MAX} transfers in Redis, and this one has {many}"
+                "a batch may have at most {TRANSFERS_MAX} transfers in Redis, but this one has \
+                 {many}"
             ))),
             Ok(()) => Ok(()),
         }
@@ -243,7 +244,7 @@ impl Ledger for RedisLedger {
         if sums.len() > TRANSFERS_MAX {
             let many = sums.len();
             return Err(self.refuse(format!(
-                "a seed has at most {TRANSFERS_MAX} balances in Redis, and this one has {many}"
+                "a seed may have at most {TRANSFERS_MAX} balances in Redis, but this one has {many}"
             )));
         }
         self.enter(seed.market)?;

@@ -95,7 +95,7 @@ impl Feed {
         wait: (Duration, Duration),
     ) {
         let Some(mut next) = self.next else { return };
-        let why = format!("the journal does not give epoch {} yet", next.0);
+        let why = format!("epoch {} is not in the journal yet", next.0);
         let lacking = Pause::new(wait.0, wait.1, why);
         let fit = |batch: &Batch| {
             let fits = batch.epoch == next && batch.epoch <= to;

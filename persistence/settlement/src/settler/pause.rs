@@ -82,14 +82,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_doubles_up_to_its_end() {
+    fn wait_doubles_up_to_its_maximum() {
         let patience = RetryPolicy::default();
         let waits = [1, 2, 3, 11, 12, 1_000].map(|failures| patience.backoff(failures).as_millis());
         assert_eq!(waits, [500, 1_000, 2_000, 512_000, 600_000, 600_000]);
     }
 
     #[test]
-    fn a_clock_that_goes_back_makes_no_wait_longer() {
+    fn clock_that_goes_back_does_not_prolong_a_wait() {
         let seconds = Duration::from_secs;
         let mut pause = Pause::new(seconds(1_000), seconds(10), String::new());
         assert!(!pause.over(seconds(1_009)));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_is_from_half_to_all() {
+    fn random_wait_is_from_half_to_all_of_its_length() {
         let length = Duration::from_secs(600);
         let mut chance = Chance(Random::new(1));
         let waits: Vec<_> = (0..1_000).map(|_| chance.of(length)).collect();

@@ -52,8 +52,8 @@ pub enum Standing {
 pub enum Halt {
     /// Two journals, or two programs, made different batches of the same epoch.
     #[error(
-        "epoch {} came to something else where the ledger's batch was made: ours is {ours}, theirs \
-         is {theirs}; find out which trades are the right ones before anything is settled",
+        "the ledger has a different batch of epoch {}: our digest is {ours}, its digest is \
+         {theirs}; find out which trades are right before anything is settled",
         epoch.0
     )]
     Conflict {
@@ -71,12 +71,12 @@ pub enum Halt {
         epoch: EpochNumber,
     },
     /// The ledger posts the epochs of another history.
-    #[error("the ledger holds this market's epochs of history {0}: seed it anew for this one")]
+    #[error("the ledger holds this market's epochs of history {0}: seed it again for this one")]
     History(History),
     /// Epochs after the ledger's position have outcomes already.
     #[error(
-        "the ledger says that epoch {} is the last one settled, but later ones have outcomes: \
-         somebody has put its position back",
+        "the ledger says that epoch {} is the last one settled, but later ones have outcomes: its \
+         position was put back",
         last.0
     )]
     Astray {

@@ -85,13 +85,13 @@ impl Desk {
                 Ask::Rest(until) => self.now = until.expect("something to wait for"),
             }
         }
-        panic!("it waits for ever");
+        panic!("the settler waits without end");
     }
 
     fn rests(&mut self) -> Option<Duration> {
         match self.settler.poll(self.now) {
             Ask::Rest(until) => until,
-            Ask::Step(step) => panic!("it asks for {step:?}"),
+            Ask::Step(step) => panic!("the settler asks for {step:?}"),
         }
     }
 
@@ -110,7 +110,7 @@ impl Desk {
     }
 
     fn keeps(&mut self, floor: u64) {
-        let Step::Keep(kept) = self.step() else { panic!("nothing is kept") };
+        let Step::Keep(kept) = self.step() else { panic!("the settler keeps nothing") };
         assert_eq!((kept.floor, kept.refusals), (Token(floor), None));
         self.settler.told(self.now, Reply::Kept);
     }
@@ -157,7 +157,7 @@ fn apply(epoch: u64, token: u64, deed: Deed) -> Step {
 }
 
 #[test]
-fn the_first_epoch_of_a_new_market_goes_its_way() {
+fn first_epoch_of_a_new_market_is_settled() {
     let mut desk = Desk::new(0, Kept::default());
     desk.closes(1);
     desk.looks(0, None);
@@ -177,7 +177,7 @@ fn the_first_epoch_of_a_new_market_goes_its_way() {
 }
 
 #[test]
-fn what_closed_while_nobody_ran_is_asked_for() {
+fn epochs_closed_while_no_settler_ran_are_requested() {
     let kept = Kept { floor: Token(7), ..Kept::default() };
     let mut desk = Desk::new(100, kept);
     desk.asks(&Step::Look, Reply::Looked(Ok((Token(7), Some(at(30))))));
@@ -196,7 +196,7 @@ fn what_closed_while_nobody_ran_is_asked_for() {
 }
 
 #[test]
-fn a_market_that_begins_nobody_knows_where_waits_for_an_operator() {
+fn market_without_a_known_start_waits_for_an_operator() {
     let mut desk = Desk::new(6, Kept::default());
     desk.closes(7);
     desk.looks(0, None);
@@ -212,7 +212,7 @@ fn a_market_that_begins_nobody_knows_where_waits_for_an_operator() {
 }
 
 #[test]
-fn another_batch_of_the_same_name_halts_the_market() {
+fn conflicting_batch_halts_the_market() {
     let theirs = Digest([9; 32]);
     let ours = batch(4).digest();
     let halted = Standing::Halted(Halt::Conflict { epoch: EpochNumber(4), ours, theirs });
@@ -231,7 +231,7 @@ fn another_batch_of_the_same_name_halts_the_market() {
 }
 
 #[test]
-fn whoever_is_fenced_lets_go_and_looks_before_it_claims_again() {
+fn fenced_settler_unlocks_and_looks_before_it_claims_again() {
     let mut desk = Desk::applying(4);
     desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Ok(Applied::Fenced(Token(9)))));
     desk.keeps(9);
@@ -242,7 +242,7 @@ fn whoever_is_fenced_lets_go_and_looks_before_it_claims_again() {
 }
 
 #[test]
-fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
+fn refused_batch_becomes_a_dead_letter_for_an_operator() {
     let mut desk = Desk::applying(4);
     let refusals = |tries| {
         let (epoch, why) = (EpochNumber(4), refused().to_string());
@@ -284,7 +284,7 @@ fn a_ledger_that_refuses_leads_to_a_dead_letter_and_an_operator() {
 }
 
 #[test]
-fn a_dead_letter_that_is_retried_is_tried_as_often_again() {
+fn retried_dead_letter_gets_all_tries_again() {
     let mut desk = Desk::applying(4);
     let none = Kept { floor: Token(2), ..settled(3) };
     for _ in 0..2 {
@@ -297,13 +297,13 @@ fn a_dead_letter_that_is_retried_is_tried_as_often_again() {
         desk.settler.retry();
         desk.asks(&Step::Keep(none.clone()), Reply::Kept);
         assert!(!matches!(desk.settler.standing(), Standing::DeadLetter { .. }));
-        assert!(!desk.settler.give_up(EpochNumber(4)), "it is none any more");
+        assert!(!desk.settler.give_up(EpochNumber(4)), "the epoch is no longer a dead letter");
     }
     desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Ok(Applied::Done)));
 }
 
 #[test]
-fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
+fn silent_ledger_is_asked_again_without_end() {
     let mut desk = Desk::applying(4);
     let mut waits = Vec::new();
     for _ in 0..3 {
@@ -330,7 +330,7 @@ fn a_ledger_that_is_silent_is_asked_the_same_again_for_ever() {
 }
 
 #[test]
-fn who_is_held_asks_for_nothing_but_to_let_go() {
+fn held_settler_only_unlocks() {
     let mut desk = Desk::applying(4);
     assert_eq!(desk.step(), apply(4, 2, Deed::Post));
     desk.settler.hold();
@@ -344,7 +344,7 @@ fn who_is_held_asks_for_nothing_but_to_let_go() {
 }
 
 #[test]
-fn what_nobody_asked_for_is_not_listened_to() {
+fn unrequested_reply_is_ignored() {
     let mut desk = Desk::applying(4);
     let step = desk.step();
     desk.settler.told(desk.now, Reply::Unlocked);
@@ -356,7 +356,7 @@ fn what_nobody_asked_for_is_not_listened_to() {
 }
 
 #[test]
-fn a_ledger_that_begins_later_leaves_what_is_before() {
+fn ledger_that_starts_later_skips_earlier_batches() {
     let mut desk = Desk::new(9, settled(9));
     desk.looks(1, Some(at(9)));
     // Seventy batches that another ledger has settled precede the pending one.
@@ -376,7 +376,7 @@ fn a_ledger_that_begins_later_leaves_what_is_before() {
 }
 
 #[test]
-fn a_position_that_was_put_back_is_seen() {
+fn position_that_was_put_back_is_detected() {
     let mut desk = Desk::applying(4);
     desk.asks(&apply(4, 2, Deed::Post), Reply::Applied(Ok(Applied::Gap(EpochNumber(1)))));
     let need = Step::Need { from: EpochNumber(2), to: EpochNumber(3) };
@@ -392,7 +392,7 @@ fn a_position_that_was_put_back_is_seen() {
 }
 
 #[test]
-fn a_ledger_that_will_not_be_seeded_halts_the_market() {
+fn refused_seed_halts_the_market() {
     let mut desk = Desk::new(0, Kept::default());
     desk.closes(1);
     desk.looks(0, None);

@@ -160,20 +160,20 @@ impl Settler {
                 self.lock = Some(*until);
                 // A lock that has expired already would otherwise be taken over and over.
                 if *until <= now {
-                    self.step_aside(now, self.patience.lock_wait, "the lock came too late");
+                    self.step_aside(now, self.patience.lock_wait, "the lock was granted too late");
                 }
             }
             Locked::Elsewhere => {
                 self.lock_failures = 0;
                 self.unlocked();
-                let why = "somebody else has the lock";
+                let why = "another process has the lock";
                 self.step_aside(now, self.patience.lock_wait, why);
             }
             Locked::Unreachable => {
                 self.lock_failures = self.lock_failures.saturating_add(1);
                 self.unlocked();
                 let wait = self.patience.backoff(self.lock_failures);
-                self.step_aside(now, wait, "too few of the servers that keep the lock answer");
+                self.step_aside(now, wait, "too few lock servers answer");
             }
         }
     }
@@ -230,7 +230,11 @@ impl Settler {
             }
             Applied::Fenced(token) => {
                 self.raise(token);
-                self.step_aside(now, self.patience.lock_wait, "somebody else has claimed it");
+                self.step_aside(
+                    now,
+                    self.patience.lock_wait,
+                    "another runner has claimed the market",
+                );
             }
             Applied::Unseeded => {
                 // The ledger was put back to before it was seeded. The next look shows where to begin

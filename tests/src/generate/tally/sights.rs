@@ -15,7 +15,7 @@ macro_rules! sights {
     ($($name:ident),* $(,)?) => {
         /// A situation that runs should cover.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        #[expect(missing_docs, reason = "the names say it")]
+        #[expect(missing_docs, reason = "the names are clear")]
         pub enum Sight {
             $($name),*
         }

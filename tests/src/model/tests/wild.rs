@@ -195,7 +195,7 @@ fn wild_command(random: &mut Random, model: &Model, step: u64) -> Command {
 }
 
 #[test]
-fn any_values_at_all() {
+fn model_accepts_arbitrary_field_values() {
     for seed in 1..=60 {
         let mut random = Random::new(seed);
         let mut model = Model::new(3);

@@ -28,7 +28,7 @@ fn field<T: Wire + Debug + PartialEq>(value: T, hex: &str) {
 }
 
 #[test]
-fn numbers_stand_low_byte_first() {
+fn numbers_are_little_endian() {
     field(Price(-2), "feffffffffffffff");
     field(Price(0x0102_0304_0506_0708), "0807060504030201");
     field(Quantity(u64::MAX), "ffffffffffffffff");
@@ -43,7 +43,7 @@ fn numbers_stand_low_byte_first() {
 }
 
 #[test]
-fn every_variant_has_these_bytes() {
+fn every_variant_has_its_golden_bytes() {
     let (stop, price) = (Price(3), Price(-4));
     table! { Side, field:
         Side::Buy = Side::Buy => "01",
@@ -137,7 +137,7 @@ const AMEND: Amend = Amend {
 };
 
 #[test]
-fn every_action_has_these_bytes() {
+fn every_action_has_its_golden_bytes() {
     table! { Action, field:
         Action::AddMarket(_) = Action::AddMarket(spec())
             => "01 41422f43 0000000000000000000000000000000000000000 0100000000000000 fe
@@ -175,7 +175,7 @@ fn every_action_has_these_bytes() {
 }
 
 #[test]
-fn what_an_action_leaves_out_is_a_zero() {
+fn omitted_field_of_an_action_is_a_zero() {
     let terms = Terms { protection_ticks: None, reference: None, ..TERMS };
     field(terms, "ffffffffffffffff 0200000000000000 00 00 fbffffff 06000000");
     let kind = OrderKind::Market;
@@ -222,7 +222,7 @@ fn whole(command: Command, hex: &str) {
 }
 
 #[test]
-fn a_command_has_these_bytes_and_neither_more_nor_less() {
+fn command_has_exactly_the_golden_bytes() {
     whole(
         command(true, None, Action::AdvanceTime),
         "0807060504030201 09000000 0a000000000000000000000000000000 01 00 0a",
@@ -238,7 +238,7 @@ fn a_command_has_these_bytes_and_neither_more_nor_less() {
 }
 
 #[test]
-fn a_command_with_a_session_says_so_beside_the_operator() {
+fn command_with_a_session_sets_a_flag_beside_the_operator() {
     for (operator, flags) in [(false, "02"), (true, "03")] {
         let request = Some(RequestId(11));
         let command =
@@ -256,7 +256,7 @@ fn a_command_with_a_session_says_so_beside_the_operator() {
 }
 
 #[test]
-fn the_longest_command_keeps_the_limit() {
+fn longest_command_fits_the_limit() {
     let mut out = Vec::new();
     let longest = command(true, Some(RequestId(1)), Action::AddMarket(spec()));
     encode_command(&Command { session: Some(SESSION), ..longest }, &mut out);
@@ -274,7 +274,7 @@ fn refused<T: Wire + Debug + PartialEq>(of: &'static str, last: u8) {
 }
 
 #[test]
-fn a_number_that_stands_for_no_variant_is_refused_by_name() {
+fn unknown_variant_number_is_refused_with_the_type_name() {
     refused::<Action>("Action", 13);
     refused::<OrderKind>("OrderKind", 4);
     refused::<Phase>("Phase", 4);
@@ -298,7 +298,7 @@ fn a_number_that_stands_for_no_variant_is_refused_by_name() {
 }
 
 #[test]
-fn bytes_that_are_no_symbol_are_refused() {
+fn invalid_symbol_bytes_are_refused() {
     let filled = |text: &[u8]| {
         let mut symbol = [0; Symbol::LENGTH_MAX];
         symbol[..text.len()].copy_from_slice(text);

@@ -140,9 +140,9 @@ fn state() -> EngineSnapshot {
 }
 
 #[test]
-fn a_snapshot_has_these_bytes() {
+fn snapshot_has_the_golden_bytes() {
     let (state, mut out) = (state(), Vec::new());
-    encode_snapshot(&state, &mut out).expect("it can be spelled");
+    encode_snapshot(&state, &mut out).expect("the state can be encoded");
     assert_eq!(out, bytes(GOLDEN));
     assert_eq!(decode_snapshot(&out), Ok(state.clone()));
     // An engine can hold this state.
@@ -152,35 +152,35 @@ fn a_snapshot_has_these_bytes() {
 }
 
 #[test]
-fn an_order_ends_with_its_session_since_version_2_of_the_rules() {
+fn order_ends_with_its_session_since_version_2_of_the_rules() {
     let [limit, ..] = orders();
     let session = Some(SessionId(NonZeroU32::new(0x0102_0304).expect("not zero")));
     let (mut without, mut with) = (Vec::new(), Vec::new());
-    put(&limit, &mut without).expect("it can be spelled");
-    put(&OrderRecord { session, ..limit }, &mut with).expect("it can be spelled");
+    put(&limit, &mut without).expect("the state can be encoded");
+    put(&OrderRecord { session, ..limit }, &mut with).expect("the state can be encoded");
     let (last, order) = without.split_last().expect("there are bytes");
     assert_eq!(*last, 0);
     assert_eq!(with, [order, &bytes("01 04030201")].concat());
     let mut state = EngineSnapshot { rules_version: 2, ..state() };
     state.markets[0].resting[0].session = session;
     let mut out = Vec::new();
-    encode_snapshot(&state, &mut out).expect("it can be spelled");
+    encode_snapshot(&state, &mut out).expect("the state can be encoded");
     // The difference: one byte for each of three orders, the session, and the limit for an account.
     assert_eq!(out.len(), bytes(GOLDEN).len() + 3 + 4 + 4);
     assert_eq!(decode_snapshot(&out), Ok(state));
 }
 
 #[test]
-fn an_empty_engine_has_these_bytes() {
+fn empty_engine_has_the_golden_bytes() {
     let (state, mut out) = (EngineSnapshot { rules_version: 1, ..Default::default() }, Vec::new());
-    encode_snapshot(&state, &mut out).expect("it can be spelled");
+    encode_snapshot(&state, &mut out).expect("the state can be encoded");
     let golden = "01000000 0000000000000000 0000000000000000 00000000 0000000000000000";
     assert_eq!(out, bytes(golden));
     assert_eq!(decode_snapshot(&out), Ok(state));
 }
 
 #[test]
-fn a_snapshot_that_is_cut_or_goes_on_is_refused() {
+fn truncated_or_overlong_snapshot_is_refused() {
     let golden = bytes(GOLDEN);
     for cut in 0..golden.len() {
         let error = decode_snapshot(&golden[..cut]).expect_err("bytes are missing");
@@ -194,7 +194,7 @@ fn a_snapshot_that_is_cut_or_goes_on_is_refused() {
 
 /// A list cannot state more records than its bytes can hold, and no text can be longer than a record.
 #[test]
-fn a_length_that_cannot_be_is_refused() {
+fn impossible_length_is_refused() {
     let golden = bytes(GOLDEN);
     let with = |at: usize, stated: u64| {
         let mut bytes = golden.clone();
@@ -219,7 +219,7 @@ fn a_length_that_cannot_be_is_refused() {
 /// Checks encoding and decoding, and that fewer bytes are an error.
 fn record<T: Serialize + DeserializeOwned + Debug + PartialEq>(value: T, hex: &str) {
     let (golden, mut out) = (bytes(hex), Vec::new());
-    put(&value, &mut out).expect("it can be spelled");
+    put(&value, &mut out).expect("the state can be encoded");
     assert_eq!(out, golden, "{value:?}");
     let mut from = golden.as_slice();
     assert_eq!(take(&mut from), Ok(value));
@@ -232,7 +232,7 @@ fn record<T: Serialize + DeserializeOwned + Debug + PartialEq>(value: T, hex: &s
 
 /// Variants are numbered in the order of their declaration, so a new one goes to the end.
 #[test]
-fn every_variant_in_a_snapshot_has_these_bytes() {
+fn every_variant_in_a_snapshot_has_its_golden_bytes() {
     let (stop, price) = (Price(3), Price(-4));
     table! { Side, record:
         Side::Buy = Side::Buy => "00000000",
@@ -277,7 +277,7 @@ fn every_variant_in_a_snapshot_has_these_bytes() {
 }
 
 #[test]
-fn every_reason_in_a_snapshot_has_these_bytes() {
+fn every_reason_in_a_snapshot_has_its_golden_bytes() {
     table! { Reason, record:
         Reason::UnknownMarket = Reason::UnknownMarket => "00000000",
         Reason::OutOfSequence = Reason::OutOfSequence => "01000000",

@@ -25,14 +25,14 @@ fn deposits(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     same("a first deposit", ledger.deposit(&batch), &Deposited::Fresh)?;
     let before = sight(ledger, market)?;
     equal("the inbox after it", &before.pending, &[vec![batch.clone()], Vec::new()])?;
-    same("the same again", ledger.deposit(&batch), &Deposited::Known)?;
+    same("the same deposit again", ledger.deposit(&batch), &Deposited::Known)?;
     let conflict = Deposited::Conflict(batch.digest());
-    same("another one of its name", ledger.deposit(&other(&batch)), &conflict)?;
+    same("a different batch with the same id", ledger.deposit(&other(&batch)), &conflict)?;
     equal("the inbox after both", &sight(ledger, market)?, &before)?;
     let empty = of(HISTORY, market, 2, &[]);
-    same("one without transfers", ledger.deposit(&empty), &Deposited::Fresh)?;
+    same("a batch without transfers", ledger.deposit(&empty), &Deposited::Fresh)?;
     let elsewhere = of(OTHER, market, 1, &[]);
-    same("one of another history", ledger.deposit(&elsewhere), &Deposited::Fresh)?;
+    same("a batch of another history", ledger.deposit(&elsewhere), &Deposited::Fresh)?;
     let pending = sight(ledger, market)?.pending;
     equal("the inbox of both histories", &pending, &[vec![batch, empty], vec![elsewhere]])
 }
@@ -40,9 +40,9 @@ fn deposits(ledger: &mut dyn Ledger, market: MarketId) -> Held {
 fn unsound_ones(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     let before = sight(ledger, market)?;
     for batch in unsound(market, 1) {
-        refused("a deposit that is not sound", ledger.deposit(&batch))?;
+        refused("an unsound deposit", ledger.deposit(&batch))?;
     }
-    equal("the books after deposits that are not sound", &sight(ledger, market)?, &before)
+    equal("the books after unsound deposits", &sight(ledger, market)?, &before)
 }
 
 /// Epochs that are ordered differently as text, and some that are equal as doubles.
@@ -67,7 +67,7 @@ fn ordered(ledger: &mut dyn Ledger, market: MarketId) -> Held {
         let expected: Vec<u64> = sorted.iter().copied().take(limit).collect();
         equal(&format!("the first {limit} epochs of an inbox"), &epochs, &expected)?;
         let whole = |it: &Batch| *it == of(OTHER, market, it.epoch.0, &[(0, 1, 0), (3, -1, 0)]);
-        equal("whether they are what was put there", &batches.iter().all(whole), &true)?;
+        equal("whether they are the deposited batches", &batches.iter().all(whole), &true)?;
     }
     Ok(())
 }

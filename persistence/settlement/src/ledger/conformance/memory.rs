@@ -74,7 +74,7 @@ impl Book {
         let has = self.balances.entry(account).or_default();
         match (has.0.checked_add(base), has.1.checked_add(quote)) {
             (Some(base), Some(quote)) => *has = (base, quote),
-            _ => return refuse("a balance gets too large"),
+            _ => return refuse("a balance would be too large"),
         }
         self.balances.retain(|_, has| *has != (0, 0));
         Ok(())
@@ -176,7 +176,7 @@ impl Ledger for Memory {
                 return refuse("a higher token was claimed");
             }
             if book.position != seed.instead {
-                return refuse("another position stands there");
+                return refuse("the market has another position");
             }
             for Balance { account, base, quote } in &seed.balances {
                 book.add(*account, *base, *quote)?;

@@ -20,7 +20,7 @@ pub(super) fn hold(make: Make<'_>, next: &mut dyn FnMut() -> MarketId) -> Held {
 
 fn claims(make: Make<'_>, market: MarketId) -> Held {
     let (mut ledger, mut beside) = (make(), make());
-    same("the position of a market that nobody knows", ledger.position(market), &(Token(0), None))?;
+    same("the position of an unknown market", ledger.position(market), &(Token(0), None))?;
     let mut claim = |what: &str, floor, expected| {
         let claim = got(what, ledger.claim(market, Token(floor)))?;
         equal(what, &(claim.token, claim.position), &(Token(expected), None))?;
@@ -29,8 +29,8 @@ fn claims(make: Make<'_>, market: MarketId) -> Held {
     claim("a first claim", 0, 1)?;
     claim("a claim after it", 0, 2)?;
     claim("a claim above a floor", 10, 11)?;
-    claim("a claim at the floor that stands", 11, 12)?;
-    claim("a claim below what stands", 3, 13)
+    claim("a claim at the current floor", 11, 12)?;
+    claim("a claim below the current token", 3, 13)
 }
 
 /// Claims a market and seeds it at epoch 0.
@@ -48,10 +48,10 @@ fn posts(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     same("a deposit", ledger.deposit(&third), &Deposited::Fresh)?;
     for (batch, what) in [
         (&first, "posting the first epoch"),
-        (&second, "posting an epoch that is empty and was never deposited"),
+        (&second, "posting an empty epoch that was never deposited"),
         (&third, "posting the third epoch"),
     ] {
-        same("an outcome before it is", ledger.outcome(market, batch.id()), &None)?;
+        same("an outcome before there is one", ledger.outcome(market, batch.id()), &None)?;
         same(what, ledger.apply(batch, token, Deed::Post), &Applied::Done)?;
         let outcome = outcome(batch, Deed::Post, token);
         same("its outcome", ledger.outcome(market, batch.id()), &Some(outcome))?;
@@ -65,10 +65,10 @@ fn posts(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     let notices: Vec<_> = seen.notices.iter().map(|(_, notice)| notice.clone()).collect();
     let notice = |it: &Batch| Notice { outcome: outcome(it, Deed::Post, token), batch: it.clone() };
     equal("the outbox", &notices, &[&first, &second, &third].map(notice).to_vec())?;
-    same("an outcome of elsewhere", ledger.outcome(MarketId(0), first.id()), &None)?;
-    same("a deposit of what was posted", ledger.deposit(&first), &Deposited::Known)?;
+    same("an outcome of another market", ledger.outcome(MarketId(0), first.id()), &None)?;
+    same("a deposit of a posted batch", ledger.deposit(&first), &Deposited::Known)?;
     let conflict = Deposited::Conflict(first.digest());
-    same("another one of its name", ledger.deposit(&other(&first)), &conflict)?;
+    same("a different batch with the same id", ledger.deposit(&other(&first)), &conflict)?;
     equal("the books after both", &sight(ledger, market)?, &seen)
 }
 
@@ -76,7 +76,7 @@ fn drops(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     let token = open(ledger, market)?;
     let batch = small(market, 1);
     same("a deposit", ledger.deposit(&batch), &Deposited::Fresh)?;
-    same("giving an epoch up", ledger.apply(&batch, token, Deed::Drop), &Applied::Done)?;
+    same("dropping an epoch", ledger.apply(&batch, token, Deed::Drop), &Applied::Done)?;
     let seen = sight(ledger, market)?;
     equal("the balances after it", &seen.balances, &Vec::new())?;
     equal("the position after it", &seen.position, &at(HISTORY, 1))?;
@@ -90,11 +90,11 @@ fn drops(ledger: &mut dyn Ledger, market: MarketId) -> Held {
         &vec![Notice { outcome: dropped, batch: batch.clone() }],
     )?;
     let again = ledger.apply(&batch, token, Deed::Post);
-    same("posting what was given up", again, &Applied::Duplicate(Deed::Drop))?;
+    same("posting a dropped batch", again, &Applied::Duplicate(Deed::Drop))?;
     let second = small(market, 2);
     same("the epoch after it", ledger.apply(&second, token, Deed::Post), &Applied::Done)?;
     let again = ledger.apply(&second, token, Deed::Drop);
-    same("giving up what was posted", again, &Applied::Duplicate(Deed::Post))
+    same("dropping a posted batch", again, &Applied::Duplicate(Deed::Post))
 }
 
 /// Expects this answer. If nothing was done, nothing may have changed.
@@ -109,16 +109,10 @@ fn ask(ledger: &mut dyn Ledger, what: &str, batch: &Batch, token: u64, expected:
 
 /// Each request has more than one reason to fail. The first of them must be reported.
 fn in_this_order(ledger: &mut dyn Ledger, market: MarketId) -> Held {
-    ask(
-        ledger,
-        "posting where nobody has claimed or seeded",
-        &small(market, 1),
-        0,
-        Applied::Unseeded,
-    )?;
+    ask(ledger, "posting without a claim or a seed", &small(market, 1), 0, Applied::Unseeded)?;
     let claimed = got("a claim", ledger.claim(market, Token(4)))?.token;
     let fenced = Applied::Fenced(claimed);
-    ask(ledger, "an old token where nothing is seeded", &small(market, 9), 4, fenced)?;
+    ask(ledger, "an old token in a market that is not seeded", &small(market, 9), 4, fenced)?;
     ask(ledger, "a market that is not seeded", &small(market, 9), 5, Applied::Unseeded)?;
     got("a seed", ledger.seed(&seed(market, HISTORY, 6), claimed))?;
     let foreign = |epoch| of(OTHER, market, epoch, &[]);
@@ -132,28 +126,28 @@ fn in_this_order(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     }
     ask(ledger, "the next epoch", &small(market, 7), 5, Applied::Done)?;
     let known = Applied::Duplicate(Deed::Post);
-    ask(ledger, "what was posted, again", &small(market, 7), 5, known)?;
-    ask(ledger, "what was posted, under an old token", &small(market, 7), 1, known)?;
-    ask(ledger, "what was posted, under a higher token", &small(market, 7), 99, known)?;
+    ask(ledger, "a posted batch again", &small(market, 7), 5, known)?;
+    ask(ledger, "a posted batch under an old token", &small(market, 7), 1, known)?;
+    ask(ledger, "a posted batch under a higher token", &small(market, 7), 99, known)?;
     let conflict = Applied::Conflict(small(market, 7).digest());
-    ask(ledger, "another one of its name", &other(&small(market, 7)), 5, conflict)?;
+    ask(ledger, "a different batch with the same id", &other(&small(market, 7)), 5, conflict)?;
     ask(
         ledger,
-        "another one of its name, under an old token",
+        "a different batch with the same id, under an old token",
         &other(&small(market, 7)),
         1,
         conflict,
     )?;
     ask(ledger, "the epoch after it", &small(market, 8), 5, Applied::Done)?;
-    ask(ledger, "what was posted before that", &small(market, 7), 5, known)
+    ask(ledger, "the batch posted before it", &small(market, 7), 5, known)
 }
 
 fn fences(ledger: &mut dyn Ledger, make: Make<'_>, market: MarketId) -> Held {
     let old = open(ledger, market)?;
     same("posting", ledger.apply(&small(market, 1), old, Deed::Post), &Applied::Done)?;
     let mut beside = make();
-    let claim = got("a claim by somebody else", beside.claim(market, Token(0)))?;
-    equal("the position that it gives", &claim.position, &at(HISTORY, 1))?;
+    let claim = got("a claim by another runner", beside.claim(market, Token(0)))?;
+    equal("the position that it returns", &claim.position, &at(HISTORY, 1))?;
     let fenced = Applied::Fenced(claim.token);
     for deed in [Deed::Post, Deed::Drop] {
         same("posting after it", ledger.apply(&small(market, 2), old, deed), &fenced)?;
@@ -175,7 +169,7 @@ fn refusals(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     let before = sight(ledger, market)?;
     for batch in unsound(market, 2) {
         for deed in [Deed::Post, Deed::Drop] {
-            refused("a batch that is not sound", ledger.apply(&batch, token, deed))?;
+            refused("an unsound batch", ledger.apply(&batch, token, deed))?;
         }
     }
     let more = [
@@ -184,9 +178,9 @@ fn refusals(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     ];
     for batch in &more {
         let answer = ledger.apply(batch, token, Deed::Post);
-        refused("transfers that make a balance larger than 128 bits hold", answer)?;
+        refused("transfers that make a balance larger than 128 bits", answer)?;
     }
-    equal("the books after what was refused", &sight(ledger, market)?, &before)?;
+    equal("the books after the refusals", &sight(ledger, market)?, &before)?;
     let least = of(HISTORY, market, 2, &[(0, 1, 0), (2, -1, 0)]);
     same("the least balance", ledger.apply(&least, token, Deed::Post), &Applied::Done)?;
     let expected = vec![balance(0, 1, 0), balance(1, i128::MAX, 0), balance(2, i128::MIN, 0)];

@@ -57,10 +57,10 @@ fn rival(market: MarketId, epoch: u64, number: u64) -> Batch {
 
 fn one_deposit(runners: &mut [Box<dyn Ledger>], market: MarketId) -> Held {
     let found = at_once(runners, |number, ledger| {
-        got("a deposit beside others", ledger.deposit(&rival(market, 1, number)))
+        got("a concurrent deposit", ledger.deposit(&rival(market, 1, number)))
     })?;
     let fresh = found.iter().filter(|it| **it == Deposited::Fresh).count();
-    equal("how many of several deposits of one name are fresh", &fresh, &1)
+    equal("how many concurrent deposits of one batch are fresh", &fresh, &1)
 }
 
 fn one_apply(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) -> Held {
@@ -70,21 +70,21 @@ fn one_apply(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) 
     let found = at_once(runners, |number, ledger| {
         let same = got("posting", ledger.apply(&rival(market, 1, 0), token, Deed::Post))?;
         let rival = ledger.apply(&rival(market, 2, number), token, Deed::Post);
-        Ok((same, got("posting beside others", rival)?))
+        Ok((same, got("concurrent posting", rival)?))
     })?;
     let done = |it: &Applied| *it == Applied::Done;
     let first = found.iter().filter(|(same, _)| done(same)).count();
-    equal("how many of several that post the same have done it", &first, &1)?;
+    equal("how many concurrent runners posted the batch", &first, &1)?;
     let known = found.iter().filter(|(same, _)| *same == Applied::Duplicate(Deed::Post)).count();
-    equal("how many of them are told that it was done", &(known as u64), &(RUNNERS - 1))?;
+    equal("how many of them learn that it was posted", &(known as u64), &(RUNNERS - 1))?;
     let winners: Vec<u64> =
         (0..).zip(&found).filter(|(_, (_, rival))| done(rival)).map(|(number, _)| number).collect();
     let &[winner] = winners.as_slice() else {
-        return equal("how many of several rivals were posted", &winners.len(), &1);
+        return equal("how many of several conflicting batches were posted", &winners.len(), &1);
     };
     let conflict = Applied::Conflict(rival(market, 2, winner).digest());
     let told = found.iter().filter(|(_, rival)| *rival == conflict).count();
-    equal("how many rivals are told so", &(told as u64), &(RUNNERS - 1))?;
+    equal("how many runners get a conflict", &(told as u64), &(RUNNERS - 1))?;
     let moved = i128::from(winner) + 2;
     let expected = vec![balance(1, moved, -moved), balance(2, -moved, moved)];
     same("the balances after both epochs", ledger.balances(market, None, 9), &expected)
@@ -92,13 +92,13 @@ fn one_apply(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId) 
 
 fn one_token(runners: &mut [Box<dyn Ledger>], market: MarketId) -> Held {
     let tokens = at_once(runners, |_, ledger| {
-        let claim = |_| Ok(got("a claim beside others", ledger.claim(market, Token(0)))?.token);
+        let claim = |_| Ok(got("a concurrent claim", ledger.claim(market, Token(0)))?.token);
         (0..CLAIMS).map(claim).collect::<Result<Vec<_>, String>>()
     })?;
     let mut tokens = tokens.concat();
     tokens.sort_unstable();
     let expected: Vec<Token> = (1..=CLAIMS * RUNNERS).map(Token).collect();
-    equal("the tokens of claims beside each other", &tokens, &expected)
+    equal("the tokens of concurrent claims", &tokens, &expected)
 }
 
 /// All runners deposit and settle the same epochs, and fence each other.
@@ -110,7 +110,7 @@ fn all_epochs(runners: &mut [Box<dyn Ledger>], make: Make<'_>, market: MarketId)
         let _end = End(&ended);
         settle(ledger, market, number, &ended)
     })?;
-    equal("how often so many epochs were posted", &done.iter().sum(), &EPOCHS)?;
+    equal("how many epochs were posted", &done.iter().sum(), &EPOCHS)?;
     let seen = sight(&mut *ledger, market)?;
     let moved = i128::from(EPOCHS * (EPOCHS + 1) / 2);
     let expected = vec![balance(1, moved, 0), balance(2, -moved, 0)];

@@ -59,7 +59,11 @@ fn wide(make: Make<'_>, market: MarketId) -> Held {
     let (base, quote) = has;
     let back = of(HISTORY, market, 14, &[(3, -base, -quote), (4, base, quote)]);
     same("posting", ledger.apply(&back, token, Deed::Post), &Applied::Done)?;
-    same("the balances of who has nothing", ledger.balances(market, None, 9), &Vec::new())
+    same(
+        "the balances of accounts that have nothing",
+        ledger.balances(market, None, 9),
+        &Vec::new(),
+    )
 }
 
 fn balances(ledger: &mut dyn Ledger, market: MarketId) -> Held {
@@ -77,7 +81,7 @@ fn balances(ledger: &mut dyn Ledger, market: MarketId) -> Held {
             let page = got("a page of balances", ledger.balances(market, after, limit))?;
             let Some(last) = page.last() else { break };
             after = Some(last.account);
-            equal("whether a page is as long as asked", &(page.len() <= limit), &true)?;
+            equal("whether a page has the requested length", &(page.len() <= limit), &true)?;
             found.extend(page);
         }
         equal(&format!("the balances in pages of {limit}"), &found, &all)?;
@@ -85,12 +89,12 @@ fn balances(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     same("no balances", ledger.balances(market, None, 0), &Vec::new())?;
     let between = AccountId((1 << 64) + 1);
     let behind = ledger.balances(market, Some(between), 1);
-    same("those after an account that has none", behind, &vec![balance((1 << 127) + 5, 1, -2)])?;
     same(
-        "the balances of a market that nobody knows",
-        ledger.balances(MarketId(0), None, 9),
-        &Vec::new(),
-    )
+        "the balances after an account that has none",
+        behind,
+        &vec![balance((1 << 127) + 5, 1, -2)],
+    )?;
+    same("the balances of an unknown market", ledger.balances(MarketId(0), None, 9), &Vec::new())
 }
 
 fn outbox(make: Make<'_>, market: MarketId) -> Held {
@@ -118,17 +122,17 @@ fn outbox(make: Make<'_>, market: MarketId) -> Held {
         let what = format!("{limit} notices after {after}");
         same(&what, ledger.outbox(market, after, limit), &expected)?;
     }
-    same("letting nothing go", ledger.forget(market, 0), &())?;
-    same("letting two go", ledger.forget(market, second), &())?;
-    same("letting them go again", ledger.forget(market, second), &())?;
+    same("forgetting no notice", ledger.forget(market, 0), &())?;
+    same("forgetting two notices", ledger.forget(market, second), &())?;
+    same("forgetting them again", ledger.forget(market, second), &())?;
     let expected = notices.get(2..).unwrap_or_default().to_vec();
     same("the outbox after it", make().outbox(market, 0, 9), &expected)?;
-    same("letting all go", ledger.forget(market, u64::MAX), &())?;
+    same("forgetting all notices", ledger.forget(market, u64::MAX), &())?;
     same("the outbox after it", ledger.outbox(market, 0, 9), &Vec::new())?;
     later(make, market, last)?;
     for batch in &batches {
         let outcome = got("an outcome", ledger.outcome(market, batch.id()))?;
-        equal("whether an outcome stays", &outcome.is_some(), &true)?;
+        equal("whether an outcome remains", &outcome.is_some(), &true)?;
     }
     Ok(())
 }
@@ -141,5 +145,5 @@ fn later(make: Make<'_>, market: MarketId, last: u64) -> Held {
     same("posting", ledger.apply(&batch, token, Deed::Post), &Applied::Done)?;
     let notices = got("the outbox", ledger.outbox(market, last, 9))?;
     let epochs: Vec<u64> = notices.iter().map(|(_, notice)| notice.outcome.epoch.0).collect();
-    equal("the epochs after all was let go", &epochs, &vec![6])
+    equal("the epochs after all notices were forgotten", &epochs, &vec![6])
 }

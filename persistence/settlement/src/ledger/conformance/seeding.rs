@@ -53,14 +53,14 @@ fn under_a_token(ledger: &mut dyn Ledger, market: MarketId) -> Held {
 fn instead(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     let token = got("a claim", ledger.claim(market, Token(0)))?.token;
     let wrong = Seed { instead: at(HISTORY, 0), ..seed(market, HISTORY, 1) };
-    refused("a seed instead of one that is not there", ledger.seed(&wrong, token))?;
+    refused("a seed that replaces one that does not exist", ledger.seed(&wrong, token))?;
     got("a seed", ledger.seed(&seed(market, HISTORY, 0), token))?;
     same("posting", ledger.apply(&small(market, 1), token, Deed::Post), &Applied::Done)?;
     let before = sight(ledger, market)?;
     for (what, instead) in [
-        ("a seed that does not know of any", None),
-        ("a seed instead of an earlier epoch", at(HISTORY, 0)),
-        ("a seed instead of another history", at(OTHER, 1)),
+        ("a seed that expects no earlier one", None),
+        ("a seed that replaces an earlier epoch", at(HISTORY, 0)),
+        ("a seed that replaces another history", at(OTHER, 1)),
     ] {
         let seed = Seed { instead, balances: vec![balance(1, 1, 1)], ..seed(market, OTHER, 40) };
         refused(what, ledger.seed(&seed, token))?;
@@ -75,24 +75,20 @@ fn instead(ledger: &mut dyn Ledger, market: MarketId) -> Held {
     let seen = sight(ledger, market)?;
     equal("the position after it", &seen.position, &at(OTHER, 40))?;
     let expected = vec![balance(2, -5, 50), balance(7, 1, -1)];
-    equal(
-        "the balances after it: added, and gone where nothing is left",
-        &seen.balances,
-        &expected,
-    )?;
+    equal("the balances after it: added up, without empty ones", &seen.balances, &expected)?;
     equal("the outbox after it", &seen.notices, &before.notices)?;
     let answer = ledger.apply(&small(market, 2), token, Deed::Post);
     same("an epoch of the history before", answer, &Applied::Unseeded)?;
     let answer = ledger.apply(&small(market, 1), token, Deed::Post);
-    same("what was posted before", answer, &Applied::Duplicate(Deed::Post))?;
+    same("a batch posted before", answer, &Applied::Duplicate(Deed::Post))?;
     let next = of(OTHER, market, 41, &[]);
     same("the next epoch", ledger.apply(&next, token, Deed::Post), &Applied::Done)?;
     let further = Seed { instead: at(OTHER, 41), ..seed(market, OTHER, 50) };
-    same("a seed further on", ledger.seed(&further, token), &())?;
+    same("a seed at a later epoch", ledger.seed(&further, token), &())?;
     let answer = ledger.apply(&of(OTHER, market, 42, &[]), token, Deed::Post);
-    same("an epoch that it leaves out", answer, &Applied::Gap(EpochNumber(50)))?;
+    same("an epoch that it skips", answer, &Applied::Gap(EpochNumber(50)))?;
     let next = of(OTHER, market, 51, &[]);
-    same("the epoch behind it", ledger.apply(&next, token, Deed::Post), &Applied::Done)
+    same("the epoch after it", ledger.apply(&next, token, Deed::Post), &Applied::Done)
 }
 
 /// Tests epochs that are equal as doubles.
@@ -132,10 +128,7 @@ fn too_much(ledger: &mut dyn Ledger, market: MarketId) -> Held {
             balances: vec![balance(0, 1, 1), more],
             ..seed(market, HISTORY, 1)
         };
-        refused(
-            "a seed that makes a balance larger than 128 bits hold",
-            ledger.seed(&more, token),
-        )?;
+        refused("a seed that makes a balance larger than 128 bits", ledger.seed(&more, token))?;
     }
     equal("the books after it", &sight(ledger, market)?, &before)
 }

@@ -175,8 +175,8 @@ impl Walk {
         let (Some((theirs, _)), Some((ours, _))) = (theirs.last(), ours.last()) else {
             return equal("the number of notices", &theirs.len(), &ours.len());
         };
-        got("letting notices go", ledger.forget(market, *theirs))?;
-        got("letting notices go", self.naive.forget(market, *ours))
+        got("forgetting notices", ledger.forget(market, *theirs))?;
+        got("forgetting notices", self.naive.forget(market, *ours))
     }
 }
 

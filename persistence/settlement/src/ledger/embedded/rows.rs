@@ -45,7 +45,8 @@ pub(super) fn check_format(transaction: &WriteTransaction) -> Result<bool, Troub
         Some(FORMAT) => return Ok(false),
         Some(later) => {
             return Err(Trouble::Refused(format!(
-                "it is of format {later}, and only {FORMAT} is known here: use a later version"
+                "it has format {later}, but this version reads only format {FORMAT}: use a later \
+                 version"
             )));
         }
         None => about.insert("format", FORMAT)?,
@@ -110,23 +111,23 @@ pub(super) fn waiting(key: (u32, u128, u64), text: &str) -> Result<Batch, Troubl
     }
     let (market, _, epoch) = key;
     Err(Trouble::Damaged(format!(
-        "in the inbox of market {market}, another batch stands in the place of epoch {epoch}"
+        "the inbox of market {market} has another batch in the place of epoch {epoch}"
     )))
 }
 
 pub(super) fn no_outcome(market: MarketId, id: BatchId) -> Trouble {
     let market = market.0;
-    Trouble::Damaged(format!("batch {id} of market {market} is in the outbox and has no outcome"))
+    Trouble::Damaged(format!("batch {id} of market {market} is in the outbox but has no outcome"))
 }
 
 pub(super) fn no_higher(market: MarketId) -> Trouble {
     let market = market.0;
-    Trouble::Refused(format!("market {market} has had the highest token that there is"))
+    Trouble::Refused(format!("market {market} has used the highest possible token"))
 }
 
 pub(super) fn too_large(account: AccountId) -> Trouble {
     let account = uuid::Uuid::from_u128(account.0);
-    Trouble::Refused(format!("account {account} would have more than 128 bits hold"))
+    Trouble::Refused(format!("the balance of account {account} would exceed 128 bits"))
 }
 
 pub(super) fn fenced(market: MarketId, ours: Token, theirs: Token) -> Trouble {
@@ -136,9 +137,9 @@ pub(super) fn fenced(market: MarketId, ours: Token, theirs: Token) -> Trouble {
 
 pub(super) fn elsewhere(seed: &Seed, stands: Option<Position>) -> Trouble {
     let spell = |position: Option<Position>| match position {
-        None => String::from("nowhere"),
+        None => String::from("not seeded"),
         Some(Position { history, last }) => format!("at epoch {} of history {history}", last.0),
     };
     let (market, stands, instead) = (seed.market.0, spell(stands), spell(seed.instead));
-    Trouble::Refused(format!("market {market} stands {stands}, and was to stand {instead}"))
+    Trouble::Refused(format!("market {market} is {stands}, but should be {instead}"))
 }

@@ -27,15 +27,15 @@ impl Trouble {
             Self::Refused(why) => LedgerError::Refused { ledger, why },
             Self::Damaged(what) => LedgerError::Damaged { ledger, what },
             Self::Store(error) if in_use(&error) => {
-                let why = "it is in use: another process has it open, end that one first";
+                let why = "it is in use: another process has it open; end that process first";
                 LedgerError::Refused { ledger, why: why.to_owned() }
             }
             Self::Store(error) if damaged(&error) => {
-                let what = format!("{error}; put back a copy of the file from before");
+                let what = format!("{error}; restore an earlier copy of the file");
                 LedgerError::Damaged { ledger, what }
             }
             Self::Store(Error::PreviousIo) => {
-                let why = "it failed before and may be used again only after a restart";
+                let why = "it failed before and can be used again only after a restart";
                 LedgerError::Unreachable { ledger, why: why.to_owned() }
             }
             Self::Store(error) => LedgerError::Unreachable { ledger, why: error.to_string() },

@@ -106,10 +106,10 @@ fn passes(code: &SqlState) -> bool {
 /// Returns what to do about an error.
 fn cure(code: &SqlState) -> &'static str {
     if *code == SqlState::INSUFFICIENT_PRIVILEGE {
-        "; grant what the page on settlement lists"
+        "; grant the rights that docs/settlement.md lists"
     } else if *code == SqlState::LOCK_NOT_AVAILABLE {
-        "; somebody holds the market's row, perhaps a transaction that somebody forgot: look into \
-         pg_stat_activity"
+        "; another session holds the market's row, perhaps in a transaction that was left open: \
+         see pg_stat_activity"
     } else {
         ""
     }

@@ -70,8 +70,7 @@ impl Link {
     ) -> Result<T, LedgerError> {
         let Self { options, runtime, wire } = self;
         if Handle::try_current().is_ok() {
-            let why =
-                "it is asked from a thread of its own, and from none of an asynchronous runtime";
+            let why = "it must be called from its own thread, not from an asynchronous runtime";
             return Err(LedgerError::Refused { ledger: options.name(), why: String::from(why) });
         }
         let options = &options.with(accounts);

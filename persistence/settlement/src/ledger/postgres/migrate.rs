@@ -23,7 +23,7 @@ pub(super) async fn migrate(client: &Client, options: &PostgresOptions) -> Resul
     let server: i32 = server.await?.try_get(0)?;
     if server < SERVER_MIN {
         return Err(Fault::Refused(format!(
-            "it is of version {}, and 12 is the oldest that will do",
+            "it has version {}, but version 12 or later is required",
             server / 10_000
         )));
     }
@@ -52,7 +52,10 @@ pub(super) async fn check(client: &Client, options: &PostgresOptions) -> Result<
     match version(client, options).await? {
         Some(found) if found == ours() => Ok(()),
         Some(found) => known(found).and_then(|()| {
-            Err(Fault::Refused(format!("its tables are of version {found}, before {}", ours())))
+            Err(Fault::Refused(format!(
+                "its tables are of version {found}, but version {} is required",
+                ours()
+            )))
         }),
         None => Err(Fault::Refused(String::from("its tables are gone"))),
     }
@@ -63,7 +66,7 @@ fn known(found: i32) -> Result<(), Fault> {
         return Ok(());
     }
     Err(Fault::Refused(format!(
-        "its tables are of version {found}, and {} is the last one known here: use a later version",
+        "its tables are of version {found}, but this version knows at most {}: use a later version",
         ours()
     )))
 }

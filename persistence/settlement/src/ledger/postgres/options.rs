@@ -74,10 +74,10 @@ impl PostgresOptions {
             ));
         }
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
-            return refused(String::from("its address names no host"));
+            return refused(String::from("its address has no host"));
         }
         if schema.is_empty() || schema.len() > 63 || schema.contains('\0') {
-            return refused(format!("{schema:?} is no name of a schema: it has 1 to 63 bytes"));
+            return refused(format!("{schema:?} is not a schema name: it must have 1 to 63 bytes"));
         }
         // Without `sslmode`, the client defaults to `prefer`.
         if config.get_ssl_mode() == SslMode::Prefer && !address.contains("sslmode") {
@@ -111,7 +111,7 @@ impl PostgresOptions {
             return Ok(());
         }
         let why = if mode == SslMode::Prefer {
-            "with sslmode=prefer, whoever answers in the server's place can switch encryption off"
+            "with sslmode=prefer, an attacker in the server's place can switch encryption off"
         } else {
             "it is on another machine, and the connection would not be encrypted"
         };
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_what_they_say() {
+    fn address_is_parsed_or_refused() {
         let parse = |address: &str| PostgresOptions::parse(address, "books").unwrap();
         let one = parse("postgres://ann:p%40ss@one:6000/platform?sslmode=verify-full");
         assert_eq!(one.name(), "in PostgreSQL at one:6000/platform, schema books");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_cannot_be_read_is_not_shown() {
+    fn unreadable_address_is_not_shown() {
         for bad in [
             "postgres://ann:hunter2@host/db?hunter2=1",
             "postgres://ann:hunter2@host/db?sslmode=hunter2",
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_this_machine_only_certain_encryption_is_taken() {
+    fn remote_server_requires_certain_encryption() {
         let check = |address: &str| PostgresOptions::parse(address, "books").unwrap().check();
         let plain = ["", "?sslmode=disable", "?sslmode=prefer"];
         for mode in plain {
@@ -255,14 +255,14 @@ mod tests {
         for mode in ["require", "verify-ca", "verify-full"] {
             assert_eq!(check(&format!("postgres://books.example/books?sslmode={mode}")), Ok(()));
         }
-        assert!(check("host=localhost hostaddr=192.0.2.1").is_err(), "hostaddr is what is asked");
+        assert!(check("host=localhost hostaddr=192.0.2.1").is_err(), "hostaddr decides");
         let encrypts = |address: &str| PostgresOptions::parse(address, "books").unwrap().encrypts();
         assert!(encrypts("postgres://localhost?sslmode=prefer"), "prefer is not disable");
         assert!(!encrypts("postgres://localhost") && !encrypts("host=a sslmode=disable"));
     }
 
     #[test]
-    fn a_schema_of_any_name_stays_a_name() {
+    fn schema_name_is_quoted() {
         let odd = PostgresOptions::parse("host=a", "a\"; DROP TABLE b").unwrap();
         assert!(odd.begin().ends_with("TO \"a\"\"; DROP TABLE b\", pg_temp"), "{}", odd.begin());
     }

@@ -64,7 +64,7 @@ async fn lock_or_make(client: &Client, market: MarketId) -> Result<Market, Fault
     let sql = "INSERT INTO markets (market) VALUES ($1) ON CONFLICT DO NOTHING";
     client.execute_typed(sql, &[(&of(market), Type::INT8)]).await?;
     let made = lock(client, market).await?;
-    made.ok_or_else(|| Fault::Damaged(format!("the row of market {} goes away", market.0)))
+    made.ok_or_else(|| Fault::Damaged(format!("the row of market {} disappeared", market.0)))
 }
 
 /// Returns the outcome of a batch, if it has one.

@@ -31,7 +31,7 @@ pub(super) fn get<'a, T: FromSql<'a>>(row: &'a Row, at: usize) -> Result<T, Faul
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T, Fault> {
-    text.parse().map_err(|_| Fault::Damaged(format!("{text:?} is no number in its place")))
+    text.parse().map_err(|_| Fault::Damaged(format!("{text:?} is not a valid number")))
 }
 
 fn number_at<T: FromStr>(row: &Row, at: usize) -> Result<T, Fault> {
@@ -41,7 +41,7 @@ fn number_at<T: FromStr>(row: &Row, at: usize) -> Result<T, Fault> {
 pub(super) fn digest(row: &Row, at: usize) -> Result<Digest, Fault> {
     let bytes: &[u8] = get(row, at)?;
     let bytes = bytes.try_into();
-    bytes.map(Digest).map_err(|_| Fault::Damaged(String::from("a digest has not 32 bytes")))
+    bytes.map(Digest).map_err(|_| Fault::Damaged(String::from("a digest does not have 32 bytes")))
 }
 
 pub(super) fn market(row: &Row) -> Result<Market, Fault> {
@@ -57,7 +57,7 @@ pub(super) fn market(row: &Row) -> Result<Market, Fault> {
 
 pub(super) fn market_id(row: &Row) -> Result<MarketId, Fault> {
     let id: i64 = get(row, 0)?;
-    let bad = |_| Fault::Damaged(format!("there is no market {id}"));
+    let bad = |_| Fault::Damaged(format!("{id} is not a market id"));
     u32::try_from(id).map(MarketId).map_err(bad)
 }
 
@@ -65,7 +65,7 @@ pub(super) fn outcome(row: &Row) -> Result<Outcome, Fault> {
     let deed = match get::<&str>(row, 3)? {
         "posted" => Deed::Post,
         "dropped" => Deed::Drop,
-        other => return Err(Fault::Damaged(format!("{other:?} is no deed"))),
+        other => return Err(Fault::Damaged(format!("{other:?} is not an outcome"))),
     };
     Ok(Outcome {
         id: BatchId(get(row, 0)?),
@@ -95,7 +95,7 @@ pub(super) fn batch(row: &Row, at: usize, id: BatchId) -> Result<Batch, Fault> {
     if batch.id() == id {
         return Ok(batch);
     }
-    Err(Fault::Damaged(format!("in the place of batch {id} stands {}", batch.id())))
+    Err(Fault::Damaged(format!("in the place of batch {id} is batch {}", batch.id())))
 }
 
 /// Reads a notice: the columns of its outcome, its number and its batch.

@@ -93,7 +93,7 @@ impl RedisLedger {
 
     /// Returns the error for an answer that no script gives.
     pub(super) fn odd(&self, answer: &Answer) -> LedgerError {
-        let what = format!("a script answers {:?} {:?}", answer.word, answer.words);
+        let what = format!("a script returned {:?} {:?}", answer.word, answer.words);
         LedgerError::Damaged { ledger: self.name(), what }
     }
 }
@@ -171,7 +171,7 @@ pub(super) fn sums(balances: &[Balance]) -> Result<Vec<Transfer>, String> {
         let has = sums.entry(*account).or_default();
         match (has.0.checked_add(*base), has.1.checked_add(*quote)) {
             (Some(base), Some(quote)) => *has = (base, quote),
-            _ => return Err(String::from("an account would have more than 128 bits hold")),
+            _ => return Err(String::from("the balance of an account would exceed 128 bits")),
         }
     }
     let transfer = |(account, (base, quote))| Transfer { account, base, quote };
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_wrong_with_the_server_is_asked_again() {
+    fn faults_of_the_server_are_retried() {
         let server = String::from("s");
         let refused = |code: &str, why: &str| {
             let (code, why) = (code.to_owned(), why.to_owned());

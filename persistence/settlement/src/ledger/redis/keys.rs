@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_names_are_these() {
+    fn ledger_key_names_do_not_change() {
         let keys = LedgerKeys::of(&KeyNames::default(), MarketId(7));
         assert_eq!(keys.state, "pricetime:dev:{7}:settlement:state");
         assert_eq!(keys.batch("x"), "pricetime:dev:{7}:settlement:x");

@@ -33,7 +33,7 @@ pub(super) fn transfer(transfer: &Transfer) -> String {
 
 pub(super) fn read_balance(account: &str, has: &str) -> Result<Balance, Odd> {
     let (base, quote) =
-        has.split_once(' ').ok_or_else(|| format!("no balance is {:?}", shorten(has)))?;
+        has.split_once(' ').ok_or_else(|| format!("{:?} is not a balance", shorten(has)))?;
     let (base, quote) = (read("a balance", base)?, read("a balance", quote)?);
     Ok(Balance { account: read_account(account)?, base, quote })
 }
@@ -49,7 +49,7 @@ pub(super) fn read_deed(text: &str) -> Result<Deed, Odd> {
     match text {
         "posted" => Ok(Deed::Post),
         "dropped" => Ok(Deed::Drop),
-        _ => Err(format!("a batch is posted or dropped, and not {:?}", shorten(text))),
+        _ => Err(format!("a batch is posted or dropped, not {:?}", shorten(text))),
     }
 }
 

@@ -44,12 +44,14 @@ fn applies(desk: &mut Desk) -> (EpochNumber, Deed) {
 }
 
 #[test]
-fn nothing_is_dropped_before_that_is_stored() {
+fn drop_is_stored_before_it_is_applied() {
     let mut desk = given_up();
     let wanted = Drops::from([(EpochNumber(4), Dropping::Wanted)]);
     for _ in 0..3 {
         desk.asks(&Step::Note(wanted.clone()), Reply::Noted(Err("the disk is full".to_owned())));
-        let Standing::Retry { why, .. } = desk.settler.standing() else { panic!("it waits") };
+        let Standing::Retry { why, .. } = desk.settler.standing() else {
+            panic!("the settler does not wait for a retry")
+        };
         assert_eq!(why, "the disk is full");
     }
     desk.asks(&Step::Note(wanted), Reply::Noted(Ok(())));
@@ -57,7 +59,7 @@ fn nothing_is_dropped_before_that_is_stored() {
 }
 
 #[test]
-fn a_drop_that_was_stored_is_asked_for_after_a_restart() {
+fn stored_drop_is_applied_after_a_restart() {
     let drops = Drops::from([(EpochNumber(4), Dropping::Wanted)]);
     let mut desk = Desk::with(4, settled(3), drops);
     assert!(desk.settler.gives_up(EpochNumber(4)));
@@ -69,7 +71,7 @@ fn a_drop_that_was_stored_is_asked_for_after_a_restart() {
 }
 
 #[test]
-fn a_drop_whose_answer_was_lost_in_a_crash_is_looked_up() {
+fn drop_whose_answer_was_lost_in_a_crash_is_looked_up() {
     for (deed, stored) in [(Deed::Drop, &[(4, Dropping::Done)][..]), (Deed::Post, &[])] {
         let drops = Drops::from([(EpochNumber(4), Dropping::Wanted)]);
         let mut desk = Desk::with(4, settled(4), drops);
@@ -84,7 +86,7 @@ fn a_drop_whose_answer_was_lost_in_a_crash_is_looked_up() {
 }
 
 #[test]
-fn an_epoch_that_was_posted_before_its_drop_counts_as_posted() {
+fn epoch_posted_before_its_drop_counts_as_posted() {
     let mut desk = given_up();
     desk.notes(&[(4, Dropping::Wanted)]);
     assert_eq!(applies(&mut desk), (EpochNumber(4), Deed::Drop));
@@ -95,7 +97,7 @@ fn an_epoch_that_was_posted_before_its_drop_counts_as_posted() {
 }
 
 #[test]
-fn a_ledger_that_was_put_back_drops_again_what_was_dropped() {
+fn ledger_that_was_put_back_drops_the_same_epochs_again() {
     for stood in [Some(at(3)), None] {
         let drops = Drops::from([(EpochNumber(4), Dropping::Done)]);
         let mut desk = Desk::with(6, settled(6), drops);
@@ -131,7 +133,7 @@ fn nothing_is_settled_while_the_drops_cannot_be_read() {
 }
 
 #[test]
-fn what_another_runner_settles_is_shown_within_a_second() {
+fn epoch_settled_by_another_runner_is_seen_within_a_second() {
     let mut desk = Desk::new(3, settled(3));
     desk.looks(0, Some(at(3)));
     desk.closes(4);
@@ -150,11 +152,13 @@ fn what_another_runner_settles_is_shown_within_a_second() {
 }
 
 #[test]
-fn a_ledger_that_refuses_to_be_opened_is_tried_for_ever_and_quoted() {
+fn ledger_that_refuses_to_open_is_retried_and_quoted() {
     let mut desk = Desk::new(4, settled(3));
     for _ in 0..20 {
         desk.asks(&Step::Look, Reply::Shut(refused()));
-        let Standing::Retry { why, .. } = desk.settler.standing() else { panic!("it waits") };
+        let Standing::Retry { why, .. } = desk.settler.standing() else {
+            panic!("the settler does not wait for a retry")
+        };
         assert_eq!(why, "the ledger the bank refuses: no");
     }
 }
