@@ -114,8 +114,14 @@ fn every_line_shown_is_one() {
 }
 
 const README: &str = include_str!("../../README.md");
+const TOUR: &str = include_str!("../../docs/tour.md");
 
 #[test]
-fn the_two_minutes_of_the_readme_go_as_they_are_shown() {
-    page::walk(README, folder().path(), "cargo run --release -- ");
+fn commands_of_the_readme_print_what_it_shows() {
+    page::walk(README, folder().path(), "cargo run --release -- ", 3);
+}
+
+#[test]
+fn commands_of_the_tour_print_what_it_shows() {
+    page::walk(TOUR, folder().path(), "cargo run --release -- ", 8);
 }
