@@ -114,8 +114,14 @@ fn every_documented_line_parses() {
 }
 
 const README: &str = include_str!("../../README.md");
+const TOUR: &str = include_str!("../../docs/tour.md");
 
 #[test]
 fn readme_walkthrough_gives_the_documented_output() {
-    page::walk(README, folder().path(), "cargo run --release -- ");
+    page::walk(README, folder().path(), "cargo run --release -- ", 3);
+}
+
+#[test]
+fn tour_gives_the_documented_output() {
+    page::walk(TOUR, folder().path(), "cargo run --release -- ", 8);
 }

@@ -310,5 +310,5 @@ fn settlement_page_shows_the_printed_output() {
     let folder = folder();
     let day = page::blocks(PAGE, "json");
     std::fs::write(folder.path().join("day.jsonl"), day.first().expect("a day")).expect("a file");
-    page::walk(PAGE, folder.path(), "pricetime ");
+    page::walk(PAGE, folder.path(), "pricetime ", 8);
 }

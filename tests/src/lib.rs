@@ -49,3 +49,8 @@ pub trait Core {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 pub struct Readme;
+
+/// Compiles and runs the example of the tour.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/tour.md")]
+pub struct Tour;

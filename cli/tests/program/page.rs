@@ -29,8 +29,9 @@ fn says(line: &str, shown: &str) -> bool {
 }
 
 /// Runs each `$` command of the page in this folder. Commands for the program begin with `program`, which
-/// ends with a space. Each must succeed and print every line that is shown below it.
-pub(crate) fn walk(page: &'static str, folder: &Path, program: &str) {
+/// ends with a space. Each must succeed and print every line that is shown below it. The page must show at
+/// least `commands_min` commands.
+pub(crate) fn walk(page: &'static str, folder: &Path, program: &str, commands_min: usize) {
     let mut printed = String::new();
     let mut commands = 0;
     for line in blocks(page, "console").into_iter().flat_map(str::lines) {
@@ -47,7 +48,7 @@ pub(crate) fn walk(page: &'static str, folder: &Path, program: &str) {
         printed = out(&output);
         assert!(output.status.success(), "{command}\n{printed}");
     }
-    assert!(commands >= 8, "the page shows {commands} commands");
+    assert!(commands >= commands_min, "the page shows {commands} commands");
 }
 
 /// Sends the queries in blocks of one language to the server on this port. Compares its answers with the
