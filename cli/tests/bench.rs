@@ -438,7 +438,7 @@ fn hostile_bench_measures_honest_commands_under_every_attack() {
     }
     let (code, said) = refused(&["hostile", "--orders", "301", "--baseline", before]);
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("--orders 300 --rate 2000 --hostile-rate 2000"), "{said}");
+    assert!(said.contains("--orders 300 --rate 1000 --hostile-rate 1000"), "{said}");
     let left = fs::read_dir(folder.path()).expect("the folder").count();
     assert_eq!(left, 1, "folders were left behind");
 }
