@@ -74,14 +74,11 @@ pub(super) fn opening(seed: u64, orders: usize) -> Vec<Draft> {
 
 /// The total quantity of the book's asks up to [`MOST_ASKS`].
 pub(super) fn asked(seed: u64, orders: usize) -> u64 {
-    let quantity = |draft: &Draft| match draft.action {
-        Action::Place(Place {
-            side: Side::Sell,
-            quantity,
-            kind: OrderKind::Limit { price },
-            ..
-        }) if price <= MOST_ASKS => quantity.0,
-        _ => 0,
+    let quantity = |draft: &Draft| {
+        let Action::Place(Place { side: Side::Sell, quantity, kind, .. }) = draft.action else {
+            return 0;
+        };
+        if kind.price().is_some_and(|price| price <= MOST_ASKS) { quantity.0 } else { 0 }
     };
     opening(seed, orders).iter().map(quantity).sum()
 }
