@@ -214,11 +214,7 @@ impl RedisOptions {
         let server = match kind {
             "" => match nodes.as_slice() {
                 [one] => Server::Single(one.clone()),
-                _ => {
-                    return Err(bad(
-                        "has several hosts, but its scheme names neither sentinel nor cluster",
-                    ));
-                }
+                _ => return Err(bad(SEVERAL)),
             },
             "cluster" => Server::Cluster(nodes),
             "sentinel" => {
@@ -257,6 +253,9 @@ impl RedisOptions {
         })
     }
 }
+
+/// The error if a scheme for one server has several hosts.
+const SEVERAL: &str = "has several hosts, but its scheme names neither sentinel nor cluster";
 
 /// The error if other text follows the `?`.
 const SENTINEL: &str = "may have nothing after the ? but sentinel_password=… and, with it, \
