@@ -240,5 +240,5 @@ fn shutdown_without_the_lock_ends_and_is_reported() {
     first.wait_for("lock lost: nothing is acknowledged");
     say(&mut client, &orders(1..20));
     assert_eq!(first.end(), Some(1));
-    assert!(first.says("it ended without the lock of the runner"));
+    assert!(first.says("it stopped without the runner's lock"));
 }

@@ -4,10 +4,11 @@
 use crate::arena::Handle;
 use crate::book::{Book, Refusal};
 use crate::command::{Amend, OrderKind};
-use crate::event::{Event, Reason, Sink};
+use crate::event::{Event, Sink};
 use crate::judge::require;
 use crate::market::Phase;
 use crate::quantity::AccountId;
+use crate::reason::Reason;
 use crate::snapshot::OrderRecord;
 
 impl Book {

@@ -4,7 +4,7 @@ use crate::arena::Handle;
 use crate::auction::Step;
 use crate::command::{Action, Command, OrderKind, Place, TimeInForce};
 use crate::dry_run::DryRun;
-use crate::event::{CancelReason, Event, Header, Outcome, Party, Reason, Sink, Turnover};
+use crate::event::{Event, Header, Outcome, Party, Sink, Turnover};
 use crate::index::IndexKey;
 use crate::market::{MarketSpec, Phase};
 use crate::owners::Whose;
@@ -12,6 +12,7 @@ use crate::quantity::{
     AccountId, EpochNumber, MarketId, OrderId, Price, Priority, Quantity, Sequence, Side,
     Timestamp, TradeNumber,
 };
+use crate::reason::{CancelReason, Reason};
 use crate::snapshot::{MarketHead, OrderRecord, RequestRecord, Until};
 use crate::standing::{Gone, Standing};
 use crate::sweep::Sweep;

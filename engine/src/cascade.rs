@@ -2,9 +2,10 @@
 
 use crate::book::Book;
 use crate::command::OrderKind;
-use crate::event::{CancelReason, Event, Sink};
+use crate::event::{Event, Sink};
 use crate::market::Phase;
 use crate::quantity::Side;
+use crate::reason::CancelReason;
 use crate::snapshot::{OrderRecord, Until};
 
 impl Book {

@@ -3,9 +3,10 @@
 use crate::arena::Handle;
 use crate::book::Book;
 use crate::command::{OrderKind, SelfTrade};
-use crate::event::{CancelReason, Event, Party, Prices, Sink};
+use crate::event::{Event, Party, Prices, Sink};
 use crate::market::{Phase, Pricing};
 use crate::quantity::{Price, Quantity, Side};
+use crate::reason::CancelReason;
 use crate::snapshot::{OrderRecord, Until};
 
 /// A trade that does not have a number yet.

@@ -10,12 +10,13 @@ use core::hash::Hasher as _;
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use crate::command::{Action, Amend, OrderKind, Place, SelfTrade, TimeInForce};
-use crate::event::{Outcome, Party, Prices, Reason, Turnover};
+use crate::event::{Outcome, Party, Prices, Turnover};
 use crate::market::{Fees, Limits, MarketSpec, Phase, Pricing, Symbol, Terms};
 use crate::quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
     Sequence, SessionId, Side, Timestamp, TradeNumber,
 };
+use crate::reason::Reason;
 use crate::snapshot::{
     EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until,
 };

@@ -3,10 +3,11 @@
 use crate::book::Book;
 use crate::command::{Action, Command};
 use crate::digest::engine_digest;
-use crate::event::{Event, Header, Outcome, Reason, RequestMark, Sink};
+use crate::event::{Event, Header, Outcome, RequestMark, Sink};
 use crate::index::IndexKey;
 use crate::market::MarketSpec;
 use crate::quantity::{MarketId, OrderId, Sequence, Timestamp};
+use crate::reason::Reason;
 use crate::rules;
 use crate::snapshot::EngineSnapshot;
 

@@ -1,10 +1,11 @@
 //! Phases, epochs and the operator's other commands on a market.
 
 use crate::book::{Book, Refusal};
-use crate::event::{CancelReason, EpochSummary, Event, Reason, Sink, Turnover};
+use crate::event::{EpochSummary, Event, Sink, Turnover};
 use crate::market::{MarketSpec, Phase, Terms};
 use crate::owners::Whose;
 use crate::quantity::{AccountId, EpochNumber, Sequence, Side};
+use crate::reason::{CancelReason, Reason};
 
 impl Book {
     /// Closes the current epoch and opens the next.

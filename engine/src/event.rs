@@ -7,6 +7,7 @@ use crate::quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
     Sequence, SessionId, Side, Timestamp, TradeNumber,
 };
+use crate::reason::{CancelReason, Reason};
 
 /// Receives the engine's events. Each group is one `begin`, any number of `event`s and one `end`.
 ///
@@ -84,98 +85,6 @@ pub enum Outcome {
     Rejected(Reason),
     /// The command repeats an earlier one and changed nothing.
     Duplicate,
-}
-
-/// Why a command is refused. If several reasons apply, it is the first in the order of
-/// [the rules](crate::rules).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum Reason {
-    /// No market has this id.
-    UnknownMarket,
-    /// The sequence is not above the last one.
-    OutOfSequence,
-    /// Only an operator can send this command.
-    NotOperator,
-    /// A market already has this id or this symbol.
-    MarketExists,
-    /// The spec or the terms break a bound: [`MarketSpec::broken`] returns which.
-    BadSpec,
-    /// The engine holds its maximum number of markets.
-    MarketsFull,
-    /// The market still has live orders.
-    MarketNotEmpty,
-    /// The list of blocked accounts is full.
-    BlockedFull,
-    /// The command would change nothing.
-    NoChange,
-    /// The number is not that of the current epoch.
-    WrongEpoch,
-    /// No live order has this id.
-    UnknownOrder,
-    /// The order belongs to another account.
-    NotOwner,
-    /// The command is not allowed in the market's current phase.
-    WrongPhase,
-    /// The open quantity is not the expected one (`if_open`).
-    Changed,
-    /// The account is blocked.
-    AccountBlocked,
-    /// The quantity is zero.
-    ZeroQuantity,
-    /// The quantity is above the market's `quantity_max`.
-    QuantityTooLarge,
-    /// A limit or stop price is outside the market's price band.
-    PriceOutOfBand,
-    /// A live order already has this id.
-    DuplicateOrderId,
-    /// The display quantity is zero, above the quantity, or so small that the order would come in
-    /// more than `parts_max` parts.
-    BadDisplayQuantity,
-    /// The minimum quantity is zero or above the quantity.
-    BadMinimumQuantity,
-    /// The order's attributes cannot be combined.
-    BadCombination,
-    /// The order would end before it begins.
-    AlreadyExpired,
-    /// The price of a post-only order reaches the other side.
-    WouldTake,
-    /// The market has `orders_max` live orders.
-    BookFull,
-    /// The new market's id is 0.
-    ZeroMarketId,
-    /// The new market's id is not above every id that was ever used.
-    UsedMarketId,
-    /// The account has `orders_per_account_max` live orders in the market.
-    AccountFull,
-}
-
-/// Why an order, or the rest of it, was cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum CancelReason {
-    /// Its owner or an operator cancelled it.
-    Requested,
-    /// The rest of an IOC order did not trade, or its minimum quantity was not available.
-    ImmediateOrCancel,
-    /// A FOK order could not be filled completely.
-    FillOrKill,
-    /// A market order found no order left to trade with.
-    NoLiquidity,
-    /// The order met an order of its own account.
-    SelfTrade,
-    /// The order's expiry time was reached.
-    Expired,
-    /// The order's last epoch ended.
-    EpochEnded,
-    /// A market order would have traded too far from the best price.
-    PriceProtection,
-    /// The market closed.
-    MarketClosed,
-    /// The session under which the order was placed ended.
-    SessionEnded,
 }
 
 /// An order in an event: its id, its owner's account and its owner's reference.

@@ -3,10 +3,11 @@
 use core::fmt;
 
 use crate::command::ActionKind;
-use crate::event::{Event, Header, Outcome, Party, Reason, Sink};
+use crate::event::{Event, Header, Outcome, Party, Sink};
 use crate::quantity::{
     AccountId, MarketId, Price, Quantity, Sequence, Side, Timestamp, TradeNumber,
 };
+use crate::reason::Reason;
 
 /// The header, events and outcome of one command, for callers that want to keep events instead of
 /// handling them one by one.
@@ -79,7 +80,7 @@ impl Group {
 impl fmt::Display for NotAccepted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rejected(reason) => write!(f, "the command was refused: {reason:?}"),
+            Self::Rejected(reason) => write!(f, "the command was refused: {reason}"),
             Self::Duplicate => f.write_str("the command repeats an earlier one and did nothing"),
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::book::Book;
 use crate::command::{Amend, OrderKind, Place, TimeInForce};
-use crate::event::Reason;
 use crate::market::{MarketSpec, Phase};
 use crate::quantity::{AccountId, Price, Quantity, Timestamp};
+use crate::reason::Reason;
 use crate::snapshot::{OrderRecord, Until};
 
 impl MarketSpec {

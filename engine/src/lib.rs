@@ -37,6 +37,7 @@ mod plain;
 mod quantity;
 #[cfg(test)]
 mod random;
+mod reason;
 mod replenish;
 mod restore;
 mod rungs;
@@ -66,8 +67,8 @@ pub use command::{Action, ActionKind, Amend, Command, OrderKind, Place, SelfTrad
 pub use decimal::{Amount, BadDecimal, Shown};
 pub use engine::Engine;
 pub use event::{
-    CancelReason, Clearing, EpochSummary, Event, Header, Outcome, Party, Prices, Reason,
-    RequestMark, SideSummary, Sink, Turnover,
+    Clearing, EpochSummary, Event, Header, Outcome, Party, Prices, RequestMark, SideSummary, Sink,
+    Turnover,
 };
 pub use group::{Group, NotAccepted, Trade};
 pub use index::IndexKey;
@@ -77,6 +78,7 @@ pub use quantity::{
     AccountId, EpochNumber, MarketId, Notional, OrderId, Price, Priority, Quantity, RequestId,
     Sequence, SessionId, Side, Timestamp, TradeNumber,
 };
+pub use reason::{CancelReason, Reason};
 pub use snapshot::{EngineSnapshot, MarketHead, MarketSnapshot, OrderRecord, RequestRecord, Until};
 pub use step::{BadStep, Step};
 pub use view::{Level, OrderView};

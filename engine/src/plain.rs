@@ -10,11 +10,12 @@
 use crate::arena::Handle;
 use crate::book::Book;
 use crate::command::{Amend, Command, OrderKind, Place, TimeInForce};
-use crate::event::{Event, Party, Reason, Sink};
+use crate::event::{Event, Party, Sink};
 use crate::index::Spot;
 use crate::judge::require;
 use crate::market::Phase;
 use crate::quantity::{AccountId, Price, Priority, Quantity, Side};
+use crate::reason::Reason;
 use crate::snapshot::{OrderRecord, Until};
 use crate::standing::PlainOrder;
 

@@ -2,8 +2,9 @@
 
 use crate::book::Book;
 use crate::crossing::Fill;
-use crate::event::{CancelReason, Event, Sink};
+use crate::event::{Event, Sink};
 use crate::quantity::Price;
+use crate::reason::CancelReason;
 use crate::snapshot::OrderRecord;
 use crate::sweep::Met;
 

@@ -4,6 +4,7 @@ use pricetime_engine::Sequence;
 use pricetime_engine::{Command, Event, Group, Header, Outcome, Sink};
 use tokio::sync::oneshot;
 
+use crate::answer::Answer;
 use crate::question::Asked;
 
 /// The work of one step of the core. It goes to the journal thread, which makes it durable, and from there
@@ -14,7 +15,7 @@ pub(crate) struct Batch {
     /// One for each command.
     groups: Groups,
     /// Callers that wait for a group, each with its index, ascending.
-    pub(crate) waiting: Vec<(usize, oneshot::Sender<Group>)>,
+    pub(crate) waiting: Vec<(usize, oneshot::Sender<Answer>)>,
     /// Questions between the commands, in order.
     pub(crate) asked: Vec<Asked>,
 }
@@ -73,7 +74,11 @@ impl Batch {
             }
             if let Some((_, ticket)) = waiting.next() {
                 // The caller may have dropped its ticket.
-                let _ = ticket.send(Group { header: *header, events: events.to_vec(), outcome });
+                let _ = ticket.send(Answer::from(Group {
+                    header: *header,
+                    events: events.to_vec(),
+                    outcome,
+                }));
             }
         }
     }

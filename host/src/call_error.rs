@@ -18,7 +18,7 @@ pub enum CallError {
     #[error("the command may or may not have been carried out: {0}")]
     Stopped(#[from] Stopped),
     /// The engine's rules refused the command for this reason. It changed nothing.
-    #[error("the command was refused: {0:?}")]
+    #[error("the command was refused: {0}")]
     Rejected(Reason),
     /// The command repeats an earlier one with the same request id and did nothing.
     #[error("the command repeats an earlier one and did nothing")]

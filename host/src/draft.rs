@@ -1,8 +1,9 @@
 //! Items that are submitted to the core thread.
 
-use pricetime_engine::{AccountId, Action, Group, MarketId, RequestId, SessionId, Timestamp};
+use pricetime_engine::{AccountId, Action, MarketId, RequestId, SessionId, Timestamp};
 use tokio::sync::oneshot;
 
+use crate::answer::Answer;
 use crate::question::{Found, Question};
 use crate::view::MarketView;
 
@@ -29,7 +30,7 @@ pub struct Draft {
 #[derive(Debug)]
 pub(crate) enum Item {
     /// A command, its time if it comes from a recording, and the sender for its answer.
-    Draft(Draft, Option<Timestamp>, Option<oneshot::Sender<Group>>),
+    Draft(Draft, Option<Timestamp>, Option<oneshot::Sender<Answer>>),
     /// Wakes the core, because there may be other work.
     Wake,
     /// A request for the book as the core has it now, durable or not.

@@ -11,6 +11,7 @@ use pricetime_engine::{
 use pricetime_redis::scores_hold_after;
 use tokio::sync::oneshot;
 
+use crate::answer::Answer;
 use crate::core_thread::Submitter;
 use crate::draft::{Draft, Item};
 use crate::feeds::Feeds;
@@ -204,7 +205,7 @@ impl Host {
         &self,
         draft: Draft,
         time: Option<Timestamp>,
-        answer: Option<oneshot::Sender<pricetime_engine::Group>>,
+        answer: Option<oneshot::Sender<Answer>>,
     ) -> Result<(), Refused> {
         if self.0.scored && !scores_hold_after(&draft.action) {
             return Err(Refused::Scores);

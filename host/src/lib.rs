@@ -18,6 +18,7 @@
 //! `Busy`. A subscriber that is too slow is disconnected. The core waits only for the journal.
 
 mod access;
+mod answer;
 mod batch;
 mod builder;
 mod call_error;
@@ -68,6 +69,7 @@ pub mod persistence {
 }
 
 pub use access::{Denied, Principal};
+pub use answer::Answer;
 pub use builder::Builder;
 pub use call_error::CallError;
 pub use core_thread::{Options as CoreOptions, Wait};

@@ -3,8 +3,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use pricetime_engine::Group;
-
+use crate::answer::Answer;
 use crate::call_error::CallError;
 use crate::refused::Refused;
 use crate::ticket::Ticket;
@@ -31,7 +30,7 @@ impl Pending {
     ///
     /// # Panics
     /// Panics in an asynchronous task, which must not block: `.await` it there.
-    pub fn wait(self) -> Result<Group, CallError> {
+    pub fn wait(self) -> Result<Answer, CallError> {
         Ok(self.0?.wait()?)
     }
 
@@ -46,7 +45,7 @@ impl Pending {
 }
 
 impl Future for Pending {
-    type Output = Result<Group, CallError>;
+    type Output = Result<Answer, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {

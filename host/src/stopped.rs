@@ -39,8 +39,8 @@ impl Stopped {
             Self::Journal(error) => format!("the journal failed: {error}"),
             Self::Publisher => String::from("the publisher failed"),
             Self::LockLost => String::from(
-                "it ended without the lock of the runner: what was carried out last is in the journal, \
-                 and nobody was told: the next start knows it",
+                "it stopped without the runner's lock: its last commands are in the journal, were not \
+                 answered, and are restored at the next start",
             ),
             Self::Image(fault) => format!("the image differs from the core: {fault}"),
             Self::Redis(why) => format!(

@@ -4,9 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use pricetime_engine::Group;
 use tokio::sync::oneshot;
 
+use crate::answer::Answer;
 use crate::status::Shared;
 use crate::stopped::Stopped;
 
@@ -30,7 +30,7 @@ use crate::stopped::Stopped;
 /// ```
 #[derive(Debug)]
 #[must_use = "the command is carried out, but its answer is lost"]
-pub struct Ticket<T = Group> {
+pub struct Ticket<T = Answer> {
     pub(crate) answer: oneshot::Receiver<T>,
     pub(crate) shared: Arc<Shared>,
 }

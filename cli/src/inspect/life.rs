@@ -103,7 +103,7 @@ pub(super) fn reason(event: &Event, spec: &MarketSpec) -> Option<String> {
         return Some(why::refusal(*reason, Some(spec)));
     }
     if let Event::Cancelled { reason, .. } = event {
-        return Some(why::end(*reason).to_owned());
+        return Some(reason.to_string());
     }
     None
 }

@@ -1,48 +1,12 @@
-//! A sentence for every rejection and for every order's end, and the place of an order in its queue.
+//! Why a command was refused, and the place of an order in its queue.
 
-use pricetime_engine::{
-    Book, CancelReason, MarketSpec, OrderId, OrderKind, OrderRecord, Quantity, Reason, Side,
-};
+use pricetime_engine::{Book, MarketSpec, OrderId, OrderKind, OrderRecord, Quantity, Reason, Side};
 use serde::Serialize;
 
 /// The reason that a command was refused, as a sentence.
 pub(super) fn refusal(reason: Reason, spec: Option<&MarketSpec>) -> String {
-    let said = match reason {
-        Reason::UnknownMarket => "there is no such market",
-        Reason::OutOfSequence => "its number was not above the last one",
-        Reason::NotOperator => "only an operator may do this",
-        Reason::MarketExists => "another market has this number or this symbol",
-        Reason::BadSpec => "the market's spec or terms violate a bound",
-        Reason::MarketsFull => "the engine has its maximum number of markets",
-        Reason::MarketNotEmpty => "the market still holds orders",
-        Reason::BlockedFull => "the maximum number of accounts is blocked",
-        Reason::NoChange => "nothing would have changed",
-        Reason::WrongEpoch => "it named an epoch that is not the current one",
-        Reason::UnknownOrder => {
-            "no live order had this id then: it was traded or cancelled before, or never accepted"
-        }
-        Reason::NotOwner => "the order is another account's",
-        Reason::WrongPhase => "the market's phase did not allow it then",
-        Reason::Changed => "the open quantity was not the one that if_open expected",
-        Reason::AccountBlocked => "the account is blocked from placing orders",
-        Reason::ZeroQuantity => "the quantity is zero",
-        Reason::QuantityTooLarge => "the quantity is above the largest that the market takes",
-        Reason::PriceOutOfBand => "a limit or stop price is outside the market's price band",
-        Reason::DuplicateOrderId => "a live order has this id already",
-        Reason::BadDisplayQuantity => {
-            "the display quantity is zero, above the quantity, or would make too many parts"
-        }
-        Reason::BadMinimumQuantity => "the minimum quantity is zero or above the quantity",
-        Reason::BadCombination => "its attributes cannot be combined",
-        Reason::AlreadyExpired => "it would already have expired",
-        Reason::WouldTake => "it is post-only and would have traded at once",
-        Reason::BookFull => "the market has its maximum number of orders",
-        Reason::ZeroMarketId => "markets are numbered from 1",
-        Reason::UsedMarketId => "a market's number must be above every number that was ever used",
-        Reason::AccountFull => "its account has its maximum number of orders",
-    };
     let bound = spec.and_then(|spec| bound(reason, spec));
-    bound.map_or_else(|| said.to_owned(), |bound| format!("{said} ({bound})"))
+    bound.map_or_else(|| reason.to_string(), |bound| format!("{reason} ({bound})"))
 }
 
 /// The market's limit that a refusal is about, if there is one.
@@ -61,30 +25,6 @@ fn bound(reason: Reason, spec: &MarketSpec) -> Option<String> {
         return Some(format!("at most {}", spec.limits.orders_per_account_max));
     }
     None
-}
-
-/// The reason that an order ended before it was filled, as a sentence.
-pub(super) const fn end(reason: CancelReason) -> &'static str {
-    match reason {
-        CancelReason::Requested => "its owner or an operator asked for it",
-        CancelReason::ImmediateOrCancel => {
-            "it was immediate or cancel: what could not trade at once was cancelled, or all of it \
-             because its minimum quantity was not available"
-        }
-        CancelReason::FillOrKill => "it was fill or kill, and could not trade completely at once",
-        CancelReason::NoLiquidity => "it was a market order, and no order was left to trade with",
-        CancelReason::SelfTrade => {
-            "it met an order of its own account, and its self-trade mode cancels it then"
-        }
-        CancelReason::Expired => "it expired",
-        CancelReason::EpochEnded => "its last epoch ended",
-        CancelReason::PriceProtection => {
-            "it was a market order, and the next price was too far from the best one for its price \
-             protection"
-        }
-        CancelReason::MarketClosed => "the market closed, which ends every order",
-        CancelReason::SessionEnded => "its connection ended and had asked to cancel its orders",
-    }
 }
 
 /// The place of an order in its queue.
