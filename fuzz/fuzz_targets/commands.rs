@@ -1,5 +1,5 @@
-//! Executes arbitrary bytes as commands. The engine, the model and the image of the events must agree after
-//! each command.
+//! Executes arbitrary bytes as commands. The engine, the model and the image of the events must
+//! agree after each command.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
