@@ -1,4 +1,4 @@
-//! The promise: a workload's name and seed decide its commands, in every build and for ever.
+//! The commands of a workload depend only on its name and seed, and are the same in every build.
 
 use pricetime::engine::{Command, Engine, Event, Outcome, Side, Sink};
 use pricetime_benches::workload::Workload;

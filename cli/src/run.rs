@@ -22,8 +22,7 @@ use super::config::{Config, Layers};
 use super::failure::{Code, Failure};
 use input::Input;
 
-/// Runs markets on a data folder or on Redis alone: reads commands as JSON lines, closes epochs and stores
-/// everything.
+/// Runs markets on a data folder or on Redis alone: reads JSON lines and closes epochs.
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime run --config pricetime.toml --unix ./pricetime.sock

@@ -1,5 +1,6 @@
-//! Any bytes as an address of Redis or PostgreSQL. It is refused with an error, or parsed
-//! correctly. No secret in it is ever shown, and the memory it takes is proportional to its length.
+//! Parses arbitrary bytes as an address of Redis or PostgreSQL. It is refused with an error, or
+//! parsed correctly. No secret in it is ever shown, and the memory it takes is proportional to its
+//! length.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

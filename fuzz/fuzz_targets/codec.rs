@@ -1,5 +1,6 @@
-//! Any bytes as a command and as a snapshot. They are refused, or they are exactly the encoding of
-//! what they decode to. Neither takes more memory than a small multiple of their length.
+//! Decodes arbitrary bytes as a command and as a snapshot. They are refused, or they are exactly
+//! the encoding of what they decode to. Neither takes more memory than a small multiple of their
+//! length.
 #![no_main]
 
 use core::fmt::Debug;

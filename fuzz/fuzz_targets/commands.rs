@@ -1,4 +1,5 @@
-//! Any bytes as commands: engine, model and the image of the events must agree after each command.
+//! Executes arbitrary bytes as commands. The engine, the model and the image of the events must
+//! agree after each command.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,5 +1,5 @@
-//! Any bytes as a configuration. It is refused with an error, or it is valid. No secret in it is
-//! ever shown, and the memory it takes is proportional to its length.
+//! Reads arbitrary bytes as a configuration. It is refused with an error, or it is valid. No secret
+//! in it is ever shown, and the memory it takes is proportional to its length.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,6 @@
-//! Any bytes as a file: an archive, a snapshot, or the text of a batch. It is refused with an error
-//! that names what is wrong, or what was read can be written and read again unchanged. The memory it
-//! takes is proportional to its length.
+//! Reads arbitrary bytes as a file: an archive, a snapshot, or the text of a batch. It is refused
+//! with an error that names what is wrong, or what was read can be written and read again
+//! unchanged. The memory it takes is proportional to its length.
 #![no_main]
 
 use std::collections::BTreeMap;

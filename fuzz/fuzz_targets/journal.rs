@@ -1,6 +1,6 @@
-//! Any bytes as the files of a journal. It is refused with an error that names what is wrong. Or it
-//! opens, reads without a panic, takes a command, and opens again with the same commands and the
-//! new one.
+//! Opens arbitrary bytes as the files of a journal. The journal is refused with an error that names
+//! what is wrong. Or it opens, reads without a panic, takes a command, and opens again with the
+//! same commands and the new one.
 #![no_main]
 
 use std::path::Path;

@@ -1,6 +1,7 @@
-//! Any bytes as incoming text: lines with commands and questions, decimals and times, and imported
-//! balances. They are refused with an error that says where and repeats little, or what was read can
-//! be written and read again unchanged. The memory they take is proportional to their length.
+//! Reads arbitrary bytes as incoming text: lines with commands and queries, decimals and times, and
+//! imported balances. They are refused with an error that names the position and repeats little of
+//! the text, or what was read can be written and read again unchanged. The memory they take is
+//! proportional to their length.
 #![no_main]
 
 use std::collections::BTreeSet;

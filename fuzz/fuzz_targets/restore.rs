@@ -1,5 +1,6 @@
-//! Any bytes as a snapshot. It is refused with the name of an invariant. Or it restores to a sound
-//! engine that returns the same snapshot and continues like any other copy of it.
+//! Restores arbitrary bytes as a snapshot. It is refused with the name of an invariant. Or it
+//! restores to a sound engine that returns the same snapshot and continues like any other copy of
+//! it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,6 +1,7 @@
-//! Any bytes as data from Redis or from a ledger: replies, images as text, rows. They are refused
-//! with an error that says where and repeats little, or what was read can be written and read
-//! again unchanged. The memory they take is proportional to their length.
+//! Reads arbitrary bytes as data from Redis or from a ledger: replies, images as text, rows. They
+//! are refused with an error that names the position and repeats little of the data, or what was
+//! read can be written and read again unchanged. The memory they take is proportional to their
+//! length.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

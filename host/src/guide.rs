@@ -117,7 +117,8 @@
 //!
 //! A command with a request id is carried out at most once for each account and market. A repeat
 //! returns [`Outcome::Duplicate`], and [`Host::outcome`] returns the outcome of the first. A market
-//! remembers its last [`Limits::requests_max`] requests.
+//! remembers [`Limits::requests_max`] requests. Beyond that, it forgets the oldest of the account with the
+//! most.
 //!
 //! ```
 //! use pricetime::engine::{OrderId, Outcome, Place, Reason, RequestId, Side};
@@ -414,7 +415,7 @@
 //! | markets | [`Options::markets_max`] | 10,000 | [`Reason::MarketsFull`] |
 //! | live orders of a market | [`Limits::orders_max`] | 1,048,576 | [`Reason::BookFull`] |
 //! | live orders of an account in a market | [`Limits::orders_per_account_max`] | 10,000 | [`Reason::AccountFull`] |
-//! | remembered requests of a market | [`Limits::requests_max`] | 65,536 | the oldest is forgotten |
+//! | remembered requests of a market | [`Limits::requests_max`] | 65,536 | the account with the most loses its oldest |
 //! | the journal | [`Options::retention`] | grows | the host stops if the disk is full |
 //!
 //! ```

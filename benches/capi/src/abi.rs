@@ -1,4 +1,4 @@
-//! Messages, reports and transports as the challenge's header lays them out.
+//! Messages, reports and transports, laid out as in the challenge's header file.
 
 use core::ffi::{c_int, c_void};
 
@@ -12,13 +12,13 @@ pub struct NewOrder {
     pub sequence: u64,
     /// The limit price in ticks.
     pub price: i64,
-    /// How much.
+    /// The quantity.
     pub quantity: u32,
-    /// 0 buys, 1 sells.
+    /// 0 for a buy, 1 for a sell.
     pub side: u8,
-    /// Not 0: immediate or cancel.
+    /// Not 0 for an immediate-or-cancel order.
     pub ioc: u8,
-    /// Nothing.
+    /// Unused.
     pub reserved: [u8; 2],
 }
 
@@ -32,7 +32,7 @@ pub struct Cancel {
     pub sequence: u64,
 }
 
-/// A change that gives up the place in the queue, 32 bytes.
+/// A change to an order that gives up its place in the queue, 32 bytes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Modify {
@@ -46,7 +46,7 @@ pub struct Modify {
     pub quantity: u32,
     /// The order's side.
     pub side: u8,
-    /// Nothing.
+    /// Unused.
     pub reserved: [u8; 3],
 }
 
@@ -54,27 +54,27 @@ pub struct Modify {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What it reports: one of the constants of this type.
+    /// The kind of report: one of the constants of this type.
     pub kind: u8,
     /// The side of the message's order.
     pub side: u8,
-    /// Nothing.
+    /// Unused.
     pub reserved: [u8; 6],
     /// The number of the message that caused it.
     pub sequence: u64,
-    /// The order it is about.
+    /// The order that the report is about.
     pub order: u64,
-    /// Its price; of a trade the maker's.
+    /// Its price; for a trade, the maker's price.
     pub price: i64,
     /// Its quantity.
     pub quantity: u32,
-    /// Nothing.
+    /// Unused.
     pub reserved2: u32,
-    /// Of a trade, who was there.
+    /// For a trade, the maker's order.
     pub maker: u64,
-    /// Of a trade, who came.
+    /// For a trade, the taker's order.
     pub taker: u64,
-    /// Nothing.
+    /// Unused.
     pub reserved3: u64,
 }
 
@@ -83,32 +83,32 @@ impl Report {
     pub const ACCEPTED: u8 = 0;
     /// Two orders traded.
     pub const TRADED: u8 = 1;
-    /// An order, or what is left of an IOC order, is gone.
+    /// An order, or the rest of an IOC order, was cancelled.
     pub const CANCELLED: u8 = 2;
     /// An order was changed.
     pub const MODIFIED: u8 = 3;
-    /// There was nothing to cancel.
+    /// A cancel found no live order.
     pub const CANCEL_REFUSED: u8 = 4;
-    /// There was nothing to change.
+    /// A modify found no live order.
     pub const MODIFY_REFUSED: u8 = 5;
 }
 
-/// Puts a report into a queue: 1 where there was room, 0 where there was none.
+/// Adds a report to a queue. Returns 1, or 0 if the queue is full.
 pub(crate) type Push = extern "C" fn(*mut c_void, *const Report) -> c_int;
 
 /// A queue of reports as a table of functions.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Transport {
-    /// Makes a queue for so many reports.
+    /// Creates a queue that holds this number of reports.
     pub create: extern "C" fn(u32) -> *mut c_void,
-    /// Puts a report in: 1 where there was room, 0 where there was none.
+    /// Adds a report to the queue. Returns 1, or 0 if the queue is full.
     pub push: extern "C" fn(*mut c_void, *const Report) -> c_int,
-    /// Takes reports out, on the other thread.
+    /// Removes reports from the queue, on the other thread.
     pub drain: extern "C" fn(*mut c_void, *mut Report, u32) -> u32,
-    /// Makes visible what was put in.
+    /// Makes the added reports visible to the other thread.
     pub flush: extern "C" fn(*mut c_void),
-    /// Ends the queue.
+    /// Destroys the queue.
     pub destroy: extern "C" fn(*mut c_void),
 }
 

@@ -1,14 +1,14 @@
 //! The C interface of the public "Matching Engine Algorithm Performance Challenge"
-//! (flash1-dev/matching-engine-benchmark), over the very engine that users get.
+//! (flash1-dev/matching-engine-benchmark), over the same engine that users get.
 //!
-//! A message becomes a command, an event becomes a report, a question goes to the engine's own book:
-//! there is no other core here and nothing that the product does not do. The challenge's modify is an
-//! `Amend` with `requeue`.
+//! A message becomes a command, an event becomes a report, and a query reads the engine's own book. There
+//! is no other core here, and nothing that the product does not do. The challenge's modify is an `Amend`
+//! with `requeue`.
 //!
-//! This is the one room with unsafe code. All of it rests on what the challenge promises of its
-//! harness: `engine_init` comes first, messages and questions come one at a time from one thread, a
-//! pointer that is handed over points to what its type says, and nothing comes after
-//! `engine_shutdown` but another `engine_init`.
+//! This is the only crate with unsafe code. All of it relies on what the challenge guarantees about its
+//! harness: it calls `engine_init` first. It sends messages and queries one at a time, from one thread. A
+//! pointer that it passes points to a value of its type. After `engine_shutdown` it calls only
+//! `engine_init`.
 #![expect(unsafe_code, reason = "a C interface uses pointers")]
 
 mod abi;
@@ -27,13 +27,13 @@ pub use abi::{Cancel, Modify, NewOrder, Report, Transport};
 use reports::Reports;
 
 const MARKET: MarketId = MarketId(1);
-/// The challenge knows no accounts: everybody is one, and nobody minds trading with himself.
+/// The challenge has no accounts. So all orders belong to one account, and self-trade prevention is off.
 const ACCOUNT: AccountId = AccountId(1);
 
-/// For how many orders room is made at the start. More find room as they come.
+/// The number of orders for which memory is allocated at the start. It grows if there are more.
 const ORDERS: u32 = 1 << 14;
 
-/// An engine, where its reports go, and the number of its last command.
+/// An engine, the destination of its reports, and the number of its last command.
 struct Run {
     engine: Engine,
     reports: Reports,
@@ -70,7 +70,7 @@ impl Run {
     }
 }
 
-/// A market as wide as the core allows for quantities of 32 bits.
+/// A market with the widest bounds that the core allows for quantities of 32 bits.
 fn spec() -> MarketSpec {
     MarketSpec {
         symbol: Symbol::new("CHALLENGE").expect("a symbol"),
@@ -107,15 +107,15 @@ static CURRENT: Current = Current(UnsafeCell::new(None));
 
 #[inline(always)]
 fn current() -> &'static mut Run {
-    // SAFETY: calls come one at a time, and none of them keeps the reference beyond its end.
+    // SAFETY: calls come one at a time, and none of them keeps the reference after it returns.
     let run = unsafe { &mut *CURRENT.0.get() };
     run.as_mut().expect("call engine_init first")
 }
 
-/// Begins a run.
+/// Starts a run.
 ///
 /// # Safety
-/// `transport` points to a transport whose functions take `queue`.
+/// `transport` must point to a transport whose functions accept `queue`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn engine_init(_nonce: u64, transport: *const Transport, queue: *mut c_void) {
     // SAFETY: as the caller promises.
@@ -135,7 +135,7 @@ pub extern "C" fn engine_shutdown() {
 /// Places an order.
 ///
 /// # Safety
-/// `message` points to a message.
+/// `message` must point to a valid message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn engine_on_new_order(message: *const NewOrder) {
     // SAFETY: as the caller promises.
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn engine_on_new_order(message: *const NewOrder) {
 /// Cancels an order.
 ///
 /// # Safety
-/// `message` points to a message.
+/// `message` must point to a valid message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn engine_on_cancel(message: *const Cancel) {
     // SAFETY: as the caller promises.
@@ -174,10 +174,10 @@ pub unsafe extern "C" fn engine_on_cancel(message: *const Cancel) {
     run.apply(Action::Cancel { order: OrderId(u128::from(message.order)) }, false);
 }
 
-/// Takes an order out of its queue and lets it enter again.
+/// Removes an order from its queue and enters it again with a new price and quantity.
 ///
 /// # Safety
-/// `message` points to a message.
+/// `message` must point to a valid message.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn engine_on_modify(message: *const Modify) {
     // SAFETY: as the caller promises.
@@ -195,25 +195,25 @@ pub unsafe extern "C" fn engine_on_modify(message: *const Modify) {
     run.apply(Action::Amend(amend), false);
 }
 
-/// Hands on the last reports. Nothing else is ever put off.
+/// Sends the reports that are still buffered. Nothing else is ever deferred.
 #[unsafe(no_mangle)]
 pub extern "C" fn engine_flush() {
     current().reports.flush();
 }
 
-/// The best bid's price, or the lowest number there is.
+/// The price of the best bid, or `i64::MIN` if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn engine_query_best_bid() -> i64 {
     current().best(Side::Buy).unwrap_or(i64::MIN)
 }
 
-/// The best ask's price, or the highest number there is.
+/// The price of the best ask, or `i64::MAX` if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn engine_query_best_ask() -> i64 {
     current().best(Side::Sell).unwrap_or(i64::MAX)
 }
 
-/// What rests at a price.
+/// The visible quantity at a price.
 #[unsafe(no_mangle)]
 pub extern "C" fn engine_query_depth_at(price: i64, number: u8) -> u64 {
     let market = current().engine.market(MARKET);

@@ -1,4 +1,4 @@
-//! Events as reports.
+//! Converts events to reports.
 
 use core::ffi::c_void;
 
@@ -6,14 +6,15 @@ use pricetime_engine::{ActionKind, Event, Header, OrderId, Outcome, Price, Quant
 
 use crate::abi::{Push, Report};
 
-/// How many reports are handed on in a row, as the product publishes events in batches.
+/// The number of reports that are sent in one batch, as the product publishes events in batches.
 ///
-/// One by one, the two threads fight over the lines of memory between them. Worst of the five
-/// scenarios in millions of messages a second, medians of three rounds on a shared machine: 3 to 12 in
-/// two modes one by one, 9.7 in rows of 64, 12.4 of 512, 13.7 of 4,096.
+/// If reports are sent one by one, the two threads contend for the same cache lines. Millions of messages a
+/// second in the worst of the five scenarios, medians of three rounds on a shared machine: 3 to 12 one by
+/// one (in two modes), 9.7 in batches of 64, 12.4 of 512, 13.7 of 4,096.
 const BATCH: usize = 512;
 
-/// Where reports go, those that are still to go there, and the message that the next are about.
+/// The destination of the reports, those that are still buffered, and the message that the next ones are
+/// about.
 pub(crate) struct Reports {
     push: Push,
     queue: *mut c_void,
@@ -29,7 +30,7 @@ impl Reports {
         Self { push, queue, batch, sequence: 0, side: 0, modifies: false }
     }
 
-    /// The next reports are about this message.
+    /// Sets the message that the next reports are about.
     #[inline]
     pub(crate) fn about(&mut self, sequence: u64, side: u8) {
         (self.sequence, self.side) = (sequence, side);
@@ -43,7 +44,7 @@ impl Reports {
         }
     }
 
-    /// Hands on what is still here.
+    /// Sends all buffered reports. Waits while the queue is full.
     pub(crate) fn flush(&mut self) {
         for report in self.batch.drain(..) {
             while (self.push)(self.queue, &raw const report) == 0 {
@@ -52,7 +53,7 @@ impl Reports {
         }
     }
 
-    /// A report of this message about an order.
+    /// Creates a report about an order, caused by the current message.
     #[inline]
     fn told(&self, kind: u8, order: OrderId, price: Option<Price>, quantity: Quantity) -> Report {
         Report {
@@ -67,13 +68,13 @@ impl Reports {
     }
 }
 
-/// The challenge's ids have 64 bits, so this takes back what was widened.
+/// Converts an order id back to the challenge's 64 bits, from which it was widened.
 #[inline]
 const fn id(order: OrderId) -> u64 {
     order.0 as u64
 }
 
-/// Its quantities have 32, and the market's `quantity_max` keeps them there.
+/// Converts a quantity to the challenge's 32 bits. The market's `quantity_max` ensures that it fits.
 #[inline]
 const fn amount(quantity: Quantity) -> u32 {
     quantity.0 as u32
@@ -92,8 +93,8 @@ impl Sink for Reports {
         self.modifies = matches!(header.kind, ActionKind::Amend);
     }
 
-    // Inlined where the engine says it: each place says one kind of event, so nothing is left to
-    // choose between.
+    // Inlined into the engine: each place there emits one kind of event, so the compiler can drop the
+    // other branches.
     #[inline(always)]
     fn event(&mut self, event: &Event) {
         match event {
@@ -117,7 +118,7 @@ impl Sink for Reports {
                     if self.modifies { Report::MODIFY_REFUSED } else { Report::CANCEL_REFUSED };
                 self.report(self.told(kind, *order, None, Quantity::ZERO));
             }
-            // The challenge has no word for these, and none of them comes up in it.
+            // The challenge has no report for these events, and none of them occurs in it.
             Event::Rejected { order: None, .. }
             | Event::Reduced { .. }
             | Event::Triggered { .. }

@@ -1,4 +1,4 @@
-//! The interface as the harness sees it.
+//! Tests the interface in the way the harness uses it.
 
 use core::ffi::{c_int, c_void};
 
@@ -9,7 +9,7 @@ extern "C" fn create(_: u32) -> *mut c_void {
 }
 
 extern "C" fn push(queue: *mut c_void, report: *const Report) -> c_int {
-    // SAFETY: the queue is the list that the test handed over, and the report is one.
+    // SAFETY: the queue is the list that the test passed, and the report is valid.
     unsafe { (*queue.cast::<Vec<Report>>()).push(*report) };
     1
 }
@@ -22,11 +22,11 @@ extern "C" fn nothing(_: *mut c_void) {}
 
 fn new_order(order: u64, sequence: u64, (side, ioc): (u8, u8), quantity: u32, price: i64) {
     let message = NewOrder { order, sequence, price, quantity, side, ioc, ..NewOrder::default() };
-    // SAFETY: it is a message.
+    // SAFETY: the message is valid.
     unsafe { engine_on_new_order(&raw const message) };
 }
 
-/// What a report says, without what is always the same.
+/// A report as text, without the fields that never differ.
 fn line(report: &Report) -> String {
     let Report { kind, side, sequence, order, price, quantity, maker, taker, .. } = report;
     match *kind {
@@ -35,19 +35,19 @@ fn line(report: &Report) -> String {
     }
 }
 
-// One test: the interface has one run at a time.
+// There is only one test, because the interface has one run at a time.
 #[test]
 fn messages_become_reports() {
     let mut reports: Vec<Report> = Vec::new();
     let transport = Transport { create, push, drain, flush: nothing, destroy: nothing };
-    // SAFETY: the transport's functions take a list of reports.
+    // SAFETY: the transport's functions accept a list of reports.
     unsafe { engine_init(7, &raw const transport, (&raw mut reports).cast()) };
     assert_eq!((engine_query_best_bid(), engine_query_best_ask()), (i64::MIN, i64::MAX));
     new_order(11, 1, (0, 0), 10, 100);
     new_order(12, 2, (0, 0), 5, 99);
     new_order(13, 3, (1, 1), 12, 100);
     let modify = Modify { order: 12, sequence: 4, price: 101, quantity: 6, ..Modify::default() };
-    // SAFETY: they are messages.
+    // SAFETY: the messages are valid.
     unsafe {
         engine_on_modify(&raw const modify);
         let stale = Modify { order: 11, sequence: 5, ..modify };

@@ -1,7 +1,7 @@
 //! The epochs that operators have dropped, as they are kept in the data folder.
 //!
 //! ```text
-//! settlement/dropped-7.json   the epochs of market 7 that were given up, of every history
+//! settlement/dropped-7.json   the dropped epochs of market 7, in every history
 //! ```
 //!
 //! An epoch is in the file, on disk, before the ledger is asked to drop it.

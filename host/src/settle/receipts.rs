@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! settlement/receipts-7.jsonl   a line for each notice of market 7 that was delivered or skipped
-//! settlement/delivered-7.json   up to which notice, and what is refused
+//! settlement/delivered-7.json   the last of these notices, and the refusals of the next one
 //! ```
 //!
 //! A receipt is on disk before the position moves, so a notice without a receipt is delivered again.

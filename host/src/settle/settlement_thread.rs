@@ -372,7 +372,7 @@ impl SettlementThread {
             let (market, order) = (*market, *order);
             let Some(market_settler) = self.desks.get_mut(&market) else { continue };
             match order {
-                // These two are for the delivery thread.
+                // A hold stays until it is removed. The other two are for the delivery thread.
                 OperatorRequest::Hold
                 | OperatorRequest::DeliverRetry
                 | OperatorRequest::DeliverSkip(_) => continue,

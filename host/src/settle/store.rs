@@ -2,15 +2,15 @@
 //! folder.
 //!
 //! ```text
-//! settlement/market-7.json     of market 7: the highest token, what the ledger refuses, how far it came
-//! settlement/floor             up to this command everything that had closed is settled
-//! settlement/status.json       how it stands, for people
-//! settlement/orders/7.hold     an operator holds market 7; it is removed when it is to go on
-//! settlement/orders/7.resume   it is to go on after a halt, once
-//! settlement/orders/7.retry    what waits is to be done at once, once
-//! settlement/orders/7.drop-42  epoch 42 is to be given up, once
-//! settlement/orders/7.deliver-retry    what was not delivered is to be tried at once, once
-//! settlement/orders/7.deliver-skip-42  epoch 42 is not to be delivered, once
+//! settlement/market-7.json     market 7: its highest token, the ledger's refusals, its last settled epoch
+//! settlement/floor             a sequence: every epoch that closed up to it is settled
+//! settlement/status.json       the status of each market, for `pricetime settle status`
+//! settlement/orders/7.hold     hold market 7, for as long as this file exists
+//! settlement/orders/7.resume   continue after a hold or a halt; removed when done, like all below
+//! settlement/orders/7.retry    do now what is waiting
+//! settlement/orders/7.drop-42  drop epoch 42
+//! settlement/orders/7.deliver-retry    deliver now what is waiting or was refused
+//! settlement/orders/7.deliver-skip-42  do not deliver epoch 42
 //! ```
 //!
 //! Losing one of the first three files costs work, never money. What must not be lost is in `dropped`.

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! lock                         locked, like the folder itself, while a process has it open
-//! history                      which history is the current one
-//! redis-term                   the highest term under which its image was written to Redis
-//! redis-origin                 the history of the image that it was made from, where it was
+//! history                      the id of the current history
+//! redis-term                   the highest term under which the folder's image was written to Redis
+//! redis-origin                 the history of the image from which the folder was restored, if it was
 //! <history>/journal/           its journal
 //! <history>/snapshots/         its snapshots
 //! ```

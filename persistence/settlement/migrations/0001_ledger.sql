@@ -1,16 +1,16 @@
--- The ledger of settlement: who has what in which market, and what was posted.
+-- The ledger of settlement: the balances of each account in each market, and what was posted.
 --
--- Names carry no schema, so that it can be of your choice. The program does this by itself where it
--- may; by hand:
+-- Names have no schema, so that you can choose one. The program runs this by itself if it has the right
+-- to. To run it by hand:
 --
 --   psql -c 'CREATE SCHEMA pricetime'
 --   PGOPTIONS='-c search_path=pricetime' psql -v ON_ERROR_STOP=1 -1 -f 0001_ledger.sql
 --
--- Every name below is made anew: where one exists already this fails, and changes nothing.
+-- If one of the names below exists already, this fails and changes nothing.
 
 CREATE TABLE pricetime_migrations (version integer PRIMARY KEY);
 
--- Whole numbers of 64 bits without a sign, and of 128 bits with one.
+-- Unsigned integers of 64 bits, and signed integers of 128 bits.
 CREATE DOMAIN whole AS numeric(20, 0)
     CHECK (VALUE BETWEEN 0 AND 18446744073709551615);
 CREATE DOMAIN amount AS numeric(39, 0)
@@ -99,7 +99,7 @@ CREATE TABLE outbox (
 );
 COMMENT ON TABLE outbox IS 'Outcomes that others are to hear of, in the order in which they came about.';
 
--- A second fence: whoever writes here, by whatever program, posts no money out of nothing.
+-- A second safeguard: no writer, whatever program it uses, can create money.
 CREATE FUNCTION transfers_sum_to_zero() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM fresh GROUP BY market, batch HAVING sum(base) <> 0 OR sum(quote) <> 0)

@@ -108,7 +108,7 @@ impl Model {
         self.markets.iter().position(|m| m.book.head.market == market)
     }
 
-    /// Executes a command in the order of the fine print.
+    /// Executes a command in the order that `engine/RULES.md` gives.
     fn answer(&mut self, command: &Command, now: Timestamp) -> Answer {
         let late = command.sequence <= self.last_sequence;
         let found = self.find(command.market);

@@ -1,5 +1,5 @@
-//! The promise: what ARCHITECTURE.md says must never be is not there. A failure names the place and
-//! quotes the sentence.
+//! The sources contain nothing that ARCHITECTURE.md forbids. A failure names the place and quotes the
+//! sentence.
 //!
 //! These are searches for words, not proofs. Comments are left out, and so are unit tests at the end
 //! of a file.

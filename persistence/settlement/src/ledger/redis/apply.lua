@@ -1,5 +1,5 @@
--- Posts a batch, or gives it up: ARGV is id, digest, history, epoch, the epoch before it, token,
--- `posted` or `dropped`, its place in the inbox, the batch, and then its transfers.
+-- Posts or drops a batch. ARGV: id, digest, history, epoch, the previous epoch, token, `posted` or
+-- `dropped`, the batch's member in the inbox, the batch, and then its transfers.
 local id, digest, history, epoch, before = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local token, deed, place, text = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local now, no = state()

@@ -1,4 +1,4 @@
--- Claims a market: ARGV is the floor.
+-- Claims a market. ARGV: the floor; the new token is above it.
 local now, no = state()
 if no then return no end
 local highest = now.token

@@ -1,4 +1,4 @@
--- Puts a batch into the inbox: ARGV is id, digest, its place in the order, and the batch.
+-- Adds a batch to the inbox. ARGV: id, digest, the batch's member in the inbox, and the batch.
 local id, digest, place, text = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local _, no = state()
 if no then return no end

@@ -1,4 +1,4 @@
--- A page of balances: ARGV is where it begins and how long it is. Account and balance in turn.
+-- Returns a page of balances, each account followed by its balance. ARGV: the page's start and length.
 local accounts = redis.call('ZRANGEBYLEX', ACCOUNTS, ARGV[1], '+', 'LIMIT', '0', ARGV[2])
 if #accounts == 0 then return {'done'} end
 local has = redis.call('HMGET', BALANCES, unpack(accounts))

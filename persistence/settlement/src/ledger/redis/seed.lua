@@ -1,5 +1,5 @@
--- Makes a market ready: ARGV is history and last epoch, those that they take the place of (empty where
--- there are none), token, and then what is added, as transfers are.
+-- Starts a market. ARGV: history and last epoch, the history and last epoch that they replace (empty if
+-- there are none), token, and then the amounts to add, in the form of transfers.
 local history, last, history_before, last_before, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local now, no = state()
 if no then return no end

@@ -1,15 +1,16 @@
--- What the scripts of a ledger share. Numbers are texts: those of Lua are doubles. Everything is read
--- and counted before the first write, for a script that fails half-way is not taken back.
+-- The code that the scripts of a ledger share. Numbers are strings, because Lua's numbers are doubles.
+-- Everything is read and computed before the first write, because Redis does not roll back a script that
+-- fails half-way.
 
 local STATE, PENDING, OUTCOMES, BALANCES = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local ACCOUNTS, STREAM, BATCH = KEYS[5], KEYS[6], KEYS[7]
 
--- A call takes at most some 7,000 words.
+-- Lua passes at most about 7,000 arguments to one call.
 local PIECE = 3000
 
 local BASE = 1e14
 
--- The three limbs of 14 digits of a number of at most 42, all with its sign.
+-- Splits a number of at most 42 digits into three limbs of 14 digits, each with the number's sign.
 local function limbs(text)
   local sign = 1
   if string.sub(text, 1, 1) == '-' then
@@ -21,7 +22,7 @@ local function limbs(text)
     sign * tonumber(string.sub(text, 29, 42))
 end
 
--- The sum, exactly; nothing where 128 bits do not hold it.
+-- Returns the exact sum, or nil if it does not fit in 128 bits.
 local function sum(one, other)
   if #one < 15 and #other < 15 then
     return string.format('%.0f', tonumber(one) + tonumber(other))
@@ -38,7 +39,7 @@ local function sum(one, other)
   if leads == 0 then leads = low end
   local sign = ''
   if leads < 0 then
-    -- Not just a minus: there is a zero below zero.
+    -- `0 - x` instead of `-x`, which would turn zero into negative zero.
     sign, high, middle, low = '-', 0 - high, 0 - middle, 0 - low
   end
   if low < 0 then low, middle = low + BASE, middle - 1 end
@@ -54,7 +55,7 @@ local function sum(one, other)
   return sign .. text
 end
 
--- Whether a number of at most 20 digits and without a sign is less than another.
+-- Returns true if the first number is less than the second. Both have at most 20 digits and no sign.
 local function less(one, other)
   one, other = string.rep('0', 20 - #one) .. one, string.rep('0', 20 - #other) .. other
   local high, high_too = tonumber(string.sub(one, 1, 10)), tonumber(string.sub(other, 1, 10))
@@ -62,8 +63,8 @@ local function less(one, other)
   return tonumber(string.sub(one, 11)) < tonumber(string.sub(other, 11))
 end
 
--- Whether the user may do all that will be done: the server asks only when it is too late. Those before
--- version 7 cannot be asked: see `try`.
+-- Checks that the user has the rights for all of these calls, because the server itself checks each call
+-- only when it is made. Servers before version 7 cannot be asked: see `try`.
 local function may(calls)
   if not redis.acl_check_cmd then return nil end
   for _, call in ipairs(calls) do
@@ -73,13 +74,13 @@ local function may(calls)
   end
 end
 
--- The calls that only look.
+-- The calls that only read.
 local LOOKING = {
   {'hmget', STATE, 'x'}, {'hget', OUTCOMES, 'x'}, {'hmget', BALANCES, 'x'}, {'hlen', BATCH},
   {'zcard', PENDING}, {'zcard', ACCOUNTS}, {'exists', STREAM}, {'xinfo', 'stream', STREAM},
 }
 
--- What the market has once, or why that makes no sense.
+-- Returns the stored state of the market, or nil and the reason if it is not valid.
 local function state()
   local no = may(LOOKING)
   if no then return nil, no end
@@ -95,14 +96,14 @@ local function state()
   return {token = token, history = found[3], last = found[4], noticed = tonumber(noticed)}
 end
 
--- The calls that balances take.
+-- The calls that change balances.
 local POSTING = {
   {'hset', BALANCES, 'x', 'x'}, {'hdel', BALANCES, 'x'},
   {'zadd', ACCOUNTS, '0', 'x'}, {'zrem', ACCOUNTS, 'x'},
 }
 
--- What accounts will have after the transfers from this argument on, each `account base quote`; or
--- why they cannot.
+-- Computes the balances of the accounts after the transfers, which are the arguments from this one on,
+-- each `account base quote`. Returns them, or nil and the reason why they cannot be posted.
 local function post(first)
   local after = {set = {}, fresh = {}, gone = {}}
   redis.call('ZCARD', ACCOUNTS)
@@ -140,7 +141,8 @@ local function post(first)
   return after
 end
 
--- Calls everything once that will be called, so that it changes nothing.
+-- On servers before version 7, makes each kind of write once in a way that changes nothing, so that a
+-- missing right is found before the first real write.
 local function try()
   if redis.acl_check_cmd then return end
   redis.call('HSET', STATE, 'format', '1')
