@@ -84,7 +84,7 @@ pub fn operator(action: Action) -> Draft {
 /// # Panics
 /// Panics if the host is busy or stops.
 pub fn done(host: &Host, draft: Draft) -> Group {
-    host.submit(draft).expect("room").wait().expect("an answer")
+    host.submit(draft).expect("room").wait().expect("an answer").into_group()
 }
 
 /// Adds the market and opens it for continuous trading.

@@ -164,7 +164,10 @@ fn journal_replay_gives_the_state_after_concurrent_submits() {
                 };
                 // Submits all commands before it waits for the first answer.
                 let tickets: Vec<_> = (0..1_000).map(place).collect();
-                tickets.into_iter().map(|t| t.wait().expect("an answer")).collect::<Vec<_>>()
+                tickets
+                    .into_iter()
+                    .map(|t| t.wait().expect("an answer").into_group())
+                    .collect::<Vec<_>>()
             })
         };
         let submitters: Vec<_> = (1..=3).map(submit).collect();

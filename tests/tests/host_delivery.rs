@@ -70,7 +70,7 @@ fn epochs(host: &Host, market: MarketId, count: u64) {
         let number = host.view(market, 0).expect("the market").epoch;
         for at in number.0 * 20..number.0 * 20 + 20 {
             let draft = Draft { market, request: None, ..load::draft(u64::from(market.0), at) };
-            host.submit(draft).expect("room").wait().expect("an answer");
+            drop(host.submit(draft).expect("room").wait().expect("an answer"));
         }
         say(host, market, Action::CloseEpoch { number });
     }

@@ -244,9 +244,9 @@ fn hanging_disk_fills_the_ring_and_cancels_use_a_reserve() {
 
     disk.hang(false);
     for ticket in waiting {
-        ticket.wait().expect("the disk was only slow");
+        drop(ticket.wait().expect("the disk was only slow"));
     }
-    cancel.wait().expect("the disk was only slow");
+    drop(cancel.wait().expect("the disk was only slow"));
     host.close().expect("a clean shutdown");
 }
 

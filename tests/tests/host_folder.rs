@@ -34,7 +34,7 @@ fn begun() -> (TempDir, PathBuf, Host) {
 
 fn close_epoch(host: &Host, number: u32) {
     let draft = operator(Action::CloseEpoch { number: EpochNumber(number.into()) });
-    host.submit(draft).expect("room").wait().expect("durable");
+    drop(host.submit(draft).expect("room").wait().expect("durable"));
 }
 
 /// The folder of the current history.
@@ -221,7 +221,7 @@ fn damaged_newest_snapshot_is_replaced_at_the_next_start() {
         close_epoch(&host, number);
         until("a snapshot", || host.status().snapshot == host.status().durable);
     }
-    host.submit(load::draft(1, 1)).expect("room").wait().expect("durable");
+    drop(host.submit(load::draft(1, 1)).expect("room").wait().expect("durable"));
     let killed = path.with_file_name("killed");
     copy(&path, &killed);
     host.close().expect("a clean shutdown");

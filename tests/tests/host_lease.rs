@@ -160,7 +160,7 @@ fn nothing_is_delivered_while_the_lock_is_not_held() {
     let number = host.view(MARKET, 0).expect("the market").epoch;
     let draft = Draft { operator: true, ..load::draft(3, 0) };
     let close = Draft { request: None, action: Action::CloseEpoch { number }, ..draft };
-    host.submit(close).expect("room").wait().expect("an answer");
+    drop(host.submit(close).expect("room").wait().expect("an answer"));
     until("it is tried", || gate.asked() > 3);
     servers.iter_mut().for_each(Server::kill);
     until("the lock is lost", || !holds(&host));

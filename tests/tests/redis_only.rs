@@ -32,7 +32,7 @@ fn options(server: &Server) -> Options {
 fn submit(host: &Host, draft: Draft) -> pricetime::engine::Group {
     loop {
         match host.submit(draft) {
-            Ok(ticket) => return ticket.wait().expect("an answer"),
+            Ok(ticket) => return ticket.wait().expect("an answer").into_group(),
             Err(Refused::Busy) => std::thread::yield_now(),
             Err(refused) => panic!("{refused}: {:?}", host.status().stopped),
         }

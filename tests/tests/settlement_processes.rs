@@ -30,7 +30,7 @@ fn traded(folder: &Path) {
     let say = |action| {
         let (market, account) = (MARKET, AccountId(1));
         let draft = Draft { market, account, operator: true, request: None, action, session: None };
-        host.submit(draft).expect("room").wait().expect("an answer");
+        drop(host.submit(draft).expect("room").wait().expect("an answer"));
     };
     let spec = load::spec();
     let fees = Fees { maker_ppm: -70, taker_ppm: 3_000 };

@@ -125,19 +125,19 @@ pub(crate) fn open(options: impl Fn() -> Options) -> Host {
 pub(crate) fn open_markets(host: &Host) {
     for (market, symbol) in [(1, "ONE"), (2, "TWO")] {
         for action in [Action::AddMarket(spec(symbol)), Action::SetPhase(Phase::Continuous)] {
-            host.submit(operator(market, action)).expect("room").wait().expect("durable");
+            drop(host.submit(operator(market, action)).expect("room").wait().expect("durable"));
         }
     }
     // A command to a market that does not exist; the journal records it too.
     let nowhere = Draft { market: MarketId(9), ..draft(3) };
-    host.submit(nowhere).expect("room").wait().expect("durable");
+    drop(host.submit(nowhere).expect("room").wait().expect("durable"));
 }
 
 /// Submits the commands of these numbers and waits until all are durable.
 pub(crate) fn submit(host: &Host, numbers: std::ops::Range<u64>) {
     let tickets: Vec<_> = numbers.map(|number| host.submit(draft(number)).expect("room")).collect();
     for ticket in tickets {
-        ticket.wait().expect("durable");
+        drop(ticket.wait().expect("durable"));
     }
 }
 

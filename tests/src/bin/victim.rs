@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 Draft { market, account, operator: true, request: None, action, session: None };
             // After a crash between the two commands, the second is still missing; the first is then
             // rejected.
-            host.submit(draft)?.wait()?;
+            drop(host.submit(draft)?.wait()?);
         }
     }
     submit(&host, seed, first)

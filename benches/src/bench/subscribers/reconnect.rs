@@ -194,7 +194,7 @@ fn submit_until_over(host: &Host, account: AccountId, seen: &Seen) -> Result<(),
         if waiting.len() == WINDOW
             && let Some(first) = waiting.pop_front()
         {
-            first.wait().map_err(Failure::failed)?;
+            drop(first.wait().map_err(Failure::failed)?);
             let now = Instant::now();
             let wait = u64::try_from((now - last).as_nanos()).unwrap_or(u64::MAX);
             last = now;

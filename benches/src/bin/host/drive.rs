@@ -41,7 +41,7 @@ pub(crate) fn load(host: &Host, commands: &[Command]) -> Result<(), Failure> {
         if waiting.len() == WINDOW
             && let Some(first) = waiting.pop_front()
         {
-            Ticket::wait(first)?;
+            drop(Ticket::wait(first)?);
         }
         waiting.push_back(submit(host, draft(command))?);
     }
