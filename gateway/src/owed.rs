@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::json::{Refused, Subscribe};
 use pricetime::engine::{Event, Group, MarketSpec};
-use pricetime::{Found, Principal, Stopped, Ticket};
+use pricetime::{Answer, Found, Principal, Stopped, Ticket};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use uuid::Uuid;
 
@@ -171,7 +171,7 @@ impl Reply {
         if self.told.is_none() {
             let mut context = Context::from_waker(Waker::noop());
             if let Poll::Ready(told) = Pin::new(&mut self.ticket).poll(&mut context) {
-                self.told = Some(told);
+                self.told = Some(told.map(Answer::into_group));
             }
         }
         let group = self.told.as_ref().and_then(|told| told.as_ref().ok());
@@ -185,7 +185,7 @@ impl Future for Reply {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.told.take() {
             Some(told) => Poll::Ready(told),
-            None => Pin::new(&mut self.ticket).poll(context),
+            None => Pin::new(&mut self.ticket).poll(context).map_ok(Answer::into_group),
         }
     }
 }
