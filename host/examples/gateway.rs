@@ -57,7 +57,7 @@ async fn cancel(State((host, spec, _)): App, Path((account, order)): Ids) -> Rep
 
 async fn answer(spec: &MarketSpec, account: AccountId, sent: Pending) -> Reply {
     let group = sent.await.map_err(|e| (Code::SERVICE_UNAVAILABLE, e.to_string()))?;
-    let group = Principal::accounts([account]).seen(group).accepted();
+    let group = Principal::accounts([account]).seen(group.into_group()).accepted();
     let group = group.map_err(|e| (Code::CONFLICT, e.to_string()))?;
     let trades = group.trades().map(|it| (it.taker_side, it.price, it.quantity));
     Ok(Json(json!({ "sequence": group.header.sequence, "trades": show(spec, trades) })))

@@ -343,7 +343,7 @@ fn caller_refused_as_busy_is_accepted_when_ready_resolves() {
         let number = taken.len() as u64;
         taken.push(host.submit(load::draft(1, number)).expect("there is room"));
         for ticket in taken {
-            ticket.await.expect("the disk was only slow");
+            drop(ticket.await.expect("the disk was only slow"));
         }
         host.close().expect("a clean shutdown");
         let closed = host.ready().await.expect_err("it accepts nothing any more");
