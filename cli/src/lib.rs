@@ -6,8 +6,10 @@ mod archive;
 mod config;
 mod demo;
 mod failure;
+mod first;
 mod inspect;
 mod look;
+mod manual;
 mod redis;
 mod replay;
 mod run;
@@ -18,11 +20,11 @@ mod token;
 mod verify;
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use pricetime_terminal::{ColorChoice, decide};
+use pricetime_terminal::{ColorChoice, Paint, decide};
 
 use failure::Failure;
 
@@ -53,13 +55,8 @@ enum Command {
     Archive(archive::Archive),
     Redis(redis::Redis),
     Settle(Box<settle::Settle>),
-    /// Print completions for a shell.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page.
-    Man,
+    Completions(manual::Completions),
+    Man(manual::Manual),
 }
 
 const EXAMPLES: &str = "\
@@ -76,7 +73,7 @@ Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configura
 5 another process runs these markets (`run --standby exit`).
 From the source tree, `cargo run --release -- demo` is the same as `pricetime demo`.";
 
-/// Runs the command line and returns the exit code. Without a command, prints the help.
+/// Runs the command line and returns the exit code. Without a command, prints the first screen.
 pub fn main() -> ExitCode {
     let color = color(std::env::args_os());
     decide(color);
@@ -96,9 +93,9 @@ pub fn main() -> ExitCode {
         Some(Command::Archive(archive)) => archive.run(),
         Some(Command::Redis(redis)) => redis.run(),
         Some(Command::Settle(settle)) => settle.run(),
-        Some(Command::Completions { shell }) => quiet(completions(shell)),
-        Some(Command::Man) => quiet(man()),
-        None => quiet(Cli::command().color(color).print_help()),
+        Some(Command::Completions(completions)) => completions.run(program),
+        Some(Command::Man(manual)) => manual.run(program),
+        None => quiet(io::stdout().write_all(first::screen(&program, Paint::out()).as_bytes())),
     };
     done.map_or_else(Failure::end, |()| ExitCode::SUCCESS)
 }
@@ -126,24 +123,6 @@ fn quiet(done: io::Result<()>) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => Ok(done?),
     }
-}
-
-fn completions(shell: clap_complete::Shell) -> io::Result<()> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "pricetime", &mut script);
-    io::Write::write_all(&mut io::stdout(), &script)
-}
-
-/// Prints the manual page of the program, followed by those of its commands.
-fn man() -> io::Result<()> {
-    let mut page = Vec::new();
-    let command = Cli::command();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    for of in command.get_subcommands() {
-        let name = format!("pricetime-{}", of.get_name());
-        clap_mangen::Man::new(of.clone().name(name)).render(&mut page)?;
-    }
-    io::Write::write_all(&mut io::stdout(), &page)
 }
 
 /// Parses a configuration, for the fuzz target. Returns its `Debug` output.
