@@ -9,6 +9,7 @@ use clap::Args;
 use pricetime_journal::{
     ArchiveError, FolderReader, Packed, RealDisk, private, rename_new, unpack,
 };
+use pricetime_terminal::Progress;
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
@@ -114,13 +115,10 @@ impl Archive {
         let (archive, folder) = self.source_and_target();
         let file = File::open(archive).map_err(|error| at(archive, &error))?;
         let bytes = file.metadata().map_or(0, |found| found.len());
-        let bar = look::bar(Some(0), "unpacking");
+        let progress = Progress::count("unpacking", "files", Some(0));
         let mut from = BufReader::with_capacity(1 << 20, file);
-        let packed = unpack(&mut from, &RealDisk, folder, |done, of| {
-            bar.set_length(of);
-            bar.set_position(done);
-        });
-        bar.finish_and_clear();
+        let packed = unpack(&mut from, &RealDisk, folder, |done, of| progress.set(done, of));
+        drop(progress);
         let packed = packed.map_err(|error| match error {
             ArchiveError::Io(error) => {
                 let (from, to) = (archive.display(), folder.display());
@@ -166,12 +164,9 @@ impl Archive {
 
 fn write(look: &FolderReader, file: File, to: &Path) -> Result<Packed, Stop> {
     let mut out = BufWriter::with_capacity(1 << 20, file);
-    let bar = look::bar(Some(0), "packing");
-    let packed = look.pack(&mut out, |done, of| {
-        bar.set_length(of);
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
+    let progress = Progress::count("packing", "files", Some(0));
+    let packed = look.pack(&mut out, |done, of| progress.set(done, of));
+    drop(progress);
     let packed = packed.map_err(|error| failure(error, to))?;
     out.get_ref().sync_all().map_err(|error| at(to, &error))?;
     Ok(packed)

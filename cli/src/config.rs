@@ -21,6 +21,7 @@ use pricetime::engine::AccountId;
 use pricetime::persistence::redis::RedisOptions;
 use pricetime::{CoreOptions, EpochSchedule, Options, Policy, Retention, RunnerLock, Secret, Wait};
 use pricetime_gateway::{Addresses, Connections, Tokens};
+use pricetime_terminal::{Paint, Tone};
 
 use super::failure::{Code, Failure};
 use setting::{Epochs, Retained, Settings, Waiting, When};
@@ -61,14 +62,15 @@ impl ConfigCommand {
                 let config =
                     Config::new(&Layers { config: Some(file.clone()), ..Layers::default() })?;
                 let (file, markets) = (file.display(), config.markets.len());
+                let good = Paint::out().text(Tone::Good, "good");
                 match &config.folder {
                     Some(folder) => {
                         let folder = folder.display();
-                        writeln!(out, "{file}: good; {markets} markets, data in {folder}")?;
+                        writeln!(out, "{file}: {good}; {markets} markets, data in {folder}")?;
                     }
                     None => writeln!(
                         out,
-                        "{file}: good; {markets} markets, in Redis alone: answers are not durable"
+                        "{file}: {good}; {markets} markets, in Redis alone: answers are not durable"
                     )?,
                 }
             }

@@ -1,8 +1,10 @@
 //! Errors and exit codes of the commands.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
+
+use pricetime_terminal::{Paint, Tone};
 
 /// The exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +49,8 @@ impl Failure {
     pub(crate) fn end(self) -> ExitCode {
         if !self.text.is_empty() {
             // If standard error cannot be written, the exit code is all that is left to report the failure.
-            let said = format_args!("pricetime: {}\n", self.text);
-            let _ = io::Write::write_fmt(&mut io::stderr(), said);
+            let name = Paint::err().text(Tone::Bad, "pricetime:");
+            let _ = writeln!(io::stderr(), "{name} {}", self.text);
         }
         ExitCode::from(self.code as u8)
     }

@@ -12,7 +12,8 @@ mod why;
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 
 use clap::{Args, Subcommand};
-use pricetime_engine::{MarketId, Sequence, Timestamp};
+use pricetime_engine::{MarketId, Sequence, Side, Timestamp};
+use pricetime_terminal::{Beside, Tone};
 
 use super::failure::{Code, Failure};
 use super::look::{self, At, Stop, Travel, Which};
@@ -65,7 +66,7 @@ struct Moment {
 impl Inspect {
     /// Runs the subcommand and prints the result.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        let mut out = BufWriter::new(io::stdout().lock());
+        let mut out = BufWriter::new(Beside(io::stdout().lock()));
         let done = match &self.what {
             What::Journal(it) => it.show(&mut out),
             What::Snapshot(it) => it.show(&mut out),
@@ -79,7 +80,7 @@ impl Inspect {
 }
 
 /// The output.
-type Out = BufWriter<StdoutLock<'static>>;
+type Out = BufWriter<Beside<StdoutLock<'static>>>;
 
 impl Moment {
     fn travel(&self) -> Result<Travel, Stop> {
@@ -92,6 +93,14 @@ fn no_such_market(market: MarketId, at: Sequence) -> Stop {
         "there is no market {market} at command {at}; `pricetime inspect market` lists the markets"
     );
     Failure::new(Code::Failed, text).into()
+}
+
+/// The color of a side.
+const fn tone(side: Side) -> Tone {
+    match side {
+        Side::Buy => Tone::Buy,
+        Side::Sell => Tone::Sell,
+    }
 }
 
 fn time(at: Timestamp) -> String {

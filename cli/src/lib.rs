@@ -6,8 +6,10 @@ mod archive;
 mod config;
 mod demo;
 mod failure;
+mod first;
 mod inspect;
 mod look;
+mod manual;
 mod redis;
 mod replay;
 mod run;
@@ -17,19 +19,25 @@ mod snapshot;
 mod token;
 mod verify;
 
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use pricetime_terminal::{ColorChoice, Paint, decide};
 
 use failure::Failure;
 
-/// A deterministic order-matching engine with price-time priority, and the tools around it.
+/// A deterministic order-matching engine with price-time priority.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "pricetime", version, after_help = EXAMPLES, disable_help_subcommand = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
+    /// Whether to print in color: auto uses colors on a terminal, and respects `NO_COLOR` and
+    /// `CLICOLOR_FORCE`
+    #[arg(long, global = true, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    color: ColorChoice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -47,13 +55,8 @@ enum Command {
     Archive(archive::Archive),
     Redis(redis::Redis),
     Settle(Box<settle::Settle>),
-    /// Print completions for a shell.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
-    /// Print the manual page.
-    Man,
+    Completions(manual::Completions),
+    Man(manual::Manual),
 }
 
 const EXAMPLES: &str = "\
@@ -70,9 +73,13 @@ Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configura
 5 another process runs these markets (`run --standby exit`).
 From the source tree, `cargo run --release -- demo` is the same as `pricetime demo`.";
 
-/// Runs the command line and returns the exit code. Without a command, prints the help.
+/// Runs the command line and returns the exit code. Without a command, prints the first screen.
 pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let color = color(std::env::args_os());
+    decide(color);
+    let program = Cli::command().color(color);
+    let parsed = Cli::from_arg_matches(&program.clone().get_matches());
+    let done = match parsed.unwrap_or_else(|error| error.exit()).command {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Config(config)) => config.run(),
         Some(Command::Schema(schema)) => quiet(schema.run()),
@@ -86,11 +93,28 @@ pub fn main() -> ExitCode {
         Some(Command::Archive(archive)) => archive.run(),
         Some(Command::Redis(redis)) => redis.run(),
         Some(Command::Settle(settle)) => settle.run(),
-        Some(Command::Completions { shell }) => quiet(completions(shell)),
-        Some(Command::Man) => quiet(man()),
-        None => quiet(Cli::command().print_help()),
+        Some(Command::Completions(completions)) => completions.run(program),
+        Some(Command::Man(manual)) => manual.run(program),
+        None => quiet(io::stdout().write_all(first::screen(&program, Paint::out()).as_bytes())),
     };
     done.map_or_else(Failure::end, |()| ExitCode::SUCCESS)
+}
+
+/// The value of `--color`, found before the command line is parsed: an error in it has colors too. A value
+/// that is invalid counts as `auto`, and parsing refuses it.
+fn color(arguments: impl Iterator<Item = OsString>) -> ColorChoice {
+    let mut choice = ColorChoice::Auto;
+    let mut arguments = arguments.map_while(|argument| (argument != "--").then_some(argument));
+    while let Some(argument) = arguments.next() {
+        let value = match argument.to_str().and_then(|text| text.strip_prefix("--color")) {
+            Some("") => arguments.next(),
+            Some(rest) => rest.strip_prefix('=').map(OsString::from),
+            None => None,
+        };
+        let value = value.and_then(|value| value.to_str()?.parse().ok());
+        choice = value.unwrap_or(choice);
+    }
+    choice
 }
 
 /// Ends quietly if the reader closes the pipe early, as `head` does.
@@ -101,24 +125,6 @@ fn quiet(done: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-fn completions(shell: clap_complete::Shell) -> io::Result<()> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "pricetime", &mut script);
-    io::Write::write_all(&mut io::stdout(), &script)
-}
-
-/// Prints the manual page of the program, followed by those of its commands.
-fn man() -> io::Result<()> {
-    let mut page = Vec::new();
-    let command = Cli::command();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    for of in command.get_subcommands() {
-        let name = format!("pricetime-{}", of.get_name());
-        clap_mangen::Man::new(of.clone().name(name)).render(&mut page)?;
-    }
-    io::Write::write_all(&mut io::stdout(), &page)
-}
-
 /// Parses a configuration, for the fuzz target. Returns its `Debug` output.
 ///
 /// # Errors
@@ -127,4 +133,32 @@ fn man() -> io::Result<()> {
 pub fn configuration(text: &str) -> Result<String, String> {
     let config = config::Config::of("FILE", text, &config::Layers::default());
     config.map(|config| format!("{config:?}")).map_err(|failure| failure.text().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::{Cli, ColorChoice, color};
+
+    #[test]
+    fn color_is_found_anywhere_before_the_end_of_the_options() {
+        for (words, found) in [
+            ("pricetime", ColorChoice::Auto),
+            ("pricetime --color never", ColorChoice::Never),
+            ("pricetime --color=always verify", ColorChoice::Always),
+            ("pricetime verify ./data --color always --json", ColorChoice::Always),
+            ("pricetime --color", ColorChoice::Auto),
+            ("pricetime --color=maybe", ColorChoice::Auto),
+            ("pricetime --colors=always", ColorChoice::Auto),
+            ("pricetime verify -- --color always", ColorChoice::Auto),
+        ] {
+            assert_eq!(color(words.split(' ').map(Into::into)), found, "{words}");
+        }
+    }
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
 }

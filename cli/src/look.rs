@@ -11,14 +11,14 @@ mod words;
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pricetime_engine::Sequence;
 use pricetime_journal::{FolderReader, JournalError, JournalSight, RealDisk, SegmentSight};
+use pricetime_terminal::{Paint, Tone, aside};
 
 pub(super) use ahead::Ahead;
 pub(super) use at::At;
@@ -26,7 +26,7 @@ pub(super) use judge::Judge;
 pub(super) use origin::{Begun, Origin};
 pub(super) use stop::{Stop, ended};
 pub(super) use travel::Travel;
-pub(super) use words::table;
+pub(super) use words::{outcome, table};
 
 pub(super) use pricetime_gateway::{grouped, word};
 
@@ -124,7 +124,8 @@ pub(super) fn without_last(mut segments: Vec<SegmentSight>) -> Option<JournalSig
 
 /// Prints a note on standard error. A failure to write it is ignored.
 pub(super) fn note(text: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "pricetime: {text}");
+    let name = Paint::err().text(Tone::Warning, "pricetime:");
+    let _ = aside(|| writeln!(io::stderr(), "{name} {text}"));
 }
 
 /// Prints how many commands are left out because a process has the folder open, if any are.
@@ -135,23 +136,6 @@ pub(super) fn note_left_out(commands: u64) {
              yet: they are left out"
         ));
     }
-}
-
-/// A progress bar on standard error, or a hidden one if that is not a terminal.
-pub(super) fn bar(length: Option<u64>, what: &'static str) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
-    let template = match length {
-        Some(_) => "{msg} {bar:30} {percent} % {pos} of {len}, {per_sec}, {eta} to go",
-        None => "{msg} {spinner} {pos}, {per_sec}",
-    };
-    // If the template is invalid, indicatif's default style is used.
-    let style = ProgressStyle::with_template(template);
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_message(what);
-    bar
 }
 
 /// Creates a file for lines; `-` is standard output.

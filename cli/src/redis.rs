@@ -17,7 +17,7 @@ use super::config::{Config, Layers};
 use super::failure::{Code, Failure};
 use super::look::{self, Stop};
 
-/// Shows the image in Redis, restores from it, copies it and deletes it.
+/// Shows, restores, copies and deletes the image in Redis.
 ///
 /// Everything that is read is verified: counts and digest must match what was written.
 #[derive(Debug, Args)]

@@ -9,13 +9,14 @@ mod pace;
 mod report;
 mod run;
 
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use pricetime_engine::Sequence;
 use pricetime_journal::keyed_engine;
+use pricetime_terminal::{Paint, no_progress};
 
 use super::failure::{Code, Failure};
 use super::look::{self, At, Begun, Judge, Markets, Origin, Seen, Stop};
@@ -86,12 +87,16 @@ impl Replay {
             let text = "--events and --commands cannot both go to standard output: name a file";
             return Err(Failure::new(Code::Usage, text).into());
         }
+        let is_out_taken = both != [false, false];
+        if is_out_taken && io::stdout().is_terminal() {
+            no_progress();
+        }
         if let Some(folder) = &self.folder {
-            return self.journal(folder, both != [false, false]);
+            return self.journal(folder, is_out_taken);
         }
         match self.from.as_slice() {
-            [folder] if folder.is_dir() => self.journal(folder, both != [false, false]),
-            files => self.files(files, both != [false, false]),
+            [folder] if folder.is_dir() => self.journal(folder, is_out_taken),
+            files => self.files(files, is_out_taken),
         }
     }
 
@@ -173,12 +178,13 @@ impl Replay {
         if self.json {
             look::json_line(&mut text, &report)?;
         } else {
-            report.write(&mut text)?;
+            let paint = if is_out_taken { Paint::err() } else { Paint::out() };
+            report.write(&mut text, paint)?;
         }
         if is_out_taken {
-            std::io::stderr().write_all(&text)?;
+            io::stderr().write_all(&text)?;
         } else {
-            std::io::stdout().write_all(&text)?;
+            io::stdout().write_all(&text)?;
         }
         if let Some(judge) = judge {
             let wrong: Vec<_> = judge

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
-use pricetime::persistence::journal::{JournalError, Progress, RecoveryError, SnapshotError};
+use pricetime::persistence::journal::{JournalError, RecoveryError, SnapshotError};
 use pricetime::{EpochSchedule, Host, OpenError, Options, Principal};
 use pricetime_gateway::{Connected, Listeners, Met, Session, Times};
+use pricetime_terminal::{Beside, Paint, Progress, no_progress};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -22,7 +22,9 @@ use super::config::{Config, Layers};
 use super::failure::{Code, Failure};
 use input::Input;
 
-/// Runs markets on a data folder or on Redis alone: reads JSON lines and closes epochs.
+/// Runs markets: reads commands, closes epochs and stores everything.
+///
+/// Commands are JSON lines. Everything is stored in a data folder, or in Redis alone.
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime run --config pricetime.toml --unix ./pricetime.sock
@@ -92,6 +94,10 @@ impl Run {
             ));
         }
         self.start_log();
+        // Answers on the terminal show the progress themselves.
+        if self.quiet || (self.answers == "-" && std::io::stdout().is_terminal()) {
+            no_progress();
+        }
         if self.input.is_empty() && !config.addresses.any() {
             self.input.push(PathBuf::from("-"));
             if std::io::stdin().is_terminal() {
@@ -143,9 +149,9 @@ impl Run {
     fn start_log(&self) {
         let most = if self.quiet { tracing::Level::WARN } else { tracing::Level::INFO };
         let log = tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
+            .with_writer(|| Beside(std::io::stderr()))
             .with_max_level(most)
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_ansi(Paint::err().is_on())
             .with_target(false);
         if self.json {
             log.json().flatten_event(true).init();
@@ -156,10 +162,11 @@ impl Run {
 
     fn open(&self, config: &Config, times: Times) -> Result<Host, Failure> {
         let follower = tell::Teller::new(config.events.as_deref(), config.folder.is_some())?;
+        let restoring = Progress::count("restoring", "commands", Some(0));
         let mut options = Options {
             accept_loss: self.accept_loss,
             follower: Some(Box::new(follower)),
-            progress: Some(Box::new(progress())),
+            progress: Some(Box::new(move |at| restoring.set(at.replayed, at.of))),
             ..config.options()
         };
         if times == Times::Followed {
@@ -261,13 +268,15 @@ impl Run {
     /// Reads the inputs in order. Without `--once` it then waits until something else ends the program.
     async fn read(&self, shared: &Arc<Connected>, inputs: Vec<Input>) -> Result<Met, Failure> {
         let mut met = Met::default();
+        let progress = Arc::new(input::progress(&inputs));
         for input in inputs {
             let name = input.path.display().to_string();
             let failed = |why| Failure::failed(format!("{name}: {why}"));
             let session = Session::new(Arc::clone(shared), Principal::Operator).named(&name);
-            let from = input.read().await.map_err(failed)?;
+            let from = input.read(Arc::clone(&progress)).await.map_err(failed)?;
             met.add(&self.answer(session, from).await.map_err(failed)?);
         }
+        drop(progress);
         if !self.once {
             std::future::pending::<()>().await;
         }
@@ -320,23 +329,6 @@ fn failed_to_open(error: &OpenError, accept_loss: bool) -> Failure {
         | _ => "",
     };
     Failure::failed(format!("{error}{more}"))
-}
-
-/// Shows a progress bar on the terminal during a long replay.
-fn progress() -> impl FnMut(Progress) + Send {
-    let mut bar: Option<ProgressBar> = None;
-    move |at| {
-        let bar = bar.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("replaying {wide_bar} {pos}/{len} {eta}");
-            let bar = ProgressBar::new(at.of);
-            // If the template is invalid, the default style is used.
-            if let Ok(style) = style { bar.with_style(style) } else { bar }
-        });
-        bar.set_position(at.replayed);
-        if at.replayed == at.of {
-            bar.finish_and_clear();
-        }
-    }
 }
 
 /// Waits for SIGTERM or SIGINT. The handlers are installed by the call itself, not by the first poll, so

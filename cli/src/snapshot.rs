@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use pricetime_journal::{Folder, FolderReader, RealDisk, RecoveryError, RecoveryOptions, recover};
+use pricetime_terminal::Progress;
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
@@ -53,12 +54,11 @@ impl Snapshot {
         let mut folder = Folder::open(self.subject.folder())?;
         // The process that runs here decides which snapshots to keep.
         let how = RecoveryOptions { snapshots_keep: usize::MAX, ..RecoveryOptions::default() };
-        let bar = look::bar(Some(0), "replaying");
-        let recovered = recover(&mut folder, self.markets.markets_max, &how, &mut (), |progress| {
-            bar.set_length(progress.of);
-            bar.set_position(progress.replayed);
+        let progress = Progress::count("replaying", "commands", Some(0));
+        let recovered = recover(&mut folder, self.markets.markets_max, &how, &mut (), |at| {
+            progress.set(at.replayed, at.of);
         });
-        bar.finish_and_clear();
+        drop(progress);
         let mut recovered = recovered.map_err(failure)?;
         for damaged in &recovered.damaged {
             look::note(format_args!("skipped: {damaged}"));

@@ -6,8 +6,9 @@ use clap::Args;
 use pricetime_gateway::token_digest;
 use uuid::Uuid;
 
-/// Makes a token for TCP connections: its configuration lines go to standard output, the token itself to
-/// standard error.
+/// Makes a token for TCP connections.
+///
+/// Its configuration lines go to standard output, the token itself to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime token --account 00000000-0000-0000-0000-00000000000a >> pricetime.toml

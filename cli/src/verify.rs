@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use pricetime_journal::{FolderError, FolderReader, JournalError, RealDisk};
+use pricetime_terminal::{Beside, Paint, Tone};
 use serde::Serialize;
 
 use super::failure::{Code, Failure};
@@ -93,11 +94,14 @@ impl Voice {
         let right = found.is_ok();
         self.wrong += u64::from(!right);
         let what = found.unwrap_or_else(|wrong| wrong);
-        let mut out = io::stdout().lock();
+        let mut line = Vec::new();
         if self.json {
-            return look::json_line(&mut out, &Output::Check { of, right, what: &what });
+            look::json_line(&mut line, &Output::Check { of, right, what: &what })?;
+        } else {
+            let (tone, verdict) = if right { (Tone::Good, "right") } else { (Tone::Bad, "WRONG") };
+            writeln!(line, "{}  {of:<9} {what}", Paint::out().text(tone, verdict))?;
         }
-        writeln!(out, "{}  {of:<9} {what}", if right { "right" } else { "WRONG" })
+        Beside(io::stdout()).write_all(&line)
     }
 
     fn verdict(&self) -> Result<(), Stop> {
@@ -106,7 +110,8 @@ impl Voice {
         if json {
             look::json_line(&mut out, &Output::Verified { right: wrong == 0, checks, wrong })?;
         } else if wrong == 0 {
-            writeln!(out, "all {checks} checks passed")?;
+            let text = format!("all {checks} checks passed");
+            writeln!(out, "{}", Paint::out().text(Tone::Good, text))?;
         }
         if wrong == 0 {
             return Ok(());

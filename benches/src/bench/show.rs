@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 
+use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
 use super::report::{Attacked, Report};
@@ -60,7 +61,6 @@ pub(super) fn warn(report: &Report, before: Option<&Report>) {
         said += "the baseline was measured on another machine or under another system\n";
     }
     // If standard error is closed, the notes are lost.
-    let _ = said.lines().try_for_each(|line| {
-        io::Write::write_fmt(&mut io::stderr(), format_args!("note: {line}\n"))
-    });
+    let note = Paint::err().text(Tone::Warning, "note:");
+    let _ = said.lines().try_for_each(|line| writeln!(io::stderr(), "{note} {line}"));
 }

@@ -4,8 +4,10 @@ mod attacks;
 
 use std::fmt::Write as _;
 
+use pricetime_terminal::{Cell, Paint, Tone, table};
+
 use super::numbers::{long, whole};
-use super::report::{Compared, Goal, Head, Latency, Load, Measured, Report, Verdict};
+use super::report::{Compared, Goal, Head, Latency, Measured, Report, Verdict};
 
 /// A report as a table.
 pub(super) fn report(report: &Report) -> String {
@@ -24,35 +26,30 @@ pub(super) fn report(report: &Report) -> String {
 
 /// A comparison as a table.
 pub(super) fn compared(before: &Report, after: &Report, compared: &[Compared]) -> String {
-    let mut text = format!(
-        "{:<13} {:>13} {:>13} {:>7} {:>7}  verdict\n",
-        "workload", "before /s", "now /s", "change", "noise"
-    );
-    for one in compared {
+    let rows = compared.iter().map(|one| {
         let rate = |report: &Report| {
             let found = report.workloads.iter().find(|other| other.workload == one.workload);
-            found.map_or_else(|| String::from("-"), |found| whole(found.rate.median))
+            found.map_or_else(dash, |found| whole(found.rate.median)).into()
         };
         let change = one.ratio.map_or_else(String::new, |r| format!("{:+.1} %", 100.0 * (r - 1.0)));
-        let verdict = match one.verdict {
-            Verdict::Faster => "faster",
-            Verdict::Slower => "slower",
-            Verdict::Same => "same within the noise",
-            Verdict::New => "not in the baseline",
+        let (tone, verdict) = match one.verdict {
+            Verdict::Faster => (Tone::Good, "faster"),
+            Verdict::Slower => (Tone::Bad, "slower"),
+            Verdict::Same => (Tone::Faint, "same within the noise"),
+            Verdict::New => (Tone::Warning, "not in the baseline"),
         };
         let other = if one.other_outcome { ", and the outcome differs" } else { "" };
-        push(
-            &mut text,
-            format_args!(
-                "{:<13} {:>13} {:>13} {change:>7} {:>5.1} %  {verdict}{other}\n",
-                one.workload,
-                rate(before),
-                rate(after),
-                one.noise_percent
-            ),
-        );
-    }
-    text
+        [
+            one.workload.as_str().into(),
+            rate(before),
+            rate(after),
+            change.into(),
+            format!("{:.1} %", one.noise_percent).into(),
+            Cell::new(tone, format!("{verdict}{other}")),
+        ]
+    });
+    let heading = ["workload", " before /s", " now /s", " change", " noise", "verdict"];
+    table(Paint::out(), heading, rows)
 }
 
 fn push(text: &mut String, line: std::fmt::Arguments<'_>) {
@@ -105,15 +102,8 @@ fn head(head: &Head) -> String {
 }
 
 fn figures(text: &mut String, measured: &[Measured]) {
-    push(
-        text,
-        format_args!(
-            "\n{:<18} {:>11} {:>8} {:>14} {:>14}  {:<6} what\n",
-            "", "a second", "spread", "figure", "goal", ""
-        ),
-    );
-    for one in measured {
-        let Some(figures) = one.figures() else { continue };
+    let rows = measured.iter().filter_map(|one| {
+        let figures = one.figures()?;
         let unit = figures.unit.as_str();
         let figure = |value: f64| match unit {
             "bytes" => format!("{value:.0} {unit}"),
@@ -128,65 +118,66 @@ fn figures(text: &mut String, measured: &[Measured]) {
             Goal::AtMost(most) => format!("\u{2264} {}", figure(most)),
         });
         let met = match figures.goal.map(|goal| goal.is_met(figures.value)) {
-            Some(true) => "met",
-            Some(false) => "missed",
-            None => "",
+            Some(true) => Cell::new(Tone::Good, "met"),
+            Some(false) => Cell::new(Tone::Bad, "missed"),
+            None => "".into(),
         };
-        push(
-            text,
-            format_args!(
-                "{:<18} {rate:>11} {:>6.1} % {:>14} {goal:>14}  {met:<6} {}\n",
-                one.workload,
-                one.rate.spread_percent,
-                figure(figures.value),
-                figures.what
-            ),
-        );
-    }
+        Some([
+            one.workload.as_str().into(),
+            rate.into(),
+            format!("{:.1} %", one.rate.spread_percent).into(),
+            figure(figures.value).into(),
+            goal.into(),
+            met,
+            figures.what.as_str().into(),
+        ])
+    });
+    let heading = ["", " a second", " spread", " figure", " goal", "", "what"];
+    push(text, format_args!("\n{}", table(Paint::out(), heading, rows)));
 }
 
 fn core(text: &mut String, workloads: &[Measured]) {
+    let cores = || workloads.iter().filter_map(|one| Some((one, one.core.as_ref()?)));
+    let rows = cores().map(|(one, core)| {
+        let memory = &core.memory;
+        let [p50, p99, p999, max] = times(&core.latency);
+        [
+            one.workload.clone(),
+            whole(one.rate.median),
+            format!("{:.1} %", one.rate.spread_percent),
+            p50,
+            p99,
+            p999,
+            max,
+            whole(core.resting_first as f64),
+            memory.bytes_per_order.map_or_else(dash, |bytes| bytes.to_string()),
+            memory.peak_growth_bytes.map_or_else(dash, |b| format!("{:.1} MB", b as f64 / 1e6)),
+            memory.faults_per_million.map_or_else(dash, |faults| format!("{faults:.0}")),
+            memory.allocations_per_million.map_or_else(dash, |count| format!("{count:.0}")),
+        ]
+    });
+    let heading = [
+        "workload",
+        " commands/s",
+        " spread",
+        " p50",
+        " p99",
+        " p99.9",
+        " max",
+        " orders",
+        " bytes each",
+        " peak",
+        " faults/M",
+        " allocs/M",
+    ];
+    let clock = cores().next_back().map_or(0, |(_, core)| core.clock_ns);
     push(
         text,
         format_args!(
-            "\n{:<13} {:>12} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>9} {:>8} {:>8} {:>8}\n",
-            "workload",
-            "commands/s",
-            "spread",
-            "p50",
-            "p99",
-            "p99.9",
-            "max",
-            "orders",
-            "bytes each",
-            "peak",
-            "faults/M",
-            "allocs/M"
+            "\n{}Times include the reading of the clock, {clock} ns.\n",
+            table(Paint::out(), heading, rows)
         ),
     );
-    let mut clock = 0;
-    for one in workloads {
-        let Some(core) = &one.core else { continue };
-        clock = core.clock_ns;
-        let memory = &core.memory;
-        let peak =
-            memory.peak_growth_bytes.map_or_else(dash, |b| format!("{:.1} MB", b as f64 / 1e6));
-        push(
-            text,
-            format_args!(
-                "{:<13} {:>12} {:>5.1} % {} {:>8} {:>10} {peak:>8} {:>8} {:>8}\n",
-                one.workload,
-                whole(one.rate.median),
-                one.rate.spread_percent,
-                times(&core.latency),
-                whole(core.resting_first as f64),
-                memory.bytes_per_order.map_or_else(dash, |bytes| bytes.to_string()),
-                memory.faults_per_million.map_or_else(dash, |faults| format!("{faults:.0}")),
-                memory.allocations_per_million.map_or_else(dash, |count| format!("{count:.0}")),
-            ),
-        );
-    }
-    push(text, format_args!("Times include the reading of the clock, {clock} ns.\n"));
 }
 
 fn dash() -> String {
@@ -208,34 +199,27 @@ fn host(text: &mut String, one: &Measured) {
             host.refused_percent
         ),
     );
-    push(
-        text,
-        format_args!(
-            "  {:>5} {:>10} {:>10} {:>8} {:>8} {:>8} {:>8} {:>9} {:>9}\n",
-            "load", "due/s", "done/s", "p50", "p99", "p99.9", "max", "late p99", "generator"
-        ),
-    );
-    for load in &host.loads {
-        self::load(text, load);
-    }
-}
-
-fn load(text: &mut String, load: &Load) {
-    let percent = load.percent.map_or_else(dash, |percent| format!("{percent} %"));
-    push(
-        text,
-        format_args!(
-            "  {percent:>5} {:>10} {:>10} {} {:>9} {:>7.0} %\n",
+    let rows = host.loads.iter().map(|load| {
+        let [p50, p99, p999, max] = times(&load.latency);
+        [
+            load.percent.map_or_else(dash, |percent| format!("{percent} %")),
             whole(load.rate_due),
             whole(load.rate),
-            times(&load.latency),
+            p50,
+            p99,
+            p999,
+            max,
             long(load.late_p99_ns),
-            load.generator_cpu_percent
-        ),
-    );
+            format!("{:.0} %", load.generator_cpu_percent),
+        ]
+    });
+    let heading =
+        [" load", " due/s", " done/s", " p50", " p99", " p99.9", " max", " late p99", " generator"];
+    text.push_str(&table(Paint::out(), heading, rows));
 }
 
-fn times(latency: &Latency) -> String {
+/// Median, p99, p99.9 and maximum.
+fn times(latency: &Latency) -> [String; 4] {
     let Latency { p50_ns, p99_ns, p999_ns, max_ns, .. } = *latency;
-    [p50_ns, p99_ns, p999_ns, max_ns].map(|ns| format!("{:>8}", long(ns))).join(" ")
+    [p50_ns, p99_ns, p999_ns, max_ns].map(long)
 }

@@ -7,11 +7,12 @@ use std::io::Write as _;
 use clap::Args;
 use pricetime_engine::{AccountId, Engine, Event, Group, MarketSpec, Side};
 use pricetime_gateway::json::{Amount, Answer, Done, OrderLine, Orders};
+use pricetime_terminal::{Cell, Paint};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::super::look::{Stop, grouped, json_line, table, word};
-use super::{Moment, Out, time};
+use super::{Moment, Out, time, tone};
 use watched::{Line, Watched};
 
 /// Shows an account: its live orders, its last trades, and its totals in each market.
@@ -79,20 +80,20 @@ impl AccountAsked {
                 let line = OrderLine::of(&record, book.spec());
                 let shown = |price: Option<Amount>| price.map_or("-".into(), |it| it.to_string());
                 orders.push([
-                    book.spec().symbol.to_string(),
-                    line.order.to_string(),
-                    word(&line.side),
-                    word(&line.r#type),
-                    shown(line.price),
-                    shown(line.stop),
-                    line.open.to_string(),
+                    book.spec().symbol.to_string().into(),
+                    line.order.to_string().into(),
+                    Cell::new(tone(record.side), word(&line.side)),
+                    word(&line.r#type).into(),
+                    shown(line.price).into(),
+                    shown(line.stop).into(),
+                    line.open.to_string().into(),
                 ]);
             }
         }
         writeln!(out, "\n{} live orders", grouped(orders.len() as u64))?;
         if !orders.is_empty() {
             let heading = ["market", "order", "side", "type", " price", " stop", " open"];
-            table(out, heading, &orders)?;
+            table(out, heading, orders)?;
         }
         writeln!(out, "\nlast trades")?;
         for (group, spec) in &watched.last {
@@ -135,7 +136,7 @@ impl AccountAsked {
             " sold",
             " for",
         ];
-        Ok(table(out, heading, &cells)?)
+        Ok(table(out, heading, cells)?)
     }
 }
 
@@ -156,7 +157,7 @@ fn write_trade(
                 group.header.sequence,
                 time(group.header.timestamp),
                 spec.symbol,
-                if side == Side::Buy { "bought" } else { "sold" },
+                Paint::out().text(tone(side), if side == Side::Buy { "bought" } else { "sold" }),
                 spec.show_quantity(*quantity),
                 spec.show_price(*price),
                 Uuid::from(party.order),

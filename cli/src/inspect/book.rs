@@ -6,6 +6,7 @@ use clap::Args;
 use pricetime::MarketView;
 use pricetime_engine::MarketId;
 use pricetime_gateway::json::{Answer, Book, CallLine};
+use pricetime_terminal::{Cell, Tone};
 
 use super::super::look::{Stop, json_line, table, word};
 use super::{Moment, Out, no_such_market};
@@ -57,13 +58,14 @@ impl BookAsked {
                     Some(it) => {
                         [it.orders.to_string(), it.quantity.to_string(), it.price.to_string()]
                     }
-                    None => [String::new(), String::new(), String::new()],
+                    None => [const { String::new() }; 3],
                 };
-                let [a, b, c] = cell(said.bids.get(at));
-                let [d, e, f] = cell(said.asks.get(at));
-                [a, b, c, f, e, d]
+                let [bids, bought, bid] = cell(said.bids.get(at));
+                let [asks, sold, ask] = cell(said.asks.get(at));
+                let (bid, ask) = (Cell::new(Tone::Buy, bid), Cell::new(Tone::Sell, ask));
+                [bids.into(), bought.into(), bid, ask, sold.into(), asks.into()]
             })
             .collect();
-        Ok(table(out, [" orders", " quantity", " bid", " ask", " quantity", " orders"], &cells)?)
+        Ok(table(out, [" orders", " quantity", " bid", " ask", " quantity", " orders"], cells)?)
     }
 }

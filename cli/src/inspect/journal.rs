@@ -3,12 +3,13 @@
 use std::io::Write as _;
 
 use clap::Args;
-use pricetime_engine::{Action, ActionKind, Command, Engine, Group, MarketId, Outcome, Sequence};
+use pricetime_engine::{Action, ActionKind, Command, Engine, Group, MarketId, Sequence};
 use pricetime_gateway::json::{Line, OutcomeLine};
+use pricetime_terminal::Paint;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::super::look::{At, Origin, Stop, Travel, Which, json_line, word};
+use super::super::look::{At, Origin, Stop, Travel, Which, json_line, outcome};
 use super::{Out, time};
 
 /// Lists commands and their outcomes.
@@ -101,17 +102,13 @@ impl Journal {
             let (sequence, outcome) = (command.sequence.0, group.outcome.into());
             return Ok(json_line(out, &Output { sequence, outcome, command: line })?);
         }
-        let outcome = match group.outcome {
-            Outcome::Accepted => String::from("accepted"),
-            Outcome::Rejected(reason) => word(&reason),
-            Outcome::Duplicate => String::from("duplicate"),
-        };
+        let (tone, outcome) = outcome(group.outcome);
         writeln!(
             out,
-            "{:>10}  {}  {:<18}  {}",
+            "{:>10}  {}  {}  {}",
             command.sequence,
             time(group.header.timestamp),
-            outcome,
+            Paint::out().text(tone, format_args!("{outcome:<18}")),
             brief(&line)
         )?;
         Ok(())

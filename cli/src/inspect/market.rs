@@ -85,7 +85,7 @@ impl MarketAsked {
             .collect();
         let heading =
             [" market", "symbol", "phase", " epoch", " orders", " bid", " ask", " last", " trades"];
-        Ok(table(out, heading, &cells)?)
+        Ok(table(out, heading, cells)?)
     }
 
     fn rows(&self, engine: &Engine) -> Result<Vec<Row>, Stop> {

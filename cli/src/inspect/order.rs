@@ -5,6 +5,7 @@ use std::io::Write as _;
 use clap::Args;
 use pricetime_engine::{Book, Engine, Event, Group, MarketId, MarketSpec, OrderId};
 use pricetime_gateway::json::{Answer, Done, OrderFound, OrderLine};
+use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -113,6 +114,20 @@ impl OrderAsked {
     }
 }
 
+/// A description in the color of its event.
+fn painted(event: &Event, text: String) -> String {
+    let tone = if matches!(event, Event::Accepted { .. } | Event::Traded { .. }) {
+        Tone::Good
+    } else if matches!(event, Event::Rejected { .. }) {
+        Tone::Bad
+    } else if matches!(event, Event::Cancelled { .. }) {
+        Tone::Warning
+    } else {
+        return text;
+    };
+    Paint::out().text(tone, text).to_string()
+}
+
 impl Teller<'_> {
     fn tell(&mut self, part: &Group, spec: &MarketSpec, book: Option<&Book>) -> Result<(), Stop> {
         self.told += 1;
@@ -145,7 +160,7 @@ impl Teller<'_> {
             "{:>10}  {}  {} ({})",
             header.sequence,
             time(header.timestamp),
-            life::words(event, self.order, spec),
+            painted(event, life::words(event, self.order, spec)),
             word(&header.kind),
         )?;
         if let Some(reason) = life::reason(event, spec).filter(|_| self.why) {

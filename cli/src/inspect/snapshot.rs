@@ -151,6 +151,6 @@ impl Body {
             " requests",
             " blocked",
         ];
-        Ok(table(out, heading, &cells)?)
+        Ok(table(out, heading, cells)?)
     }
 }

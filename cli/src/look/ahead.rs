@@ -5,9 +5,9 @@ use std::thread::Builder;
 use std::vec::IntoIter;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use indicatif::ProgressBar;
 use pricetime_engine::Command;
 use pricetime_journal::{Commands, JournalError};
+use pricetime_terminal::Progress;
 
 /// The number of commands in a batch, small enough for all batches to stay in a core's private cache.
 const BATCH: usize = 512;
@@ -19,16 +19,16 @@ const BATCHES: usize = 8;
 pub(in super::super) struct Ahead {
     batches: Receiver<Result<Vec<Command>, JournalError>>,
     batch: IntoIter<Command>,
-    bar: ProgressBar,
+    progress: Progress,
 }
 
 impl Ahead {
     /// Starts the reader thread.
-    pub(in super::super) fn of(commands: Commands, bar: ProgressBar) -> std::io::Result<Self> {
+    pub(in super::super) fn of(commands: Commands, progress: Progress) -> std::io::Result<Self> {
         let (to_core, batches) = bounded(BATCHES);
         // The thread ends at the end of the journal, or when the receiver is dropped.
         Builder::new().name(String::from("pt-ahead")).spawn(move || read(commands, &to_core))?;
-        Ok(Self { batches, batch: Vec::new().into_iter(), bar })
+        Ok(Self { batches, batch: Vec::new().into_iter(), progress })
     }
 }
 
@@ -44,7 +44,7 @@ impl Iterator for Ahead {
             }
             match self.batches.recv().ok()? {
                 Ok(batch) => {
-                    self.bar.inc(batch.len() as u64);
+                    self.progress.add(batch.len() as u64);
                     self.batch = batch.into_iter();
                 }
                 Err(error) => return Some(Err(error)),

@@ -4,9 +4,10 @@ use std::io::ErrorKind::NotFound;
 
 use pricetime_engine::{Engine, EngineSnapshot, EpochNumber, MarketId, Sequence};
 use pricetime_journal::{Loaded, SnapshotError, keyed_engine};
+use pricetime_terminal::Progress;
 
 use super::super::failure::{Code, Failure};
-use super::{Ahead, At, Seen, Stop, bar, note};
+use super::{Ahead, At, Seen, Stop, note};
 
 /// The starting point of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +52,9 @@ impl Seen {
         let after = base.as_ref().map_or(Sequence(0), |base| base.last_sequence);
         let through = self.journal.through().max(after);
         let commands = self.look.reader().read(Sequence(after.0.saturating_add(1)), through)?;
-        let bar = bar(Some(through.0.saturating_sub(after.0)), "replaying");
-        Ok(Begun { engine, base, commands: Ahead::of(commands, bar)? })
+        let total = through.0.saturating_sub(after.0);
+        let progress = Progress::count("replaying", "commands", Some(total));
+        Ok(Begun { engine, base, commands: Ahead::of(commands, progress)? })
     }
 
     /// The snapshot to begin with, or `None` to replay everything.

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use clap::Args;
 use pricetime::persistence::redis::{Level, check};
+use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
@@ -29,15 +30,16 @@ impl Check {
         let findings = check(&mut link).map_err(|error| undone(&error))?;
         let bad = findings.iter().filter(|it| it.level == Level::Bad).count();
         for finding in findings {
-            let level = match finding.level {
-                Level::Good => "good",
-                Level::Warning => "warning",
-                Level::Bad => "bad",
+            let (tone, level) = match finding.level {
+                Level::Good => (Tone::Good, "good"),
+                Level::Warning => (Tone::Warning, "warning"),
+                Level::Bad => (Tone::Bad, "bad"),
             };
             if self.there.json {
                 json_line(out, &Output::Finding { level, text: finding.text })?;
             } else {
-                writeln!(out, "{level:<8} {}", finding.text)?;
+                let level = Paint::out().text(tone, format!("{level:<8}"));
+                writeln!(out, "{level} {}", finding.text)?;
             }
         }
         match bad {

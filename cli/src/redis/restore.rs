@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use pricetime::persistence::journal::{Folder, Recovery, RecoveryError, RecoveryOptions};
 use pricetime::persistence::redis::stream::told_after;
-use pricetime::persistence::redis::{Trades, Whole, read_whole};
+use pricetime::persistence::redis::{Trades, Whole, read_whole_with};
+use pricetime_terminal::Progress;
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
@@ -40,7 +41,10 @@ impl Restore {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
         let config = self.there.config()?;
         let (mut link, options) = self.there.link()?;
-        let whole = read_whole(&mut link, &options.names).map_err(|error| unread(&error))?;
+        let progress = Progress::count("reading the image", "markets", Some(0));
+        let whole = read_whole_with(&mut link, &options.names, |done, of| progress.set(done, of));
+        drop(progress);
+        let whole = whole.map_err(|error| unread(&error))?;
         let Whole { history: of, mut state, unwritten, trades } =
             whole.ok_or_else(|| nothing(&options))?;
         for market in unwritten {

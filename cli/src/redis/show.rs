@@ -168,7 +168,7 @@ fn print(out: &mut Out, said: &[Output]) -> Result<(), Stop> {
         "digest",
     ];
     if !cells.is_empty() {
-        table(out, heading, &cells)?;
+        table(out, heading, cells)?;
     }
     Ok(())
 }

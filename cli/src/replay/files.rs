@@ -1,12 +1,13 @@
 //! Commands as JSON lines, from files or standard input.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::fs::{File, Metadata};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
 use pricetime_engine::{Command, Sequence};
 use pricetime_gateway::json::{Line, Unreadable};
 use pricetime_journal::lines::{Next, next_line, too_long};
+use pricetime_terminal::{Progress, no_progress};
 
 use super::super::failure::{Code, Failure};
 use super::super::look::{self, Stop};
@@ -22,12 +23,12 @@ struct Bad {
 
 /// Replays these files in order. Returns the number of refused lines; each of them has been reported.
 pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Result<u64, Stop> {
-    let bar = look::bar(None, "replaying");
+    let progress = Progress::bytes("replaying", total(files));
     let mut refused = 0;
     for path in files {
         let name = path.display();
         let failed = |error: io::Error| Failure::failed(format!("cannot read {name}: {error}"));
-        let mut reader = open(path).map_err(failed)?;
+        let mut reader = open(path, &progress).map_err(failed)?;
         if let Some(why) = why_not_json_lines(&name.to_string(), reader.fill_buf().map_err(failed)?)
         {
             return Err(Failure::new(Code::Usage, why).into());
@@ -39,7 +40,6 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
                 break;
             }
             number += 1;
-            bar.inc(1);
             let command = match read {
                 Next::Long => Err(Bad { column: None, why: too_long() }),
                 Next::Line | Next::End if text.trim_ascii().is_empty() => continue,
@@ -48,27 +48,49 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
             match command {
                 Ok(command) => {
                     if !run.carry_out(&command, pace)? {
-                        bar.finish_and_clear();
                         return Ok(refused);
                     }
                 }
                 Err(Bad { column, why }) => {
                     refused += 1;
                     let column = column.map(|column| format!(":{column}")).unwrap_or_default();
-                    bar.suspend(|| look::note(format_args!("{name}:{number}{column}: {why}")));
+                    look::note(format_args!("{name}:{number}{column}: {why}"));
                 }
             }
         }
     }
-    bar.finish_and_clear();
     Ok(refused)
 }
 
-fn open(path: &Path) -> io::Result<Box<dyn BufRead>> {
+fn open<'a>(path: &Path, progress: &'a Progress) -> io::Result<Box<dyn BufRead + 'a>> {
     if path == Path::new("-") {
-        return Ok(Box::new(BufReader::new(io::stdin())));
+        if io::stdin().is_terminal() {
+            no_progress();
+        }
+        return Ok(Box::new(BufReader::new(Counted { from: io::stdin(), progress })));
     }
-    Ok(Box::new(BufReader::with_capacity(1 << 18, File::open(path)?)))
+    let from = File::open(path)?;
+    Ok(Box::new(BufReader::with_capacity(1 << 18, Counted { from, progress })))
+}
+
+/// The length of all files, or `None` if one of them is not a regular file.
+fn total(files: &[PathBuf]) -> Option<u64> {
+    let length = |path: &PathBuf| path.metadata().ok().filter(Metadata::is_file).map(|it| it.len());
+    files.iter().map(length).sum()
+}
+
+/// An input whose bytes are counted.
+struct Counted<'a, R> {
+    from: R,
+    progress: &'a Progress,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.from.read(buffer)?;
+        self.progress.add(read as u64);
+        Ok(read)
+    }
 }
 
 /// The command in a line, numbered as the next one.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use pricetime_engine::Sequence;
+use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
 use super::super::look::{Judge, Stop, grouped};
@@ -97,7 +98,7 @@ impl Report {
     }
 
     /// Writes the report as text.
-    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+    pub(super) fn write(&self, out: &mut impl Write, paint: Paint) -> io::Result<()> {
         let Self::Replayed(it) = self;
         let range = match it.commands {
             0 => format!("none after command {}", it.after),
@@ -119,7 +120,7 @@ impl Report {
         writeln!(out, "trades     {} in {} closed epochs", grouped(it.trades), grouped(it.epochs))?;
         writeln!(out, "digest     {} at command {}", it.digest, it.through)?;
         for check in it.checks.iter().flatten().filter(|check| check.right) {
-            writeln!(out, "right      {}", check.what)?;
+            writeln!(out, "{}      {}", paint.text(Tone::Good, "right"), check.what)?;
         }
         Ok(())
     }

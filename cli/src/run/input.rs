@@ -3,9 +3,13 @@
 use std::fs::File;
 use std::io::{self, Cursor, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use pricetime_gateway::json::Line;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use pricetime_terminal::Progress;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::super::failure::{Code, Failure};
 use pricetime_gateway::{first_line, why_not_json_lines};
@@ -52,13 +56,43 @@ impl Input {
     }
 
     /// Reads the whole input, from its beginning.
-    pub(super) async fn read(self) -> io::Result<Box<dyn AsyncRead + Unpin>> {
+    pub(super) async fn read(
+        self,
+        progress: Arc<Progress>,
+    ) -> io::Result<Counted<Box<dyn AsyncRead + Unpin>>> {
         let begun = Cursor::new(self.begun);
-        Ok(match self.file {
+        let from: Box<dyn AsyncRead + Unpin> = match self.file {
             Some(file) => Box::new(chain(begun, tokio::fs::File::from_std(file))),
             None if self.path == Path::new("-") => Box::new(chain(begun, tokio::io::stdin())),
             None => Box::new(tokio::fs::File::open(&self.path).await?),
-        })
+        };
+        Ok(Counted { from, progress })
+    }
+}
+
+/// A bar for the bytes of all inputs. It stays hidden if one of them has no length, like a pipe.
+pub(super) fn progress(inputs: &[Input]) -> Progress {
+    let length = |input: &Input| input.file.as_ref()?.metadata().ok().map(|it| it.len());
+    let total: Option<u64> = inputs.iter().map(length).sum();
+    total.map_or_else(Progress::hidden, |total| Progress::bytes("running", Some(total)))
+}
+
+/// An input whose bytes are counted.
+pub(super) struct Counted<R> {
+    from: R,
+    progress: Arc<Progress>,
+}
+
+impl<R: AsyncRead + Unpin> AsyncRead for Counted<R> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.from).poll_read(context, buffer);
+        self.progress.add((buffer.filled().len() - before) as u64);
+        read
     }
 }
 

@@ -45,7 +45,7 @@ impl Balances {
             }
         }
         if !self.there.json {
-            table(out, ["account", " base", " quote"], &cells)?;
+            table(out, ["account", " base", " quote"], cells)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use clap::Args;
 use pricetime::engine::{EpochNumber, MarketId};
 use pricetime::persistence::settlement::Batch;
 use pricetime::persistence::settlement::ledger::{Deed, Position};
+use pricetime_terminal::{Cell, Tone};
 use serde::Serialize;
 
 use super::super::look::{Stop, json_line, note, table};
@@ -48,6 +49,15 @@ pub(super) const fn word(deed: Deed) -> &'static str {
     }
 }
 
+/// The color of an outcome.
+pub(super) fn tone(outcome: &str) -> Tone {
+    match outcome {
+        "posted" => Tone::Good,
+        "dead_letter" => Tone::Bad,
+        _ => Tone::Warning,
+    }
+}
+
 impl List {
     pub(super) fn run(&self, out: &mut Out) -> Result<(), Stop> {
         let place = self.there.config()?;
@@ -81,18 +91,19 @@ impl List {
         let cells: Vec<_> = rows
             .into_iter()
             .map(|row| {
+                let digest: String = row.digest.chars().take(16).collect();
                 [
-                    row.market.to_string(),
-                    row.epoch.to_string(),
-                    row.outcome.replace('_', " "),
-                    row.token.map_or("-".into(), |token| token.to_string()),
-                    row.batch,
-                    row.digest.chars().take(16).collect(),
+                    row.market.to_string().into(),
+                    row.epoch.to_string().into(),
+                    Cell::new(tone(row.outcome), row.outcome.replace('_', " ")),
+                    row.token.map_or("-".into(), |token| token.to_string()).into(),
+                    row.batch.into(),
+                    digest.into(),
                 ]
             })
             .collect();
         let heading = [" market", " epoch", "outcome", " token", "batch", "digest"];
-        Ok(table(out, heading, &cells)?)
+        Ok(table(out, heading, cells)?)
     }
 
     /// Adds the newest outcomes of a market.

@@ -9,10 +9,14 @@ use pricetime::persistence::{
     journal::FolderReader,
     settlement::{Recount, RecountError},
 };
+use pricetime_terminal::Progress;
 
 use super::super::failure::{Code, Failure};
 use super::super::look::{Stop, note_left_out};
 use super::Place;
+
+/// The number of commands between two updates of the progress.
+const SHOW_EVERY: u64 = 1 << 12;
 
 /// The journal of a folder.
 pub(super) struct Past<'a> {
@@ -53,7 +57,11 @@ impl<'a> Past<'a> {
         let mut begins = |heads: &[MarketHead]| {
             specs.borrow_mut().extend(heads.iter().map(|head| (head.market, head.spec)));
         };
+        let progress = Progress::count("replaying", "commands", Some(self.through.0));
         recount.replay_from(wanted, self.through, &mut begins, &mut |header, events, closed| {
+            if header.sequence.0 % SHOW_EVERY == 0 {
+                progress.set(header.sequence.0, self.through.0);
+            }
             let mut specs = specs.borrow_mut();
             for event in events {
                 if let Event::MarketAdded(spec) = event {

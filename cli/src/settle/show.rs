@@ -10,6 +10,7 @@ use pricetime::persistence::settlement::RecountError;
 use pricetime::persistence::settlement::{Batch, Closed};
 use pricetime_gateway::amount;
 use pricetime_gateway::json::Amount;
+use pricetime_terminal::Paint;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -141,7 +142,9 @@ impl Show {
         writeln!(out, "batch      {} of market {} ({})", head.epoch, head.market, spec.symbol)?;
         writeln!(out, "id         {}", head.batch)?;
         writeln!(out, "digest     {}", head.digest)?;
-        writeln!(out, "outcome    {}{under}", outcome.unwrap_or("unknown"))?;
+        let outcome = outcome.unwrap_or("unknown");
+        let outcome = Paint::out().text(list::tone(outcome), outcome);
+        writeln!(out, "outcome    {outcome}{under}")?;
         writeln!(
             out,
             "trades     {}, {} for {}",
@@ -155,7 +158,7 @@ impl Show {
             .collect();
         if !cells.is_empty() {
             writeln!(out)?;
-            table(out, ["account", " base", " quote"], &cells)?;
+            table(out, ["account", " base", " quote"], cells)?;
         }
         Ok(())
     }

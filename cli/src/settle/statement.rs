@@ -237,7 +237,7 @@ fn print(out: &mut Out, lines: &[FillLine], net: &Net, spec: &MarketSpec) -> Res
     if !cells.is_empty() {
         let heading =
             [" trade", "time", "side", "role", " price", " quantity", " notional", " fee", "order"];
-        table(out, heading, &cells)?;
+        table(out, heading, cells)?;
         writeln!(out)?;
     }
     if let Some(received) = &net.received {

@@ -8,6 +8,7 @@ use clap::Args;
 use pricetime::OperatorRequests;
 use pricetime::engine::MarketId;
 use pricetime::persistence::settlement::ledger::{Position, Token};
+use pricetime_terminal::{Cell, Tone};
 use serde::{Deserialize, Serialize};
 
 use super::super::failure::Failure;
@@ -178,6 +179,16 @@ fn row(
     }
 }
 
+/// The color of a standing.
+fn tone(standing: &str) -> Tone {
+    match standing {
+        "idle" => Tone::Good,
+        "dead_letter" | "halted" => Tone::Bad,
+        "retry" | "held" | "waiting" => Tone::Warning,
+        _ => Tone::Faint,
+    }
+}
+
 fn print(out: &mut Out, rows: &[Row]) -> Result<(), Stop> {
     let number = |it: Option<u64>| it.map_or(String::from("-"), |it| it.to_string());
     let cells: Vec<_> = rows
@@ -187,20 +198,20 @@ fn print(out: &mut Out, rows: &[Row]) -> Result<(), Stop> {
             let standing = row.standing.as_deref().unwrap_or("-");
             let orders = if row.orders.is_empty() { "-".into() } else { row.orders.join(", ") };
             [
-                row.market.to_string(),
-                number(row.closed),
-                number(row.settled),
-                number(row.posted),
-                number(row.token),
-                format!("{standing}{epoch}"),
-                orders,
-                row.why.clone().unwrap_or_default(),
+                row.market.to_string().into(),
+                number(row.closed).into(),
+                number(row.settled).into(),
+                number(row.posted).into(),
+                number(row.token).into(),
+                Cell::new(tone(standing), format!("{standing}{epoch}")),
+                orders.into(),
+                row.why.clone().unwrap_or_default().into(),
             ]
         })
         .collect();
     let heading =
         [" market", " closed", " settled", " in ledger", " token", "standing", "orders", "why"];
-    table(out, heading, &cells)?;
+    table(out, heading, cells)?;
     for row in rows {
         if let Some(Back { knew, stood, dropped }) = &row.put_back {
             let but = match dropped.as_slice() {

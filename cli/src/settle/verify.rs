@@ -11,6 +11,7 @@ use clap::Args;
 use pricetime::Dropped;
 use pricetime::engine::{EpochNumber, MarketId};
 use pricetime::persistence::settlement::Closed;
+use pricetime_terminal::{Paint, Tone};
 use serde::Serialize;
 
 use super::super::failure::{Code, Failure};
@@ -175,7 +176,8 @@ impl Verify {
             )?;
         }
         for what in found {
-            writeln!(out, "market {market}: WRONG: {what}")?;
+            let wrong = Paint::out().text(Tone::Bad, "WRONG");
+            writeln!(out, "market {market}: {wrong}: {what}")?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind::NotFound};
 
 use pricetime_engine::Sequence;
 use pricetime_journal::{FolderReader, JournalError, JournalSight, SegmentSight};
+use pricetime_terminal::Progress;
 
 use super::super::look::{self, Judge, Origin, Seen, Stop};
 use super::stretches::Stretches;
@@ -57,7 +58,8 @@ impl Checks<'_> {
 
     /// Checks every file of the journal. Returns `true` if all are right.
     fn segments(&mut self, segments: &[SegmentSight], through: Sequence) -> Result<bool, Stop> {
-        let bar = look::bar(Some(segments.len() as u64), "reading the journal");
+        let total = segments.iter().map(|segment| segment.bytes).sum();
+        let progress = Progress::bytes("checking the journal", Some(total));
         let mut is_whole = true;
         for (at, segment) in segments.iter().enumerate() {
             let successor = segments.get(at + 1).map(|next| next.first);
@@ -75,10 +77,9 @@ impl Checks<'_> {
                 Err(error) => Err(wrong(error)?),
             };
             is_whole &= found.is_ok();
-            bar.suspend(|| self.voice.say("segment", found))?;
-            bar.inc(1);
+            self.voice.say("segment", found)?;
+            progress.add(segment.bytes);
         }
-        bar.finish_and_clear();
         Ok(is_whole)
     }
 

@@ -48,8 +48,8 @@ pub use scores::{scores_hold, scores_hold_after};
 pub use text::{BadText, ImageText, read_text};
 pub use trades::{TradeRecord, Trades};
 pub use whole::{
-    Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, remove_image,
-    written_if_any,
+    Found, Holder, Whole, check_whole, find_image, read_holder, read_whole, read_whole_with,
+    remove_image, written_if_any,
 };
 pub(crate) use wire::{Peer, Wire};
 pub use writer::{How, ImageWriter, Wrote};

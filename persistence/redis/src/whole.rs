@@ -99,8 +99,23 @@ fn fields<const N: usize>(
 /// Returns an error if the servers do not answer, if an image is not what was written, or if the images
 /// belong to several histories.
 pub fn read_whole(link: &mut Link, names: &KeyNames) -> Result<Option<Whole>, ReadError> {
+    read_whole_with(link, names, |_, _| ())
+}
+
+/// Like [`read_whole`], but also calls `progress` after each market, with the number of markets that have
+/// been read and the number of all markets.
+///
+/// # Errors
+/// Same as for [`read_whole`].
+pub fn read_whole_with(
+    link: &mut Link,
+    names: &KeyNames,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Option<Whole>, ReadError> {
     let (mut images, mut unwritten) = (Vec::new(), Vec::new());
-    for market in read_markets(link, names)? {
+    let markets = read_markets(link, names)?;
+    let of = markets.len() as u64;
+    for (market, done) in markets.into_iter().zip(1..) {
         let keys = names.of(market);
         match read_image(link, &keys)? {
             Some(image) => images.push(image),
@@ -109,6 +124,7 @@ pub fn read_whole(link: &mut Link, names: &KeyNames) -> Result<Option<Whole>, Re
                 unwritten.push(market);
             }
         }
+        progress(done, of);
     }
     Ok(join(images)?.map(|whole| Whole { unwritten, ..whole }))
 }

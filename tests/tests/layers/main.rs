@@ -266,11 +266,20 @@ fn names_avoid_empty_words() {
         "data",
         "info",
     ];
-    let files: Vec<_> =
-        ["engine", "host", "gateway", "cli", "benches", "fuzz/src", "fuzz/fuzz_targets", "tests"]
-            .iter()
-            .flat_map(|room| sources(room))
-            .collect();
+    let files: Vec<_> = [
+        "engine",
+        "host",
+        "gateway",
+        "terminal",
+        "cli",
+        "benches",
+        "fuzz/src",
+        "fuzz/fuzz_targets",
+        "tests",
+    ]
+    .iter()
+    .flat_map(|room| sources(room))
+    .collect();
     let mut against = Vec::new();
     for file in &files {
         let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();

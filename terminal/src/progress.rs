@@ -1,0 +1,179 @@
+//! Progress bars on standard error, and lines beside them.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
+
+/// Work that takes less time than this shows no bar.
+const DELAY: Duration = Duration::from_millis(300);
+
+/// The bar that is drawn. There is one at a time.
+static DRAWN: Mutex<Option<WeakProgressBar>> = Mutex::new(None);
+/// Whether no bar may be drawn.
+static OFF: AtomicBool = AtomicBool::new(false);
+
+/// Draws no bars from now on.
+pub fn no_progress() {
+    OFF.store(true, Relaxed);
+}
+
+/// A progress bar. It is drawn only if standard error is a terminal, once the work has taken a moment and
+/// while no other bar is drawn. It is removed when it is dropped.
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    begun: Instant,
+    /// Whether it has been decided if this bar is drawn.
+    is_decided: AtomicBool,
+}
+
+impl Progress {
+    /// A bar that counts bytes.
+    pub fn bytes(what: impl Into<String>, total: Option<u64>) -> Self {
+        Self::new(
+            what.into(),
+            total,
+            match total {
+                Some(_) => "{bar:20} {percent:>3} %  {bytes} of {total_bytes}, {eta} to go  {msg}",
+                None => "{spinner} {bytes}, {bytes_per_sec}  {msg}",
+            },
+        )
+    }
+
+    /// A bar that counts things. `things` is their name in the plural.
+    pub fn count(what: impl Into<String>, things: &str, total: Option<u64>) -> Self {
+        Self::new(
+            what.into(),
+            total,
+            &match total {
+                Some(_) => format!(
+                    "{{bar:20}} {{percent:>3}} %  {{human_pos}} of {{human_len}} {things}, {{eta}} to \
+                 go  {{msg}}"
+                ),
+                None => format!("{{spinner}} {{human_pos}} {things}, {{per_sec}}  {{msg}}"),
+            },
+        )
+    }
+
+    /// A bar that is never drawn.
+    pub fn hidden() -> Self {
+        let hidden = Self::new(String::new(), None, "");
+        hidden.is_decided.store(true, Relaxed);
+        hidden
+    }
+
+    /// A bar for a few steps that take seconds each. It is drawn at once, and every second.
+    pub fn steps(total: u64) -> Self {
+        let steps = Self::new(String::new(), Some(total), "{bar:20} {pos} of {len}  {msg}");
+        steps.show();
+        steps.bar.enable_steady_tick(Duration::from_secs(1));
+        steps
+    }
+
+    fn new(what: String, total: Option<u64>, template: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        // If a template is invalid, the default style is used.
+        let style = ProgressStyle::with_template(template);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.progress_chars("━╸─"));
+        bar.set_message(what);
+        Self { bar, begun: Instant::now(), is_decided: AtomicBool::new(false) }
+    }
+
+    /// Changes the description of what is being done.
+    pub fn now(&self, what: impl Into<String>) {
+        self.bar.set_message(what.into());
+    }
+
+    /// Adds to what is done.
+    pub fn add(&self, done: u64) {
+        self.bar.inc(done);
+        self.moved();
+    }
+
+    /// Sets what is done, and the total.
+    pub fn set(&self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_position(done);
+        self.moved();
+    }
+
+    fn moved(&self) {
+        if !self.is_decided.load(Relaxed) && self.begun.elapsed() >= DELAY {
+            self.show();
+        }
+    }
+
+    /// Draws the bar, if one may be drawn.
+    fn show(&self) {
+        let is_first = !self.is_decided.swap(true, Relaxed);
+        if !is_first || OFF.load(Relaxed) || !io::stderr().is_terminal() {
+            return;
+        }
+        let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+        if drawn.as_ref().and_then(WeakProgressBar::upgrade).is_none() {
+            // On a terminal that cannot move its cursor, this draws nothing.
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            *drawn = Some(self.bar.downgrade());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Removes the bar, writes, and draws the bar again. `write` must not use this module.
+pub fn aside<T>(write: impl FnOnce() -> T) -> T {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match drawn.and_then(|bar| bar.upgrade()) {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+/// A writer of whole lines, to a terminal that may also show a bar.
+#[derive(Debug)]
+pub struct Beside<W>(pub W);
+
+impl<W: Write> Write for Beside<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        aside(|| self.0.write(bytes))
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        aside(|| self.0.write_all(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        aside(|| self.0.flush())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::{Beside, Progress, aside};
+
+    #[test]
+    fn progress_is_hidden_without_a_terminal() {
+        // The tests may run on a terminal, so nothing may be drawn.
+        super::no_progress();
+        let progress = Progress::count("counting", "things", Some(3));
+        progress.add(2);
+        progress.set(3, 4);
+        progress.show();
+        assert!(progress.bar.is_hidden());
+        assert_eq!((progress.bar.position(), progress.bar.length()), (3, Some(4)));
+        assert_eq!(aside(|| 7), 7);
+        let mut beside = Beside(Vec::new());
+        beside.write_all(b"a line\n").expect("a vector accepts every write");
+        assert_eq!(beside.0, b"a line\n");
+    }
+}
