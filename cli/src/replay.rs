@@ -19,7 +19,7 @@ use pricetime_journal::keyed_engine;
 
 use super::failure::{Code, Failure};
 use super::look::{self, At, Begun, Judge, Markets, Origin, Seen, Stop};
-use pace::Pace;
+pub(super) use pace::Pace;
 use report::{Report, Taken};
 use run::Run;
 
