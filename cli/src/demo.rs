@@ -14,7 +14,7 @@ mod tape;
 mod time;
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -80,15 +80,11 @@ impl Demo {
         if self.json {
             return self.show(Face::json(out.lock()));
         }
-        if self.plain || !out.is_terminal() || screen::is_dumb() {
+        if self.plain || !screen::is_possible() {
             return self.show(Face::lines(out.lock()));
         }
-        match Live::open(self.seed) {
-            // The panic hook writes to standard output too, so it is not locked here.
-            Ok(live) => self.show(Face::screen(live, out)),
-            // A terminal without a size, or without a keyboard.
-            Err(_) => self.show(Face::lines(out.lock())),
-        }
+        // The panic hook writes to standard output too, so it is not locked here.
+        self.show(Face::screen(Live::new(self.seed), out))
     }
 
     fn show(&self, mut face: Face<impl Write>) -> io::Result<()> {

@@ -22,4 +22,4 @@ pub(crate) use choice::{Choice, DEPTH_MAX, Press};
 pub(crate) use history::{Epoch, History, Trade};
 pub(crate) use paint::{clock, epoch_rows, market, running, spread, trade_rows};
 pub(crate) use picture::{Call, Countdown, Figure, LevelRow, Market, Notice, Picture, Tab};
-pub(crate) use terminal::{Screen, is_dumb};
+pub(crate) use terminal::{Screen, is_possible};

@@ -12,7 +12,6 @@ mod source;
 mod watched;
 
 use std::fs;
-use std::io::{self, IsTerminal as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -73,11 +72,11 @@ pub(super) struct Top {
     #[arg(long, value_name = "DIR", group = "source")]
     folder: Option<PathBuf>,
     /// A file whose first line is the token to present to the host
-    #[arg(long, value_name = "FILE", conflicts_with = "folder")]
+    #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// The speed of a recording: 1x is its own, 60x a minute in a second, max as fast as possible
-    #[arg(long, default_value = "1x", value_name = "N")]
-    speed: Pace,
+    /// The speed of a recording: 1x is its own (the default), 60x a minute in a second, max as fast as possible
+    #[arg(long, value_name = "N")]
+    speed: Option<Pace>,
     /// The market to show first
     #[arg(long, value_name = "MARKET")]
     market: Option<u32>,
@@ -88,45 +87,74 @@ pub(super) struct Top {
 impl Top {
     /// Shows the source until the person in front of the screen quits.
     pub(super) fn run(&self) -> Result<(), Failure> {
-        if !io::stdout().is_terminal() || screen::is_dumb() {
+        if !screen::is_possible() {
             let text = "top needs a terminal that can move its cursor, as standard output. \
                         `pricetime inspect book MARKET` prints a book of a data folder, and a running \
                         host answers {\"view\":{\"market\":1}} on its socket";
             return Err(Failure::new(Code::Usage, text));
         }
-        let source = self.source();
-        let mut source = match source {
-            Ok(source) => source,
-            Err(stop) => return look::ended(Err(stop)),
-        };
-        show(&mut *source, Choice::new(self.market))
+        match self.source() {
+            Ok(mut source) => show(&mut *source, Choice::new(self.market)),
+            Err(stop) => look::ended(Err(stop)),
+        }
     }
 
     fn source(&self) -> Result<Box<dyn Source>, Stop> {
         let markets = self.markets.markets_max;
-        if let Some(address) = &self.tcp {
-            return self.socket(Address::Tcp(address.clone()));
-        }
-        if let Some(path) = &self.unix {
-            return self.socket(Address::Unix(path.clone()));
-        }
-        let path = self.folder.clone().or_else(|| self.from.clone()).map_or_else(otherwise, Ok)?;
-        let kind = fs::metadata(&path).map(|found| found.file_type());
-        match kind {
-            _ if self.folder.is_some() => Ok(Box::new(Folder::open(&path, markets)?)),
-            Ok(kind) if kind.is_dir() => Ok(Box::new(Folder::open(&path, markets)?)),
-            Ok(kind) if kind.is_socket() => self.socket(Address::Unix(path)),
-            Ok(_) => Ok(Box::new(Recording::open(&path, self.speed, markets)?)),
-            Err(error) => {
-                Err(Failure::failed(look::unreadable(&path.display().to_string(), &error)).into())
+        match self.subject()? {
+            Subject::Host(address) => {
+                refuse(self.speed.is_some(), "--speed is for recordings")?;
+                let token = self.token_file.as_deref().map(token).transpose()?;
+                Ok(Box::new(Socket::open(address, token, self.market)?))
+            }
+            Subject::Folder(path) => {
+                refuse(self.speed.is_some(), "--speed is for recordings")?;
+                refuse(self.token_file.is_some(), "--token-file is for hosts")?;
+                Ok(Box::new(Folder::open(&path, markets)?))
+            }
+            Subject::Recording(path) => {
+                refuse(self.token_file.is_some(), "--token-file is for hosts")?;
+                Ok(Box::new(Recording::open(&path, self.speed.unwrap_or_default(), markets)?))
             }
         }
     }
 
-    fn socket(&self, address: Address) -> Result<Box<dyn Source>, Stop> {
-        let token = self.token_file.as_deref().map(token).transpose()?;
-        Ok(Box::new(Socket::open(address, token, self.market)?))
+    /// What is to be shown.
+    fn subject(&self) -> Result<Subject, Failure> {
+        if let Some(address) = &self.tcp {
+            return Ok(Subject::Host(Address::Tcp(address.clone())));
+        }
+        if let Some(path) = &self.unix {
+            return Ok(Subject::Host(Address::Unix(path.clone())));
+        }
+        if let Some(path) = &self.folder {
+            return Ok(Subject::Folder(path.clone()));
+        }
+        let path = self.from.clone().map_or_else(otherwise, Ok)?;
+        let kind = fs::metadata(&path).map(|found| found.file_type());
+        let kind = kind.map_err(|error| {
+            Failure::failed(look::unreadable(&path.display().to_string(), &error))
+        })?;
+        Ok(if kind.is_dir() {
+            Subject::Folder(path)
+        } else if kind.is_socket() {
+            Subject::Host(Address::Unix(path))
+        } else {
+            Subject::Recording(path)
+        })
     }
+}
+
+/// What is shown.
+enum Subject {
+    Host(Address),
+    Folder(PathBuf),
+    Recording(PathBuf),
+}
+
+/// Refuses an option that does not go with the source.
+fn refuse(is_given: bool, why: &str) -> Result<(), Failure> {
+    if is_given { Err(Failure::new(Code::Usage, why)) } else { Ok(()) }
 }
 
 /// The source if none is named.

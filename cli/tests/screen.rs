@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use pricetime_tests::terminal::{Setting, Terminal};
-use program::{MARKET, Running, err, folder, out, place, run};
+use program::{MARKET, Running, err, folder, out, place, run, token};
 
 /// Starts the program on a terminal of 80 columns and 24 rows.
 fn start(folder: &Path, arguments: &[&str]) -> Terminal {
@@ -62,7 +62,7 @@ fn demo_shows_a_screen_until_q_and_then_the_summary() {
     demo.wait_for_text("core");
     let text = demo.wait_for("a book, trades and an epoch", |screen| {
         let text = screen.contents();
-        ["▲ buy", "▼ sell", "closes in", "█"].iter().all(|part| text.contains(part))
+        ["▲ buy", "▼ sell", "closes in", "█", "+ - depth"].iter().all(|part| text.contains(part))
     });
     for part in [
         "demo, seed 1",
@@ -150,7 +150,7 @@ fn top_shows_a_recording_and_switches_between_its_markets() {
         "   10.25        30      1 ███",
         "spread 0.75",
         "    9.50        30      1 ███",
-        "10:15:03 ▲ buy        10   10.25",
+        "10:15:03 ▲ buy    10.25       10",
         "Epoch 2 continuous",
         "      1 10:15:00   10.25   10.25   10.25   10.25         10       1",
     ] {
@@ -162,8 +162,8 @@ fn top_shows_a_recording_and_switches_between_its_markets() {
     top.type_text("+");
     top.wait_for_text("10.75");
     for (key, market, part) in [
-        ("\t", "WIND", "10:15:05 ▼ sell        2   55.55"),
-        ("\x1b[C", "SUN", "10:15:03 ▲ buy        10   10.25"),
+        ("\t", "WIND", "10:15:05 ▼ sell   55.55        2"),
+        ("\x1b[C", "SUN", "10:15:03 ▲ buy    10.25       10"),
         ("\x1b[D", "WIND", "one side is empty"),
         ("\x1b[Z", "SUN", "spread 0.75"),
     ] {
@@ -201,7 +201,7 @@ fn top_shows_a_running_host_and_connects_again() {
     for screen in [&mut top, &mut by_tcp] {
         let text = screen.wait_for("the trade", |screen| {
             let text = screen.contents();
-            text.contains("▲ buy        12   10.25") && text.contains(" 5 durable")
+            text.contains("▲ buy    10.25       12") && text.contains(" 5 durable")
         });
         assert!(text.contains("last 10.25 ▲"), "{text}");
     }
@@ -224,10 +224,38 @@ fn top_shows_a_running_host_and_connects_again() {
     operator.say(&place(9, 4, "sell", "10.00", 3));
     assert_eq!(operator.hear()["done"]["outcome"], "accepted");
     let text = top.wait_for_text("spread 0.50");
-    assert!(text.contains("▲ buy        12   10.25"), "the last trades are kept: {text}");
+    assert!(text.contains("▲ buy    10.25       12"), "the last trades are kept: {text}");
     let id = top.id().to_string();
     assert!(Command::new("kill").args(["-s", "TERM", &id]).status().expect("kill").success());
     ended(top);
+}
+
+#[test]
+fn top_presents_a_token_over_tcp() {
+    let folder = folder();
+    let tokens = token("test token", &["00000000-0000-0000-0000-000000000007"]);
+    fs::write(folder.path().join("c.toml"), tokens).expect("a file");
+    for (name, text) in [("right", "test token\n"), ("wrong", "another\n"), ("empty", "\n")] {
+        fs::write(folder.path().join(name), text).expect("a file");
+    }
+    let words = ["--tcp", "127.0.0.1:0", "--config", "c.toml", "--epoch", "never"];
+    let mut host = Running::start_in(folder, &words);
+    let mut operator = host.unix();
+    operator.say(MARKET);
+    operator.hear();
+    operator.hear();
+    let address = host.address().to_string();
+    let path = host.folder.path().to_owned();
+    let top = |file: &str| start(&path, &["top", "--tcp", &address, "--token-file", file]);
+    let mut right = top("right");
+    right.wait_for_text("the book is empty");
+    right.type_text("q");
+    ended(right);
+    for (file, code, part) in [("wrong", 1, "token"), ("empty", 2, "pricetime token")] {
+        let (found, text) = top(file).end();
+        assert_eq!(found, Some(code), "{text}");
+        assert!(text.contains(part), "{text}");
+    }
 }
 
 #[test]
@@ -265,6 +293,7 @@ fn top_without_a_terminal_or_a_source_says_what_to_do() {
         (&["top", "--unix", "nowhere"], 1, "cannot connect to nowhere"),
         (&["top", "--folder", "nowhere"], 1, "nowhere"),
         (&["top", "--unix", "a", "--folder", "b"], 2, "cannot be used with"),
+        (&["top", "--folder", "nowhere", "--speed", "2"], 2, "--speed"),
     ] {
         let (found, text) = start(folder.path(), words).end();
         assert_eq!(found, Some(code), "{text}");

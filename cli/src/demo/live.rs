@@ -23,10 +23,16 @@ pub(super) struct Moment<'a> {
     pub(super) in_core: Duration,
 }
 
+/// The screen appears after this time. A run that is shorter only prints its summary.
+const PATIENCE: Duration = Duration::from_millis(150);
+
 /// The screen, and what the person in front of it has chosen.
 #[derive(Debug)]
 pub(super) struct Live {
-    screen: Screen,
+    /// `None` until it appears.
+    screen: Option<Screen>,
+    /// Whether there can be no screen, because there is no keyboard.
+    is_off: bool,
     choice: Choice,
     seed: u64,
     due: Instant,
@@ -35,10 +41,9 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Switches the terminal to the screen.
-    pub(super) fn open(seed: u64) -> io::Result<Self> {
-        let (choice, paused) = (Choice::new(None), Duration::ZERO);
-        Ok(Self { screen: Screen::open()?, choice, seed, due: Instant::now(), paused })
+    pub(super) fn new(seed: u64) -> Self {
+        let (choice, due) = (Choice::new(None), Instant::now() + PATIENCE);
+        Self { screen: None, is_off: false, choice, seed, due, paused: Duration::ZERO }
     }
 
     /// How long the demo was paused.
@@ -50,15 +55,22 @@ impl Live {
     /// end.
     pub(super) fn frame(&mut self, moment: Moment<'_>) -> io::Result<bool> {
         let begun = Instant::now();
-        if begun < self.due {
+        if begun < self.due || self.is_off {
             return Ok(true);
         }
+        if self.screen.is_none() {
+            self.screen = Screen::open().ok();
+        }
+        let Some(screen) = &mut self.screen else {
+            self.is_off = true;
+            return Ok(true);
+        };
         let picture = picture(moment, self.seed);
         loop {
-            self.screen.draw(&picture, &mut self.choice)?;
+            screen.draw(&picture, &mut self.choice)?;
             let now = Instant::now();
             let until = if self.choice.is_paused { now + FRAME } else { now };
-            let pressed = self.screen.press(&picture, &mut self.choice, until)?;
+            let pressed = screen.press(&picture, &mut self.choice, until)?;
             if pressed == Some(Press::Quit) {
                 return Ok(false);
             }
@@ -92,6 +104,7 @@ fn picture(moment: Moment<'_>, seed: u64) -> Picture {
             Figure::new(grouped(rate(totals.commands, in_core)), "commands/s in the core"),
             Figure::new(count(totals.commands), "commands"),
             Figure::new(count(totals.trades), "trades"),
+            Figure::new(count(book.map_or(0, |book| book.live().into())), "live orders"),
         ],
         notice: None,
     }

@@ -33,6 +33,13 @@ impl FromStr for Pace {
     }
 }
 
+impl Default for Pace {
+    /// The original speed.
+    fn default() -> Self {
+        Self(Some(1.0))
+    }
+}
+
 impl Pace {
     /// The multiple of the original speed; `None` is as fast as possible.
     pub(in super::super) const fn factor(self) -> Option<f64> {

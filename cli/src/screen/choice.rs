@@ -15,7 +15,7 @@ pub(crate) struct Choice {
     pub(crate) depth: usize,
     pub(crate) is_paused: bool,
     pub(crate) is_helping: bool,
-    /// How many levels the terminal has room for.
+    /// How many levels can be shown: there are as many, and the terminal has room for them.
     pub(super) room: usize,
 }
 

@@ -8,7 +8,6 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
-use super::bar::bar;
 use super::colours::Colours;
 use super::picture::{Countdown, EpochRow, Market};
 
@@ -26,10 +25,12 @@ pub(super) fn title(market: &Market, colours: Colours) -> Line<'static> {
         Span::raw(" "),
     ];
     if let Some(Countdown { left, whole }) = market.countdown {
-        let passed = whole.saturating_sub(left).as_secs_f64();
-        let bar = bar(passed, whole.as_secs_f64(), PASSED);
+        let passed = whole.saturating_sub(left).as_millis() * PASSED as u128;
+        let passed = passed.checked_div(whole.as_millis()).unwrap_or_default();
+        let passed = usize::try_from(passed).unwrap_or(PASSED).min(PASSED);
         spans.push(Span::raw(format!("closes in {} ", time(left))));
-        spans.push(Span::styled(format!("▕{bar:<PASSED$}▏"), colours.accent()));
+        spans.push(Span::styled("█".repeat(passed), colours.accent()));
+        spans.push(Span::styled("░".repeat(PASSED - passed), colours.frame()));
         spans.push(Span::raw(" "));
     }
     Line::from(spans)

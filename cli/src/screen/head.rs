@@ -22,7 +22,8 @@ pub(super) fn title(
     choice: &Choice,
     colours: Colours,
 ) {
-    let mut spans = vec![Span::styled(format!(" {} ", picture.title), colours.badge())];
+    let name = shortened(&picture.title, usize::from(area.width) / 2);
+    let mut spans = vec![Span::styled(format!(" {name} "), colours.badge())];
     if choice.is_paused {
         spans.push(Span::raw(" "));
         spans.push(Span::styled(" PAUSED ", colours.note().patch(colours.badge())));
@@ -46,6 +47,15 @@ pub(super) fn title(
     left.render(area, buffer);
     if used < usize::from(area.width) {
         right.render(area, buffer);
+    }
+}
+
+/// The end of a text that is too long, because that is where a path differs from others.
+fn shortened(text: &str, most: usize) -> String {
+    let more = text.chars().count().saturating_sub(most);
+    match text.char_indices().nth(more + 1) {
+        Some((at, _)) if more > 0 => format!("…{}", text.get(at..).unwrap_or_default()),
+        Some(_) | None => text.to_owned(),
     }
 }
 

@@ -13,9 +13,9 @@ use super::{book, epochs, head, help, tape};
 /// The smallest width at which the trades stand beside the book.
 const BESIDE: u16 = 70;
 /// The width of the trades.
-const TAPE: u16 = 34;
+const TAPE: u16 = 37;
 
-/// Draws the screen. Returns how many levels of each side there is room for.
+/// Draws the screen. Returns how many levels of each side can be shown: there are as many, and room for them.
 pub(super) fn page(
     buffer: &mut Buffer,
     area: Rect,
@@ -73,7 +73,7 @@ fn panels(
     let depth = choice.depth.min(room).min(bids.max(asks));
     let levels = Line::styled(format!(" {depth} of {bids} bids, {asks} asks "), colours.label());
     framed(buffer, left, (title, levels), colours);
-    room
+    room.min(market.bids.len().max(market.asks.len()))
 }
 
 /// Draws a frame with a title at the left and one at the right. Returns the area inside.

@@ -15,7 +15,7 @@ pub(super) fn tape(buffer: &mut Buffer, area: Rect, trades: &[TradeRow], colours
     let shown = || trades.iter().take(rows);
     let price = shown().map(|trade| trade.price.len()).max().unwrap_or(0).max(7);
     let quantity = shown().map(|trade| trade.quantity.len()).max().unwrap_or(0).max(8);
-    let heading = format!(" {:<8} taker  {:>quantity$} {:>price$}", "time", "quantity", "price");
+    let heading = format!(" {:<8} taker  {:>price$} {:>quantity$}", "time", "price", "quantity");
     let mut lines = vec![Line::styled(heading, colours.label())];
     lines.extend(shown().map(|trade| {
         let taker = match trade.taker_side {
@@ -26,8 +26,8 @@ pub(super) fn tape(buffer: &mut Buffer, area: Rect, trades: &[TradeRow], colours
         Line::from(vec![
             Span::styled(format!(" {:<8} ", trade.time), colours.label()),
             Span::styled(taker, style),
-            Span::raw(format!(" {:>quantity$}", trade.quantity)),
             Span::styled(format!(" {:>price$}", trade.price), style),
+            Span::raw(format!(" {:>quantity$}", trade.quantity)),
         ])
     }));
     if trades.is_empty() {

@@ -56,21 +56,20 @@ fn restore() {
     }
 }
 
-/// Returns `true` if `TERM` names a terminal that cannot move its cursor, or is not set.
-pub(crate) fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty())
+/// Returns `true` if standard output is a terminal that can show the screen: it can move its cursor, and it
+/// has a size.
+pub(crate) fn is_possible() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
+    !is_dumb && io::stdout().is_terminal() && terminal::size().is_ok_and(|(x, y)| x > 0 && y > 0)
 }
 
 impl Screen {
     /// Switches the terminal to the screen.
     ///
     /// # Errors
-    /// Returns an error if standard output is not a terminal with a size, or if it cannot be switched.
+    /// Returns an error if the terminal cannot be switched, or if there is no keyboard.
     pub(crate) fn open() -> io::Result<Self> {
         let out = io::stdout();
-        if !out.is_terminal() || matches!(terminal::size()?, (0, _) | (_, 0)) {
-            return Err(io::Error::other("standard output is not a terminal with a size"));
-        }
         let ended = Arc::default();
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
             signal_hook::flag::register(signal, Arc::clone(&ended))?;

@@ -138,7 +138,7 @@ impl Source for Folder {
         let mut figures = vec![
             Figure::new(rate, "commands/s"),
             Figure::new(grouped(last.0), "commands"),
-            Figure::new(grouped(last.0.saturating_sub(self.snapshot.0)), "since the snapshot"),
+            Figure::new(grouped(last.0.saturating_sub(self.snapshot.0)), "after the snapshot"),
         ];
         if self.sight.in_use {
             figures.push(Figure::new(grouped(self.sight.left_out()), "not durable yet"));

@@ -41,8 +41,10 @@ pub(super) struct Recording {
     meter: Meter,
     refused: u64,
     first_refused: Option<String>,
-    /// The digest of the state at the end, once that is reached.
-    ended: Option<u128>,
+    /// The digest of the state at the end, once that is reached, and the commands in a second until then.
+    ended: Option<(u128, u64)>,
+    /// When the first command was executed here.
+    first: Option<Instant>,
 }
 
 impl Recording {
@@ -69,6 +71,7 @@ impl Recording {
             refused: 0,
             first_refused: None,
             ended: None,
+            first: None,
         })
     }
 
@@ -121,16 +124,26 @@ impl Recording {
             self.next = self.read()?;
         }
         let Some(next) = self.next else {
-            self.ended.get_or_insert(self.watched.engine.digest());
+            if self.ended.is_none() {
+                self.ended = Some((self.watched.engine.digest(), self.average()));
+            }
             return Ok(false);
         };
         self.begun.get_or_insert_with(|| (Instant::now(), next.timestamp));
+        self.first.get_or_insert_with(Instant::now);
         if self.factor.is_some() && self.now() < next.timestamp {
             return Ok(false);
         }
         self.watched.apply(&next);
         self.next = None;
         Ok(true)
+    }
+
+    /// The commands in a second since the first one.
+    fn average(&self) -> u64 {
+        let passed = self.first.map_or(0, |first| first.elapsed().as_micros()).max(1);
+        let rate = u128::from(self.watched.engine.last_sequence().0) * 1_000_000 / passed;
+        u64::try_from(rate).unwrap_or(u64::MAX)
     }
 
     fn notice(&self) -> Option<Notice> {
@@ -142,7 +155,7 @@ impl Recording {
         match (self.ended, refused) {
             (Some(_), Some(refused)) => Some(Notice::Fault(format!("ended; {refused}"))),
             (None, Some(refused)) => Some(Notice::Fault(refused)),
-            (Some(digest), None) => {
+            (Some((digest, _)), None) => {
                 Some(Notice::Note(format!("ended after {commands} commands, digest {digest:032x}")))
             }
             (None, None) => None,
@@ -177,7 +190,8 @@ impl Source for Recording {
 
     fn picture(&self, market: Option<u32>) -> Picture {
         let now = self.now();
-        let rate = self.meter.rate().map_or_else(|| String::from("-"), grouped);
+        let rate = self.ended.map(|(_, average)| average).or_else(|| self.meter.rate());
+        let rate = rate.map_or_else(|| String::from("-"), grouped);
         let speed = self.factor.map_or_else(|| String::from("max"), |factor| format!("{factor}x"));
         Picture {
             title: format!("top {}", self.name),

@@ -2,7 +2,7 @@
 //! that thread connects again.
 
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -64,9 +64,10 @@ impl Socket {
         named: Option<u32>,
     ) -> Result<Self, Failure> {
         let link = Link::open(&address, token.as_ref()).map_err(|error| {
-            Failure::failed(format!(
-                "cannot connect to {address}: {error} (is `pricetime run` listening there?)"
-            ))
+            let is_gone =
+                [ErrorKind::ConnectionRefused, ErrorKind::NotFound].contains(&error.kind());
+            let hint = if is_gone { ": start `pricetime run` there first" } else { "" };
+            Failure::failed(format!("cannot connect to {address}: {error}{hint}"))
         })?;
         let shared = Arc::new(Shared { feed: Mutex::default(), mouth: Mutex::new(None) });
         let ear = shared.take(link);
@@ -213,9 +214,9 @@ impl Socket {
             figures: vec![
                 Figure::new(count(feed.meter.rate()), "commands/s"),
                 Figure::new(count(durable.map(|it| it.0)), "durable"),
-                Figure::new(millis(feed.round_trip), "round trip"),
+                Figure::new(millis(feed.round_trip), "answer"),
                 Figure::new(millis(feed.delay), "behind"),
-                Figure::new(count(behind), "since the snapshot"),
+                Figure::new(count(behind), "after the snapshot"),
             ],
             notice: feed.notice().or(silent),
         }

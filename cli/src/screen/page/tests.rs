@@ -84,11 +84,11 @@ fn small_terminal_shows_book_trades_epochs_and_figures() {
         " 1 WIND   4 SUN/EUR ",
         "┌ Book of market 4 ",
         " 3 of 3 bids, 2 asks ┐",
-        "   0.1430     12.00      6 █████████",
+        "   0.1430     12.00      6 ████████",
         " ── spread 0.0003 ──",
-        "10:15:07 ▲ buy      2.50  0.1425",
-        "10:15:07 ▼ sell     2.50  0.1424",
-        "Epoch 7 continuous closes in 1:14 ▕█████████▏▏",
+        "10:15:07 ▲ buy   0.1425     2.50",
+        "10:15:07 ▼ sell  0.1424     2.50",
+        "Epoch 7 continuous closes in 1:14 █████████░",
         "      7 10:15:00  0.1400  0.1525  0.1390  0.1425     120.50   1,234  0.1425",
         " 1,234 commands/s",
         " q quit",
@@ -135,6 +135,15 @@ fn notice_and_help_cover_what_is_below() {
         assert!(all.contains(part), "{part:?} in\n{all}");
     }
     assert!(!all.contains("q quit"), "{all}");
+}
+
+#[test]
+fn long_title_leaves_room_for_the_market() {
+    let mut picture = picture();
+    picture.title = format!("top {}/é/day.jsonl", "/a/long/path".repeat(9));
+    let row = drawn(&picture, &Choice::new(None), 80, 24).swap_remove(0);
+    assert!(row.starts_with(" …"), "{row}");
+    assert!(row.contains("/é/day.jsonl   SUN/EUR  continuous"), "{row}");
 }
 
 #[test]
