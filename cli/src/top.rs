@@ -26,7 +26,7 @@ use super::screen::{self, Choice, Press, Screen};
 use folder::Folder;
 use link::Address;
 use recording::Recording;
-use socket::Socket;
+use socket::{Socket, Wanted};
 use source::Source;
 
 /// The socket that is used if no source is named and it is there.
@@ -77,6 +77,9 @@ pub(super) struct Top {
     /// The speed of a recording: 1x is its own (the default), 60x a minute in a second, max as fast as possible
     #[arg(long, value_name = "N")]
     speed: Option<Pace>,
+    /// Also show what the last N commands of a host did. The host replays them from its journal
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    past: u64,
     /// The market to show first
     #[arg(long, value_name = "MARKET")]
     market: Option<u32>,
@@ -105,7 +108,8 @@ impl Top {
             Subject::Host(address) => {
                 refuse(self.speed.is_some(), "--speed is for recordings")?;
                 let token = self.token_file.as_deref().map(token).transpose()?;
-                Ok(Box::new(Socket::open(address, token, self.market)?))
+                let wanted = Wanted { market: self.market, past: self.past };
+                Ok(Box::new(Socket::open(address, token, wanted)?))
             }
             Subject::Folder(path) => {
                 refuse(self.speed.is_some(), "--speed is for recordings")?;

@@ -207,6 +207,11 @@ fn top_shows_a_running_host_and_connects_again() {
     }
     by_tcp.type_text("q");
     ended(by_tcp);
+    let words = ["top", "--unix", "socket", "--past", "100"];
+    let mut past = start(&path, &words);
+    past.wait_for_text("▲ buy    10.25       12");
+    past.type_text("q");
+    ended(past);
     top.type_text("p");
     top.wait_for_text("PAUSED");
     operator.say("{\"close_epoch\":{\"market\":1,\"number\":1}}\n");

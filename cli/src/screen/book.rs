@@ -90,19 +90,7 @@ fn row(
 /// The line between the sides: the spread, or what an uncross would do.
 fn middle(market: &Market, width: usize, colours: Colours) -> Line<'static> {
     let (text, style) = match (&market.call, &market.spread) {
-        (Some(Call::Uncross { price, volume, surplus }), _) => {
-            let surplus = match surplus.strip_prefix('-') {
-                Some(more) => format!("{more} left to sell"),
-                None if surplus.bytes().all(|byte| matches!(byte, b'0' | b'.')) => {
-                    String::from("nothing left over")
-                }
-                None => format!("{surplus} left to buy"),
-            };
-            (format!("gate {volume} at {price}, {surplus}"), colours.phase(Phase::Call))
-        }
-        (Some(Call::Nothing), _) => {
-            (String::from("the gate would trade nothing"), colours.phase(Phase::Call))
-        }
+        (Some(call), _) => (gate(call, width.saturating_sub(4)), colours.phase(Phase::Call)),
         (None, _) if market.phase == Phase::Halted || market.phase == Phase::Closed => {
             (format!("the market is {}", word(&market.phase)), colours.phase(market.phase))
         }
@@ -112,10 +100,26 @@ fn middle(market: &Market, width: usize, colours: Colours) -> Line<'static> {
         }
         (None, None) => (String::from("one side is empty"), colours.label()),
     };
-    let rest = width.saturating_sub(text.chars().count() + 5);
+    let rest = width.saturating_sub(text.chars().count() + 4);
     Line::from(vec![
-        Span::styled(String::from(" ── "), colours.frame()),
+        Span::styled(String::from(" ─ "), colours.frame()),
         Span::styled(text, style),
         Span::styled(format!(" {}", "─".repeat(rest)), colours.frame()),
     ])
+}
+
+/// What an uncross would do: its price, its volume and, if there is room, what would be left over.
+fn gate(call: &Call, room: usize) -> String {
+    let Call::Uncross { price, volume, surplus } = call else {
+        return String::from("the gate would trade nothing");
+    };
+    let short = format!("gate {price}: {volume}");
+    let long = match surplus.strip_prefix('-') {
+        Some(more) => format!("{short}, {more} ask left"),
+        None if surplus.bytes().all(|byte| matches!(byte, b'0' | b'.')) => {
+            format!("{short}, none left")
+        }
+        None => format!("{short}, {surplus} bid left"),
+    };
+    if long.chars().count() <= room { long } else { short }
 }

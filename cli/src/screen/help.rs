@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, Clear, Widget as _};
 
 use super::colours::Colours;
 
-const TEXT: [&str; 16] = [
+const TEXT: [&str; 17] = [
     "q  Esc  Ctrl-C     quit",
     "→  Tab             the next market",
     "←  Shift-Tab       the previous market",
@@ -21,6 +21,7 @@ const TEXT: [&str; 16] = [
     "Epochs  the bold line is the current one, until now.",
     "        gate: the uniform price of the auction at its end;",
     "        in a call phase, the price that it would have now.",
+    "        Left: what would remain of the bids or the asks.",
     "",
     "\"Pause\" stops a recording. A live market goes on, and is",
     "shown again as it is when you continue.",

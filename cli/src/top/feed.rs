@@ -22,6 +22,7 @@ pub(super) struct Feed {
     /// The error that ended the connection, until there is a new one.
     pub(super) disconnected: Option<String>,
     history: Uuid,
+    from: Option<u64>,
     pub(super) markets: BTreeMap<u32, Listed>,
     status: Option<Status>,
     pub(super) asked: Asked,
@@ -44,12 +45,14 @@ pub(super) struct Asked {
 }
 
 impl Feed {
-    /// Begins again on a new connection. Of another history nothing is kept.
-    pub(super) fn connect(&mut self, history: Uuid) {
+    /// Begins again on a new connection. Of another history nothing is kept. Markets that are found later
+    /// are of interest from the command `from` on.
+    pub(super) fn connect(&mut self, history: Uuid, from: Option<u64>) {
         self.disconnected = None;
         if self.history != history {
             *self = Self { history, ..Self::default() };
         }
+        self.from = from;
         // `hello` was the first line.
         self.asked = Asked { lines: 1, ..Asked::default() };
         for market in self.markets.values_mut() {
@@ -85,7 +88,7 @@ impl Feed {
             return;
         };
         if self.markets.len() < MARKETS_MAX || self.markets.contains_key(market) {
-            self.markets.entry(*market).or_insert_with(|| Listed::new(spec));
+            self.markets.entry(*market).or_insert_with(|| Listed::new(spec, self.from));
         }
     }
 
@@ -127,10 +130,9 @@ impl Feed {
             // It was removed since it was listed.
             self.markets.remove(&market);
         } else if let Some(market) = self.asked.subscriptions.remove(&line) {
+            let durable = self.durable().map(|(durable, _)| durable);
             if let Some(market) = self.markets.get_mut(&market) {
-                // If the host no longer has what was missed, that is left out.
-                market.is_subscribed = market.sequence.is_none();
-                market.lose();
+                market.refused(durable);
             }
         } else {
             self.refused = Some(refused.error.clone());

@@ -9,6 +9,9 @@ use pricetime_gateway::json::{
 
 use super::super::screen::{self, Call, Countdown, Epoch, History, LevelRow, Market, Trade};
 
+/// How often a subscription to the past is tried, because each attempt is work for the host.
+const ATTEMPTS_MAX: u32 = 5;
+
 /// A market, and what was heard of it.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
@@ -16,6 +19,8 @@ pub(super) struct Listed {
     pub(super) is_subscribed: bool,
     /// The last command that was heard of.
     pub(super) sequence: Option<u64>,
+    /// How many subscriptions were refused in a row.
+    attempts: u32,
     /// The last answer to a `view`.
     pub(super) book: Option<Book>,
     history: History,
@@ -26,11 +31,13 @@ pub(super) struct Listed {
 }
 
 impl Listed {
-    pub(super) fn new(spec: MarketSpec) -> Self {
+    /// A market of which nothing is known yet, except that it is of interest after the command `sequence`.
+    pub(super) fn new(spec: MarketSpec, sequence: Option<u64>) -> Self {
         Self {
             spec,
             is_subscribed: false,
-            sequence: None,
+            sequence,
+            attempts: 0,
             book: None,
             history: History::default(),
             turnover: Turnover::default(),
@@ -44,11 +51,18 @@ impl Listed {
             self.is_fresh = book.epoch == 1 && book.last_price.is_none();
         }
         self.sequence = self.sequence.max(Some(book.sequence));
+        self.attempts = 0;
     }
 
-    /// Forgets what needs every update, because some were missed.
-    pub(super) fn lose(&mut self) {
-        self.sequence = None;
+    /// A subscription was refused: the host no longer has what was missed, or the market is younger. Asks
+    /// for half of it, and after some attempts for nothing before now.
+    pub(super) fn refused(&mut self, durable: Option<u64>) {
+        // If it was refused without a beginning, it stays as it is.
+        self.is_subscribed = self.sequence.is_none();
+        self.attempts += 1;
+        let from = self.sequence.filter(|_| self.attempts < ATTEMPTS_MAX);
+        self.sequence = from.zip(durable).map(|(from, durable)| from.midpoint(durable));
+        // Some updates were missed, so everything that needs all of them is gone.
         self.is_fresh = false;
         self.history.begin = None;
         self.turnover = Turnover::default();

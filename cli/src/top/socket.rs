@@ -32,12 +32,20 @@ const SILENT: Duration = Duration::from_secs(10);
 pub(super) struct Socket {
     address: Address,
     shared: Arc<Shared>,
-    /// A market whose number may not be among those that are searched.
-    named: Option<u32>,
+    wanted: Wanted,
     status_due: Instant,
     search_due: Instant,
     /// What is shown while the screen is paused.
     paused: Option<(Feed, Timestamp)>,
+}
+
+/// What is wanted of a host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// A market whose number may not be among those that are searched.
+    pub(super) market: Option<u32>,
+    /// How many of the commands before now are of interest.
+    pub(super) past: u64,
 }
 
 /// What the reading thread and the screen share.
@@ -61,7 +69,7 @@ impl Socket {
     pub(super) fn open(
         address: Address,
         token: Option<Secret>,
-        named: Option<u32>,
+        wanted: Wanted,
     ) -> Result<Self, Failure> {
         let link = Link::open(&address, token.as_ref()).map_err(|error| {
             let is_gone =
@@ -70,14 +78,15 @@ impl Socket {
             Failure::failed(format!("cannot connect to {address}: {error}{hint}"))
         })?;
         let shared = Arc::new(Shared { feed: Mutex::default(), mouth: Mutex::new(None) });
-        let ear = shared.take(link);
+        let past = wanted.past;
+        let ear = shared.take(link, past);
         let (reading, to) = (Arc::clone(&shared), address.clone());
         // The thread ends with the process.
         Builder::new()
             .name(String::from("pt-top"))
-            .spawn(move || reading.read(ear, &to, token.as_ref()))?;
+            .spawn(move || reading.read(ear, past, &to, token.as_ref()))?;
         let now = Instant::now();
-        Ok(Self { address, shared, named, status_due: now, search_due: now, paused: None })
+        Ok(Self { address, shared, wanted, status_due: now, search_due: now, paused: None })
     }
 
     /// Sends the questions that are due. `market` is the one that is shown.
@@ -93,7 +102,7 @@ impl Socket {
         };
         if now >= self.search_due {
             self.search_due = now + SEARCH;
-            let named = self.named.filter(|market| *market > SEARCHED);
+            let named = self.wanted.market.filter(|market| *market > SEARCHED);
             for market in (1..=SEARCHED).chain(named) {
                 say(format!("{{\"market\":{{\"market\":{market}}}}}"));
             }
@@ -126,16 +135,17 @@ impl Socket {
 
 impl Shared {
     /// Begins to use a connection.
-    fn take(&self, link: Link) -> Ear {
+    fn take(&self, link: Link, past: u64) -> Ear {
         let Link { ear, mouth, welcome } = link;
         let mut feed = lock(&self.feed);
-        feed.connect(welcome.history);
+        let from = (past > 0).then(|| welcome.sequence.saturating_sub(past).max(1));
+        feed.connect(welcome.history, from);
         *lock(&self.mouth) = Some(mouth);
         ear
     }
 
     /// Reads lines for ever.
-    fn read(&self, mut ear: Ear, to: &Address, token: Option<&Secret>) {
+    fn read(&self, mut ear: Ear, past: u64, to: &Address, token: Option<&Secret>) {
         loop {
             let mut why = self.listen(&mut ear);
             ear = loop {
@@ -146,7 +156,7 @@ impl Shared {
                 }
                 thread::sleep(RETRY);
                 match Link::open(to, token) {
-                    Ok(link) => break self.take(link),
+                    Ok(link) => break self.take(link, past),
                     Err(error) => why = error.to_string(),
                 }
             };

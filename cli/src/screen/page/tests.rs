@@ -81,11 +81,11 @@ fn small_terminal_shows_book_trades_epochs_and_figures() {
     for part in [
         " top ./data   SUN/EUR  continuous  last 0.1425 ▲",
         "2026-06-01 10:15:07",
-        " 1 WIND   4 SUN/EUR ",
+        "  1 WIND   4 SUN/EUR\n",
         "┌ Book of market 4 ",
         " 3 of 3 bids, 2 asks ┐",
         "   0.1430     12.00      6 ████████",
-        " ── spread 0.0003 ──",
+        " ─ spread 0.0003 ──",
         "10:15:07 ▲ buy   0.1425     2.50",
         "10:15:07 ▼ sell  0.1424     2.50",
         "Epoch 7 continuous closes in 1:14 █████████░",
@@ -120,7 +120,7 @@ fn call_phase_shows_what_the_gate_would_trade() {
         market.call = Some(Call::Uncross { price, volume, surplus });
     }
     let all = drawn(&picture, &Choice::new(Some(4)), 80, 24).join("\n");
-    assert!(all.contains(" ── gate 7.50 at 0.1426, 2.50 left to sell ─"), "{all}");
+    assert!(all.contains(" ─ gate 0.1426: 7.50, 2.50 ask left ─"), "{all}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn close(feed: &mut Feed, second: u64, number: u64) {
 /// A feed with a market whose book was asked for in line 3, and that was subscribed to in line 4.
 fn feed() -> Feed {
     let mut feed = Feed::default();
-    feed.connect(Uuid::nil());
+    feed.connect(Uuid::nil(), None);
     hear(&mut feed, SPEC);
     feed.asked.view = Some((3, 1));
     feed.asked.subscriptions.insert(4, 1);
@@ -76,7 +76,7 @@ fn connection_to_the_same_history_resumes_and_to_another_begins_anew() {
     feed.disconnected = Some(String::from("reset"));
     let retrying = Notice::Fault(String::from("disconnected, retrying: reset"));
     assert_eq!(feed.notice(), Some(retrying));
-    feed.connect(Uuid::nil());
+    feed.connect(Uuid::nil(), None);
     assert_eq!((feed.notice(), feed.asked.lines), (None, 1));
     let market = &feed.markets[&1];
     assert_eq!((market.is_subscribed, market.sequence), (false, Some(5)));
@@ -86,9 +86,16 @@ fn connection_to_the_same_history_resumes_and_to_another_begins_anew() {
     hear(&mut feed, MISSED);
     let market = &feed.markets[&1];
     assert_eq!((market.is_subscribed, market.sequence), (false, None));
+    let market = feed.markets.get_mut(&1).unwrap();
+    (market.sequence, market.is_subscribed) = (Some(100), true);
+    let asked = [200, 200, 200, 200].map(|durable| {
+        market.refused(Some(durable));
+        market.sequence
+    });
+    assert_eq!(asked, [Some(150), Some(175), Some(187), None]);
     assert!(shown(&feed, 6).running.is_none(), "trades may be missing");
     assert_eq!(shown(&feed, 6).trades.len(), 2);
-    feed.connect(Uuid::max());
+    feed.connect(Uuid::max(), None);
     assert!(feed.markets.is_empty());
 }
 
