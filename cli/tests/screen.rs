@@ -297,6 +297,7 @@ fn top_without_a_terminal_or_a_source_says_what_to_do() {
         (&["top", "nowhere"], 1, "nowhere"),
         (&["top", "--unix", "nowhere"], 1, "cannot connect to nowhere"),
         (&["top", "--folder", "nowhere"], 1, "nowhere"),
+        (&["top", "/dev/null"], 2, "not a regular file"),
         (&["top", "--unix", "a", "--folder", "b"], 2, "cannot be used with"),
         (&["top", "--folder", "nowhere", "--speed", "2"], 2, "--speed"),
     ] {

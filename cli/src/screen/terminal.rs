@@ -70,10 +70,6 @@ impl Screen {
     /// Returns an error if the terminal cannot be switched, or if there is no keyboard.
     pub(crate) fn open() -> io::Result<Self> {
         let out = io::stdout();
-        let ended = Arc::default();
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
-            signal_hook::flag::register(signal, Arc::clone(&ended))?;
-        }
         HOOK.call_once(|| {
             let before = panic::take_hook();
             panic::set_hook(Box::new(move |panicked| {
@@ -85,6 +81,10 @@ impl Screen {
         enable_raw_mode()?;
         IS_ENTERED.store(true, Ordering::SeqCst);
         let _entered = Entered;
+        let ended = Arc::default();
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
+            signal_hook::flag::register(signal, Arc::clone(&ended))?;
+        }
         execute!(out, EnterAlternateScreen, Hide)?;
         let terminal = Terminal::new(CrosstermBackend::new(out))?;
         Ok(Self { terminal, _entered, colours: Colours::from_environment(), ended })

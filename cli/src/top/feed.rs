@@ -22,6 +22,8 @@ pub(super) struct Feed {
     /// The error that ended the connection, until there is a new one.
     pub(super) disconnected: Option<String>,
     history: Uuid,
+    /// The last durable command when the connection began.
+    begun: u64,
     from: Option<u64>,
     pub(super) markets: BTreeMap<u32, Listed>,
     status: Option<Status>,
@@ -45,14 +47,15 @@ pub(super) struct Asked {
 }
 
 impl Feed {
-    /// Begins again on a new connection. Of another history nothing is kept. Markets that are found later
-    /// are of interest from the command `from` on.
-    pub(super) fn connect(&mut self, history: Uuid, from: Option<u64>) {
+    /// Begins again on a new connection, when this command is durable. Of another history nothing is kept.
+    /// Of markets that are found later, this many commands before that one are of interest.
+    pub(super) fn connect(&mut self, history: Uuid, durable: u64, past: u64) {
         self.disconnected = None;
         if self.history != history {
             *self = Self { history, ..Self::default() };
         }
-        self.from = from;
+        self.begun = durable;
+        self.from = (past > 0).then(|| durable.saturating_sub(past).max(1));
         // `hello` was the first line.
         self.asked = Asked { lines: 1, ..Asked::default() };
         for market in self.markets.values_mut() {
@@ -107,7 +110,10 @@ impl Feed {
     }
 
     fn update(&mut self, update: &Update, wall: Timestamp) {
-        self.delay = wall.0.checked_sub(update.time.0.0).map(Duration::from_nanos);
+        // An update of the past does not say how long updates take.
+        if update.sequence > self.begun {
+            self.delay = wall.0.checked_sub(update.time.0.0).map(Duration::from_nanos);
+        }
         if update.removed {
             self.markets.remove(&update.market);
         } else if let Some(market) = self.markets.get_mut(&update.market) {

@@ -52,7 +52,13 @@ impl Recording {
     pub(super) fn open(path: &Path, pace: Pace, markets: u32) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let failed = |error: io::Error| Failure::failed(look::unreadable(&name, &error));
-        let mut reader = BufReader::with_capacity(1 << 18, File::open(path).map_err(failed)?);
+        let file = File::open(path).map_err(failed)?;
+        if !file.metadata().map_err(failed)?.is_file() {
+            // Reading from a pipe could wait, and then no key would work.
+            let text = format!("{name} is not a regular file: write the recording to a file first");
+            return Err(Failure::new(Code::Usage, text));
+        }
+        let mut reader = BufReader::with_capacity(1 << 18, file);
         if let Some(why) = why_not_json_lines(&name, reader.fill_buf().map_err(failed)?) {
             return Err(Failure::new(Code::Usage, why));
         }

@@ -138,8 +138,7 @@ impl Shared {
     fn take(&self, link: Link, past: u64) -> Ear {
         let Link { ear, mouth, welcome } = link;
         let mut feed = lock(&self.feed);
-        let from = (past > 0).then(|| welcome.sequence.saturating_sub(past).max(1));
-        feed.connect(welcome.history, from);
+        feed.connect(welcome.history, welcome.sequence, past);
         *lock(&self.mouth) = Some(mouth);
         ear
     }
@@ -233,7 +232,11 @@ impl Socket {
     }
 }
 
-/// A duration like 0.3 ms.
+/// A duration like 0.3 ms or 12 s.
 fn millis(time: Option<Duration>) -> String {
-    time.map_or_else(|| String::from("-"), |time| format!("{:.1} ms", time.as_secs_f64() * 1e3))
+    match time {
+        None => String::from("-"),
+        Some(time) if time >= Duration::from_secs(10) => format!("{} s", time.as_secs()),
+        Some(time) => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+    }
 }

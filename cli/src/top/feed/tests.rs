@@ -25,7 +25,7 @@ fn close(feed: &mut Feed, second: u64, number: u64) {
 /// A feed with a market whose book was asked for in line 3, and that was subscribed to in line 4.
 fn feed() -> Feed {
     let mut feed = Feed::default();
-    feed.connect(Uuid::nil(), None);
+    feed.connect(Uuid::nil(), 4, 0);
     hear(&mut feed, SPEC);
     feed.asked.view = Some((3, 1));
     feed.asked.subscriptions.insert(4, 1);
@@ -76,7 +76,7 @@ fn connection_to_the_same_history_resumes_and_to_another_begins_anew() {
     feed.disconnected = Some(String::from("reset"));
     let retrying = Notice::Fault(String::from("disconnected, retrying: reset"));
     assert_eq!(feed.notice(), Some(retrying));
-    feed.connect(Uuid::nil(), None);
+    feed.connect(Uuid::nil(), 4, 0);
     assert_eq!((feed.notice(), feed.asked.lines), (None, 1));
     let market = &feed.markets[&1];
     assert_eq!((market.is_subscribed, market.sequence), (false, Some(5)));
@@ -95,7 +95,7 @@ fn connection_to_the_same_history_resumes_and_to_another_begins_anew() {
     assert_eq!(asked, [Some(150), Some(175), Some(187), None]);
     assert!(shown(&feed, 6).running.is_none(), "trades may be missing");
     assert_eq!(shown(&feed, 6).trades.len(), 2);
-    feed.connect(Uuid::max(), None);
+    feed.connect(Uuid::max(), 0, 0);
     assert!(feed.markets.is_empty());
 }
 
