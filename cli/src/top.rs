@@ -54,8 +54,8 @@ Keys: ← → or Tab another market, + - price levels, p pause, ? help, q quit.
 A source that is named without an option is a recording if it is a file, a data folder if it is a
 folder, and a host if it is a socket. `behind` is the time from a command to its arrival here, by the
 clocks of both machines. A host does not list its markets, so only the numbers 1 to 64 are looked
-for, and --market. A folder counts down to no close, because it does not know the schedule; a host
-does after two closes. If the host goes away, `top` connects again.
+for, and --market. The countdown of a host begins after two closes. A folder has none, because it does
+not know the schedule. If the host goes away, `top` connects again.
 
 For scripts use `pricetime inspect book MARKET`, or send {\"view\":{\"market\":1}} to the socket.")]
 pub(super) struct Top {
@@ -77,8 +77,9 @@ pub(super) struct Top {
     /// The speed of a recording: 1x is its own (the default), 60x a minute in a second, max as fast as possible
     #[arg(long, value_name = "N")]
     speed: Option<Pace>,
-    /// Also show what the last N commands of a host did. The host replays them from its journal
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    /// Also show what the last N commands of a host did, at most 10000. The host replays them
+    #[arg(long, default_value_t = 0, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(0..=10_000))]
     past: u64,
     /// The market to show first
     #[arg(long, value_name = "MARKET")]

@@ -12,6 +12,8 @@ use super::{book, epochs, head, help, tape};
 
 /// The smallest width at which the trades stand beside the book.
 const BESIDE: u16 = 70;
+/// The smallest height of the book at which the trades stand below it if there is no room beside it.
+const BELOW: u16 = 18;
 /// The width of the trades.
 const TAPE: u16 = 37;
 
@@ -64,6 +66,10 @@ fn panels(
         let right = Rect { x: left.right() - width, width, ..left };
         left.width -= width;
         let inner = framed(buffer, right, (Line::raw(" Trades "), Line::default()), colours);
+        tape::tape(buffer, inner, &market.trades, colours);
+    } else if left.height >= BELOW {
+        let lower = bottom(&mut left, area.height / 4);
+        let inner = framed(buffer, lower, (Line::raw(" Trades "), Line::default()), colours);
         tape::tape(buffer, inner, &market.trades, colours);
     }
     let title = Line::styled(format!(" Book of market {} ", market.number), colours.strong());

@@ -72,7 +72,7 @@ impl Feed {
             Answer::Status(status) => self.status(status, now),
             Answer::Ended(Ended { market, .. }) => {
                 if let Some(market) = self.markets.get_mut(market) {
-                    market.is_subscribed = false;
+                    market.ended();
                 }
             }
             Answer::Refused(refused) => self.refused(refused),

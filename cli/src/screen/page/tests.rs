@@ -147,6 +147,15 @@ fn long_title_leaves_room_for_the_market() {
 }
 
 #[test]
+fn narrow_terminal_shows_the_trades_below_the_book_if_there_is_room() {
+    for (height, is_there) in [(24, false), (40, true)] {
+        let all = drawn(&picture(), &Choice::new(Some(4)), 60, height).join("\n");
+        assert_eq!(all.contains("▼ sell  0.1424"), is_there, "{all}");
+        assert!(all.contains("spread") && all.contains("Epoch 7"), "{all}");
+    }
+}
+
+#[test]
 fn every_size_can_be_drawn() {
     let mut picture = picture();
     let mut helping = Choice::new(Some(4));

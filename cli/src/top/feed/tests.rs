@@ -100,6 +100,16 @@ fn connection_to_the_same_history_resumes_and_to_another_begins_anew() {
 }
 
 #[test]
+fn slow_reader_goes_on_from_now() {
+    let mut feed = feed();
+    hear(&mut feed, TRADE);
+    hear(&mut feed, r#"{"ended":{"market":1,"why":"too slow"}}"#);
+    let market = &feed.markets[&1];
+    assert_eq!((market.is_subscribed, market.sequence), (false, None));
+    assert!(shown(&feed, 6).running.is_none());
+}
+
+#[test]
 fn refused_view_forgets_a_market_that_was_removed() {
     let mut feed = feed();
     feed.asked.view = Some((7, 1));
