@@ -1,20 +1,20 @@
 //! `pricetime demo`: a made-up energy market on the real core.
 //!
 //! The [`Crowd`] sends commands, the engine executes them, the [`Tape`] records events, and a face displays
-//! them: as frames on a terminal, as lines on a pipe. The wall clock decides when to stop (unless the
+//! them: on a trading screen in a terminal, as lines on a pipe. The wall clock decides when to stop (unless the
 //! number of commands is given), when to draw, and what rate is measured. It never enters a command. So the
 //! commands, the trades and the digest follow from the seed and the number of commands alone.
 
 mod crowd;
 mod dice;
 mod face;
+mod live;
 mod report;
-mod screen;
 mod tape;
 mod time;
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,10 @@ use clap::Args;
 use pricetime_engine::{Book, Command, Engine};
 use pricetime_gateway::json::Line;
 
+use super::screen;
 use crowd::Crowd;
 use face::Face;
+use live::{Live, Moment};
 use report::{Measured, Summary};
 use tape::Tape;
 
@@ -40,6 +42,9 @@ const BATCH: u64 = 64;
 /// clock.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+In a terminal it has a trading screen: p pauses, ? shows the keys, q ends it before its time. With
+--plain or on a pipe it prints lines.
+
 The same --seed and --commands give the same commands, trades and digest on every machine. A run
 that --seconds ended prints its number of commands, so it can be repeated.")]
 pub(super) struct Demo {
@@ -63,7 +68,7 @@ pub(super) struct Demo {
     /// Write the commands to a file of JSON lines, as a recording for `replay` and `run`
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
-    /// Print lines instead of a redrawn screen (the default on a pipe)
+    /// Print lines instead of a trading screen (the default on a pipe)
     #[arg(long, conflicts_with = "json")]
     plain: bool,
 }
@@ -72,13 +77,14 @@ impl Demo {
     /// Runs and displays the market, then prints the summary.
     pub(super) fn run(&self) -> io::Result<()> {
         let out = io::stdout();
-        self.show(if self.json {
-            Face::json(out.lock())
-        } else if self.plain || !out.is_terminal() || is_dumb() {
-            Face::lines(out.lock())
-        } else {
-            Face::screen(out.lock())
-        })
+        if self.json {
+            return self.show(Face::json(out.lock()));
+        }
+        if self.plain || !screen::is_possible() {
+            return self.show(Face::lines(out.lock()));
+        }
+        // The panic hook writes to standard output too, so it is not locked here.
+        self.show(Face::screen(Live::new(self.seed), out))
     }
 
     fn show(&self, mut face: Face<impl Write>) -> io::Result<()> {
@@ -89,7 +95,7 @@ impl Demo {
         let limit = Duration::from_secs(self.seconds);
         let mut in_core = Duration::ZERO;
         let mut left = self.commands;
-        while left != Some(0) && (left.is_some() || begun.elapsed() < limit) {
+        while left != Some(0) && (left.is_some() || begun.elapsed() < limit + face.paused()) {
             let count = left.map_or(BATCH, |left| left.min(BATCH));
             in_core += market.advance(count);
             if let Some(recording) = &mut recording {
@@ -97,17 +103,19 @@ impl Demo {
             }
             left = left.map(|left| left - count);
             face.epochs(&market.engine, &mut market.tape)?;
-            face.frame(&market.engine, &market.tape, in_core)?;
+            if !face.frame(market.moment(in_core))? {
+                break;
+            }
         }
         if let Some(recording) = recording {
             recording.0.into_inner()?.sync_all()?;
         }
-        let measured = Measured { wall: begun.elapsed(), in_core };
+        let measured = Measured { wall: begun.elapsed().saturating_sub(face.paused()), in_core };
         let Market { engine, tape, .. } = &market;
         engine.audit().map_err(io::Error::other)?;
         let summary = Summary::new(self.seed, self.epoch_seconds, engine, tape, &measured)
             .ok_or_else(|| io::Error::other("the market did not open"))?;
-        face.end(engine, tape, &summary, &measured)
+        face.end(self.seed, &summary)
     }
 }
 
@@ -133,11 +141,6 @@ impl Recording {
     }
 }
 
-/// Returns `true` if `TERM` names a terminal that cannot move its cursor, or is not set.
-fn is_dumb() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term == "dumb")
-}
-
 /// The core, between the crowd that sends commands and the tape that records events.
 struct Market {
     crowd: Crowd,
@@ -154,6 +157,11 @@ impl Market {
             tape: Tape::default(),
             batch: Vec::new(),
         }
+    }
+
+    /// The market as it is now.
+    fn moment(&self, in_core: Duration) -> Moment<'_> {
+        Moment { engine: &self.engine, tape: &self.tape, gate: self.crowd.gate(), in_core }
     }
 
     /// Executes `count` more commands and returns the time that the core took.
@@ -239,6 +247,8 @@ mod tests {
         assert!(totals.refused * 20 < totals.commands, "{totals:?}");
         let mut epochs = market.tape.epochs.iter();
         assert!(epochs.any(|epoch| epoch.summary.clearing.is_some()));
+        let history = &market.tape.history;
+        assert!(history.epochs.iter().any(|epoch| epoch.gate.is_some()), "{history:?}");
     }
 
     #[test]
@@ -273,23 +283,6 @@ mod tests {
         );
     }
 
-    #[test]
-    fn frame_fits_a_small_terminal() {
-        let text = shown(Face::screen);
-        let (_, frames) = text.split_once("\n\n").expect("a heading and an empty line");
-        let frames: Vec<&str> = frames.split_inclusive("\x1b[J").collect();
-        for pair in frames.windows(2).take(frames.len().saturating_sub(2)) {
-            let up = format!("\x1b[{}A", pair[0].lines().count() - 1);
-            assert!(pair[1].starts_with(&up), "{up:?} {:?}", pair[1]);
-        }
-        for frame in frames {
-            let frame = frame.replace("\x1b[K", "");
-            assert!(frame.lines().all(|line| line.len() < 80), "{frame}");
-            // The last line is where the cursor ends up.
-            assert!(frame.lines().count() <= 24, "{frame}");
-        }
-    }
-
     /// A reader that closes the pipe after this many bytes.
     struct Leaver(usize);
 
@@ -308,7 +301,7 @@ mod tests {
     #[test]
     fn broken_pipe_ends_the_demo_without_an_error() {
         for bytes in [0, 100, 500, 1_000] {
-            for face in [Face::json, Face::lines, Face::screen] {
+            for face in [Face::json, Face::lines] {
                 let error = DEMO.show(face(Leaver(bytes))).expect_err("a broken pipe");
                 assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
             }

@@ -14,9 +14,11 @@ mod redis;
 mod replay;
 mod run;
 mod schema;
+mod screen;
 mod settle;
 mod snapshot;
 mod token;
+mod top;
 mod verify;
 
 use std::ffi::OsString;
@@ -48,6 +50,7 @@ enum Command {
     Token(token::TokenCommand),
     Bench(pricetime_benches::Bench),
     Demo(demo::Demo),
+    Top(top::Top),
     Replay(replay::Replay),
     Inspect(inspect::Inspect),
     Verify(verify::Verify),
@@ -62,6 +65,7 @@ enum Command {
 const EXAMPLES: &str = "\
 Try:
   pricetime demo                                   watch a made-up energy market for five seconds
+  pricetime top                                    watch a running market, a recording or a data folder
   pricetime demo --commands 19900 --write day.jsonl --epoch-seconds 10     record its day
   pricetime run --once --input day.jsonl --answers none                    run a market on that day
   pricetime inspect book 1                         show a book in ./data
@@ -86,6 +90,7 @@ pub fn main() -> ExitCode {
         Some(Command::Token(token)) => quiet(token.run()),
         Some(Command::Bench(bench)) => bench.run().map_err(Failure::from),
         Some(Command::Demo(demo)) => quiet(demo.run()),
+        Some(Command::Top(top)) => top.run(),
         Some(Command::Replay(replay)) => replay.run(),
         Some(Command::Inspect(inspect)) => inspect.run(),
         Some(Command::Verify(verify)) => verify.run(),

@@ -20,7 +20,7 @@ use pricetime_terminal::{Paint, no_progress};
 
 use super::failure::{Code, Failure};
 use super::look::{self, At, Begun, Judge, Markets, Origin, Seen, Stop};
-use pace::Pace;
+pub(super) use pace::Pace;
 use report::{Report, Taken};
 use run::Run;
 

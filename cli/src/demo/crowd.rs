@@ -87,6 +87,11 @@ impl Crowd {
         }
     }
 
+    /// When the current epoch closes.
+    pub(super) const fn gate(&self) -> Timestamp {
+        Timestamp(self.gate)
+    }
+
     /// The next command, from a trader or from the operator.
     pub(super) fn command(&mut self) -> Command {
         self.sequence += 1;

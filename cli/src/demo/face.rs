@@ -1,17 +1,14 @@
-//! The demo's displays: a redrawn screen, plain lines, or JSON.
+//! The demo's displays: the trading screen, plain lines, or JSON.
 
 use std::io::{self, Write};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pricetime_engine::Engine;
 
 use super::crowd::MARKET;
-use super::report::{EPOCH_COLUMNS, EpochReport, Measured, Summary};
-use super::screen::Screen;
+use super::live::{Live, Moment};
+use super::report::{EPOCH_COLUMNS, EpochReport, Summary};
 use super::tape::Tape;
-
-/// The time between frames. It looks smooth and costs the core almost nothing.
-const FRAME: Duration = Duration::from_millis(100);
 
 /// The display of the demo.
 pub(super) struct Face<W> {
@@ -20,17 +17,16 @@ pub(super) struct Face<W> {
 }
 
 enum Style {
-    Screen { screen: Screen, due: Instant },
+    /// `None` once the terminal has been restored.
+    Screen(Option<Box<Live>>),
     Lines,
     Json,
 }
 
 impl<W: Write> Face<W> {
-    /// Frames that each overwrite the previous one.
-    pub(super) fn screen(out: W) -> Self {
-        let screen = Screen::default();
-        let due = Instant::now();
-        Self { out, style: Style::Screen { screen, due } }
+    /// The trading screen, and the summary on `out`.
+    pub(super) fn screen(live: Live, out: W) -> Self {
+        Self { out, style: Style::Screen(Some(Box::new(live))) }
     }
 
     /// One line per epoch.
@@ -43,16 +39,20 @@ impl<W: Write> Face<W> {
         Self { out, style: Style::Json }
     }
 
-    /// Prints the heading.
+    /// Prints the heading. Above a screen it would not be visible, so there it comes with the summary.
     pub(super) fn begin(&mut self, seed: u64) -> io::Result<()> {
-        if matches!(self.style, Style::Json) {
-            return Ok(());
-        }
-        writeln!(self.out, "pricetime demo: a made-up energy market, seed {seed}, simulated time")?;
         match self.style {
-            Style::Lines => writeln!(self.out, "{EPOCH_COLUMNS}"),
-            Style::Screen { .. } | Style::Json => writeln!(self.out),
+            Style::Json | Style::Screen(Some(_)) => Ok(()),
+            Style::Screen(None) => self.heading(seed),
+            Style::Lines => {
+                self.heading(seed)?;
+                writeln!(self.out, "{EPOCH_COLUMNS}")
+            }
         }
+    }
+
+    fn heading(&mut self, seed: u64) -> io::Result<()> {
+        writeln!(self.out, "pricetime demo: a made-up energy market, seed {seed}, simulated time")
     }
 
     /// Prints the epochs that have closed since the last call. A screen shows them in its frames instead.
@@ -60,49 +60,41 @@ impl<W: Write> Face<W> {
         let Some(market) = engine.market(MARKET) else {
             return Ok(());
         };
-        if let Style::Screen { .. } = self.style {
-            tape.forget_epochs(Screen::EPOCHS);
-            return Ok(());
-        }
         for epoch in tape.epochs.drain(..) {
             let report = EpochReport::new(market.spec(), &epoch);
             match self.style {
                 Style::Json => Self::object(&mut self.out, &report)?,
-                Style::Lines | Style::Screen { .. } => writeln!(self.out, "{report}")?,
+                Style::Lines => writeln!(self.out, "{report}")?,
+                Style::Screen(_) => {}
             }
         }
         self.out.flush()
     }
 
-    /// Draws a frame if one is due.
-    pub(super) fn frame(
-        &mut self,
-        engine: &Engine,
-        tape: &Tape,
-        in_core: Duration,
-    ) -> io::Result<()> {
+    /// Draws a frame if one is due. Returns `false` if the person in front of the screen wants to end.
+    pub(super) fn frame(&mut self, moment: Moment<'_>) -> io::Result<bool> {
         match &mut self.style {
-            Style::Screen { screen, due } if *due <= Instant::now() => {
-                *due = Instant::now() + FRAME;
-                screen.draw(&mut self.out, engine, tape, in_core)
-            }
-            Style::Screen { .. } | Style::Lines | Style::Json => Ok(()),
+            Style::Screen(Some(live)) => live.frame(moment),
+            Style::Screen(None) | Style::Lines | Style::Json => Ok(true),
         }
     }
 
-    /// Prints the summary.
-    pub(super) fn end(
-        &mut self,
-        engine: &Engine,
-        tape: &Tape,
-        summary: &Summary,
-        measured: &Measured,
-    ) -> io::Result<()> {
+    /// How long the demo was paused.
+    pub(super) fn paused(&self) -> Duration {
+        match &self.style {
+            Style::Screen(Some(live)) => live.paused(),
+            Style::Screen(None) | Style::Lines | Style::Json => Duration::ZERO,
+        }
+    }
+
+    /// Prints the summary, on the normal screen.
+    pub(super) fn end(&mut self, seed: u64, summary: &Summary) -> io::Result<()> {
         match &mut self.style {
             Style::Json => Self::object(&mut self.out, summary)?,
             Style::Lines => writeln!(self.out, "\n{summary}")?,
-            Style::Screen { screen, .. } => {
-                screen.draw(&mut self.out, engine, tape, measured.in_core)?;
+            Style::Screen(live) => {
+                drop(live.take());
+                self.heading(seed)?;
                 writeln!(self.out, "\n{summary}")?;
             }
         }

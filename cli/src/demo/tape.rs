@@ -1,15 +1,9 @@
 //! Records the events of a batch, and keeps trades, epochs and totals from them.
 
-use std::collections::VecDeque;
+use pricetime_engine::{EpochSummary, Event, Header, Notional, Outcome, Quantity, Sink, Timestamp};
 
-use pricetime_engine::{
-    EpochSummary, Event, Header, Notional, Outcome, Price, Quantity, Side, Sink, Timestamp,
-};
-
+use super::super::screen::History;
 use super::time::START;
-
-/// How many of the last trades are kept.
-const TRADES: usize = 5;
 
 /// The events that have not been read yet.
 #[derive(Debug, Default)]
@@ -31,15 +25,6 @@ impl Sink for Fresh {
     fn end(&mut self, outcome: Outcome) {
         self.refused += u64::from(outcome != Outcome::Accepted);
     }
-}
-
-/// A trade for display.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Trade {
-    pub(super) time: Timestamp,
-    pub(super) taker_side: Side,
-    pub(super) price: Price,
-    pub(super) quantity: Quantity,
 }
 
 /// A closed epoch.
@@ -65,12 +50,13 @@ pub(super) struct Totals {
     pub(super) epochs: u64,
 }
 
-/// The last trades, the epochs that are not shown yet, and the totals.
+/// The last trades and epochs, the epochs that are not printed yet, and the totals.
 #[derive(Debug)]
 pub(super) struct Tape {
     pub(super) fresh: Fresh,
-    pub(super) trades: VecDeque<Trade>,
-    pub(super) epochs: VecDeque<Epoch>,
+    pub(super) history: History,
+    /// The epochs since they were last printed.
+    pub(super) epochs: Vec<Epoch>,
     pub(super) totals: Totals,
     epoch_begin: Timestamp,
 }
@@ -79,8 +65,8 @@ impl Default for Tape {
     fn default() -> Self {
         Self {
             fresh: Fresh::default(),
-            trades: VecDeque::new(),
-            epochs: VecDeque::new(),
+            history: History::default(),
+            epochs: Vec::new(),
             totals: Totals::default(),
             epoch_begin: START,
         }
@@ -105,13 +91,8 @@ impl Tape {
         self.fresh = fresh;
     }
 
-    /// Drops all but the last `keep` epochs.
-    pub(super) fn forget_epochs(&mut self, keep: usize) {
-        let many = self.epochs.len().saturating_sub(keep);
-        self.epochs.drain(..many);
-    }
-
     fn note(&mut self, header: &Header, event: &Event) {
+        self.history.note(header, event);
         let totals = &mut self.totals;
         match event {
             Event::Accepted { .. } => totals.accepted += 1,
@@ -119,21 +100,14 @@ impl Tape {
             Event::Cancelled { .. } => totals.cancelled += 1,
             Event::Triggered { .. } => totals.elected += 1,
             Event::Replenished { .. } => totals.replenished += 1,
-            Event::Traded { taker_side, price, quantity, .. } => {
+            Event::Traded { price, quantity, .. } => {
                 totals.trades += 1;
                 totals.volume = totals.volume.plus(*quantity);
                 totals.notional = totals.notional.plus(price.times(*quantity));
-                self.trades.truncate(TRADES - 1);
-                self.trades.push_front(Trade {
-                    time: header.timestamp,
-                    taker_side: *taker_side,
-                    price: *price,
-                    quantity: *quantity,
-                });
             }
             Event::EpochClosed(summary) => {
                 totals.epochs += 1;
-                self.epochs.push_back(Epoch { begin: self.epoch_begin, summary: *summary });
+                self.epochs.push(Epoch { begin: self.epoch_begin, summary: *summary });
                 self.epoch_begin = header.timestamp;
             }
             Event::Rejected { .. }

@@ -4,33 +4,24 @@ use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
-use pricetime_engine::{Command, Sequence};
-use pricetime_gateway::json::{Line, Unreadable};
-use pricetime_journal::lines::{Next, next_line, too_long};
+use pricetime_journal::lines::{Next, next_line};
 use pricetime_terminal::{Progress, no_progress};
 
 use super::super::failure::{Code, Failure};
-use super::super::look::{self, Stop};
+use super::super::look::{self, BadLine, Stop};
 use super::pace::Keeping;
 use super::run::Run;
 use pricetime_gateway::why_not_json_lines;
-
-/// The reason that a line is refused, and the byte in it, counted from 1, at which parsing failed.
-struct Bad {
-    column: Option<usize>,
-    why: String,
-}
 
 /// Replays these files in order. Returns the number of refused lines; each of them has been reported.
 pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Result<u64, Stop> {
     let progress = Progress::bytes("replaying", total(files));
     let mut refused = 0;
     for path in files {
-        let name = path.display();
-        let failed = |error: io::Error| Failure::failed(format!("cannot read {name}: {error}"));
+        let name = path.display().to_string();
+        let failed = |error: io::Error| Failure::failed(look::unreadable(&name, &error));
         let mut reader = open(path, &progress).map_err(failed)?;
-        if let Some(why) = why_not_json_lines(&name.to_string(), reader.fill_buf().map_err(failed)?)
-        {
+        if let Some(why) = why_not_json_lines(&name, reader.fill_buf().map_err(failed)?) {
             return Err(Failure::new(Code::Usage, why).into());
         }
         let (mut text, mut number) = (Vec::new(), 0_u64);
@@ -41,9 +32,9 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
             }
             number += 1;
             let command = match read {
-                Next::Long => Err(Bad { column: None, why: too_long() }),
+                Next::Long => Err(BadLine::too_long()),
                 Next::Line | Next::End if text.trim_ascii().is_empty() => continue,
-                Next::Line | Next::End => command(&text, run),
+                Next::Line | Next::End => look::command(&text, &run.engine),
             };
             match command {
                 Ok(command) => {
@@ -51,10 +42,9 @@ pub(super) fn replay(files: &[PathBuf], run: &mut Run, pace: &mut Keeping) -> Re
                         return Ok(refused);
                     }
                 }
-                Err(Bad { column, why }) => {
+                Err(bad) => {
                     refused += 1;
-                    let column = column.map(|column| format!(":{column}")).unwrap_or_default();
-                    look::note(format_args!("{name}:{number}{column}: {why}"));
+                    look::note(bad.text(&name, number));
                 }
             }
         }
@@ -91,23 +81,4 @@ impl<R: Read> Read for Counted<'_, R> {
         self.progress.add(read as u64);
         Ok(read)
     }
-}
-
-/// The command in a line, numbered as the next one.
-fn command(text: &[u8], run: &Run) -> Result<Command, Bad> {
-    let line = Line::read(text.trim_ascii_end())
-        .map_err(|Unreadable { column, why }| Bad { column: Some(column), why })?;
-    let spec = line.market().and_then(|market| run.spec(market));
-    let draft = line.draft(spec).map_err(|bad| Bad { column: None, why: bad.to_string() })?;
-    let engine = &run.engine;
-    Ok(Command {
-        sequence: Sequence(engine.last_sequence().0.saturating_add(1)),
-        timestamp: line.time().map_or(engine.last_timestamp(), |time| time.0),
-        market: draft.market,
-        account: draft.account,
-        operator: draft.operator,
-        request: draft.request,
-        action: draft.action,
-        session: draft.session,
-    })
 }

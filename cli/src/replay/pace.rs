@@ -8,7 +8,7 @@ use pricetime_engine::Timestamp;
 
 /// The speed as a multiple of the original one; `None` is as fast as possible.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pace(Option<f64>);
+pub(in super::super) struct Pace(Option<f64>);
 
 /// The pacing of a running replay.
 #[derive(Debug)]
@@ -33,7 +33,19 @@ impl FromStr for Pace {
     }
 }
 
+impl Default for Pace {
+    /// The original speed.
+    fn default() -> Self {
+        Self(Some(1.0))
+    }
+}
+
 impl Pace {
+    /// The multiple of the original speed; `None` is as fast as possible.
+    pub(in super::super) const fn factor(self) -> Option<f64> {
+        self.0
+    }
+
     pub(super) const fn begin(self) -> Keeping {
         Keeping { factor: self.0, first: None }
     }

@@ -1,0 +1,50 @@
+//! Commands as JSON lines, as a recording has them.
+
+use std::io;
+
+use pricetime_engine::{Book, Command, Engine, Sequence};
+use pricetime_gateway::json::{Line, Unreadable};
+use pricetime_journal::lines::too_long;
+
+/// The reason that a line is refused, and the byte in it, counted from 1, at which parsing failed.
+#[derive(Debug)]
+pub(in super::super) struct BadLine {
+    column: Option<usize>,
+    why: String,
+}
+
+impl BadLine {
+    /// A line that is too long to be read.
+    pub(in super::super) fn too_long() -> Self {
+        Self { column: None, why: too_long() }
+    }
+
+    /// The error message: where it is, and what is wrong.
+    pub(in super::super) fn text(&self, file: &str, line: u64) -> String {
+        let column = self.column.map(|column| format!(":{column}")).unwrap_or_default();
+        format!("{file}:{line}{column}: {}", self.why)
+    }
+}
+
+/// The command in a line, numbered as the next one of this engine.
+pub(in super::super) fn command(text: &[u8], engine: &Engine) -> Result<Command, BadLine> {
+    let line = Line::read(text.trim_ascii_end())
+        .map_err(|Unreadable { column, why }| BadLine { column: Some(column), why })?;
+    let spec = line.market().and_then(|market| engine.market(market)).map(Book::spec);
+    let draft = line.draft(spec).map_err(|bad| BadLine { column: None, why: bad.to_string() })?;
+    Ok(Command {
+        sequence: Sequence(engine.last_sequence().0.saturating_add(1)),
+        timestamp: line.time().map_or(engine.last_timestamp(), |time| time.0),
+        market: draft.market,
+        account: draft.account,
+        operator: draft.operator,
+        request: draft.request,
+        action: draft.action,
+        session: draft.session,
+    })
+}
+
+/// The error message for a file that cannot be read.
+pub(in super::super) fn unreadable(file: &str, error: &io::Error) -> String {
+    format!("cannot read {file}: {error}")
+}

@@ -1,0 +1,242 @@
+//! A running host, over its Unix socket or over TCP. A thread reads its lines; if the connection ends,
+//! that thread connects again.
+
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Builder};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use pricetime::Secret;
+use pricetime_engine::Timestamp;
+use pricetime_gateway::grouped;
+
+use super::super::failure::Failure;
+use super::super::screen::{self, DEPTH_MAX, Figure, Notice, Picture};
+use super::feed::{Feed, MARKETS_MAX};
+use super::link::{Address, Ear, Heard, Link, Mouth};
+use super::source::Source;
+
+/// The time between two attempts to connect.
+const RETRY: Duration = Duration::from_secs(1);
+/// The time between two questions for the status.
+const STATUS: Duration = Duration::from_millis(500);
+/// The time between two searches for new markets.
+const SEARCH: Duration = Duration::from_secs(2);
+/// The markets that are searched: there is no line that lists them.
+const SEARCHED: u32 = 64;
+/// If no answer has come for this long, the screen says so.
+const SILENT: Duration = Duration::from_secs(10);
+
+/// A running host.
+pub(super) struct Socket {
+    address: Address,
+    shared: Arc<Shared>,
+    wanted: Wanted,
+    status_due: Instant,
+    search_due: Instant,
+    /// What is shown while the screen is paused.
+    paused: Option<(Feed, Timestamp)>,
+}
+
+/// What is wanted of a host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// A market whose number may not be among those that are searched.
+    pub(super) market: Option<u32>,
+    /// How many of the commands before now are of interest.
+    pub(super) past: u64,
+}
+
+/// What the reading thread and the screen share.
+struct Shared {
+    feed: Mutex<Feed>,
+    /// `None` while there is no connection.
+    mouth: Mutex<Option<Mouth>>,
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
+}
+
+impl Socket {
+    /// Connects. Fails if that is not possible now; later losses are retried.
+    pub(super) fn open(
+        address: Address,
+        token: Option<Secret>,
+        wanted: Wanted,
+    ) -> Result<Self, Failure> {
+        let link = Link::open(&address, token.as_ref()).map_err(|error| {
+            let is_gone =
+                [ErrorKind::ConnectionRefused, ErrorKind::NotFound].contains(&error.kind());
+            let hint = if is_gone { ": start `pricetime run` there first" } else { "" };
+            Failure::failed(format!("cannot connect to {address}: {error}{hint}"))
+        })?;
+        let shared = Arc::new(Shared { feed: Mutex::default(), mouth: Mutex::new(None) });
+        let past = wanted.past;
+        let ear = shared.take(link, past);
+        let (reading, to) = (Arc::clone(&shared), address.clone());
+        // The thread ends with the process.
+        Builder::new()
+            .name(String::from("pt-top"))
+            .spawn(move || reading.read(ear, past, &to, token.as_ref()))?;
+        let now = Instant::now();
+        Ok(Self { address, shared, wanted, status_due: now, search_due: now, paused: None })
+    }
+
+    /// Sends the questions that are due. `market` is the one that is shown.
+    fn ask(&mut self, market: Option<u32>) -> io::Result<()> {
+        let now = Instant::now();
+        let mut feed = lock(&self.shared.feed);
+        let mut lines = String::new();
+        let mut sent = feed.asked.lines;
+        let mut say = |line: String| {
+            let _ = writeln!(lines, "{line}");
+            sent += 1;
+            sent
+        };
+        if now >= self.search_due {
+            self.search_due = now + SEARCH;
+            let named = self.wanted.market.filter(|market| *market > SEARCHED);
+            for market in (1..=SEARCHED).chain(named) {
+                say(format!("{{\"market\":{{\"market\":{market}}}}}"));
+            }
+        }
+        let Feed { asked, markets, .. } = &mut *feed;
+        for (market, listed) in markets.iter_mut().take(MARKETS_MAX) {
+            if listed.is_subscribed {
+                continue;
+            }
+            listed.is_subscribed = true;
+            let from = listed.sequence.map(|from| format!(",\"from\":{from}")).unwrap_or_default();
+            let line = say(format!("{{\"subscribe\":{{\"market\":{market}{from}}}}}"));
+            asked.subscriptions.insert(line, *market);
+        }
+        if asked.status.is_none() && now >= self.status_due {
+            self.status_due = now + STATUS;
+            asked.status = Some((say(String::from("{\"status\":{}}")), now));
+        }
+        if let (None, Some(market)) = (feed.asked.view, feed.chosen(market)) {
+            let view = format!("{{\"view\":{{\"market\":{market},\"depth\":{DEPTH_MAX}}}}}");
+            feed.asked.view = Some((say(view), market));
+        }
+        feed.asked.lines = sent;
+        // Sent before the lock is given back, so that no answer comes before its question is noted, and no
+        // new connection counts these lines.
+        let mut mouth = lock(&self.shared.mouth);
+        mouth.as_mut().map_or(Ok(()), |mouth| mouth.say(&lines))
+    }
+}
+
+impl Shared {
+    /// Begins to use a connection.
+    fn take(&self, link: Link, past: u64) -> Ear {
+        let Link { ear, mouth, welcome } = link;
+        let mut feed = lock(&self.feed);
+        feed.connect(welcome.history, welcome.sequence, past);
+        *lock(&self.mouth) = Some(mouth);
+        ear
+    }
+
+    /// Reads lines for ever.
+    fn read(&self, mut ear: Ear, past: u64, to: &Address, token: Option<&Secret>) {
+        loop {
+            let mut why = self.listen(&mut ear);
+            ear = loop {
+                {
+                    let mut feed = lock(&self.feed);
+                    feed.disconnected = Some(why);
+                    *lock(&self.mouth) = None;
+                }
+                thread::sleep(RETRY);
+                match Link::open(to, token) {
+                    Ok(link) => break self.take(link, past),
+                    Err(error) => why = error.to_string(),
+                }
+            };
+        }
+    }
+
+    /// Reads the lines of one connection. Returns the reason for its end.
+    fn listen(&self, ear: &mut Ear) -> String {
+        loop {
+            match ear.hear() {
+                Ok(Heard::Answer(answer)) => {
+                    lock(&self.feed).hear(&answer, Instant::now(), wall());
+                }
+                Ok(Heard::Other) => {}
+                Ok(Heard::End) => return String::from("the host has closed the connection"),
+                Err(error) => return error.to_string(),
+            }
+        }
+    }
+}
+
+impl Source for Socket {
+    fn advance(&mut self, _: Instant, market: Option<u32>) -> Result<(), Failure> {
+        let is_connected = lock(&self.shared.feed).disconnected.is_none();
+        if is_connected && let Err(error) = self.ask(market) {
+            // The reading thread notices too, and connects again.
+            lock(&self.shared.feed).disconnected = Some(error.to_string());
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, is_paused: bool) {
+        self.paused = is_paused.then(|| (lock(&self.shared.feed).clone(), wall()));
+    }
+
+    fn picture(&self, market: Option<u32>) -> Picture {
+        let now = wall();
+        match &self.paused {
+            Some((feed, paused)) => self.shown(feed, market, *paused),
+            None => self.shown(&lock(&self.shared.feed), market, now),
+        }
+    }
+}
+
+impl Socket {
+    fn shown(&self, feed: &Feed, market: Option<u32>, now: Timestamp) -> Picture {
+        let count = |number: Option<u64>| number.map_or_else(|| String::from("-"), grouped);
+        let durable = feed.durable();
+        let behind = durable.map(|(durable, snapshot)| durable.saturating_sub(snapshot));
+        let empty = match (durable, feed.markets.is_empty()) {
+            (None, _) => "waiting for the host",
+            (Some(_), true) => "no market has a number up to 64; --market names another one",
+            (Some(_), false) => "waiting for the book",
+        };
+        let silent = feed.asked.status.map(|(_, sent)| sent.elapsed());
+        let silent = silent
+            .filter(|silent| *silent > SILENT)
+            .map(|silent| Notice::Fault(format!("no answer for {} seconds", silent.as_secs())));
+        Picture {
+            title: format!("top {}", self.address),
+            clock: screen::clock(now),
+            tabs: feed.tabs(),
+            market: feed.chosen(market).and_then(|market| feed.market(market, now)),
+            empty,
+            figures: vec![
+                Figure::new(count(feed.meter.rate()), "commands/s"),
+                Figure::new(count(durable.map(|it| it.0)), "durable"),
+                Figure::new(millis(feed.round_trip), "answer"),
+                Figure::new(millis(feed.delay), "behind"),
+                Figure::new(count(behind), "after the snapshot"),
+            ],
+            notice: feed.notice().or(silent),
+        }
+    }
+}
+
+/// A duration like 0.3 ms or 12 s.
+fn millis(time: Option<Duration>) -> String {
+    match time {
+        None => String::from("-"),
+        Some(time) if time >= Duration::from_secs(10) => format!("{} s", time.as_secs()),
+        Some(time) => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+    }
+}

@@ -1,0 +1,167 @@
+//! Runs a program on a pseudo-terminal and reads its screen, as a person in front of it would.
+
+use std::ffi::OsStr;
+use std::io::{Read as _, Write as _};
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::process::Child;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::spawn;
+use std::time::{Duration, Instant};
+
+use pty_process::blocking::{Command, Pty};
+
+use crate::patience::PATIENCE;
+
+/// A program on a pseudo-terminal. Dropping it kills the program.
+pub struct Terminal {
+    pty: Pty,
+    child: Child,
+    /// What the program writes, as it comes. It ends when the program has ended.
+    bytes: Receiver<Vec<u8>>,
+    parser: vt100::Parser,
+}
+
+/// Where and how a program is started.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting<'a> {
+    /// The working directory.
+    pub folder: &'a Path,
+    /// Additional environment variables. `TERM` is `xterm-256color` unless it is among them.
+    pub environment: &'a [(&'a str, &'a str)],
+    /// The columns and rows of the terminal.
+    pub size: (u16, u16),
+}
+
+impl Terminal {
+    /// Starts a program on a terminal of its own.
+    ///
+    /// # Panics
+    /// Panics if there is no pseudo-terminal or no such program.
+    #[must_use]
+    pub fn start<A: AsRef<OsStr>>(program: &str, arguments: &[A], setting: Setting<'_>) -> Self {
+        let (columns, rows) = setting.size;
+        let (pty, pts) = pty_process::blocking::open().expect("a pseudo-terminal");
+        pty.resize(pty_process::Size::new(rows, columns)).expect("a size");
+        let child = Command::new(program)
+            .args(arguments)
+            .current_dir(setting.folder)
+            .env("TERM", "xterm-256color")
+            .env_remove("NO_COLOR")
+            .envs(setting.environment.iter().copied())
+            .spawn(pts)
+            .expect("the program");
+        let fd: std::os::fd::OwnedFd =
+            std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().expect("a clone");
+        let mut reader = std::fs::File::from(fd);
+        let (to_screen, bytes) = channel();
+        spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            // When the program has ended, reading fails.
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if to_screen.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let side = |number: u16| NonZeroU16::new(number).expect("a terminal has a size");
+        let parser = vt100::Parser::new(side(rows), side(columns), 0);
+        Self { pty, child, bytes, parser }
+    }
+
+    /// Waits until this holds for the screen, and returns its text.
+    ///
+    /// # Panics
+    /// Panics if it does not hold within [`PATIENCE`], or if the program ends before.
+    pub fn wait_for(&mut self, what: &str, holds: impl Fn(&vt100::Screen) -> bool) -> String {
+        let begun = Instant::now();
+        loop {
+            if holds(self.parser.screen()) {
+                return self.screen();
+            }
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            match self.bytes.recv_timeout(left) {
+                Ok(bytes) => self.parser.process(&bytes),
+                Err(RecvTimeoutError::Timeout) => panic!("never: {what}\n{}", self.screen()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    assert!(
+                        holds(self.parser.screen()),
+                        "it ended before: {what}\n{}",
+                        self.screen()
+                    );
+                }
+            }
+        }
+    }
+
+    /// Waits until the screen has this text, and returns all of its text.
+    pub fn wait_for_text(&mut self, text: &str) -> String {
+        self.wait_for(text, |screen| screen.contents().contains(text))
+    }
+
+    /// Types this text, or these control characters.
+    ///
+    /// # Panics
+    /// Panics if the terminal cannot be written to.
+    pub fn type_text(&mut self, text: &str) {
+        self.pty.write_all(text.as_bytes()).expect("the terminal");
+    }
+
+    /// Changes the size of the terminal to these columns and rows.
+    ///
+    /// # Panics
+    /// Panics if one of them is zero.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let side = |number: u16| NonZeroU16::new(number).expect("a terminal has a size");
+        self.parser.screen_mut().set_size(side(rows), side(columns));
+        self.pty.resize(pty_process::Size::new(rows, columns)).expect("a size");
+    }
+
+    /// The text on the screen, as of what has been read.
+    #[must_use]
+    pub fn screen(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    /// Returns `true` if the program shows the alternate screen.
+    #[must_use]
+    pub fn is_alternate(&self) -> bool {
+        self.parser.screen().alternate_screen()
+    }
+
+    /// The id of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until the program ends. Returns its exit code, or `None` if a signal killed it, and the text
+    /// that is on the screen then.
+    ///
+    /// # Panics
+    /// Panics if it does not end within [`PATIENCE`].
+    pub fn end(&mut self) -> (Option<i32>, String) {
+        let begun = Instant::now();
+        loop {
+            while let Ok(bytes) = self.bytes.try_recv() {
+                self.parser.process(&bytes);
+            }
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                while let Ok(bytes) = self.bytes.recv_timeout(PATIENCE) {
+                    self.parser.process(&bytes);
+                }
+                return (status.code(), self.screen());
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // The program may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
