@@ -1,15 +1,22 @@
-//! The program can show, restore, copy and delete the images in Redis. A new folder never overwrites an
-//! image that it was not restored from, and `docs/redis.md` shows what a server really answers.
+//! What the program does with Redis. It can show, restore, copy and delete the images there. A new folder
+//! never overwrites an image that it was not restored from, and `docs/redis.md` shows what a server really
+//! answers.
 
+mod alone;
 mod check;
 mod commands;
 mod encryption;
 mod fenced;
 mod folders;
 mod hangs;
+mod kill;
+mod lease;
 mod page;
 #[path = "../program/mod.rs"]
 mod program;
+mod streams;
+#[path = "../program/turnstile.rs"]
+mod turnstile;
 
 use std::path::Path;
 use std::process::Output;

@@ -1,15 +1,13 @@
 //! The documentation shows what the program really does.
 
-mod program;
-
 use std::collections::BTreeSet;
 
+use crate::program::{MARKET, Running, folder, out, page, place, run, token};
 use pricetime_gateway::json::{Answer, Line};
-use program::{MARKET, Running, folder, out, page, place, run, token};
 use schemars::schema_for;
 use serde_json::Value;
 
-const JSON: &str = include_str!("../../docs/json.md");
+const JSON: &str = include_str!("../../../docs/json.md");
 
 /// The lines of the blocks that follow a comment with this name.
 fn lines(name: &str) -> Vec<&'static str> {
@@ -113,8 +111,8 @@ fn every_documented_line_parses() {
     }
 }
 
-const README: &str = include_str!("../../README.md");
-const TOUR: &str = include_str!("../../docs/tour.md");
+const README: &str = include_str!("../../../README.md");
+const TOUR: &str = include_str!("../../../docs/tour.md");
 
 #[test]
 fn readme_walkthrough_gives_the_documented_output() {

@@ -1,12 +1,10 @@
 //! The program settles trades exactly once. Settlement can be inspected, verified, held and started from a
 //! shell, and `docs/settlement.md` shows the program's real output.
 
-mod program;
-#[path = "program/settling.rs"]
-mod settling;
-
 use std::path::Path;
 
+use crate::program::{Running, close, err, folder, out, page, place, run};
+use crate::settling::{MARKET, TAKER, asked, settle, until};
 use pricetime::engine::{AccountId, EpochNumber, MarketId};
 use pricetime::persistence::settlement::ledger::{
     Applied, Deed, EmbeddedLedger, Ledger as _, Position, Token,
@@ -15,11 +13,9 @@ use pricetime::persistence::settlement::{Batch, Digest, Transfer};
 use pricetime_tests::redis::Server;
 use pricetime_tests::server::Port;
 use pricetime_tests::{certificates, patience, postgres};
-use program::{Running, close, err, folder, out, page, place, run};
 use serde_json::{Value, json};
-use settling::{MARKET, TAKER, asked, settle, until};
 
-const PAGE: &str = include_str!("../../docs/settlement.md");
+const PAGE: &str = include_str!("../../../docs/settlement.md");
 
 /// Three epochs: two with a trade, and an empty one.
 fn day() -> String {

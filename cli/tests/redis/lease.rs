@@ -1,17 +1,15 @@
 //! Of two processes on one folder, the second waits. It takes over if the first has died, but not while the
 //! first only hangs. A process that wakes up without the lock acknowledges nothing.
 
-mod program;
-
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::program::{MARKET, place};
 use pricetime_tests::patience::{PATIENCE, until};
 use pricetime_tests::redis::{Server, servers};
-use program::{MARKET, place};
 use serde_json::Value;
 
 const KEY: &str = "pricetime:dev:lock:order_matching:default";

@@ -1,18 +1,14 @@
 //! A posting or delivery that is refused waits as a dead letter, even across restarts, until an operator
 //! retries or drops it. Delivered batches can be deleted.
 
-mod program;
-#[path = "program/settling.rs"]
-mod settling;
-
 use std::fs;
 use std::path::Path;
 
+use crate::program::{Client, Running, err};
+use crate::settling::{MARKET, TAKER, asked, epoch, printed, settle, until};
 use pricetime_tests::redis::Server;
 use pricetime_tests::{patience, postgres};
-use program::{Client, Running, err};
 use serde_json::{Value, json};
-use settling::{MARKET, TAKER, asked, epoch, printed, settle, until};
 
 /// A program that settles market 1, and a client that trades there.
 struct Desk {

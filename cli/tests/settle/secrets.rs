@@ -1,10 +1,6 @@
 //! No error, log, status or receipt shows a token, a password or an address that may contain one. Child
 //! processes get none of them, and a receiver of deliveries can verify the sender.
 
-mod program;
-#[path = "program/settling.rs"]
-mod settling;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -14,12 +10,12 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use crate::program::{Running, err, folder, page, run};
+use crate::settling::{MARKET, asked, epoch};
 use pricetime_tests::patience::{PATIENCE, until};
-use program::{Running, err, folder, page, run};
 use serde_json::json;
-use settling::{MARKET, asked, epoch};
 
-const PAGE: &str = include_str!("../../docs/settlement.md");
+const PAGE: &str = include_str!("../../../docs/settlement.md");
 /// Every secret here contains this.
 const SECRET: &str = "hunter2";
 /// The signing secret.

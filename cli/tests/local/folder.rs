@@ -1,8 +1,6 @@
 //! `pricetime run` reports problems with its data folder.
 
-mod program;
-
-use program::{MARKET, Running, close};
+use crate::program::{MARKET, Running, close};
 
 #[test]
 fn snapshot_failure_and_recovery_are_each_logged_once() {

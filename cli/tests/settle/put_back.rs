@@ -2,17 +2,13 @@
 //! dropped again. The restore is reported, and `settle verify` finds a dropped epoch that is recorded as
 //! posted.
 
-mod program;
-#[path = "program/settling.rs"]
-mod settling;
-
 use std::fs;
 use std::path::Path;
 
+use crate::program::{Running, err, folder, out, run};
+use crate::settling::{MARKET, asked, epoch, settle, until};
 use pricetime_tests::postgres;
-use program::{Running, err, folder, out, run};
 use serde_json::json;
-use settling::{MARKET, asked, epoch, settle, until};
 
 /// Copies a file.
 fn exchange(from: &Path, to: &Path) {

@@ -1,17 +1,15 @@
 //! The examples of streams and channels in `docs/redis.md` match what a server answers, with no more
 //! permissions than the page lists, and without scripts.
 
-mod program;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
+use crate::program::page::{self, blocks};
+use crate::program::{book, close, err, place, run};
 use pricetime_tests::redis::Server;
-use program::page::{self, blocks};
-use program::{book, close, err, place, run};
 use tempfile::TempDir;
 
-const PAGE: &str = include_str!("../../docs/redis.md");
+const PAGE: &str = include_str!("../../../docs/redis.md");
 
 /// The example day of the page.
 fn day() -> String {

@@ -1,10 +1,8 @@
 //! The command line accepts the values that people write, and an error names the flag with the wrong value.
 
-mod program;
-
 use std::net::TcpListener;
 
-use program::{MARKET, Running, err, folder, lines, out, place, run};
+use crate::program::{MARKET, Running, err, folder, lines, out, place, run};
 
 #[test]
 fn invalid_flag_error_names_the_flag_and_its_variable() {

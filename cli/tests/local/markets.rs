@@ -1,9 +1,7 @@
 //! The description of a market that the program returns can be sent back to it. The refusal of a market
 //! states its reason, and a market in a call phase can be watched.
 
-mod program;
-
-use program::{MARKET, Running, close, err, folder, lines, out, place, run};
+use crate::program::{MARKET, Running, close, err, folder, lines, out, place, run};
 use serde_json::{Value, json};
 
 /// A market with an unusual value for every member.

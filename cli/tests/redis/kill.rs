@@ -4,26 +4,22 @@
 //! `PRICETIME_TRIALS` sets the number of kills (a hundredth of it), `PRICETIME_SEED` selects them. From
 //! 50,000 on, every possible kill is tried: at each command, in each manner.
 
-mod program;
-#[path = "program/turnstile.rs"]
-mod turnstile;
-
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::program::{MARKET, place};
+use crate::turnstile::{Manner, Turnstile};
 use pricetime::engine::{Action, Engine, Event, MarketId, Sequence};
 use pricetime::persistence::journal::{Folder, Journal, JournalOptions};
 use pricetime::persistence::redis::{KeyNames, Link, ReadImage, RedisOptions, read_image};
 use pricetime_tests::generate::random::Random;
 use pricetime_tests::patience::PATIENCE;
 use pricetime_tests::redis::Server;
-use program::{MARKET, place};
 use serde_json::Value;
 use tempfile::TempDir;
-use turnstile::{Manner, Turnstile};
 
 /// The number of kills per folder: the older a folder, the longer each trial takes.
 const KILLS_A_FOLDER: u64 = 5;

@@ -1,11 +1,9 @@
 //! Over TCP, a connection can do and see only what its token allows, and never learns the id of another
 //! account or of another account's order.
 
-mod program;
-
 use std::net::TcpStream;
 
-use program::{Client, MARKET, Running, err, folder, out, place, run, token};
+use crate::program::{Client, MARKET, Running, err, folder, out, place, run, token};
 
 const ONE: &str = "00000000-0000-0000-0000-000000000001";
 const TWO: &str = "00000000-0000-0000-0000-000000000002";

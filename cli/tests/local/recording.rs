@@ -1,10 +1,8 @@
 //! `run --once` on a recording repeats what happened then, and ends with the digest of `replay`.
 
-mod program;
-
 use std::path::Path;
 
-use program::{VIEW, err, folder, lines, out, place, run};
+use crate::program::{self, VIEW, err, folder, lines, out, place, run};
 use serde_json::{Value, json};
 
 /// The lines with a time, this many minutes after the start of the day.

@@ -1,15 +1,13 @@
 //! `pricetime run --redis-only` needs no folder, states what it does not guarantee, and restores its state
 //! from Redis after a kill.
 
-mod program;
-
 use std::path::Path;
 use std::process::Output;
 
+use crate::program::{self, MARKET, Running, VIEW, close, err, folder, lines, out, place, run};
 use pricetime_tests::patience::until;
 use pricetime_tests::redis::Server;
 use pricetime_tests::server::Port;
-use program::{MARKET, Running, VIEW, close, err, folder, lines, out, place, run};
 
 /// Runs these lines without a folder.
 fn alone(folder: &Path, url: &str, said: &str) -> Output {

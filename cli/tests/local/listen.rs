@@ -1,7 +1,5 @@
 //! The listeners of `pricetime run` keep files that belong to others, and stay available during floods.
 
-mod program;
-
 use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -10,8 +8,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::program::{self, Client, MARKET, Running, VIEW, err, folder, place, run};
 use pricetime_tests::patience::until;
-use program::{Client, MARKET, Running, VIEW, err, folder, place, run};
 use tokio::net::TcpSocket;
 
 const STATUS: &str = "{\"status\":{}}\n";

@@ -1,18 +1,14 @@
 //! A program that settles into a server is killed repeatedly. In the end every epoch was posted once and in
 //! order, money is conserved, and every command that inspects settlement confirms it.
 
-mod program;
-#[path = "program/settling.rs"]
-mod settling;
-
 use std::path::Path;
 use std::time::Duration;
 
+use crate::program::Running;
+use crate::settling::{MAKER, MARKET, TAKER, asked, epoch, printed, until};
 use pricetime_tests::postgres;
 use pricetime_tests::redis::Server;
-use program::Running;
 use serde_json::json;
-use settling::{MAKER, MARKET, TAKER, asked, epoch, printed, until};
 
 /// The number of kills, and the number of epochs that have closed in the end.
 const KILLS: u32 = 12;

@@ -1,10 +1,8 @@
 //! `pricetime run` does what its help says, as a process.
 
-mod program;
-
 use std::os::unix::fs::PermissionsExt as _;
 
-use program::{MARKET, Running, VIEW, err, folder, lines, out, place, run};
+use crate::program::{MARKET, Running, VIEW, err, folder, lines, out, place, run};
 
 #[test]
 fn commands_from_a_file_survive_a_restart() {

@@ -1,0 +1,12 @@
+//! What the program does without a server: its documentation, its command line, its listeners and its runs.
+
+mod access;
+mod docs;
+mod flags;
+mod folder;
+mod listen;
+mod markets;
+#[path = "../program/mod.rs"]
+mod program;
+mod recording;
+mod run;
