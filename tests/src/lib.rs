@@ -34,6 +34,8 @@ pub mod redis;
 pub mod redlock;
 #[cfg(feature = "servers")]
 pub mod server;
+#[cfg(feature = "servers")]
+pub mod terminal;
 
 use pricetime_engine::{Command, EngineSnapshot, Group};
 

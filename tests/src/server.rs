@@ -75,7 +75,7 @@ pub fn command(program: impl AsRef<OsStr>, signal: &str, user: Option<u32>) -> C
 
 /// Starts a process from a thread that never ends, because the kernel sends the signal of
 /// [`command`] when the thread that started the process ends.
-fn spawn(command: Command) -> Child {
+pub(crate) fn spawn(command: Command) -> Child {
     type Started = mpsc::Sender<std::io::Result<Child>>;
     static STARTER: LazyLock<mpsc::Sender<(Command, Started)>> = LazyLock::new(|| {
         let (sender, commands) = mpsc::channel::<(Command, Started)>();
