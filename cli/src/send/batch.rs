@@ -78,7 +78,7 @@ fn print(mut receiver: Receiver, follow: bool, show: Show) -> io::Result<Counts>
                 break;
             }
         };
-        out.write_all(show.line(&text).as_bytes())?;
+        out.write_all(show.received(&incoming, &text).as_bytes())?;
         owed.note(&incoming);
         if !follow && owed.counts().is_done() {
             break;
@@ -114,8 +114,7 @@ fn verdict(counts: &Counts, follow: bool, address: &Address) -> Result<(), Failu
              Send again: a command with a `request` is not carried out twice"
         );
     } else if !counts.complete {
-        let sent = counts.sent - counts.own;
-        text += &format!(" before the input ended; all {sent} lines that were sent are answered");
+        text += " before the input ended; every line that was sent is answered";
     }
     Err(Failure::failed(text))
 }

@@ -227,7 +227,7 @@ fn receive(mut receiver: Receiver, show: Show, mut above: Above) {
     let why = loop {
         match receiver.next(&mut text) {
             Ok(Some(incoming)) => {
-                above.print(&show.line(&text));
+                above.print(&show.received(&incoming, &text));
                 owed.note(&incoming);
             }
             Ok(None) => break String::new(),
@@ -242,11 +242,14 @@ fn receive(mut receiver: Receiver, show: Show, mut above: Above) {
 
 /// What to say about a connection that the market has ended.
 fn farewell(owed: &Owed, why: &str) -> String {
+    let counts = owed.counts();
+    // If the market said why, that is the reason.
+    let why = counts.ended.as_deref().unwrap_or(why);
     let mut text = String::from("The market ended the connection");
     if !why.is_empty() {
         text += &format!(" ({why})");
     }
-    if let Some(unanswered) = owed.counts().unanswered() {
+    if let Some(unanswered) = counts.unanswered() {
         text += &format!(
             ". There is no answer to {unanswered}, which may or may not have been carried out: a \
              command with a `request` can be sent again and is not carried out twice"

@@ -18,8 +18,8 @@ pub(super) fn is_words(text: &str) -> bool {
     text.trim_start().starts_with(|character: char| character.is_ascii_alphabetic())
 }
 
-/// Makes a JSON line of words. A new order gets a random id, and a command a random request, so that the
-/// line can be sent again.
+/// Makes a JSON line of words. A new order gets a random id and a random request, so that the line can be
+/// sent again.
 ///
 /// # Errors
 /// Returns what is wrong with the words. Their values are not checked, because the market does that.
@@ -55,15 +55,11 @@ pub(super) fn json(text: &str) -> Result<String, String> {
     if kind == "place" {
         complete_order(&mut members);
     }
-    let may_have_request = shape.member("request").is_some_and(|member| !member.is_required);
-    if may_have_request && !has(&members, "request") {
-        members.push((String::from("request"), quoted(&Uuid::new_v4().to_string())));
-    }
     let members = members.into_iter().map(|(name, value)| format!("{}:{value}", quoted(&name)));
     Ok(format!("{{{}:{{{}}}}}", quoted(kind), members.collect::<Vec<_>>().join(",")))
 }
 
-/// Adds the type of an order, which follows from its prices, and an id.
+/// Adds the type of an order, which follows from its prices, an id, and a request.
 fn complete_order(members: &mut Members) {
     if !has(members, "type") {
         let kind = match (has(members, "price"), has(members, "stop")) {
@@ -74,8 +70,10 @@ fn complete_order(members: &mut Members) {
         };
         members.push((String::from("type"), quoted(kind)));
     }
-    if !has(members, "order") {
-        members.push((String::from("order"), quoted(&Uuid::new_v4().to_string())));
+    for name in ["order", "request"] {
+        if !has(members, name) {
+            members.push((name.to_owned(), quoted(&Uuid::new_v4().to_string())));
+        }
     }
 }
 

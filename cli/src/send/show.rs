@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 
 use uuid::Uuid;
 
+use super::incoming::Incoming;
 use super::tree::Tree;
 
 /// How lines are printed.
@@ -12,7 +13,12 @@ pub(super) struct Show {
     /// As they are.
     raw: bool,
     colours: bool,
+    /// Whether long lines are broken between words to fit the terminal.
+    wraps: bool,
 }
+
+/// By how much the rest of a line is indented that does not fit.
+const INDENT_WRAPPED: u16 = 8;
 
 /// The colours of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +36,19 @@ impl Show {
         let is_terminal = io::stdout().is_terminal();
         let said = |name| std::env::var_os(name).filter(|value| !value.is_empty());
         let plain = said("NO_COLOR").is_some() || said("TERM").is_some_and(|it| it == "dumb");
-        Self { raw: json || !is_terminal, colours: is_terminal && !plain }
+        Self { raw: json || !is_terminal, colours: is_terminal && !plain, wraps: true }
+    }
+
+    /// The text for a line that was received. The reason why a connection ends is reported at the end of the
+    /// program or above the prompt, so a person need not read it twice.
+    pub(super) fn received(self, incoming: &Incoming, line: &[u8]) -> String {
+        match incoming {
+            Incoming::Closing(_) if !self.raw => String::new(),
+            Incoming::Closing(_)
+            | Incoming::Answer(_)
+            | Incoming::Refusal(_)
+            | Incoming::Unasked => self.line(line),
+        }
     }
 
     /// The text for a line, with line feeds.
@@ -43,10 +61,19 @@ impl Show {
             Ok(Tree::Object(members)) if members.len() == 1 => {
                 let readable =
                     members.into_iter().next().map(|(kind, body)| self.readable(&kind, body));
-                readable.unwrap_or_default()
+                self.wrap(&readable.unwrap_or_default())
             }
             Ok(_) | Err(_) => plain(&text) + "\n",
         }
+    }
+
+    /// Breaks lines that do not fit.
+    fn wrap(self, text: &str) -> String {
+        let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
+        if !self.wraps || columns < INDENT_WRAPPED * 2 {
+            return text.to_owned();
+        }
+        text.lines().map(|line| wrapped(line, usize::from(columns)) + "\n").collect()
     }
 
     /// A text in this colour, if there are colours.
@@ -127,6 +154,34 @@ impl Show {
     }
 }
 
+/// Breaks a line between words, and indents what follows.
+fn wrapped(line: &str, columns: usize) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut column = 0;
+    for (at, word) in line.split(' ').enumerate() {
+        let width = width(word);
+        if at > 0 && column + 1 + width > columns && width > 0 {
+            text += "\n";
+            text.extend(std::iter::repeat_n(' ', usize::from(INDENT_WRAPPED)));
+            column = usize::from(INDENT_WRAPPED);
+        } else if at > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text += word;
+        column += width;
+    }
+    text
+}
+
+/// The columns of a word, without its colour.
+fn width(word: &str) -> usize {
+    let mut parts = word.split('\u{1b}');
+    let plain = parts.next().map_or(0, |part| part.chars().count());
+    let coloured = |part: &str| part.split_once('m').map_or(0, |(_, text)| text.chars().count());
+    plain + parts.map(coloured).sum::<usize>()
+}
+
 fn is_object(tree: &Tree) -> bool {
     matches!(tree, Tree::Object(_))
 }
@@ -191,9 +246,9 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Show;
+    use super::{Show, wrapped};
 
-    const READABLE: Show = Show { raw: false, colours: false };
+    const READABLE: Show = Show { raw: false, colours: false, wraps: false };
 
     #[test]
     fn answer_is_shown_with_one_line_for_each_event() {
@@ -226,6 +281,15 @@ mod tests {
         }
         let raw = Show { raw: true, ..READABLE };
         assert_eq!(raw.line(b"{\"status\":{}}"), "{\"status\":{}}\n");
+    }
+
+    #[test]
+    fn long_lines_are_broken_between_words() {
+        assert_eq!(
+            wrapped("    \u{1b}[32mtraded\u{1b}[0m a=1 b=2", 16),
+            "    \u{1b}[32mtraded\u{1b}[0m a=1\n        b=2"
+        );
+        assert_eq!(wrapped("short", 16), "short");
     }
 
     #[test]
