@@ -12,6 +12,7 @@ mod prompt;
 mod short;
 mod show;
 mod tree;
+mod wrap;
 
 use std::io::{self, IsTerminal as _};
 use std::path::{Path, PathBuf};
@@ -26,8 +27,7 @@ use connection::Connection;
 use prompt::Prompt;
 use show::Show;
 
-/// Sends lines to a running market and prints the answers. Without lines it reads them from standard input,
-/// and on a terminal it shows a prompt.
+/// Sends lines to a running market and prints the answers. On a terminal, without lines, it shows a prompt.
 #[derive(Debug, Args)]
 #[command(after_help = "Try:
   pricetime send '{\"view\":{\"market\":1,\"depth\":2}}'
@@ -37,9 +37,9 @@ use show::Show;
   pricetime send < orders.jsonl > answers.jsonl    send a file
   pricetime send                                   a prompt; Tab completes, Ctrl-D ends it
 
-Each line is one JSON object, sent as it is; docs/json.md shows every line. The answers are printed
-as JSON lines, or in a readable form if standard output is a terminal. The program ends when every
-line has its answer.
+Each line is one JSON object, sent as it is; docs/json.md shows every line. Without lines, they are
+read from standard input. The answers are printed as JSON lines, or in a readable form if standard
+output is a terminal. The program ends when every line has its answer.
 
 The prompt also accepts words in place of JSON, and shows the line that it makes of them:
   view market 1 depth 2

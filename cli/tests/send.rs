@@ -258,7 +258,7 @@ fn prompt_completes_lines_from_the_schema() {
     shows(&typed, "> {\"view\":{\"market\":1}}\n");
     typed.type_text("set_ph\tph\tcont\tma\t1\r");
     shows(&typed, "> set_phase phase continuous market 1\n");
-    shows(&typed, "rejected: no_change set_phase line=1");
+    shows(&typed, "rejected set_phase: no_change line=1");
     typed.type_text("{\"set_\t\t");
     typed.wait_for(|screen| screen.contents().contains("set_market"));
 }

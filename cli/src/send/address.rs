@@ -55,29 +55,32 @@ fn why_not_unix(path: &Path, error: &io::Error) -> String {
         "start a market with `pricetime run --unix {shown}`, or name its socket with --unix PATH"
     );
     let is_socket = fs::metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    match error.kind() {
-        ErrorKind::NotFound => format!("there is no such socket; {start}"),
-        ErrorKind::PermissionDenied => String::from(
+    let kind = error.kind();
+    if kind == ErrorKind::NotFound {
+        format!("there is no such socket; {start}")
+    } else if kind == ErrorKind::PermissionDenied {
+        String::from(
             "permission denied; only the user that runs the market may connect to its Unix socket",
-        ),
-        ErrorKind::ConnectionRefused if is_socket => {
-            format!("connection refused: the process that listened there has ended; {start}")
-        }
-        ErrorKind::ConnectionRefused => format!("the file is not a socket; {start}"),
-        _ => error.to_string(),
+        )
+    } else if kind == ErrorKind::ConnectionRefused && is_socket {
+        format!("connection refused: the process that listened there has ended; {start}")
+    } else if kind == ErrorKind::ConnectionRefused {
+        format!("the file is not a socket; {start}")
+    } else {
+        error.to_string()
     }
 }
 
 fn why_not_tcp(address: &str, error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => format!(
-            "connection refused: no process listens there; start a market with `pricetime run \
-             --tcp {address}`"
-        ),
-        ErrorKind::InvalidInput => {
-            format!("{error}; expected a host and a port, like \"localhost:7070\"")
-        }
-        _ => error.to_string(),
+    if error.kind() == ErrorKind::ConnectionRefused {
+        format!(
+            "connection refused: no process listens there; start a market with `pricetime run --tcp \
+             {address}`"
+        )
+    } else if error.kind() == ErrorKind::InvalidInput {
+        format!("{error}; expected a host and a port, like \"localhost:7070\"")
+    } else {
+        error.to_string()
     }
 }
 

@@ -72,10 +72,7 @@ fn has_token(text: &str) -> bool {
 
 /// The error of an editor as an I/O error.
 pub(super) fn io_error(error: ReadlineError) -> io::Error {
-    match error {
-        ReadlineError::Io(error) => error,
-        other => io::Error::other(other.to_string()),
-    }
+    if let ReadlineError::Io(error) = error { error } else { io::Error::other(error.to_string()) }
 }
 
 #[cfg(test)]

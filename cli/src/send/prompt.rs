@@ -112,8 +112,7 @@ impl Prompt {
         let mut editor = Editor::with_config(config).map_err(io_error)?;
         editor.set_helper(Some(Lines));
         tell(&format!(
-            "Connected to {address}. Tab completes, Ctrl-D ends. Begin with `status` or \
-             `view market 1`.\n"
+            "Connected to {address}. Tab completes, Ctrl-D ends; begin with `status`.\n"
         ));
         let (history, note) = History::load(&mut editor);
         if let Some(note) = note {

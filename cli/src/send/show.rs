@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::incoming::Incoming;
 use super::tree::Tree;
+use super::wrap::wrap;
 
 /// How lines are printed.
 #[derive(Clone, Copy, Debug)]
@@ -16,9 +17,6 @@ pub(super) struct Show {
     /// Whether long lines are broken between words to fit the terminal.
     wraps: bool,
 }
-
-/// By how much the rest of a line is indented that does not fit.
-const INDENT_WRAPPED: u16 = 8;
 
 /// The colours of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,19 +59,11 @@ impl Show {
             Ok(Tree::Object(members)) if members.len() == 1 => {
                 let readable =
                     members.into_iter().next().map(|(kind, body)| self.readable(&kind, body));
-                self.wrap(&readable.unwrap_or_default())
+                let readable = readable.unwrap_or_default();
+                if self.wraps { wrap(&readable) } else { readable }
             }
             Ok(_) | Err(_) => plain(&text) + "\n",
         }
-    }
-
-    /// Breaks lines that do not fit.
-    fn wrap(self, text: &str) -> String {
-        let columns = rustix::termios::tcgetwinsize(io::stdout()).map_or(0, |size| size.ws_col);
-        if !self.wraps || columns < INDENT_WRAPPED * 2 {
-            return text.to_owned();
-        }
-        text.lines().map(|line| wrapped(line, usize::from(columns)) + "\n").collect()
     }
 
     /// A text in this colour, if there are colours.
@@ -119,12 +109,15 @@ impl Show {
         let member = |name| members.iter().find(|(of, _)| of == name).map(|(_, value)| value);
         match (kind, member("outcome"), member("command")) {
             ("done", Some(outcome), Some(Tree::Leaf(command))) => {
-                let (word, colour) = match outcome {
-                    Tree::Leaf(word) if word == "accepted" => (plain(word), Colour::Green),
-                    Tree::Leaf(word) => (plain(word), Colour::Yellow),
-                    other => (facts(other).replacen('=', ": ", 1), Colour::Red),
+                let outcome = facts(outcome);
+                let (word, reason) = outcome.split_once('=').unwrap_or((&outcome, ""));
+                let colour = match word {
+                    "accepted" => Colour::Green,
+                    "rejected" => Colour::Red,
+                    _ => Colour::Yellow,
                 };
-                format!("{} {}", self.paint(colour, &word), plain(command))
+                let colon = if reason.is_empty() { "" } else { ": " };
+                format!("{} {}{colon}{reason}", self.paint(colour, word), plain(command))
             }
             ("own", _, Some(Tree::Leaf(command))) => {
                 format!("{} {}", self.paint(Colour::Cyan, kind), plain(command))
@@ -152,34 +145,6 @@ impl Show {
         };
         (plain(&kind), facts(&body), colour)
     }
-}
-
-/// Breaks a line between words, and indents what follows.
-fn wrapped(line: &str, columns: usize) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut column = 0;
-    for (at, word) in line.split(' ').enumerate() {
-        let width = width(word);
-        if at > 0 && column + 1 + width > columns && width > 0 {
-            text += "\n";
-            text.extend(std::iter::repeat_n(' ', usize::from(INDENT_WRAPPED)));
-            column = usize::from(INDENT_WRAPPED);
-        } else if at > 0 {
-            text.push(' ');
-            column += 1;
-        }
-        text += word;
-        column += width;
-    }
-    text
-}
-
-/// The columns of a word, without its colour.
-fn width(word: &str) -> usize {
-    let mut parts = word.split('\u{1b}');
-    let plain = parts.next().map_or(0, |part| part.chars().count());
-    let coloured = |part: &str| part.split_once('m').map_or(0, |(_, text)| text.chars().count());
-    plain + parts.map(coloured).sum::<usize>()
 }
 
 fn is_object(tree: &Tree) -> bool {
@@ -246,7 +211,7 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Show, wrapped};
+    use super::Show;
 
     const READABLE: Show = Show { raw: false, colours: false, wraps: false };
 
@@ -265,7 +230,7 @@ mod tests {
         for (line, shown) in [
             (
                 r#"{"done":{"line":1,"command":"place","outcome":{"rejected":"would_take"},"events":[]}}"#,
-                "rejected: would_take place line=1\n",
+                "rejected place: would_take line=1\n",
             ),
             (
                 r#"{"refused":{"line":2,"column":7,"error":"no \u001b[2J"}}"#,
@@ -281,15 +246,6 @@ mod tests {
         }
         let raw = Show { raw: true, ..READABLE };
         assert_eq!(raw.line(b"{\"status\":{}}"), "{\"status\":{}}\n");
-    }
-
-    #[test]
-    fn long_lines_are_broken_between_words() {
-        assert_eq!(
-            wrapped("    \u{1b}[32mtraded\u{1b}[0m a=1 b=2", 16),
-            "    \u{1b}[32mtraded\u{1b}[0m a=1\n        b=2"
-        );
-        assert_eq!(wrapped("short", 16), "short");
     }
 
     #[test]
