@@ -240,8 +240,10 @@ fn prompt_sends_json_and_words_and_keeps_a_private_history() {
     let history = fs::read_to_string(&file).expect("text");
     assert!(history.contains("buy 4 at 2.50") && !history.contains("sesame"), "{history}");
     let mut again = prompt(folder, &["--json"]);
-    // The third line from the end.
-    again.type_text("\x1b[A\x1b[A\x1b[A\r");
+    // The order is there twice: in words and, to be sent again, as JSON with its request.
+    again.type_text("\x1b[A\x1b[A\x1b[A");
+    again.wait_for(|screen| screen.contents().contains("\"request\":"));
+    again.type_text("\x1b[A\r");
     shows(
         &again,
         "> {\"view\":{\"market\":1}}\n{\"book\":{\"line\":1,\"market\":1,\"symbol\":\"SUN\"",

@@ -21,6 +21,7 @@ use super::history::{History, LINES_MAX, io_error};
 use super::owed::Owed;
 use super::short;
 use super::show::{Colour, Show};
+use super::wrap::wrap;
 use crate::failure::Failure;
 
 /// How long the next prompt waits for the answers, so that they stand above it.
@@ -137,9 +138,6 @@ impl Prompt {
             if text.trim().is_empty() {
                 continue;
             }
-            if let Some(note) = self.history.add(&mut self.editor, &text) {
-                tell(&format!("{note}\n"));
-            }
             self.take(&text);
         }
         self.end()
@@ -147,39 +145,46 @@ impl Prompt {
 
     /// Sends a line that was typed, and waits a while for the answer.
     fn take(&mut self, text: &str) {
-        let line = if short::is_words(text) {
-            match short::json(text) {
-                Ok(line) => {
-                    tell(&(self.show.paint(Colour::Grey, &line) + "\n"));
-                    line
-                }
-                Err(why) => {
-                    tell(&(self.show.paint(Colour::Red, &why) + "\n"));
-                    return;
-                }
+        let line = if short::is_words(text) { short::json(text) } else { Ok(text.to_owned()) };
+        if let Ok(line) = &line
+            && line != text
+        {
+            tell(&(self.show.paint(Colour::Grey, line) + "\n"));
+            // If its answer is lost, the order can be sent again with the same request.
+            if line.contains("\"request\":") {
+                self.remember(line);
             }
-        } else {
-            text.to_owned()
-        };
+        }
+        self.remember(text);
+        match line {
+            Ok(line) => self.send(&line),
+            Err(why) => self.complain(&why),
+        }
+    }
+
+    /// Adds a line to the history.
+    fn remember(&mut self, line: &str) {
+        if let Some(note) = self.history.add(&mut self.editor, line) {
+            tell(&format!("{note}\n"));
+        }
+    }
+
+    fn complain(&self, why: &str) {
+        tell(&wrap(&self.show.paint(Colour::Red, why)));
+    }
+
+    fn send(&mut self, line: &str) {
         if self.sender.owed().counts().ended.is_some()
             && let Err(failure) = self.connect_again()
         {
-            let why = format!("{}; the line was not sent", failure.text());
-            tell(&(self.show.paint(Colour::Red, &why) + "\n"));
+            self.complain(&format!("{}; the line was not sent", failure.text()));
             return;
         }
         let mut lines = line.lines().filter(|line| !line.trim().is_empty());
         let sent = lines.try_for_each(|line| self.sender.send(line.as_bytes()));
         // If this fails, the receiving end finds the reason and prints it.
         let _ = sent.and_then(|()| self.sender.flush());
-        let owed = Arc::clone(self.sender.owed());
-        owed.wait_for_answers(PATIENCE);
-        let counts = owed.counts();
-        if counts.ended.is_some() && !counts.waiting.is_empty() && line != text {
-            drop(counts);
-            // The line has a request, so it can be sent again; the words would get another request.
-            let _ = self.history.add(&mut self.editor, &line);
-        }
+        self.sender.owed().wait_for_answers(PATIENCE);
     }
 
     fn connect_again(&mut self) -> Result<(), Failure> {
@@ -234,7 +239,7 @@ fn receive(mut receiver: Receiver, show: Show, mut above: Above) {
         }
     };
     if !owed.counts().complete {
-        above.print(&(show.paint(Colour::Red, &farewell(&owed, &why)) + "\n"));
+        above.print(&wrap(&show.paint(Colour::Red, &farewell(&owed, &why))));
     }
     owed.end(&why);
 }
@@ -250,8 +255,8 @@ fn farewell(owed: &Owed, why: &str) -> String {
     }
     if let Some(unanswered) = counts.unanswered() {
         text += &format!(
-            ". There is no answer to {unanswered}, which may or may not have been carried out: a \
-             command with a `request` can be sent again and is not carried out twice"
+            ". There is no answer to {unanswered}, which may or may not have been carried out. Send \
+             it again with the same `request`, and it is not carried out twice; the history has it"
         );
     }
     text + ". The next line connects again."
