@@ -1,16 +1,15 @@
 //! Sends the lines of the command line or of standard input.
 
-use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::thread;
+
+use pricetime_journal::lines::{Next, next_line, too_long};
 
 use super::address::Address;
 use super::connection::{Connection, Receiver, Sender};
 use super::owed::Counts;
 use super::show::Show;
 use crate::failure::{Code, Failure};
-
-/// The longest line that is read from standard input. The limit of a market is 64 KiB by default.
-const LINE_MAX: u64 = 1 << 20;
 
 /// Where lines come from.
 #[derive(Debug)]
@@ -165,21 +164,18 @@ fn send_stdin(sender: &mut Sender) -> Result<(), Fed> {
         if !from.buffer().contains(&b'\n') {
             sender.flush().map_err(|_| Fed::Gone)?;
         }
-        line.clear();
-        let read = from.by_ref().take(LINE_MAX + 1).read_until(b'\n', &mut line);
-        let read = read.map_err(|error| Fed::Input(format!("standard input: {error}")))?;
-        if read == 0 {
-            return Ok(());
+        match next_line(&mut from, &mut line) {
+            Ok(Next::Line) => {}
+            Ok(Next::End) => return Ok(()),
+            Ok(Next::Long) => {
+                let (number, why) = (sender.owed().counts().number_of_next(), too_long());
+                return Err(Fed::Input(format!(
+                    "standard input, line {number}: {why}; it and the lines after it were not sent"
+                )));
+            }
+            Err(error) => return Err(Fed::Input(format!("standard input: {error}"))),
         }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        } else if line.len() as u64 > LINE_MAX {
-            let number = sender.owed().counts().number_of_next();
-            return Err(Fed::Input(format!(
-                "standard input, line {number}: the line is longer than {LINE_MAX} bytes; it and \
-                 the lines after it were not sent"
-            )));
-        }
-        sender.send(&line).map_err(|_| Fed::Gone)?;
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        sender.send(text).map_err(|_| Fed::Gone)?;
     }
 }
