@@ -15,6 +15,7 @@ mod replay;
 mod run;
 mod schema;
 mod screen;
+mod send;
 mod settle;
 mod snapshot;
 mod token;
@@ -45,6 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::Run>),
+    Send(send::SendCommand),
     Config(config::ConfigCommand),
     Schema(schema::SchemaCommand),
     Token(token::TokenCommand),
@@ -70,7 +72,8 @@ Try:
   pricetime run --once --input day.jsonl --answers none                    run a market on that day
   pricetime inspect book 1                         show a book in ./data
   pricetime verify                                 check everything in ./data
-  pricetime run --unix ./pricetime.sock            a market that keeps running; connect with nc -U
+  pricetime run --unix ./pricetime.sock            a market that keeps running
+  pricetime send                                   a prompt that talks to it
 
 Exit codes: 0 done (or this help); 1 failed; 2 the command line or the configuration is invalid;
 3 damage or a difference was found; 4 done, but some lines were refused;
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
     let parsed = Cli::from_arg_matches(&program.clone().get_matches());
     let done = match parsed.unwrap_or_else(|error| error.exit()).command {
         Some(Command::Run(run)) => run.run(),
+        Some(Command::Send(send)) => send.run(),
         Some(Command::Config(config)) => config.run(),
         Some(Command::Schema(schema)) => quiet(schema.run()),
         Some(Command::Token(token)) => quiet(token.run()),

@@ -1,0 +1,137 @@
+//! The address of a running market, and connections to it.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// Where a market listens.
+#[derive(Clone, Debug)]
+pub(super) enum Address {
+    /// The path of a Unix socket.
+    Unix(PathBuf),
+    /// A host and a port.
+    Tcp(String),
+}
+
+/// A connection to a market.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Address {
+    /// Connects.
+    ///
+    /// # Errors
+    /// Returns a failure that says what is wrong and what to do.
+    pub(super) fn connect(&self) -> Result<Stream, Failure> {
+        let connected = match self {
+            Self::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
+            Self::Tcp(address) => TcpStream::connect(address).and_then(|stream| {
+                stream.set_nodelay(true)?;
+                Ok(Stream::Tcp(stream))
+            }),
+        };
+        connected.map_err(|error| {
+            let why = match self {
+                Self::Unix(path) => why_not_unix(path, &error),
+                Self::Tcp(address) => why_not_tcp(address, &error),
+            };
+            Failure::failed(format!("cannot connect to {self}: {why}"))
+        })
+    }
+}
+
+fn why_not_unix(path: &Path, error: &io::Error) -> String {
+    let shown = path.display();
+    let start = format!(
+        "start a market with `pricetime run --unix {shown}`, or name its socket with --unix PATH"
+    );
+    let is_socket = fs::metadata(path).is_ok_and(|file| file.file_type().is_socket());
+    let kind = error.kind();
+    if kind == ErrorKind::NotFound {
+        format!("there is no such socket; {start}")
+    } else if kind == ErrorKind::PermissionDenied {
+        String::from(
+            "permission denied; only the user that runs the market may connect to its Unix socket",
+        )
+    } else if kind == ErrorKind::ConnectionRefused && is_socket {
+        format!("connection refused: the process that listened there has ended; {start}")
+    } else if kind == ErrorKind::ConnectionRefused {
+        format!("the file is not a socket; {start}")
+    } else {
+        error.to_string()
+    }
+}
+
+fn why_not_tcp(address: &str, error: &io::Error) -> String {
+    if error.kind() == ErrorKind::ConnectionRefused {
+        format!(
+            "connection refused: no process listens there; start a market with `pricetime run --tcp \
+             {address}`"
+        )
+    } else if error.kind() == ErrorKind::InvalidInput {
+        format!("{error}; expected a host and a port, like \"localhost:7070\"")
+    } else {
+        error.to_string()
+    }
+}
+
+impl Stream {
+    /// A second handle of the same connection.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Unix(stream) => Self::Unix(stream.try_clone()?),
+            Self::Tcp(stream) => Self::Tcp(stream.try_clone()?),
+        })
+    }
+
+    /// Tells the market that no more lines follow. It still answers those that were sent.
+    pub(super) fn end_writing(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => path.display().fmt(f),
+            Self::Tcp(address) => address.fmt(f),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.read(buffer),
+            Self::Tcp(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write(bytes),
+            Self::Tcp(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.flush(),
+            Self::Tcp(stream) => stream.flush(),
+        }
+    }
+}
