@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, WeakProgressBar};
 
@@ -25,7 +25,6 @@ pub fn no_progress() {
 #[derive(Debug)]
 pub struct Progress {
     bar: ProgressBar,
-    begun: Instant,
     /// Whether it has been decided if this bar is drawn.
     is_decided: AtomicBool,
 }
@@ -80,7 +79,7 @@ impl Progress {
         let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style.progress_chars("━╸─"));
         bar.set_message(what);
-        Self { bar, begun: Instant::now(), is_decided: AtomicBool::new(false) }
+        Self { bar, is_decided: AtomicBool::new(false) }
     }
 
     /// Changes the description of what is being done.
@@ -102,7 +101,7 @@ impl Progress {
     }
 
     fn moved(&self) {
-        if !self.is_decided.load(Relaxed) && self.begun.elapsed() >= DELAY {
+        if !self.is_decided.load(Relaxed) && self.bar.elapsed() >= DELAY {
             self.show();
         }
     }
