@@ -222,10 +222,16 @@ fn prompt_sends_json_and_words_and_keeps_a_private_history() {
     let folder = host.folder.path();
     let mut typed = prompt(folder, &[]);
     typed.type_text("{\"view\":{\"market\":1}}\r");
-    shows(&mut typed, "book line=1 market=1 symbol=SUN sequence=2 phase=continuous epoch=1 bids=none");
+    shows(
+        &mut typed,
+        "book line=1 market=1 symbol=SUN sequence=2 phase=continuous epoch=1 bids=none",
+    );
     typed.type_text("buy 4 at 2.50 market 1 account 777 order 9\r");
     shows(&mut typed, "accepted place line=2 sequence=3");
-    shows(&mut typed, "\n    accepted order=9 account=777 side=buy type=limit price=2.50 quantity=4");
+    shows(
+        &mut typed,
+        "\n    accepted order=9 account=777 side=buy type=limit price=2.50 quantity=4",
+    );
     typed.type_text("{\"hello\":{\"format\":1,\"token\":\"sesame\"}}\r");
     shows(&mut typed, "refused line=3: `hello` must be the first line");
     typed.type_text("viev market 1\r");
@@ -257,7 +263,9 @@ fn prompt_completes_lines_from_the_schema() {
     let host = market();
     let mut typed = prompt(host.folder.path(), &[]);
     typed.type_text("{\"vi\t\"ma\t1}}");
-    typed.wait_for("the typed line",|screen| screen.contents().ends_with("> {\"view\":{\"market\":1}}"));
+    typed.wait_for("the typed line", |screen| {
+        screen.contents().ends_with("> {\"view\":{\"market\":1}}")
+    });
     typed.type_text("\x03");
     shows(&mut typed, "> {\"view\":{\"market\":1}}\n");
     typed.type_text("set_ph\tph\tcont\tma\t1\r");
@@ -274,10 +282,10 @@ fn lines_of_a_subscription_leave_what_is_typed_intact() {
     typed.type_text("subscribe market 1\r");
     shows(&mut typed, "book line=1 market=1");
     typed.type_text("view mar");
-    typed.wait_for("the typed line",|screen| screen.contents().ends_with("> view mar"));
+    typed.wait_for("the typed line", |screen| screen.contents().ends_with("> view mar"));
     let order = send(&host, &[&place(1, 1, "buy", "2.50", 4)], "");
     assert_eq!(order.status.code(), Some(0), "{}", err(&order));
-    typed.wait_for("the typed line",|screen| {
+    typed.wait_for("the typed line", |screen| {
         let shown = screen.contents();
         shown.contains("\nupdate market=1 sequence=3")
             && shown.ends_with("    bids price=2.50 quantity=4 orders=1\n> view mar")
