@@ -3,6 +3,7 @@
 //! Each subcommand has its own module. The exit codes are in `failure.rs` and at the end of `--help`.
 
 mod archive;
+mod client;
 mod config;
 mod demo;
 mod failure;

@@ -1,6 +1,5 @@
 //! `pricetime send`: sends lines to a running market and prints the answers.
 
-mod address;
 mod batch;
 mod complete;
 mod connection;
@@ -15,14 +14,12 @@ mod tree;
 mod wrap;
 
 use std::io::{self, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::Args;
-use pricetime::Secret;
-
-use super::failure::{Code, Failure};
-use address::Address;
+use super::client::{Address, token};
+use super::failure::Failure;
 use batch::{Batch, Source};
+use clap::Args;
 use connection::Connection;
 use prompt::Prompt;
 use show::Show;
@@ -59,7 +56,7 @@ pub(crate) struct SendCommand {
     /// The TCP address of the market, like localhost:7070, in place of a Unix socket.
     #[arg(long, value_name = "ADDRESS")]
     tcp: Option<String>,
-    /// A file with a token. It is sent in a `hello` before the first line, so the line numbers in answers
+    /// A file whose first line is a token. It is sent in a `hello` before the first line, so the line numbers in answers
     /// are higher by one.
     #[arg(long, value_name = "FILE", env = "PRICETIME_TOKEN_FILE")]
     token_file: Option<PathBuf>,
@@ -87,16 +84,5 @@ impl SendCommand {
         };
         let connection = Connection::open(&address, token.as_ref())?;
         Batch { sources, follow: self.follow, show }.run(connection, &address)
-    }
-}
-
-/// Reads a token from a file.
-fn token(file: &Path) -> Result<Secret, Failure> {
-    let usage = |why: String| Failure::new(Code::Usage, format!("{}: {why}", file.display()));
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| usage(format!("cannot read the token: {error}")))?;
-    match text.trim() {
-        "" => Err(usage(String::from("the file is empty; it must contain the token alone"))),
-        token => Ok(Secret::from(token)),
     }
 }

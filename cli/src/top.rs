@@ -13,18 +13,16 @@ mod watched;
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use clap::Args;
-use pricetime::Secret;
-
+use super::client::{Address, token};
 use super::failure::{Code, Failure};
 use super::look::{self, Markets, Stop};
 use super::replay::Pace;
 use super::screen::{self, Choice, Press, Screen};
+use clap::Args;
 use folder::Folder;
-use link::Address;
 use recording::Recording;
 use socket::{Socket, Wanted};
 use source::Source;
@@ -173,22 +171,6 @@ fn otherwise() -> Result<PathBuf, Failure> {
         folder.display()
     );
     known.into_iter().find(|path| path.exists()).ok_or_else(|| Failure::new(Code::Usage, text))
-}
-
-/// The token in the first line of a file.
-fn token(path: &Path) -> Result<Secret, Failure> {
-    let name = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::failed(look::unreadable(&name.to_string(), &error)))?;
-    match text.lines().next().map(str::trim) {
-        Some(token) if !token.is_empty() => Ok(Secret::from(token)),
-        Some(_) | None => Err(Failure::new(
-            Code::Usage,
-            format!(
-                "{name}: its first line is empty; it must be the token that `pricetime token` printed"
-            ),
-        )),
-    }
 }
 
 /// Shows a source until the person in front of the screen quits.

@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -15,6 +15,8 @@ use ratatui::crossterm::terminal::{
     self, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{event, execute};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::choice::{Choice, Press};
@@ -61,6 +63,48 @@ fn restore() {
 pub(crate) fn is_possible() -> bool {
     let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb" || term.is_empty());
     !is_dumb && io::stdout().is_terminal() && terminal::size().is_ok_and(|(x, y)| x > 0 && y > 0)
+}
+
+/// How a wait for a key ended.
+enum Waited {
+    /// There is an event to read.
+    Ready,
+    TooLong,
+    /// The terminal is gone.
+    HungUp,
+}
+
+/// Waits for a key until this moment. Looks at the terminal before `crossterm` reads from it, because that
+/// would read the end of a terminal that is gone again and again.
+fn wait(until: Instant) -> io::Result<Waited> {
+    // First for keys that were read together with an earlier one.
+    for limit in [Instant::now(), until] {
+        let mut left = limit.saturating_duration_since(Instant::now());
+        if io::stdin().is_terminal() {
+            if is_gone(left)? {
+                return Ok(Waited::HungUp);
+            }
+            left = Duration::ZERO;
+        }
+        if event::poll(left)? {
+            return Ok(Waited::Ready);
+        }
+    }
+    Ok(Waited::TooLong)
+}
+
+/// Waits this long for input, at most a second. Returns `true` if the terminal is gone.
+fn is_gone(left: Duration) -> io::Result<bool> {
+    let stdin = io::stdin();
+    let mut watched = [PollFd::new(&stdin, PollFlags::IN)];
+    let left = left.min(Duration::from_millis(999));
+    let left = Timespec { tv_sec: 0, tv_nsec: left.subsec_nanos().into() };
+    match poll(&mut watched, Some(&left)) {
+        // A new size of the terminal comes as a signal.
+        Ok(_) | Err(Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(watched.iter().any(|it| it.revents().intersects(PollFlags::HUP | PollFlags::ERR)))
 }
 
 impl Screen {
@@ -111,8 +155,10 @@ impl Screen {
             if self.ended.load(Ordering::SeqCst) || !IS_ENTERED.load(Ordering::SeqCst) {
                 return Ok(Some(Press::Quit));
             }
-            if !event::poll(until.saturating_duration_since(Instant::now()))? {
-                return Ok(None);
+            match wait(until)? {
+                Waited::Ready => {}
+                Waited::TooLong => return Ok(None),
+                Waited::HungUp => return Ok(Some(Press::Quit)),
             }
             if let Some(key) = Key::of(&event::read()?) {
                 return Ok(Some(choice.press(key, &picture.tabs)));

@@ -5,7 +5,7 @@ use std::thread;
 
 use pricetime_journal::lines::{Next, next_line, too_long};
 
-use super::address::Address;
+use super::super::client::Address;
 use super::connection::{Connection, Receiver, Sender};
 use super::owed::Counts;
 use super::show::Show;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pricetime::Secret;
 use pricetime_gateway::json::{FORMAT, Hello, Line};
 
-use super::address::{Address, Stream};
+use super::super::client::{Address, Stream};
 use super::incoming::Incoming;
 use super::owed::Owed;
 use crate::failure::Failure;

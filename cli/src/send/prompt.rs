@@ -14,7 +14,7 @@ use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
 
-use super::address::Address;
+use super::super::client::Address;
 use super::complete::complete;
 use super::connection::{Connection, Receiver, Sender};
 use super::history::{History, LINES_MAX, io_error};

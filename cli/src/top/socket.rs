@@ -2,7 +2,7 @@
 //! that thread connects again.
 
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,10 +11,11 @@ use pricetime::Secret;
 use pricetime_engine::Timestamp;
 use pricetime_gateway::grouped;
 
+use super::super::client::Address;
 use super::super::failure::Failure;
 use super::super::screen::{self, DEPTH_MAX, Figure, Notice, Picture};
 use super::feed::{Feed, MARKETS_MAX};
-use super::link::{Address, Ear, Heard, Link, Mouth};
+use super::link::{Link, Reader, Received, Writer};
 use super::source::Source;
 
 /// The time between two attempts to connect.
@@ -52,7 +53,7 @@ pub(super) struct Wanted {
 struct Shared {
     feed: Mutex<Feed>,
     /// `None` while there is no connection.
-    mouth: Mutex<Option<Mouth>>,
+    writer: Mutex<Option<Writer>>,
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -71,20 +72,15 @@ impl Socket {
         token: Option<Secret>,
         wanted: Wanted,
     ) -> Result<Self, Failure> {
-        let link = Link::open(&address, token.as_ref()).map_err(|error| {
-            let is_gone =
-                [ErrorKind::ConnectionRefused, ErrorKind::NotFound].contains(&error.kind());
-            let hint = if is_gone { ": start `pricetime run` there first" } else { "" };
-            Failure::failed(format!("cannot connect to {address}: {error}{hint}"))
-        })?;
-        let shared = Arc::new(Shared { feed: Mutex::default(), mouth: Mutex::new(None) });
+        let link = Link::open(&address, token.as_ref())?;
+        let shared = Arc::new(Shared { feed: Mutex::default(), writer: Mutex::new(None) });
         let past = wanted.past;
-        let ear = shared.take(link, past);
+        let reader = shared.take(link, past);
         let (reading, to) = (Arc::clone(&shared), address.clone());
         // The thread ends with the process.
         Builder::new()
             .name(String::from("pt-top"))
-            .spawn(move || reading.read(ear, past, &to, token.as_ref()))?;
+            .spawn(move || reading.read(reader, past, &to, token.as_ref()))?;
         let now = Instant::now();
         Ok(Self { address, shared, wanted, status_due: now, search_due: now, paused: None })
     }
@@ -128,49 +124,49 @@ impl Socket {
         feed.asked.lines = sent;
         // Sent before the lock is given back, so that no answer comes before its question is noted, and no
         // new connection counts these lines.
-        let mut mouth = lock(&self.shared.mouth);
-        mouth.as_mut().map_or(Ok(()), |mouth| mouth.say(&lines))
+        let mut writer = lock(&self.shared.writer);
+        writer.as_mut().map_or(Ok(()), |writer| writer.send(&lines))
     }
 }
 
 impl Shared {
     /// Begins to use a connection.
-    fn take(&self, link: Link, past: u64) -> Ear {
-        let Link { ear, mouth, welcome } = link;
+    fn take(&self, link: Link, past: u64) -> Reader {
+        let Link { reader, writer, welcome } = link;
         let mut feed = lock(&self.feed);
         feed.connect(welcome.history, welcome.sequence, past);
-        *lock(&self.mouth) = Some(mouth);
-        ear
+        *lock(&self.writer) = Some(writer);
+        reader
     }
 
     /// Reads lines for ever.
-    fn read(&self, mut ear: Ear, past: u64, to: &Address, token: Option<&Secret>) {
+    fn read(&self, mut reader: Reader, past: u64, to: &Address, token: Option<&Secret>) {
         loop {
-            let mut why = self.listen(&mut ear);
-            ear = loop {
+            let mut why = self.listen(&mut reader);
+            reader = loop {
                 {
                     let mut feed = lock(&self.feed);
                     feed.disconnected = Some(why);
-                    *lock(&self.mouth) = None;
+                    *lock(&self.writer) = None;
                 }
                 thread::sleep(RETRY);
                 match Link::open(to, token) {
                     Ok(link) => break self.take(link, past),
-                    Err(error) => why = error.to_string(),
+                    Err(failure) => why = failure.text().to_owned(),
                 }
             };
         }
     }
 
     /// Reads the lines of one connection. Returns the reason for its end.
-    fn listen(&self, ear: &mut Ear) -> String {
+    fn listen(&self, reader: &mut Reader) -> String {
         loop {
-            match ear.hear() {
-                Ok(Heard::Answer(answer)) => {
+            match reader.receive() {
+                Ok(Received::Answer(answer)) => {
                     lock(&self.feed).hear(&answer, Instant::now(), wall());
                 }
-                Ok(Heard::Other) => {}
-                Ok(Heard::End) => return String::from("the host has closed the connection"),
+                Ok(Received::Other) => {}
+                Ok(Received::End) => return String::from("the host has closed the connection"),
                 Err(error) => return error.to_string(),
             }
         }

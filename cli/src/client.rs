@@ -1,14 +1,20 @@
-//! The address of a running market, and connections to it.
+//! What `send` and `top` share as clients of a running market: its address, connections, the token.
 
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream, ToSocketAddrs as _};
 use std::os::unix::fs::FileTypeExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::failure::Failure;
+use pricetime::Secret;
+
+use super::failure::{Code, Failure};
+
+/// How long a connection may take. `top` also waits this long for the first answer and for a write.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where a market listens.
 #[derive(Clone, Debug)]
@@ -34,10 +40,7 @@ impl Address {
     pub(super) fn connect(&self) -> Result<Stream, Failure> {
         let connected = match self {
             Self::Unix(path) => UnixStream::connect(path).map(Stream::Unix),
-            Self::Tcp(address) => TcpStream::connect(address).and_then(|stream| {
-                stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
-            }),
+            Self::Tcp(address) => tcp(address).map(Stream::Tcp),
         };
         connected.map_err(|error| {
             let why = match self {
@@ -47,6 +50,21 @@ impl Address {
             Failure::failed(format!("cannot connect to {self}: {why}"))
         })
     }
+}
+
+/// Connects to the first address of a name that accepts.
+fn tcp(address: &str) -> io::Result<TcpStream> {
+    let mut failed = io::Error::other("the name has no address");
+    for address in address.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, PATIENCE) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
 }
 
 fn why_not_unix(path: &Path, error: &io::Error) -> String {
@@ -93,6 +111,22 @@ impl Stream {
         })
     }
 
+    /// Sets how long a read may take.
+    pub(super) fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_read_timeout(timeout),
+            Self::Tcp(stream) => stream.set_read_timeout(timeout),
+        }
+    }
+
+    /// Sets how long a write may take.
+    pub(super) fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Unix(stream) => stream.set_write_timeout(timeout),
+            Self::Tcp(stream) => stream.set_write_timeout(timeout),
+        }
+    }
+
     /// Tells the market that no more lines follow. It still answers those that were sent.
     pub(super) fn end_writing(&self) -> io::Result<()> {
         match self {
@@ -133,5 +167,18 @@ impl Write for Stream {
             Self::Unix(stream) => stream.flush(),
             Self::Tcp(stream) => stream.flush(),
         }
+    }
+}
+
+/// Reads the token in the first line of a file.
+pub(super) fn token(file: &Path) -> Result<Secret, Failure> {
+    let usage = |why: String| Failure::new(Code::Usage, format!("{}: {why}", file.display()));
+    let text = fs::read_to_string(file)
+        .map_err(|error| usage(format!("cannot read the token: {error}")))?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if !token.is_empty() => Ok(Secret::from(token)),
+        Some(_) | None => Err(usage(String::from(
+            "its first line is empty; it must be the token that `pricetime token` printed",
+        ))),
     }
 }
