@@ -263,7 +263,7 @@ fn top_presents_a_token_over_tcp() {
 }
 
 #[test]
-fn top_shows_a_data_folder_and_what_its_owner_adds() {
+fn top_shows_a_folder_and_what_its_owner_adds() {
     let host = Running::start(&["--epoch", "never"]);
     let mut operator = host.unix();
     operator.say(&(MARKET.to_owned() + &place(7, 1, "sell", "10.25", 40)));

@@ -123,6 +123,12 @@ impl Terminal {
         self.parser.screen().contents()
     }
 
+    /// The screen with its colors, as of what has been read.
+    #[must_use]
+    pub fn cells(&self) -> &vt100::Screen {
+        self.parser.screen()
+    }
+
     /// Returns `true` if the program shows the alternate screen.
     #[must_use]
     pub fn is_alternate(&self) -> bool {

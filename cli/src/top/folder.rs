@@ -17,7 +17,7 @@ use super::watched::Watched;
 /// The time between two looks at the folder.
 const PAUSE: Duration = Duration::from_secs(1);
 /// A look reads the journal's last file. If that takes long, the pause is this many times as long.
-const SHARE: u32 = 20;
+const PAUSE_FACTOR: u32 = 20;
 /// How many commands before the end are replayed for their trades, if a snapshot is there to begin with.
 const PAST: u64 = 20_000;
 /// How many commands are executed between two looks at the clock.
@@ -111,7 +111,7 @@ impl Source for Folder {
         let done = if self.commands.is_none() && begun >= self.due {
             self.fault = None;
             let looked = self.look();
-            self.due = Instant::now() + PAUSE.max(begun.elapsed() * SHARE);
+            self.due = Instant::now() + PAUSE.max(begun.elapsed() * PAUSE_FACTOR);
             looked
         } else {
             Ok(())
