@@ -18,7 +18,7 @@ mod picture;
 mod tape;
 mod terminal;
 
-pub(crate) use choice::{Choice, LEVELS_MAX, Press};
+pub(crate) use choice::{Choice, Press, SHOWN_MAX};
 pub(crate) use history::{Epoch, History, Trade};
 pub(crate) use paint::{clock, epoch_rows, market, running, spread, trade_rows};
 pub(crate) use picture::{Call, Countdown, Figure, LevelRow, Market, Notice, Picture, Tab};

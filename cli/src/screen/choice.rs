@@ -4,7 +4,7 @@ use super::keys::Key;
 use super::picture::Tab;
 
 /// The most levels of each side that can be shown.
-pub(crate) const LEVELS_MAX: usize = 100;
+pub(crate) const SHOWN_MAX: usize = 100;
 
 /// What is shown, as the keys have set it.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub(crate) enum Press {
 impl Choice {
     /// Shows this market first, with as many levels as there is room for.
     pub(crate) const fn new(market: Option<u32>) -> Self {
-        Self { market, depth: LEVELS_MAX, is_paused: false, is_helping: false, room: LEVELS_MAX }
+        Self { market, depth: SHOWN_MAX, is_paused: false, is_helping: false, room: SHOWN_MAX }
     }
 
     /// The index of the chosen market.
@@ -49,7 +49,7 @@ impl Choice {
             Key::Quit | Key::Escape => return Press::Quit,
             Key::Next => self.show(tabs, if at < last { at + 1 } else { 0 }),
             Key::Previous => self.show(tabs, at.checked_sub(1).unwrap_or(last)),
-            Key::Deeper => self.depth = (shown + 1).min(LEVELS_MAX),
+            Key::Deeper => self.depth = (shown + 1).min(SHOWN_MAX),
             Key::Shallower => self.depth = shown.saturating_sub(1).max(1),
             Key::Pause => self.is_paused = !self.is_paused,
             Key::Help => self.is_helping = !self.is_helping,

@@ -6,7 +6,7 @@ use pricetime::MarketView;
 use pricetime_engine::{Book, Level, MarketSpec, Price, Quantity, Sequence, Timestamp, Turnover};
 use pricetime_gateway::json::Time;
 
-use super::choice::LEVELS_MAX;
+use super::choice::SHOWN_MAX;
 use super::history::History;
 use super::picture::{Call, Countdown, EpochRow, LevelRow, Market, TradeRow};
 
@@ -18,7 +18,7 @@ pub(crate) fn market(
     gate: Option<Timestamp>,
 ) -> Market {
     let (head, spec) = (book.head(), book.spec());
-    let view = MarketView::of_book(book, Sequence(0), LEVELS_MAX);
+    let view = MarketView::of_book(book, Sequence(0), SHOWN_MAX);
     let best = |levels: &[Level]| levels.first().map(|level| level.price);
     let indicative = view.call.as_ref().map(|call| call.indicative);
     let mut running = running(spec, head.epoch.0, history.begin, &head.turnover);

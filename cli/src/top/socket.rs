@@ -13,7 +13,7 @@ use pricetime_gateway::grouped;
 
 use super::super::client::Address;
 use super::super::failure::Failure;
-use super::super::screen::{self, Figure, LEVELS_MAX, Notice, Picture};
+use super::super::screen::{self, Figure, Notice, Picture, SHOWN_MAX};
 use super::feed::{Feed, MARKETS_MAX};
 use super::link::{Link, Reader, Received, Writer};
 use super::source::Source;
@@ -118,7 +118,7 @@ impl Socket {
             asked.status = Some((say(String::from("{\"status\":{}}")), now));
         }
         if let (None, Some(market)) = (feed.asked.view, feed.chosen(market)) {
-            let view = format!("{{\"view\":{{\"market\":{market},\"depth\":{LEVELS_MAX}}}}}");
+            let view = format!("{{\"view\":{{\"market\":{market},\"depth\":{SHOWN_MAX}}}}}");
             feed.asked.view = Some((say(view), market));
         }
         feed.asked.lines = sent;
