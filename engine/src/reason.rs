@@ -16,7 +16,7 @@ pub enum Reason {
     NotOperator,
     /// A market already has this id or this symbol.
     MarketExists,
-    /// The spec or the terms break a bound: [`MarketSpec::broken`] returns which.
+    /// The spec or the terms break a bound: [`MarketSpec::broken`](crate::MarketSpec::broken) returns which.
     BadSpec,
     /// The engine holds its maximum number of markets.
     MarketsFull,
