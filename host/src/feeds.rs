@@ -34,6 +34,8 @@ pub(crate) struct Feeds {
     /// The last update of each watched market in Call. The end of the batch adds what an uncross would do
     /// then.
     held: BTreeMap<MarketId, MarketUpdate>,
+    /// Whether all subscriptions have ended. A later one ends after its book.
+    ended: bool,
 }
 
 /// A book as of a command. It is turned into a view without the publisher's lock.
@@ -83,7 +85,13 @@ impl Begun {
 
 impl Feeds {
     pub(crate) const fn new(image: Image) -> Self {
-        Self { image, markets: BTreeMap::new(), accounts: Accounts::new(), held: BTreeMap::new() }
+        Self {
+            image,
+            markets: BTreeMap::new(),
+            accounts: Accounts::new(),
+            held: BTreeMap::new(),
+            ended: false,
+        }
     }
 
     /// Folds a durable group into the image and sends it to subscribers.
@@ -200,7 +208,9 @@ impl Feeds {
         self.end_batch();
         let book = self.freeze(market)?;
         let (sender, receiver) = mpsc::channel(room.max(1));
-        self.markets.entry(market).or_default().push(sender);
+        if !self.ended {
+            self.markets.entry(market).or_default().push(sender);
+        }
         Some(BegunMarket { book, updates: Updates::of(receiver) })
     }
 
@@ -214,6 +224,9 @@ impl Feeds {
     ) -> Option<Begun> {
         let orders = self.image.market(market)?.freeze_orders_of(account);
         let updates = Updates::of(self.accounts.add(market, account, room));
+        if self.ended {
+            self.accounts.clear();
+        }
         Some(Begun { sequence: self.image.last_sequence(), orders, updates })
     }
 
@@ -222,8 +235,9 @@ impl Feeds {
         !self.markets.is_empty() || !self.accounts.is_empty()
     }
 
-    /// Ends every subscription.
-    pub(crate) fn let_go(&mut self) {
+    /// Ends every subscription, now and later.
+    pub(crate) fn end_subscriptions(&mut self) {
+        self.ended = true;
         self.markets.clear();
         self.accounts.clear();
     }

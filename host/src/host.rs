@@ -329,8 +329,9 @@ impl Host {
         self.public().image.market(market)?.order(order).copied()
     }
 
-    /// Subscribes to a market's public data: its book as of now, and every later update without a gap.
-    /// Returns `None` if there is no such market.
+    /// Subscribes to a market's public data: its book as of now with all its levels, and every later update
+    /// without a gap. Returns `None` if there is no such market. If the host was closed, the updates end at
+    /// once.
     #[must_use]
     pub fn subscribe(&self, market: MarketId) -> Option<MarketFeed> {
         let begun = self.public().subscribe(market, self.0.room.updates)?;

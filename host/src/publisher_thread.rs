@@ -90,7 +90,7 @@ impl PublisherThread {
         if let Some(mailbox) = self.to_redis.as_ref().filter(|_| untold.is_empty()) {
             mailbox.fill_all(&mut public.image);
         }
-        public.let_go();
+        public.end_subscriptions();
     }
 
     /// Waits until answers and events may leave the host. Returns `false` if the host ends without its

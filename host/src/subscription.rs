@@ -76,7 +76,7 @@ pub struct MarketUpdate {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct MarketFeed {
-    /// The book as of its sequence.
+    /// The book as of its sequence, with all its levels.
     pub book: MarketView,
     /// Every later update.
     pub updates: Updates<Arc<MarketUpdate>>,

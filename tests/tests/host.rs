@@ -366,6 +366,30 @@ fn slow_subscriber_is_disconnected_and_delays_no_one() {
 }
 
 #[test]
+fn subscription_made_after_the_close_ends_after_what_was_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = open(Options::new(folder.path()));
+    let before = host.status().durable;
+    done(&host, of(ALICE, limit(1, Side::Buy, 5, 1)));
+    host.close().expect("a clean shutdown");
+
+    let mut now = host.subscribe(MARKET).expect("the market");
+    assert_eq!(now.book.bids, [level(5, 1, 1)]);
+    assert_eq!(now.updates.try_next(), Err(Ended));
+    let mut own = host.subscribe_account(MARKET, ALICE).expect("the market");
+    assert_eq!(own.orders.len(), 1);
+    assert_eq!(own.updates.try_next(), Err(Ended));
+
+    let mut missed = host.subscribe_from(MARKET, before).expect("it is in the journal");
+    assert!(missed.updates.try_next().expect("a missed update").is_some());
+    assert_eq!(missed.updates.try_next(), Err(Ended));
+    let mut missed =
+        host.subscribe_account_from(MARKET, ALICE, before).expect("it is in the journal");
+    assert!(missed.updates.try_next().expect("a missed group").is_some());
+    assert_eq!(missed.updates.try_next(), Err(Ended));
+}
+
+#[test]
 fn dropped_ticket_does_not_cancel_its_command() {
     let folder = tempfile::tempdir().expect("a folder");
     let host = open(Options::new(folder.path()));
