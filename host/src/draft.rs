@@ -16,8 +16,8 @@ pub struct Draft {
     pub account: AccountId,
     /// Whether the sender may do what only operators may.
     pub operator: bool,
-    /// The idempotency key. A command that repeats an earlier one with the same key is not carried out, and
-    /// its answer has the outcome of the first one.
+    /// The idempotency key. A command that repeats an earlier one with the same key is not carried out; its
+    /// answer is an [`Event::Duplicate`](pricetime_engine::Event::Duplicate).
     pub request: Option<RequestId>,
     /// The session that an order placed by it ends with. [`Host::submit_in`](crate::Host::submit_in) fills
     /// this in.

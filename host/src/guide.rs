@@ -51,7 +51,8 @@
 //!
 //! [`Host::operator`] returns a handle with the rights of an operator. A new market is closed: it takes
 //! orders after you move it to [`Phase::Continuous`] or [`Phase::Call`]. Market ids only go up and are
-//! never used again.
+//! never used again. Adding a market and opening it are two commands, so check both at each start: a crash
+//! between them leaves a market that is closed.
 //!
 //! ```
 //! use pricetime::engine::{MarketId, MarketSpec, Phase};
@@ -61,11 +62,13 @@
 //! # let host = Host::open(Options::new(folder.path()))?;
 //! const MARKET: MarketId = MarketId(1);
 //!
+//! let sun = host.operator(MARKET);
 //! if host.spec(MARKET).is_none() {
 //!     // The symbol, the tick of prices and the lot of quantities.
 //!     let spec = MarketSpec::new("SUN/EUR".parse()?, "0.0001".parse()?, "0.01".parse()?);
-//!     let sun = host.operator(MARKET);
 //!     sun.add(spec).wait()?.accepted()?;
+//! }
+//! if host.view(MARKET, 0).is_some_and(|view| view.phase == Phase::Closed) {
 //!     sun.set_phase(Phase::Continuous).wait()?.accepted()?;
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -101,7 +104,9 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
-//! A group names both sides of a trade. Filter it with [`Principal::seen`] before you show it to a client.
+//! A group names both sides of a trade. Filter it with [`Principal::seen`] before you show it to a client:
+//! it leaves only what concerns the client's accounts, and in a trade the order and account of the other
+//! side are 0.
 //! To cancel a client's orders when its connection ends, place them in a [`Session`]
 //! ([`Host::session`], [`Host::submit_in`]).
 //!
@@ -115,13 +120,19 @@
 //! | [`CallError::Stopped`] | the outcome is not known yet | after a restart send it again with the same request id |
 //! | [`Outcome::Rejected`] in the group | the rules refused it; it changed nothing | read the [`Reason`] |
 //!
+//! `accepted()` turns the third into an error too. In a function that returns [`CallError`], `?` after each
+//! step yields [`CallError::Rejected`] with the reason. Match on the outcome of the group if a refusal is an
+//! ordinary answer for your client.
+//!
 //! A command with a request id is carried out at most once for each account and market. A repeat
-//! returns [`Outcome::Duplicate`], and [`Host::outcome`] returns the outcome of the first. A market
-//! remembers [`Limits::requests_max`] requests. Beyond that, it forgets the oldest of the account with the
-//! most.
+//! returns [`Outcome::Duplicate`] with one [`Event::Duplicate`], which has the outcome of the first. Its
+//! `same_content` is `false` if the first was another command: then your client used one id for two
+//! commands, and the second was not carried out. [`Host::outcome`] looks up an outcome without sending
+//! anything. A market remembers [`Limits::requests_max`] requests. Beyond that, it forgets the oldest of the
+//! account with the most.
 //!
 //! ```
-//! use pricetime::engine::{OrderId, Outcome, Place, Reason, RequestId, Side};
+//! use pricetime::engine::{Event, OrderId, Outcome, Place, Reason, RequestId, Side};
 //!
 //! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
 //! # use setup::*;
@@ -134,6 +145,8 @@
 //! // If the answer was lost: send the same command with the same request id.
 //! let again = alice.with_request(request).place(order).wait()?;
 //! assert_eq!(again.outcome, Outcome::Duplicate);
+//! let [Event::Duplicate { outcome, same_content, .. }] = again.events[..] else { panic!() };
+//! assert_eq!((outcome, same_content), (Outcome::Accepted, true));
 //! let first = host.outcome(MARKET, ALICE, request).ok_or("the market forgot this request")?;
 //! assert_eq!(first.outcome, Outcome::Accepted);
 //!
@@ -151,7 +164,8 @@
 //!
 //! A subscriber that falls too far behind is disconnected ([`Ended`]) and delays no one else. Keep the
 //! sequence of the last update that you processed: [`Host::subscribe_from`] continues after it, also
-//! after a restart of the process.
+//! after a restart of the process. An update in which an epoch closes has its
+//! [summary](crate::MarketUpdate::closed), so a resumed feed also shows the epochs that closed meanwhile.
 //!
 //! ```
 //! use pricetime::engine::{OrderId, Place, Side};
@@ -305,9 +319,15 @@
 //!
 //! # Shut down
 //!
-//! Stop your own server first, then close the host: [`Host::close`] carries out the submitted
+//! Stop taking requests first, then close the host: [`Host::close`] carries out the submitted
 //! commands, makes them durable, writes a last snapshot and ends every feed. It waits at most four seconds
-//! for Redis and the ledger; the next start does what is left. It blocks, so call it outside of your tasks.
+//! for Redis and the ledger; the next start does what is left. [`Host::open`] and `close` block, so call them
+//! outside of your tasks.
+//!
+//! A feed ends by itself only when the host closes. A server that waits for its open responses before it
+//! shuts down, as `axum::serve(…).with_graceful_shutdown(…)` does, therefore waits for ever on a response that
+//! streams a feed: end these responses when the shutdown begins. [`Status::stopped`](crate::Status::stopped)
+//! stays `None` after an orderly close; await [`Host::stopped`] to learn of both ends.
 //!
 //! ```
 //! # mod setup { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guide/setup.rs")); }
@@ -442,6 +462,6 @@ use crate::{
     CallError, Delivery, Ended, EpochSchedule, Follower, Host, MarketFeed, OpenError,
     OperatorRequest, OperatorRequests, Options, Outlet, Pending, Policy, Principal, Refused,
     Retention, Session, Settlement,
-    engine::{Group, Limits, MarketSpec, Outcome, Phase, Reason},
+    engine::{Event, Group, Limits, MarketSpec, Outcome, Phase, Reason},
     persistence::journal::{FolderReader, unpack},
 };

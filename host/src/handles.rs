@@ -65,7 +65,11 @@ impl Host {
 
 impl Account {
     /// Returns a handle that sends its commands with this request id. A command that repeats an earlier one
-    /// with the same id is not carried out, and its answer has the outcome of the first one.
+    /// with the same id is not carried out. Its answer has the outcome [`Duplicate`], and its only event,
+    /// [`Event::Duplicate`], has the outcome of the first command.
+    ///
+    /// [`Duplicate`]: pricetime_engine::Outcome::Duplicate
+    /// [`Event::Duplicate`]: pricetime_engine::Event::Duplicate
     #[must_use]
     pub fn with_request(&self, request: RequestId) -> Self {
         Self { request: Some(request), ..self.clone() }

@@ -22,7 +22,7 @@ pub struct Status {
     pub durable: Sequence,
     /// Every command up to this one is in the newest local snapshot.
     pub snapshot: Sequence,
-    /// The reason the host has stopped, if it has.
+    /// Why the host stopped by itself, if it did; `None` after an orderly [`close`](crate::Host::close).
     pub stopped: Option<Stopped>,
     /// Why the last snapshot could not be written, if it failed. The journal is enough to recover; it only
     /// takes longer.
