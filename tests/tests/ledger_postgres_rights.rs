@@ -148,9 +148,9 @@ fn manual_setup_with_minimal_rights_works_as_documented() {
     denied(&format!("{post} {one}, {two}) v WHERE epoch = 30"), "do not sum to zero");
     denied("INSERT INTO transfers SELECT * FROM transfers LIMIT 3", "duplicate key");
     denied("INSERT INTO outcomes SELECT * FROM outcomes LIMIT 1", "duplicate key");
-    denied("UPDATE outcomes SET deed = 'posted'", "stays as it is");
-    denied("DELETE FROM outcomes", "stays as it is");
-    denied("UPDATE transfers SET base = 0", "stays as it is");
+    denied("UPDATE outcomes SET deed = 'posted'", "cannot be changed");
+    denied("DELETE FROM outcomes", "cannot be changed");
+    denied("UPDATE transfers SET base = 0", "cannot be changed");
     denied(
         "UPDATE balances SET base = 2 * 170141183460469231731687303715884105727.0",
         "amount_check",

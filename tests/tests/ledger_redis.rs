@@ -93,8 +93,8 @@ fn posting_that_cannot_complete_changes_nothing() {
     let (mut ledger, token) = settled(&server);
     let one = "00000000-0000-0000-0000-000000000001";
     for (words, why) in [
-        (&["HSET", "settlement:state", "noticed", "many"][..], "number that is none"),
-        (&["HSET", "settlement:state", "noticed", "1"], "not of this ledger"),
+        (&["HSET", "settlement:state", "noticed", "many"][..], "is not a number"),
+        (&["HSET", "settlement:state", "noticed", "1"], "which this ledger did not write"),
         (&["HSET", "settlement:state", "noticed", "2"], ""),
         (&["HSET", "settlement:balances", one, "10"], one),
         (&["HSET", "settlement:balances", one, "1e3 0"], one),

@@ -27,9 +27,9 @@ CREATE TABLE markets (
     CHECK ((history IS NULL) = (last_epoch IS NULL))
 );
 COMMENT ON TABLE markets IS
-    'How far each market has come. Its row is locked by whatever changes anything of the market.';
-COMMENT ON COLUMN markets.token IS 'The highest that was claimed: who holds a lower one posts nothing.';
-COMMENT ON COLUMN markets.notices IS 'The number of the last notice.';
+    'The last settled epoch of each market. Every transaction that changes a market locks its row.';
+COMMENT ON COLUMN markets.token IS 'The highest token that was claimed. A writer with a lower token cannot post.';
+COMMENT ON COLUMN markets.notices IS 'The number of the last row in outbox.';
 
 CREATE TABLE inbox (
     market bigint NOT NULL REFERENCES markets,
@@ -54,7 +54,7 @@ CREATE TABLE outcomes (
     PRIMARY KEY (market, batch),
     UNIQUE (history, market, epoch)
 );
-COMMENT ON TABLE outcomes IS 'What was done with each batch, for ever. Never delete any.';
+COMMENT ON TABLE outcomes IS 'Whether each batch was posted or dropped. Never delete a row.';
 
 CREATE TABLE transfers (
     market bigint NOT NULL,
@@ -66,7 +66,7 @@ CREATE TABLE transfers (
     FOREIGN KEY (market, batch) REFERENCES outcomes,
     CHECK (base <> 0 OR quote <> 0)
 );
-COMMENT ON TABLE transfers IS 'What was posted. Those of a batch sum to zero in each asset.';
+COMMENT ON TABLE transfers IS 'What was posted. The transfers of a batch sum to zero in each asset.';
 
 CREATE TABLE openings (
     number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -78,7 +78,7 @@ CREATE TABLE openings (
     quote amount NOT NULL
 );
 COMMENT ON TABLE openings IS
-    'What accounts had before the epoch behind this one: from another ledger, or from outside.';
+    'The balances of accounts when the ledger was seeded, after this epoch.';
 
 CREATE TABLE balances (
     market bigint NOT NULL REFERENCES markets,
@@ -87,7 +87,7 @@ CREATE TABLE balances (
     quote amount NOT NULL,
     PRIMARY KEY (market, account)
 );
-COMMENT ON TABLE balances IS 'What accounts have: their openings and transfers, summed.';
+COMMENT ON TABLE balances IS 'The balance of each account: the sum of its openings and transfers.';
 
 CREATE TABLE outbox (
     market bigint NOT NULL,
@@ -97,7 +97,7 @@ CREATE TABLE outbox (
     PRIMARY KEY (market, number),
     FOREIGN KEY (market, batch) REFERENCES outcomes
 );
-COMMENT ON TABLE outbox IS 'Outcomes that others are to hear of, in the order in which they came about.';
+COMMENT ON TABLE outbox IS 'Outcomes to be delivered to other systems, in order.';
 
 -- A second safeguard: no writer, whatever program it uses, can create money.
 CREATE FUNCTION transfers_sum_to_zero() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -114,7 +114,7 @@ CREATE TRIGGER transfers_sum_to_zero AFTER INSERT ON transfers
 
 CREATE FUNCTION posted_stays() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'what was posted stays as it is' USING ERRCODE = 'check_violation';
+    RAISE EXCEPTION 'posted transfers and outcomes cannot be changed' USING ERRCODE = 'check_violation';
 END
 $$;
 CREATE TRIGGER posted_stays BEFORE UPDATE ON transfers

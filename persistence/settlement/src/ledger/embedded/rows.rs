@@ -132,7 +132,9 @@ pub(super) fn too_large(account: AccountId) -> Trouble {
 
 pub(super) fn fenced(market: MarketId, ours: Token, theirs: Token) -> Trouble {
     let (market, ours, theirs) = (market.0, ours.0, theirs.0);
-    Trouble::Refused(format!("market {market} is claimed under token {theirs}, above our {ours}"))
+    Trouble::Refused(format!(
+        "market {market} is claimed with token {theirs}, which is above ours, {ours}"
+    ))
 }
 
 pub(super) fn elsewhere(seed: &Seed, stands: Option<Position>) -> Trouble {

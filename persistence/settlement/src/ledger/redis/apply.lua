@@ -8,7 +8,7 @@ local settled = redis.call('HGET', OUTCOMES, id)
 if settled then
   local done, known = string.match(settled, '^(%l+) %d+ %d+ (%x+)$')
   if not done then
-    return {'damaged', 'in ' .. OUTCOMES .. ' batch ' .. id .. ' has no outcome but ' .. settled}
+    return {'damaged', OUTCOMES .. ': batch ' .. id .. ' has "' .. settled .. '", which is not an outcome'}
   end
   if known == digest then return {'duplicate', done} end
   return {'conflict', known}
@@ -23,7 +23,7 @@ if redis.call('EXISTS', STREAM) == 1 then
   for at = 1, #about, 2 do
     local last = about[at] == 'last-generated-id' and string.match(about[at + 1], '^%d+')
     if last and not less(last, number) then
-      return {'damaged', STREAM .. ' has an entry ' .. last .. ' that is not of this ledger'}
+      return {'damaged', STREAM .. ' has the entry ' .. last .. ', which this ledger did not write'}
     end
   end
 end

@@ -4,7 +4,7 @@ if no then return no end
 local highest = now.token
 if less(highest, ARGV[1]) then highest = ARGV[1] end
 if highest == '18446744073709551615' then
-  return {'refused', 'the market has had the highest token that there is'}
+  return {'refused', 'the market has used its highest token, so it cannot be claimed any more'}
 end
 local token = sum(highest, '1')
 redis.call('HSET', STATE, 'format', '1', 'token', token)

@@ -5,7 +5,7 @@ local has = redis.call('HMGET', BALANCES, unpack(accounts))
 local page = {'done'}
 for at, account in ipairs(accounts) do
   if not has[at] then
-    return {'damaged', ACCOUNTS .. ' names account ' .. account .. ', which has no balance'}
+    return {'damaged', ACCOUNTS .. ' lists account ' .. account .. ', which has no balance'}
   end
   page[#page + 1] = account
   page[#page + 1] = has[at]

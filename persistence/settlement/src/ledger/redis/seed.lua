@@ -5,16 +5,16 @@ local now, no = state()
 if no then return no end
 if now.history == history and now.last == last then return {'done'} end
 if less(token, now.token) then
-  return {'refused', 'the market is claimed under token ' .. now.token .. ', above our ' .. token}
+  return {'refused', 'the market is claimed with token ' .. now.token .. ', which is above ours, ' .. token}
 end
-local function spell(a_history, an_epoch)
-  if a_history == '' then return 'nowhere' end
-  return 'at epoch ' .. an_epoch .. ' of history ' .. a_history
+local function position(a_history, an_epoch)
+  if a_history == '' then return 'nothing' end
+  return 'epoch ' .. an_epoch .. ' of history ' .. a_history
 end
-local stands_history, stands_last = now.history or '', now.last or ''
-if stands_history ~= history_before or stands_last ~= last_before then
-  return {'refused', 'the market stands ' .. spell(stands_history, stands_last)
-    .. ', and was to stand ' .. spell(history_before, last_before)}
+local now_history, now_last = now.history or '', now.last or ''
+if now_history ~= history_before or now_last ~= last_before then
+  return {'refused', 'the last settled epoch of the market is ' .. position(now_history, now_last)
+    .. ', not ' .. position(history_before, last_before) .. ' as expected'}
 end
 local after
 after, no = post(6)

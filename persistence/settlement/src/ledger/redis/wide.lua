@@ -86,12 +86,12 @@ local function state()
   if no then return nil, no end
   local found = redis.call('HMGET', STATE, 'format', 'token', 'history', 'last', 'noticed')
   if found[1] and found[1] ~= '1' then
-    return nil, {'refused', 'it is of format ' .. found[1] .. ', and only 1 is known here: use a later version'}
+    return nil, {'refused', 'the ledger has format ' .. found[1] .. ', and this version reads only format 1: use a newer version'}
   end
   local token = found[2] or '0'
   local noticed = found[5] or '0'
   if not string.find(token, '^%d+$') or #token > 20 or not string.find(noticed, '^%d+$') or #noticed > 15 then
-    return nil, {'damaged', STATE .. ' holds a number that is none'}
+    return nil, {'damaged', STATE .. ': the token or the number of the last notice is not a number'}
   end
   return {token = token, history = found[3], last = found[4], noticed = tonumber(noticed)}
 end
@@ -119,12 +119,12 @@ local function post(first)
       if has[at] then
         base, quote = string.match(has[at], '^(%-?%d+) (%-?%d+)$')
         if not base or #base > 40 or #quote > 40 then
-          return nil, {'damaged', 'in ' .. BALANCES .. ' account ' .. account .. ' has no balance but ' .. has[at]}
+          return nil, {'damaged', BALANCES .. ': account ' .. account .. ' has "' .. has[at] .. '", which is not a balance'}
         end
       end
       base, quote = sum(base, bases[at]), sum(quote, quotes[at])
       if not base or not quote then
-        return nil, {'refused', 'account ' .. account .. ' would have more than 128 bits hold'}
+        return nil, {'refused', 'the balance of account ' .. account .. ' would not fit into 128 bits'}
       end
       if base ~= '0' or quote ~= '0' then
         after.set[#after.set + 1] = account
