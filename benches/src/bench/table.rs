@@ -13,7 +13,7 @@ use super::report::{Compared, Goal, Head, Latency, Measured, Report, Verdict};
 pub(super) fn report(report: &Report) -> String {
     let mut text = head(&report.head);
     if report.head.settings.hostile.is_some() {
-        text.push_str(&attacks::table(&report.workloads));
+        text.push_str(&attacks::attacks(&report.workloads));
     } else if report.workloads.iter().any(|one| one.figures().is_some()) {
         figures(&mut text, &report.workloads);
     } else if report.head.settings.host.is_some() {

@@ -1,23 +1,34 @@
 //! Attacks as text.
 
+use pricetime_terminal::{Cell, Paint, Tone, table};
+
 use super::super::numbers::{long, whole};
 use super::super::report::{Attacked, Beside, Measured, Resident};
 
 /// A row for each attack, a description of each, and whether the goals are met.
-pub(super) fn table(measured: &[Measured]) -> String {
+pub(super) fn attacks(measured: &[Measured]) -> String {
     let all: Vec<_> = measured
         .iter()
         .filter_map(|one| Some((one.workload.as_str(), one.hostile.as_ref()?)))
         .collect();
+    let heading = [
+        "attack",
+        " harmless p50",
+        " p99",
+        " longest",
+        " attacker p50",
+        " p99",
+        " longest",
+        " p99 ratio",
+        "goals",
+    ];
+    let times = table(Paint::out(), heading, all.iter().map(|(name, one)| times(name, one)));
+    let heading =
+        ["attack", " MiB before", " highest", " after", " attacker's calls/s", " refused"];
+    let load = table(Paint::out(), heading, all.iter().map(|(name, one)| load(name, one)));
     let mut text = format!(
-        "\nhonest commands   beside a harmless client   beside the attacker                    \
-         memory of the process, MiB  attacker\n\
-         {:<15} {} {} {:>6}        {:>8} {:>8} {:>8} {:>10} {:>8}\n",
-        "attack", TIMES, TIMES, "p99", "before", "highest", "after", "calls/s", "refused"
+        "\nhonest commands beside a harmless client and beside the attacker\n{times}\n{load}"
     );
-    for (name, attacked) in &all {
-        text += &row(name, attacked);
-    }
     text.push('\n');
     for (name, attacked) in &all {
         text += &about(name, attacked);
@@ -25,11 +36,22 @@ pub(super) fn table(measured: &[Measured]) -> String {
     text + &judged(&all)
 }
 
-const TIMES: &str = "     p50      p99  longest";
 const MIB: f64 = 1_048_576.0;
 
-fn row(name: &str, attacked: &Attacked) -> String {
-    let Attacked { harmless, hostile, p99_ratio, memory, met, .. } = attacked;
+/// The times of honest commands beside each of the two clients.
+fn times(name: &str, attacked: &Attacked) -> [Cell; 9] {
+    let Attacked { harmless, hostile, p99_ratio, met, .. } = attacked;
+    let of = |beside: &Beside| {
+        [beside.p50_ns, beside.p99_ns, beside.max_ns].map(|ns| Cell::from(long(ns)))
+    };
+    let ([a, b, c], [d, e, f]) = (of(harmless), of(hostile));
+    let goals = if *met { Cell::new(Tone::Good, "met") } else { Cell::new(Tone::Bad, "missed") };
+    [name.into(), a, b, c, d, e, f, format!("{p99_ratio:.2}").into(), goals]
+}
+
+/// The memory of the process, and what the attacker did.
+fn load(name: &str, attacked: &Attacked) -> [Cell; 6] {
+    let Attacked { hostile, memory, .. } = attacked;
     let memory = memory.map_or_else(
         || ["-"; 3].map(str::to_owned),
         |Resident { before_bytes, highest_bytes, after_bytes }| {
@@ -37,19 +59,10 @@ fn row(name: &str, attacked: &Attacked) -> String {
                 .map(|bytes| format!("{:.1}", bytes as f64 / MIB))
         },
     );
-    let [before, highest, after] = memory;
-    format!(
-        "{name:<15} {} {} {p99_ratio:>5.2}x {:<6} {before:>8} {highest:>8} {after:>8} {:>10} {:>8}\n",
-        times(harmless),
-        times(hostile),
-        if *met { "met" } else { "missed" },
-        whole(hostile.client_rate),
-        whole(hostile.client.refused as f64),
-    )
-}
-
-fn times(beside: &Beside) -> String {
-    [beside.p50_ns, beside.p99_ns, beside.max_ns].map(|ns| format!("{:>8}", long(ns))).join(" ")
+    let [before, highest, after] = memory.map(Cell::from);
+    let [calls, refused] =
+        [hostile.client_rate, hostile.client.refused as f64].map(|it| Cell::from(whole(it)));
+    [name.into(), before, highest, after, calls, refused]
 }
 
 fn about(name: &str, attacked: &Attacked) -> String {
