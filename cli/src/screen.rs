@@ -6,7 +6,7 @@
 mod bar;
 mod book;
 mod choice;
-mod colours;
+mod colors;
 mod epochs;
 mod head;
 mod help;

@@ -118,19 +118,26 @@ fn dumb_terminal_gets_lines() {
 }
 
 #[test]
-fn colours_follow_the_environment() {
+fn colors_follow_the_option_and_the_environment() {
     let folder = folder();
     recording(folder.path());
     let words = ["top", "day.jsonl", "--speed", "max"];
-    for (environment, is_coloured) in [(&[][..], true), (&[("NO_COLOR", "1")][..], false)] {
+    let without = &[("NO_COLOR", "1")][..];
+    for (color, environment, is_colored) in [
+        ("auto", &[][..], true),
+        ("auto", without, false),
+        ("always", without, true),
+        ("never", &[], false),
+    ] {
+        let words = [&words[..], &["--color", color]].concat();
         let mut top = start_with(folder.path(), &words, environment);
         top.wait_for_text("ended after");
-        top.wait_for("colours", |screen| {
+        top.wait_for("colors", |screen| {
             let (rows, columns) = screen.size();
             let mut cells = (0..rows.get()).flat_map(|row| {
                 (0..columns.get()).filter_map(move |column| screen.cell(row, column))
             });
-            cells.any(|cell| cell.fgcolor() != vt100::Color::Default) == is_coloured
+            cells.any(|cell| cell.fgcolor() != vt100::Color::Default) == is_colored
         });
         top.type_text("q");
         ended(top);

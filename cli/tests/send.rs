@@ -9,6 +9,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use pricetime_tests::patience::until;
 use pricetime_tests::terminal::{Setting, Terminal};
 use program::{MARKET, Running, VIEW, err, folder, lines, out, place, run, token};
 
@@ -256,6 +257,19 @@ fn prompt_sends_json_and_words_and_keeps_a_private_history() {
         &mut again,
         "> {\"view\":{\"market\":1}}\n{\"book\":{\"line\":1,\"market\":1,\"symbol\":\"SUN\"",
     );
+}
+
+#[test]
+fn terminal_is_as_before_after_a_signal_ends_the_prompt() {
+    let host = market();
+    for name in ["TERM", "HUP"] {
+        let mut typed = prompt(host.folder.path(), &[]);
+        until("the prompt reads keys", || typed.is_raw());
+        let id = typed.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().expect("kill").success());
+        assert_eq!(typed.end().0, None, "the signal ends it");
+        assert!(!typed.is_raw());
+    }
 }
 
 #[test]

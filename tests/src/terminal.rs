@@ -10,6 +10,7 @@ use std::thread::spawn;
 use std::time::{Duration, Instant};
 
 use pty_process::blocking::{Command, Pty};
+use rustix::termios::LocalModes;
 
 use crate::patience::PATIENCE;
 
@@ -133,6 +134,16 @@ impl Terminal {
     #[must_use]
     pub fn is_alternate(&self) -> bool {
         self.parser.screen().alternate_screen()
+    }
+
+    /// Returns `true` if the terminal passes on each key by itself, and does not show what is typed.
+    ///
+    /// # Panics
+    /// Panics if the terminal is gone.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        let modes = rustix::termios::tcgetattr(&self.pty).expect("a terminal").local_modes;
+        !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
     }
 
     /// The id of the process.

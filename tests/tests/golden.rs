@@ -156,7 +156,7 @@ fn unreadable_line_fails() {
         "place A1 alice sell 5 @ 101 quickly -> accepted",
         "plaice A1 alice sell 5 @ 101 -> accepted",
         "cancel A1 -> cancelled 5",
-        "market colour=red",
+        "market color=red",
         "in 2: book - | -",
     ];
     for line in broken {

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
 use super::bar::bar;
-use super::colours::Colours;
+use super::colors::Colors;
 use super::picture::{Call, LevelRow, Market};
 
 /// The widths of the columns.
@@ -42,7 +42,7 @@ pub(super) fn book(
     area: Rect,
     market: &Market,
     depth: usize,
-    colours: Colours,
+    colors: Colors,
 ) -> usize {
     let rows = usize::from(area.height);
     let room = rows.saturating_sub(2) / 2;
@@ -52,59 +52,59 @@ pub(super) fn book(
     let all = || asks.iter().chain(&bids).copied();
     let columns = Columns::of(all(), usize::from(area.width));
     let most = all().map(|level| level.weight).fold(0.0, f64::max);
-    let mut lines = vec![heading(columns, colours)];
+    let mut lines = vec![heading(columns, colors)];
     // The best ask stands right above the middle, even if there are few.
     let empty = (rows.saturating_sub(2) / 2).saturating_sub(asks.len());
     lines.extend((0..empty).map(|_| Line::default()));
-    lines.extend(asks.iter().rev().map(|it| row(it, Side::Sell, (columns, most), colours)));
-    lines.push(middle(market, usize::from(area.width), colours));
-    lines.extend(bids.iter().map(|it| row(it, Side::Buy, (columns, most), colours)));
+    lines.extend(asks.iter().rev().map(|it| row(it, Side::Sell, (columns, most), colors)));
+    lines.push(middle(market, usize::from(area.width), colors));
+    lines.extend(bids.iter().map(|it| row(it, Side::Buy, (columns, most), colors)));
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
         line.render(Rect { y, height: 1, ..area }, buffer);
     }
     room
 }
 
-fn heading(columns: Columns, colours: Colours) -> Line<'static> {
+fn heading(columns: Columns, colors: Colors) -> Line<'static> {
     let Columns { price, quantity, orders, .. } = columns;
     let text = format!(" {:>price$} {:>quantity$} {:>orders$}", "price", "quantity", "orders");
-    Line::styled(text, colours.label())
+    Line::styled(text, colors.label())
 }
 
 fn row(
     level: &LevelRow,
     side: Side,
     (columns, most): (Columns, f64),
-    colours: Colours,
+    colors: Colors,
 ) -> Line<'static> {
     let Columns { price, quantity, orders, bar: width } = columns;
-    let style = colours.side(side);
+    let style = colors.side(side);
     Line::from(vec![
         Span::styled(format!(" {:>price$}", level.price), style),
         Span::raw(format!(" {:>quantity$}", level.quantity)),
-        Span::styled(format!(" {:>orders$} ", level.orders), colours.label()),
+        Span::styled(format!(" {:>orders$} ", level.orders), colors.label()),
         Span::styled(bar(level.weight, most, width), style),
     ])
 }
 
 /// The line between the sides: the spread, or what an uncross would do.
-fn middle(market: &Market, width: usize, colours: Colours) -> Line<'static> {
+fn middle(market: &Market, width: usize, colors: Colors) -> Line<'static> {
     let (text, style) = match (&market.call, &market.spread) {
-        (Some(call), _) => (gate(call, width.saturating_sub(4)), colours.phase(Phase::Call)),
+        (Some(call), _) => (gate(call, width.saturating_sub(4)), colors.phase(Phase::Call)),
         (None, _) if market.phase == Phase::Halted || market.phase == Phase::Closed => {
-            (format!("the market is {}", word(&market.phase)), colours.phase(market.phase))
+            (format!("the market is {}", word(&market.phase)), colors.phase(market.phase))
         }
-        (None, Some(spread)) => (format!("spread {spread}"), colours.label()),
+        (None, Some(spread)) => (format!("spread {spread}"), colors.label()),
         (None, None) if market.bids.is_empty() && market.asks.is_empty() => {
-            (String::from("the book is empty"), colours.label())
+            (String::from("the book is empty"), colors.label())
         }
-        (None, None) => (String::from("one side is empty"), colours.label()),
+        (None, None) => (String::from("one side is empty"), colors.label()),
     };
     let rest = width.saturating_sub(text.chars().count() + 4);
     Line::from(vec![
-        Span::styled(String::from(" ─ "), colours.frame()),
+        Span::styled(String::from(" ─ "), colors.frame()),
         Span::styled(text, style),
-        Span::styled(format!(" {}", "─".repeat(rest)), colours.frame()),
+        Span::styled(format!(" {}", "─".repeat(rest)), colors.frame()),
     ])
 }
 

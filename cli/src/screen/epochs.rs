@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
-use super::colours::Colours;
+use super::colors::Colors;
 use super::picture::{Countdown, EpochRow, Market};
 
 const COLUMNS: [&str; 9] =
@@ -18,10 +18,10 @@ const WIDTHS: [usize; 9] = [6, 8, 7, 7, 7, 7, 10, 7, 7];
 const PASSED: usize = 10;
 
 /// The title: the number, the phase, and the time until the epoch closes.
-pub(super) fn title(market: &Market, colours: Colours) -> Line<'static> {
+pub(super) fn title(market: &Market, colors: Colors) -> Line<'static> {
     let mut spans = vec![
-        Span::styled(format!(" Epoch {} ", market.epoch), colours.strong()),
-        Span::styled(word(&market.phase), colours.phase(market.phase)),
+        Span::styled(format!(" Epoch {} ", market.epoch), colors.strong()),
+        Span::styled(word(&market.phase), colors.phase(market.phase)),
         Span::raw(" "),
     ];
     if let Some(Countdown { left, whole }) = market.countdown {
@@ -29,8 +29,8 @@ pub(super) fn title(market: &Market, colours: Colours) -> Line<'static> {
         let passed = passed.checked_div(whole.as_millis()).unwrap_or_default();
         let passed = usize::try_from(passed).unwrap_or(PASSED).min(PASSED);
         spans.push(Span::raw(format!("closes in {} ", time(left))));
-        spans.push(Span::styled("█".repeat(passed), colours.accent()));
-        spans.push(Span::styled("░".repeat(PASSED - passed), colours.frame()));
+        spans.push(Span::styled("█".repeat(passed), colors.accent()));
+        spans.push(Span::styled("░".repeat(PASSED - passed), colors.frame()));
         spans.push(Span::raw(" "));
     }
     Line::from(spans)
@@ -48,7 +48,7 @@ fn time(left: Duration) -> String {
 }
 
 /// Draws the epochs into an area without a frame.
-pub(super) fn epochs(buffer: &mut Buffer, area: Rect, market: &Market, colours: Colours) {
+pub(super) fn epochs(buffer: &mut Buffer, area: Rect, market: &Market, colors: Colors) {
     let rows = usize::from(area.height).saturating_sub(1);
     let all = market.running.iter().chain(&market.epochs).take(rows);
     let cells: Vec<[String; 9]> = all.map(cells).collect();
@@ -58,14 +58,14 @@ pub(super) fn epochs(buffer: &mut Buffer, area: Rect, market: &Market, colours: 
             *width = (*width).max(cell.chars().count());
         }
     }
-    let mut lines = vec![Line::styled(row(&COLUMNS, widths), colours.label())];
+    let mut lines = vec![Line::styled(row(&COLUMNS, widths), colors.label())];
     for (at, cells) in cells.iter().enumerate() {
         let is_running = at == 0 && market.running.is_some();
-        let style = if is_running { colours.strong() } else { ratatui::style::Style::new() };
+        let style = if is_running { colors.strong() } else { ratatui::style::Style::new() };
         lines.push(Line::styled(row(cells, widths), style));
     }
     if cells.is_empty() {
-        lines.push(Line::styled(" no epoch has closed yet", colours.label()));
+        lines.push(Line::styled(" no epoch has closed yet", colors.label()));
     }
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
         line.render(Rect { y, height: 1, ..area }, buffer);

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget as _;
 
 use super::choice::Choice;
-use super::colours::Colours;
+use super::colors::Colors;
 use super::picture::{Figure, Notice, Picture, Tab};
 
 const KEYS: [(&str, &str); 5] =
@@ -20,22 +20,22 @@ pub(super) fn title(
     area: Rect,
     picture: &Picture,
     choice: &Choice,
-    colours: Colours,
+    colors: Colors,
 ) {
     let name = shortened(&picture.title, usize::from(area.width) / 2);
-    let mut spans = vec![Span::styled(format!(" {name} "), colours.badge())];
+    let mut spans = vec![Span::styled(format!(" {name} "), colors.badge())];
     if choice.is_paused {
         spans.push(Span::raw(" "));
-        spans.push(Span::styled(" PAUSED ", colours.note().patch(colours.badge())));
+        spans.push(Span::styled(" PAUSED ", colors.note().patch(colors.badge())));
     }
     if let Some(market) = &picture.market {
-        spans.push(Span::styled(format!("  {}", market.symbol), colours.strong()));
-        spans.push(Span::styled(format!("  {}", word(&market.phase)), colours.phase(market.phase)));
+        spans.push(Span::styled(format!("  {}", market.symbol), colors.strong()));
+        spans.push(Span::styled(format!("  {}", word(&market.phase)), colors.phase(market.phase)));
         if let Some(last) = &market.last_price {
             let (arrow, style) = match market.trades.first().map(|trade| trade.taker_side) {
-                Some(Side::Buy) => (" ▲", colours.side(Side::Buy)),
-                Some(Side::Sell) => (" ▼", colours.side(Side::Sell)),
-                None => ("", colours.strong()),
+                Some(Side::Buy) => (" ▲", colors.side(Side::Buy)),
+                Some(Side::Sell) => (" ▼", colors.side(Side::Sell)),
+                None => ("", colors.strong()),
             };
             spans.push(Span::raw("  last "));
             spans.push(Span::styled(format!("{last}{arrow}"), style));
@@ -60,7 +60,7 @@ fn shortened(text: &str, most: usize) -> String {
 }
 
 /// Draws the markets, scrolled so that the chosen one is visible.
-pub(super) fn tabs(buffer: &mut Buffer, area: Rect, tabs: &[Tab], at: usize, colours: Colours) {
+pub(super) fn tabs(buffer: &mut Buffer, area: Rect, tabs: &[Tab], at: usize, colors: Colors) {
     let label = |tab: &Tab| format!(" {} {} ", tab.market, tab.symbol);
     let width = usize::from(area.width);
     let mut first = at;
@@ -74,7 +74,7 @@ pub(super) fn tabs(buffer: &mut Buffer, area: Rect, tabs: &[Tab], at: usize, col
     }
     let mut spans = vec![Span::raw(if first > 0 { "‹" } else { " " })];
     for (index, tab) in tabs.iter().enumerate().skip(first).take(width) {
-        let style = if index == at { colours.badge() } else { colours.label() };
+        let style = if index == at { colors.badge() } else { colors.label() };
         spans.push(Span::styled(label(tab), style));
         spans.push(Span::raw(" "));
     }
@@ -82,15 +82,15 @@ pub(super) fn tabs(buffer: &mut Buffer, area: Rect, tabs: &[Tab], at: usize, col
 }
 
 /// Draws the figures, as many as fit.
-pub(super) fn figures(buffer: &mut Buffer, area: Rect, figures: &[Figure], colours: Colours) {
+pub(super) fn figures(buffer: &mut Buffer, area: Rect, figures: &[Figure], colors: Colors) {
     let mut line = Line::default();
     for Figure { value, name } in figures {
         let mut next = line.clone();
         if !next.spans.is_empty() {
-            next.push_span(Span::styled(" │", colours.frame()));
+            next.push_span(Span::styled(" │", colors.frame()));
         }
-        next.push_span(Span::styled(format!(" {value}"), colours.strong()));
-        next.push_span(Span::styled(format!(" {name}"), colours.label()));
+        next.push_span(Span::styled(format!(" {value}"), colors.strong()));
+        next.push_span(Span::styled(format!(" {name}"), colors.label()));
         if next.width() > usize::from(area.width) {
             break;
         }
@@ -100,16 +100,16 @@ pub(super) fn figures(buffer: &mut Buffer, area: Rect, figures: &[Figure], colou
 }
 
 /// Draws the notice, or the keys.
-pub(super) fn foot(buffer: &mut Buffer, area: Rect, picture: &Picture, colours: Colours) {
+pub(super) fn foot(buffer: &mut Buffer, area: Rect, picture: &Picture, colors: Colors) {
     let line = match &picture.notice {
-        Some(Notice::Fault(text)) => Line::styled(format!(" {text} "), colours.fault()),
-        Some(Notice::Note(text)) => Line::styled(format!(" {text}"), colours.note()),
+        Some(Notice::Fault(text)) => Line::styled(format!(" {text} "), colors.fault()),
+        Some(Notice::Note(text)) => Line::styled(format!(" {text}"), colors.note()),
         None => {
             let is_one = picture.tabs.len() < 2;
             let keys = KEYS.iter().take(KEYS.len() - usize::from(is_one));
             Line::from_iter(keys.flat_map(|(key, name)| {
-                let key = Span::styled(format!(" {key} "), colours.accent());
-                [key, Span::styled(format!("{name}  "), colours.label())]
+                let key = Span::styled(format!(" {key} "), colors.accent());
+                [key, Span::styled(format!("{name}  "), colors.label())]
             }))
         }
     };

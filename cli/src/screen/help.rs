@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Clear, Widget as _};
 
-use super::colours::Colours;
+use super::colors::Colors;
 
 const TEXT: [&str; 17] = [
     "q  Esc  Ctrl-C     quit",
@@ -29,14 +29,14 @@ const TEXT: [&str; 17] = [
 const WIDTH: u16 = 63;
 
 /// Draws the help in the middle of an area.
-pub(super) fn help(buffer: &mut Buffer, area: Rect, colours: Colours) {
+pub(super) fn help(buffer: &mut Buffer, area: Rect, colors: Colors) {
     let rows = u16::try_from(TEXT.len()).unwrap_or(u16::MAX).saturating_add(2);
     let (width, height) = (WIDTH.min(area.width), rows.min(area.height));
     let x = area.x + (area.width - width) / 2;
     let y = area.y + (area.height - height) / 2;
     let area = Rect { x, y, width, height };
     Clear.render(area, buffer);
-    let block = Block::bordered().title(" Help ").border_style(colours.accent());
+    let block = Block::bordered().title(" Help ").border_style(colors.accent());
     let inner = block.inner(area);
     block.render(area, buffer);
     for (text, y) in TEXT.iter().zip(inner.y..inner.bottom()) {

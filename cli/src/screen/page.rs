@@ -6,7 +6,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Widget as _};
 
 use super::choice::Choice;
-use super::colours::Colours;
+use super::colors::Colors;
 use super::picture::{Market, Picture};
 use super::{book, epochs, head, help, tape};
 
@@ -23,18 +23,18 @@ pub(super) fn page(
     area: Rect,
     picture: &Picture,
     choice: &Choice,
-    colours: Colours,
+    colors: Colors,
 ) -> usize {
     let mut left = area;
-    head::title(buffer, top(&mut left, 1), picture, choice, colours);
+    head::title(buffer, top(&mut left, 1), picture, choice, colors);
     if picture.tabs.len() > 1 {
         let at = choice.at(&picture.tabs);
-        head::tabs(buffer, top(&mut left, 1), &picture.tabs, at, colours);
+        head::tabs(buffer, top(&mut left, 1), &picture.tabs, at, colors);
     }
-    head::foot(buffer, bottom(&mut left, 1), picture, colours);
-    head::figures(buffer, bottom(&mut left, 1), &picture.figures, colours);
+    head::foot(buffer, bottom(&mut left, 1), picture, colors);
+    head::figures(buffer, bottom(&mut left, 1), &picture.figures, colors);
     let room = match &picture.market {
-        Some(market) => panels(buffer, left, market, choice, colours),
+        Some(market) => panels(buffer, left, market, choice, colors),
         None => {
             let middle = Rect { y: left.y + left.height / 2, height: left.height.min(1), ..left };
             Line::raw(picture.empty).centered().render(middle, buffer);
@@ -42,7 +42,7 @@ pub(super) fn page(
         }
     };
     if choice.is_helping {
-        help::help(buffer, area, colours);
+        help::help(buffer, area, colors);
     }
     room
 }
@@ -52,33 +52,33 @@ fn panels(
     area: Rect,
     market: &Market,
     choice: &Choice,
-    colours: Colours,
+    colors: Colors,
 ) -> usize {
     let mut left = area;
     if area.height >= 16 {
         let lower = bottom(&mut left, (area.height / 3).clamp(6, 16));
-        let title = epochs::title(market, colours);
-        let inner = framed(buffer, lower, (title, Line::default()), colours);
-        epochs::epochs(buffer, inner, market, colours);
+        let title = epochs::title(market, colors);
+        let inner = framed(buffer, lower, (title, Line::default()), colors);
+        epochs::epochs(buffer, inner, market, colors);
     }
     if area.width >= BESIDE {
         let width = TAPE.max(area.width * 2 / 5).min(TAPE + 12);
         let right = Rect { x: left.right() - width, width, ..left };
         left.width -= width;
-        let inner = framed(buffer, right, (Line::raw(" Trades "), Line::default()), colours);
-        tape::tape(buffer, inner, &market.trades, colours);
+        let inner = framed(buffer, right, (Line::raw(" Trades "), Line::default()), colors);
+        tape::tape(buffer, inner, &market.trades, colors);
     } else if left.height >= BELOW {
         let lower = bottom(&mut left, area.height / 4);
-        let inner = framed(buffer, lower, (Line::raw(" Trades "), Line::default()), colours);
-        tape::tape(buffer, inner, &market.trades, colours);
+        let inner = framed(buffer, lower, (Line::raw(" Trades "), Line::default()), colors);
+        tape::tape(buffer, inner, &market.trades, colors);
     }
-    let title = Line::styled(format!(" Book of market {} ", market.number), colours.strong());
+    let title = Line::styled(format!(" Book of market {} ", market.number), colors.strong());
     let inner = Block::bordered().inner(left);
-    let room = book::book(buffer, inner, market, choice.depth, colours);
+    let room = book::book(buffer, inner, market, choice.depth, colors);
     let [bids, asks] = market.levels;
     let depth = choice.depth.min(room).min(bids.max(asks));
-    let levels = Line::styled(format!(" {depth} of {bids} bids, {asks} asks "), colours.label());
-    framed(buffer, left, (title, levels), colours);
+    let levels = Line::styled(format!(" {depth} of {bids} bids, {asks} asks "), colors.label());
+    framed(buffer, left, (title, levels), colors);
     room.min(market.bids.len().max(market.asks.len()))
 }
 
@@ -87,9 +87,9 @@ fn framed(
     buffer: &mut Buffer,
     area: Rect,
     (title, right): (Line<'_>, Line<'_>),
-    colours: Colours,
+    colors: Colors,
 ) -> Rect {
-    let block = Block::bordered().border_style(colours.frame());
+    let block = Block::bordered().border_style(colors.frame());
     let inner = block.inner(area);
     let room = usize::from(area.width).saturating_sub(title.width() + 4);
     let block = block.title(title);

@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
+use pricetime_terminal::Paint;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::style::force_color_output;
 use ratatui::crossterm::terminal::{
     self, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
@@ -20,7 +22,7 @@ use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use super::choice::{Choice, Press};
-use super::colours::Colours;
+use super::colors::Colors;
 use super::keys::Key;
 use super::page::page;
 use super::picture::Picture;
@@ -35,7 +37,7 @@ pub(crate) struct Screen {
     // Dropped before `_entered`, because it shows the cursor again.
     terminal: Terminal<CrosstermBackend<BufWriter<File>>>,
     _entered: Entered,
-    colours: Colours,
+    colors: Colors,
     /// Becomes `true` when a signal asks the program to end.
     ended: Arc<AtomicBool>,
 }
@@ -131,15 +133,18 @@ impl Screen {
         }
         execute!(out, EnterAlternateScreen, Hide)?;
         let terminal = Terminal::new(CrosstermBackend::new(out))?;
-        Ok(Self { terminal, _entered, colours: Colours::from_environment(), ended })
+        let colors = Colors::new(Paint::out().is_on());
+        // Or else crossterm itself looks at `NO_COLOR`, even if `--color` says otherwise.
+        force_color_output(Paint::out().is_on());
+        Ok(Self { terminal, _entered, colors, ended })
     }
 
     /// Draws a picture.
     pub(crate) fn draw(&mut self, picture: &Picture, choice: &mut Choice) -> io::Result<()> {
-        let colours = self.colours;
+        let colors = self.colors;
         self.terminal.draw(|frame| {
             let area = frame.area();
-            choice.room = page(frame.buffer_mut(), area, picture, choice, colours);
+            choice.room = page(frame.buffer_mut(), area, picture, choice, colors);
         })?;
         Ok(())
     }

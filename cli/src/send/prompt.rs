@@ -6,6 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use pricetime::Secret;
+use pricetime_terminal::Tone;
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::completion::{Completer, Pair};
 use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
@@ -13,6 +15,9 @@ use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::Validator;
 use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
+use signal_hook::consts::{SIGHUP, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
 use super::super::client::Address;
 use super::complete::complete;
@@ -20,7 +25,7 @@ use super::connection::{Connection, Receiver, Sender};
 use super::history::{History, LINES_MAX, io_error};
 use super::owed::Owed;
 use super::short;
-use super::show::{Colour, Show};
+use super::show::Show;
 use super::wrap::wrap;
 use crate::failure::Failure;
 
@@ -75,6 +80,21 @@ impl Above {
     }
 }
 
+/// Restores the modes of the terminal before a signal ends the program, because a prompt changes them.
+fn restore_on_signals() -> io::Result<()> {
+    let modes = tcgetattr(io::stdin())?;
+    let mut signals = Signals::new([SIGHUP, SIGQUIT, SIGTERM])?;
+    // The thread ends with the process.
+    thread::Builder::new().name(String::from("pt-send-signal")).spawn(move || {
+        for signal in signals.forever() {
+            // If the terminal is gone, its modes do not matter.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
+            let _ = emulate_default_handler(signal);
+        }
+    })?;
+    Ok(())
+}
+
 /// Prints while there is no prompt.
 fn tell(text: &str) {
     let mut out = io::stdout().lock();
@@ -110,6 +130,7 @@ impl Prompt {
             .max_history_size(LINES_MAX)
             .map_err(io_error)?
             .build();
+        restore_on_signals()?;
         let mut editor = Editor::with_config(config).map_err(io_error)?;
         editor.set_helper(Some(Lines));
         tell(&format!(
@@ -149,7 +170,7 @@ impl Prompt {
         if let Ok(line) = &line
             && line != text
         {
-            tell(&(self.show.paint(Colour::Grey, line) + "\n"));
+            tell(&(self.show.paint(Tone::Faint, line) + "\n"));
             // If its answer is lost, the order can be sent again with the same request.
             if line.contains("\"request\":") {
                 self.remember(line);
@@ -170,7 +191,7 @@ impl Prompt {
     }
 
     fn complain(&self, why: &str) {
-        tell(&wrap(&self.show.paint(Colour::Red, why)));
+        tell(&wrap(&self.show.paint(Tone::Bad, why)));
     }
 
     fn send(&mut self, line: &str) {
@@ -239,7 +260,7 @@ fn receive(mut receiver: Receiver, show: Show, mut above: Above) {
         }
     };
     if !owed.counts().complete {
-        above.print(&wrap(&show.paint(Colour::Red, &farewell(&owed, &why))));
+        above.print(&wrap(&show.paint(Tone::Bad, &farewell(&owed, &why))));
     }
     owed.end(&why);
 }

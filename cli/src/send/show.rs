@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
+use pricetime_terminal::{Paint, Tone};
 use uuid::Uuid;
 
 use super::incoming::Incoming;
@@ -13,28 +14,15 @@ use super::wrap::wrap;
 pub(super) struct Show {
     /// As they are.
     raw: bool,
-    colours: bool,
+    paint: Paint,
     /// Whether long lines are broken between words to fit the terminal.
     wraps: bool,
-}
-
-/// The colours of a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
-    Red = 31,
-    Green = 32,
-    Yellow = 33,
-    Cyan = 36,
-    Grey = 90,
 }
 
 impl Show {
     /// Lines for standard output: as they are if it is no terminal or `json` is set.
     pub(super) fn on_stdout(json: bool) -> Self {
-        let is_terminal = io::stdout().is_terminal();
-        let said = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-        let plain = said("NO_COLOR").is_some() || said("TERM").is_some_and(|it| it == "dumb");
-        Self { raw: json || !is_terminal, colours: is_terminal && !plain, wraps: true }
+        Self { raw: json || !io::stdout().is_terminal(), paint: Paint::out(), wraps: true }
     }
 
     /// The text for a line that was received. The reason why a connection ends is reported at the end of the
@@ -66,12 +54,9 @@ impl Show {
         }
     }
 
-    /// A text in this colour, if there are colours.
-    pub(super) fn paint(self, colour: Colour, text: &str) -> String {
-        if !self.colours || text.is_empty() {
-            return text.to_owned();
-        }
-        format!("\u{1b}[{}m{text}\u{1b}[0m", colour as u8)
+    /// A text in the color of its meaning.
+    pub(super) fn paint(self, tone: Tone, text: &str) -> String {
+        if text.is_empty() { String::new() } else { self.paint.text(tone, text).to_string() }
     }
 
     fn readable(self, kind: &str, body: Tree) -> String {
@@ -95,9 +80,9 @@ impl Show {
         }
         let widest = below.iter().map(|(label, ..)| label.len()).max().unwrap_or_default();
         let mut text = heading.join(" ") + &last + "\n";
-        for (label, facts, colour) in below {
+        for (label, facts, tone) in below {
             let label = format!("{label:<widest$}");
-            let label = colour.map_or_else(|| label.clone(), |it| self.paint(it, &label));
+            let label = tone.map_or_else(|| label.clone(), |it| self.paint(it, &label));
             text += format!("    {label} {facts}").trim_end();
             text += "\n";
         }
@@ -111,39 +96,39 @@ impl Show {
             ("done", Some(outcome), Some(Tree::Leaf(command))) => {
                 let outcome = facts(outcome);
                 let (word, reason) = outcome.split_once('=').unwrap_or((&outcome, ""));
-                let colour = match word {
-                    "accepted" => Colour::Green,
-                    "rejected" => Colour::Red,
-                    _ => Colour::Yellow,
+                let tone = match word {
+                    "accepted" => Tone::Good,
+                    "rejected" => Tone::Bad,
+                    _ => Tone::Warning,
                 };
                 let colon = if reason.is_empty() { "" } else { ": " };
-                format!("{} {}{colon}{reason}", self.paint(colour, word), plain(command))
+                format!("{} {}{colon}{reason}", self.paint(tone, word), plain(command))
             }
             ("own", _, Some(Tree::Leaf(command))) => {
-                format!("{} {}", self.paint(Colour::Cyan, kind), plain(command))
+                format!("{} {}", self.paint(Tone::Strong, kind), plain(command))
             }
-            ("refused", ..) => self.paint(Colour::Red, kind),
-            ("update", ..) => self.paint(Colour::Cyan, kind),
-            ("ended", ..) => self.paint(Colour::Yellow, kind),
+            ("refused", ..) => self.paint(Tone::Bad, kind),
+            ("update", ..) => self.paint(Tone::Strong, kind),
+            ("ended", ..) => self.paint(Tone::Warning, kind),
             _ => plain(kind),
         }
     }
 
-    /// The label, facts and colour of an event.
-    fn event(self, event: Tree) -> (String, String, Option<Colour>) {
+    /// The label, facts and tone of an event.
+    fn event(self, event: Tree) -> (String, String, Option<Tone>) {
         let Tree::Object(members) = event else {
             return (String::from("event"), facts(&event), None);
         };
         let Some((kind, body)) = members.into_iter().next() else {
             return (String::from("event"), String::new(), None);
         };
-        let colour = match kind.as_str() {
-            "traded" => Some(Colour::Green),
-            "rejected" => Some(Colour::Red),
-            "cancelled" | "duplicate" => Some(Colour::Yellow),
+        let tone = match kind.as_str() {
+            "traded" => Some(Tone::Good),
+            "rejected" => Some(Tone::Bad),
+            "cancelled" | "duplicate" => Some(Tone::Warning),
             _ => None,
         };
-        (plain(&kind), facts(&body), colour)
+        (plain(&kind), facts(&body), tone)
     }
 }
 
@@ -211,9 +196,9 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Show;
+    use super::{Paint, Show};
 
-    const READABLE: Show = Show { raw: false, colours: false, wraps: false };
+    const READABLE: Show = Show { raw: false, paint: Paint::OFF, wraps: false };
 
     #[test]
     fn answer_is_shown_with_one_line_for_each_event() {
@@ -249,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_have_colours() {
-        let coloured = Show { colours: true, ..READABLE };
+    fn outcomes_have_colors() {
+        let colored = Show { paint: Paint::ON, ..READABLE };
         let accepted = br#"{"done":{"command":"place","outcome":"accepted","events":[]}}"#;
-        assert_eq!(coloured.line(accepted), "\u{1b}[32maccepted\u{1b}[0m place\n");
+        assert_eq!(colored.line(accepted), "\u{1b}[32maccepted\u{1b}[0m place\n");
     }
 }

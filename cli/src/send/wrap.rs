@@ -35,12 +35,12 @@ fn wrapped(line: &str, columns: usize) -> String {
     text
 }
 
-/// The columns of a word, without its colour.
+/// The columns of a word, without its color.
 fn width(word: &str) -> usize {
     let mut parts = word.split('\u{1b}');
     let plain = parts.next().map_or(0, |part| part.chars().count());
-    let coloured = |part: &str| part.split_once('m').map_or(0, |(_, text)| text.chars().count());
-    plain + parts.map(coloured).sum::<usize>()
+    let colored = |part: &str| part.split_once('m').map_or(0, |(_, text)| text.chars().count());
+    plain + parts.map(colored).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ fn picture() -> Picture {
 fn drawn(picture: &Picture, choice: &Choice, width: u16, height: u16) -> Vec<String> {
     let area = Rect { x: 0, y: 0, width, height };
     let mut buffer = Buffer::empty(area);
-    page(&mut buffer, area, picture, choice, Colours::new(true));
+    page(&mut buffer, area, picture, choice, Colors::new(true));
     let row = |y| (0..width).map(|x| buffer[(x, y)].symbol()).collect::<String>();
     (0..height).map(|y| row(y).trim_end().to_owned()).collect()
 }
