@@ -21,6 +21,7 @@ impl Line {
             | Self::Hello(_)
             | Self::View(_)
             | Self::Market(_)
+            | Self::Markets(_)
             | Self::Status(_)
             | Self::Place(_)
             | Self::Amend(_)
@@ -56,6 +57,10 @@ impl Status {
             stopped,
             snapshot_failure: None,
             faulty: None,
+            image_behind: None,
+            image_failure: None,
+            settlement_behind: None,
+            settlement_failure: None,
             fenced: Vec::new(),
         }
     }

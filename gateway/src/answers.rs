@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::json::{
-    Answer, Book, Done, FORMAT, FencedLine, OrderLine, Orders, Refused, Status, Subscribe, Welcome,
+    Answer, Book, Done, FORMAT, OrderLine, Orders, Refused, Status, Subscribe, Welcome,
 };
 use pricetime::engine::{
     Fees, Limits, MarketId, MarketSpec, Price, Pricing, Quantity, Sequence, Step, Symbol, Terms,
 };
-use pricetime::{AccountFeed, FencedMarket, Host, MarketFeed, Principal, Stopped};
+use pricetime::{AccountFeed, Host, MarketFeed, Principal, Stopped};
 use tokio::io::AsyncWrite;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
@@ -259,16 +259,8 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     }
 
     fn status(&self, line: u64) -> Answer {
-        let status = self.shared.host.status();
-        let status = Status {
-            line,
-            durable: status.durable.0,
-            snapshot: status.snapshot.0,
-            stopped: status.stopped.map(|it| it.reason()),
-            snapshot_failure: status.snapshot_failure.map(|it| it.to_string()),
-            faulty: status.faulty.or_else(|| differs(&status.redis.differs)),
-            fenced: status.redis.fenced.into_iter().map(fenced).collect(),
-        };
+        let host = &self.shared.host;
+        let status = Status::of(line, host.status(), &host.settlement());
         Answer::Status(status.seen_by(&self.principal))
     }
 
@@ -400,18 +392,4 @@ const fn refused(line: u64, error: String) -> Answer {
 
 fn unknown(market: u32) -> String {
     format!("there is no market {market}")
-}
-
-/// A market whose image another process has taken over.
-fn fenced(FencedMarket { market, ours, theirs, writer, .. }: FencedMarket) -> FencedLine {
-    FencedLine { market: market.0, term: ours, claim_term: theirs, claim_writer: writer }
-}
-
-/// What is wrong with images in Redis that another client edited, if there are any.
-fn differs(markets: &[MarketId]) -> Option<String> {
-    let market = markets.first()?;
-    Some(format!(
-        "the image of market {market} in Redis differs from what was written there; it is written \
-         again with the market's next epoch"
-    ))
 }

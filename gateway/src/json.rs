@@ -18,6 +18,7 @@ mod output;
 mod read;
 #[cfg(feature = "schema")]
 mod schema;
+mod status;
 mod value;
 
 pub use convert::BadLine;
@@ -26,13 +27,14 @@ pub use event::{
 };
 pub use input::{
     AddMarket, AdvanceTime, Amend, BlockAccount, Cancel, CancelAll, CancelSession, CloseEpoch,
-    DEPTH_MAX, Hello, Line, MarketAsked, OrderAsked, OrderType, OutcomeAsked, Place, RemoveMarket,
-    SetMarket, SetPhase, Subscribe, TimeInForce, UnblockAccount, View, Whose,
+    DEPTH_MAX, Hello, LISTED_MAX, Line, MarketAsked, MarketsAsked, OrderAsked, OrderType,
+    OutcomeAsked, Place, RemoveMarket, SetMarket, SetPhase, Subscribe, TimeInForce, UnblockAccount,
+    View, Whose,
 };
 pub use market::{CallLine, Detail, IndicativeLine, MarketOrdersLine, MarketSpecLine, TermsLine};
 pub use output::{
-    Answer, Book, Done, Ended, FencedLine, LevelLine, MarketFound, OrderFound, Orders,
-    OutcomeFound, Refused, Status, TradeLine, Update, Welcome,
+    Answer, Book, Done, Ended, FencedLine, LevelLine, ListedMarket, MarketFound, MarketsFound,
+    OrderFound, Orders, OutcomeFound, Refused, Status, TradeLine, Update, Welcome,
 };
 pub use read::Unreadable;
 pub use value::{Amount, StepParts, StepText, Time};

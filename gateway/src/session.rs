@@ -273,6 +273,8 @@ impl Session {
     async fn find(&mut self, question: Question) -> Result<Item, Wrong> {
         let levels = match question {
             Question::View { depth, .. } => u32::try_from(depth.saturating_mul(2)),
+            // A market in a list takes about as much memory as two levels.
+            Question::Markets { count, .. } => u32::try_from(count.saturating_mul(2)),
             Question::Market { .. } | Question::Order { .. } | Question::Outcome { .. } | _ => {
                 Ok(1)
             }

@@ -191,6 +191,12 @@ impl Feeds {
             Question::Market { market } => {
                 Found::Market(market, image(market).map(|image| image.head().spec))
             }
+            Question::Markets { after, count } => {
+                let heads = self.image.markets().map(MarketImage::head);
+                let mut heads = heads.filter(|head| head.market > after);
+                let listed = heads.by_ref().take(count).copied().collect();
+                Found::Markets(listed, heads.count())
+            }
             Question::Order { market, order } => {
                 let found = image(market).and_then(|it| Some((*it.order(order)?, it.head().spec)));
                 Found::Order(market, found)

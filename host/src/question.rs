@@ -1,7 +1,7 @@
 //! Questions about the durable state, and their answers.
 
 use pricetime_engine::{
-    AccountId, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
+    AccountId, MarketHead, MarketId, MarketSpec, OrderId, OrderRecord, RequestId, RequestRecord,
 };
 use tokio::sync::oneshot;
 
@@ -22,6 +22,13 @@ pub enum Question {
     Market {
         /// The market.
         market: MarketId,
+    },
+    /// The markets, in the order of their ids.
+    Markets {
+        /// Only markets with an id above this one.
+        after: MarketId,
+        /// How many at most.
+        count: usize,
     },
     /// A live order.
     Order {
@@ -49,6 +56,8 @@ pub enum Found {
     View(MarketId, Option<(MarketView, MarketSpec)>),
     /// The market's spec with its current terms, or `None` if there is no such market.
     Market(MarketId, Option<MarketSpec>),
+    /// The markets, and how many more there are after them.
+    Markets(Vec<MarketHead>, usize),
     /// The order and the spec of its market, or `None` if the order is not live.
     Order(MarketId, Option<(OrderRecord, MarketSpec)>),
     /// The request and its outcome, or `None` if the market does not know the request.

@@ -130,6 +130,30 @@ pub struct MarketSettlement {
     pub delivery: Option<MarketDelivery>,
 }
 
+impl MarketSettlement {
+    /// Returns how many closed epochs are not settled, as far as the ledger has reported.
+    #[must_use]
+    pub fn behind(&self) -> u64 {
+        let settled = self.settled.map_or(0, |epoch| epoch.0);
+        if self.standing == Standing::Starting { 0 } else { self.closed.0.saturating_sub(settled) }
+    }
+
+    /// Returns why no epoch of the market is settled at the moment, if something is wrong.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        match &self.standing {
+            Standing::Retry { why, .. } | Standing::DeadLetter { why, .. } => Some(why.clone()),
+            Standing::Halted(why) => Some(why.to_string()),
+            Standing::Held => Some(String::from("an operator holds it")),
+            Standing::Starting
+            | Standing::Idle
+            | Standing::Depositing(_)
+            | Standing::Waiting { .. }
+            | Standing::Applying(_) => None,
+        }
+    }
+}
+
 /// Collects the events for settlement, on the publisher's thread.
 #[derive(Debug)]
 pub(crate) struct Listener {

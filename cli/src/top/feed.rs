@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use pricetime_engine::{MarketSpec, Timestamp};
+use pricetime_gateway::grouped;
 use pricetime_gateway::json::{
-    Answer, Book, Ended, MarketFound, MarketSpecLine, Refused, Status, Update,
+    Answer, Book, Ended, ListedMarket, MarketFound, MarketsFound, Refused, Status, StepText, Update,
 };
 use uuid::Uuid;
 
-use super::super::screen::{self, Notice, Tab};
+use super::super::screen::{self, Figure, Notice, Tab};
 use super::listed::Listed;
 use super::meter::Meter;
 
@@ -67,6 +68,7 @@ impl Feed {
     pub(super) fn hear(&mut self, answer: &Answer, now: Instant, wall: Timestamp) {
         match answer {
             Answer::Market(found) => self.found(found),
+            Answer::Markets(listed) => self.listed(listed),
             Answer::Book(book) => self.book(book),
             Answer::Update(update) => self.update(update, wall),
             Answer::Status(status) => self.status(status, now),
@@ -86,12 +88,29 @@ impl Feed {
     }
 
     fn found(&mut self, MarketFound { market, found, .. }: &MarketFound) {
-        let Some(spec) = found.as_ref().and_then(spec) else {
-            self.markets.remove(market);
-            return;
-        };
-        if self.markets.len() < MARKETS_MAX || self.markets.contains_key(market) {
-            self.markets.entry(*market).or_insert_with(|| Listed::new(spec, self.from));
+        match found.as_ref().and_then(|it| spec(&it.symbol, &it.tick, &it.lot)) {
+            Some(spec) => self.add(*market, spec),
+            None => drop(self.markets.remove(market)),
+        }
+    }
+
+    /// Takes in the first markets of the host. Another one may be there because it was asked for.
+    fn listed(&mut self, MarketsFound { markets, more, .. }: &MarketsFound) {
+        let last = markets.last().filter(|_| *more > 0).map(|it| it.market);
+        self.markets.retain(|market, _| {
+            last.is_some_and(|last| *market > last)
+                || markets.binary_search_by_key(market, |it| it.market).is_ok()
+        });
+        for ListedMarket { market, symbol, tick, lot, .. } in markets {
+            if let Some(spec) = spec(symbol, tick, lot) {
+                self.add(*market, spec);
+            }
+        }
+    }
+
+    fn add(&mut self, market: u32, spec: MarketSpec) {
+        if self.markets.len() < MARKETS_MAX || self.markets.contains_key(&market) {
+            self.markets.entry(market).or_insert_with(|| Listed::new(spec, self.from));
         }
     }
 
@@ -165,6 +184,14 @@ impl Feed {
         self.status.as_ref().map(|status| (status.durable, status.snapshot))
     }
 
+    /// How many epochs the image in Redis and the settlement lag, if the host has them.
+    pub(super) fn lags(&self) -> impl Iterator<Item = Figure> {
+        let lag = |of: fn(&Status) -> Option<u64>| self.status.as_ref().and_then(of);
+        let image = lag(|status| status.image_behind).map(|lag| (lag, "epochs to Redis"));
+        let settled = lag(|status| status.settlement_behind).map(|lag| (lag, "epochs to settle"));
+        image.into_iter().chain(settled).map(|(lag, label)| Figure::new(grouped(lag), label))
+    }
+
     /// What is wrong, if anything is.
     pub(super) fn notice(&self) -> Option<Notice> {
         if let Some(why) = &self.disconnected {
@@ -174,10 +201,14 @@ impl Feed {
             let fenced = status.fenced.first().map(|fenced| {
                 format!("another process writes the image of market {} in Redis", fenced.market)
             });
-            let Status { stopped, snapshot_failure, faulty, .. } = status;
-            let stopped = stopped.as_ref().map(|why| format!("the host has stopped: {why}"));
-            let snapshot = snapshot_failure.as_ref().map(|why| format!("no snapshot: {why}"));
-            stopped.or(snapshot).or_else(|| faulty.clone()).or(fenced)
+            let of =
+                |what: &str, why: &Option<String>| why.as_ref().map(|why| format!("{what}: {why}"));
+            of("the host has stopped", &status.stopped)
+                .or_else(|| of("no snapshot", &status.snapshot_failure))
+                .or_else(|| status.faulty.clone())
+                .or_else(|| of("nothing is settled", &status.settlement_failure))
+                .or_else(|| of("Redis", &status.image_failure))
+                .or(fenced)
         });
         fault.map(Notice::Fault).or_else(|| self.refused.clone().map(Notice::Note))
     }
@@ -189,8 +220,8 @@ impl Feed {
 }
 
 /// The units of a market.
-fn spec(line: &MarketSpecLine) -> Option<MarketSpec> {
-    Some(MarketSpec::new(line.symbol.parse().ok()?, line.tick.step()?, line.lot.step()?))
+fn spec(symbol: &str, tick: &StepText, lot: &StepText) -> Option<MarketSpec> {
+    Some(MarketSpec::new(symbol.parse().ok()?, tick.step()?, lot.step()?))
 }
 
 #[cfg(test)]

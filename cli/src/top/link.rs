@@ -59,6 +59,7 @@ impl Link {
                 | Answer::Own(_)
                 | Answer::Ended(_)
                 | Answer::Market(_)
+                | Answer::Markets(_)
                 | Answer::Order(_)
                 | Answer::Outcome(_)
                 | Answer::Status(_) => Err(not_ours()),

@@ -24,8 +24,6 @@ const RETRY: Duration = Duration::from_secs(1);
 const STATUS: Duration = Duration::from_millis(500);
 /// The time between two searches for new markets.
 const SEARCH: Duration = Duration::from_secs(2);
-/// The markets that are searched: there is no line that lists them.
-const SEARCHED: u32 = 64;
 /// If no answer has come for this long, the screen says so.
 const SILENT: Duration = Duration::from_secs(10);
 
@@ -43,7 +41,7 @@ pub(super) struct Socket {
 /// What is wanted of a host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
-    /// A market whose number may not be among those that are searched.
+    /// A market that may not be among the first of the host.
     pub(super) market: Option<u32>,
     /// How many of the commands before now are of interest.
     pub(super) past: u64,
@@ -98,10 +96,10 @@ impl Socket {
         };
         if now >= self.search_due {
             self.search_due = now + SEARCH;
-            let named = self.wanted.market.filter(|market| *market > SEARCHED);
-            for market in (1..=SEARCHED).chain(named) {
+            if let Some(market) = self.wanted.market {
                 say(format!("{{\"market\":{{\"market\":{market}}}}}"));
             }
+            say(String::from("{\"markets\":{}}"));
         }
         let Feed { asked, markets, .. } = &mut *feed;
         for (market, listed) in markets.iter_mut().take(MARKETS_MAX) {
@@ -203,7 +201,7 @@ impl Socket {
         let behind = durable.map(|(durable, snapshot)| durable.saturating_sub(snapshot));
         let empty = match (durable, feed.markets.is_empty()) {
             (None, _) => "waiting for the host",
-            (Some(_), true) => "no market has a number up to 64; --market names another one",
+            (Some(_), true) => "there is no market yet",
             (Some(_), false) => "waiting for the book",
         };
         let silent = feed.asked.status.map(|(_, sent)| sent.elapsed());
@@ -216,13 +214,16 @@ impl Socket {
             tabs: feed.tabs(),
             market: feed.chosen(market).and_then(|market| feed.market(market, now)),
             empty,
-            figures: vec![
+            figures: [
                 Figure::new(count(feed.meter.rate()), "commands/s"),
                 Figure::new(count(durable.map(|it| it.0)), "durable"),
                 Figure::new(millis(feed.round_trip), "answer"),
                 Figure::new(millis(feed.delay), "behind"),
                 Figure::new(count(behind), "after the snapshot"),
-            ],
+            ]
+            .into_iter()
+            .chain(feed.lags())
+            .collect(),
             notice: feed.notice().or(silent),
         }
     }

@@ -57,6 +57,32 @@ fn market_description_is_accepted_as_input_unchanged() {
 }
 
 #[test]
+fn markets_are_listed_a_thousand_at_a_time() {
+    let market = |number: u32| {
+        let mut body = every();
+        body["market"] = number.into();
+        body["symbol"] = format!("S{number}").into();
+        json!({ "add_market": body }).to_string() + "\n"
+    };
+    let asked = [0, 2001, 2003].map(|it| json!({ "markets": { "after": it } }).to_string() + "\n");
+    let added: String = (1..=1002).map(|it| market(it * 2)).collect();
+    let phase = "{\"set_phase\":{\"market\":2,\"phase\":\"call\"}}\n";
+    let all = answers(&[&added, phase, &asked.concat(), "{\"markets\":{}}\n"].concat());
+    let lists: Vec<_> = all[1003..].iter().map(|it| &it["markets"]).collect();
+    let listed = |list: &Value| list["markets"].as_array().expect("markets").len();
+    assert_eq!((listed(lists[0]), &lists[0]["more"]), (1000, &json!(2)));
+    let every = every();
+    let (tick, lot) = (&every["tick"], &every["lot"]);
+    let first = json!({ "market": 2, "symbol": "S2", "tick": tick, "lot": lot, "phase": "call", "epoch": 1 });
+    assert_eq!(lists[0]["markets"][0], first);
+    assert_eq!(lists[0]["markets"][999]["market"], 2000);
+    assert_eq!((listed(lists[1]), &lists[1]["more"]), (2, &Value::Null));
+    assert_eq!(lists[1]["markets"][0]["market"], 2002);
+    assert_eq!((listed(lists[2]), &lists[2]["markets"][0]["symbol"]), (1, &json!("S2004")));
+    assert_eq!(lists[3]["markets"], lists[0]["markets"]);
+}
+
+#[test]
 fn old_name_of_the_reference_price_is_accepted() {
     let renamed = |mut body: Value| {
         let price = body["reference_price"].take();

@@ -22,6 +22,8 @@ fn fenced_market_is_in_the_status_and_resumes_when_the_image_is_dropped() {
     let image = || shown().first().map_or(Value::Null, |it| it["image"].clone());
     operator.ask(&close(1));
     until("the image is there", || image()["epoch"] == 2);
+    let mut lag = || operator.ask("{\"status\":{}}\n")["status"]["image_behind"].clone();
+    until("the image does not lag", || lag() == 0);
     // Another process claims the market.
     let claim = ["HSET", "pricetime:dev:{1}:metadata", "term", "7", "writer", "other"];
     let _ = server.ask(&claim);

@@ -92,6 +92,10 @@ fn dead_letter_in_postgresql_is_retried_or_dropped() {
     desk.running.wait_for("settlement is refused: ");
     let status = desk.says(&["status"]);
     assert!(status.contains("dead_letter 2") && status.contains("the books are shut"), "{status}");
+    let status = &desk.running.unix().ask("{\"status\":{}}\n")["status"];
+    assert_eq!(status["settlement_behind"], 2);
+    let why = status["settlement_failure"].as_str().expect("a reason");
+    assert!(why.starts_with("market 1: ") && why.contains("the books are shut"), "{why}");
     assert_eq!(desk.asks(&["verify"])[0]["market"]["waiting"], 2);
     assert_eq!(desk.asks(&["show", "1", "2"])[0]["batch"]["outcome"], "pending");
     // An epoch that is not a dead letter cannot be dropped.

@@ -3,9 +3,11 @@
 use pricetime_engine::MarketId;
 
 use super::event::OrderLine;
-use super::input::Line;
+use super::input::{LISTED_MAX, Line};
 use super::market::MarketSpecLine;
-use super::output::{Answer, Book, MarketFound, OrderFound, OutcomeFound, Refused};
+use super::output::{
+    Answer, Book, ListedMarket, MarketFound, MarketsFound, OrderFound, OutcomeFound, Refused,
+};
 use pricetime::Principal;
 use pricetime::{Found, Question};
 
@@ -18,6 +20,9 @@ impl Line {
                 Some(Question::View { market: MarketId(asked.market), depth: asked.depth })
             }
             Self::Market(asked) => Some(Question::Market { market: MarketId(asked.market) }),
+            Self::Markets(asked) => {
+                Some(Question::Markets { after: MarketId(asked.after), count: LISTED_MAX })
+            }
             Self::Order(asked) => {
                 let (market, order) = (MarketId(asked.market), asked.order.into());
                 Some(Question::Order { market, order })
@@ -64,6 +69,10 @@ impl Answer {
             Found::Market(market, spec) => {
                 let found = spec.as_ref().map(MarketSpecLine::of);
                 Self::Market(MarketFound { line, market: market.0, found })
+            }
+            Found::Markets(markets, more) => {
+                let markets = markets.iter().map(ListedMarket::of).collect();
+                Self::Markets(MarketsFound { line, markets, more })
             }
             Found::Order(market, found) => {
                 let found = found.and_then(|(order, spec)| {

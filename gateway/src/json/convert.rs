@@ -149,6 +149,7 @@ macro_rules! head {
             | Line::Subscribe(_)
             | Line::View(_)
             | Line::Market(_)
+            | Line::Markets(_)
             | Line::Order(_)
             | Line::Outcome(_)
             | Line::Status(_) => $other,

@@ -12,6 +12,8 @@ use pricetime::Secret;
 
 /// The most levels of each side that a `view` shows.
 pub const DEPTH_MAX: usize = 1_000;
+/// The maximum number of markets in one list.
+pub const LISTED_MAX: usize = 1_000;
 
 /// One input line: a command or a question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +54,8 @@ pub enum Line {
     View(View),
     /// Asks for the specification of a market.
     Market(MarketAsked),
+    /// Asks for a list of the markets.
+    Markets(MarketsAsked),
     /// Asks for a live order.
     Order(OrderAsked),
     /// Asks for the outcome of an earlier request.
@@ -364,6 +368,13 @@ bodies! {
     MarketAsked {
         /// The market.
         market: u32,
+    }
+
+    /// The markets, in the order of their ids.
+    MarketsAsked {
+        /// Only markets with an id above this one.
+        #[serde(default, skip_serializing_if = "is_default")]
+        after: u32,
     }
 
     /// A live order.

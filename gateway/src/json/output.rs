@@ -1,13 +1,15 @@
 //! The output lines.
 
-use pricetime_engine::{ActionKind, Event, Group, Header, Level, MarketSpec, Outcome, Phase, Side};
+use pricetime_engine::{
+    ActionKind, Event, Group, Header, Level, MarketHead, MarketSpec, Outcome, Phase, Side,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::convert::Units;
 use super::event::{EpochLine, EventLine, OrderLine, OutcomeLine};
 use super::market::{CallLine, Detail, MarketSpecLine};
-use super::value::{Amount, Time};
+use super::value::{Amount, StepText, Time};
 use pricetime::MarketUpdate;
 use pricetime::MarketView;
 
@@ -35,6 +37,8 @@ pub enum Answer {
     Ended(Ended),
     /// The specification of a market, if the market exists.
     Market(MarketFound),
+    /// The markets.
+    Markets(MarketsFound),
     /// A live order, if it exists.
     Order(OrderFound),
     /// The outcome of a request, if it is known.
@@ -261,6 +265,34 @@ answers! {
         found: Option<MarketSpecLine>,
     }
 
+    /// The markets, in the order of their ids: at most [`LISTED_MAX`](super::LISTED_MAX).
+    MarketsFound {
+        /// The number of the line that asked.
+        line: u64,
+        /// The markets.
+        markets: Vec<ListedMarket>,
+        /// How many more there are. Ask for those after the last one of this list.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: usize,
+    }
+
+    /// A market in a list.
+    ListedMarket {
+        /// The market.
+        market: u32,
+        /// Its name.
+        symbol: String,
+        /// The value of one step of a price.
+        tick: StepText,
+        /// The value of one step of a quantity.
+        lot: StepText,
+        /// Its phase.
+        #[cfg_attr(feature = "schema", schemars(with = "super::schema::Phase"))]
+        phase: Phase,
+        /// Its current epoch.
+        epoch: u64,
+    }
+
     /// A live order, if it exists.
     OrderFound {
         /// The number of the line that asked.
@@ -305,6 +337,18 @@ answers! {
         /// What is wrong with the image, if anything is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         faulty: Option<String>,
+        /// How many epochs the image in Redis lags, in the market that lags most. Only if there is an image.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image_behind: Option<u64>,
+        /// Why the image cannot be written, if it cannot.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image_failure: Option<String>,
+        /// How many closed epochs are not settled, over all markets. Only if trades are settled.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        settlement_behind: Option<u64>,
+        /// Why the settlement of a market waits, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        settlement_failure: Option<String>,
         /// The markets whose image in Redis another process has taken over.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         fenced: Vec<FencedLine>,
@@ -320,6 +364,22 @@ answers! {
         claim_term: u64,
         /// The other process's name, `writer` in the market's metadata.
         claim_writer: String,
+    }
+}
+
+impl ListedMarket {
+    /// A market's line in a list.
+    #[must_use]
+    pub fn of(head: &MarketHead) -> Self {
+        let MarketSpec { symbol, tick, lot, .. } = head.spec;
+        Self {
+            market: head.market.0,
+            symbol: symbol.to_string(),
+            tick: tick.into(),
+            lot: lot.into(),
+            phase: head.phase,
+            epoch: head.epoch.0,
+        }
     }
 }
 

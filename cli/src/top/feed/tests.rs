@@ -35,6 +35,34 @@ fn feed() -> Feed {
     feed
 }
 
+#[test]
+fn markets_of_the_list_come_and_go() {
+    const NONE: &str = r#"{"markets":{"line":2,"markets":[]}}"#;
+    const ONE: &str = r#"{"markets":{"line":2,"markets":[{"market":700,"symbol":"WIND","tick":"0.01","lot":"1","phase":"call","epoch":3}]MORE}}"#;
+    let mut feed = feed();
+    let names = |feed: &Feed| feed.markets.keys().copied().collect::<Vec<_>>();
+    hear(&mut feed, &ONE.replace("MORE", ""));
+    assert_eq!(names(&feed), [700]);
+    // Market 1000 was asked for. It may be behind the end of the list.
+    hear(&mut feed, &SPEC.replace("\"market\":1,", "\"market\":1000,"));
+    hear(&mut feed, &ONE.replace("MORE", ",\"more\":9"));
+    assert_eq!(names(&feed), [700, 1000]);
+    hear(&mut feed, NONE);
+    assert!(names(&feed).is_empty());
+}
+
+#[test]
+fn lags_of_redis_and_settlement_are_figures() {
+    let mut feed = feed();
+    let lags = |feed: &Feed| feed.lags().map(|it| it.value).collect::<Vec<_>>();
+    assert!(lags(&feed).is_empty());
+    hear(
+        &mut feed,
+        r#"{"status":{"line":9,"durable":4,"snapshot":0,"image_behind":2,"settlement_behind":1000}}"#,
+    );
+    assert_eq!(lags(&feed), ["2", "1,000"]);
+}
+
 fn shown(feed: &Feed, second: u64) -> screen::Market {
     feed.market(1, Timestamp(second * 1_000_000_000)).expect("a market")
 }

@@ -57,6 +57,7 @@ impl Line {
             | Self::Market(_)
             | Self::Order(_)
             | Self::Outcome(_)
+            | Self::Markets(_)
             | Self::Status(_) => return Err(BadLine::NoCommand),
         };
         let operator = operator.unwrap_or_else(|| is_for_operators(&action));
